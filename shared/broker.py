@@ -1,0 +1,44 @@
+"""A connection to the broker that answers, or one sentence that says why it does not."""
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from shared.errors import BrokerError, InputError
+from shared.settings import Settings, without_password
+
+#: Put before every key, so that other users of the same Redis database are left alone.
+KEY_PREFIX = "deepchord:"
+
+
+def connect(settings: Settings) -> redis.Redis:
+    """Return a client of the configured broker that has answered a ping.
+
+    Raises:
+        InputError: No broker is configured.
+        BrokerError: It does not answer within `connect_timeout_s`, or refuses the credentials.
+    """
+    if settings.broker is None:
+        raise InputError("No broker is given: set DEEPCHORD_BROKER or --broker to redis://[:password@]host:port/0.")
+    address = without_password(settings.broker)
+    client = redis.Redis.from_url(
+        settings.broker,
+        socket_connect_timeout=settings.connect_timeout_s,
+        socket_timeout=settings.connect_timeout_s,
+        retry=Retry(NoBackoff(), 0),
+    )
+    try:
+        client.ping()
+    except redis.AuthenticationError as error:
+        raise BrokerError(f"Broker {address} refuses the user name or password given with --broker.") from error
+    except (redis.RedisError, OSError) as error:
+        raise BrokerError(
+            f"Broker {address} does not answer as Redis or Valkey ({_reason(error)}): start it, "
+            "correct --broker or DEEPCHORD_BROKER, or leave it out to use the embedded one."
+        ) from error
+    return client
+
+
+def _reason(error: Exception) -> str:
+    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    return getattr(cause, "strerror", None) or type(error).__name__

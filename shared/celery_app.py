@@ -1,0 +1,73 @@
+"""Task names and all Celery configuration, the same for coordinator, workers and Flower."""
+
+from celery import Celery
+
+from shared.broker import KEY_PREFIX
+from shared.errors import InputError
+from shared.settings import Settings
+
+TRAIN_MEMBER = "deepchord.train_member"
+EVALUATE_ENSEMBLE = "deepchord.evaluate_ensemble"
+QUEUE = "deepchord"
+
+_MONTH_S = 30 * 24 * 3600
+
+
+def create_app(settings: Settings) -> Celery:
+    """Return the Celery application for a broker.
+
+    What each setting prevents is told in docs/celery.md.
+
+    Raises:
+        InputError: No broker is configured.
+    """
+    if settings.broker is None:
+        raise InputError("No broker is given: set DEEPCHORD_BROKER or --broker to redis://[:password@]host:port/0.")
+    transport = {
+        "visibility_timeout": settings.visibility_timeout_s,
+        "global_keyprefix": KEY_PREFIX,
+        "unacked_restore_interval": 10,
+        "socket_timeout": 30,
+        "socket_connect_timeout": settings.connect_timeout_s,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+    }
+    app = Celery("deepchord")
+    app.conf.update(
+        broker_url=settings.broker,
+        result_backend=settings.broker,
+        broker_transport_options=transport,
+        result_backend_transport_options={
+            "visibility_timeout": settings.visibility_timeout_s,
+            "global_keyprefix": KEY_PREFIX,
+        },
+        task_default_queue=QUEUE,
+        # Nothing on the wire can execute code.
+        accept_content=["json"],
+        result_accept_content=["json"],
+        task_serializer="json",
+        result_serializer="json",
+        # At least once: acknowledged when done, handed on when a worker is lost.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_deduplicate_successful_tasks=True,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_prefetch_multiplier=1,
+        worker_concurrency=1,
+        worker_pool_start_method="spawn",
+        worker_soft_shutdown_timeout=60.0,
+        worker_enable_soft_shutdown_on_idle=True,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        result_backend_always_retry=True,
+        # Longer than any run takes: a chord that expires never evaluates.
+        result_expires=_MONTH_S,
+        result_chord_expires=_MONTH_S,
+        # Seen in Flower.
+        task_track_started=True,
+        task_send_sent_event=True,
+        worker_send_task_events=True,
+        worker_hijack_root_logger=False,
+        enable_utc=True,
+    )
+    return app

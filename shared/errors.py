@@ -1,0 +1,78 @@
+"""The error tree of deepchord, one root, and the exit codes that its commands end with."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How a command ended; documented in docs/cli.md."""
+
+    #: The command did what was asked.
+    OK = 0
+    #: A defect in deepchord: an exception that nobody foresaw.
+    DEFECT = 1
+    #: Bad input or surroundings: an option, a file, a broker or storage that does not answer, a full disk.
+    BAD_INPUT = 2
+    #: The run ended as failed: fewer members than `min_members` were trained, or its evaluation failed.
+    RUN_FAILED = 3
+    #: The run cannot go on here: the workers on this machine stopped although members are left.
+    WORKERS_STOPPED = 4
+    #: Interrupted with Ctrl-C or SIGTERM.
+    INTERRUPTED = 130
+
+
+class DeepchordError(Exception):
+    """Root of every error that deepchord raises on purpose; its message says what to do."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class InputError(DeepchordError):
+    """A recipe, an option or a setting that is not valid."""
+
+
+class MessageDecodeError(DeepchordError):
+    """Something from the wire or from storage is not the message that was expected."""
+
+
+class DatasetError(DeepchordError):
+    """A data set was not found, or what was found is not usable."""
+
+
+class CheckpointError(DeepchordError):
+    """A weight file is damaged, not HDF5, or does not fit the network."""
+
+
+class StorageError(DeepchordError):
+    """The storage cannot be reached, written or read."""
+
+
+class ObjectNotFoundError(StorageError):
+    """Storage holds nothing under the key."""
+
+
+class CorruptObjectError(StorageError):
+    """What storage holds does not have the SHA-256 that was recorded for it."""
+
+
+class RunNotFoundError(StorageError):
+    """Storage holds no run of that name."""
+
+
+class BrokerError(DeepchordError):
+    """The broker cannot be reached or refuses the credentials."""
+
+
+class EngineError(DeepchordError):
+    """An engine is not installed or cannot do what was asked."""
+
+
+class WorkersStoppedError(DeepchordError):
+    """The workers on this machine stopped although members are left to train."""
+
+    exit_code = ExitCode.WORKERS_STOPPED
+
+
+class RunFailedError(DeepchordError):
+    """The run ended without an ensemble evaluation."""
+
+    exit_code = ExitCode.RUN_FAILED

@@ -1,0 +1,238 @@
+"""What crosses the wire or lies in storage, one frozen, validated type each."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+
+from shared.architecture import Architecture
+from shared.validation import Message
+
+#: Raised whenever an older worker could no longer understand a message or an object in storage.
+PROTOCOL = 1
+
+MAX_MEMBERS = 100_000
+
+RunId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class DatasetInfo(Message):
+    """A data set as it lies in storage under its SHA-256, and what a network needs to know of it."""
+
+    #: `fashion`, `digits`, `cifar10`, or the name of the file it came from.
+    name: str
+    sha256: Sha256
+    #: Height, width and channels of an image.
+    input_shape: tuple[PositiveInt, PositiveInt, PositiveInt]
+    class_names: tuple[str, ...] = Field(min_length=2)
+    train_size: PositiveInt
+    test_size: PositiveInt
+
+    @property
+    def classes(self) -> int:
+        """How many classes the labels tell apart."""
+        return len(self.class_names)
+
+
+class Recipe(Message):
+    """How one member is trained."""
+
+    optimizer: Literal["nadam", "adam", "sgd", "rmsprop"]
+    learning_rate: Annotated[float, Field(gt=0.0, le=10.0)]
+    batch_size: Annotated[int, Field(ge=1, le=65536)]
+    #: At most this many passes over the member's training split.
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    #: The share of the training images that each member holds out for its own validation.
+    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
+    #: Stop when the validation loss has not fallen for so many epochs.
+    patience: PositiveInt
+
+
+class RunSpec(Message):
+    """All that decides a run: with the same RunSpec every host plans and trains the same members."""
+
+    protocol: Literal[1] = PROTOCOL
+    run_id: RunId
+    created_at: AwareDatetime
+    preset: str
+    dataset: DatasetInfo
+    architecture: Architecture
+    recipe: Recipe
+    members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)]
+    #: The ensemble is evaluated when at least so many members were trained.
+    min_members: PositiveInt
+    seed: Seed
+    #: How often a member is tried before it becomes a failed record.
+    max_attempts: Annotated[int, Field(ge=1, le=100)]
+
+    @model_validator(mode="after")
+    def _check_min_members(self) -> "RunSpec":
+        if self.min_members > self.members:
+            raise ValueError(f"min_members is {self.min_members}, more than the {self.members} members of the run")
+        return self
+
+
+class MemberSeeds(Message):
+    """The four independent random streams of a member."""
+
+    split: Seed
+    initialization: Seed
+    shuffling: Seed
+    dropout: Seed
+
+
+class MemberSpec(Message):
+    """One member of a run, as its task message carries it; everything else stands in the RunSpec."""
+
+    protocol: Literal[1] = PROTOCOL
+    run_id: RunId
+    index: Annotated[int, Field(ge=0, lt=MAX_MEMBERS)]
+    seeds: MemberSeeds
+
+
+class Trainer(Message):
+    """Who trained or evaluated: host, engine and device."""
+
+    host: str
+    engine: str
+    engine_version: str
+    device: str
+
+
+class EpochMetrics(Message):
+    """Loss (cross-entropy in nats) and accuracy of one epoch."""
+
+    train_loss: float
+    train_accuracy: Share
+    validation_loss: float
+    validation_accuracy: Share
+    #: Seconds for training and validation.
+    duration_s: NonNegativeFloat
+
+
+class TrainedMember(Message):
+    """The committed result of a member that was trained."""
+
+    status: Literal["trained"] = "trained"
+    spec: MemberSpec
+    attempt: PositiveInt
+    trainer: Trainer
+    started_at: AwareDatetime
+    finished_at: AwareDatetime
+    history: tuple[EpochMetrics, ...] = Field(min_length=1)
+    #: The epoch, counted from 1, with the best validation accuracy; its weights are the member's.
+    best_epoch: PositiveInt
+    weights_sha256: Sha256
+    #: SHA-256 of the member's own test probabilities, float32 [test_size, classes].
+    probabilities_sha256: Sha256
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the start of the attempt to its end."""
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+class FailedMember(Message):
+    """The committed result of a member that failed in every attempt."""
+
+    status: Literal["failed"] = "failed"
+    spec: MemberSpec
+    attempt: PositiveInt
+    trainer: Trainer
+    finished_at: AwareDatetime
+    error: str
+
+
+class MemberRecord(Message):
+    """Exactly one lies in storage per member; the first writer wins."""
+
+    member: Annotated[TrainedMember | FailedMember, Field(discriminator="status")]
+
+
+class MemberProgress(Message):
+    """Where a member is right now; lives in Redis for the live view only and may be lost."""
+
+    index: NonNegativeInt
+    attempt: PositiveInt
+    trainer: Trainer
+    phase: Literal["preparing", "training", "scoring"]
+    #: Epochs finished so far, and how many there are at most.
+    epochs_done: NonNegativeInt
+    epochs: PositiveInt
+    #: How far the epoch under way is.
+    epoch_share: Share
+    #: Metrics of the last finished epoch.
+    last: EpochMetrics | None = None
+    best_validation_accuracy: Share | None = None
+    started_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+class Scores(Message):
+    """Cross-entropy in nats and accuracy over one part of the data."""
+
+    loss: NonNegativeFloat
+    accuracy: Share
+
+
+class MemberEvaluation(Message):
+    """A member alone, scored with its committed weights."""
+
+    index: NonNegativeInt
+    train: Scores
+    test: Scores
+    #: Largest difference between the probabilities that the member itself computed for the test images and
+    #: those of the evaluating engine; None for weights that no run of ours trained.
+    parity: Share | None = None
+
+
+class Misclassified(Message):
+    """A test image that the ensemble gets wrong."""
+
+    test_index: NonNegativeInt
+    actual: NonNegativeInt
+    predicted: NonNegativeInt
+    #: The ensemble's probability of the predicted and of the actual class.
+    predicted_probability: Share
+    actual_probability: Share
+
+
+class EnsembleEvaluation(Message):
+    """The ensemble's result: averaged softmax outputs (Lakshminarayanan et al. 2017, eq. 3) scored on all data."""
+
+    protocol: Literal[1] = PROTOCOL
+    requested: PositiveInt
+    trained: PositiveInt
+    evaluator: Trainer
+    evaluated_at: AwareDatetime
+    duration_s: NonNegativeFloat
+    members: tuple[MemberEvaluation, ...] = Field(min_length=1)
+    train: Scores
+    test: Scores
+    #: Rows: actual class, columns: predicted class, test images.
+    confusion: tuple[tuple[NonNegativeInt, ...], ...]
+    #: The first 50 misclassified test images in the order of the data set.
+    misclassified: tuple[Misclassified, ...]
+    probabilities_sha256: Sha256
+
+    @property
+    def mean_member_accuracy(self) -> float:
+        """Mean test accuracy of the members alone."""
+        return sum(member.test.accuracy for member in self.members) / len(self.members)
+
+    @property
+    def best_member_accuracy(self) -> float:
+        """Test accuracy of the best member."""
+        return max(member.test.accuracy for member in self.members)
+
+
+class RunFailure(Message):
+    """Why a run ended without an evaluation."""
+
+    requested: PositiveInt
+    trained: NonNegativeInt
+    reason: str
+    failed_at: datetime

@@ -1,0 +1,51 @@
+"""Where members say how far they are; a Redis hash per run that may be lost at any time without harm."""
+
+import logging
+
+import redis
+
+from shared.broker import KEY_PREFIX
+from shared.errors import MessageDecodeError
+from shared.messages import MemberProgress
+
+logger = logging.getLogger(__name__)
+
+_KEEP_S = 7 * 24 * 3600
+
+
+class ProgressBoard:
+    """The progress of all members of all runs; each member overwrites its own line."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def publish(self, run_id: str, progress: MemberProgress) -> None:
+        """Write a member's line; an unreachable broker is logged and otherwise ignored."""
+        try:
+            pipeline = self._client.pipeline()
+            pipeline.hset(_key(run_id), str(progress.index), progress.model_dump_json())
+            pipeline.expire(_key(run_id), _KEEP_S)
+            pipeline.execute()
+        except redis.RedisError as error:
+            logger.info(
+                "Progress of member %d could not be published: %s.", progress.index, error,
+                extra={"run_id": run_id, "member": progress.index},
+            )
+
+    def read(self, run_id: str) -> dict[int, MemberProgress]:
+        """Return the last line of each member that wrote one; lines that are no valid progress are left out.
+
+        Raises:
+            redis.RedisError: The broker does not answer.
+        """
+        lines = {}
+        for index, line in self._client.hgetall(_key(run_id)).items():
+            try:
+                lines[int(index)] = MemberProgress.decode(line, f"progress of member {int(index)}")
+            except (MessageDecodeError, ValueError) as error:
+                logger.warning("A line of progress was left out: %s", error, extra={"run_id": run_id})
+        return lines
+
+
+def _key(run_id: str) -> str:
+    return f"{KEY_PREFIX}progress:{run_id}"

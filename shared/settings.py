@@ -1,0 +1,111 @@
+"""The one Settings object; nothing else in deepchord reads the environment."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import platformdirs
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from shared.errors import InputError
+from shared.validation import explain, nearest
+
+ENVIRONMENT_PREFIX = "DEEPCHORD_"
+SETTINGS_FILE_VARIABLE = "DEEPCHORD_SETTINGS"
+
+
+def settings_file() -> Path:
+    """Return the settings file: `$DEEPCHORD_SETTINGS`, else `deepchord/settings.toml` in the user's configuration."""
+    named = os.environ.get(SETTINGS_FILE_VARIABLE)
+    return Path(named) if named else Path(platformdirs.user_config_dir("deepchord", False)) / "settings.toml"
+
+
+class Settings(BaseSettings):
+    """Where things are and what they may use: an option on the command line, `DEEPCHORD_<NAME>`, the file, default.
+
+    Whatever decides the result of a run stands in its recipe, not here.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True, validate_default=True, env_ignore_empty=True
+    )
+
+    #: Redis or Valkey, `redis://[:password@]host:port/db` or `rediss://…`; none: the embedded broker.
+    broker: str | None = None
+    #: Where runs, weights and data sets are kept: `file:///folder` or a plain path.
+    storage: str = Field(default_factory=lambda: str(Path(platformdirs.user_data_dir("deepchord", False)) / "storage"))
+    #: Where this host keeps copies of data sets.
+    cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("deepchord", False)))
+    #: Where embedded brokers and local workers leave their pid files and logs.
+    state: Path = Field(default_factory=lambda: Path(platformdirs.user_state_dir("deepchord", False)))
+    #: What trains; `auto` takes the first that is installed, in this order.
+    engine: Literal["auto", "tensorflow", "torch", "jax"] = "auto"
+    #: Processor threads of one worker; none: all cores, shared evenly between the local workers.
+    threads: PositiveInt | None = None
+    #: How many workers the embedded default starts on this machine.
+    workers: Annotated[int, Field(ge=1, le=1024)] = 1
+    #: How often a member is tried before it becomes a failed record.
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    #: After so many seconds without acknowledgement the broker hands a task to another worker: above the longest
+    #: member's training time.
+    visibility_timeout_s: Annotated[int, Field(ge=10)] = 24 * 3600
+    #: How long a command waits for the broker to answer before it gives up.
+    connect_timeout_s: PositiveFloat = 5.0
+    #: Where Flower listens on this machine.
+    flower_port: Annotated[int, Field(ge=0, le=65535)] = 5555
+
+    @field_validator("broker")
+    @classmethod
+    def _check_broker(cls, url: str | None) -> str | None:
+        if url is not None and urlsplit(url).scheme not in ("redis", "rediss", "redis+socket"):
+            raise ValueError(f"expected redis://… or rediss://…, found {without_password(url)}")
+        return url
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, **_unused: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: options, environment, file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment for a child process that is to see these very settings."""
+        inherited = {name: value for name, value in os.environ.items() if name not in _setting_variables()}
+        given = self.model_dump(mode="json", exclude_none=True)
+        return inherited | {ENVIRONMENT_PREFIX + name.upper(): str(value) for name, value in given.items()}
+
+
+def load_settings(**options: Any) -> Settings:
+    """Return the settings; options that are None count as not given.
+
+    Raises:
+        InputError: A value is not valid, or the settings file has an unknown name or is no TOML.
+    """
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        raise InputError(_explain(error)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"Settings file {settings_file()} is not valid TOML: {error}.") from error
+
+
+def without_password(url: str) -> str:
+    """Return a URL that may be printed: user and password are left out."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
+
+
+def _setting_variables() -> set[str]:
+    return {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields}
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else "settings"
+    if first["type"] == "extra_forbidden":
+        return f"Settings file {settings_file()} has the unknown setting '{name}'{nearest(name, Settings.model_fields)}."
+    return f"Setting {ENVIRONMENT_PREFIX}{name.upper()} (or option --{name.replace('_', '-')}) is not valid: {explain(error)}."
