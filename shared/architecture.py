@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.errors import InputError
@@ -182,7 +182,7 @@ class Architecture(Message):
             data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         except OSError as error:
             raise InputError(f"Architecture file {path} cannot be read: {error.strerror}.") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"Architecture file {path} is neither valid TOML nor JSON: {error}.") from error
         return cls.parse(data, f"Architecture file {path}", InputError)
 
@@ -204,9 +204,7 @@ class Architecture(Message):
             name = f"{layer.type}_{counts[layer.type]}"
             output_shape, weights = _shapes(layer, name, shape, classes)
             resolved.append(
-                ResolvedLayer(
-                    name=name, layer=layer, input_shape=shape, output_shape=output_shape, weights=weights
-                )
+                ResolvedLayer(name=name, layer=layer, input_shape=shape, output_shape=output_shape, weights=weights)
             )
             shape = output_shape
         network = ResolvedArchitecture(input_shape=input_shape, layers=tuple(resolved))
@@ -267,9 +265,7 @@ def _image(name: str, shape: Shape) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def _windows(
-    name: str, size: tuple[int, int], window: int, stride: int, padding: Padding
-) -> tuple[int, int]:
+def _windows(name: str, size: tuple[int, int], window: int, stride: int, padding: Padding) -> tuple[int, int]:
     if padding == "same":
         return math.ceil(size[0] / stride), math.ceil(size[1] / stride)
     if min(size) < window:

@@ -18,15 +18,8 @@ def connect(settings: Settings) -> redis.Redis:
         InputError: No broker is configured.
         BrokerError: It does not answer within `connect_timeout_s`, or refuses the credentials.
     """
-    if settings.broker is None:
-        raise InputError("No broker is given: set DEEPCHORD_BROKER or --broker to redis://[:password@]host:port/0.")
-    address = without_password(settings.broker)
-    client = redis.Redis.from_url(
-        settings.broker,
-        socket_connect_timeout=settings.connect_timeout_s,
-        socket_timeout=settings.connect_timeout_s,
-        retry=Retry(NoBackoff(), 0),
-    )
+    client = connect_lazily(settings)
+    address = without_password(settings.broker or "")
     try:
         client.ping()
     except redis.AuthenticationError as error:
@@ -37,6 +30,22 @@ def connect(settings: Settings) -> redis.Redis:
             "correct --broker or DEEPCHORD_BROKER, or leave it out to use the embedded one."
         ) from error
     return client
+
+
+def connect_lazily(settings: Settings) -> redis.Redis:
+    """Return a client of the configured broker that connects when it is first used, and again after an outage.
+
+    Raises:
+        InputError: No broker is configured.
+    """
+    if settings.broker is None:
+        raise InputError("No broker is given: set DEEPCHORD_BROKER or --broker to redis://[:password@]host:port/0.")
+    return redis.Redis.from_url(
+        settings.broker,
+        socket_connect_timeout=settings.connect_timeout_s,
+        socket_timeout=settings.connect_timeout_s,
+        retry=Retry(NoBackoff(), 0),
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -76,3 +76,9 @@ class RunFailedError(DeepchordError):
     """The run ended without an ensemble evaluation."""
 
     exit_code = ExitCode.RUN_FAILED
+
+
+class InterruptedRunError(DeepchordError):
+    """Somebody pressed Ctrl-C; the message says what goes on and what does not."""
+
+    exit_code = ExitCode.INTERRUPTED

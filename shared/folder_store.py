@@ -2,15 +2,20 @@
 
 import errno
 import os
+import re
+import stat
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shared.errors import ObjectNotFoundError, StorageError
 
 #: Files under way; readers and `list` never see them.
 _ASIDE = ".writing-"
+
+#: A key is names like these with `/` between them: nothing hidden, and no way out of the folder.
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class FolderStore:
@@ -39,7 +44,7 @@ class FolderStore:
         """Write, whatever was there before."""
         path = self._path(key)
         with self._explained(key, "write"), _written_aside(path, data) as aside:
-            os.replace(aside, path)
+            aside.replace(path)
             _flush_folder(path.parent)
 
     def get(self, key: str) -> bytes:
@@ -49,25 +54,29 @@ class FolderStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a folder, sorted."""
+        folder = self._path(prefix.removesuffix("/")) if prefix else self.folder
         with self._explained(prefix, "list"):
-            found = sorted(self._walk(self.folder / prefix))
+            found = sorted(self._walk(folder))
         return iter(found)
 
     def exists(self, key: str) -> bool:
         """Say whether the file is there."""
         with self._explained(key, "read"):
-            return self._path(key).is_file()
+            try:
+                return stat.S_ISREG(self._path(key).stat().st_mode)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
 
     def _walk(self, folder: Path) -> Iterator[str]:
-        for parent, _folders, files in os.walk(folder):
+        for parent, _folders, files in os.walk(folder, onerror=_raise_unless_gone):
             for name in files:
                 if not name.startswith(_ASIDE):
                     yield (Path(parent) / name).relative_to(self.folder).as_posix()
 
     def _path(self, key: str) -> Path:
         parts = key.split("/")
-        if any(part in ("", ".", "..") or part.startswith(_ASIDE) for part in parts) or os.path.isabs(key):
-            raise StorageError(f"{key!r} is no valid key of a storage.")
+        if not all(_PART.fullmatch(part) for part in parts):
+            raise StorageError(f"{key!r} is no valid key of a storage: expected names of A-Z a-z 0-9 . _ - and /.")
         return self.folder.joinpath(*parts)
 
     @contextmanager
@@ -89,8 +98,11 @@ class FolderStore:
 _REMEDIES = {
     errno.ENOSPC: "free some space or give another folder with --storage",
     errno.EDQUOT: "free some of your quota or give another folder with --storage",
+    errno.EFBIG: "files of this size are not allowed here; raise the limit or give another folder with --storage",
     errno.EROFS: "the file system is read-only; give another folder with --storage",
     errno.EACCES: "this user may not do that; change the permissions or give another folder with --storage",
+    errno.EPERM: "its file system may have no hard links; give a folder on another one with --storage",
+    errno.EOPNOTSUPP: "its file system has no hard links; give a folder on another one with --storage",
     errno.ENOTDIR: "a file stands where a folder is needed; give another folder with --storage",
 }
 
@@ -109,13 +121,19 @@ def _written_aside(path: Path, data: bytes) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+def _raise_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
 def _flush_folder(folder: Path) -> None:
-    """Make the new name durable too; platforms that cannot open a folder do that by themselves."""
-    try:
+    """Make the new name durable too, where the file system lets a folder be flushed: the object is published already.
+
+    An error here must not look like one of the write, which another attempt would then find done by somebody else.
+    """
+    with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
-    except PermissionError:
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

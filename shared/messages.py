@@ -1,7 +1,6 @@
 """What crosses the wire or lies in storage, one frozen, validated type each."""
 
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
@@ -9,7 +8,7 @@ from shared.architecture import Architecture
 from shared.validation import Message
 
 #: Raised whenever an older worker could no longer understand a message or an object in storage.
-PROTOCOL = 1
+PROTOCOL: Final = 1
 
 MAX_MEMBERS = 100_000
 
@@ -141,7 +140,8 @@ class FailedMember(Message):
     status: Literal["failed"] = "failed"
     spec: MemberSpec
     attempt: PositiveInt
-    trainer: Trainer
+    #: None if the worker could not even open its engine.
+    trainer: Trainer | None
     finished_at: AwareDatetime
     error: str
 
@@ -235,4 +235,4 @@ class RunFailure(Message):
     requested: PositiveInt
     trained: NonNegativeInt
     reason: str
-    failed_at: datetime
+    failed_at: AwareDatetime

@@ -28,9 +28,27 @@ class ProgressBoard:
             pipeline.execute()
         except redis.RedisError as error:
             logger.info(
-                "Progress of member %d could not be published: %s.", progress.index, error,
+                "Progress of member %d could not be published: %s.",
+                progress.index,
+                error,
                 extra={"run_id": run_id, "member": progress.index},
             )
+
+    def note(self, run_id: str, index: int, text: str) -> None:
+        """Leave a sentence about the last trouble of a member, for whoever watches; like all here it may be lost."""
+        try:
+            self._client.hset(_notes_key(run_id), str(index), text)
+            self._client.expire(_notes_key(run_id), _KEEP_S)
+        except redis.RedisError:
+            logger.info("A note could not be published: %s", text, extra={"run_id": run_id, "member": index})
+
+    def notes(self, run_id: str) -> dict[int, str]:
+        """Return the last trouble of each member that had one.
+
+        Raises:
+            redis.RedisError: The broker does not answer.
+        """
+        return {int(index): _text(note) for index, note in self._client.hgetall(_notes_key(run_id)).items()}
 
     def read(self, run_id: str) -> dict[int, MemberProgress]:
         """Return the last line of each member that wrote one; lines that are no valid progress are left out.
@@ -47,5 +65,13 @@ class ProgressBoard:
         return lines
 
 
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode()
+
+
 def _key(run_id: str) -> str:
     return f"{KEY_PREFIX}progress:{run_id}"
+
+
+def _notes_key(run_id: str) -> str:
+    return f"{KEY_PREFIX}notes:{run_id}"

@@ -1,10 +1,11 @@
 """The one Settings object; nothing else in deepchord reads the environment."""
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
@@ -21,6 +22,11 @@ def settings_file() -> Path:
     """Return the settings file: `$DEEPCHORD_SETTINGS`, else `deepchord/settings.toml` in the user's configuration."""
     named = os.environ.get(SETTINGS_FILE_VARIABLE)
     return Path(named) if named else Path(platformdirs.user_config_dir("deepchord", False)) / "settings.toml"
+
+
+def keras_home() -> Path:
+    """Return where Keras keeps its data sets: `$KERAS_HOME`, else `.keras` in the user's home."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
 
 
 class Settings(BaseSettings):
@@ -60,14 +66,31 @@ class Settings(BaseSettings):
     @field_validator("broker")
     @classmethod
     def _check_broker(cls, url: str | None) -> str | None:
-        if url is not None and urlsplit(url).scheme not in ("redis", "rediss", "redis+socket"):
-            raise ValueError(f"expected redis://… or rediss://…, found {without_password(url)}")
+        if url is not None and not _is_broker_url(url):
+            raise ValueError(
+                f"expected redis://[:password@]host:port/db or rediss://…, found {without_password(url)} "
+                "(in a password, write / as %2F, @ as %40, ? as %3F and # as %23)"
+            )
         return url
+
+    @field_validator("cache", "state")
+    @classmethod
+    def _make_absolute(cls, folder: Path) -> Path:
+        return folder.expanduser().absolute()
+
+    @field_validator("storage")
+    @classmethod
+    def _make_storage_absolute(cls, storage: str) -> str:
+        return storage if "://" in storage else str(Path(storage).expanduser().absolute())
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource, **_unused: PydanticBaseSettingsSource,
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - named by pydantic-settings; no such source here
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources: options, environment, file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
@@ -77,6 +100,11 @@ class Settings(BaseSettings):
         inherited = {name: value for name, value in os.environ.items() if name not in _setting_variables()}
         given = self.model_dump(mode="json", exclude_none=True)
         return inherited | {ENVIRONMENT_PREFIX + name.upper(): str(value) for name, value in given.items()}
+
+
+def export(settings: Settings, **variables: str) -> None:
+    """Put settings and further variables into this process's own environment, for the children that it starts."""
+    os.environ.update(settings.environment() | variables)
 
 
 def load_settings(**options: Any) -> Settings:
@@ -89,14 +117,28 @@ def load_settings(**options: Any) -> Settings:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         raise InputError(_explain(error)) from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"Settings file {settings_file()} is not valid TOML: {error}.") from error
+    except OSError as error:
+        raise InputError(f"Settings file {settings_file()} cannot be read: {error.strerror}.") from error
 
 
 def without_password(url: str) -> str:
-    """Return a URL that may be printed: user and password are left out."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
+    """Return a URL that may be printed, however malformed: all that could be a user, password or query is left out."""
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
+    secret, _, place = rest.rpartition("@")
+    if "?" in secret or "#" in secret:
+        place = "…"  # nobody can say whether this is a password with a sign that should be encoded, or a query
+    return scheme + separator + place.partition("?")[0].partition("#")[0]
+
+
+def _is_broker_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("redis", "rediss") and (parts.port or 0) >= 0
+    except ValueError:
+        return False
+    return known and parts.netloc != "" and re.fullmatch(r"/?|/[0-9]{1,5}", parts.path) is not None
 
 
 def _setting_variables() -> set[str]:
@@ -107,5 +149,8 @@ def _explain(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "settings"
     if first["type"] == "extra_forbidden":
-        return f"Settings file {settings_file()} has the unknown setting '{name}'{nearest(name, Settings.model_fields)}."
-    return f"Setting {ENVIRONMENT_PREFIX}{name.upper()} (or option --{name.replace('_', '-')}) is not valid: {explain(error)}."
+        return (
+            f"Settings file {settings_file()} has the unknown setting '{name}'{nearest(name, Settings.model_fields)}."
+        )
+    variable, option = ENVIRONMENT_PREFIX + name.upper(), "--" + name.replace("_", "-")
+    return f"Setting {variable} (or option {option}) is not valid: {explain(error)}."

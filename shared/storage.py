@@ -3,10 +3,9 @@
 import hashlib
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 from urllib.parse import unquote, urlsplit
-
-from pathlib import Path
 
 from shared.errors import CorruptObjectError, InputError, ObjectNotFoundError, RunNotFoundError
 from shared.messages import EnsembleEvaluation, MemberRecord, RunFailure, RunSpec
@@ -134,6 +133,11 @@ class RunStore:
         """Return a member's committed record, or None."""
         key = _record(run_id, index)
         return MemberRecord.decode(self.objects.get(key), key) if self.objects.exists(key) else None
+
+    def recorded(self, run_id: str) -> list[int]:
+        """Return the indices of the members that have a record, in order."""
+        keys = (key.split("/") for key in self.objects.list(f"runs/{run_id}/members/"))
+        return sorted(int(parts[3]) for parts in keys if len(parts) == 5 and parts[4] == "record.json")
 
     def records(self, run_id: str, members: int) -> list[MemberRecord]:
         """Return the committed records of a run in the order of their indices."""

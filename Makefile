@@ -1,0 +1,107 @@
+# Everything there is to do here, with GNU make 3.81 (macOS) or later. `make` alone lists the targets.
+
+PRESET = quick
+FLOWER =
+ARGS =
+# Another Python than the first suitable one: make run PYTHON=/path/to/python3
+PYTHON =
+# The least branch coverage, in percent, that `make test` accepts.
+COVERAGE = 85
+
+VENV = .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input
+INSTALL = $(PIP) install -q --only-binary :all: --require-hashes
+FLOWER_OPTION = $(if $(filter-out 0 no,$(FLOWER)),--flower)
+
+# Wheel folders of this machine are left out: the hashes must be those of the public index.
+COMPILE = env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(BIN)/uv pip compile -q --universal --generate-hashes \
+	--python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(ARGS)
+
+.DELETE_ON_ERROR:
+.PHONY: help run test check bench environment lock clean distclean
+
+help:
+	@echo 'make run        train the quick preset on this machine; makes $(VENV) by itself the first time'
+	@echo '                PRESET=notebook  another preset        FLOWER=1  with Flower, to watch the workers'
+	@echo '                ARGS="..."       more options of `deepchord train`'
+	@echo 'make test       make check, then all tests with branch coverage'
+	@echo '                ARGS="tests/shared -k seeds"  only some, whatever the coverage'
+	@echo 'make check      ruff, mypy and import-linter'
+	@echo 'make bench      the benchmarks, one after another'
+	@echo 'make lock       write requirements/*.txt from pyproject.toml    ARGS=--upgrade  newer versions'
+	@echo 'make clean      remove caches and build folders; results stay'
+	@echo 'make distclean  the same, and $(VENV)'
+
+run: $(VENV)/.installed-run
+	@$(BIN)/deepchord train --preset $(PRESET) --local $(FLOWER_OPTION) $(ARGS)
+
+test: check
+	@$(BIN)/python -m pytest --cov --cov-report=term $(if $(ARGS),,--cov-fail-under=$(COVERAGE)) $(ARGS)
+
+check: environment
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: environment
+	@set -e; for script in benchmarks/*.py; do \
+		if [ -e "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script"; fi; \
+	done
+
+# What `make test` uses: the environment of `make run`, and the tools.
+environment: $(VENV)/.installed-test
+
+$(VENV)/.installed-run: requirements/tensorflow.txt pyproject.toml | $(BIN)/python
+	@echo 'Installing deepchord and TensorFlow into $(VENV); the first time takes some minutes.'
+	@$(INSTALL) -r requirements/tensorflow.txt || { \
+		echo 'Some package has no ready-made build for this machine, or cannot be fetched; pip says which above.'; \
+		echo 'TensorFlow has builds for Python 3.11 to 3.13 on Linux and on Macs with Apple silicon;'; \
+		echo 'choose another Python with: make distclean; make run PYTHON=python3.12'; \
+		exit 1; } >&2
+	@$(PIP) install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-test: requirements/dev.txt $(VENV)/.installed-run
+	@echo 'Installing the tools for tests into $(VENV); the first time takes some minutes.'
+	@$(INSTALL) -r requirements/dev.txt || { \
+		echo 'Some package has no ready-made build for this machine, or cannot be fetched; pip says which above.'; \
+		exit 1; } >&2
+	@touch $@
+
+$(BIN)/python:
+	@set -e; chosen=; for name in $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3); do \
+		if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then chosen=$$name; break; fi; \
+	done; \
+	if [ -z "$$chosen" ]; then \
+		echo 'deepchord needs Python 3.11 or later$(if $(PYTHON),; $(PYTHON) is not,; found none called python3 or python3.11 to python3.13).' >&2; \
+		echo 'Install one (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python@3.12).' >&2; \
+		exit 1; \
+	fi; \
+	if ! "$$chosen" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+		echo "$$chosen lacks the module venv; on Debian and Ubuntu: apt install python3-venv" >&2; \
+		exit 1; \
+	fi; \
+	"$$chosen" -m venv --clear $(VENV)
+
+# setuptools stands in each lock because `pip install -e .` builds with it.
+lock: | $(BIN)/python
+	@$(PIP) install -q uv
+	@mkdir -p $(VENV)/lock && echo 'setuptools>=77' > $(VENV)/lock/build.in
+	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/dev.txt \
+		--extra tensorflow --extra jax --extra flower --extra dev
+	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/tensorflow.txt \
+		--extra tensorflow --extra flower --constraints requirements/dev.txt
+	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/torch.txt --extra torch
+	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/jax.txt --extra jax
+	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/plaidml.txt --extra plaidml
+	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/coordinator.txt
+
+clean:
+	@rm -rf build dist *.egg-info htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache
+	@find shared worker coordinator tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	@rm -rf $(VENV)

@@ -1,0 +1,80 @@
+"""Follows a run to its end: the view, what can go wrong meanwhile, and how that is noticed instead of waited for."""
+
+import time
+from collections.abc import Callable, Iterator
+
+from celery import Celery
+
+from coordinator.progress import RunView, RunWatcher
+from coordinator.submission import evaluation_task_id
+from shared.broker import connect_lazily
+from shared.celery_app import create_app
+from shared.datasets import load_dataset
+from shared.errors import DeepchordError, RunFailedError
+from shared.messages import RunSpec
+from shared.progress_board import ProgressBoard
+from shared.settings import Settings
+from shared.storage import RunStore
+
+#: How often the run is looked at.
+_EVERY_S = 0.5
+#: How often the broker is asked whether the evaluation's task was given up.
+_ASK_EVERY_S = 5.0
+
+
+def watcher(settings: Settings, store: RunStore, run: RunSpec) -> RunWatcher:
+    """Return a watcher of a run with all that is known here: the broker, if there is one, and the test labels."""
+    board = ProgressBoard(connect_lazily(settings)) if settings.broker else None
+    try:
+        labels = load_dataset(run.dataset, store, settings.cache).y_test
+    except DeepchordError:
+        labels = None  # the view does without the ensemble so far; the evaluation will say what is wrong
+    return RunWatcher(store, run, board, labels)
+
+
+def views(
+    settings: Settings, store: RunStore, run: RunSpec, check: Callable[[], None] = lambda: None
+) -> Iterator[RunView]:
+    """Yield a run as it is now, again and again, until it has ended.
+
+    Args:
+        settings: Where the broker is; None there: storage alone is looked at.
+        store: Shared storage.
+        run: The run.
+        check: Called between two views; raises what makes waiting pointless.
+
+    Raises:
+        RunFailedError: Celery gave the run up, so that it cannot end.
+    """
+    watching = watcher(settings, store, run)
+    app = create_app(settings) if settings.broker else None
+    asked = time.monotonic()
+    while True:
+        view = watching.look()
+        yield view
+        if view.state in ("evaluated", "failed"):
+            return
+        check()
+        if app is not None and view.live and time.monotonic() - asked >= _ASK_EVERY_S:
+            asked = time.monotonic()
+            _check_chord(app, view)
+        time.sleep(_EVERY_S)
+
+
+def raise_if_failed(view: RunView) -> None:
+    """Raise `RunFailedError` if the run ended without an evaluation."""
+    if view.failure is not None:
+        raise RunFailedError(f"Run {view.run.run_id} failed: {view.failure.reason}.")
+
+
+def _check_chord(app: Celery, view: RunView) -> None:
+    """Raise if Celery gave the evaluation up: it is a chord, and a task of its header failed for good."""
+    # Not through AsyncResult, which would stay subscribed to the broker.
+    task = app.backend.get_task_meta(evaluation_task_id(view.run.run_id))
+    if task["status"] != "FAILURE":
+        return
+    notes = "; ".join(f"member {index}: {note}" for index, note in view.notes.items()) or str(task["result"])
+    raise RunFailedError(
+        f"Run {view.run.run_id} cannot end: a worker gave a member up without being able to record it ({notes}). "
+        "Do all workers see the same storage as this command?"
+    )

@@ -1,0 +1,185 @@
+"""The live view: a line per member, an overall bar and the ensemble so far; plain lines where there is no terminal."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from coordinator.progress import RunView
+from shared.messages import FailedMember, MemberProgress, RunSpec, TrainedMember
+
+_BAR_WIDTH = 24
+#: More members than this, and only those at work and the latest are shown.
+_MOST_LINES = 20
+
+
+def show(views: Iterable[RunView], console: Console) -> RunView:
+    """Show a run as its views come in, and return the last one.
+
+    Args:
+        views: The run, again and again, at least once.
+        console: Where to show it; in place on a terminal, else a line for whatever changed.
+    """
+    if not console.is_terminal:
+        return _show_in_lines(views, console)
+    view = None
+    with Live(console=console, auto_refresh=False) as live:
+        for view in views:
+            live.update(render(view), refresh=True)
+    assert view is not None, "there is at least one view"  # noqa: S101  the contract of `views`
+    return view
+
+
+def _show_in_lines(views: Iterable[RunView], console: Console) -> RunView:
+    previous: RunView | None = None
+    for view in views:
+        for line in changes(previous, view):
+            console.print(line, highlight=False, soft_wrap=True, markup=False)
+        previous = view
+    assert previous is not None, "there is at least one view"  # noqa: S101  the contract of `views`
+    return previous
+
+
+def changes(previous: RunView | None, view: RunView) -> Iterator[str]:
+    """Yield a plain line for each thing that happened between two views."""
+    run = view.run
+    if previous is None:
+        yield f"run {run.run_id}: {_headline(run)}"
+    for index in range(run.members):
+        line, before = view.progress.get(index), previous.progress.get(index) if previous else None
+        if line and line.last and (before is None or before.epochs_done != line.epochs_done):
+            yield f"member {index} epoch {line.epochs_done}/{line.epochs} {_metrics(line)} on {_place(line)}"
+        if index in view.records and (previous is None or index not in previous.records):
+            yield f"member {index} {_result(view, index)}"
+        if index in view.notes and (previous is None or previous.notes.get(index) != view.notes[index]):
+            yield f"member {index} had trouble: {view.notes[index]}"
+    if view.so_far and (previous is None or previous.so_far != view.so_far):
+        yield _so_far(view)
+    if previous is None or previous.state != view.state:
+        yield f"run {run.run_id} is {view.state} ({view.trained} of {run.members} members trained)"
+
+
+def render(view: RunView) -> RenderableType:
+    """Return the whole view for a terminal."""
+    parts: list[RenderableType] = [_members(view), Text(), _overall(view)]
+    if view.so_far:
+        parts.append(Text(_so_far(view), style="green"))
+    parts.extend(Text(f"member {index} had trouble: {note}", style="yellow") for index, note in _last(view.notes))
+    if not view.live and view.state not in ("evaluated", "failed"):
+        parts.append(Text("the broker does not answer; showing what storage tells", style="yellow"))
+    title = Text.assemble((" deepchord ", "bold"), (f"{view.run.run_id} ", "dim"))
+    return Panel(Group(*parts), title=title, title_align="left", subtitle=f" {_headline(view.run)} ", padding=(1, 2))
+
+
+def _headline(run: RunSpec) -> str:
+    epochs = f"at most {run.recipe.epochs} epochs"
+    return f"{run.preset} on {run.dataset.name}, {run.members} members, {epochs}, seed {run.seed}"
+
+
+def _members(view: RunView) -> Table:
+    table = Table(box=None, pad_edge=False, expand=False, header_style="dim")
+    for name in ("member", "host", "engine", "device", "", "epoch", "loss", "val. acc.", "time"):
+        table.add_column(
+            name, justify="right" if name in ("epoch", "loss", "val. acc.", "time") else "left", no_wrap=True
+        )
+    for index in _shown(view):
+        table.add_row(f"{index}", *_cells(view, index))
+    hidden = view.run.members - len(_shown(view))
+    if hidden:
+        table.add_row(Text(f"and {hidden} more", style="dim"))
+    return table
+
+
+def _shown(view: RunView) -> list[int]:
+    everyone = list(range(view.run.members))
+    if len(everyone) <= _MOST_LINES:
+        return everyone
+    at_work = [index for index in everyone if index in view.progress and index not in view.records]
+    others = [index for index in everyone if index not in at_work]
+    return sorted([*at_work[:_MOST_LINES], *others[: max(0, _MOST_LINES - len(at_work))]])
+
+
+def _cells(view: RunView, index: int) -> tuple[RenderableType, ...]:
+    record, line = view.records.get(index), view.progress.get(index)
+    if record is not None and isinstance(record.member, TrainedMember):
+        member = record.member
+        best = member.history[member.best_epoch - 1]
+        return (
+            *_who(member.trainer.host, member.trainer.engine, member.trainer.device),
+            _bar(1.0, "green"),
+            f"{len(member.history)}/{view.run.recipe.epochs}",
+            f"{best.train_loss:.4f}",
+            f"{best.validation_accuracy:.2%}",
+            Text(f"{clock(member.duration_s)} ✓", style="green"),
+        )
+    if record is not None and isinstance(record.member, FailedMember):
+        return ("", "", "", Text(f"failed: {record.member.error}", style="red", overflow="ellipsis"))
+    if line is None:
+        return ("", "", "", Text("waiting for a worker", style="dim"))
+    left = view.member_seconds_left(index)
+    return (
+        *_who(line.trainer.host, line.trainer.engine, line.trainer.device),
+        _bar(view.member_share(index), "cyan"),
+        f"{line.epochs_done}/{line.epochs}",
+        f"{line.last.train_loss:.4f}" if line.last else Text("…", style="dim"),
+        f"{line.last.validation_accuracy:.2%}" if line.last else Text("…", style="dim"),
+        Text(f"{clock(left)} left" if left is not None else line.phase, style="dim"),
+    )
+
+
+def _who(host: str, engine: str, device: str) -> tuple[Text, str, str]:
+    return Text(host if len(host) <= 16 else host[:15] + "…"), engine, device
+
+
+def _bar(share: float, style: str) -> ProgressBar:
+    return ProgressBar(total=1.0, completed=share, width=_BAR_WIDTH, complete_style=style, finished_style="green")
+
+
+def _overall(view: RunView) -> Table:
+    table = Table.grid(padding=(0, 2))
+    text = f"{view.trained} of {view.run.members} trained · {view.state} · {clock(view.elapsed_s())}"
+    table.add_row(Text("all", style="bold"), ProgressBar(total=1.0, completed=view.share_done, width=40), text)
+    return table
+
+
+def _so_far(view: RunView) -> str:
+    if view.so_far is None:
+        return ""
+    members = "1 member" if view.so_far.members == 1 else f"{view.so_far.members} members"
+    return f"ensemble so far: {view.so_far.test_accuracy:.2%} test accuracy with {members}"
+
+
+def _result(view: RunView, index: int) -> str:
+    member = view.records[index].member
+    if isinstance(member, FailedMember):
+        return f"failed after {member.attempt} attempts: {member.error}"
+    best = member.history[member.best_epoch - 1]
+    return (
+        f"trained in {clock(member.duration_s)}, best epoch {member.best_epoch} of {len(member.history)}, "
+        f"val. accuracy {best.validation_accuracy:.2%}"
+    )
+
+
+def _metrics(line: MemberProgress) -> str:
+    if line.last is None:
+        return ""
+    return f"loss {line.last.train_loss:.4f} val. accuracy {line.last.validation_accuracy:.2%}"
+
+
+def _place(line: MemberProgress) -> str:
+    return f"{line.trainer.host} ({line.trainer.engine}, {line.trainer.device})"
+
+
+def _last(notes: Mapping[int, str]) -> list[tuple[int, str]]:
+    return sorted(notes.items())[-3:]
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as `m:ss`, or `h:mm:ss` from an hour on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

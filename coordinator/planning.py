@@ -1,0 +1,172 @@
+"""From what a person asks for to the RunSpec, and from the RunSpec to its members; pure, no I/O but reading files."""
+
+import secrets
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, ValidationError, model_validator
+
+from shared.architecture import Architecture, Layer, notebook_architecture
+from shared.errors import InputError
+from shared.messages import DatasetInfo, MemberSeeds, MemberSpec, Recipe, RunSpec, Seed
+from shared.validation import Message, explain, nearest
+
+#: What each preset asks for; everything can be overridden in a recipe file and with options.
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    # As the notebook, with the default learning rate of Keras 2.2.4's Nadam said explicitly.
+    "notebook": {
+        "members": 10,
+        "epochs": 25,
+        "batch_size": 128,
+        "optimizer": "nadam",
+        "learning_rate": 0.002,
+        "validation_fraction": 0.2,
+        "patience": 10,
+    },
+    # Three members in a few minutes on two cores.
+    "quick": {
+        "members": 3,
+        "epochs": 4,
+        "batch_size": 128,
+        "optimizer": "nadam",
+        "learning_rate": 0.002,
+        "validation_fraction": 0.2,
+        "patience": 10,
+    },
+}
+
+
+class RunRequest(Message):
+    """A recipe file with its options applied: what a person asks for, complete and checked."""
+
+    preset: str
+    dataset: str = "fashion"
+    members: Annotated[int, Field(ge=1, le=100_000)]
+    #: None: half of the members, rounded up.
+    min_members: Annotated[int, Field(ge=1)] | None = None
+    #: None: drawn at random, and recorded.
+    seed: Seed | None = None
+    optimizer: str
+    learning_rate: float
+    batch_size: int
+    epochs: int
+    validation_fraction: float
+    patience: int
+    #: A TOML or JSON file with `layers`; None, and no `layers` either: the notebook's network.
+    architecture: str | None = None
+    layers: tuple[Annotated[Layer, Field(discriminator="type")], ...] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "RunRequest":
+        if self.architecture is not None and self.layers is not None:
+            raise ValueError("give either architecture (a file) or layers, not both")
+        if self.min_members is not None and self.min_members > self.members:
+            raise ValueError(f"min_members is {self.min_members}, more than the {self.members} members of the run")
+        try:
+            self.recipe()
+        except ValidationError as error:
+            raise ValueError(explain(error)) from error
+        return self
+
+    def recipe(self) -> Recipe:
+        """Return how each member is to be trained."""
+        return Recipe.model_validate({name: getattr(self, name) for name in Recipe.model_fields})
+
+
+def plan_request(recipe_file: Path | None, options: Mapping[str, Any]) -> RunRequest:
+    """Return the complete request: options before the recipe file before the preset.
+
+    Args:
+        recipe_file: A TOML file, or None.
+        options: Options of the command line by their names in a recipe file; None values count as not given.
+
+    Raises:
+        InputError: No such file, no TOML, or a name or value that is not valid.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    written = _read_recipe(recipe_file) if recipe_file else {}
+    preset = given.get("preset") or written.get("preset") or "quick"
+    if preset not in PRESETS:
+        raise InputError(f"There is no preset {preset!r}{nearest(str(preset), PRESETS)}.")
+    source = f"Recipe {recipe_file}" if recipe_file else "The options given"
+    if "architecture" in given:
+        written.pop("layers", None)
+    merged = {**PRESETS[preset], **written, **given, "preset": preset}
+    return RunRequest.parse(merged, source, InputError)
+
+
+def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes: int) -> Architecture:
+    """Return the network that was asked for; the notebook's if none was.
+
+    Args:
+        request: What was asked for.
+        input_shape: Height, width and channels of an image.
+        classes: How many classes the data set has.
+
+    Raises:
+        InputError: The network is not valid, or does not fit the images and classes.
+    """
+    if request.layers is not None:
+        architecture = Architecture(layers=request.layers)
+    elif request.architecture is not None:
+        architecture = Architecture.load(Path(request.architecture))
+    else:
+        architecture = notebook_architecture()
+    architecture.resolve(input_shape=input_shape, classes=classes)
+    return architecture
+
+
+def plan_run(
+    request: RunRequest,
+    architecture: Architecture,
+    dataset: DatasetInfo,
+    *,
+    max_attempts: int,
+    now: datetime | None = None,
+) -> RunSpec:
+    """Return the RunSpec of a new run: a new id, and a seed if none was given."""
+    now = now or datetime.now(UTC)
+    return RunSpec(
+        run_id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        created_at=now,
+        preset=request.preset,
+        dataset=dataset,
+        architecture=architecture,
+        recipe=request.recipe(),
+        members=request.members,
+        min_members=request.min_members or -(-request.members // 2),
+        seed=secrets.randbelow(2**32) if request.seed is None else request.seed,
+        max_attempts=max_attempts,
+    )
+
+
+def plan_members(run: RunSpec) -> tuple[MemberSpec, ...]:
+    """Return the members of a run; those of a smaller ensemble with the same seed come first."""
+    return tuple(plan_member(run.run_id, run.seed, index) for index in range(run.members))
+
+
+def plan_member(run_id: str, run_seed: int, index: int) -> MemberSpec:
+    """Return one member: four independent streams spawned from the run's seed and the member's index."""
+    state = np.random.SeedSequence(run_seed, spawn_key=(index,)).generate_state(4)
+    names = ("split", "initialization", "shuffling", "dropout")
+    seeds = MemberSeeds.model_validate({name: int(word) for name, word in zip(names, state, strict=True)})
+    return MemberSpec(run_id=run_id, index=index, seeds=seeds)
+
+
+def _read_recipe(path: Path) -> dict[str, Any]:
+    try:
+        recipe = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"Recipe {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"Recipe {path} is not valid TOML: {error}.") from error
+    # Files that a recipe names are looked for beside it.
+    for name in ("architecture", "dataset"):
+        value = recipe.get(name)
+        if isinstance(value, str) and (path.parent / value).is_file():
+            recipe[name] = str(path.parent / value)
+    return recipe

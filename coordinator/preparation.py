@@ -1,0 +1,81 @@
+"""What happens before a run is submitted: everything is checked that can be, and the data set published."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coordinator.flower import running_flower
+from coordinator.local import local_session
+from coordinator.planning import plan_architecture, plan_request, plan_run
+from shared.broker import connect
+from shared.dataset_sources import Places, find_dataset
+from shared.datasets import publish_dataset
+from shared.errors import InputError
+from shared.messages import RunSpec
+from shared.settings import Settings, keras_home
+from shared.storage import RunStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """The broker of one command, and how to find out that waiting for it is pointless."""
+
+    #: The settings with the broker that is used.
+    settings: Settings
+    embedded: bool
+    #: Raises if the workers on this machine are gone.
+    check: Callable[[], None]
+    flower_address: str | None
+
+
+def prepare(
+    settings: Settings, recipe_file: Path | None, options: Mapping[str, Any], *, local: bool, detach: bool
+) -> tuple[RunStore, RunSpec]:
+    """Check all that was asked for, publish the data set, and return the run that is to be submitted.
+
+    Nothing is written before everything else was found to be in order.
+
+    Raises:
+        InputError: The recipe or an option is not valid, or `--detach` was asked for without a broker.
+        BrokerError: The broker that was given does not answer.
+        DatasetError: The data set was not found or cannot be used.
+        StorageError: Storage cannot be written.
+    """
+    request = plan_request(recipe_file, options)
+    embedded = is_embedded(settings, local=local)
+    if embedded and detach:
+        raise InputError("--detach needs a broker that outlives this command: give one with --broker.")
+    store = RunStore.open(settings.storage)
+    if not embedded:
+        connect(settings).close()
+    dataset = find_dataset(request.dataset, Places(keras_home=keras_home()))
+    architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
+    published = publish_dataset(dataset, store)
+    return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts)
+
+
+def is_embedded(settings: Settings, *, local: bool) -> bool:
+    """Say whether broker and workers are to be started on this machine."""
+    return local or settings.broker is None
+
+
+@contextmanager
+def open_broker(settings: Settings, *, local: bool, flower: bool) -> Iterator[Session]:
+    """Open the broker that was given, or start one with workers on this machine, for the length of a block."""
+    if is_embedded(settings, local=local):
+        with local_session(settings, workers=settings.workers) as session, _flower(session.settings, flower) as address:
+            yield Session(settings=session.settings, embedded=True, check=session.check, flower_address=address)
+    else:
+        with _flower(settings, flower) as address:
+            yield Session(settings=settings, embedded=False, check=lambda: None, flower_address=address)
+
+
+@contextmanager
+def _flower(settings: Settings, wanted: bool) -> Iterator[str | None]:
+    if not wanted:
+        yield None
+        return
+    with running_flower(settings) as process:
+        yield process.address

@@ -1,0 +1,174 @@
+"""What a run looks like right now: records from storage, live lines from Redis, put into one view."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+import numpy as np
+import redis
+from numpy.typing import NDArray
+
+from shared.messages import EnsembleEvaluation, MemberProgress, MemberRecord, RunFailure, RunSpec, TrainedMember
+from shared.progress_board import ProgressBoard
+from shared.storage import RunStore
+
+RunState = Literal["waiting", "training", "evaluating", "evaluated", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleSoFar:
+    """The ensemble of the members that are trained already."""
+
+    members: int
+    test_accuracy: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunView:
+    """A run at one moment."""
+
+    run: RunSpec
+    records: Mapping[int, MemberRecord] = field(default_factory=dict)
+    progress: Mapping[int, MemberProgress] = field(default_factory=dict)
+    #: The last trouble of members, by index.
+    notes: Mapping[int, str] = field(default_factory=dict)
+    so_far: EnsembleSoFar | None = None
+    evaluation: EnsembleEvaluation | None = None
+    failure: RunFailure | None = None
+    #: False while the broker does not answer, or none is known: the lines in `progress` are old.
+    live: bool = True
+
+    @property
+    def state(self) -> RunState:
+        """How far the run is."""
+        if self.evaluation is not None:
+            return "evaluated"
+        if self.failure is not None:
+            return "failed"
+        if len(self.records) == self.run.members:
+            return "evaluating"
+        return "training" if self.records or self.progress else "waiting"
+
+    @property
+    def trained(self) -> int:
+        """How many members are trained."""
+        return sum(record.member.status == "trained" for record in self.records.values())
+
+    @property
+    def share_done(self) -> float:
+        """The share of all training that is done, in [0, 1]."""
+        return sum(self.member_share(index) for index in range(self.run.members)) / self.run.members
+
+    def member_share(self, index: int) -> float:
+        """Return the share of a member's training that is done, in [0, 1]; early stopping makes it jump."""
+        if index in self.records:
+            return 1.0
+        line = self.progress.get(index)
+        return 0.0 if line is None else min(1.0, (line.epochs_done + line.epoch_share) / line.epochs)
+
+    def member_seconds_left(self, index: int) -> float | None:
+        """Return how long a member in training still takes if it uses all its epochs; None if not known."""
+        line = self.progress.get(index)
+        if index in self.records or line is None or line.phase == "scoring":
+            return None
+        epochs_left = line.epochs - line.epochs_done - line.epoch_share
+        if line.last is not None:
+            return line.last.duration_s * epochs_left
+        trained_s = (line.updated_at - line.started_at).total_seconds()
+        return trained_s * epochs_left / line.epoch_share if line.epoch_share > _ENOUGH else None
+
+    def elapsed_s(self, now: datetime | None = None) -> float:
+        """Return the seconds from the run's start to its end, or to now."""
+        end = now or datetime.now(UTC)
+        if self.evaluation is not None:
+            end = self.evaluation.evaluated_at
+        elif self.failure is not None:
+            end = self.failure.failed_at
+        return max(0.0, (end - self.run.created_at).total_seconds())
+
+
+#: Before this share of the first epoch its pace is a guess.
+_ENOUGH = 0.1
+
+
+class RunWatcher:
+    """Looks at one run again and again; what is immutable is read once."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        run: RunSpec,
+        board: ProgressBoard | None = None,
+        test_labels: NDArray[np.integer] | None = None,
+    ) -> None:
+        """Take what a view is made of.
+
+        Args:
+            store: Shared storage.
+            run: The run to look at.
+            board: Where members say how far they are; None: records only.
+            test_labels: [test_size]; with them the view carries the accuracy of the ensemble so far.
+        """
+        self._store = store
+        self._run = run
+        self._board = board
+        self._labels = test_labels
+        self._records: dict[int, MemberRecord] = {}
+        self._sum: NDArray[np.float64] | None = None
+        self._so_far: EnsembleSoFar | None = None
+        self._progress: dict[int, MemberProgress] = {}
+        self._notes: dict[int, str] = {}
+
+    def look(self) -> RunView:
+        """Return the run as it is now.
+
+        Raises:
+            StorageError: Storage does not answer; an unreachable broker only makes the view less live.
+        """
+        # The end is read first: whoever sees the evaluation then sees all records as well.
+        evaluation = self._store.evaluation(self._run.run_id)
+        failure = self._store.failure(self._run.run_id)
+        self._read_new_records()
+        return RunView(
+            run=self._run,
+            live=self._read_board(),
+            records=dict(self._records),
+            progress=dict(self._progress),
+            notes=dict(self._notes),
+            so_far=self._so_far,
+            evaluation=evaluation,
+            failure=failure,
+        )
+
+    def _read_board(self) -> bool:
+        if self._board is None:
+            return False
+        try:
+            self._progress = self._board.read(self._run.run_id)
+            self._notes = self._board.notes(self._run.run_id)
+        except redis.RedisError:
+            return False
+        return True
+
+    def _read_new_records(self) -> None:
+        for index in self._store.recorded(self._run.run_id):
+            if index in self._records:
+                continue
+            record = self._store.record(self._run.run_id, index)
+            if record is None:
+                continue
+            self._records[index] = record
+            if isinstance(record.member, TrainedMember) and self._labels is not None:
+                self._add_to_ensemble(record.member, self._labels)
+
+    def _add_to_ensemble(self, member: TrainedMember, labels: NDArray[np.integer]) -> None:
+        data = self._store.member_probabilities(
+            self._run.run_id, member.spec.index, member.attempt, member.probabilities_sha256
+        )
+        probabilities = np.load(io.BytesIO(data), allow_pickle=False)
+        self._sum = probabilities.astype(np.float64) if self._sum is None else self._sum + probabilities
+        members = 1 if self._so_far is None else self._so_far.members + 1
+        accuracy = float((self._sum.argmax(axis=1) == labels).mean())
+        self._so_far = EnsembleSoFar(members=members, test_accuracy=accuracy)

@@ -1,0 +1,129 @@
+"""The confusion matrix as it is shown, and what it says in words: which classes are hard, and what they are taken for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from coordinator.report.content import ReportContent
+from coordinator.report.pictures import Pixels
+
+#: With more classes than this the counts no longer fit, and the matrix becomes a picture.
+MAX_CLASSES_WITH_COUNTS = 25
+_WORST = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfusionCell:
+    """How many images of one class were taken for another."""
+
+    count: int
+    #: The count as a share of the largest off the diagonal, in [0, 1].
+    strength: float
+    is_diagonal: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfusionRow:
+    """An actual class."""
+
+    name: str
+    cells: tuple[ConfusionCell, ...]
+    #: The share of the class's images that the ensemble gets right.
+    recall: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confusion:
+    """An actual class and what it was taken for."""
+
+    actual: str
+    predicted: str
+    count: int
+    strength: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfusionMatrix:
+    """The ensemble's confusion matrix over the test images."""
+
+    class_names: tuple[str, ...]
+    rows: tuple[ConfusionRow, ...]
+    #: The most frequent confusions, most frequent first.
+    worst: tuple[Confusion, ...]
+    #: How many test images there are, and how many of them the ensemble gets wrong.
+    images: int
+    errors: int
+
+    @property
+    def has_counts(self) -> bool:
+        """Whether the counts fit onto the page."""
+        return len(self.class_names) <= MAX_CLASSES_WITH_COUNTS
+
+    @property
+    def hardest(self) -> ConfusionRow:
+        """The class with the lowest recall."""
+        return min(self.rows, key=lambda row: row.recall)
+
+    @property
+    def easiest(self) -> ConfusionRow:
+        """The class with the highest recall."""
+        return max(self.rows, key=lambda row: row.recall)
+
+
+def confusion_matrix(content: ReportContent) -> ConfusionMatrix:
+    """Return the matrix of the evaluation, coloured by the largest count off the diagonal."""
+    counts = np.array(content.evaluation.confusion, dtype=np.int64)
+    names = content.dataset.class_names
+    strengths = _strengths(counts)
+    totals = counts.sum(axis=1)
+    rows = tuple(
+        ConfusionRow(
+            name=name,
+            cells=tuple(
+                ConfusionCell(
+                    count=int(counts[row, column]),
+                    strength=float(strengths[row, column]),
+                    is_diagonal=row == column,
+                )
+                for column in range(len(names))
+            ),
+            recall=float(counts[row, row] / totals[row]) if totals[row] else 0.0,
+        )
+        for row, name in enumerate(names)
+    )
+    return ConfusionMatrix(
+        class_names=names,
+        rows=rows,
+        worst=_worst(rows, names),
+        images=int(totals.sum()),
+        errors=int(totals.sum() - counts.trace()),
+    )
+
+
+def confusion_pixels(content: ReportContent, colour: tuple[int, int, int]) -> Pixels:
+    """Return the matrix as a picture [classes, classes, 4], clear where nothing was confused, for any ground."""
+    strengths = _strengths(np.array(content.evaluation.confusion, dtype=np.int64))
+    pixels = np.zeros((*strengths.shape, 4), dtype=np.uint8)
+    pixels[..., :3] = colour
+    pixels[..., 3] = np.rint(255 * np.sqrt(strengths))
+    diagonal = np.arange(len(pixels))
+    pixels[diagonal, diagonal] = (128, 128, 128, 90)
+    return pixels
+
+
+def _strengths(
+    counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    off_diagonal = counts.astype(np.float64)
+    np.fill_diagonal(off_diagonal, 0)
+    return off_diagonal / max(1.0, off_diagonal.max())
+
+
+def _worst(rows: tuple[ConfusionRow, ...], names: tuple[str, ...]) -> tuple[Confusion, ...]:
+    confusions = [
+        Confusion(actual=row.name, predicted=name, count=cell.count, strength=cell.strength)
+        for row in rows
+        for name, cell in zip(names, row.cells, strict=True)
+        if cell.count and not cell.is_diagonal
+    ]
+    return tuple(sorted(confusions, key=lambda confusion: -confusion.count)[:_WORST])

@@ -1,0 +1,61 @@
+"""The folder that people open and send on: the page, the table as CSV and JSON, the recipe and the figures."""
+
+import tempfile
+from pathlib import Path
+
+from coordinator.report.content import ReportContent
+from coordinator.report.figures import write_figures
+from coordinator.report.page import render_page
+from coordinator.report.provenance import RECIPE_FILE, recipe_toml
+from coordinator.report.tables import summary_csv, summary_json
+from shared.errors import StorageError
+
+_PAGE = "index.html"
+
+
+def write_report(content: ReportContent, folder: Path) -> Path:
+    """Write `index.html`, `summary.csv`, `summary.json`, `figures/*.png` and, of a run, `recipe.toml`.
+
+    Everything is written aside first and moved into place when all of it is there; the page last. Other files of
+    the folder stay.
+
+    Args:
+        content: What is reported.
+        folder: Where to; created if missing.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as aside:
+            _write(content, Path(aside))
+            _move(Path(aside), folder)
+    except OSError as error:
+        raise StorageError(
+            f"The report of {content.title} cannot be written to {folder}: {error.strerror or error}. "
+            "Choose a folder that can be written, or make room."
+        ) from error
+    return folder / _PAGE
+
+
+def _write(content: ReportContent, folder: Path) -> None:
+    figures = folder / "figures"
+    figures.mkdir()
+    write_figures(content, figures)
+    (folder / "summary.csv").write_text(summary_csv(content), encoding="utf-8")
+    (folder / "summary.json").write_text(summary_json(content), encoding="utf-8")
+    if content.spec is not None:
+        (folder / RECIPE_FILE).write_text(recipe_toml(content.spec), encoding="utf-8")
+    (folder / _PAGE).write_text(render_page(content), encoding="utf-8")
+
+
+def _move(source: Path, target: Path) -> None:
+    files = sorted((path for path in source.rglob("*") if path.is_file()), key=lambda path: path.name == _PAGE)
+    for path in files:
+        place = target / path.relative_to(source)
+        place.parent.mkdir(exist_ok=True)
+        path.replace(place)

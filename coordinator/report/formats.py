@@ -1,0 +1,40 @@
+"""How numbers are written, the same in the terminal and on the page."""
+
+_NO_BREAK_SPACE = "\u00a0"
+_MINUS = "\u2212"
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """Return a share in [0, 1] as percent, `93.55 %`."""
+    return f"{100 * share:.{digits}f}{_NO_BREAK_SPACE}%"
+
+
+def points(difference: float) -> str:
+    """Return a difference of shares as signed percentage points, `+1.85`."""
+    text = f"{abs(100 * difference):.2f}"
+    if float(text) == 0:
+        return f"±{text}"
+    return f"+{text}" if difference > 0 else f"{_MINUS}{text}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them: `41 s`, `12 min 5 s`, `1 h 47 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f}{_NO_BREAK_SPACE}s"
+    whole = round(seconds)
+    if whole < 60:
+        return _joined((whole, "s"))
+    if whole < 3600:
+        return _joined((whole // 60, "min"), (whole % 60, "s"))
+    minutes = round(whole / 60)
+    return _joined((minutes // 60, "h"), (minutes % 60, "min"))
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 member`, `10,000 images`."""
+    return f"{number:,}{_NO_BREAK_SPACE}{noun}{'' if number == 1 else 's'}"
+
+
+def _joined(*parts: tuple[int, str]) -> str:
+    shown = [part for position, part in enumerate(parts) if part[0] or position == 0]
+    return " ".join(f"{number}{_NO_BREAK_SPACE}{unit}" for number, unit in shown)

@@ -1,0 +1,93 @@
+"""Where a result comes from and how to get it again: versions, seed, recipe, network and the command."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from coordinator.report.content import ReportContent
+from shared.architecture import notebook_architecture
+from shared.messages import RunSpec, Trainer
+
+#: The file of the report's folder that trains the same members again.
+RECIPE_FILE = "recipe.toml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerLine:
+    """A layer of the network in words."""
+
+    name: str
+    details: str
+    output_shape: str
+    parameters: int
+
+
+def deepchord_version() -> str:
+    """Return the version of deepchord that wrote the report."""
+    try:
+        return version("deepchord")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def software(content: ReportContent) -> tuple[str, ...]:
+    """Return each engine with its version and device, and what it did."""
+    trainers = Counter(_software(member.trainer) for member in content.trained.values())
+    lines = [f"{name}: trained {members}" for name, members in trainers.most_common()]
+    evaluator = content.evaluation.evaluator
+    return (*lines, f"{_software(evaluator)}, {evaluator.host}: evaluated")
+
+
+def network(spec: RunSpec) -> tuple[LayerLine, ...]:
+    """Return the layers of the run's network."""
+    resolved = spec.architecture.resolve(input_shape=spec.dataset.input_shape, classes=spec.dataset.classes)
+    lines = []
+    for layer in resolved.layers:
+        options = layer.layer.model_dump(exclude={"type"})
+        sizes = [_product(weight.shape) for weight in layer.weights]
+        lines.append(
+            LayerLine(
+                name=layer.layer.type,
+                details=", ".join(f"{name} {value}" for name, value in options.items()),
+                output_shape="\u00a0\u00d7\u00a0".join(str(size) for size in layer.output_shape),
+                parameters=sum(sizes),
+            )
+        )
+    return tuple(lines)
+
+
+def recipe_toml(spec: RunSpec) -> str:
+    """Return a recipe file with which `deepchord train` plans the same members with the same seeds.
+
+    The network of the notebook is what a recipe without `layers` means, so it is not spelled out.
+    """
+    values = {
+        "preset": spec.preset,
+        "dataset": spec.dataset.name,
+        "members": spec.members,
+        "min_members": spec.min_members,
+        "seed": spec.seed,
+        **spec.recipe.model_dump(),
+    }
+    lines = [f"{name} = {_toml(value)}" for name, value in values.items()]
+    if spec.architecture != notebook_architecture():
+        for layer in spec.architecture.layers:
+            lines += ["", "[[layers]]", *(f"{name} = {_toml(value)}" for name, value in layer.model_dump().items())]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    # What JSON writes for strings, numbers and truth values is TOML too.
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _software(trainer: Trainer) -> str:
+    return f"{trainer.engine} {trainer.engine_version} on {trainer.device}"
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    product = 1
+    for size in shape:
+        product *= size
+    return product

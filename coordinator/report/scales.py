@@ -1,0 +1,65 @@
+"""From values to places on an axis: what the charts of the page are laid out with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.ticker import MaxNLocator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tick:
+    """A mark on an axis."""
+
+    #: Percent of the axis from its start.
+    position: float
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """A linear axis from `start` to `end`."""
+
+    start: float
+    end: float
+
+    def position(self, value: float) -> float:
+        """Return where a value lies, in percent of the axis from its start."""
+        return 100 * (value - self.start) / (self.end - self.start)
+
+    def ticks(self, at_most: int, *, factor: float = 1.0, suffix: str = "") -> tuple[Tick, ...]:
+        """Return round values on the axis.
+
+        Args:
+            at_most: About how many.
+            factor: Labels show the value times this, 100 for percent.
+            suffix: What labels end in.
+        """
+        start, end = self.start * factor, self.end * factor
+        locator = MaxNLocator(nbins=at_most, steps=[1, 2, 2.5, 5, 10])
+        values = [float(value) for value in locator.tick_values(start, end) if start <= value <= end]
+        digits = _digits(values)
+        return tuple(
+            Tick(position=self.position(value / factor), label=f"{value:.{digits}f}{suffix}") for value in values
+        )
+
+
+def scale_around(values: Sequence[float], margin: float, narrowest: float) -> Scale:
+    """Return a scale that holds all values.
+
+    Args:
+        values: At least one.
+        margin: Free space on either side, as a share of the range.
+        narrowest: The range is at least this wide, so that equal values do not fall on an edge.
+    """
+    lowest, highest = min(values), max(values)
+    spare = max(0.0, narrowest - (highest - lowest)) / 2
+    room = max(highest - lowest, narrowest) * margin
+    return Scale(start=lowest - spare - room, end=highest + spare + room)
+
+
+def _digits(values: Sequence[float]) -> int:
+    """Return how many decimal places tell neighbouring ticks apart."""
+    for digits in range(6):
+        if all(abs(round(value, digits) - value) < 1e-9 for value in values):
+            return digits
+    return 6

@@ -1,0 +1,112 @@
+"""What a finished run leaves for people: its report, its weights and its numbers, copied out of storage."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coordinator.report import ReportContent, write_report
+from shared.datasets import load_dataset
+from shared.errors import InputError, RunFailedError, StorageError
+from shared.messages import EnsembleEvaluation, RunSpec, TrainedMember
+from shared.settings import Settings
+from shared.storage import RunStore
+
+
+def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportContent:
+    """Return all that the report of an evaluated run is made of.
+
+    Raises:
+        RunFailedError: The run has ended without an evaluation.
+        InputError: It has not ended yet.
+    """
+    evaluation = evaluation_of(store, run)
+    probabilities = store.ensemble_probabilities(run.run_id, evaluation.probabilities_sha256)
+    records = {record.member.spec.index: record for record in store.records(run.run_id, run.members)}
+    with np.load(io.BytesIO(probabilities), allow_pickle=False) as arrays:
+        test_probabilities = arrays["test"]
+    return ReportContent(
+        title=run.run_id,
+        spec=run,
+        records=records,
+        member_names={index: str(index) for index in range(run.members)},
+        evaluation=evaluation,
+        dataset=load_dataset(run.dataset, store, settings.cache),
+        test_probabilities=test_probabilities,
+    )
+
+
+def evaluation_of(store: RunStore, run: RunSpec) -> EnsembleEvaluation:
+    """Return the evaluation of a run that has one; see `report_content` for the errors."""
+    evaluation = store.evaluation(run.run_id)
+    if evaluation is not None:
+        return evaluation
+    failure = store.failure(run.run_id)
+    if failure is not None:
+        raise RunFailedError(f"Run {run.run_id} has no evaluation: {failure.reason}.")
+    done = len(store.recorded(run.run_id))
+    raise InputError(
+        f"Run {run.run_id} is not evaluated yet: {done} of {run.members} members have ended; "
+        f"`deepchord watch {run.run_id}` follows it."
+    )
+
+
+def write_run_report(settings: Settings, store: RunStore, run: RunSpec, folder: Path) -> tuple[ReportContent, Path]:
+    """Write tables, figures and the page of a run; return what they show and the page's path."""
+    content = report_content(settings, store, run)
+    return content, write_report(content, folder)
+
+
+def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path) -> tuple[ReportContent, list[Path]]:
+    """Copy a run's results into a folder: weights, evaluation, probabilities and the report.
+
+    Returns:
+        What the report shows, and the paths of all files in the folder that were written.
+    """
+    content, _page = write_run_report(settings, store, run, folder)
+    evaluation = content.evaluation
+    files: dict[str, bytes] = {
+        "run.json": run.encode(),
+        "evaluation.json": evaluation.encode(),
+        "probabilities.npz": store.ensemble_probabilities(run.run_id, evaluation.probabilities_sha256),
+    }
+    for index, record in content.records.items():
+        if isinstance(record.member, TrainedMember):
+            member = record.member
+            files[f"best_weights_{index}.hdf5"] = store.weights(
+                run.run_id, index, member.attempt, member.weights_sha256
+            )
+    for name, data in files.items():
+        _publish(folder / name, data)
+    return content, sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
+    """Return one line about a run, for `deepchord runs` and `deepchord status`."""
+    recorded = store.recorded(run.run_id)
+    evaluation, failure = store.evaluation(run.run_id), store.failure(run.run_id)
+    state = "evaluated" if evaluation else "failed" if failure else "unfinished"
+    return {
+        "run_id": run.run_id,
+        "created_at": run.created_at.isoformat(timespec="seconds"),
+        "state": state,
+        "preset": run.preset,
+        "dataset": run.dataset.name,
+        "members": run.members,
+        "ended": len(recorded),
+        "ensemble_test_accuracy": evaluation.test.accuracy if evaluation else None,
+    }
+
+
+def _publish(path: Path, data: bytes) -> None:
+    aside = path.with_name(f".{path.name}.writing")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_bytes(data)
+        os.replace(aside, path)
+    except OSError as error:
+        raise StorageError(f"Cannot write {path}: {error.strerror}; give another folder with --out.") from error
+    finally:
+        aside.unlink(missing_ok=True)

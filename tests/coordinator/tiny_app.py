@@ -1,0 +1,12 @@
+"""A Celery app with one task, for real workers that need no engine."""
+
+from shared.celery_app import create_app
+from shared.settings import load_settings
+
+app = create_app(load_settings())
+app.conf.include = ["tiny_app"]
+
+
+@app.task(name="tiny.add")
+def add(first: int, second: int) -> int:
+    return first + second

@@ -1,0 +1,176 @@
+import contextlib
+import gzip
+import io
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from shared.array_files import read_idx, read_npz, write_npz
+from shared.errors import DatasetError
+
+ARRAYS = hnp.arrays(
+    st.sampled_from(["u1", "<i8", ">i4", "<f4", "<U3", "?"]), hnp.array_shapes(min_dims=0, max_dims=4, max_side=3)
+)
+
+
+class Bomb:
+    """Would raise on being unpickled; nothing may unpickle it."""
+
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('a pickle was executed')",))
+
+
+@given(array=ARRAYS)
+def test_arrays_come_back_from_an_npz_as_they_were(array):
+    data = write_npz({"a": array, "b": np.arange(3)})
+
+    found = read_npz(io.BytesIO(data), "there", ("a",), ("b", "absent"))
+
+    assert list(found) == ["a", "b"]
+    assert found["a"].shape == array.shape
+    np.testing.assert_array_equal(found["a"], array)
+
+
+def test_equal_arrays_give_equal_bytes_whatever_their_layout_and_byte_order():
+    array = np.arange(24, dtype="<i4").reshape(2, 3, 4)
+
+    assert (
+        write_npz({"a": np.asfortranarray(array)}) == write_npz({"a": array.astype(">i4")}) == write_npz({"a": array})
+    )
+
+
+def test_an_npz_can_be_read_by_numpy():
+    with np.load(io.BytesIO(write_npz({"a": np.arange(3)})), allow_pickle=False) as found:
+        assert found["a"].tolist() == [0, 1, 2]
+
+
+def test_a_compressed_npz_of_numpy_is_read_from_its_path(tmp_path: Path):
+    np.savez_compressed(tmp_path / "some.npz", a=np.arange(3), unused=np.arange(2))
+
+    assert read_npz(tmp_path / "some.npz", "some.npz", ("a",))["a"].tolist() == [0, 1, 2]
+
+
+def test_arrays_that_are_missing_are_named_with_those_that_were_found():
+    data = write_npz({"a": np.arange(3), "images": np.arange(3)})
+
+    with pytest.raises(DatasetError, match=r"there lacks b, c: expected the arrays a, b, c, found a, images\."):
+        read_npz(io.BytesIO(data), "there", ("a", "b", "c"))
+
+
+def test_an_empty_archive_is_said_to_hold_none():
+    with pytest.raises(DatasetError, match="found none"):
+        read_npz(io.BytesIO(write_npz({})), "there", ("a",))
+
+
+def test_pickled_objects_are_refused_and_never_executed(tmp_path: Path):
+    np.savez(tmp_path / "evil.npz", a=np.array([Bomb()], dtype=object))
+
+    with pytest.raises(DatasetError, match="a holds pickled Python objects, which deepchord never reads"):
+        read_npz(tmp_path / "evil.npz", "evil.npz", ("a",))
+
+
+def test_a_bare_pickle_is_no_npz(tmp_path: Path):
+    (tmp_path / "evil.npz").write_bytes(pickle.dumps(Bomb()))
+
+    with pytest.raises(DatasetError, match=r"evil.npz is no \.npz file"):
+        read_npz(tmp_path / "evil.npz", "evil.npz", ("a",))
+
+
+def test_objects_are_never_written():
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+        write_npz({"a": np.array([Bomb()], dtype=object)})
+
+
+def test_a_file_that_was_cut_off_is_called_so():
+    data = write_npz({"a": np.arange(300)})
+
+    with pytest.raises(DatasetError, match="was cut off"):
+        read_npz(io.BytesIO(data[:-200]), "there", ("a",))
+
+
+def test_a_member_that_is_no_array_is_named():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a", b"just text")
+        archive.writestr("b.npy", b"just text")
+
+    with pytest.raises(DatasetError, match=r"a is no \.npy array"):
+        read_npz(buffer, "there", ("a",))
+    with pytest.raises(DatasetError, match="b is damaged"):
+        read_npz(buffer, "there", ("b",))
+
+
+def test_an_npz_that_is_not_there_is_a_file_not_found(tmp_path: Path):
+    with pytest.raises(FileNotFoundError):
+        read_npz(tmp_path / "x.npz", "x.npz", ("a",))
+
+
+@settings(max_examples=400)
+@given(place=st.integers(min_value=0, max_value=10_000), byte=st.integers(min_value=0, max_value=255))
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_damaged_npz_gives_an_array_or_a_dataset_error_and_nothing_else(place: int, byte: int):
+    data = bytearray(write_npz({"a": np.arange(12, dtype="f4"), "b": np.array(["x", "y"])}))
+    data[place % len(data)] = byte
+
+    with contextlib.suppress(DatasetError):
+        assert set(read_npz(io.BytesIO(bytes(data)), "there", ("a", "b"))) == {"a", "b"}
+
+
+def test_an_archive_that_no_reader_knows_is_damaged():
+    data = bytearray(write_npz({"a": np.arange(3)}))
+    data[data.index(b"PK\x01\x02") + 6] = 99  # the version needed to unpack it
+
+    with pytest.raises(DatasetError, match=r"there is damaged: zip file version 9\.9"):
+        read_npz(io.BytesIO(bytes(data)), "there", ("a",))
+
+
+def idx(array: np.ndarray) -> bytes:
+    header = bytes([0, 0, 8, array.ndim]) + b"".join(length.to_bytes(4, "big") for length in array.shape)
+    return header + array.astype(np.uint8).tobytes()
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_an_idx_file_is_read_gzipped_or_not(tmp_path: Path, compressed: bool):
+    array = np.arange(24).reshape(2, 3, 4)
+    data = idx(array)
+    (tmp_path / ("x.gz" if compressed else "x")).write_bytes(gzip.compress(data) if compressed else data)
+
+    found = read_idx(tmp_path / "x")
+
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, array)
+
+
+def test_an_idx_file_that_is_not_there_is_a_file_not_found(tmp_path: Path):
+    with pytest.raises(FileNotFoundError):
+        read_idx(tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "is no IDX file"),
+        (b"\0\0\x08\x03\0\0", "is no IDX file"),
+        (b"\0\0\x0d\x01\0\0\0\x01abcd", "is no IDX file"),
+        (idx(np.arange(24).reshape(2, 12))[:-5], "was cut off: expected 24 values, found 19"),
+    ],
+)
+def test_an_idx_file_that_is_none_is_refused(tmp_path: Path, data: bytes, message: str):
+    (tmp_path / "x").write_bytes(data)
+
+    with pytest.raises(DatasetError, match=message):
+        read_idx(tmp_path / "x")
+
+
+@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(idx(np.arange(1000)))[:-20]])
+def test_a_damaged_gzip_file_is_refused(tmp_path: Path, data: bytes):
+    (tmp_path / "x.gz").write_bytes(data)
+
+    with pytest.raises(DatasetError, match="cannot be read or is damaged"):
+        read_idx(tmp_path / "x")

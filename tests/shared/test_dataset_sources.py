@@ -1,0 +1,250 @@
+import hashlib
+import logging
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.array_files import write_npz
+from shared.dataset_sources import DEBIAN_FASHION, Places, find_dataset, find_named_dataset
+from shared.errors import DatasetError
+from shared.keras_datasets import KerasProcess
+from shared.named_datasets import DIGITS, NamedDataset
+
+IMAGES = np.arange(48, dtype=np.uint8).reshape(3, 4, 4)
+LABELS = np.array([0, 1, 9])
+ARRAYS = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:2], "y_test": LABELS[:2]}
+#: Downloads the file whose bytes are given, the way Keras does: into its home, and reads it.
+FAKE_MNIST = """
+import os, pathlib, numpy as np
+def load_data():
+    path = pathlib.Path(os.environ["KERAS_HOME"]) / "datasets" / "mnist.npz"
+    path.parent.mkdir()
+    path.write_bytes({content!r})
+    return (1, 2), (3, 4)
+"""
+
+
+def keras_that_downloads(folder: Path, content: bytes) -> KerasProcess:
+    datasets = folder / "packages" / "keras" / "datasets"
+    datasets.mkdir(parents=True)
+    (datasets.parent / "__init__.py").write_text("__version__ = '3.99'")
+    (datasets / "__init__.py").touch()
+    (datasets / "mnist.py").write_text(FAKE_MNIST.format(content=content))
+    return KerasProcess(environment=os.environ | {"PYTHONPATH": str(folder / "packages")}, timeout_s=60)
+
+
+def keras_that_is_missing(folder: Path) -> KerasProcess:
+    (folder / "packages").mkdir()
+    (folder / "packages" / "keras.py").write_text("raise ModuleNotFoundError(\"No module named 'keras'\")")
+    return KerasProcess(environment=os.environ | {"PYTHONPATH": str(folder / "packages")}, timeout_s=60)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    """Nothing is in any of these places."""
+    return Places(
+        keras_home=tmp_path / "keras_home", debian_folder=tmp_path / "debian", keras=keras_that_is_missing(tmp_path)
+    )
+
+
+@pytest.fixture
+def small_digits() -> NamedDataset:
+    return replace(DIGITS, sha256=hashlib.sha256(write_npz(ARRAYS)).hexdigest())
+
+
+def put_in_keras_cache(places: Places, content: bytes) -> Path:
+    path = places.keras_home / "datasets" / "mnist.npz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_the_real_fashion_images_come_from_the_debian_package(places: Places):
+    if not DEBIAN_FASHION.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail("CI must have dataset-fashion-mnist installed")
+        pytest.skip("dataset-fashion-mnist is not installed")
+
+    dataset = find_dataset("fashion", replace(places, debian_folder=DEBIAN_FASHION))
+
+    assert dataset.name == "fashion"
+    assert (dataset.x_train.shape, dataset.x_train.dtype) == ((60000, 28, 28, 1), np.uint8)
+    assert dataset.x_test.shape == (10000, 28, 28, 1)
+    assert np.bincount(dataset.y_train).tolist() == [6000] * 10
+    assert np.bincount(dataset.y_test).tolist() == [1000] * 10
+    assert dataset.class_names[0] == "T-shirt/top"
+    assert dataset.class_names[9] == "Ankle boot"
+
+
+def test_a_damaged_debian_file_is_passed_over_and_ends_in_the_error_with_its_reason(places: Places):
+    places.debian_folder.mkdir()
+    (places.debian_folder / "train-images-idx3-ubyte.gz").write_bytes(b"no gzip")
+
+    with pytest.raises(DatasetError, match=r"train-images-idx3-ubyte\.gz cannot be read or is damaged"):
+        find_dataset("fashion", places)
+
+
+def test_fashion_that_is_nowhere_names_every_place_and_two_ways_to_get_it(places: Places):
+    with pytest.raises(DatasetError) as raised:
+        find_dataset("fashion", places)
+
+    message = str(raised.value)
+    assert f"the Debian folder {places.debian_folder} (no train-images-idx3-ubyte.gz)" in message
+    assert f"the Keras cache {places.keras_home}/datasets (no train-images-idx3-ubyte.gz)" in message
+    assert "a download through Keras (Keras cannot be imported: No module named 'keras')" in message
+    assert "`apt install dataset-fashion-mnist`" in message
+    assert "`--dataset file.npz`" in message
+
+
+@pytest.mark.parametrize("name", ["digits", "cifar10"])
+def test_another_data_set_that_is_nowhere_names_every_place_but_the_debian_folder(places: Places, name: str):
+    with pytest.raises(DatasetError, match=f"Data set '{name}' was not found") as raised:
+        find_dataset(name, places)
+
+    assert "Debian folder" not in str(raised.value)
+    assert "`--dataset file.npz`" in str(raised.value)
+    assert "`apt install dataset-fashion-mnist`" in str(raised.value)
+
+
+def test_digits_come_from_the_keras_cache_with_their_class_names(places: Places, small_digits: NamedDataset):
+    put_in_keras_cache(places, write_npz(ARRAYS))
+
+    dataset = find_named_dataset(small_digits, places)
+
+    assert (dataset.name, dataset.class_names) == ("digits", tuple("0123456789"))
+    assert dataset.x_train.shape == (3, 4, 4, 1)
+
+
+def test_a_download_is_verified_and_kept_for_the_next_time(
+    places: Places, small_digits: NamedDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    keras = keras_that_downloads(tmp_path / "fake", write_npz(ARRAYS))
+
+    with caplog.at_level(logging.INFO):
+        find_named_dataset(small_digits, replace(places, keras=keras))
+
+    assert [record.action for record in caplog.records] == ["dataset_download"]
+    assert find_named_dataset(small_digits, places).x_train.shape == (3, 4, 4, 1)
+
+
+def test_a_download_that_is_not_the_data_set_is_neither_used_nor_kept(places: Places, tmp_path: Path):
+    keras = keras_that_downloads(tmp_path / "fake", write_npz(ARRAYS))
+
+    with pytest.raises(DatasetError, match=f"a download through Keras .*expected the SHA-256 {DIGITS.sha256}"):
+        find_dataset("digits", replace(places, keras=keras))
+    assert not places.keras_home.exists()
+
+
+def test_a_download_that_cannot_be_kept_is_used_all_the_same(
+    places: Places, small_digits: NamedDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    places.keras_home.mkdir()
+    (places.keras_home / "datasets").write_text("a file stands where a folder is needed")
+    keras = keras_that_downloads(tmp_path / "fake", write_npz(ARRAYS))
+
+    dataset = find_named_dataset(small_digits, replace(places, keras=keras))
+
+    assert dataset.x_train.shape == (3, 4, 4, 1)
+    assert [record.action for record in caplog.records] == ["dataset_not_kept", "dataset_place_damaged"]
+
+
+def test_a_damaged_file_in_the_keras_cache_is_passed_over_with_a_warning(
+    places: Places, small_digits: NamedDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    damaged = put_in_keras_cache(places, b"cut off")
+    keras = keras_that_downloads(tmp_path / "fake", write_npz(ARRAYS))
+
+    find_named_dataset(small_digits, replace(places, keras=keras))
+
+    assert "passed over was the Keras cache" in caplog.text
+    assert damaged.read_bytes() == write_npz(ARRAYS)
+
+
+def test_an_npz_file_is_a_data_set_called_like_the_file(places: Places, tmp_path: Path):
+    np.savez(tmp_path / "mine.npz", **ARRAYS, class_names=np.array([f"class {index}" for index in range(10)]))
+
+    dataset = find_dataset(str(tmp_path / "mine.npz"), places)
+
+    assert dataset.name == "mine.npz"
+    assert dataset.class_names[9] == "class 9"
+    np.testing.assert_array_equal(dataset.x_train[..., 0], IMAGES)
+    np.testing.assert_array_equal(dataset.y_train, LABELS)
+
+
+def test_a_path_may_begin_with_the_home_folder(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.savez(tmp_path / "mine.npz", **ARRAYS)
+
+    assert find_dataset("~/mine.npz", places).name == "mine.npz"
+
+
+def test_a_name_goes_before_a_file_that_is_called_like_it(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "digits").write_bytes(write_npz(ARRAYS))
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(DatasetError, match="Data set 'digits' was not found"):
+        find_dataset("digits", places)
+    assert find_dataset("./digits", places).name == "digits"
+
+
+def test_a_mistyped_name_is_answered_with_the_nearest(places: Places):
+    with pytest.raises(
+        DatasetError, match=r"There is no data set and no file called 'fashon'; did you mean 'fashion'\?$"
+    ):
+        find_dataset("fashon", places)
+
+
+@pytest.mark.parametrize("path", ["/nowhere/none.npz", "~nobody-of-that-name/none.npz"])
+def test_a_path_that_leads_nowhere_is_answered_with_what_is_valid(places: Places, path: str):
+    message = rf"called '{path}'; valid are cifar10, digits, fashion, or the path of an \.npz file\.$"
+
+    with pytest.raises(DatasetError, match=message):
+        find_dataset(path, places)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        (".", "cannot be read: Is a directory"),
+        ("x" * 300, "cannot be read: File name too long"),
+        ("a\0b", "is damaged"),
+    ],
+)
+def test_a_path_that_cannot_be_read_is_an_error_with_the_reason(places: Places, path: str, reason: str):
+    with pytest.raises(DatasetError, match=reason):
+        find_dataset(path, places)
+
+
+def test_a_file_that_is_no_npz_is_named(places: Places, tmp_path: Path):
+    (tmp_path / "text.npz").write_text("just text")
+
+    with pytest.raises(DatasetError, match=r"text\.npz is no \.npz file"):
+        find_dataset(str(tmp_path / "text.npz"), places)
+
+
+@pytest.mark.parametrize(("largest", "actions"), [(1.0, []), (-3.5, []), (255.0, ["dataset_not_scaled"])])
+def test_floats_are_never_rescaled_but_large_ones_are_warned_of(
+    places: Places, tmp_path: Path, caplog: pytest.LogCaptureFixture, largest: float, actions: list[str]
+):
+    images = np.zeros((2, 3, 3))
+    images[0, 0, 0] = largest
+    np.savez(tmp_path / "mine.npz", x_train=images, y_train=[0, 1], x_test=images, y_test=[0, 1])
+
+    dataset = find_dataset(str(tmp_path / "mine.npz"), places)
+
+    assert dataset.x_train[0, 0, 0, 0] == largest
+    assert [record.action for record in caplog.records] == actions
+
+
+def test_labels_that_count_from_one_are_warned_of(places: Places, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    np.savez(tmp_path / "mine.npz", x_train=IMAGES, y_train=[1, 2, 3], x_test=IMAGES, y_test=[1, 2, 3])
+
+    dataset = find_dataset(str(tmp_path / "mine.npz"), places)
+
+    assert dataset.class_names == ("0", "1", "2", "3")
+    assert "no training image has the label 0 (1 of 4 classes)" in caplog.text

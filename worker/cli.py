@@ -1,0 +1,152 @@
+"""The commands that need an engine or a device: worker, devices, evaluate."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import typer
+
+from shared.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy import float32
+    from numpy.typing import NDArray
+
+    from shared.datasets import Dataset
+    from shared.messages import EnsembleEvaluation
+
+# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
+
+commands = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+Engine = Annotated[
+    str | None, typer.Option(help="tensorflow, torch, jax, or auto for the first installed. [DEEPCHORD_ENGINE]")
+]
+Threads = Annotated[
+    int | None, typer.Option(help="Processor threads it may use; default: all cores. [DEEPCHORD_THREADS]")
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON for scripts instead of a table.")]
+
+
+class WriteReport(Protocol):
+    """Writes the report of an evaluation; the entry module, which knows both sides, hands it in."""
+
+    def __call__(
+        self,
+        *,
+        title: str,
+        member_names: "Mapping[int, str]",
+        evaluation: "EnsembleEvaluation",
+        dataset: "Dataset",
+        test_probabilities: "NDArray[float32]",
+        folder: Path,
+    ) -> "tuple[Any, dict[str, Any], Path]":
+        """Write it into a folder; return a table for the terminal, the same as JSON, and the page's path."""
+        ...
+
+
+@commands.command()
+def worker(
+    broker: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Redis or Valkey: redis://[:password@]host:6379/0. [DEEPCHORD_BROKER]"),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The storage that all share, as seen from here. [DEEPCHORD_STORAGE]"),
+    ] = None,
+    engine: Engine = None,
+    threads: Threads = None,
+    name: Annotated[str | None, typer.Option(help="How Flower calls it; default: the engine and this host.")] = None,
+    loglevel: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Train members on this machine until Ctrl-C: takes them from the broker, puts weights into storage."""
+    from shared.broker import connect
+    from shared.settings import load_settings
+    from worker.engines import installed_engines
+    from worker.service import run_worker
+
+    settings = load_settings(broker=broker, storage=storage, engine=engine, threads=threads)
+    connect(settings).close()
+    chosen = next(iter(installed_engines()), None) if settings.engine == "auto" else settings.engine
+    if chosen not in installed_engines():
+        raise EngineError(
+            f"The engine {settings.engine} is not installed here (found: {', '.join(installed_engines()) or 'none'}): "
+            f"pip install 'deepchord[{chosen or 'tensorflow'}]'."
+        )
+    run_worker(settings, name or f"{chosen}@%h", loglevel)
+
+
+@commands.command()
+def devices(as_json: Json = False) -> None:
+    """List what each engine can train on here, and what to do for those that cannot."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from shared.settings import load_settings
+    from worker.devices import report_engines
+
+    reports = report_engines(load_settings())
+    if as_json:
+        typer.echo(json.dumps([asdict(report) for report in reports], indent=1))
+        return
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for title in ("engine", "device", "kind", "name", "memory", "state"):
+        table.add_column(title)
+    for report in reports:
+        for device in report.devices:
+            memory = "" if device.memory_bytes is None else f"{device.memory_bytes / 2**30:.1f} GiB"
+            table.add_row(report.name, device.id, device.kind, device.name, memory, f"ready ({report.version})")
+        if not report.ready:
+            table.add_row(report.name, "", "", "", "", report.remedy)
+    Console().print(table)
+
+
+@commands.command()
+def evaluate(
+    context: typer.Context,
+    weights: Annotated[str, typer.Option(metavar="PATTERN", help="HDF5 weight files: a folder, or 'folder/*.hdf5'.")],
+    dataset: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="fashion, digits, cifar10, or an .npz file.")
+    ] = "fashion",
+    architecture: Annotated[
+        Path | None, typer.Option(metavar="FILE.TOML", help="The network of the files; default: the notebook's.")
+    ] = None,
+    engine: Engine = None,
+    threads: Threads = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the report goes.")] = Path("results/evaluation"),
+    as_json: Json = False,
+) -> None:
+    """Evaluate weight files that Keras 2 (or Keras 3 in that layout) saved, as one ensemble; needs no broker."""
+    from rich.console import Console
+
+    from shared.architecture import Architecture, notebook_architecture
+    from shared.dataset_sources import Places, find_dataset
+    from shared.settings import keras_home, load_settings
+    from worker.ensemble import evaluate as evaluate_ensemble
+    from worker.resources import Resources
+    from worker.weight_files import find_weight_files, weight_candidates
+
+    resources = Resources(load_settings(engine=engine, threads=threads))
+    files = find_weight_files(weights)
+    network = Architecture.load(architecture) if architecture else notebook_architecture()
+    data = find_dataset(dataset, Places(keras_home=keras_home()))
+    candidates = weight_candidates(files, network, data.x_train.shape[1:], len(data.class_names))
+    ensemble = evaluate_ensemble(resources.engine, resources.trainer, network, data, candidates, len(candidates))
+    write_report: WriteReport = context.obj
+    table, as_data, page = write_report(
+        title=str(files[0].parent),
+        member_names={index: file.name for index, file in enumerate(files)},
+        evaluation=ensemble.evaluation,
+        dataset=data,
+        test_probabilities=ensemble.test_probabilities,
+        folder=out,
+    )
+    if as_json:
+        typer.echo(json.dumps(as_data, indent=1))
+        return
+    Console().print(table)
+    typer.echo(f"Report: {page.resolve().as_uri()}")

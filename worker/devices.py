@@ -1,0 +1,67 @@
+"""What this host can train on: every engine that is installed, asked in a process of its own."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+
+from shared.settings import Settings
+from worker.engines import KERAS3_BACKENDS, Device, installed_engines
+
+#: Importing a framework for the first time can take long on a slow disk.
+_ASK_WITHIN_S = 180.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineReport:
+    """An engine on this host: its devices, or why it has none."""
+
+    name: str
+    ready: bool
+    version: str | None = None
+    devices: tuple[Device, ...] = ()
+    #: Why it is not ready, and what to do.
+    remedy: str | None = None
+
+
+def report_engines(settings: Settings) -> tuple[EngineReport, ...]:
+    """Return a report of every engine that deepchord knows, installed or not."""
+    installed = installed_engines()
+    return tuple(
+        _ask(name, settings)
+        if name in installed
+        else EngineReport(name=name, ready=False, remedy=f"not installed: pip install 'deepchord[{name}]'")
+        for name in KERAS3_BACKENDS
+    )
+
+
+def _ask(name: str, settings: Settings) -> EngineReport:
+    """Open an engine in a process of its own: a process can hold one only, and a broken one may crash it."""
+    try:
+        asked = subprocess.run(
+            [sys.executable, "-P", "-c", _QUESTION, name],
+            env=settings.environment(),
+            capture_output=True,
+            timeout=_ASK_WITHIN_S,
+            check=False,
+        )
+        answer = json.loads(asked.stdout.splitlines()[-1])
+        devices = tuple(Device(**device) for device in answer["devices"])
+        return EngineReport(name=name, ready=True, version=answer["version"], devices=devices)
+    except subprocess.TimeoutExpired:
+        return EngineReport(name=name, ready=False, remedy=f"did not answer within {_ASK_WITHIN_S:.0f} s")
+    except (IndexError, ValueError, KeyError, TypeError):
+        lines = asked.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        return EngineReport(name=name, ready=False, remedy=f"fails when it is imported: {lines[-1]}")
+
+
+_QUESTION = "import sys; from worker.devices import answer; answer(sys.argv[1])"
+
+
+def answer(name: str) -> None:
+    """Write what an engine has to stdout, as one line of JSON; runs in the process that `_ask` starts."""
+    from worker.engines import open_engine
+
+    engine = open_engine(name)
+    devices = [asdict(device) for device in engine.devices()]
+    sys.stdout.write("\n" + json.dumps({"version": engine.version, "devices": devices}) + "\n")

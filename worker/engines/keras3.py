@@ -1,0 +1,234 @@
+"""Keras 3 on TensorFlow, PyTorch or JAX; the only module that imports them."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from shared.architecture import (
+    ActivationLayer,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    MaxPooling2D,
+    ResolvedArchitecture,
+    ResolvedLayer,
+)
+from shared.checkpoint import Weights
+from shared.errors import EngineError
+from shared.messages import Recipe
+from worker.engines import Device, Images, Labels, Probabilities
+
+#: Large enough to keep all cores busy, small enough for any memory.
+_PREDICTION_BATCH = 1000
+
+
+class Keras3Engine:
+    """Keras 3 with one of its backends; the backend is fixed for the life of the process."""
+
+    def __init__(self, backend: str, threads: int | None = None) -> None:
+        loaded = sys.modules.get("keras")
+        if loaded is not None and loaded.backend.backend() != backend:
+            raise EngineError(
+                f"This process already runs Keras on {loaded.backend.backend()}; start another one for {backend}."
+            )
+        os.environ["KERAS_BACKEND"] = backend
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        self._framework = importlib.import_module(backend)
+        _limit_threads(self._framework, backend, threads)
+        self._keras = importlib.import_module("keras")
+        self._keras.config.set_floatx("float32")
+        self._keras.config.set_image_data_format("channels_last")
+        self._backend = backend
+
+    @property
+    def name(self) -> str:
+        """The backend: `tensorflow`, `torch` or `jax`."""
+        return self._backend
+
+    @property
+    def version(self) -> str:
+        """Versions of Keras and the backend."""
+        return f"keras {self._keras.__version__}, {self._backend} {self._framework.__version__}"
+
+    def devices(self) -> tuple[Device, ...]:
+        """Return the backend's devices, GPUs first."""
+        found = _DEVICES[self._backend](self._framework)
+        return tuple(sorted(found, key=lambda device: device.kind != "gpu"))
+
+    def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> "Keras3Network":
+        """Return a network; with a recipe it can be trained."""
+        return Keras3Network(self._keras, architecture, recipe, xla=self._may_use_xla())
+
+    def _may_use_xla(self) -> bool:
+        """XLA is what JAX is; on a TensorFlow CPU it was measured four times slower than without."""
+        return self._backend == "jax" or (self._backend == "tensorflow" and self.devices()[0].kind == "gpu")
+
+
+class Keras3Network:
+    """A `keras.Sequential` whose random streams are set from outside, epoch by epoch."""
+
+    def __init__(self, keras: Any, architecture: ResolvedArchitecture, recipe: Recipe | None, *, xla: bool) -> None:
+        self._keras = keras
+        layers = [_layer(keras, layer) for layer in architecture.layers]
+        self._model = keras.Sequential([keras.Input(architecture.input_shape), *layers])
+        self._model.compile(
+            optimizer=_optimizer(keras, recipe) if recipe else "sgd",
+            loss="sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+            jit_compile=xla,
+        )
+        self._batch_size = recipe.batch_size if recipe else _PREDICTION_BATCH
+
+    def weights(self) -> Weights:
+        """Return a copy of the weights."""
+        return tuple(
+            tuple(np.array(array, dtype=np.float32) for array in layer.get_weights())
+            for layer in self._weighted_layers()
+        )
+
+    def set_weights(self, weights: Weights) -> None:
+        """Replace all weights; the optimizer's state stays."""
+        for layer, arrays in zip(self._weighted_layers(), weights, strict=True):
+            layer.set_weights(list(arrays))
+
+    def train_epoch(
+        self, images: Images, labels: Labels, *, dropout_seed: int, on_batch: Callable[[int], None]
+    ) -> tuple[float, float]:
+        """Train once over the images in the given order; see `Network`."""
+        self._seed_dropout(dropout_seed)
+        fitted = self._model.fit(
+            images,
+            labels,
+            batch_size=self._batch_size,
+            shuffle=False,
+            verbose=0,
+            callbacks=[
+                self._keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs=None: on_batch(batch))
+            ],
+        )
+        return float(fitted.history["loss"][0]), float(fitted.history["accuracy"][0])
+
+    def probabilities(self, images: Images) -> Probabilities:
+        """Return the class probabilities [size, classes] of images [size, height, width, channels]."""
+        return np.asarray(self._model.predict(images, batch_size=_PREDICTION_BATCH, verbose=0), dtype=np.float32)
+
+    def _weighted_layers(self) -> list[Any]:
+        # A dropout layer's only variable is its random state, which is set by _seed_dropout.
+        return [
+            layer for layer in self._model.layers if not isinstance(layer, self._keras.layers.Dropout) and layer.weights
+        ]
+
+    def _seed_dropout(self, seed: int) -> None:
+        dropouts = [layer for layer in self._model.layers if isinstance(layer, self._keras.layers.Dropout)]
+        for position, layer in enumerate(dropouts):
+            state = np.random.SeedSequence(seed, spawn_key=(position,)).generate_state(2, np.uint32)
+            if layer.rate > 0:
+                # 31 bits: a backend may keep the state in signed integers.
+                layer.seed_generator.state.assign(state >> 1)
+
+
+def _layer(keras: Any, resolved: ResolvedLayer) -> Any:
+    layers, name = keras.layers, resolved.name
+    match resolved.layer:
+        case Conv2D() as layer:
+            return layers.Conv2D(
+                layer.filters,
+                layer.kernel_size,
+                strides=layer.strides,
+                padding=layer.padding,
+                activation=layer.activation,
+                name=name,
+            )
+        case MaxPooling2D() as layer:
+            return layers.MaxPooling2D(layer.pool_size, padding=layer.padding, name=name)
+        case AveragePooling2D() as layer:
+            return layers.AveragePooling2D(layer.pool_size, padding=layer.padding, name=name)
+        case GlobalAveragePooling2D():
+            return layers.GlobalAveragePooling2D(name=name)
+        case Flatten():
+            return layers.Flatten(name=name)
+        case Dense() as layer:
+            return layers.Dense(resolved.output_shape[0], activation=layer.activation, name=name)
+        case Dropout() as layer:
+            return layers.Dropout(layer.rate, seed=0, name=name)
+        case BatchNormalization() as layer:
+            return layers.BatchNormalization(momentum=layer.momentum, epsilon=layer.epsilon, name=name)
+        case ActivationLayer() as layer:
+            return layers.Activation(layer.activation, name=name)
+
+
+def _optimizer(keras: Any, recipe: Recipe) -> Any:
+    """Return the optimizer with every hyperparameter said: the defaults of the Keras generations differ."""
+    rate = recipe.learning_rate
+    match recipe.optimizer:
+        case "nadam":
+            return keras.optimizers.Nadam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7)
+        case "adam":
+            return keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7)
+        case "sgd":
+            return keras.optimizers.SGD(rate, momentum=0.0)
+        case "rmsprop":
+            return keras.optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7)
+
+
+def _limit_threads(framework: Any, backend: str, threads: int | None) -> None:
+    """Limit the processor threads; JAX takes them from the cores that the process may use and has no other way."""
+    if threads is None:
+        return
+    if backend == "tensorflow":
+        framework.config.threading.set_intra_op_parallelism_threads(threads)
+        framework.config.threading.set_inter_op_parallelism_threads(threads)
+    elif backend == "torch":
+        framework.set_num_threads(threads)
+    elif hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, cores[:threads])
+
+
+def _tensorflow_devices(tensorflow: Any) -> list[Device]:
+    return [
+        Device(id=device.name.removeprefix("/physical_device:"), kind=kind, name=_tensorflow_name(tensorflow, device))
+        for kind in ("gpu", "cpu")
+        for device in tensorflow.config.list_physical_devices(kind.upper())
+    ]
+
+
+def _tensorflow_name(tensorflow: Any, device: Any) -> str:
+    details = tensorflow.config.experimental.get_device_details(device)
+    return str(details.get("device_name", device.device_type))
+
+
+def _torch_devices(torch: Any) -> list[Device]:
+    found = [Device(id="cpu", kind="cpu", name="CPU")]
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        found.append(Device(id=f"cuda:{index}", kind="gpu", name=properties.name, memory_bytes=properties.total_memory))
+    if torch.backends.mps.is_available():
+        found.append(Device(id="mps", kind="gpu", name="Apple Metal"))
+    return found
+
+
+def _jax_devices(jax: Any) -> list[Device]:
+    return [
+        Device(
+            id=f"{device.platform}:{device.id}",
+            kind="cpu" if device.platform == "cpu" else "gpu",
+            name=str(device.device_kind),
+        )
+        for device in jax.devices()
+    ]
+
+
+_DEVICES: dict[str, Callable[[Any], list[Device]]] = {
+    "tensorflow": _tensorflow_devices,
+    "torch": _torch_devices,
+    "jax": _jax_devices,
+}

@@ -1,0 +1,126 @@
+"""Evaluates an ensemble: weights one member after another through one network, probabilities averaged."""
+
+import hashlib
+import io
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.architecture import Architecture
+from shared.checkpoint import Weights, decode_checkpoint
+from shared.datasets import Dataset
+from shared.messages import EnsembleEvaluation, MemberEvaluation, RunSpec, TrainedMember, Trainer
+from shared.storage import RunStore
+from worker.engines import Engine
+from worker.evaluation import RunningMean, confusion, misclassified, score
+from worker.training import predict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A member to be evaluated; its weights are read when it is its turn."""
+
+    index: int
+    weights: Callable[[], Weights]
+    #: The test probabilities that the member itself computed, float32 [test_size, classes], if there are any.
+    own_probabilities: Callable[[], NDArray[np.float32]] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EvaluatedEnsemble:
+    """An evaluation and the averaged probabilities that it is of."""
+
+    evaluation: EnsembleEvaluation
+    #: `.npz` with `train` and `test`, float32 [size, classes], as it goes into storage.
+    probabilities: bytes
+    #: float32 [test_size, classes].
+    test_probabilities: NDArray[np.float32]
+
+
+def evaluate(
+    engine: Engine,
+    trainer: Trainer,
+    architecture: Architecture,
+    dataset: Dataset,
+    candidates: Iterable[Candidate],
+    requested: int,
+) -> EvaluatedEnsemble:
+    """Evaluate an ensemble on all training and test images; one member's weights are in memory at a time.
+
+    Args:
+        engine: What predicts.
+        trainer: Who evaluates, for the result.
+        architecture: The network of all members.
+        dataset: The images and labels.
+        candidates: The members, at least one.
+        requested: How many members were asked for.
+    """
+    started = time.monotonic()
+    classes = len(dataset.class_names)
+    network = engine.build(architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=classes))
+    train_mean = RunningMean(len(dataset.x_train), classes)
+    test_mean = RunningMean(len(dataset.x_test), classes)
+    members = []
+    for candidate in candidates:
+        network.set_weights(candidate.weights())
+        on_train = predict(network, dataset.x_train, classes)
+        on_test = predict(network, dataset.x_test, classes)
+        train_mean.add(on_train)
+        test_mean.add(on_test)
+        members.append(
+            MemberEvaluation(
+                index=candidate.index,
+                train=score(on_train, dataset.y_train),
+                test=score(on_test, dataset.y_test),
+                parity=_parity(candidate, on_test),
+            )
+        )
+    on_train, on_test = train_mean.mean(), test_mean.mean()
+    probabilities = _npz(train=on_train, test=on_test)
+    evaluation = EnsembleEvaluation(
+        requested=requested,
+        trained=len(members),
+        evaluator=trainer,
+        evaluated_at=datetime.now(UTC),
+        duration_s=time.monotonic() - started,
+        members=tuple(members),
+        train=score(on_train, dataset.y_train),
+        test=score(on_test, dataset.y_test),
+        confusion=confusion(on_test, dataset.y_test, classes),
+        misclassified=misclassified(on_test, dataset.y_test),
+        probabilities_sha256=hashlib.sha256(probabilities).hexdigest(),
+    )
+    return EvaluatedEnsemble(evaluation=evaluation, probabilities=probabilities, test_probabilities=on_test)
+
+
+def run_candidates(store: RunStore, run: RunSpec, members: Iterable[TrainedMember]) -> Iterable[Candidate]:
+    """Return the trained members of a run as candidates, their weights and probabilities verified when read."""
+    architecture = run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes)
+    for member in members:
+        index, attempt = member.spec.index, member.attempt
+
+        def weights(member: TrainedMember = member, index: int = index, attempt: int = attempt) -> Weights:
+            data = store.weights(run.run_id, index, attempt, member.weights_sha256)
+            return decode_checkpoint(data, architecture, f"weights of member {index} of run {run.run_id}")
+
+        def own(member: TrainedMember = member, index: int = index, attempt: int = attempt) -> NDArray[np.float32]:
+            data = store.member_probabilities(run.run_id, index, attempt, member.probabilities_sha256)
+            return np.asarray(np.load(io.BytesIO(data), allow_pickle=False), dtype=np.float32)
+
+        yield Candidate(index=index, weights=weights, own_probabilities=own)
+
+
+def _parity(candidate: Candidate, probabilities: NDArray[np.float32]) -> float | None:
+    if candidate.own_probabilities is None:
+        return None
+    return min(1.0, float(np.abs(candidate.own_probabilities() - probabilities).max()))
+
+
+def _npz(**arrays: NDArray[np.float32]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()

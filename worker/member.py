@@ -1,0 +1,87 @@
+"""One attempt at one member: train it, publish what it left, commit its record."""
+
+import hashlib
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+
+from shared.checkpoint import encode_checkpoint
+from shared.errors import DeepchordError
+from shared.messages import FailedMember, MemberProgress, MemberRecord, MemberSpec, RunSpec, TrainedMember
+from worker.progress import ProgressReporter
+from worker.resources import Resources
+from worker.training import predict, train
+
+
+def attempt_member(
+    resources: Resources, run: RunSpec, spec: MemberSpec, attempt: int, on_epoch: Callable[[str], None]
+) -> MemberRecord:
+    """Train a member and return its committed record, which is an earlier one's if another attempt was faster.
+
+    Args:
+        resources: Engine, storage and broker of this process.
+        run: The run's spec.
+        spec: The member's spec.
+        attempt: The number that was taken for this attempt; names what it publishes.
+        on_epoch: Called after each epoch with one line of text.
+    """
+    started_at = datetime.now(UTC)
+    first = MemberProgress(
+        index=spec.index,
+        attempt=attempt,
+        trainer=resources.trainer,
+        phase="preparing",
+        epochs_done=0,
+        epochs=run.recipe.epochs,
+        epoch_share=0.0,
+        started_at=started_at,
+        updated_at=started_at,
+    )
+    with ProgressReporter(resources.board, run.run_id, first, on_epoch) as reporter:
+        dataset = resources.dataset(run.dataset)
+        architecture = run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes)
+        network, trained = train(resources.engine, architecture, run.recipe, spec.seeds, dataset, reporter)
+        reporter.scoring()
+        probabilities = _npy(predict(network, dataset.x_test, run.dataset.classes))
+        weights = encode_checkpoint(architecture, trained.weights)
+        resources.store.put_weights(run.run_id, spec.index, attempt, weights)
+        resources.store.put_member_probabilities(run.run_id, spec.index, attempt, probabilities)
+        record = MemberRecord(
+            member=TrainedMember(
+                spec=spec,
+                attempt=attempt,
+                trainer=resources.trainer,
+                started_at=started_at,
+                finished_at=datetime.now(UTC),
+                history=trained.history,
+                best_epoch=trained.best_epoch,
+                weights_sha256=hashlib.sha256(weights).hexdigest(),
+                probabilities_sha256=hashlib.sha256(probabilities).hexdigest(),
+            )
+        )
+        return _committed(resources, record)
+
+
+def fail_member(resources: Resources, spec: MemberSpec, attempt: int, error: str) -> MemberRecord:
+    """Commit that a member failed in its last attempt; return the record that stands."""
+    try:
+        trainer = resources.trainer
+    except DeepchordError:  # the engine itself may be what failed
+        trainer = None
+    failed = FailedMember(spec=spec, attempt=attempt, trainer=trainer, finished_at=datetime.now(UTC), error=error)
+    return _committed(resources, MemberRecord(member=failed))
+
+
+def _committed(resources: Resources, record: MemberRecord) -> MemberRecord:
+    if resources.store.commit_record(record):
+        return record
+    spec = record.member.spec
+    return resources.store.record(spec.run_id, spec.index) or record
+
+
+def _npy(array: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()

@@ -1,0 +1,71 @@
+"""Says how a member is getting on, to the live view and to Flower, off the training thread."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from shared.messages import EpochMetrics, MemberProgress
+from shared.progress_board import ProgressBoard
+from worker.training import Observer
+
+#: How often a member's line is renewed.
+_EVERY_S = 0.5
+
+
+class ProgressReporter(Observer):
+    """Keeps the newest line in memory; a thread of its own publishes it, so that training never waits for Redis."""
+
+    def __init__(
+        self, board: ProgressBoard, run_id: str, first: MemberProgress, on_epoch: Callable[[str], None]
+    ) -> None:
+        self._board = board
+        self._run_id = run_id
+        self._progress = first
+        self._on_epoch = on_epoch
+        self._published: MemberProgress | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._publish_until_stopped, name="progress", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def batch(self, epochs_done: int, epoch_share: float) -> None:
+        """A batch is done."""
+        self._renew(phase="training", epochs_done=epochs_done, epoch_share=min(1.0, epoch_share))
+
+    def epoch(self, history: tuple[EpochMetrics, ...], best_epoch: int) -> None:
+        """An epoch is done and validated."""
+        last = history[-1]
+        best = history[best_epoch - 1].validation_accuracy
+        self._renew(epochs_done=len(history), epoch_share=0.0, last=last, best_validation_accuracy=best)
+        self._on_epoch(
+            f"epoch {len(history)}/{self._progress.epochs} "
+            f"val_loss {last.validation_loss:.4f} val_acc {last.validation_accuracy:.4f}"
+        )
+
+    def scoring(self) -> None:
+        """Training is over; the member scores the test images."""
+        self._renew(phase="scoring", epoch_share=0.0)
+
+    def _renew(self, **changes: Any) -> None:
+        # Called for each batch: a plain copy, validated again by whoever reads it.
+        self._progress = self._progress.model_copy(update=changes)
+
+    def _publish_until_stopped(self) -> None:
+        while True:
+            stopped = self._stopped.wait(_EVERY_S)
+            if self._progress is not self._published:
+                self._published = self._progress
+                line = self._progress.model_copy(update={"updated_at": datetime.now(UTC)})
+                self._board.publish(self._run_id, line)
+            if stopped:
+                return

@@ -1,0 +1,53 @@
+"""What one worker process holds for its whole life: storage, broker, engine, the last data set."""
+
+import platform
+from functools import cached_property, lru_cache
+
+from shared.broker import connect_lazily
+from shared.datasets import Dataset, load_dataset
+from shared.messages import DatasetInfo, Trainer
+from shared.progress_board import ProgressBoard
+from shared.settings import Settings
+from shared.storage import RunStore
+from worker.engines import Engine, open_engine
+
+
+class Resources:
+    """Opened when first asked for, so that a worker that only waits costs little."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._dataset = lru_cache(maxsize=1)(self._load_dataset)
+
+    @cached_property
+    def store(self) -> RunStore:
+        """Shared storage."""
+        return RunStore.open(self.settings.storage)
+
+    @cached_property
+    def board(self) -> ProgressBoard:
+        """Where the live view reads how far members are."""
+        return ProgressBoard(connect_lazily(self.settings))
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine of this process."""
+        return open_engine(self.settings.engine, self.settings.threads)
+
+    @cached_property
+    def trainer(self) -> Trainer:
+        """Who this process is, for records."""
+        device = self.engine.devices()[0]
+        return Trainer(
+            host=platform.node() or "unknown",
+            engine=self.engine.name,
+            engine_version=self.engine.version,
+            device=device.id,
+        )
+
+    def dataset(self, info: DatasetInfo) -> Dataset:
+        """Return a published data set; the last one stays in memory."""
+        return self._dataset(info)
+
+    def _load_dataset(self, info: DatasetInfo) -> Dataset:
+        return load_dataset(info, self.store, self.settings.cache)

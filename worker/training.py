@@ -1,0 +1,151 @@
+"""The loop that trains one member: split, epochs, best weights, early stopping."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from shared.architecture import ResolvedArchitecture
+from shared.checkpoint import Weights
+from shared.datasets import Dataset, scaled
+from shared.errors import EngineError, InputError
+from shared.messages import EpochMetrics, MemberSeeds, Recipe
+from worker.engines import Engine, Network
+from worker.evaluation import score
+from worker.initialization import initial_weights
+
+#: Images that are scaled to float32 at a time while predicting: 10,000 of 28x28 take 31 MB.
+_CHUNK = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedNetwork:
+    """What training leaves: the weights of the epoch with the best validation accuracy, and the way there."""
+
+    weights: Weights
+    history: tuple[EpochMetrics, ...]
+    #: Counted from 1.
+    best_epoch: int
+
+
+class Observer:
+    """Told how training goes; what it raises ends the training. Does nothing by itself."""
+
+    def batch(self, epochs_done: int, epoch_share: float) -> None:
+        """A batch is done; `epoch_share` of the epoch under way is behind it, in [0, 1]."""
+
+    def epoch(self, history: tuple[EpochMetrics, ...], best_epoch: int) -> None:
+        """An epoch is done and validated."""
+
+
+def train(
+    engine: Engine,
+    architecture: ResolvedArchitecture,
+    recipe: Recipe,
+    seeds: MemberSeeds,
+    dataset: Dataset,
+    observer: Observer | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> tuple[Network, TrainedNetwork]:
+    """Train one member from its own start on its own split.
+
+    Args:
+        engine: What trains.
+        architecture: The network for the data set's images and classes.
+        recipe: How.
+        seeds: The member's random streams: split, starting weights, shuffling, dropout.
+        dataset: Train images and labels are used; test images are not looked at.
+        observer: Told of each batch and epoch.
+        clock: Seconds, for the duration of an epoch.
+
+    Returns:
+        The network, holding the best weights, and what training left.
+
+    Raises:
+        EngineError: The loss became NaN or infinite.
+        InputError: The split leaves no image to train or to validate on.
+    """
+    observer = observer or Observer()
+    train_indices, validation_indices = split(len(dataset.x_train), recipe.validation_fraction, seeds.split)
+    validation_images = scaled(dataset.x_train[validation_indices])
+    validation_labels = dataset.y_train[validation_indices]
+    network = engine.build(architecture, recipe)
+    network.set_weights(initial_weights(architecture, seeds.initialization))
+    batches = -(-len(train_indices) // recipe.batch_size)
+    history: tuple[EpochMetrics, ...] = ()
+    best = network.weights()
+    best_epoch = 0
+    while len(history) < recipe.epochs and not _stalled(history, recipe.patience):
+        started = clock()
+        done = len(history)
+        order = train_indices[np.random.default_rng((seeds.shuffling, done)).permutation(len(train_indices))]
+        loss, accuracy = network.train_epoch(
+            scaled(dataset.x_train[order]),
+            dataset.y_train[order],
+            dropout_seed=_epoch_seed(seeds.dropout, done),
+            on_batch=lambda batch, done=done: observer.batch(done, (batch + 1) / batches),  # type: ignore[misc]
+        )
+        _check_finite(loss, done + 1)
+        validation = score(network.probabilities(validation_images), validation_labels)
+        metrics = EpochMetrics(
+            train_loss=loss,
+            train_accuracy=accuracy,
+            validation_loss=validation.loss,
+            validation_accuracy=validation.accuracy,
+            duration_s=clock() - started,
+        )
+        history = (*history, metrics)
+        if best_epoch == 0 or metrics.validation_accuracy > history[best_epoch - 1].validation_accuracy:
+            best, best_epoch = network.weights(), len(history)
+        observer.epoch(history, best_epoch)
+    network.set_weights(best)
+    return network, TrainedNetwork(weights=best, history=history, best_epoch=best_epoch)
+
+
+def split(size: int, validation_fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the indices of a member's training and validation images, a random split of `size` images.
+
+    Raises:
+        InputError: One of both would be empty.
+    """
+    try:
+        train_indices, validation_indices = train_test_split(
+            np.arange(size), test_size=validation_fraction, random_state=seed
+        )
+    except ValueError as error:
+        raise InputError(
+            f"{size} training images cannot be split with validation_fraction = {validation_fraction}: "
+            "both parts need at least one image."
+        ) from error
+    return train_indices, validation_indices
+
+
+def predict(network: Network, images: NDArray[np.generic], classes: int) -> NDArray[np.float32]:
+    """Return probabilities, float32 [size, classes], scaling the images a chunk at a time."""
+    probabilities = np.empty((len(images), classes), dtype=np.float32)
+    for start in range(0, len(images), _CHUNK):
+        chunk = images[start : start + _CHUNK]
+        probabilities[start : start + len(chunk)] = network.probabilities(scaled(chunk))
+    return probabilities
+
+
+def _stalled(history: tuple[EpochMetrics, ...], patience: int) -> bool:
+    """Say whether the validation loss has not fallen for `patience` epochs."""
+    if not history:
+        return False
+    losses = [metrics.validation_loss for metrics in history]
+    return len(losses) - 1 - losses.index(min(losses)) >= patience
+
+
+def _epoch_seed(seed: int, epoch: int) -> int:
+    return int(np.random.SeedSequence(seed, spawn_key=(epoch,)).generate_state(1)[0])
+
+
+def _check_finite(loss: float, epoch: int) -> None:
+    if not np.isfinite(loss):
+        raise EngineError(
+            f"The training loss became {loss} in epoch {epoch}; lower the learning rate, or distrust this device."
+        )
