@@ -11,7 +11,7 @@ COVERAGE = 85
 VENV = .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input
-INSTALL = $(PIP) install -q --only-binary :all: --require-hashes
+INSTALL = $(PIP) install -qq --only-binary :all: --require-hashes
 FLOWER_OPTION = $(if $(filter-out 0 no,$(FLOWER)),--flower)
 
 # Wheel folders of this machine are left out: the hashes must be those of the public index.
@@ -60,7 +60,7 @@ $(VENV)/.installed-run: requirements/tensorflow.txt pyproject.toml | $(BIN)/pyth
 		echo 'TensorFlow has builds for Python 3.11 to 3.13 on Linux and on Macs with Apple silicon;'; \
 		echo 'choose another Python with: make distclean; make run PYTHON=python3.12'; \
 		exit 1; } >&2
-	@$(PIP) install -q --no-deps --no-build-isolation -e .
+	@$(PIP) install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.installed-test: requirements/dev.txt $(VENV)/.installed-run
@@ -87,7 +87,7 @@ $(BIN)/python:
 
 # setuptools stands in each lock because `pip install -e .` builds with it.
 lock: | $(BIN)/python
-	@$(PIP) install -q uv
+	@$(PIP) install -qq uv
 	@mkdir -p $(VENV)/lock && echo 'setuptools>=77' > $(VENV)/lock/build.in
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/dev.txt \
 		--extra tensorflow --extra jax --extra flower --extra dev

@@ -143,7 +143,8 @@ def status(run: Run, broker: Broker = None, storage: Storage = None, as_json: Js
     if as_json:
         _print_json(_view_json(view))
     else:
-        _console().print(render(view))
+        console = _console()
+        console.print(render(view, console.width))
 
 
 @commands.command()

@@ -69,7 +69,6 @@ def raise_if_failed(view: RunView) -> None:
 
 def _check_chord(app: Celery, view: RunView) -> None:
     """Raise if Celery gave the evaluation up: it is a chord, and a task of its header failed for good."""
-    # Not through AsyncResult, which would stay subscribed to the broker.
     task = app.backend.get_task_meta(evaluation_task_id(view.run.run_id))
     if task["status"] != "FAILURE":
         return

@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from coordinator.progress import RunView
-from shared.messages import FailedMember, MemberProgress, RunSpec, TrainedMember
+from shared.messages import FailedMember, MemberProgress, RunSpec, TrainedMember, Trainer
 
-_BAR_WIDTH = 24
+#: A terminal narrower than this shows shorter bars, and of the place only the engine.
+_WIDE = 100
 #: More members than this, and only those at work and the latest are shown.
 _MOST_LINES = 20
 
@@ -29,7 +30,7 @@ def show(views: Iterable[RunView], console: Console) -> RunView:
     view = None
     with Live(console=console, auto_refresh=False) as live:
         for view in views:
-            live.update(render(view), refresh=True)
+            live.update(render(view, console.width), refresh=True)
     assert view is not None, "there is at least one view"  # noqa: S101  the contract of `views`
     return view
 
@@ -52,7 +53,7 @@ def changes(previous: RunView | None, view: RunView) -> Iterator[str]:
     for index in range(run.members):
         line, before = view.progress.get(index), previous.progress.get(index) if previous else None
         if line and line.last and (before is None or before.epochs_done != line.epochs_done):
-            yield f"member {index} epoch {line.epochs_done}/{line.epochs} {_metrics(line)} on {_place(line)}"
+            yield f"member {index} epoch {line.epochs_done}/{line.epochs} {_metrics(line)} on {_place(line.trainer, wide=True)}"
         if index in view.records and (previous is None or index not in previous.records):
             yield f"member {index} {_result(view, index)}"
         if index in view.notes and (previous is None or previous.notes.get(index) != view.notes[index]):
@@ -63,14 +64,14 @@ def changes(previous: RunView | None, view: RunView) -> Iterator[str]:
         yield f"run {run.run_id} is {view.state} ({view.trained} of {run.members} members trained)"
 
 
-def render(view: RunView) -> RenderableType:
-    """Return the whole view for a terminal."""
-    parts: list[RenderableType] = [_members(view), Text(), _overall(view)]
+def render(view: RunView, width: int) -> RenderableType:
+    """Return the whole view for a terminal of so many columns."""
+    parts: list[RenderableType] = [_members(view, wide=width >= _WIDE), Text(), _overall(view)]
     if view.so_far:
         parts.append(Text(_so_far(view), style="green"))
     parts.extend(Text(f"member {index} had trouble: {note}", style="yellow") for index, note in _last(view.notes))
     if not view.live and view.state not in ("evaluated", "failed"):
-        parts.append(Text("the broker does not answer; showing what storage tells", style="yellow"))
+        parts.append(Text("no broker answers here: this is what storage tells", style="yellow"))
     title = Text.assemble((" deepchord ", "bold"), (f"{view.run.run_id} ", "dim"))
     return Panel(Group(*parts), title=title, title_align="left", subtitle=f" {_headline(view.run)} ", padding=(1, 2))
 
@@ -80,17 +81,18 @@ def _headline(run: RunSpec) -> str:
     return f"{run.preset} on {run.dataset.name}, {run.members} members, {epochs}, seed {run.seed}"
 
 
-def _members(view: RunView) -> Table:
-    table = Table(box=None, pad_edge=False, expand=False, header_style="dim")
-    for name in ("member", "host", "engine", "device", "", "epoch", "loss", "val. acc.", "time"):
-        table.add_column(
-            name, justify="right" if name in ("epoch", "loss", "val. acc.", "time") else "left", no_wrap=True
-        )
+def _members(view: RunView, *, wide: bool) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("member", justify="right")
+    table.add_column("trained on", no_wrap=True, overflow="ellipsis", max_width=36 if wide else 10)
+    table.add_column("", no_wrap=True)
+    for name in ("epoch", "loss", "val. acc.", "time"):
+        table.add_column(name, justify="right", no_wrap=True)
     for index in _shown(view):
-        table.add_row(f"{index}", *_cells(view, index))
+        table.add_row(f"{index}", *_cells(view, index, wide=wide))
     hidden = view.run.members - len(_shown(view))
     if hidden:
-        table.add_row(Text(f"and {hidden} more", style="dim"))
+        table.add_row("", Text(f"and {hidden} more", style="dim"))
     return table
 
 
@@ -103,27 +105,18 @@ def _shown(view: RunView) -> list[int]:
     return sorted([*at_work[:_MOST_LINES], *others[: max(0, _MOST_LINES - len(at_work))]])
 
 
-def _cells(view: RunView, index: int) -> tuple[RenderableType, ...]:
+def _cells(view: RunView, index: int, *, wide: bool) -> tuple[RenderableType, ...]:
     record, line = view.records.get(index), view.progress.get(index)
-    if record is not None and isinstance(record.member, TrainedMember):
-        member = record.member
-        best = member.history[member.best_epoch - 1]
-        return (
-            *_who(member.trainer.host, member.trainer.engine, member.trainer.device),
-            _bar(1.0, "green"),
-            f"{len(member.history)}/{view.run.recipe.epochs}",
-            f"{best.train_loss:.4f}",
-            f"{best.validation_accuracy:.2%}",
-            Text(f"{clock(member.duration_s)} ✓", style="green"),
-        )
     if record is not None and isinstance(record.member, FailedMember):
-        return ("", "", "", Text(f"failed: {record.member.error}", style="red", overflow="ellipsis"))
+        return (Text("failed", style="red"),)
+    if record is not None and isinstance(record.member, TrainedMember):
+        return _trained_cells(view, record.member, wide=wide)
     if line is None:
-        return ("", "", "", Text("waiting for a worker", style="dim"))
+        return (Text("waiting", style="dim"),)
     left = view.member_seconds_left(index)
     return (
-        *_who(line.trainer.host, line.trainer.engine, line.trainer.device),
-        _bar(view.member_share(index), "cyan"),
+        _place(line.trainer, wide=wide),
+        _bar(view.member_share(index), wide=wide),
         f"{line.epochs_done}/{line.epochs}",
         f"{line.last.train_loss:.4f}" if line.last else Text("…", style="dim"),
         f"{line.last.validation_accuracy:.2%}" if line.last else Text("…", style="dim"),
@@ -131,18 +124,32 @@ def _cells(view: RunView, index: int) -> tuple[RenderableType, ...]:
     )
 
 
-def _who(host: str, engine: str, device: str) -> tuple[Text, str, str]:
-    return Text(host if len(host) <= 16 else host[:15] + "…"), engine, device
+def _trained_cells(view: RunView, member: TrainedMember, *, wide: bool) -> tuple[RenderableType, ...]:
+    best = member.history[member.best_epoch - 1]
+    return (
+        _place(member.trainer, wide=wide),
+        _bar(1.0, wide=wide),
+        f"{len(member.history)}/{view.run.recipe.epochs}",
+        f"{best.train_loss:.4f}",
+        f"{best.validation_accuracy:.2%}",
+        Text(f"{clock(member.duration_s)} ✓", style="green"),
+    )
 
 
-def _bar(share: float, style: str) -> ProgressBar:
-    return ProgressBar(total=1.0, completed=share, width=_BAR_WIDTH, complete_style=style, finished_style="green")
+def _place(trainer: Trainer, *, wide: bool) -> str:
+    return f"{trainer.host[:16]} {trainer.engine} {trainer.device}" if wide else trainer.engine
+
+
+def _bar(share: float, *, wide: bool) -> ProgressBar:
+    return ProgressBar(
+        total=1.0, completed=share, width=28 if wide else 12, complete_style="cyan", finished_style="green"
+    )
 
 
 def _overall(view: RunView) -> Table:
     table = Table.grid(padding=(0, 2))
     text = f"{view.trained} of {view.run.members} trained · {view.state} · {clock(view.elapsed_s())}"
-    table.add_row(Text("all", style="bold"), ProgressBar(total=1.0, completed=view.share_done, width=40), text)
+    table.add_row(Text("all", style="bold"), ProgressBar(total=1.0, completed=view.share_done), text)
     return table
 
 
@@ -168,10 +175,6 @@ def _metrics(line: MemberProgress) -> str:
     if line.last is None:
         return ""
     return f"loss {line.last.train_loss:.4f} val. accuracy {line.last.validation_accuracy:.2%}"
-
-
-def _place(line: MemberProgress) -> str:
-    return f"{line.trainer.host} ({line.trainer.engine}, {line.trainer.device})"
 
 
 def _last(notes: Mapping[int, str]) -> list[tuple[int, str]]:

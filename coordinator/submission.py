@@ -1,7 +1,6 @@
 """Submits a run: the spec to storage first, then the chord, by task name."""
 
 from celery import Celery, chord
-from celery.result import denied_join_result
 
 from coordinator.planning import plan_members
 from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER
@@ -30,9 +29,7 @@ def submit(app: Celery, store: RunStore, run: RunSpec) -> None:
         for member in plan_members(run)
     ]
     body = app.signature(EVALUATE_ENSEMBLE, args=[run.run_id], task_id=evaluation_task_id(run.run_id), immutable=True)
-    # Whoever waits looks into storage: without this, Celery subscribes to the result of every single task.
-    with denied_join_result():
-        chord(header, app=app)(body)
+    chord(header, app=app)(body)
 
 
 def member_task_id(run_id: str, index: int) -> str:

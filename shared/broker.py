@@ -48,6 +48,12 @@ def connect_lazily(settings: Settings) -> redis.Redis:
     )
 
 
-def _reason(error: Exception) -> str:
-    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-    return getattr(cause, "strerror", None) or type(error).__name__
+def _reason(error: BaseException) -> str:
+    if isinstance(error, redis.ResponseError):
+        return str(error)
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__

@@ -4,6 +4,7 @@ from celery import Celery
 
 from shared.broker import KEY_PREFIX
 from shared.errors import InputError
+from shared.result_backend import SCHEME
 from shared.settings import Settings
 
 TRAIN_MEMBER = "deepchord.train_member"
@@ -35,7 +36,7 @@ def create_app(settings: Settings) -> Celery:
     app = Celery("deepchord")
     app.conf.update(
         broker_url=settings.broker,
-        result_backend=settings.broker,
+        result_backend=SCHEME + settings.broker,
         broker_transport_options=transport,
         result_backend_transport_options={
             "visibility_timeout": settings.visibility_timeout_s,

@@ -111,8 +111,10 @@ def load_settings(**options: Any) -> Settings:
     """Return the settings; options that are None count as not given.
 
     Raises:
-        InputError: A value is not valid, or the settings file has an unknown name or is no TOML.
+        InputError: A value is not valid; or the settings file is missing where it was named, cannot be read, is no
+            TOML or has an unknown name.
     """
+    _check_named_file()
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
@@ -130,6 +132,12 @@ def without_password(url: str) -> str:
     if "?" in secret or "#" in secret:
         place = "…"  # nobody can say whether this is a password with a sign that should be encoded, or a query
     return scheme + separator + place.partition("?")[0].partition("#")[0]
+
+
+def _check_named_file() -> None:
+    named = os.environ.get(SETTINGS_FILE_VARIABLE)
+    if named and not Path(named).is_file():
+        raise InputError(f"{SETTINGS_FILE_VARIABLE} names {named}, which is no file: correct the path or unset it.")
 
 
 def _is_broker_url(url: str) -> bool:
@@ -153,4 +161,5 @@ def _explain(error: ValidationError) -> str:
             f"Settings file {settings_file()} has the unknown setting '{name}'{nearest(name, Settings.model_fields)}."
         )
     variable, option = ENVIRONMENT_PREFIX + name.upper(), "--" + name.replace("_", "-")
-    return f"Setting {variable} (or option {option}) is not valid: {explain(error)}."
+    problem = explain(error).removeprefix(f"{name}: ")
+    return f"Setting {variable} (or option {option}) is not valid: {problem}."

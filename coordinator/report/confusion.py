@@ -1,8 +1,9 @@
-"""The confusion matrix as it is shown, and what it says in words: which classes are hard, and what they are taken for."""
+"""The confusion matrix as it is shown, and what it says in words: which classes are taken for which."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coordinator.report.content import ReportContent
 from coordinator.report.pictures import Pixels
@@ -111,12 +112,10 @@ def confusion_pixels(content: ReportContent, colour: tuple[int, int, int]) -> Pi
     return pixels
 
 
-def _strengths(
-    counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _strengths(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     off_diagonal = counts.astype(np.float64)
     np.fill_diagonal(off_diagonal, 0)
-    return off_diagonal / max(1.0, off_diagonal.max())
+    return np.asarray(off_diagonal / max(1.0, off_diagonal.max()))
 
 
 def _worst(rows: tuple[ConfusionRow, ...], names: tuple[str, ...]) -> tuple[Confusion, ...]:

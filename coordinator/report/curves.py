@@ -41,21 +41,24 @@ class CurvePanel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Measure:
+class Measure:
+    """What a panel shows of an epoch."""
+
     title: str
     train: Callable[[EpochMetrics], float]
     validation: Callable[[EpochMetrics], float]
+    #: The axis covers at least this much.
     narrowest: float
 
 
-_MEASURES = (
-    _Measure(
+MEASURES = (
+    Measure(
         title="Loss",
         train=lambda epoch: epoch.train_loss,
         validation=lambda epoch: epoch.validation_loss,
         narrowest=0.01,
     ),
-    _Measure(
+    Measure(
         title="Accuracy",
         train=lambda epoch: epoch.train_accuracy,
         validation=lambda epoch: epoch.validation_accuracy,
@@ -67,10 +70,10 @@ _MEASURES = (
 def curve_panels(content: ReportContent) -> tuple[CurvePanel, ...]:
     """Return the panels of loss and accuracy; none if no member has a history."""
     members = dict(list(content.trained.items())[:MAX_MEMBERS])
-    return tuple(_panel(content, members, measure) for measure in _MEASURES) if members else ()
+    return tuple(_panel(content, members, measure) for measure in MEASURES) if members else ()
 
 
-def _panel(content: ReportContent, members: dict[int, TrainedMember], measure: _Measure) -> CurvePanel:
+def _panel(content: ReportContent, members: dict[int, TrainedMember], measure: Measure) -> CurvePanel:
     histories = [member.history for member in members.values()]
     values = [pick(epoch) for history in histories for epoch in history for pick in (measure.train, measure.validation)]
     x = Scale(start=1, end=max(2, *(len(history) for history in histories)))
@@ -90,7 +93,7 @@ def _panel(content: ReportContent, members: dict[int, TrainedMember], measure: _
 
 
 def _curves(
-    name: str, index: int, member: TrainedMember, measure: _Measure, x: Scale, y: Scale, points: int
+    name: str, index: int, member: TrainedMember, measure: Measure, x: Scale, y: Scale, points: int
 ) -> MemberCurves:
     best = member.history[member.best_epoch - 1]
     best_place = _place(member.best_epoch, measure.validation(best), x, y)

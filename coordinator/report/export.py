@@ -7,7 +7,7 @@ from coordinator.report.content import ReportContent
 from coordinator.report.figures import write_figures
 from coordinator.report.page import render_page
 from coordinator.report.provenance import RECIPE_FILE, recipe_toml
-from coordinator.report.tables import summary_csv, summary_json
+from coordinator.report.summary import summary_csv, summary_json
 from shared.errors import StorageError
 
 _PAGE = "index.html"

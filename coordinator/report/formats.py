@@ -1,5 +1,7 @@
 """How numbers are written, the same in the terminal and on the page."""
 
+from shared.messages import Trainer
+
 _NO_BREAK_SPACE = "\u00a0"
 _MINUS = "\u2212"
 
@@ -33,6 +35,13 @@ def duration(seconds: float) -> str:
 def count(number: int, noun: str) -> str:
     """Return a number with its noun: `1 member`, `10,000 images`."""
     return f"{number:,}{_NO_BREAK_SPACE}{noun}{'' if number == 1 else 's'}"
+
+
+def place_of(trainer: Trainer | None) -> str:
+    """Return where something ran: `on gpu-box (torch, cuda:0)`."""
+    if trainer is None:
+        return "before its engine could be opened"
+    return f"on {trainer.host} ({trainer.engine}, {trainer.device})"
 
 
 def _joined(*parts: tuple[int, str]) -> str:

@@ -6,8 +6,9 @@ from coordinator.report.content import ReportContent
 from coordinator.report.pictures import SAMPLES, data_uri, film_strip, first_samples, mean_images, shown_pixels
 from shared.datasets import Dataset
 
-#: A page with the samples of more classes would take megabytes; `figures/samples.png` has them all.
-MAX_CLASSES = 24
+#: The samples of more classes, or of more bytes, would make the page heavy; `figures/samples.png` has them all.
+_MAX_CLASSES = 24
+_MAX_BYTES = 1_800_000
 #: With more classes than this the bars of a mistake's probabilities become too thin to see.
 _MAX_BARS = 25
 
@@ -49,9 +50,10 @@ class Mistake:
 
 
 def class_pictures(dataset: Dataset) -> tuple[ClassPictures, ...]:
-    """Return the mean image and the first samples of each class, of at most `MAX_CLASSES`."""
+    """Return the mean image and the first samples of each class, of as many classes as a page can hold."""
     means = mean_images(dataset)
-    return tuple(_class(dataset, index, data_uri(means[index])) for index in range(min(len(means), MAX_CLASSES)))
+    shown = max(2, min(_MAX_CLASSES, _MAX_BYTES // (SAMPLES * means[0].size)))
+    return tuple(_class(dataset, index, data_uri(mean)) for index, mean in enumerate(means[:shown]))
 
 
 def mistakes(content: ReportContent) -> tuple[Mistake, ...]:

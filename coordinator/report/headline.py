@@ -10,13 +10,13 @@ from coordinator.report.scales import Scale, Tick
 from shared.messages import Trainer
 
 #: Dots nearer to each other than this percentage of the axis are stacked.
-_DOT_WIDTH = 2.6
+_DOT_WIDTH = 2.2
 #: The share of the axis that the label of a line needs beside it, and a dot at the edge.
 _LABEL_ROOM = 0.25
 _DOT_ROOM = 0.03
 #: The tallest stack of dots, in pixels, and the distance of two dots where there is room.
-_STACK_PX = 96.0
-_STEP_PX = 12.0
+_STACK_PX = 100.0
+_STEP_PX = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ def member_strip(content: ReportContent) -> MemberStrip:
     )
     return MemberStrip(
         dots=dots,
-        ticks=scale.ticks(4, factor=100, suffix="\u00a0%"),
+        ticks=scale.ticks(6, factor=100, suffix="\u00a0%"),
         mean=scale.position(mean),
         ensemble=scale.position(ensemble),
         height_px=max(levels.values()) * step + _STEP_PX,

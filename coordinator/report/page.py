@@ -50,9 +50,9 @@ def render_page(content: ReportContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        percent=formats.percent, points=formats.points, duration=formats.duration, count=formats.count, place=_place
-    )
+    for used in (formats.percent, formats.points, formats.duration, formats.count, formats.place_of):
+        environment.filters[used.__name__] = used
+    environment.filters["place"] = _place
     return environment.get_template("page.html").render(page=_page(content), content=content)
 
 

@@ -15,6 +15,8 @@ Pixels = NDArray[np.uint8]
 #: How many samples of each class are shown, as in the notebook.
 SAMPLES = 12
 
+#: Larger images are thinned out to at most this many pixels a side.
+_MAX_SIDE = 64
 #: A border darker than this share of the brightest pixel counts as a dark ground.
 _DARK = 0.25
 
@@ -29,12 +31,15 @@ def shown_pixels(images: NDArray[np.generic], dataset: Dataset) -> Pixels:
     Returns:
         [n, height, width] for grey images (one or two channels, their mean), else [n, height, width, 3].
     """
+    step = -(-max(images.shape[1:3]) // _MAX_SIDE)
+    images = images[:, ::step, ::step]
     lowest, highest = float(dataset.x_train.min()), float(dataset.x_train.max())
     scaled = (images.astype(np.float64) - lowest) / ((highest - lowest) or 1.0)
     pixels = np.clip(np.rint(scaled * 255), 0, 255).astype(np.uint8)
     if pixels.shape[-1] >= 3:
         return pixels[..., :3]
-    return np.rint(pixels.mean(axis=-1)).astype(np.uint8)
+    grey: Pixels = np.rint(pixels.mean(axis=-1)).astype(np.uint8)
+    return grey
 
 
 def first_samples(dataset: Dataset, class_index: int) -> Pixels:

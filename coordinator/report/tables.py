@@ -1,7 +1,5 @@
-"""The summary table as pure values: what the terminal, the CSV, the JSON and the page all show alike."""
+"""The summary table as pure values: what the terminal, the files and the page all show alike."""
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
@@ -81,33 +79,6 @@ class SummaryRow(Message):
     error: str | None = None
 
 
-class EnsembleSummary(Message):
-    """The ensemble's line of the summary: its scores and what it gains over its members."""
-
-    requested: int
-    trained: int
-    train_loss: float
-    train_accuracy: float
-    test_loss: float
-    test_accuracy: float
-    average_member_test_accuracy: float
-    best_member_test_accuracy: float
-    gain_over_average: float
-    gain_over_best: float
-    #: Largest difference between a member's own and the evaluating engine's probabilities.
-    largest_parity: float | None
-
-
-class Summary(Message):
-    """All of `summary.json`, rounded as the table is; `evaluation.json` and the records hold every digit."""
-
-    title: str
-    dataset: str
-    ensemble: EnsembleSummary
-    members: tuple[SummaryRow, ...]
-    average: SummaryRow
-
-
 def columns(content: ReportContent) -> tuple[Column, ...]:
     """Return the columns of the table: without records only those that an evaluation fills."""
     return tuple(column for column in _COLUMNS if content.records or not column.from_training)
@@ -124,49 +95,6 @@ def summary_rows(content: ReportContent) -> tuple[SummaryRow, ...]:
     return tuple(_rounded(row) for row in (*rows, _average(rows)))
 
 
-def summary(content: ReportContent) -> Summary:
-    """Return the summary as it lies in `summary.json`."""
-    *members, average = summary_rows(content)
-    evaluation = content.evaluation
-    ensemble = EnsembleSummary(
-        requested=evaluation.requested,
-        trained=evaluation.trained,
-        train_loss=round(evaluation.train.loss, LOSS_DIGITS),
-        train_accuracy=round(evaluation.train.accuracy, ACCURACY_DIGITS),
-        test_loss=round(evaluation.test.loss, LOSS_DIGITS),
-        test_accuracy=round(evaluation.test.accuracy, ACCURACY_DIGITS),
-        average_member_test_accuracy=round(evaluation.mean_member_accuracy, ACCURACY_DIGITS),
-        best_member_test_accuracy=round(evaluation.best_member_accuracy, ACCURACY_DIGITS),
-        gain_over_average=round(content.gain_over_average, ACCURACY_DIGITS),
-        gain_over_best=round(content.gain_over_best, ACCURACY_DIGITS),
-        largest_parity=content.largest_parity,
-    )
-    return Summary(
-        title=content.title,
-        dataset=content.dataset.name,
-        ensemble=ensemble,
-        members=tuple(members),
-        average=average,
-    )
-
-
-def summary_csv(content: ReportContent) -> str:
-    """Return the table as CSV with the notebook's headings; of a run also each member's status and last error."""
-    shown = columns(content)
-    more = ["status", "error"] if content.records else []
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*(column.label for column in shown), *(field.capitalize() for field in more)])
-    for row in summary_rows(content):
-        writer.writerow([*(column.text(row) for column in shown), *(getattr(row, field) or "" for field in more)])
-    return file.getvalue()
-
-
-def summary_json(content: ReportContent) -> str:
-    """Return the summary as JSON; what is not known is left out."""
-    return summary(content).model_dump_json(indent=1, exclude_none=True) + "\n"
-
-
 def _member_row(content: ReportContent, index: int) -> SummaryRow:
     name = content.name(index)
     evaluation = content.member_evaluations.get(index)
@@ -175,9 +103,10 @@ def _member_row(content: ReportContent, index: int) -> SummaryRow:
     if index not in content.records:
         return SummaryRow(member=name, status="trained", test_loss=test_loss, test_accuracy=test_accuracy)
     member = content.records[index].member
-    trainer = {"host": member.trainer.host, "engine": member.trainer.engine, "device": member.trainer.device}
+    trainer = member.trainer
+    where = {"host": trainer.host, "engine": trainer.engine, "device": trainer.device} if trainer else {}
     if not isinstance(member, TrainedMember):
-        return SummaryRow(member=name, status="failed", error=member.error, **trainer)
+        return SummaryRow(member=name, status="failed", error=member.error, **where)
     return SummaryRow(
         member=name,
         status="trained",
@@ -189,7 +118,7 @@ def _member_row(content: ReportContent, index: int) -> SummaryRow:
         validation_accuracy=max(epoch.validation_accuracy for epoch in member.history),
         test_accuracy=test_accuracy,
         seconds=member.duration_s,
-        **trainer,
+        **where,
     )
 
 

@@ -4,13 +4,18 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from coordinator.local import local_session
-from shared.settings import load_settings
+def main(state: Path, worker_command: list[str]) -> None:
+    from coordinator.local import local_session
+    from shared.settings import load_settings
 
-with local_session(load_settings(state=Path(sys.argv[1])), 2, worker_command=sys.argv[2:], grace_s=60.0):
-    sys.stdout.write("open\n")
-    sys.stdout.flush()
-    while True:
-        time.sleep(0.1)
+    with local_session(load_settings(state=state), 2, worker_command=worker_command, grace_s=60.0):
+        sys.stdout.write("open\n")
+        sys.stdout.flush()
+        while True:
+            time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    main(Path(sys.argv[1]), sys.argv[2:])

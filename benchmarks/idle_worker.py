@@ -1,0 +1,74 @@
+"""A worker whose members do nothing: all of deepchord but the training, for benchmarks of the way there and back."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from shared.architecture import ResolvedArchitecture
+from shared.celery_app import create_app
+from shared.checkpoint import Weights
+from shared.messages import Recipe
+from shared.settings import load_settings
+from worker.engines import Device, Images, Labels, Probabilities
+from worker.initialization import initial_weights
+from worker.resources import Resources
+from worker.tasks import register_tasks
+
+
+class IdleNetwork:
+    """Keeps the weights that it is given; every class is as probable as every other."""
+
+    def __init__(self, architecture: ResolvedArchitecture) -> None:
+        self._weights = initial_weights(architecture, 0)
+        self._classes = architecture.layers[-1].output_shape[0]
+
+    def weights(self) -> Weights:
+        """Return the weights."""
+        return self._weights
+
+    def set_weights(self, weights: Weights) -> None:
+        """Keep the weights."""
+        self._weights = weights
+
+    def train_epoch(
+        self, images: Images, labels: Labels, *, dropout_seed: int, on_batch: Callable[[int], None]
+    ) -> tuple[float, float]:
+        """Do nothing."""
+        del labels, dropout_seed
+        on_batch(0)
+        return float(np.log(self._classes)), 1 / self._classes if len(images) else 0.0
+
+    def probabilities(self, images: Images) -> Probabilities:
+        """Return equal probabilities."""
+        return np.full((len(images), self._classes), 1 / self._classes, dtype=np.float32)
+
+
+class IdleEngine:
+    """An engine that does nothing."""
+
+    name = "idle"
+    version = "0"
+
+    def devices(self) -> tuple[Device, ...]:
+        """Return a device that is none."""
+        return (Device(id="none", kind="cpu", name="none"),)
+
+    def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> IdleNetwork:
+        """Return a network that does nothing."""
+        del recipe
+        return IdleNetwork(architecture)
+
+
+class IdleResources(Resources):
+    """What a worker holds, with the idle engine."""
+
+    @property
+    def engine(self) -> IdleEngine:  # type: ignore[override]  # a cached property there
+        """The idle engine."""
+        return IdleEngine()
+
+
+settings = load_settings()
+app = create_app(settings)
+app.conf.imports = ("benchmarks.idle_worker",)
+register_tasks(app, IdleResources(settings))

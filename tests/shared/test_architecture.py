@@ -1,0 +1,224 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.architecture import (
+    LAYER_TYPES,
+    ActivationLayer,
+    Architecture,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    Layer,
+    MaxPooling2D,
+    ResolvedArchitecture,
+    notebook_architecture,
+)
+from shared.errors import InputError
+
+OUTPUT = Dense(units="classes", activation="softmax")
+
+PADDINGS = st.sampled_from(["same", "valid"])
+WINDOWS = st.integers(1, 4)
+IMAGE_LAYERS = st.one_of(
+    st.builds(Conv2D, filters=st.integers(1, 9), kernel_size=WINDOWS, strides=WINDOWS, padding=PADDINGS),
+    st.builds(MaxPooling2D, pool_size=WINDOWS, padding=PADDINGS),
+    st.builds(AveragePooling2D, pool_size=WINDOWS, padding=PADDINGS),
+    st.builds(BatchNormalization),
+    st.builds(Dropout, rate=st.floats(0, 0.9)),
+    st.builds(ActivationLayer, activation=st.sampled_from(["relu", "elu"])),
+)
+VECTOR_LAYERS = st.one_of(
+    st.builds(Dense, units=st.integers(1, 9)),
+    st.builds(BatchNormalization),
+    st.builds(Dropout, rate=st.floats(0, 0.9)),
+)
+ARCHITECTURES = st.builds(
+    lambda image, between, vector: Architecture(layers=(*image, between, *vector, OUTPUT)),
+    st.lists(IMAGE_LAYERS, max_size=5),
+    st.sampled_from([Flatten(), GlobalAveragePooling2D()]),
+    st.lists(VECTOR_LAYERS, max_size=3),
+)
+SIZES = st.integers(1, 40)
+
+
+def test_the_notebook_network_has_331450_parameters():
+    network = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
+
+    assert network.parameters == 331_450
+
+
+def test_the_notebook_network_has_the_shapes_of_the_notebook():
+    network = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
+
+    assert [layer.output_shape for layer in network.layers if layer.weights] == [
+        (28, 28, 16), (28, 28, 16), (14, 14, 32), (14, 14, 32),
+        (7, 7, 64), (7, 7, 64), (5, 5, 64), (128,), (128,), (10,),
+    ]  # fmt: skip
+    assert [layer.name for layer in network.layers[:3]] == ["conv2d_1", "conv2d_2", "max_pooling2d_1"]
+
+
+@given(architecture=ARCHITECTURES)
+def test_an_architecture_comes_back_from_json_as_it_was(architecture):
+    assert Architecture.decode(architecture.encode(), "there") == architecture
+
+
+@given(architecture=ARCHITECTURES, height=SIZES, width=SIZES, channels=st.integers(1, 4), classes=st.integers(2, 12))
+def test_shapes_follow_the_windows_that_fit_into_the_image(architecture, height, width, channels, classes):
+    shape = (height, width, channels)
+    network = resolved(architecture, shape, classes)
+    if network is None:
+        return
+
+    for layer in network.layers:
+        assert layer.input_shape == shape
+        shape = expected_output(layer.layer, shape, classes)
+        assert layer.output_shape == shape
+        assert sum(weights(weight.shape) for weight in layer.weights) == expected_parameters(layer.layer, *[
+            dimension[-1] for dimension in (layer.input_shape, layer.output_shape)
+        ])  # fmt: skip
+    assert shape == (classes,)
+
+
+@given(architecture=ARCHITECTURES)
+def test_layers_are_numbered_per_type_so_that_names_are_unique(architecture):
+    network = resolved(architecture, (64, 64, 3), 3)
+
+    names = [layer.name for layer in network.layers] if network else []
+
+    assert len(set(names)) == len(names)
+
+
+def resolved(architecture: Architecture, shape: tuple[int, ...], classes: int) -> ResolvedArchitecture | None:
+    """The network, or None where the images are too small for it; any other error fails the test."""
+    try:
+        return architecture.resolve(input_shape=shape, classes=classes)
+    except InputError as error:
+        if "too small" not in str(error):
+            raise
+        return None
+
+
+def weights(shape: tuple[int, ...]) -> int:
+    product = 1
+    for size in shape:
+        product *= size
+    return product
+
+
+def expected_output(layer: Layer, shape: tuple[int, ...], classes: int) -> tuple[int, ...]:
+    """The shape by counting windows one by one, as one would on squared paper."""
+    if isinstance(layer, Conv2D):
+        return (*(counted(size, layer.kernel_size, layer.strides, layer.padding) for size in shape[:2]), layer.filters)
+    if isinstance(layer, MaxPooling2D | AveragePooling2D):
+        sizes = (counted(size, layer.pool_size, layer.pool_size, layer.padding) for size in shape[:2])
+        return (*sizes, shape[2])
+    if isinstance(layer, GlobalAveragePooling2D):
+        return shape[2:]
+    if isinstance(layer, Flatten):
+        return (weights(shape),)
+    if isinstance(layer, Dense):
+        return (classes if layer.units == "classes" else layer.units,)
+    return shape
+
+
+def counted(size: int, window: int, stride: int, padding: str) -> int:
+    starts = range(0, size, stride)
+    return len([start for start in starts if padding == "same" or start + window <= size])
+
+
+def expected_parameters(layer: Layer, inputs: int, outputs: int) -> int:
+    if isinstance(layer, Conv2D):
+        return outputs * (layer.kernel_size**2 * inputs + 1)
+    if isinstance(layer, Dense):
+        return outputs * (inputs + 1)
+    return 4 * outputs if isinstance(layer, BatchNormalization) else 0
+
+
+@pytest.mark.parametrize(
+    ("layers", "sentence"),
+    [
+        ([Dense(units=3, activation="softmax")], r"dense_1 needs a flat input, .*add a flatten layer"),
+        ([Flatten(), Conv2D(filters=1)], r"conv2d_1 needs an image"),
+        ([Flatten(), Dense(units=4, activation="softmax")], r"gives the shape \(4,\); expected \(3,\)"),
+        ([Flatten(), Dense(units="classes")], r"must have the activation 'softmax'"),
+        ([Flatten(), OUTPUT, Dropout(rate=0.5)], r"dropout_1 must have the activation 'softmax'"),
+        ([MaxPooling2D(pool_size=9), Flatten(), OUTPUT], r"at least 9x9 pixels, found 8x8: the images are too small"),
+        ([Flatten(), Dense(units=65536), Dense(units=65536), OUTPUT], r"parameters; at most 100,000,000"),
+    ],
+)
+def test_layers_that_do_not_fit_are_refused_with_what_to_do(layers, sentence):
+    with pytest.raises(InputError, match=sentence):
+        Architecture(layers=tuple(layers)).resolve(input_shape=(8, 8, 1), classes=3)
+
+
+TOML = """
+[[layers]]
+type = "flatten"
+[[layers]]
+type = "dense"
+units = "classes"
+activation = "softmax"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("network.toml", TOML),
+        ("network.json", json.dumps({"layers": [{"type": "flatten"}, OUTPUT.model_dump()]})),
+    ],
+)
+def test_a_network_can_be_read_from_toml_or_json(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+
+    assert Architecture.load(tmp_path / name) == Architecture(layers=(Flatten(), OUTPUT))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('[[layers]]\ntype = "conv2"', r"layer 0 has the unknown type 'conv2'; did you mean 'conv2d'\?"),
+        ('[[layers]]\ntype = "lambda"\ncode = "x"', r"unknown type 'lambda'; valid are "),
+        ("[[layers]]\nfilters = 3", r"layer 0 has the unknown type None"),
+        ('[[layers]]\ntype = "dense"\nunit = 3', r"unknown option 'unit'; did you mean 'units'\?"),
+        ('[[layers]]\ntype = "dropout"\nrate = 1.0', r"layers\.0\.dropout\.rate: .*less than 1"),
+        ("layers = []", r"layers: .*at least 1 item"),
+        ('layer = "dense"', r"unknown option 'layer'; did you mean 'layers'\?"),
+        ("layers = 3", r"layers: .*found 3"),
+        ("layers = [", r"neither valid TOML nor JSON"),
+        ("layers = " + "[" * 100_000, r"neither valid TOML nor JSON"),
+    ],
+)
+def test_a_network_file_that_is_wrong_is_named_with_what_is_wrong(tmp_path, text, sentence):
+    path = tmp_path / "network.toml"
+    path.write_text(text)
+
+    with pytest.raises(InputError, match=sentence) as caught:
+        Architecture.load(path)
+
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"[" * 100_000, b"[1]", b'{"layers": [{"type": ["dense"]}]}', b"NaN"])
+def test_a_json_file_of_anything_else_is_refused(tmp_path, data):
+    path = tmp_path / "network.json"
+    path.write_bytes(data)
+
+    with pytest.raises(InputError, match=str(path)):
+        Architecture.load(path)
+
+
+def test_a_missing_network_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"absent\.toml cannot be read: No such file"):
+        Architecture.load(tmp_path / "absent.toml")
+
+
+def test_the_allow_list_names_every_layer_there_is():
+    assert sorted(LAYER_TYPES) == sorted(kind.model_fields["type"].default for kind in Layer.__args__)

@@ -1,0 +1,171 @@
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import InputError
+from shared.settings import Settings, load_settings, settings_file, without_password
+
+SECRET = "5ecret"
+BROKEN_URLS = [
+    f"redis://:{SECRET}@host:port/0",
+    f"redis://user:{SECRET}@host:99999/0",
+    f"redis://:{SECRET}@host/zero",
+    f"redis://:{SECRET}/more@host:6379/0",
+    f"redis://:{SECRET}#more@host:6379/0",
+    f"redis://:{SECRET}?more@host:6379/0",
+    f"redis://:{SECRET}@@host:6379:6379/0",
+    f"redis://[{SECRET}@host",
+    f"amqp://user:{SECRET}@host",
+    f"redis+socket://:{SECRET}@/run/redis.sock",
+    f":{SECRET}@host:6379",
+    f"http://host/?password={SECRET}",
+    f"http://host/?password=more@{SECRET}",
+]
+
+
+def write_file(text: str | bytes) -> Path:
+    path = settings_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_without_anything_given_every_setting_has_a_default():
+    settings = load_settings()
+
+    assert settings.broker is None
+    assert settings.engine == "auto"
+    assert settings.workers == 1
+
+
+def test_an_option_wins_over_the_environment_which_wins_over_the_file(monkeypatch):
+    write_file("workers = 2\nthreads = 2\nmax_attempts = 2")
+    monkeypatch.setenv("DEEPCHORD_WORKERS", "3")
+    monkeypatch.setenv("DEEPCHORD_THREADS", "3")
+
+    settings = load_settings(workers=4, threads=None)
+
+    assert (settings.workers, settings.threads, settings.max_attempts) == (4, 3, 2)
+
+
+def test_an_empty_variable_counts_as_not_given(monkeypatch):
+    monkeypatch.setenv("DEEPCHORD_BROKER", "")
+
+    assert load_settings().broker is None
+
+
+def test_a_settings_file_can_be_named(monkeypatch, tmp_path):
+    (tmp_path / "mine.toml").write_text("workers = 7")
+    monkeypatch.setenv("DEEPCHORD_SETTINGS", str(tmp_path / "mine.toml"))
+
+    assert load_settings().workers == 7
+
+
+def test_folders_are_absolute_so_that_children_elsewhere_find_them(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    settings = load_settings(storage="storage", cache=Path("~/cache"), state=Path("state"))
+
+    assert settings.storage == str(tmp_path / "storage")
+    assert settings.cache == Path.home() / "cache"
+    assert settings.state == tmp_path / "state"
+
+
+def test_a_storage_url_is_left_as_it_is():
+    assert load_settings(storage="file:///srv/storage").storage == "file:///srv/storage"
+
+
+def test_a_child_process_sees_the_very_settings(monkeypatch):
+    write_file("workers = 2\nthreads = 5")
+    monkeypatch.setenv("DEEPCHORD_ENGINE", "jax")
+    settings = load_settings(broker="redis://:p%40ss@localhost:6379/3", connect_timeout_s=0.25)
+
+    environment = settings.environment()
+    for name in os.environ:
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert load_settings() == settings
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("DEEPCHORD_ENGINE", "tensorfow", r"DEEPCHORD_ENGINE \(or option --engine\) .*'tensorflow'.*found 'tensorfow'"),
+        ("DEEPCHORD_WORKERS", "0", r"DEEPCHORD_WORKERS \(or option --workers\) .*equal to 1, found '0'"),
+        ("DEEPCHORD_FLOWER_PORT", "70000", r"DEEPCHORD_FLOWER_PORT \(or option --flower-port\) .*65535"),
+        ("DEEPCHORD_CONNECT_TIMEOUT_S", "soon", r"DEEPCHORD_CONNECT_TIMEOUT_S .*number.*found 'soon'"),
+    ],
+)
+def test_a_value_that_is_wrong_is_named_with_its_variable(monkeypatch, variable, value, sentence):
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(InputError, match=sentence):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("worker = 2", r"has the unknown setting 'worker'; did you mean 'workers'\?\."),
+        ("zzz = 2", r"has the unknown setting 'zzz'; valid are broker, cache, "),
+        ("workers = ", r"is not valid TOML"),
+        (b"workers = '\xff'", r"is not valid TOML"),
+    ],
+)
+def test_a_settings_file_that_is_wrong_is_named(text, sentence):
+    path = write_file(text)
+
+    with pytest.raises(InputError, match=sentence) as caught:
+        load_settings()
+
+    assert str(path) in str(caught.value)
+
+
+def test_a_settings_file_that_is_no_file_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("DEEPCHORD_SETTINGS", str(tmp_path / "absent.toml"))
+
+    with pytest.raises(InputError, match=r"DEEPCHORD_SETTINGS names .*absent\.toml"):
+        load_settings()
+
+
+@pytest.mark.parametrize("url", ["redis://localhost", "rediss://user:p%2Fss@host:6380/15", "redis://[::1]:6379/0?x=1"])
+def test_a_redis_url_is_taken(url):
+    assert load_settings(broker=url).broker == url
+
+
+@pytest.mark.parametrize("url", BROKEN_URLS)
+def test_a_broker_that_is_no_redis_url_is_named_without_its_password(url):
+    with pytest.raises(InputError, match=r"DEEPCHORD_BROKER \(or option --broker\) .*: expected redis") as caught:
+        load_settings(broker=url)
+
+    assert SECRET not in str(caught.value)
+
+
+@given(
+    secret=st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(lambda text: f"{text}{SECRET}"),
+    rest=st.from_regex(r"\A[a-z0-9.-]{1,20}(:[0-9]{1,5})?(/[0-9]{0,2})?\Z"),
+    user=st.sampled_from(["", "user"]),
+)
+def test_no_password_is_ever_printed_however_it_is_written(secret, rest, user):
+    shown = without_password(f"redis://{user}:{secret}@{rest}")
+
+    assert SECRET not in shown
+    assert shown in (f"redis://{rest}", "redis://…")
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().workers = 3
+
+
+def test_every_setting_is_explained_where_it_is_declared():
+    source = Path(load_settings.__code__.co_filename).read_text().splitlines()
+    declared = [line for line in source if any(line.startswith(f"    {name}: ") for name in Settings.model_fields)]
+
+    assert len(declared) == len(Settings.model_fields)
+    assert all(source[source.index(line) - 1].lstrip().startswith("#") for line in declared)
