@@ -4,7 +4,7 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -31,11 +31,12 @@ class FlowerProcess:
 
 
 @contextmanager
-def running_flower(settings: Settings) -> Iterator[FlowerProcess]:
+def running_flower(settings: Settings, environment: Mapping[str, str] | None = None) -> Iterator[FlowerProcess]:
     """Run Flower for the length of a block, read-only, on loopback, behind a password made up for it.
 
     Args:
         settings: Broker and port; port 0 takes a free one.
+        environment: Of the session that it belongs to; None: as the settings say.
 
     Raises:
         InputError: Flower is not installed, or the port is taken.
@@ -46,7 +47,7 @@ def running_flower(settings: Settings) -> Iterator[FlowerProcess]:
     connect(settings).close()
     port = _checked_port(settings.flower_port)
     password = secrets.token_urlsafe(9)
-    environment = settings.environment() | {
+    variables = {
         "FLOWER_ADDRESS": "127.0.0.1",
         "FLOWER_PORT": str(port),
         "FLOWER_BASIC_AUTH": f"{_USER}:{password}",
@@ -55,7 +56,7 @@ def running_flower(settings: Settings) -> Iterator[FlowerProcess]:
     }
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", _START],
-        env=environment,
+        env={**(environment or settings.environment()), **variables},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,5 +1,6 @@
 """From what a person asks for to the RunSpec, and from the RunSpec to its members; pure, no I/O but reading files."""
 
+import os
 import secrets
 import tomllib
 from collections.abc import Mapping
@@ -66,10 +67,6 @@ class RunRequest(Message):
             raise ValueError("give either architecture (a file) or layers, not both")
         if self.min_members is not None and self.min_members > self.members:
             raise ValueError(f"min_members is {self.min_members}, more than the {self.members} members of the run")
-        try:
-            self.recipe()
-        except ValidationError as error:
-            raise ValueError(explain(error)) from error
         return self
 
     def recipe(self) -> Recipe:
@@ -89,14 +86,21 @@ def plan_request(recipe_file: Path | None, options: Mapping[str, Any]) -> RunReq
     """
     given = {name: value for name, value in options.items() if value is not None}
     written = _read_recipe(recipe_file) if recipe_file else {}
-    preset = given.get("preset") or written.get("preset") or "quick"
-    if preset not in PRESETS:
-        raise InputError(f"There is no preset {preset!r}{nearest(str(preset), PRESETS)}.")
-    source = f"Recipe {recipe_file}" if recipe_file else "The options given"
+    preset = given.get("preset", written.get("preset", "quick"))
+    if not isinstance(preset, str) or preset not in PRESETS:
+        raise InputError(f"There is no preset {preset!r}{_ended(nearest(str(preset), PRESETS))}")
+    if "layers" in written:
+        layers = Architecture.parse({"layers": written["layers"]}, f"Recipe {recipe_file}", InputError).layers
+        written = {**written, "layers": layers}
     if "architecture" in given:
         written.pop("layers", None)
-    merged = {**PRESETS[preset], **written, **given, "preset": preset}
-    return RunRequest.parse(merged, source, InputError)
+    try:
+        request = RunRequest.model_validate({**PRESETS[preset], **written, **given, "preset": preset})
+        request.recipe()
+    except ValidationError as error:
+        source = f"Recipe {recipe_file}" if recipe_file and not _is_about(given, error) else "The options given"
+        raise InputError(f"{source}: {_ended(explain(error))}") from error
+    return request
 
 
 def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes: int) -> Architecture:
@@ -157,16 +161,25 @@ def plan_member(run_id: str, run_seed: int, index: int) -> MemberSpec:
     return MemberSpec(run_id=run_id, index=index, seeds=seeds)
 
 
+def _is_about(given: Mapping[str, Any], error: ValidationError) -> bool:
+    place = error.errors(include_url=False)[0]["loc"]
+    return bool(place) and place[0] in given
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith("?") else f"{sentence}."
+
+
 def _read_recipe(path: Path) -> dict[str, Any]:
     try:
         recipe = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"Recipe {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also binary data, and numbers that Python does not read
         raise InputError(f"Recipe {path} is not valid TOML: {error}.") from error
     # Files that a recipe names are looked for beside it.
     for name in ("architecture", "dataset"):
         value = recipe.get(name)
-        if isinstance(value, str) and (path.parent / value).is_file():
+        if isinstance(value, str) and os.path.isfile(path.parent / value):  # noqa: PTH113  false for any odd name
             recipe[name] = str(path.parent / value)
     return recipe

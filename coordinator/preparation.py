@@ -1,7 +1,7 @@
 """What happens before a run is submitted: everything is checked that can be, and the data set published."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,18 +64,16 @@ def is_embedded(settings: Settings, *, local: bool) -> bool:
 @contextmanager
 def open_broker(settings: Settings, *, local: bool, flower: bool) -> Iterator[Session]:
     """Open the broker that was given, or start one with workers on this machine, for the length of a block."""
-    if is_embedded(settings, local=local):
-        with local_session(settings, workers=settings.workers) as session, _flower(session.settings, flower) as address:
-            yield Session(settings=session.settings, embedded=True, check=session.check, flower_address=address)
-    else:
-        with _flower(settings, flower) as address:
-            yield Session(settings=settings, embedded=False, check=lambda: None, flower_address=address)
+    with ExitStack() as stack:
+        environment = None
+        check: Callable[[], None] = _nothing_to_check
+        embedded = is_embedded(settings, local=local)
+        if embedded:
+            session = stack.enter_context(local_session(settings))
+            settings, environment, check = session.settings, session.environment(), session.check
+        address = stack.enter_context(running_flower(settings, environment)).address if flower else None
+        yield Session(settings=settings, embedded=embedded, check=check, flower_address=address)
 
 
-@contextmanager
-def _flower(settings: Settings, wanted: bool) -> Iterator[str | None]:
-    if not wanted:
-        yield None
-        return
-    with running_flower(settings) as process:
-        yield process.address
+def _nothing_to_check() -> None:
+    """Workers on other machines are not ours to look after."""

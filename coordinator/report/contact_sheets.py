@@ -22,9 +22,10 @@ def draw_samples(content: ReportContent) -> Figure:
     """Return the first 12 training images of each class, a row per class."""
     dataset = content.dataset
     rows, inverted = len(dataset.class_names), has_dark_ground(dataset)
-    figure, axes = _blank_figure(2.0 + 0.55 * SAMPLES, 0.55 * rows + 0.5, f"First {SAMPLES} samples of each class")
+    height = min(0.55, 24 / rows)
+    figure, axes = _blank_figure(2.0 + height * SAMPLES, height * rows + 0.5, f"First {SAMPLES} samples of each class")
     for row, name in enumerate(dataset.class_names):
-        axes.text(-0.2, row, plain(name), ha="right", va="center", fontsize=9, color=INK)
+        axes.text(-0.2, row, plain(name), ha="right", va="center", fontsize=16 * height, color=INK)
         samples = first_samples(dataset, row)
         if len(samples):
             strip = film_strip(list(255 - samples if inverted else samples), SAMPLES)

@@ -14,6 +14,10 @@ _DOT_WIDTH = 2.2
 #: The share of the axis that the label of a line needs beside it, and a dot at the edge.
 _LABEL_ROOM = 0.25
 _DOT_ROOM = 0.03
+#: Labels of ticks nearer to an end, in percent, would stick out.
+_EDGE = 5.0
+#: The axis covers at least this much.
+_NARROWEST = 0.01
 #: The tallest stack of dots, in pixels, and the distance of two dots where there is room.
 _STACK_PX = 100.0
 _STEP_PX = 15.0
@@ -69,9 +73,10 @@ def member_strip(content: ReportContent) -> MemberStrip:
         )
         for index, place in places.items()
     )
+    ticks = scale.ticks(6, factor=100, suffix="\u00a0%")
     return MemberStrip(
         dots=dots,
-        ticks=scale.ticks(6, factor=100, suffix="\u00a0%"),
+        ticks=tuple(tick for tick in ticks if _EDGE < tick.position < 100 - _EDGE),
         mean=scale.position(mean),
         ensemble=scale.position(ensemble),
         height_px=max(levels.values()) * step + _STEP_PX,
@@ -150,11 +155,11 @@ def _scale(accuracies: Iterable[float], mean: float, ensemble: float) -> Scale:
     left, right = sorted((mean, ensemble))
     lowest, highest = min(*values, left), max(*values, right)
     start, end = lowest, highest
-    width = max(highest - lowest, 0.002)
+    width = max(highest - lowest, _NARROWEST)
     for _ in range(40):
         start = min(lowest - _DOT_ROOM * width, left - _LABEL_ROOM * width)
         end = max(highest + _DOT_ROOM * width, right + _LABEL_ROOM * width)
-        width = max(end - start, 0.002)
+        width = max(end - start, _NARROWEST)
     return Scale(start=start, end=end)
 
 

@@ -1,17 +1,22 @@
 """The page in a real headless Chromium, on a phone and on a desktop, in light and in dark."""
 
+import contextlib
 import fcntl
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from coordinator.report import ReportContent, write_report
 
 pytestmark = pytest.mark.slow
 
@@ -19,9 +24,12 @@ PHONE = (390, 844)
 DESKTOP = (1280, 900)
 
 #: Chromium reads commands from file descriptor 3 and answers on 4; Popen cannot give it these two by itself.
-_LAUNCHER = (
-    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
-)
+_LAUNCHER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 _FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -115,10 +123,8 @@ class Browser:
 
     def close(self) -> None:
         """End Chromium and all its children, by their process group, whatever state they are in."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
         os.close(self._commands)
         os.close(self._answers)
@@ -133,3 +139,115 @@ class Browser:
         message, self._buffer = self._buffer.split(b"\0", 1)
         found: dict[str, Any] = json.loads(message)
         return found
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if executable is None:
+        message = "There is no Chromium on this machine: install the package `chromium`."
+        if "CI" in os.environ:
+            pytest.fail(message)
+        pytest.skip(message)
+    found = Browser(executable, tmp_path_factory.mktemp("profile"))
+    yield found
+    found.close()
+
+
+CONTENTS: dict[str, dict[str, Any]] = {
+    "a usual run": {"members": 10, "failed": (7,), "classes": 10, "shape": (28, 28, 1), "hosts": 3},
+    "bare weight files": {"records": False, "members": 4},
+    "one member, one epoch": {"members": 1, "epochs": 1},
+    "a hundred members": {"members": 100, "failed": (3,), "hosts": 9, "epochs": 30, "classes": 3},
+    "many classes in colour": {"classes": 40, "shape": (12, 12, 3), "test_size": 400, "float_images": True},
+    "two classes, no mistakes": {"classes": 2, "accuracy": 1.0},
+    "names without spaces": {
+        "title": "r" * 200,
+        "class_names": ("a" * 90, "b" * 90, "c" * 90, "d" * 90),
+        "failed": (1,),
+        "error": "e" * 900,
+    },
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("kind", CONTENTS)
+def test_page_loads_whole_fits_the_screen_and_asks_for_nothing_else(
+    browser: Browser,
+    tmp_path: Path,
+    make_content: Callable[..., ReportContent],
+    kind: str,
+    size: tuple[int, int],
+    scheme: str,
+) -> None:
+    page = write_report(make_content(**CONTENTS[kind]), tmp_path)
+
+    browser.open(page, size, scheme)
+
+    assert browser.complaints() == []
+    assert browser.requests() == [page.as_uri()]
+    assert browser.evaluate("document.images.length") > 0
+    assert browser.evaluate("[...document.images].filter((image) => image.naturalWidth === 0).length") == 0
+    # A phone widens `innerWidth` together with a page that is too wide, so the screen's own width is what counts.
+    assert browser.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert browser.evaluate("innerWidth") == size[0]
+
+
+def test_page_follows_the_colour_scheme(
+    browser: Browser, tmp_path: Path, make_content: Callable[..., ReportContent]
+) -> None:
+    page = write_report(make_content(), tmp_path)
+    colours = {}
+    for scheme in ("light", "dark"):
+        browser.open(page, PHONE, scheme)
+        colours[scheme] = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    assert colours == {"light": "rgb(250, 249, 246)", "dark": "rgb(20, 21, 23)"}
+
+
+def test_following_a_member_marks_it_in_strip_table_and_curves(
+    browser: Browser, tmp_path: Path, make_content: Callable[..., ReportContent]
+) -> None:
+    browser.open(write_report(make_content(members=4), tmp_path), DESKTOP, "light")
+
+    browser.evaluate(
+        """(() => {
+            const select = document.querySelector(".readout select");
+            select.value = "2";
+            select.dispatchEvent(new Event("change"));
+        })()"""
+    )
+
+    followed = "[...document.querySelectorAll('.followed')].map((part) => part.dataset.member + part.tagName).sort()"
+    assert browser.evaluate(followed) == ["2I", "2TR", "2g", "2g", "2g", "2g"]
+    assert browser.evaluate("document.querySelector('.readout output').textContent").startswith("Member 2: best epoch")
+
+
+def test_hostile_names_and_errors_do_not_become_markup(
+    browser: Browser, tmp_path: Path, make_content: Callable[..., ReportContent]
+) -> None:
+    hostile = "<img src=x onerror='window.owned = 1'><script>window.owned = 1</script>"
+    content = make_content(
+        title=hostile, error=hostile, failed=(0,), class_names=(f'"{hostile}', "</style>", "{{ 7 * 7 }}", "--><b>")
+    )
+
+    browser.open(write_report(content, tmp_path), DESKTOP, "light")
+
+    assert browser.evaluate("window.owned ?? null") is None
+    assert browser.evaluate("document.querySelectorAll('script').length") == 1
+    assert hostile in browser.evaluate("document.body.textContent")
+    assert "{{ 7 * 7 }}" in browser.evaluate("document.body.textContent")
+    assert browser.complaints() == []
+
+
+def test_page_prints_in_light_colours_with_the_whole_table(
+    browser: Browser, tmp_path: Path, make_content: Callable[..., ReportContent]
+) -> None:
+    page = write_report(make_content(members=60), tmp_path)
+
+    browser.open(page, DESKTOP, "dark", media="print")
+
+    assert browser.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    scroll = "document.querySelector('.table-scroll')"
+    assert browser.evaluate(f"{scroll}.scrollHeight - {scroll}.clientHeight") <= 1

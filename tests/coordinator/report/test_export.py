@@ -1,0 +1,91 @@
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from coordinator.report import ReportContent, export, write_report
+from shared.errors import StorageError
+
+MakeContent = Callable[..., ReportContent]
+
+FIGURES = ["confusion_matrix.png", "mean_images.png", "misclassified.png", "samples.png", "training_curves.png"]
+
+
+def test_folder_holds_page_tables_recipe_and_figures(make_content: MakeContent, tmp_path: Path) -> None:
+    page = write_report(make_content(), tmp_path / "new" / "report")
+
+    assert page == tmp_path / "new" / "report" / "index.html"
+    files = {path.name for path in page.parent.iterdir()}
+    assert files == {"index.html", "summary.csv", "summary.json", "recipe.toml", "figures"}
+    assert sorted(path.name for path in (page.parent / "figures").iterdir()) == FIGURES
+    assert all(path.read_bytes()[:4] == b"\x89PNG" for path in (page.parent / "figures").iterdir())
+
+
+def test_bare_weight_files_have_neither_recipe_nor_curves(make_content: MakeContent, tmp_path: Path) -> None:
+    write_report(make_content(records=False, accuracy=1.0), tmp_path)
+
+    assert not (tmp_path / "recipe.toml").exists()
+    figures = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert figures == {"confusion_matrix.png", "mean_images.png", "samples.png"}
+
+
+def test_written_again_it_replaces_itself_and_leaves_other_files(make_content: MakeContent, tmp_path: Path) -> None:
+    (tmp_path / "best_weights_0.hdf5").write_text("weights")
+    write_report(make_content(title="first"), tmp_path)
+    page = write_report(make_content(title="second"), tmp_path)
+
+    assert "second" in page.read_text(encoding="utf-8")
+    assert (tmp_path / "best_weights_0.hdf5").read_text() == "weights"
+
+
+def test_an_error_leaves_nothing_half_written(
+    make_content: MakeContent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_content: ReportContent) -> str:
+        raise RuntimeError("The template is broken.")
+
+    monkeypatch.setattr(export, "render_page", fail)
+
+    with pytest.raises(RuntimeError, match="broken"):
+        write_report(make_content(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(make_content: MakeContent, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "report"
+    in_the_way.write_text("a file")
+
+    with pytest.raises(StorageError, match=r"cannot be written to .*report"):
+        write_report(make_content(), in_the_way)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"shape": (8, 8, 1), "float_images": True},
+        {"shape": (64, 48, 3), "classes": 2},
+        {"classes": 30, "test_size": 90},
+        {"members": 1, "epochs": 1},
+        {"class_names": ("$x_1$", "$", "a_b^", "日本語")},
+    ],
+)
+def test_figures_of_any_shape_are_drawn_without_a_warning(
+    make_content: MakeContent, tmp_path: Path, kind: dict[str, object]
+) -> None:
+    write_report(make_content(**kind), tmp_path)
+
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == FIGURES
+
+
+def test_two_reports_at_once_do_not_disturb_each_other(make_content: MakeContent, tmp_path: Path) -> None:
+    threads = [
+        threading.Thread(target=write_report, args=(make_content(members=2 + index), tmp_path / str(index)))
+        for index in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert all((tmp_path / str(index) / "index.html").is_file() for index in range(2))

@@ -1,0 +1,169 @@
+import html
+import re
+import tomllib
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coordinator.planning import plan_request
+from coordinator.report import ReportContent
+from coordinator.report.confusion import confusion_matrix, confusion_pixels
+from coordinator.report.curves import curve_panels
+from coordinator.report.headline import member_strip
+from coordinator.report.page import render_page
+from coordinator.report.pictures import film_strip, has_dark_ground, mean_images, shown_pixels
+from coordinator.report.provenance import recipe_toml
+
+MakeContent = Callable[..., ReportContent]
+
+
+class Parsed(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+
+def test_page_refers_to_nothing_outside_of_itself(make_content: MakeContent) -> None:
+    page = render_page(make_content(failed=(1,)))
+    addresses = [value for _, name, value in Parsed(page).attributes if name in ("src", "href", "srcset", "action")]
+
+    assert addresses
+    assert all(address.startswith(("data:", "#")) for address in addresses)
+    assert not re.search(r"https?://|@import|url\(", page)
+
+
+def test_every_picture_says_what_it_shows(make_content: MakeContent) -> None:
+    attributes = Parsed(render_page(make_content())).attributes
+
+    sources = [value for tag, name, value in attributes if (tag, name) == ("img", "src")]
+    descriptions = [value for tag, name, value in attributes if (tag, name) == ("img", "alt")]
+    assert len(sources) == len([text for text in descriptions if text])
+
+
+def test_every_link_inside_of_the_page_leads_somewhere(make_content: MakeContent) -> None:
+    for content in (make_content(), make_content(records=False)):
+        attributes = Parsed(render_page(content)).attributes
+        places = {value for _, name, value in attributes if name == "id"}
+        assert {value[1:] for tag, name, value in attributes if (tag, name) == ("a", "href")} <= places
+
+
+def test_title_errors_and_names_are_escaped(make_content: MakeContent) -> None:
+    hostile = "</title><script>alert('1')</script>"
+    page = render_page(
+        make_content(title=hostile, error=hostile, failed=(0,), class_names=(hostile, hostile, "b", "c"))
+    )
+
+    assert hostile not in page
+    assert page.count("<script>") == 1
+    assert html.escape(hostile, quote=False).replace("'", "&#39;") in page
+
+
+def test_page_states_score_gains_counts_and_parity(make_content: MakeContent) -> None:
+    content = make_content(members=4, failed=(2,))
+    page = render_page(content)
+
+    assert f"{100 * content.evaluation.test.accuracy:.2f}<small>" in page
+    assert f"<strong>+{100 * content.gain_over_best:.2f}</strong> points over the best member" in page
+    assert "3 of 4" in page
+    assert "1\u00a0member failed" in page
+    assert "3.0e-07" in page
+
+
+def test_bare_weight_files_show_no_training_curves(make_content: MakeContent) -> None:
+    content = make_content(records=False)
+
+    assert curve_panels(content) == ()
+    assert 'id="curves"' not in render_page(content)
+
+
+def test_confusion_is_coloured_by_the_largest_count_off_the_diagonal(make_content: MakeContent) -> None:
+    content = make_content()
+    counts = np.array(content.evaluation.confusion)
+    largest = max(int(counts[row, column]) for row in range(4) for column in range(4) if row != column)
+    matrix = confusion_matrix(content)
+
+    for row in range(4):
+        for column in range(4):
+            cell = matrix.rows[row].cells[column]
+            assert cell.count == counts[row, column]
+            assert cell.strength == pytest.approx(0 if row == column else counts[row, column] / largest)
+    assert matrix.errors == counts.sum() - counts.trace()
+    assert matrix.worst[0].count == largest
+    assert matrix.hardest.recall == min(counts[row, row] / counts[row].sum() for row in range(4))
+
+
+def test_many_classes_turn_the_matrix_into_a_picture(make_content: MakeContent) -> None:
+    content = make_content(classes=30, test_size=120)
+
+    assert confusion_pixels(content, (1, 2, 3)).shape == (30, 30, 4)
+    assert "confusion-picture" in render_page(content)
+    assert '<table class="confusion"' not in render_page(content)
+
+
+def test_labels_of_the_strip_have_room_and_no_dot_leaves_it(make_content: MakeContent) -> None:
+    for members in (1, 2, 100):
+        strip = member_strip(make_content(members=members))
+        assert min(strip.mean, strip.ensemble) >= 20
+        assert max(strip.mean, strip.ensemble) <= 80
+        assert all(0 < dot.left < 100 for dot in strip.dots)
+        assert len({(round(dot.left, 3), dot.bottom_px) for dot in strip.dots}) == members
+
+
+def test_long_histories_are_thinned_out_but_end_where_they_end(make_content: MakeContent) -> None:
+    (loss, _) = curve_panels(make_content(members=100, epochs=700, classes=2, test_size=20))
+    (member, *_) = loss.members
+
+    assert member.train.count("L") < 150
+    assert "L100.00 " in member.train
+
+
+def test_recipe_plans_the_same_run_again(make_content: MakeContent, tmp_path: Path) -> None:
+    spec = make_content().spec
+    assert spec is not None
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe_toml(spec), encoding="utf-8")
+
+    request = plan_request(path, {})
+
+    assert tomllib.loads(path.read_text(encoding="utf-8"))["seed"] == 42
+    assert request.recipe() == spec.recipe
+    assert request.layers == spec.architecture.layers
+    assert (request.members, request.min_members, request.seed) == (spec.members, spec.min_members, spec.seed)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_pictures_are_grey_or_rgb_whatever_the_channels(make_content: MakeContent, channels: int) -> None:
+    dataset = make_content(shape=(6, 9, channels)).dataset
+    pixels = shown_pixels(dataset.x_test[:5], dataset)
+
+    assert pixels.shape == ((5, 6, 9) if channels < 3 else (5, 6, 9, 3))
+    assert film_strip(list(pixels), 6).shape == (6, 6 * 10 - 1, 4)
+
+
+def test_floats_and_bytes_look_alike(make_content: MakeContent) -> None:
+    of_bytes, of_floats = make_content().dataset, make_content(float_images=True).dataset
+
+    assert np.array_equal(shown_pixels(of_bytes.x_test, of_bytes), shown_pixels(of_floats.x_test, of_floats))
+
+
+def test_mean_image_is_the_mean_of_a_class(make_content: MakeContent) -> None:
+    dataset = make_content().dataset
+    lowest, highest = dataset.x_train.min(), dataset.x_train.max()
+    mean = dataset.x_train[dataset.y_train == 2].astype(float).mean(axis=0)[..., 0]
+
+    assert np.array_equal(mean_images(dataset)[2], np.rint((mean - lowest) / (highest - lowest) * 255))
+
+
+def test_only_grey_images_on_black_are_drawn_like_print(make_content: MakeContent) -> None:
+    noise = make_content().dataset
+    on_black = type(noise)(**{**vars(noise), "x_train": np.pad(noise.x_train, ((0, 0), (2, 2), (2, 2), (0, 0)))})
+
+    assert has_dark_ground(on_black)
+    assert not has_dark_ground(noise)

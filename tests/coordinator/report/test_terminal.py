@@ -1,0 +1,51 @@
+import io
+from collections.abc import Callable
+
+from rich.console import Console
+
+from coordinator.report import ReportContent, summary_table
+
+MakeContent = Callable[..., ReportContent]
+
+
+def rendered(content: ReportContent, width: int = 80) -> str:
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(summary_table(content, width))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_table_fits_eighty_columns_and_ends_with_the_ensemble(make_content: MakeContent) -> None:
+    content = make_content(members=3)
+    text = rendered(content)
+
+    assert "…" not in text
+    assert f"{content.evaluation.members[2].test.loss:.5f}" in text
+    assert f"{100 * content.evaluation.test.accuracy:.2f}\u00a0%" in text
+    assert "points over the average member" in text
+    assert "Trained on host-0, tensorflow, cpu:0" in text
+    assert "at most 3.0e-07" in text
+
+
+def test_different_hosts_are_letters_where_narrow_and_columns_where_wide(make_content: MakeContent) -> None:
+    content = make_content(members=3, hosts=2)
+
+    assert "b: host-1, torch, cpu:1" in rendered(content, 80)
+    assert "…" not in rendered(content, 80)
+    wide = rendered(content, 140)
+    assert "b: host-1" not in wide
+    assert "Device" in wide
+
+
+def test_failed_member_is_named_with_its_last_error(make_content: MakeContent) -> None:
+    text = rendered(make_content(failed=(1,), error="[red]NaN[/red]"))
+
+    assert "failed" in text
+    assert "Member 1 failed in attempt 3, on host-0 (tensorflow, cpu:0): [red]NaN[/red]" in " ".join(text.split())
+
+
+def test_bare_weight_files_are_called_by_their_names(make_content: MakeContent) -> None:
+    text = rendered(make_content(records=False))
+
+    assert "best_weights_0.hdf5" in text
+    assert "Epoch" not in text
