@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -13,6 +13,7 @@ from worker.cli import commands as worker_commands
 if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
+    from rich.console import RenderableType
 
     from shared.datasets import Dataset
     from shared.messages import EnsembleEvaluation
@@ -48,9 +49,11 @@ def write_evaluation_report(
     dataset: "Dataset",
     test_probabilities: "NDArray[float32]",
     folder: Path,
-) -> tuple[Any, dict[str, Any], Path]:
+    width: int,
+) -> "tuple[RenderableType, str, Path]":
     """Write the report of weight files that no run of ours trained; see `worker.cli.WriteReport`."""
-    from coordinator.report import ReportContent, summary_json, summary_table, write_report
+    from coordinator.report import ReportContent, summary_table, write_report
+    from coordinator.report.summary import summary_json
 
     content = ReportContent(
         title=title,
@@ -61,7 +64,7 @@ def write_evaluation_report(
         dataset=dataset,
         test_probabilities=test_probabilities,
     )
-    return summary_table(content), summary_json(content), write_report(content, folder)
+    return summary_table(content, width), summary_json(content), write_report(content, folder)
 
 
 def main() -> None:

@@ -190,16 +190,18 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Show a run's summary table and write its tables, figures and page, without the weights."""
-    from coordinator.report import summary_json, summary_table
+    from coordinator.report import summary_table
+    from coordinator.report.summary import summary_json
     from coordinator.results import write_run_report
 
     settings, store, spec = _open_run(run, storage=storage)
     content, page = write_run_report(settings, store, spec, out or Path("results") / spec.run_id)
     if as_json:
-        _print_json(summary_json(content))
+        typer.echo(summary_json(content))
         return
-    _console().print(summary_table(content))
-    typer.echo(f"Report: {page}")
+    console = _console()
+    console.print(summary_table(content, console.width))
+    typer.echo(f"Report: {page.resolve().as_uri()}")
 
 
 @commands.command()
@@ -278,8 +280,9 @@ def _collect(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path,
     if as_json:
         _print_json({"run_id": run.run_id, "folder": str(out.resolve()), "files": [str(path) for path in files]})
         return
-    _console().print(summary_table(content))
-    typer.echo(f"Results: {out}{'/'}\nReport:  {(out / 'index.html').resolve().as_uri()}")
+    console = _console()
+    console.print(summary_table(content, console.width))
+    typer.echo(f"Results: {out}\nReport:  {(out / 'index.html').resolve().as_uri()}")
 
 
 def _interrupted(run: "RunSpec", *, embedded: bool) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 
+import redis
 from celery import Celery
 
 from coordinator.progress import RunView, RunWatcher
@@ -47,7 +48,7 @@ def views(
         RunFailedError: Celery gave the run up, so that it cannot end.
     """
     watching = watcher(settings, store, run)
-    app = create_app(settings) if settings.broker else None
+    app = _impatient_app(settings) if settings.broker else None
     asked = time.monotonic()
     while True:
         view = watching.look()
@@ -67,9 +68,19 @@ def raise_if_failed(view: RunView) -> None:
         raise RunFailedError(f"Run {view.run.run_id} failed: {view.failure.reason}.")
 
 
+def _impatient_app(settings: Settings) -> Celery:
+    """Return an application that asks once; ours else asks until the broker is back, however long that takes."""
+    app = create_app(settings)
+    app.conf.result_backend_always_retry = False
+    return app
+
+
 def _check_chord(app: Celery, view: RunView) -> None:
     """Raise if Celery gave the evaluation up: it is a chord, and a task of its header failed for good."""
-    task = app.backend.get_task_meta(evaluation_task_id(view.run.run_id))
+    try:
+        task = app.backend.get_task_meta(evaluation_task_id(view.run.run_id))
+    except redis.RedisError:
+        return  # the next view tells that no broker answers
     if task["status"] != "FAILURE":
         return
     notes = "; ".join(f"member {index}: {note}" for index, note in view.notes.items()) or str(task["result"])

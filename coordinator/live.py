@@ -1,6 +1,6 @@
 """The live view: a line per member, an overall bar and the ensemble so far; plain lines where there is no terminal."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,8 +14,13 @@ from shared.messages import FailedMember, MemberProgress, RunSpec, TrainedMember
 
 #: A terminal narrower than this shows shorter bars, and of the place only the engine.
 _WIDE = 100
-#: More members than this, and only those at work and the latest are shown.
+#: More members than this, and only those at work and their neighbours are shown.
 _MOST_LINES = 20
+#: Lines around those of the members: frame, heading, bar, and what is said below.
+_OTHER_LINES = 14
+_FEWEST_LINES = 3
+#: More of an error than this is left to the logs.
+_LONGEST_ERROR = 300
 
 
 def show(views: Iterable[RunView], console: Console) -> RunView:
@@ -30,7 +35,7 @@ def show(views: Iterable[RunView], console: Console) -> RunView:
     view = None
     with Live(console=console, auto_refresh=False) as live:
         for view in views:
-            live.update(render(view, console.width), refresh=True)
+            live.update(render(view, console.width, console.height), refresh=True)
     assert view is not None, "there is at least one view"  # noqa: S101  the contract of `views`
     return view
 
@@ -53,56 +58,62 @@ def changes(previous: RunView | None, view: RunView) -> Iterator[str]:
     for index in range(run.members):
         line, before = view.progress.get(index), previous.progress.get(index) if previous else None
         if line and line.last and (before is None or before.epochs_done != line.epochs_done):
-            yield f"member {index} epoch {line.epochs_done}/{line.epochs} {_metrics(line)} on {_place(line.trainer, wide=True)}"
+            place = _place(line.trainer, wide=True)
+            yield f"member {index} epoch {line.epochs_done}/{line.epochs} {_metrics(line)} on {place}"
         if index in view.records and (previous is None or index not in previous.records):
             yield f"member {index} {_result(view, index)}"
         if index in view.notes and (previous is None or previous.notes.get(index) != view.notes[index]):
-            yield f"member {index} had trouble: {view.notes[index]}"
+            yield f"member {index} had trouble: {_one_line(view.notes[index])}"
     if view.so_far and (previous is None or previous.so_far != view.so_far):
         yield _so_far(view)
+    if _is_blind(view) and (previous is None or not _is_blind(previous)):
+        yield _BLIND
     if previous is None or previous.state != view.state:
         yield f"run {run.run_id} is {view.state} ({view.trained} of {run.members} members trained)"
 
 
-def render(view: RunView, width: int) -> RenderableType:
-    """Return the whole view for a terminal of so many columns."""
-    parts: list[RenderableType] = [_members(view, wide=width >= _WIDE), Text(), _overall(view)]
+def render(view: RunView, width: int, height: int | None = None) -> RenderableType:
+    """Return the whole view for a terminal of so many columns and lines; None: as many lines as it takes."""
+    most = _MOST_LINES if height is None else min(_MOST_LINES, max(_FEWEST_LINES, height - _OTHER_LINES))
+    shown = _shown(view, most)
+    parts: list[RenderableType] = [_members(view, shown, wide=width >= _WIDE)]
+    if len(shown) < view.run.members:
+        parts.append(Text(f"and {view.run.members - len(shown)} more", style="dim"))
+    parts += [Text(), _overall(view)]
     if view.so_far:
         parts.append(Text(_so_far(view), style="green"))
-    parts.extend(Text(f"member {index} had trouble: {note}", style="yellow") for index, note in _last(view.notes))
-    if not view.live and view.state not in ("evaluated", "failed"):
-        parts.append(Text("no broker answers here: this is what storage tells", style="yellow"))
+    parts.extend(Text(text, style="yellow") for text in _troubles(view)[-_FEWEST_LINES:])
+    if view.failure is not None:
+        parts.append(Text(f"failed: {_one_line(view.failure.reason)}", style="red"))
+    if _is_blind(view):
+        parts.append(Text(_BLIND, style="yellow"))
     title = Text.assemble((" deepchord ", "bold"), (f"{view.run.run_id} ", "dim"))
     return Panel(Group(*parts), title=title, title_align="left", subtitle=f" {_headline(view.run)} ", padding=(1, 2))
 
 
 def _headline(run: RunSpec) -> str:
-    epochs = f"at most {run.recipe.epochs} epochs"
-    return f"{run.preset} on {run.dataset.name}, {run.members} members, {epochs}, seed {run.seed}"
+    epochs = f"at most {_counted(run.recipe.epochs, 'epoch')}"
+    return f"{run.preset} on {run.dataset.name}, {_counted(run.members, 'member')}, {epochs}, seed {run.seed}"
 
 
-def _members(view: RunView, *, wide: bool) -> Table:
+def _members(view: RunView, shown: Iterable[int], *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("member", justify="right")
+    table.add_column("member", justify="right", no_wrap=True)
     table.add_column("trained on", no_wrap=True, overflow="ellipsis", max_width=36 if wide else 10)
     table.add_column("", no_wrap=True)
     for name in ("epoch", "loss", "val. acc.", "time"):
         table.add_column(name, justify="right", no_wrap=True)
-    for index in _shown(view):
+    for index in shown:
         table.add_row(f"{index}", *_cells(view, index, wide=wide))
-    hidden = view.run.members - len(_shown(view))
-    if hidden:
-        table.add_row("", Text(f"and {hidden} more", style="dim"))
     return table
 
 
-def _shown(view: RunView) -> list[int]:
-    everyone = list(range(view.run.members))
-    if len(everyone) <= _MOST_LINES:
-        return everyone
+def _shown(view: RunView, most: int) -> list[int]:
+    everyone = range(view.run.members)
     at_work = [index for index in everyone if index in view.progress and index not in view.records]
-    others = [index for index in everyone if index not in at_work]
-    return sorted([*at_work[:_MOST_LINES], *others[: max(0, _MOST_LINES - len(at_work))]])
+    centre = at_work[0] if at_work else max(view.records, default=0)
+    others = sorted(set(everyone).difference(at_work), key=lambda index: abs(index - centre))
+    return sorted([*at_work, *others][:most])
 
 
 def _cells(view: RunView, index: int, *, wide: bool) -> tuple[RenderableType, ...]:
@@ -148,6 +159,9 @@ def _bar(share: float, *, wide: bool) -> ProgressBar:
 
 def _overall(view: RunView) -> Table:
     table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column()  # the bar is what gives way
+    table.add_column(no_wrap=True)
     text = f"{view.trained} of {view.run.members} trained · {view.state} · {clock(view.elapsed_s())}"
     table.add_row(Text("all", style="bold"), ProgressBar(total=1.0, completed=view.share_done), text)
     return table
@@ -156,14 +170,14 @@ def _overall(view: RunView) -> Table:
 def _so_far(view: RunView) -> str:
     if view.so_far is None:
         return ""
-    members = "1 member" if view.so_far.members == 1 else f"{view.so_far.members} members"
+    members = _counted(view.so_far.members, "member")
     return f"ensemble so far: {view.so_far.test_accuracy:.2%} test accuracy with {members}"
 
 
 def _result(view: RunView, index: int) -> str:
     member = view.records[index].member
     if isinstance(member, FailedMember):
-        return f"failed after {member.attempt} attempts: {member.error}"
+        return f"failed after {_counted(member.attempt, 'attempt')}: {_one_line(member.error)}"
     best = member.history[member.best_epoch - 1]
     return (
         f"trained in {clock(member.duration_s)}, best epoch {member.best_epoch} of {len(member.history)}, "
@@ -177,8 +191,30 @@ def _metrics(line: MemberProgress) -> str:
     return f"loss {line.last.train_loss:.4f} val. accuracy {line.last.validation_accuracy:.2%}"
 
 
-def _last(notes: Mapping[int, str]) -> list[tuple[int, str]]:
-    return sorted(notes.items())[-3:]
+def _troubles(view: RunView) -> list[str]:
+    failed = {index for index, record in view.records.items() if isinstance(record.member, FailedMember)}
+    return [
+        f"member {index} {_result(view, index)}"
+        if index in failed
+        else f"member {index} had trouble: {_one_line(view.notes[index])}"
+        for index in sorted(failed.union(view.notes))
+    ]
+
+
+_BLIND = "no broker answers here: this is what storage tells"
+
+
+def _is_blind(view: RunView) -> bool:
+    return not view.live and view.state not in ("evaluated", "failed")
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_ERROR else line[: _LONGEST_ERROR - 1] + "…"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def clock(seconds: float) -> str:

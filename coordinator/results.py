@@ -1,7 +1,6 @@
 """What a finished run leaves for people: its report, its weights and its numbers, copied out of storage."""
 
 import io
-import os
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +104,7 @@ def _publish(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         aside.write_bytes(data)
-        os.replace(aside, path)
+        aside.replace(path)
     except OSError as error:
         raise StorageError(f"Cannot write {path}: {error.strerror}; give another folder with --out.") from error
     finally:

@@ -1,11 +1,14 @@
 """Submits a run: the spec to storage first, then the chord, by task name."""
 
+import redis
 from celery import Celery, chord
+from kombu.exceptions import OperationalError
 
 from coordinator.planning import plan_members
 from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER
-from shared.errors import InputError
+from shared.errors import BrokerError, InputError
 from shared.messages import RunSpec
+from shared.settings import without_password
 from shared.storage import RunStore
 
 
@@ -17,6 +20,7 @@ def submit(app: Celery, store: RunStore, run: RunSpec) -> None:
     Raises:
         InputError: The run exists already.
         StorageError: The spec could not be written; nothing was sent.
+        BrokerError: The broker does not answer any more.
     """
     if not store.create_run(run):
         raise InputError(f"There is a run {run.run_id} in {store.objects.url} already; give another name.")
@@ -29,7 +33,13 @@ def submit(app: Celery, store: RunStore, run: RunSpec) -> None:
         for member in plan_members(run)
     ]
     body = app.signature(EVALUATE_ENSEMBLE, args=[run.run_id], task_id=evaluation_task_id(run.run_id), immutable=True)
-    chord(header, app=app)(body)
+    try:
+        chord(header, app=app)(body)
+    except (OperationalError, redis.RedisError) as error:
+        raise BrokerError(
+            f"Broker {without_password(app.conf.broker_url)} stopped answering while run {run.run_id} was "
+            f"submitted ({str(error).rstrip('.')}); start the broker and train again."
+        ) from error
 
 
 def member_task_id(run_id: str, index: int) -> str:

@@ -56,8 +56,8 @@ def create_app(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_concurrency=1,
         worker_pool_start_method="spawn",
+        # A member that ends within a minute is waited for, any other handed on; an idle worker stops at once.
         worker_soft_shutdown_timeout=60.0,
-        worker_enable_soft_shutdown_on_idle=True,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         result_backend_always_retry=True,
@@ -68,7 +68,6 @@ def create_app(settings: Settings) -> Celery:
         task_track_started=True,
         task_send_sent_event=True,
         worker_send_task_events=True,
-        worker_hijack_root_logger=False,
         enable_utc=True,
     )
     return app

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from numpy import float32
     from numpy.typing import NDArray
+    from rich.console import RenderableType
 
     from shared.datasets import Dataset
     from shared.messages import EnsembleEvaluation
@@ -43,8 +44,9 @@ class WriteReport(Protocol):
         dataset: "Dataset",
         test_probabilities: "NDArray[float32]",
         folder: Path,
-    ) -> "tuple[Any, dict[str, Any], Path]":
-        """Write it into a folder; return a table for the terminal, the same as JSON, and the page's path."""
+        width: int,
+    ) -> "tuple[RenderableType, str, Path]":
+        """Write it into a folder; return a table for a terminal so wide, the same as JSON, and the page's path."""
         ...
 
 
@@ -137,6 +139,7 @@ def evaluate(
     candidates = weight_candidates(files, network, data.x_train.shape[1:], len(data.class_names))
     ensemble = evaluate_ensemble(resources.engine, resources.trainer, network, data, candidates, len(candidates))
     write_report: WriteReport = context.obj
+    console = Console()
     table, as_data, page = write_report(
         title=str(files[0].parent),
         member_names={index: file.name for index, file in enumerate(files)},
@@ -144,9 +147,10 @@ def evaluate(
         dataset=data,
         test_probabilities=ensemble.test_probabilities,
         folder=out,
+        width=console.width,
     )
     if as_json:
-        typer.echo(json.dumps(as_data, indent=1))
+        typer.echo(as_data)
         return
-    Console().print(table)
+    console.print(table)
     typer.echo(f"Report: {page.resolve().as_uri()}")

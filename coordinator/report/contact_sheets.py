@@ -56,7 +56,8 @@ def draw_misclassified(content: ReportContent) -> Figure | None:
     if not mistakes:
         return None
     rows, inverted = -(-len(mistakes) // _MISTAKES_IN_A_ROW), has_dark_ground(content.dataset)
-    figure, axes = _blank_figure(_MISTAKES_IN_A_ROW * 1.15, rows * 1.65 + 0.5, "Misclassified: actual / predicted")
+    title = "Misclassified: actual class, below it the predicted one, with the ensemble's probabilities"
+    figure, axes = _blank_figure(_MISTAKES_IN_A_ROW * 1.15, rows * 1.65 + 0.5, title)
     images = shown_pixels(content.dataset.x_test[[mistake.test_index for mistake in mistakes]], content.dataset)
     names = content.dataset.class_names
     for position, (mistake, image) in enumerate(zip(mistakes, images, strict=True)):

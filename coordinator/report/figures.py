@@ -88,6 +88,7 @@ def _tidy(axes: Axes, title: str) -> None:
     axes.spines[["left", "bottom"]].set_color(LINE)
     axes.tick_params(colors=MUTED, length=3)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlim(left=0.5)
     axes.grid(axis="y", color=LINE, lw=0.5)
 
 

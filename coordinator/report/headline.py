@@ -88,7 +88,7 @@ def facts(content: ReportContent) -> tuple[Fact, ...]:
     evaluation, dataset = content.evaluation, content.dataset
     shape = "\u00d7".join(str(size) for size in dataset.x_train.shape[1:3])
     found = [
-        Fact(label="Members trained", value=f"{evaluation.trained} of {evaluation.requested}", more=_missing(content)),
+        _members(content),
         Fact(
             label="Data set",
             value=dataset.name,
@@ -125,12 +125,15 @@ def engines_text(trainers: Iterable[Trainer]) -> str:
     return ", ".join(f"{engine}\u00a0({members})" for engine, members in engines.most_common())
 
 
-def _missing(content: ReportContent) -> str:
+def _members(content: ReportContent) -> Fact:
+    evaluation = content.evaluation
+    if not content.records:
+        return Fact(label="Weight files", value=str(evaluation.trained))
     failed = len(content.failed)
-    pending = content.evaluation.requested - content.evaluation.trained - failed
-    parts = [f"{failed} failed"] if failed else []
-    parts += [f"{pending} not in the ensemble"] if pending > 0 else []
-    return ", ".join(parts)
+    others = evaluation.requested - evaluation.trained - failed
+    more = [f"{failed} failed"] if failed else []
+    more += [f"{others} not in the ensemble"] if others > 0 else []
+    return Fact(label="Members trained", value=f"{evaluation.trained} of {evaluation.requested}", more=", ".join(more))
 
 
 def _time(content: ReportContent) -> tuple[Fact, ...]:

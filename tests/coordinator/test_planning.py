@@ -98,7 +98,10 @@ def test_an_empty_recipe_is_the_quick_preset(write):
         ("preset = [1]", "There is no preset [1]"),
         ("preset = 3", "There is no preset 3"),
         ("layers = [{type = 'conv2'}]", "layer 0 has the unknown type 'conv2'; did you mean 'conv2d'?"),
-        ("layers = [{type = 'flatten'}, {type = 'denes'}]", "layer 1 has the unknown type 'denes'; did you mean 'dense'"),
+        (
+            "layers = [{type = 'flatten'}, {type = 'denes'}]",
+            "layer 1 has the unknown type 'denes'; did you mean 'dense'",
+        ),
         ("layers = [{type = 'conv2d', filter = 3}]", "unknown option 'filter'; did you mean 'filters'?"),
         ("layers = [{units = 3}]", "layer 0 has the unknown type None"),
         ("layers = [3]", "layer 0 has the unknown type None"),
@@ -149,7 +152,7 @@ def test_a_recipe_that_is_no_recipe_is_named(tmp_path, content, expected):
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(InputError, match="recipe.toml") as caught:
+    with pytest.raises(InputError, match=r"recipe\.toml") as caught:
         plan_request(path, {})
 
     assert expected in str(caught.value)
@@ -164,7 +167,7 @@ def test_a_bad_option_is_not_blamed_on_the_recipe(write):
     recipe = write("members = 3")
 
     for options in ({"members": 0}, {"epochs": 0}):
-        with pytest.raises(InputError, match="^The options given: (members|epochs): .* found 0"):
+        with pytest.raises(InputError, match=r"^The options given: (members|epochs): .* found 0"):
             plan_request(recipe, options)
 
 
@@ -200,7 +203,9 @@ def test_names_that_no_file_can_have_are_left_to_whoever_looks_for_the_data_set(
 
 
 def test_layers_can_stand_in_the_recipe_itself(write):
-    recipe = write('[[layers]]\ntype = "flatten"\n[[layers]]\ntype = "dense"\nunits = "classes"\nactivation = "softmax"')
+    recipe = write(
+        '[[layers]]\ntype = "flatten"\n[[layers]]\ntype = "dense"\nunits = "classes"\nactivation = "softmax"'
+    )
 
     assert plan_architecture(plan_request(recipe, {}), (28, 28, 1), 2) == TINY
 

@@ -110,9 +110,7 @@ class Keras3Network:
             batch_size=self._batch_size,
             shuffle=False,
             verbose=0,
-            callbacks=[
-                self._keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs=None: on_batch(batch))
-            ],
+            callbacks=[self._keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, _logs: on_batch(batch))],
         )
         return float(fitted.history["loss"][0]), float(fitted.history["accuracy"][0])
 
@@ -180,7 +178,6 @@ def _optimizer(keras: Any, recipe: Recipe) -> Any:
 
 
 def _limit_threads(framework: Any, backend: str, threads: int | None) -> None:
-    """Limit the processor threads; JAX takes them from the cores that the process may use and has no other way."""
     if threads is None:
         return
     if backend == "tensorflow":
@@ -188,9 +185,9 @@ def _limit_threads(framework: Any, backend: str, threads: int | None) -> None:
         framework.config.threading.set_inter_op_parallelism_threads(threads)
     elif backend == "torch":
         framework.set_num_threads(threads)
-    elif hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, cores[:threads])
+    else:
+        # JAX has no call for it: its CPU client reads this when it is made, which is when it is first used.
+        os.environ["PJRT_NPROC"] = str(threads)
 
 
 def _tensorflow_devices(tensorflow: Any) -> list[Device]:

@@ -35,7 +35,7 @@ RUN = "20261123-064000-c0de"
 MakeContent = Callable[..., ReportContent]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_content() -> MakeContent:
     """Return a function that makes up a content; see `build_content` for what it takes."""
     return build_content

@@ -1,4 +1,3 @@
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,16 +75,3 @@ def test_figures_of_any_shape_are_drawn_without_a_warning(
     write_report(make_content(**kind), tmp_path)
 
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == FIGURES
-
-
-def test_two_reports_at_once_do_not_disturb_each_other(make_content: MakeContent, tmp_path: Path) -> None:
-    threads = [
-        threading.Thread(target=write_report, args=(make_content(members=2 + index), tmp_path / str(index)))
-        for index in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert all((tmp_path / str(index) / "index.html").is_file() for index in range(2))

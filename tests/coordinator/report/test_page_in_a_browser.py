@@ -16,7 +16,10 @@ from typing import Any
 
 import pytest
 
-from coordinator.report import ReportContent, write_report
+from coordinator.report import ReportContent
+from coordinator.report.page import render_page
+
+MakeContent = Callable[..., ReportContent]
 
 pytestmark = pytest.mark.slow
 
@@ -170,18 +173,34 @@ CONTENTS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory, make_content: MakeContent) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    return {
+        kind: write_page(make_content(**options), folder / str(position))
+        for position, (kind, options) in enumerate(CONTENTS.items())
+    }
+
+
+def write_page(content: ReportContent, folder: Path) -> Path:
+    """Write the page alone: the figures beside it take long and are not looked at here."""
+    folder.mkdir(exist_ok=True)
+    page = folder / "index.html"
+    page.write_text(render_page(content), encoding="utf-8")
+    return page
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_page_loads_whole_fits_the_screen_and_asks_for_nothing_else(
     browser: Browser,
-    tmp_path: Path,
-    make_content: Callable[..., ReportContent],
+    pages: dict[str, Path],
     kind: str,
     size: tuple[int, int],
     scheme: str,
 ) -> None:
-    page = write_report(make_content(**CONTENTS[kind]), tmp_path)
+    page = pages[kind]
 
     browser.open(page, size, scheme)
 
@@ -194,10 +213,8 @@ def test_page_loads_whole_fits_the_screen_and_asks_for_nothing_else(
     assert browser.evaluate("innerWidth") == size[0]
 
 
-def test_page_follows_the_colour_scheme(
-    browser: Browser, tmp_path: Path, make_content: Callable[..., ReportContent]
-) -> None:
-    page = write_report(make_content(), tmp_path)
+def test_page_follows_the_colour_scheme(browser: Browser, tmp_path: Path, make_content: MakeContent) -> None:
+    page = write_page(make_content(), tmp_path)
     colours = {}
     for scheme in ("light", "dark"):
         browser.open(page, PHONE, scheme)
@@ -207,9 +224,9 @@ def test_page_follows_the_colour_scheme(
 
 
 def test_following_a_member_marks_it_in_strip_table_and_curves(
-    browser: Browser, tmp_path: Path, make_content: Callable[..., ReportContent]
+    browser: Browser, tmp_path: Path, make_content: MakeContent
 ) -> None:
-    browser.open(write_report(make_content(members=4), tmp_path), DESKTOP, "light")
+    browser.open(write_page(make_content(members=4), tmp_path), DESKTOP, "light")
 
     browser.evaluate(
         """(() => {
@@ -225,14 +242,14 @@ def test_following_a_member_marks_it_in_strip_table_and_curves(
 
 
 def test_hostile_names_and_errors_do_not_become_markup(
-    browser: Browser, tmp_path: Path, make_content: Callable[..., ReportContent]
+    browser: Browser, tmp_path: Path, make_content: MakeContent
 ) -> None:
     hostile = "<img src=x onerror='window.owned = 1'><script>window.owned = 1</script>"
     content = make_content(
         title=hostile, error=hostile, failed=(0,), class_names=(f'"{hostile}', "</style>", "{{ 7 * 7 }}", "--><b>")
     )
 
-    browser.open(write_report(content, tmp_path), DESKTOP, "light")
+    browser.open(write_page(content, tmp_path), DESKTOP, "light")
 
     assert browser.evaluate("window.owned ?? null") is None
     assert browser.evaluate("document.querySelectorAll('script').length") == 1
@@ -242,9 +259,9 @@ def test_hostile_names_and_errors_do_not_become_markup(
 
 
 def test_page_prints_in_light_colours_with_the_whole_table(
-    browser: Browser, tmp_path: Path, make_content: Callable[..., ReportContent]
+    browser: Browser, tmp_path: Path, make_content: MakeContent
 ) -> None:
-    page = write_report(make_content(members=60), tmp_path)
+    page = write_page(make_content(members=60), tmp_path)
 
     browser.open(page, DESKTOP, "dark", media="print")
 

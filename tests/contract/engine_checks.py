@@ -1,0 +1,596 @@
+"""What every engine promises; runs in a process of its own, because Keras fixes its backend for a whole process.
+
+    python engine_checks.py ENGINE FOLDER
+
+reads requests from stdin, one JSON object a line with `check` and `arguments`, and answers each with one line:
+`failure`, a traceback or null, and `answer`, what the check returned.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+from hypothesis import strategies as st
+from numpy_network import expected_probabilities
+from sklearn.datasets import load_digits
+
+from shared.architecture import (
+    ActivationLayer,
+    Architecture,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    Layer,
+    MaxPooling2D,
+    ResolvedArchitecture,
+    notebook_architecture,
+)
+from shared.checkpoint import Weights, decode_checkpoint, encode_checkpoint, weighted_layers
+from shared.datasets import Dataset
+from shared.errors import EngineError, InputError
+from shared.messages import MemberSeeds, Recipe, Trainer
+from worker.engines import Engine, Images, Labels, Network, installed_engines, open_engine
+from worker.ensemble import Candidate, evaluate
+from worker.initialization import initial_weights
+from worker.training import TrainedNetwork, predict, train
+
+ACTIVATIONS = ("relu", "elu", "selu", "tanh", "sigmoid", "softmax", "linear")
+OPTIMIZERS = ("nadam", "adam", "sgd", "rmsprop")
+
+#: Every kind of layer that has weights, and dropout.
+VARIED = Architecture(
+    layers=(
+        Conv2D(filters=6, activation="linear"),
+        BatchNormalization(momentum=0.8),
+        ActivationLayer(activation="relu"),
+        MaxPooling2D(),
+        Conv2D(filters=8, padding="valid"),
+        Flatten(),
+        Dropout(rate=0.25),
+        Dense(units=16, activation="relu"),
+        Dropout(rate=0.5),
+        Dense(units="classes", activation="softmax"),
+    )
+)
+PLAIN = Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax")))
+SEEDS = MemberSeeds(split=1, initialization=2, shuffling=3, dropout=4)
+
+
+def recipe(**changes: object) -> Recipe:
+    values = {"optimizer": "nadam", "learning_rate": 0.01, "batch_size": 32, "epochs": 2}
+    return Recipe.model_validate({**values, "validation_fraction": 0.2, "patience": 10, **changes})
+
+
+def digits(size: int = 300) -> tuple[Images, Labels]:
+    """Real images of handwritten digits, [size, 8, 8, 1] in [0, 1], and their classes."""
+    images, labels = load_digits(return_X_y=True)
+    return (images[:size].reshape(-1, 8, 8, 1) / 16).astype(np.float32), labels[:size].astype(np.int64)
+
+
+def digits_dataset() -> Dataset:
+    images, labels = digits(600)
+    pixels = (images * 255).astype(np.uint8)
+    names = tuple(str(digit) for digit in range(10))
+    return Dataset(
+        name="digits",
+        x_train=pixels[:400],
+        y_train=labels[:400],
+        x_test=pixels[400:],
+        y_test=labels[400:],
+        class_names=names,
+    )
+
+
+def resolved(architecture: Architecture = VARIED, shape: tuple[int, ...] = (8, 8, 1)) -> ResolvedArchitecture:
+    return architecture.resolve(input_shape=shape, classes=10)
+
+
+def random_weights(architecture: ResolvedArchitecture, seed: int = 0) -> Weights:
+    """Weights that are all different; scales and variances are positive."""
+    generator = np.random.default_rng(seed)
+
+    def drawn(name: str, shape: tuple[int, ...]) -> np.ndarray:
+        if name in ("gamma", "moving_variance"):
+            return generator.uniform(0.5, 1.5, shape).astype(np.float32)
+        return generator.normal(0, 0.5, shape).astype(np.float32)
+
+    return tuple(
+        tuple(drawn(weight.name, weight.shape) for weight in layer.weights) for layer in weighted_layers(architecture)
+    )
+
+
+def started(engine: Engine, architecture: Architecture = VARIED, **changes: object) -> Network:
+    network = engine.build(resolved(architecture), recipe(**changes))
+    network.set_weights(initial_weights(resolved(architecture), 7))
+    return network
+
+
+def ignore(batch: int) -> None:
+    pass
+
+
+def two_epochs(engine: Engine, *, dropout_seed: int = 5, between: Callable[[Network], None] = lambda network: None):
+    images, labels = digits()
+    network = started(engine)
+    network.train_epoch(images, labels, dropout_seed=dropout_seed, on_batch=ignore)
+    between(network)
+    network.train_epoch(images, labels, dropout_seed=dropout_seed + 1, on_batch=ignore)
+    return network.weights()
+
+
+def digest(weights: Weights) -> str:
+    return hashlib.sha256(b"".join(array.tobytes() for arrays in weights for array in arrays)).hexdigest()
+
+
+def assert_weights_equal(found: Weights, expected: Weights) -> None:
+    assert [len(arrays) for arrays in found] == [len(arrays) for arrays in expected]
+    for layer, (found_arrays, expected_arrays) in enumerate(zip(found, expected, strict=True)):
+        for place, (array, wanted) in enumerate(zip(found_arrays, expected_arrays, strict=True)):
+            assert array.dtype == np.float32, f"layer {layer}, array {place} is {array.dtype}"
+            np.testing.assert_array_equal(array, wanted, err_msg=f"layer {layer}, array {place}")
+
+
+# The checks. Each is called with the engine, and fails by raising.
+
+
+def it_says_its_name_and_the_versions_that_decide_its_numbers(engine: Engine) -> None:
+    assert engine.name == sys.argv[1]
+    assert engine.version.startswith("keras 3."), engine.version
+    assert f", {engine.name} " in engine.version, engine.version
+
+
+def it_lists_its_devices_best_first(engine: Engine) -> None:
+    devices = engine.devices()
+    kinds = [device.kind for device in devices]
+    assert devices, "no device"
+    assert kinds == sorted(kinds, key=["gpu", "cpu"].index), kinds
+    assert len({device.id for device in devices}) == len(devices), devices
+    assert all(device.name for device in devices), devices
+
+
+def it_keeps_to_the_number_of_threads_that_it_was_given(engine: Engine) -> None:
+    engine.build(resolved()).probabilities(digits()[0])
+    framework = sys.modules[engine.name]
+    if engine.name == "tensorflow":
+        threads = framework.config.threading.get_intra_op_parallelism_threads()
+    elif engine.name == "torch":
+        threads = framework.get_num_threads()
+    else:
+        threads = sum(
+            (task / "comm").read_text().startswith("tf_XLAEigen") for task in Path("/proc/self/task").iterdir()
+        )
+    assert threads == 1, f"opened with threads=1, it has {threads}"
+    # Pinned to its first core, it would share that one with every other worker of this machine.
+    assert _cores() == CORES
+
+
+def a_second_engine_in_the_process_is_refused(engine: Engine) -> None:
+    for other in installed_engines():
+        if other == engine.name:
+            assert open_engine(other, 1).name == engine.name
+            continue
+        try:
+            open_engine(other)
+        except EngineError as error:
+            said = str(error)
+        else:
+            raise AssertionError(f"{other} was opened beside {engine.name}")
+        assert engine.name in said, said
+        assert other in said, said
+        assert os.environ["KERAS_BACKEND"] == engine.name
+
+
+def weights_are_read_back_bit_for_bit_in_the_order_of_the_network(engine: Engine) -> None:
+    network, weights = engine.build(resolved(), recipe()), random_weights(resolved())
+    network.set_weights(weights)
+    found = network.weights()
+    assert_weights_equal(found, weights)
+    shapes = [tuple(weight.shape for weight in layer.weights) for layer in weighted_layers(resolved())]
+    assert [tuple(array.shape for array in arrays) for arrays in found] == shapes
+
+
+def weights_that_were_read_stay_as_they_are_while_training_goes_on(engine: Engine) -> None:
+    images, labels = digits()
+    network, start = started(engine), initial_weights(resolved(), 7)
+    read = network.weights()
+    network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
+    assert_weights_equal(read, start)
+    assert digest(network.weights()) != digest(start)
+
+
+def weights_that_are_set_are_copied(engine: Engine) -> None:
+    images, labels = digits()
+    network, start = engine.build(resolved(), recipe()), initial_weights(resolved(), 7)
+    network.set_weights(start)
+    network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
+    assert_weights_equal(start, initial_weights(resolved(), 7))
+
+
+def the_same_seeds_train_the_same_weights_twice_in_one_process(engine: Engine) -> None:
+    first = two_epochs(engine)
+    np.random.default_rng().random(10)
+    assert_weights_equal(two_epochs(engine), first)
+
+
+def looking_at_a_network_between_epochs_does_not_change_what_it_learns(engine: Engine) -> None:
+    def look(network: Network) -> None:
+        network.probabilities(digits(50)[0])
+        network.set_weights(network.weights())
+
+    assert_weights_equal(two_epochs(engine, between=look), two_epochs(engine))
+
+
+def another_dropout_seed_trains_other_weights(engine: Engine) -> None:
+    assert digest(two_epochs(engine, dropout_seed=6)) != digest(two_epochs(engine, dropout_seed=5))
+
+
+def every_seed_of_32_bits_is_accepted_for_dropout(engine: Engine) -> None:
+    images, labels = digits(32)
+    network = started(engine)
+    for seed in (0, 2**31 - 1, 2**31, 2**32 - 1):
+        loss, _ = network.train_epoch(images, labels, dropout_seed=seed, on_batch=ignore)
+        assert np.isfinite(loss)
+
+
+def training_learns_digits(engine: Engine) -> None:
+    images, labels = digits()
+    network = started(engine)
+    progress = [network.train_epoch(images, labels, dropout_seed=epoch, on_batch=ignore) for epoch in range(15)]
+    assert progress[-1][0] < progress[0][0] / 2, progress
+    accuracy = (network.probabilities(images).argmax(axis=1) == labels).mean()
+    assert accuracy > 0.9, accuracy
+
+
+def the_loss_and_accuracy_of_an_epoch_are_means_over_its_images(engine: Engine) -> None:
+    images, labels = digits(45)
+    network = started(engine, PLAIN, optimizer="sgd", learning_rate=1e-9, batch_size=20)
+    probabilities = network.probabilities(images)
+    loss, accuracy = network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
+    np.testing.assert_allclose(loss, -np.log(probabilities[np.arange(45), labels]).mean(), rtol=1e-5)
+    np.testing.assert_allclose(accuracy, (probabilities.argmax(axis=1) == labels).mean(), rtol=1e-5)
+
+
+def images_are_taken_in_the_order_given(engine: Engine) -> None:
+    images, labels = digits(64)
+
+    def trained(order: np.ndarray) -> Weights:
+        network = started(engine, PLAIN, optimizer="sgd", learning_rate=0.1, batch_size=16)
+        network.train_epoch(images[order], labels[order], dropout_seed=1, on_batch=ignore)
+        return network.weights()
+
+    # Four batches of plain gradient descent, computed here.
+    kernel, bias = (array.astype(np.float64) for array in initial_weights(resolved(PLAIN), 7)[0])
+    for start in range(0, 64, 16):
+        pixels, classes = images[start : start + 16].reshape(16, -1), labels[start : start + 16]
+        scores = pixels @ kernel + bias
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        gradient = (powers / powers.sum(axis=1, keepdims=True) - np.eye(10)[classes]) / 16
+        kernel, bias = kernel - 0.1 * pixels.T @ gradient, bias - 0.1 * gradient.sum(axis=0)
+    found = trained(np.arange(64))
+    np.testing.assert_allclose(found[0][0], kernel, atol=1e-5)
+    np.testing.assert_allclose(found[0][1], bias, atol=1e-5)
+    assert digest(trained(np.arange(64)[::-1])) != digest(found)
+
+
+def on_batch_is_called_with_the_number_of_each_batch_also_of_the_partial_last_one(engine: Engine) -> None:
+    images, labels = digits(70)
+    network = started(engine)
+    for _ in range(2):
+        numbers: list[int] = []
+        network.train_epoch(images, labels, dropout_seed=1, on_batch=numbers.append)
+        assert numbers == [0, 1, 2], numbers
+    numbers = []
+    network.train_epoch(images[:3], labels[:3], dropout_seed=1, on_batch=numbers.append)
+    assert numbers == [0], numbers
+
+
+def what_on_batch_raises_ends_the_epoch_and_reaches_the_caller(engine: Engine) -> None:
+    class LeaseLostError(Exception):
+        pass
+
+    images, labels = digits(160)
+    network = started(engine)
+    seen: list[int] = []
+
+    def stop(batch: int) -> None:
+        seen.append(batch)
+        if batch == 1:
+            raise LeaseLostError
+
+    try:
+        network.train_epoch(images, labels, dropout_seed=1, on_batch=stop)
+    except LeaseLostError:
+        pass
+    else:
+        raise AssertionError("the exception was swallowed")
+    assert seen == [0, 1], seen
+    assert np.isfinite(network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)[0])
+
+
+def a_loss_that_is_no_number_is_returned_as_such(engine: Engine) -> None:
+    images, labels = digits(64)
+    network = started(engine, PLAIN)
+    network.set_weights(tuple(tuple(np.full_like(array, np.nan) for array in arrays) for arrays in network.weights()))
+    assert np.isnan(network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)[0])
+
+
+def probabilities_are_float32_and_their_rows_sum_to_one(engine: Engine) -> None:
+    network = engine.build(resolved())
+    network.set_weights(random_weights(resolved()))
+    for size in (1, 7, 250):
+        probabilities = network.probabilities(digits(size)[0])
+        assert probabilities.dtype == np.float32
+        assert probabilities.shape == (size, 10)
+        assert probabilities.min() >= 0
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+def probabilities_do_not_depend_on_how_many_images_are_asked_at_once(engine: Engine) -> None:
+    images = np.tile(digits(300)[0], (7, 1, 1, 1))[:2050]
+    untrained, trainable = engine.build(resolved()), engine.build(resolved(), recipe(batch_size=3))
+    for network in (untrained, trainable):
+        network.set_weights(random_weights(resolved()))
+    together = untrained.probabilities(images)
+    for network in (untrained, trainable):
+        for size in (1, 64, 999, 1000, 1001, 2000):
+            np.testing.assert_allclose(network.probabilities(images[:size]), together[:size], atol=1e-6)
+    np.testing.assert_allclose(untrained.probabilities(images[300:600]), together[:300], atol=1e-6)
+
+
+def dropout_is_off_when_probabilities_are_asked(engine: Engine) -> None:
+    images = digits()[0]
+    network = started(engine)
+    np.testing.assert_array_equal(network.probabilities(images), network.probabilities(images))
+
+
+def every_optimizer_takes_a_step(engine: Engine) -> None:
+    images, labels = digits(64)
+    for optimizer in OPTIMIZERS:
+        network = started(engine, optimizer=optimizer, learning_rate=0.001)
+        before = network.weights()
+        loss, _ = network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
+        assert np.isfinite(loss), optimizer
+        for arrays, old_arrays in zip(network.weights(), before, strict=True):
+            for array, old in zip(arrays, old_arrays, strict=True):
+                assert np.isfinite(array).all(), optimizer
+                assert not np.array_equal(array, old), f"{optimizer} left an array of {array.shape} as it was"
+
+
+def a_dropout_rate_of_zero_is_no_dropout(engine: Engine) -> None:
+    images, labels = digits(64)
+    layers = (Flatten(), Dropout(rate=0.0), Dense(units="classes", activation="softmax"))
+    without, with_zero = started(engine, PLAIN), started(engine, Architecture(layers=layers))
+    for network in (without, with_zero):
+        network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
+    for array, expected in zip(with_zero.weights()[0], without.weights()[0], strict=True):
+        np.testing.assert_allclose(array, expected, atol=1e-6)
+
+
+def images_of_other_sizes_and_with_colours_are_trained_on(engine: Engine) -> None:
+    generator = np.random.default_rng(0)
+    for shape in ((32, 32, 3), (8, 8, 1), (9, 13, 2)):
+        network = engine.build(resolved(VARIED, shape), recipe(batch_size=4))
+        network.set_weights(initial_weights(resolved(VARIED, shape), 1))
+        images = generator.random((10, *shape), dtype=np.float32)
+        network.train_epoch(images, np.arange(10), dropout_seed=1, on_batch=ignore)
+        expected = expected_probabilities(resolved(VARIED, shape), network.weights(), images)
+        np.testing.assert_allclose(network.probabilities(images), expected, atol=1e-5)
+
+
+def the_network_of_the_notebook_is_built(engine: Engine) -> None:
+    architecture = resolved(notebook_architecture(), (28, 28, 1))
+    network = engine.build(architecture, recipe(batch_size=4))
+    weights = random_weights(architecture)
+    weights = tuple((kernel / 4, bias) for kernel, bias in weights)
+    network.set_weights(weights)
+    images = np.random.default_rng(0).random((5, 28, 28, 1), dtype=np.float32)
+    np.testing.assert_allclose(
+        network.probabilities(images), expected_probabilities(architecture, weights, images), atol=1e-5
+    )
+    network.train_epoch(images, np.arange(5), dropout_seed=1, on_batch=ignore)
+    assert sum(array.size for arrays in network.weights() for array in arrays) == 331_450
+
+
+@st.composite
+def random_architectures(draw: st.DrawFn) -> ResolvedArchitecture:
+    """Small networks of all layers and options, for images of odd sizes."""
+    activation = st.sampled_from(ACTIVATIONS)
+    padding = st.sampled_from(["same", "valid"])
+    small = st.integers(1, 4)
+    anywhere: list[st.SearchStrategy[Layer]] = [
+        st.builds(Dropout, rate=st.sampled_from([0.0, 0.5])),
+        st.builds(BatchNormalization, epsilon=st.sampled_from([0.001, 0.1])),
+        st.builds(ActivationLayer, activation=activation),
+    ]
+    on_images = st.one_of(
+        st.builds(Conv2D, filters=small, kernel_size=small, strides=small, padding=padding, activation=activation),
+        st.builds(MaxPooling2D, pool_size=small, padding=padding),
+        st.builds(AveragePooling2D, pool_size=small, padding=padding),
+        *anywhere,
+    )
+    on_rows = st.one_of(st.builds(Dense, units=small, activation=activation), *anywhere)
+    layers = (
+        *draw(st.lists(on_images, max_size=4)),
+        draw(st.sampled_from([Flatten(), GlobalAveragePooling2D()])),
+        *draw(st.lists(on_rows, max_size=2)),
+        Dense(units="classes", activation="softmax"),
+    )
+    shape = draw(st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3)))
+    try:
+        return Architecture(layers=layers).resolve(input_shape=shape, classes=3)
+    except InputError:
+        hypothesis.reject()
+
+
+def random_networks_compute_what_numpy_computes(engine: Engine) -> None:
+    @hypothesis.settings(
+        max_examples=40,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(architecture=random_architectures(), seed=st.integers(0, 1000))
+    def compare(architecture: ResolvedArchitecture, seed: int) -> None:
+        weights = random_weights(architecture, seed)
+        images = np.random.default_rng(seed).random((3, *architecture.input_shape), dtype=np.float32)
+        network = engine.build(architecture)
+        network.set_weights(weights)
+        assert_weights_equal(network.weights(), weights)
+        np.testing.assert_allclose(
+            network.probabilities(images), expected_probabilities(architecture, weights, images), atol=1e-4
+        )
+
+    compare()
+
+
+def every_layer_type_is_trained(engine: Engine) -> None:
+    images, labels = digits(40)
+    for pooling in (MaxPooling2D, AveragePooling2D):
+        for activation in ACTIVATIONS:
+            layers = (
+                Conv2D(filters=3, kernel_size=2, strides=2, activation=activation),
+                pooling(padding="same"),
+                BatchNormalization(),
+                Dropout(rate=0.1),
+                GlobalAveragePooling2D(),
+                Dense(units=4, activation=activation),
+                ActivationLayer(activation=activation),
+                Flatten(),
+                Dense(units="classes", activation="softmax"),
+            )
+            network = started(engine, Architecture(layers=layers))
+            loss, _ = network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
+            assert np.isfinite(loss), (pooling, activation)
+
+
+def a_member_is_trained_the_same_twice(engine: Engine) -> None:
+    def trained() -> tuple[Network, TrainedNetwork]:
+        return train(engine, resolved(), recipe(epochs=4), SEEDS, digits_dataset())
+
+    network, first = trained()
+    _, second = trained()
+    assert_weights_equal(second.weights, first.weights)
+    assert_weights_equal(network.weights(), first.weights)
+    assert first.best_epoch == second.best_epoch
+    for one, other in zip(first.history, second.history, strict=True):
+        assert one.model_copy(update={"duration_s": 0.0}) == other.model_copy(update={"duration_s": 0.0})
+    assert first.history[-1].train_loss < first.history[0].train_loss
+
+
+def an_ensemble_is_the_mean_of_its_members(engine: Engine) -> None:
+    dataset = digits_dataset()
+    weights = [random_weights(resolved(), seed) for seed in range(3)]
+    network = engine.build(resolved())
+    alone = []
+    for member in weights:
+        network.set_weights(member)
+        alone.append(predict(network, dataset.x_test, 10))
+    candidates = [
+        Candidate(
+            index=index, weights=lambda index=index: weights[index], own_probabilities=lambda index=index: alone[index]
+        )
+        for index in range(3)
+    ]
+    trainer = Trainer(host="here", engine=engine.name, engine_version=engine.version, device="cpu")
+    found = evaluate(engine, trainer, VARIED, dataset, candidates, 3)
+    np.testing.assert_allclose(found.test_probabilities, np.mean(alone, axis=0), atol=1e-6)
+    assert max(member.parity for member in found.evaluation.members) < 1e-6
+
+
+# Between processes: what one of them leaves for another.
+
+
+def train_and_digest(engine: Engine) -> str:
+    return digest(two_epochs(engine))
+
+
+def leave_a_trained_checkpoint(engine: Engine) -> None:
+    """Leave weights that were trained here, and the probabilities that they give here, in the folder."""
+    folder, images = Path(sys.argv[2]), digits(500)[0]
+    network, trained = train(engine, resolved(), recipe(epochs=4), SEEDS, digits_dataset())
+    (folder / f"{engine.name}.hdf5").write_bytes(encode_checkpoint(resolved(), trained.weights))
+    np.save(folder / f"{engine.name}.npy", network.probabilities(images))
+
+
+def agree_with_the_checkpoint_of(engine: Engine, writer: str) -> None:
+    folder, images = Path(sys.argv[2]), digits(500)[0]
+    network = engine.build(resolved())
+    network.set_weights(decode_checkpoint((folder / f"{writer}.hdf5").read_bytes(), resolved(), writer))
+    expected = np.load(folder / f"{writer}.npy")
+    np.testing.assert_allclose(network.probabilities(images), expected, atol=1e-4)
+
+
+#: One pytest test for each of these on each engine.
+CHECKS = (
+    it_says_its_name_and_the_versions_that_decide_its_numbers,
+    it_lists_its_devices_best_first,
+    it_keeps_to_the_number_of_threads_that_it_was_given,
+    a_second_engine_in_the_process_is_refused,
+    weights_are_read_back_bit_for_bit_in_the_order_of_the_network,
+    weights_that_were_read_stay_as_they_are_while_training_goes_on,
+    weights_that_are_set_are_copied,
+    the_same_seeds_train_the_same_weights_twice_in_one_process,
+    looking_at_a_network_between_epochs_does_not_change_what_it_learns,
+    another_dropout_seed_trains_other_weights,
+    every_seed_of_32_bits_is_accepted_for_dropout,
+    training_learns_digits,
+    the_loss_and_accuracy_of_an_epoch_are_means_over_its_images,
+    images_are_taken_in_the_order_given,
+    on_batch_is_called_with_the_number_of_each_batch_also_of_the_partial_last_one,
+    what_on_batch_raises_ends_the_epoch_and_reaches_the_caller,
+    a_loss_that_is_no_number_is_returned_as_such,
+    probabilities_are_float32_and_their_rows_sum_to_one,
+    probabilities_do_not_depend_on_how_many_images_are_asked_at_once,
+    dropout_is_off_when_probabilities_are_asked,
+    every_optimizer_takes_a_step,
+    a_dropout_rate_of_zero_is_no_dropout,
+    images_of_other_sizes_and_with_colours_are_trained_on,
+    the_network_of_the_notebook_is_built,
+    random_networks_compute_what_numpy_computes,
+    every_layer_type_is_trained,
+    a_member_is_trained_the_same_twice,
+    an_ensemble_is_the_mean_of_its_members,
+)
+BETWEEN_PROCESSES = (train_and_digest, leave_a_trained_checkpoint, agree_with_the_checkpoint_of)
+
+
+def _cores() -> set[int] | None:
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+
+
+#: The cores that the process may use, before the engine is opened.
+CORES = _cores()
+
+
+def answer_requests() -> None:
+    # Whatever a framework prints goes to stderr: stdout is for the answers alone.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    engine = open_engine(sys.argv[1], threads=1)
+    warnings.simplefilter("error")
+    known = {check.__name__: check for check in (*CHECKS, *BETWEEN_PROCESSES)}
+    for line in sys.stdin:
+        request = json.loads(line)
+        failure = answer = None
+        try:
+            answer = known[request["check"]](engine, *request["arguments"])
+        except Exception:  # noqa: BLE001 - the failure is the answer
+            failure = traceback.format_exc()
+        answers.write(json.dumps({"failure": failure, "answer": answer}) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    answer_requests()

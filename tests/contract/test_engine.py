@@ -1,0 +1,118 @@
+"""One suite that every engine must pass; what it checks stands in engine_checks.py, told to a process per engine."""
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from worker.engines import KERAS3_BACKENDS, installed_engines
+
+SCRIPT = Path(__file__).with_name("engine_checks.py")
+ENGINES = tuple(KERAS3_BACKENDS)
+
+
+def _names_of_the_checks() -> list[str]:
+    sys.path.insert(0, str(SCRIPT.parent))
+    try:
+        return [check.__name__ for check in runpy.run_path(str(SCRIPT))["CHECKS"]]
+    finally:
+        sys.path.remove(str(SCRIPT.parent))
+
+
+class EngineProcess:
+    """A process that holds one engine and runs checks on it when asked."""
+
+    def __init__(self, engine: str, folder: Path) -> None:
+        self._log = folder / f"{engine}.log"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, SCRIPT, engine, folder],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.stdin.close()
+        try:
+            self._process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+    def passes(self, check: str, *arguments: str) -> Any:
+        """Run a check there; return its answer, or fail the test with the traceback from there."""
+        try:
+            self._process.stdin.write(json.dumps({"check": check, "arguments": arguments}) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            tail = self._log.read_text(errors="replace")[-3000:]
+            pytest.fail(f"the engine's process ended ({self._process.wait()}) in {check}:\n{tail}", pytrace=False)
+        reply = json.loads(line)
+        if reply["failure"]:
+            pytest.fail(reply["failure"], pytrace=False)
+        return reply["answer"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("engines")
+
+
+@pytest.fixture(scope="module")
+def processes(folder: Path, require: Callable[[str, object], None]) -> Iterator[Callable[[str], EngineProcess]]:
+    """Return the process of an engine, started when it is first asked for."""
+    running: dict[str, EngineProcess] = {}
+    with ExitStack() as stack:
+
+        def process(engine: str) -> EngineProcess:
+            require(f"the engine {engine}", engine in installed_engines())
+            if engine not in running:
+                running[engine] = stack.enter_context(EngineProcess(engine, folder))
+            return running[engine]
+
+        yield process
+
+
+@pytest.mark.parametrize("check", _names_of_the_checks())
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_keeps_its_promises(processes: Callable[[str], EngineProcess], engine: str, check: str):
+    processes(engine).passes(check)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_same_seeds_train_the_same_weights_in_another_process(
+    processes: Callable[[str], EngineProcess], folder: Path, engine: str
+):
+    expected = processes(engine).passes("train_and_digest")
+
+    with EngineProcess(engine, folder) as another:
+        assert another.passes("train_and_digest") == expected
+
+
+@pytest.mark.parametrize("reader", ENGINES)
+@pytest.mark.parametrize("writer", ENGINES)
+def test_a_checkpoint_of_one_engine_gives_the_same_probabilities_in_every_engine(
+    processes: Callable[[str], EngineProcess], folder: Path, writer: str, reader: str
+):
+    reading = processes(reader)
+    if not (folder / f"{writer}.npy").exists():
+        processes(writer).passes("leave_a_trained_checkpoint")
+
+    reading.passes("agree_with_the_checkpoint_of", writer)
