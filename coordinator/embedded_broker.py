@@ -12,8 +12,8 @@ from redis.retry import Retry
 
 from coordinator.processes import ChildProcess, becomes_true
 from coordinator.session_folder import SessionFolder, write_privately
-from coordinator.sessions import SESSION_VARIABLE
 from shared.errors import BrokerError
+from shared.settings import SESSION_VARIABLE
 
 #: Below the ports that systems give to outgoing connections, so that none of those holds it when the broker restarts.
 _PORTS = range(20_000, 32_000)

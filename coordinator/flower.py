@@ -4,16 +4,20 @@ import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import IO
 
+from coordinator.processes import becomes_true
 from shared.broker import connect
 from shared.errors import InputError
 from shared.settings import Settings
 
 _USER = "deepchord"
+_ANSWERS_WITHIN_S = 60.0
 _STOP_WITHIN_S = 5.0
 
 
@@ -39,7 +43,7 @@ def running_flower(settings: Settings, environment: Mapping[str, str] | None = N
         environment: Of the session that it belongs to; None: as the settings say.
 
     Raises:
-        InputError: Flower is not installed, or the port is taken.
+        InputError: Flower is not installed, does not start, or the port is taken.
         BrokerError: The broker does not answer.
     """
     if find_spec("flower") is None:
@@ -54,27 +58,48 @@ def running_flower(settings: Settings, environment: Mapping[str, str] | None = N
         "FLOWER_READ_ONLY": "true",
         "FLOWER_STATE_SAVE_INTERVAL": "0",
     }
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-c", _START],
-        env={**(environment or settings.environment()), **variables},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield FlowerProcess(address=f"http://127.0.0.1:{port} (user {_USER}, password {password})", process=process)
-    finally:
-        process.terminate()
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(
+            [sys.executable, "-P", "-c", _START],
+            env={**(environment or settings.environment()), **variables},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            start_new_session=True,
+        ) as process,
+    ):
         try:
-            process.wait(_STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _wait_until_it_answers(process, port, log)
+            yield FlowerProcess(address=f"http://127.0.0.1:{port} (user {_USER}, password {password})", process=process)
+        finally:
+            _stop(process)
 
 
-#: Not `celery -A worker.app`, which looks for a folder `worker` in the current one first.
-_START = "from worker.app import app; app.start(['flower'])"
+def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
+    becomes_true(lambda: process.poll() is not None or _is_taken(port), _ANSWERS_WITHIN_S)
+    if process.poll() is not None:
+        log.seek(0)
+        lines = log.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        raise InputError(f"Flower ended at once with exit code {process.returncode}: {lines[-1]}.")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+#: Not `celery -A worker.app`, which looks for a folder `worker` in the current one first. It ends when its input does:
+#: when whoever started it was killed and could not stop it.
+_START = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
+from worker.app import app
+app.start(["flower"])
+"""
 
 
 def _checked_port(port: int) -> int:
@@ -87,3 +112,8 @@ def _checked_port(port: int) -> int:
                 f"Flower's port {port} is taken: give another with --port or DEEPCHORD_FLOWER_PORT."
             ) from error
         return int(probe.getsockname()[1])
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -13,7 +13,7 @@ from coordinator.progress import RunView
 from shared.messages import FailedMember, MemberProgress, RunSpec, TrainedMember, Trainer
 
 #: A terminal narrower than this shows shorter bars, and of the place only the engine.
-_WIDE = 100
+_WIDE = 120
 #: More members than this, and only those at work and their neighbours are shown.
 _MOST_LINES = 20
 #: Lines around those of the members: frame, heading, bar, and what is said below.
@@ -21,6 +21,7 @@ _OTHER_LINES = 14
 _FEWEST_LINES = 3
 #: More of an error than this is left to the logs.
 _LONGEST_ERROR = 300
+_UNSERVED = "no worker has taken a member yet: is one listening to this broker? `deepchord worker` starts one"
 
 
 def show(views: Iterable[RunView], console: Console) -> RunView:
@@ -66,6 +67,8 @@ def changes(previous: RunView | None, view: RunView) -> Iterator[str]:
             yield f"member {index} had trouble: {_one_line(view.notes[index])}"
     if view.so_far and (previous is None or previous.so_far != view.so_far):
         yield _so_far(view)
+    if view.seems_unserved and not (previous and previous.seems_unserved):
+        yield _UNSERVED
     if _is_blind(view) and (previous is None or not _is_blind(previous)):
         yield _BLIND
     if previous is None or previous.state != view.state:
@@ -87,6 +90,8 @@ def render(view: RunView, width: int, height: int | None = None) -> RenderableTy
         parts.append(Text(f"failed: {_one_line(view.failure.reason)}", style="red"))
     if _is_blind(view):
         parts.append(Text(_BLIND, style="yellow"))
+    if view.seems_unserved:
+        parts.append(Text(_UNSERVED, style="yellow"))
     title = Text.assemble((" deepchord ", "bold"), (f"{view.run.run_id} ", "dim"))
     return Panel(Group(*parts), title=title, title_align="left", subtitle=f" {_headline(view.run)} ", padding=(1, 2))
 
@@ -100,7 +105,7 @@ def _members(view: RunView, shown: Iterable[int], *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("member", justify="right", no_wrap=True)
     table.add_column("trained on", no_wrap=True, overflow="ellipsis", max_width=36 if wide else 10)
-    table.add_column("", no_wrap=True)
+    table.add_column("")  # the bar is what gives way
     for name in ("epoch", "loss", "val. acc.", "time"):
         table.add_column(name, justify="right", no_wrap=True)
     for index in shown:

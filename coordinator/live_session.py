@@ -10,9 +10,8 @@ from coordinator.embedded_broker import EmbeddedBroker
 from coordinator.interruptions import Interruption, interrupts_put_off
 from coordinator.processes import ChildProcess, becomes_true
 from coordinator.session_folder import SessionFolder, SessionRecord
-from coordinator.sessions import SESSION_VARIABLE
 from shared.errors import BrokerError, WorkersStoppedError
-from shared.settings import Settings
+from shared.settings import SESSION_VARIABLE, Settings
 
 logger = logging.getLogger(__name__)
 

@@ -52,6 +52,11 @@ class RunView:
         return "training" if self.records or self.progress else "waiting"
 
     @property
+    def seems_unserved(self) -> bool:
+        """Say whether no worker has taken any member for longer than workers take to start."""
+        return self.state == "waiting" and self.elapsed_s() > _UNSERVED_AFTER_S
+
+    @property
     def trained(self) -> int:
         """How many members are trained."""
         return sum(record.member.status == "trained" for record in self.records.values())
@@ -89,6 +94,8 @@ class RunView:
         return max(0.0, (end - self.run.created_at).total_seconds())
 
 
+#: Importing a framework takes a worker some seconds.
+_UNSERVED_AFTER_S = 15.0
 #: Before this share of the first epoch its pace is a guess.
 _ENOUGH = 0.1
 

@@ -9,12 +9,9 @@ import psutil
 
 from coordinator.processes import ProcessIdentity, wait_until_gone, with_children
 from coordinator.session_folder import SessionFolder, SessionRecord, gate, session_folders
-from shared.settings import Settings
+from shared.settings import SESSION_VARIABLE, Settings
 
 logger = logging.getLogger(__name__)
-
-#: Set in the environment of every process of a session, and so of all that those start in turn.
-SESSION_VARIABLE = "DEEPCHORD_SESSION"
 
 _ROUNDS = 5
 

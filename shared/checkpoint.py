@@ -6,6 +6,7 @@ layers anew in every process.
 """
 
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +21,19 @@ from shared.errors import CheckpointError
 #: The arrays of all layers that have weights, layer by layer, in the order of `ResolvedLayer.weights`.
 Weights = tuple[tuple[NDArray[np.float32], ...], ...]
 
+#: Keras splits longer lists of names, because an HDF5 object header takes no more than this.
+_MOST_NAME_BYTES = 65536
+
+#: What h5py raises over bytes that are not what they should be.
+_DAMAGED = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, OverflowError, MemoryError)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _StoredLayer:
+    """A layer's arrays as they lie in the file; nothing of them is in memory yet."""
+
     name: str
-    arrays: tuple[NDArray[Any], ...]
+    arrays: tuple[h5py.Dataset, ...]
 
 
 def weighted_layers(architecture: ResolvedArchitecture) -> tuple[ResolvedLayer, ...]:
@@ -39,7 +48,7 @@ def encode_checkpoint(architecture: ResolvedArchitecture, weights: Weights) -> b
         architecture: The network that the weights belong to.
         weights: One tuple of float32 arrays per layer that has weights.
     """
-    arrays = iter(weights)
+    arrays = {layer.name: own for layer, own in zip(weighted_layers(architecture), weights, strict=True)}
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
         file.attrs["layer_names"] = np.array([layer.name.encode() for layer in architecture.layers])
@@ -49,13 +58,15 @@ def encode_checkpoint(architecture: ResolvedArchitecture, weights: Weights) -> b
             group = file.create_group(layer.name)
             names = [f"{layer.name}/{weight.name}:0" for weight in layer.weights]
             group.attrs["weight_names"] = np.array([name.encode() for name in names], dtype="S")
-            for name, array in zip(names, next(arrays) if names else (), strict=True):
+            for name, array in zip(names, arrays.get(layer.name, ()), strict=True):
                 group.create_dataset(name, data=np.asarray(array, dtype=np.float32))
     return buffer.getvalue()
 
 
 def decode_checkpoint(data: bytes, architecture: ResolvedArchitecture, source: str) -> Weights:
     """Return the weights of an HDF5 file that deepchord, Keras 2 or Keras 3 (in the old layout) wrote.
+
+    No other file is opened, whatever this one says, and no array is read before its shape is known to be right.
 
     Args:
         data: The bytes of the file: `save_weights`, or a whole model saved as HDF5.
@@ -68,53 +79,81 @@ def decode_checkpoint(data: bytes, architecture: ResolvedArchitecture, source: s
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
             stored = tuple(_stored_layers(file, source))
-    except (OSError, KeyError, ValueError, RuntimeError, UnicodeDecodeError) as error:
+            _check_fit(stored, architecture, source)
+            return tuple(_read(layer, source) for layer in stored)
+    except _DAMAGED as error:
         raise CheckpointError(
-            f"{source} is not a readable HDF5 file, or it is cut short ({error}); copy it again from where it was saved."
+            f"{source} is not a readable HDF5 file, or it is damaged or cut short ({error}); "
+            "copy it again from where it was saved."
         ) from error
-    return _fitted(stored, architecture, source)
 
 
 def _stored_layers(file: h5py.File, source: str) -> Iterator[_StoredLayer]:
-    root = file["model_weights"] if "layer_names" not in file.attrs and "model_weights" in file else file
-    if "layer_names" not in root.attrs and "layer_names0" not in root.attrs:
+    root = file
+    if not _has_names(root, "layer_names") and file.id.links.exists(b"model_weights"):
+        root = _held(file, "model_weights", h5py.Group, source)
+    if not _has_names(root, "layer_names"):
         raise CheckpointError(
             f"{source} is HDF5, but not in the layout of Keras 2 `save_weights` (it has no attribute layer_names); "
-            "in Keras 3, save it with a name that ends in .hdf5 or .h5 but not in .weights.h5."
+            "in Keras 3, write it with model.save('weights.hdf5') instead of save_weights."
         )
-    for name in _names(root, "layer_names"):
-        group = root[name]
-        arrays = tuple(_array(group, path, source) for path in _names(group, "weight_names"))
-        if arrays:
-            yield _StoredLayer(name=name, arrays=arrays)
+    for name in _names(root, "layer_names", source):
+        group = _held(root, name, h5py.Group, source)
+        paths = _names(group, "weight_names", source)
+        if paths:
+            yield _StoredLayer(name=name, arrays=tuple(_array(group, path, source) for path in paths))
 
 
-def _names(group: h5py.Group, attribute: str) -> list[str]:
+def _has_names(group: h5py.Group, attribute: str) -> bool:
+    return attribute in group.attrs or f"{attribute}0" in group.attrs
+
+
+def _names(group: h5py.Group, attribute: str, source: str) -> list[str]:
     """Return a list of names that Keras splits over `<attribute>0`, `<attribute>1` … when it is long."""
-    if attribute in group.attrs:
-        parts = [group.attrs[attribute]]
+    if attribute in group.attrs or f"{attribute}0" not in group.attrs:
+        parts = [attribute]
     else:
         chunks = (f"{attribute}{number}" for number in range(len(group.attrs)))
-        parts = [group.attrs[chunk] for chunk in chunks if chunk in group.attrs]
-    return [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in part]
+        parts = [chunk for chunk in chunks if chunk in group.attrs]
+    names = [name for part in parts for name in _strings(group, part, source)]
+    if len(set(names)) != len(names):
+        raise CheckpointError(f"{source}: the attribute {attribute} of {group.name} names something twice.")
+    return names
 
 
-def _array(group: h5py.Group, path: str, source: str) -> NDArray[Any]:
-    dataset = group[path]
-    link = group.get(path, getlink=True)
-    if (
-        not isinstance(dataset, h5py.Dataset)
-        or not isinstance(link, h5py.HardLink)
-        or dataset.is_virtual
-        or dataset.external
-    ):
-        raise CheckpointError(f"{source}: {path} is no plain array; deepchord reads no links to other files.")
+def _strings(group: h5py.Group, attribute: str, source: str) -> list[str]:
+    stored = group.attrs.get_id(attribute)
+    if stored.shape is None or 0 in stored.shape:
+        return []
+    size_bytes = math.prod(stored.shape) * stored.dtype.itemsize
+    if len(stored.shape) != 1 or h5py.check_string_dtype(stored.dtype) is None or size_bytes > _MOST_NAME_BYTES:
+        raise CheckpointError(f"{source}: the attribute {attribute} of {group.name} is no list of names.")
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs[attribute]]
+
+
+def _held(group: h5py.Group, path: str, kind: type[Any], source: str) -> Any:
+    """Return the object at a path below a group; only what lies in this file itself is ever opened."""
+    found = group
+    for part in filter(None, path.split("/")):
+        if not isinstance(found, h5py.Group) or found.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
+            raise CheckpointError(f"{source}: {path} is a link; deepchord reads no links.")
+        found = found[part]
+    if not isinstance(found, kind):
+        raise CheckpointError(f"{source}: {path} is not what it should be, a {kind.__name__.lower()}.")
+    return found
+
+
+def _array(group: h5py.Group, path: str, source: str) -> h5py.Dataset:
+    dataset = _held(group, path, h5py.Dataset, source)
+    layout = dataset.id.get_create_plist()
+    if layout.get_layout() == h5py.h5d.VIRTUAL or layout.get_external_count() or layout.get_nfilters():
+        raise CheckpointError(f"{source}: {path} is no plain array: it is compressed or lies in another file.")
     if dataset.dtype.kind != "f":
         raise CheckpointError(f"{source}: {path} holds {dataset.dtype}, expected floating-point numbers.")
-    return np.asarray(dataset[()])
+    return dataset
 
 
-def _fitted(stored: tuple[_StoredLayer, ...], architecture: ResolvedArchitecture, source: str) -> Weights:
+def _check_fit(stored: tuple[_StoredLayer, ...], architecture: ResolvedArchitecture, source: str) -> None:
     expected = weighted_layers(architecture)
     for found, layer in zip(stored, expected, strict=False):
         shapes = tuple(array.shape for array in found.arrays)
@@ -130,11 +169,15 @@ def _fitted(stored: tuple[_StoredLayer, ...], architecture: ResolvedArchitecture
             f"{source} does not fit the network: it has {len(stored)} layers with weights, expected {len(expected)}. "
             "Give the network that it was trained with (--architecture file.toml)."
         )
-    for found in stored:
-        if not all(np.isfinite(array).all() for array in found.arrays):
-            raise CheckpointError(f"{source}: layer {found.name} holds NaN or infinite weights.")
-    return tuple(tuple(array.astype(np.float32, copy=False) for array in found.arrays) for found in stored)
 
 
-def _listed(shapes: tuple[tuple[int, ...], ...]) -> str:
-    return " and ".join("x".join(str(size) for size in shape) for shape in shapes)
+def _read(layer: _StoredLayer, source: str) -> tuple[NDArray[np.float32], ...]:
+    with np.errstate(over="ignore"):
+        arrays = tuple(np.asarray(array[()]).astype(np.float32, copy=False) for array in layer.arrays)
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise CheckpointError(f"{source}: layer {layer.name} holds NaN or infinite weights.")
+    return arrays
+
+
+def _listed(shapes: tuple[tuple[int, ...] | None, ...]) -> str:
+    return " and ".join("x".join(str(size) for size in shape or ()) or "of one number" for shape in shapes)

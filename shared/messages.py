@@ -128,6 +128,12 @@ class TrainedMember(Message):
     #: SHA-256 of the member's own test probabilities, float32 [test_size, classes].
     probabilities_sha256: Sha256
 
+    @model_validator(mode="after")
+    def _check_best_epoch(self) -> "TrainedMember":
+        if self.best_epoch > len(self.history):
+            raise ValueError(f"best_epoch is {self.best_epoch}, but the history has {len(self.history)} epochs")
+        return self
+
     @property
     def duration_s(self) -> float:
         """Seconds from the start of the attempt to its end."""
@@ -217,6 +223,14 @@ class EnsembleEvaluation(Message):
     #: The first 50 misclassified test images in the order of the data set.
     misclassified: tuple[Misclassified, ...]
     probabilities_sha256: Sha256
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> "EnsembleEvaluation":
+        if self.trained != len(self.members) or self.trained > self.requested:
+            raise ValueError(f"{len(self.members)} members are listed, {self.trained} of {self.requested} were trained")
+        if any(len(row) != len(self.confusion) for row in self.confusion):
+            raise ValueError("confusion is not square")
+        return self
 
     @property
     def mean_member_accuracy(self) -> float:

@@ -16,6 +16,8 @@ from shared.validation import explain, nearest
 
 ENVIRONMENT_PREFIX = "DEEPCHORD_"
 SETTINGS_FILE_VARIABLE = "DEEPCHORD_SETTINGS"
+#: Set in the environment of every process of an embedded session, and so of all that those start in turn.
+SESSION_VARIABLE = "DEEPCHORD_SESSION"
 
 
 def settings_file() -> Path:
@@ -111,10 +113,11 @@ def load_settings(**options: Any) -> Settings:
     """Return the settings; options that are None count as not given.
 
     Raises:
-        InputError: A value is not valid; or the settings file is missing where it was named, cannot be read, is no
-            TOML or has an unknown name.
+        InputError: A value is not valid, or a `DEEPCHORD_…` variable is unknown; or the settings file is missing where
+            it was named, cannot be read, is no TOML or has an unknown name.
     """
     _check_named_file()
+    _check_variables()
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
@@ -138,6 +141,13 @@ def _check_named_file() -> None:
     named = os.environ.get(SETTINGS_FILE_VARIABLE)
     if named and not Path(named).is_file():
         raise InputError(f"{SETTINGS_FILE_VARIABLE} names {named}, which is no file: correct the path or unset it.")
+
+
+def _check_variables() -> None:
+    known = _setting_variables() | {SETTINGS_FILE_VARIABLE, SESSION_VARIABLE}
+    for name in os.environ:
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in known:
+            raise InputError(f"The environment has the unknown setting {name}{nearest(name, known)}.")
 
 
 def _is_broker_url(url: str) -> bool:

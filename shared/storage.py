@@ -1,11 +1,12 @@
 """Every path and key of shared storage in one place, and the few operations that a storage must offer."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, runtime_checkable
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from shared.errors import CorruptObjectError, InputError, ObjectNotFoundError, RunNotFoundError
 from shared.messages import EnsembleEvaluation, MemberRecord, RunFailure, RunSpec
@@ -52,12 +53,12 @@ def open_object_store(url: str) -> ObjectStore:
     """
     from shared.folder_store import FolderStore
 
-    parts = urlsplit(url)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-        return FolderStore(Path(unquote(parts.path)))
-    if "://" not in url:
-        return FolderStore(Path(url).expanduser().absolute())
-    raise InputError(f"Storage {parts.scheme}:// is not known: give a folder, as a path or as file:///folder.")
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return FolderStore(Path(os.path.expanduser(url)).absolute())  # noqa: PTH111  leaves an unknown ~user as it is
+    if scheme == "file" and rest.removeprefix("localhost").startswith("/"):
+        return FolderStore(Path(unquote(rest.removeprefix("localhost"))))
+    raise InputError(f"Storage {scheme}:// is not known: give a folder, as a path or as file:///folder.")
 
 
 class RunStore:

@@ -9,8 +9,8 @@ from coordinator.report.formats import count, duration, percent
 from coordinator.report.scales import Scale, Tick
 from shared.messages import Trainer
 
-#: Dots nearer to each other than this percentage of the axis are stacked.
-_DOT_WIDTH = 2.2
+#: More dots than this are drawn small.
+_FEW_DOTS = 24
 #: The share of the axis that the label of a line needs beside it, and a dot at the edge.
 _LABEL_ROOM = 0.25
 _DOT_ROOM = 0.03
@@ -18,9 +18,8 @@ _DOT_ROOM = 0.03
 _EDGE = 5.0
 #: The axis covers at least this much.
 _NARROWEST = 0.01
-#: The tallest stack of dots, in pixels, and the distance of two dots where there is room.
-_STACK_PX = 100.0
-_STEP_PX = 15.0
+#: The tallest stack of dots, in pixels.
+_STACK_PX = 140.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +42,7 @@ class MemberStrip:
     mean: float
     ensemble: float
     height_px: float
+    dot_px: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +61,10 @@ def member_strip(content: ReportContent) -> MemberStrip:
     ensemble = content.evaluation.test.accuracy
     scale = _scale(accuracies.values(), mean, ensemble)
     places = {index: scale.position(accuracy) for index, accuracy in accuracies.items()}
-    levels = _stack(places)
-    step = min(_STEP_PX, _STACK_PX / max(1, max(levels.values())))
+    dot_px = 14.0 if len(places) <= _FEW_DOTS else 8.0
+    # On a phone the axis is about 360 pixels wide and the dots are smaller by a third.
+    levels = _stack(places, nearest=dot_px / 6.5)
+    step = min(dot_px + 1, _STACK_PX / max(1, max(levels.values())))
     dots = tuple(
         Dot(
             index=index,
@@ -79,7 +81,8 @@ def member_strip(content: ReportContent) -> MemberStrip:
         ticks=tuple(tick for tick in ticks if _EDGE < tick.position < 100 - _EDGE),
         mean=scale.position(mean),
         ensemble=scale.position(ensemble),
-        height_px=max(levels.values()) * step + _STEP_PX,
+        height_px=max(levels.values()) * step + dot_px,
+        dot_px=dot_px,
     )
 
 
@@ -166,13 +169,13 @@ def _scale(accuracies: Iterable[float], mean: float, ensemble: float) -> Scale:
     return Scale(start=start, end=end)
 
 
-def _stack(places: dict[int, float]) -> dict[int, int]:
-    """Return the lowest free level of each dot, from left to right."""
+def _stack(places: dict[int, float], nearest: float) -> dict[int, int]:
+    """Return the lowest level of each dot on which no other is nearer than `nearest`, from left to right."""
     levels: dict[int, int] = {}
     ends: list[float] = []
     for index in sorted(places, key=lambda index: places[index]):
         place = places[index]
-        level = next((level for level, end in enumerate(ends) if place - end >= _DOT_WIDTH), len(ends))
+        level = next((level for level, end in enumerate(ends) if place - end >= nearest), len(ends))
         ends[level : level + 1] = [place]
         levels[index] = level
     return levels

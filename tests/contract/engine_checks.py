@@ -7,6 +7,7 @@ reads requests from stdin, one JSON object a line with `check` and `arguments`, 
 """
 
 import hashlib
+import itertools
 import json
 import os
 import sys
@@ -343,7 +344,7 @@ def probabilities_do_not_depend_on_how_many_images_are_asked_at_once(engine: Eng
         network.set_weights(random_weights(resolved()))
     together = untrained.probabilities(images)
     for network in (untrained, trainable):
-        for size in (1, 64, 999, 1000, 1001, 2000):
+        for size in (1, 999, 1001):
             np.testing.assert_allclose(network.probabilities(images[:size]), together[:size], atol=1e-6)
     np.testing.assert_allclose(untrained.probabilities(images[300:600]), together[:300], atol=1e-6)
 
@@ -435,7 +436,7 @@ def random_architectures(draw: st.DrawFn) -> ResolvedArchitecture:
 
 def random_networks_compute_what_numpy_computes(engine: Engine) -> None:
     @hypothesis.settings(
-        max_examples=40,
+        max_examples=15,
         deadline=None,
         derandomize=True,
         database=None,
@@ -455,24 +456,24 @@ def random_networks_compute_what_numpy_computes(engine: Engine) -> None:
     compare()
 
 
-def every_layer_type_is_trained(engine: Engine) -> None:
+def every_layer_type_and_activation_is_trained(engine: Engine) -> None:
     images, labels = digits(40)
-    for pooling in (MaxPooling2D, AveragePooling2D):
-        for activation in ACTIVATIONS:
-            layers = (
-                Conv2D(filters=3, kernel_size=2, strides=2, activation=activation),
-                pooling(padding="same"),
-                BatchNormalization(),
-                Dropout(rate=0.1),
-                GlobalAveragePooling2D(),
-                Dense(units=4, activation=activation),
-                ActivationLayer(activation=activation),
-                Flatten(),
-                Dense(units="classes", activation="softmax"),
-            )
-            network = started(engine, Architecture(layers=layers))
-            loss, _ = network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
-            assert np.isfinite(loss), (pooling, activation)
+    poolings = itertools.cycle([MaxPooling2D(padding="same"), AveragePooling2D(padding="same")])
+    for activation, pooling in zip(ACTIVATIONS, poolings, strict=False):
+        layers = (
+            Conv2D(filters=3, kernel_size=2, strides=2, activation=activation),
+            pooling,
+            BatchNormalization(),
+            Dropout(rate=0.1),
+            GlobalAveragePooling2D(),
+            Dense(units=4, activation=activation),
+            ActivationLayer(activation=activation),
+            Flatten(),
+            Dense(units="classes", activation="softmax"),
+        )
+        network = started(engine, Architecture(layers=layers))
+        loss, _ = network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
+        assert np.isfinite(loss), (pooling, activation)
 
 
 def a_member_is_trained_the_same_twice(engine: Engine) -> None:
@@ -559,7 +560,7 @@ CHECKS = (
     images_of_other_sizes_and_with_colours_are_trained_on,
     the_network_of_the_notebook_is_built,
     random_networks_compute_what_numpy_computes,
-    every_layer_type_is_trained,
+    every_layer_type_and_activation_is_trained,
     a_member_is_trained_the_same_twice,
     an_ensemble_is_the_mean_of_its_members,
 )

@@ -1,0 +1,201 @@
+import csv
+import hashlib
+import json
+
+import h5py
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from shared.messages import EnsembleEvaluation, RunSpec
+from shared.storage import RunStore
+
+
+def probabilities_by_hand(weights: h5py.File, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The network of the recipe in NumPy: the largest of each 4x4 pixels, one dense layer, softmax."""
+    pooled = (images / 255.0).reshape(-1, 7, 4, 7, 4).max(axis=(2, 4)).reshape(-1, 49)
+    logits = pooled @ weights["dense_1/dense_1/kernel:0"][()] + weights["dense_1/dense_1/bias:0"][()]
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture
+def evaluation(local_run) -> EnsembleEvaluation:
+    return EnsembleEvaluation.decode((local_run.results / "evaluation.json").read_bytes(), "evaluation.json")
+
+
+@pytest.fixture
+def store(local_run) -> RunStore:
+    return RunStore.open(str(local_run.place.storage))
+
+
+def test_the_command_ends_well_and_says_where_the_results_are(local_run):
+    assert (local_run.command.returncode, local_run.command.stderr) == (0, "")
+    assert f"run {local_run.run_id} is evaluated (2 of 2 members trained)" in local_run.command.stdout
+    assert (local_run.results / "index.html").as_uri() in local_run.command.stdout
+
+
+def test_after_the_end_no_process_is_left(local_run):
+    assert local_run.left == []
+    assert local_run.place.processes() == []
+
+
+def test_progress_goes_by_in_plain_lines_where_there_is_no_terminal(local_run):
+    lines = local_run.command.stdout.splitlines()
+
+    assert lines[0].startswith(f"run {local_run.run_id}: quick on clothes.npz, 2 members, at most 2 epochs, seed 7")
+    assert [line for line in lines if line.startswith("member 0 trained in ")]
+    assert [line for line in lines if line.startswith("member 1 trained in ")]
+    assert "\x1b" not in local_run.command.stdout
+
+
+def test_each_member_and_the_run_have_one_record_in_storage(local_run, store):
+    run = store.run(local_run.run_id)
+    records = [record.member for record in store.records(local_run.run_id, run.members)]
+
+    assert [(member.spec.index, member.status, member.attempt) for member in records] == [
+        (0, "trained", 1),
+        (1, "trained", 1),
+    ]
+    assert {member.trainer.engine for member in records} == {"tensorflow"}
+    assert all(len(member.history) == 2 for member in records)
+    assert store.evaluation(local_run.run_id).trained == 2
+    assert store.failure(local_run.run_id) is None
+
+
+def test_the_run_remembers_what_the_recipe_said(local_run, store):
+    run = store.run(local_run.run_id)
+
+    assert (run.seed, run.members, run.recipe.epochs, run.recipe.batch_size) == (7, 2, 2, 32)
+    assert (run.dataset.name, run.dataset.train_size, run.dataset.test_size) == ("clothes.npz", 800, 300)
+    assert [layer.type for layer in run.architecture.layers] == ["max_pooling2d", "flatten", "dropout", "dense"]
+
+
+def test_the_results_folder_holds_all_that_people_take_away(local_run):
+    found = {path.relative_to(local_run.results).as_posix() for path in local_run.results.rglob("*") if path.is_file()}
+
+    assert {
+        "best_weights_0.hdf5",
+        "best_weights_1.hdf5",
+        "evaluation.json",
+        "index.html",
+        "probabilities.npz",
+        "run.json",
+        "summary.csv",
+        "summary.json",
+    } <= found
+    assert len([name for name in found if name.startswith("figures/") and name.endswith(".png")]) >= 4
+    assert [name for name in found if name.rpartition("/")[2].startswith(".")] == []
+
+
+def test_the_files_of_the_results_are_those_of_the_records(local_run, store, evaluation):
+    for index in range(2):
+        member = store.record(local_run.run_id, index).member
+        weights = (local_run.results / f"best_weights_{index}.hdf5").read_bytes()
+        assert hashlib.sha256(weights).hexdigest() == member.weights_sha256
+    probabilities = (local_run.results / "probabilities.npz").read_bytes()
+    assert hashlib.sha256(probabilities).hexdigest() == evaluation.probabilities_sha256
+    assert RunSpec.decode((local_run.results / "run.json").read_bytes(), "run.json") == store.run(local_run.run_id)
+
+
+def test_the_accuracy_of_the_ensemble_is_that_of_the_mean_of_its_members_probabilities(local_run, recipe, evaluation):
+    with np.load(recipe.parent / "clothes.npz") as data:
+        images, labels = data["x_test"], data["y_test"]
+    members = []
+    for index in range(2):
+        with h5py.File(local_run.results / f"best_weights_{index}.hdf5") as weights:
+            members.append(probabilities_by_hand(weights, images))
+    ensemble = np.mean(members, axis=0)
+
+    with np.load(local_run.results / "probabilities.npz") as stored:
+        assert np.abs(stored["test"] - ensemble).max() < 1e-5
+        assert stored["train"].shape == (800, 10)
+    assert evaluation.test.accuracy == float((ensemble.argmax(axis=1) == labels).mean())
+    assert [member.test.accuracy for member in evaluation.members] == [
+        float((member.argmax(axis=1) == labels).mean()) for member in members
+    ]
+    assert evaluation.test.loss == pytest.approx(-np.log(ensemble[np.arange(300), labels]).mean(), abs=1e-5)
+    assert evaluation.test.accuracy > 0.3  # it has learnt: chance is 0.1
+
+
+def test_the_members_differ(local_run):
+    first, second = ((local_run.results / f"best_weights_{index}.hdf5").read_bytes() for index in range(2))
+
+    assert first != second
+
+
+def test_the_table_has_a_line_for_each_member_and_the_ensemble(local_run, evaluation):
+    with (local_run.results / "summary.csv").open() as file:
+        rows = list(csv.reader(file))
+
+    assert {len(row) for row in rows} == {len(rows[0])}
+    assert len(rows) >= 4
+    assert any("ensemble" in cell.lower() for row in rows for cell in row)
+
+
+def test_the_page_needs_nothing_from_elsewhere(local_run):
+    page = (local_run.results / "index.html").read_text()
+
+    assert local_run.run_id in page
+    assert 'src="http' not in page
+    assert "<link" not in page
+
+
+# The commands about a run that has ended
+
+
+def test_runs_lists_the_run(local_run, evaluation):
+    shown = local_run.place.run("runs")
+    (line,) = json.loads(local_run.place.run("runs", "--json").stdout)
+
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert local_run.run_id in shown.stdout
+    assert line["run_id"] == local_run.run_id
+    assert (line["state"], line["members"], line["ended"]) == ("evaluated", 2, 2)
+    assert line["ensemble_test_accuracy"] == evaluation.test.accuracy
+
+
+@pytest.mark.parametrize("name", ["last", "the id"])
+def test_status_shows_the_end_of_the_run_without_any_broker(local_run, evaluation, name):
+    run_id = local_run.run_id if name == "the id" else name
+
+    shown = local_run.place.run("status", run_id)
+    view = json.loads(local_run.place.run("status", run_id, "--json").stdout)
+
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "2 of 2 trained · evaluated" in shown.stdout
+    assert (view["run_id"], view["state"], view["trained"]) == (local_run.run_id, "evaluated", 2)
+    assert view["evaluation"]["test"]["accuracy"] == view["ensemble_so_far"] == evaluation.test.accuracy
+
+
+def test_watch_returns_at_once(local_run):
+    watched = local_run.place.run("watch", "last")
+
+    assert (watched.returncode, watched.stderr) == (0, "")
+    assert f"`deepchord collect {local_run.run_id}`" in watched.stdout
+
+
+def test_collect_writes_the_same_files_again_elsewhere(local_run, tmp_path):
+    collected = local_run.place.run("collect", local_run.run_id, "--out", tmp_path / "again", "--json")
+
+    answer = json.loads(collected.stdout)
+    assert (collected.returncode, answer["run_id"]) == (0, local_run.run_id)
+    for name in ("best_weights_0.hdf5", "best_weights_1.hdf5", "evaluation.json", "probabilities.npz", "run.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (local_run.results / name).read_bytes()
+        assert str(tmp_path / "again" / name) in answer["files"]
+
+
+def test_report_writes_the_page_without_the_weights(local_run, evaluation, tmp_path):
+    reported = local_run.place.run("report", "last", "--out", tmp_path / "page")
+
+    assert (reported.returncode, reported.stderr) == (0, "")
+    assert f"{evaluation.test.accuracy * 100:.2f}" in reported.stdout
+    assert (tmp_path / "page" / "index.html").is_file()
+    assert list((tmp_path / "page").glob("*.hdf5")) == []
+
+
+def test_report_gives_its_table_as_json(local_run, tmp_path):
+    reported = local_run.place.run("report", "last", "--out", tmp_path / "page", "--json")
+
+    assert reported.returncode == 0
+    assert json.loads(reported.stdout)
