@@ -112,7 +112,8 @@ def _caption(content: ReportContent, notes: list[str]) -> Text:
         *(Text(note, style="dim") for note in notes),
     ]
     if content.largest_parity is not None:
-        agree = f"Members and evaluator differ by at most {content.largest_parity:.1e} in any probability"
+        differ = f"differ by at most {content.largest_parity:.1e}" if content.largest_parity else "do not differ"
+        agree = f"Members and evaluator {differ} in any probability"
         lines.append(Text(agree, style="dim"))
     for index, member in content.failed.items():
         text = f"Member {content.name(index)} failed in attempt {member.attempt}, {place_of(member.trainer)}: "

@@ -581,6 +581,8 @@ def answer_requests() -> None:
     os.dup2(2, 1)
     engine = open_engine(sys.argv[1], threads=1)
     warnings.simplefilter("error")
+    # Keras 3.15 converts its variables with numpy.array(…, copy=False) in a way that NumPy 2 announces to drop.
+    warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy keyword", DeprecationWarning)
     known = {check.__name__: check for check in (*CHECKS, *BETWEEN_PROCESSES)}
     for line in sys.stdin:
         request = json.loads(line)

@@ -205,9 +205,11 @@ def recipe(tmp_path_factory: pytest.TempPathFactory, require: Require) -> Path:
 def new_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Place]]:
     """Make places; whatever is left running there at the very end is killed."""
     places = []
+    fonts = str(tmp_path_factory.mktemp("matplotlib"))
 
     def make(**variables: str) -> Place:
-        places.append(Place(tmp_path_factory.mktemp(f"place-{secrets.token_hex(2)}"), variables))
+        folder = tmp_path_factory.mktemp(f"place-{secrets.token_hex(2)}")
+        places.append(Place(folder, {"MPLCONFIGDIR": fonts, **variables}))
         return places[-1]
 
     yield make

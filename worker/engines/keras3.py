@@ -110,7 +110,7 @@ class Keras3Network:
             batch_size=self._batch_size,
             shuffle=False,
             verbose=0,
-            callbacks=[self._keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, _logs: on_batch(batch))],
+            callbacks=[self._keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, **_: on_batch(batch))],
         )
         return float(fitted.history["loss"][0]), float(fitted.history["accuracy"][0])
 

@@ -1,0 +1,48 @@
+import pytest
+import redis
+from kombu import Connection, Producer
+from kombu.exceptions import ContentDisallowed
+
+from shared.broker import KEY_PREFIX
+from shared.celery_app import EVALUATE_ENSEMBLE, QUEUE, create_app
+from shared.errors import InputError
+from shared.result_backend import UnwatchedRedisBackend
+from shared.settings import load_settings
+
+
+def test_without_a_broker_there_is_no_application() -> None:
+    with pytest.raises(InputError, match="DEEPCHORD_BROKER"):
+        create_app(load_settings())
+
+
+def test_a_task_lies_as_json_in_the_queue_with_our_prefix(broker_url: str) -> None:
+    app = create_app(load_settings(broker=broker_url))
+    app.send_task(EVALUATE_ENSEMBLE, args=["run-a"])
+
+    with redis.Redis.from_url(broker_url) as client:
+        (message,) = client.lrange(f"{KEY_PREFIX}{QUEUE}", 0, -1)
+    assert b'"content-type": "application/json"' in message
+
+
+def test_pickled_messages_are_refused(broker_url: str) -> None:
+    app = create_app(load_settings(broker=broker_url))
+    refused = []
+    with Connection(broker_url, transport_options={"global_keyprefix": KEY_PREFIX}) as connection:
+        Producer(connection.channel()).publish({"a": 1}, routing_key=QUEUE, serializer="pickle")
+        with app.connection_for_read() as reading:
+            consumer = app.amqp.TaskConsumer(reading.channel(), accept=app.conf.accept_content)
+            consumer.on_decode_error = lambda message, error: refused.append(error)
+            consumer.register_callback(lambda body, message: pytest.fail("the message was decoded"))
+            with consumer:
+                reading.drain_events(timeout=10)
+
+    assert isinstance(refused[0], ContentDisallowed)
+
+
+def test_sending_tasks_subscribes_to_nothing(broker_url: str) -> None:
+    app = create_app(load_settings(broker=broker_url))
+    result = app.send_task(EVALUATE_ENSEMBLE, args=["run-a"])
+
+    assert isinstance(app.backend, UnwatchedRedisBackend)
+    assert app.backend.result_consumer.subscribed_to == set()
+    assert result.state == "PENDING"
