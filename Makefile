@@ -8,6 +8,8 @@ PYTHON =
 # The least branch coverage, in percent, that `make test` accepts.
 COVERAGE = 85
 
+BENCHMARKS = overhead
+
 VENV = .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input
@@ -46,9 +48,7 @@ check: environment
 	@$(BIN)/lint-imports
 
 bench: environment
-	@set -e; for script in benchmarks/*.py; do \
-		if [ -e "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script"; fi; \
-	done
+	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS); done
 
 # What `make test` uses: the environment of `make run`, and the tools.
 environment: $(VENV)/.installed-test

@@ -93,7 +93,8 @@ def render(view: RunView, width: int, height: int | None = None) -> RenderableTy
     if view.seems_unserved:
         parts.append(Text(_UNSERVED, style="yellow"))
     title = Text.assemble((" deepchord ", "bold"), (f"{view.run.run_id} ", "dim"))
-    return Panel(Group(*parts), title=title, title_align="left", subtitle=f" {_headline(view.run)} ", padding=(1, 2))
+    subtitle = f" {_headline(view.run)} "
+    return Panel(Group(*parts), title=title, title_align="left", subtitle=subtitle, padding=(1, 2), border_style="dim")
 
 
 def _headline(run: RunSpec) -> str:
@@ -132,7 +133,7 @@ def _cells(view: RunView, index: int, *, wide: bool) -> tuple[RenderableType, ..
     left = view.member_seconds_left(index)
     return (
         _place(line.trainer, wide=wide),
-        _bar(view.member_share(index), wide=wide),
+        _bar(view.member_share(index), _bar_width(wide=wide)),
         f"{line.epochs_done}/{line.epochs}",
         f"{line.last.train_loss:.4f}" if line.last else Text("…", style="dim"),
         f"{line.last.validation_accuracy:.2%}" if line.last else Text("…", style="dim"),
@@ -144,7 +145,7 @@ def _trained_cells(view: RunView, member: TrainedMember, *, wide: bool) -> tuple
     best = member.history[member.best_epoch - 1]
     return (
         _place(member.trainer, wide=wide),
-        _bar(1.0, wide=wide),
+        _bar(1.0, _bar_width(wide=wide)),
         f"{len(member.history)}/{view.run.recipe.epochs}",
         f"{best.train_loss:.4f}",
         f"{best.validation_accuracy:.2%}",
@@ -156,10 +157,12 @@ def _place(trainer: Trainer, *, wide: bool) -> str:
     return f"{trainer.host[:16]} {trainer.engine} {trainer.device}" if wide else trainer.engine
 
 
-def _bar(share: float, *, wide: bool) -> ProgressBar:
-    return ProgressBar(
-        total=1.0, completed=share, width=28 if wide else 12, complete_style="cyan", finished_style="green"
-    )
+def _bar_width(*, wide: bool) -> int:
+    return 28 if wide else 12
+
+
+def _bar(share: float, width: int | None = None) -> ProgressBar:
+    return ProgressBar(total=1.0, completed=share, width=width, complete_style="cyan", finished_style="green")
 
 
 def _overall(view: RunView) -> Table:
@@ -168,7 +171,7 @@ def _overall(view: RunView) -> Table:
     table.add_column()  # the bar is what gives way
     table.add_column(no_wrap=True)
     text = f"{view.trained} of {view.run.members} trained · {view.state} · {clock(view.elapsed_s())}"
-    table.add_row(Text("all", style="bold"), ProgressBar(total=1.0, completed=view.share_done), text)
+    table.add_row(Text("all", style="bold"), _bar(view.share_done), text)
     return table
 
 

@@ -1,6 +1,7 @@
 """What this host can train on: every engine that is installed, asked in a process of its own."""
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -51,8 +52,13 @@ def _ask(name: str, settings: Settings) -> EngineReport:
     except subprocess.TimeoutExpired:
         return EngineReport(name=name, ready=False, remedy=f"did not answer within {_ASK_WITHIN_S:.0f} s")
     except (IndexError, ValueError, KeyError, TypeError):
-        lines = asked.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
-        return EngineReport(name=name, ready=False, remedy=f"fails when it is imported: {lines[-1]}")
+        return EngineReport(name=name, ready=False, remedy=_remedy(name, asked.returncode, asked.stderr))
+
+
+def _remedy(name: str, code: int, stderr: bytes) -> str:
+    lines = stderr.decode(errors="replace").strip().splitlines() or [f"no message, exit code {code}"]
+    what = f"crashes ({signal.Signals(-code).name})" if code < 0 else f"fails ({lines[-1]})"
+    return f"{what} when it is opened; install it anew: pip install --force-reinstall 'deepchord[{name}]'"
 
 
 _QUESTION = "import sys; from worker.devices import answer; answer(sys.argv[1])"

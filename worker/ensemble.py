@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shared.architecture import Architecture
 from shared.checkpoint import Weights, decode_checkpoint
 from shared.datasets import Dataset
+from shared.errors import CheckpointError
 from shared.messages import EnsembleEvaluation, MemberEvaluation, RunSpec, TrainedMember, Trainer
 from shared.storage import RunStore
 from worker.engines import Engine
@@ -58,6 +59,9 @@ def evaluate(
         dataset: The images and labels.
         candidates: The members, at least one.
         requested: How many members were asked for.
+
+    Raises:
+        CheckpointError: A member's weights give no probabilities; it is named.
     """
     started = time.monotonic()
     classes = len(dataset.class_names)
@@ -69,6 +73,7 @@ def evaluate(
         network.set_weights(candidate.weights())
         on_train = predict(network, dataset.x_train, classes)
         on_test = predict(network, dataset.x_test, classes)
+        _check_finite(candidate, on_train, on_test)
         train_mean.add(on_train)
         test_mean.add(on_test)
         members.append(
@@ -112,6 +117,14 @@ def run_candidates(store: RunStore, run: RunSpec, members: Iterable[TrainedMembe
             return np.asarray(np.load(io.BytesIO(data), allow_pickle=False), dtype=np.float32)
 
         yield Candidate(index=index, weights=weights, own_probabilities=own)
+
+
+def _check_finite(candidate: Candidate, *probabilities: NDArray[np.float32]) -> None:
+    if not all(np.isfinite(part).all() for part in probabilities):
+        raise CheckpointError(
+            f"The weights of member {candidate.index} give NaN instead of probabilities: they are damaged, "
+            "or this engine cannot compute with them."
+        )
 
 
 def _parity(candidate: Candidate, probabilities: NDArray[np.float32]) -> float | None:

@@ -25,7 +25,7 @@ def attempt_member(
         run: The run's spec.
         spec: The member's spec.
         attempt: The number that was taken for this attempt; names what it publishes.
-        on_epoch: Called after each epoch with one line of text.
+        on_epoch: Called after each epoch with one line of text, from a thread of its own.
     """
     started_at = datetime.now(UTC)
     first = MemberProgress(

@@ -1,6 +1,8 @@
 """Says how a member is getting on, to the live view and to Flower, off the training thread."""
 
+import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
@@ -10,20 +12,27 @@ from shared.messages import EpochMetrics, MemberProgress
 from shared.progress_board import ProgressBoard
 from worker.training import Observer
 
+logger = logging.getLogger(__name__)
+
 #: How often a member's line is renewed.
 _EVERY_S = 0.5
 
 
 class ProgressReporter(Observer):
-    """Keeps the newest line in memory; a thread of its own publishes it, so that training never waits for Redis."""
+    """Keeps the newest line in memory; a thread of its own publishes it, so that training never waits for Redis.
+
+    That thread calls `on_epoch` as well; what it raises is logged, for no member is lost over a line of text.
+    """
 
     def __init__(
         self, board: ProgressBoard, run_id: str, first: MemberProgress, on_epoch: Callable[[str], None]
     ) -> None:
         self._board = board
         self._run_id = run_id
+        self._extra = {"run_id": run_id, "member": first.index}
         self._progress = first
         self._on_epoch = on_epoch
+        self._lines: deque[str] = deque()
         self._published: MemberProgress | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._publish_until_stopped, name="progress", daemon=True)
@@ -47,7 +56,7 @@ class ProgressReporter(Observer):
         last = history[-1]
         best = history[best_epoch - 1].validation_accuracy
         self._renew(epochs_done=len(history), epoch_share=0.0, last=last, best_validation_accuracy=best)
-        self._on_epoch(
+        self._lines.append(
             f"epoch {len(history)}/{self._progress.epochs} "
             f"val_loss {last.validation_loss:.4f} val_acc {last.validation_accuracy:.4f}"
         )
@@ -67,5 +76,14 @@ class ProgressReporter(Observer):
                 self._published = self._progress
                 line = self._progress.model_copy(update={"updated_at": datetime.now(UTC)})
                 self._board.publish(self._run_id, line)
+            self._tell_epochs()
             if stopped:
                 return
+
+    def _tell_epochs(self) -> None:
+        try:
+            while self._lines:
+                self._on_epoch(self._lines.popleft())
+        except Exception:
+            self._lines.clear()
+            logger.info("Flower could not be told of an epoch.", exc_info=True, extra=self._extra)

@@ -1,6 +1,7 @@
 """The two tasks: thin shells that read the spec from storage, call the work, and commit what came of it."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +34,7 @@ def register_tasks(app: Celery, resources: Resources) -> None:
         extra = {"run_id": spec.run_id, "member": spec.index}
         try:
             record = _trained_or_failed(task, resources, spec)
-        except Exception as error:  # noqa: BLE001  any failure of an attempt is bounded and becomes data
+        except Exception as error:  # whatever an attempt fails of is bounded and becomes data
             logger.exception("An attempt at member %d of run %s failed.", spec.index, spec.run_id, extra=extra)
             record = _after_failure(task, resources, spec, error)
         logger.info("Member %d of run %s is %s.", spec.index, spec.run_id, record.member.status, extra=extra)
@@ -48,8 +49,7 @@ def register_tasks(app: Celery, resources: Resources) -> None:
             logger.exception("The evaluation of run %s failed.", run_id, extra={"run_id": run_id})
             if task.request.retries < _EVALUATION_ATTEMPTS - 1:
                 raise task.retry(exc=error, countdown=_RETRY_AFTER_S) from error
-            run = resources.store.run(run_id)
-            outcome = _run_failed(resources, run, f"its evaluation failed: {_sentence(error)}")
+            outcome = _evaluation_failed(resources, run_id, error)
         return {"run_id": run_id, "status": outcome}
 
 
@@ -63,10 +63,18 @@ def _trained_or_failed(task: Task, resources: Resources, spec: MemberSpec) -> Me
         lost = f"its process died in each of {run.max_attempts} attempts; the workers' logs tell more"
         return fail_member(resources, spec, run.max_attempts, lost)
 
-    def tell_flower(line: str) -> None:
-        task.send_event("task-progress", result=line)
+    return attempt_member(resources, run, spec, attempt, _flower(task))
 
-    return attempt_member(resources, run, spec, attempt, tell_flower)
+
+def _flower(task: Task) -> Callable[[str], None]:
+    """Return what shows a line of text in Flower; it may be called from any thread, where the request is unknown."""
+    task_id, hostname = task.request.id, task.request.hostname
+
+    def tell(line: str) -> None:
+        with task.app.events.default_dispatcher(hostname=hostname) as dispatcher:
+            dispatcher.send("task-progress", uuid=task_id, result=line)
+
+    return tell
 
 
 def _after_failure(task: Task, resources: Resources, spec: MemberSpec, error: Exception) -> MemberRecord:
@@ -104,6 +112,13 @@ def _evaluated(resources: Resources, run_id: str) -> str:
     ensemble = evaluate(resources.engine, resources.trainer, run.architecture, dataset, candidates, run.members)
     store.commit_evaluation(run_id, ensemble.evaluation, ensemble.probabilities)
     return "evaluated"
+
+
+def _evaluation_failed(resources: Resources, run_id: str, error: Exception) -> str:
+    run = resources.store.run(run_id)
+    if resources.store.evaluation(run_id) is not None:  # somebody else was able to
+        return "evaluated"
+    return _run_failed(resources, run, f"its evaluation failed: {_sentence(error)}")
 
 
 def _run_failed(resources: Resources, run: RunSpec, reason: str) -> str:

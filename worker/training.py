@@ -65,7 +65,7 @@ def train(
         The network, holding the best weights, and what training left.
 
     Raises:
-        EngineError: The loss became NaN or infinite.
+        EngineError: The loss or the validation probabilities became NaN or infinite.
         InputError: The split leaves no image to train or to validate on.
     """
     observer = observer or Observer()
@@ -88,8 +88,10 @@ def train(
             dropout_seed=_epoch_seed(seeds.dropout, done),
             on_batch=lambda batch, done=done: observer.batch(done, (batch + 1) / batches),  # type: ignore[misc]
         )
-        _check_finite(loss, done + 1)
-        validation = score(network.probabilities(validation_images), validation_labels)
+        _check_finite(loss, "training loss", done + 1)
+        probabilities = network.probabilities(validation_images)
+        _check_finite(float(probabilities.sum()), "sum of the validation probabilities", done + 1)
+        validation = score(probabilities, validation_labels)
         metrics = EpochMetrics(
             train_loss=loss,
             train_accuracy=accuracy,
@@ -144,8 +146,8 @@ def _epoch_seed(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=(epoch,)).generate_state(1)[0])
 
 
-def _check_finite(loss: float, epoch: int) -> None:
-    if not np.isfinite(loss):
+def _check_finite(value: float, what: str, epoch: int) -> None:
+    if not np.isfinite(value):
         raise EngineError(
-            f"The training loss became {loss} in epoch {epoch}; lower the learning rate, or distrust this device."
+            f"The {what} became {value} in epoch {epoch}; lower the learning rate, or distrust this device."
         )

@@ -17,7 +17,12 @@ def find_weight_files(pattern: str) -> tuple[Path, ...]:
         InputError: There are none.
     """
     path = Path(pattern).expanduser()
-    found = sorted(path.glob("*.h*5")) if path.is_dir() else [Path(name) for name in glob.glob(str(path))]
+    if path.is_dir():
+        found = [*path.glob("*.h5"), *path.glob("*.hdf5")]
+    elif path.is_file():  # its name may hold brackets
+        found = [path]
+    else:
+        found = [Path(name) for name in glob.glob(str(path))]  # noqa: PTH207 - Path.glob takes no absolute pattern
     files = [file for file in found if file.is_file()]
     if not files:
         raise InputError(
@@ -54,4 +59,4 @@ def weight_candidates(
 
 def _natural(path: Path) -> list[tuple[int, str]]:
     """Sort `weights_10` behind `weights_9`."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", str(path))]

@@ -65,10 +65,11 @@ class Started:
             self._readers[-1].start()
 
     def _read(self, stream, lines: list[str]) -> None:
-        for line in stream:
-            with self._said:
-                lines.append(line.rstrip("\n"))
-                self._said.notify_all()
+        with stream:
+            for line in stream:
+                with self._said:
+                    lines.append(line.rstrip("\n"))
+                    self._said.notify_all()
         with self._said:
             self._said.notify_all()
 
@@ -93,7 +94,7 @@ class Started:
     def kill(self) -> None:
         """End it as an out-of-memory killer does, and wait until it is gone."""
         self.process.kill()
-        self.process.wait(PATIENCE_S)
+        self.ended()
 
     def ended(self) -> int:
         """Wait until it has ended by itself; return its exit code."""

@@ -1,0 +1,62 @@
+"""Makes the README's pictures from a real run: the live view while it trains, the report page when it has ended.
+
+python docs/pictures/make.py live RUN     # while it runs; same DEEPCHORD_* settings as the run
+python docs/pictures/make.py report results/RUN/index.html
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+
+FOLDER = Path(__file__).parent
+COLUMNS = 120
+
+
+def live(run_id: str) -> None:
+    """Write live.svg: the view as a terminal of 120 columns shows it now."""
+    from coordinator.following import watcher
+    from coordinator.live import render
+    from coordinator.sessions import live_brokers
+    from shared.settings import load_settings
+    from shared.storage import RunStore
+
+    settings = load_settings()
+    brokers = live_brokers(settings) if settings.broker is None else [settings.broker]
+    settings = settings.model_copy(update={"broker": next(iter(brokers), None)})
+    store = RunStore.open(settings.storage)
+    run_id = store.run_ids()[-1] if run_id == "last" else run_id
+    console = Console(record=True, width=COLUMNS, force_terminal=True, file=Path("/dev/null").open("w"))
+    console.print(render(watcher(settings, store, store.run(run_id)).look(), COLUMNS))
+    picture = console.export_svg(title="deepchord train", theme=MONOKAI)
+    # The web font that rich names would have to be fetched.
+    (FOLDER / "live.svg").write_text(re.sub(r"@font-face {.*?}", "", picture, flags=re.DOTALL))
+
+
+def report(page: str) -> None:
+    """Write report.png: the first screen of the page at desktop width."""
+    with tempfile.TemporaryDirectory() as profile:
+        subprocess.run(
+            [
+                "chromium",
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--hide-scrollbars",
+                f"--user-data-dir={profile}",
+                "--window-size=1280,1560",
+                f"--screenshot={FOLDER / 'report.png'}",
+                Path(page).resolve().as_uri(),
+            ],
+            check=True,
+            capture_output=True,
+        )
+
+
+if __name__ == "__main__":
+    {"live": live, "report": report}[sys.argv[1]](sys.argv[2])

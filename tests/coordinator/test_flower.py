@@ -1,0 +1,173 @@
+import base64
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import psutil
+import pytest
+
+import coordinator.flower
+from coordinator.flower import FlowerProcess, running_flower
+from shared.errors import BrokerError, InputError
+from shared.settings import Settings, load_settings
+
+pytestmark = pytest.mark.slow
+
+OPENER = """
+import sys
+from coordinator.flower import running_flower
+from shared.settings import load_settings
+with running_flower(load_settings()) as flower:
+    print(flower.process.pid, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def settings(broker_url: str, require) -> Settings:
+    require("Flower", find_spec("flower"))
+    return load_settings(broker=broker_url, flower_port=0)
+
+
+@pytest.fixture
+def flower(settings: Settings) -> Iterator[FlowerProcess]:
+    with running_flower(settings) as process:
+        yield process
+
+
+def parts(flower: FlowerProcess) -> tuple[str, str, str]:
+    return re.fullmatch(r"(http://\S+) \(user (\S+), password (\S+)\)", flower.address).groups()
+
+
+def status(url: str, user: str = "", password: str = "") -> int:
+    request = urllib.request.Request(url)
+    if user:
+        request.add_header("Authorization", "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode())
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return psutil.wait_procs([psutil.Process(pid)], timeout=20)[1] == []
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_it_answers_whoever_knows_its_password_and_nobody_else(flower):
+    url, user, password = parts(flower)
+
+    assert [status(url + path, user, password) for path in ("/", "/api/tasks", "/workers")] == [200, 200, 200]
+    assert [status(url + path) for path in ("/", "/api/tasks", "/workers", "/broker")] == [401] * 4
+    assert status(url, user, password + "x") == 401
+
+
+def test_it_listens_on_loopback_only(flower):
+    port = int(parts(flower)[0].rpartition(":")[2])
+
+    listening = [c.laddr for c in psutil.Process(flower.process.pid).net_connections("inet") if c.status == "LISTEN"]
+
+    assert listening == [("127.0.0.1", port)]
+
+
+def test_it_changes_nothing(flower):
+    url, user, password = parts(flower)
+    request = urllib.request.Request(f"{url}/api/worker/shutdown/somebody", method="POST", data=b"")
+    request.add_header("Authorization", "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode())
+
+    with pytest.raises(urllib.error.HTTPError) as refused, refused.value:
+        urllib.request.urlopen(request, timeout=30)
+
+    assert refused.value.code in (401, 403, 405)
+
+
+def test_neither_its_password_nor_that_of_the_broker_stands_in_a_command_line(flower, broker_url):
+    command = " ".join(psutil.Process(flower.process.pid).cmdline())
+
+    assert parts(flower)[2] not in command
+    assert broker_url not in command
+
+
+def test_each_time_it_has_another_password(settings):
+    passwords = set()
+    for _ in range(2):
+        with running_flower(settings) as flower:
+            passwords.add(parts(flower)[2])
+
+    assert len(passwords) == 2
+
+
+def test_it_ends_with_the_block_also_when_that_fails(settings):
+    pids = []
+
+    def block() -> None:
+        with running_flower(settings) as flower:
+            pids.append(flower.process.pid)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        block()
+
+    assert is_gone(*pids)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_it_ends_when_whoever_started_it_is_killed(settings, number):
+    environment = {**os.environ, **settings.environment()}
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", OPENER],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as opener:
+        pid = int(opener.stdout.readline())
+        opener.send_signal(number)
+        opener.wait(60)
+
+    assert is_gone(pid)
+
+
+def test_a_port_that_is_taken_is_named(settings):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        taken = settings.model_copy(update={"flower_port": port})
+
+        with pytest.raises(InputError, match=f"Flower's port {port} is taken"), running_flower(taken):
+            pass
+
+
+def test_a_broker_that_does_not_answer_is_named(settings, free_port):
+    away = settings.model_copy(update={"broker": f"redis://:geheim@127.0.0.1:{free_port}/0"})
+
+    with pytest.raises(BrokerError, match=f"127.0.0.1:{free_port}/0 does not answer"), running_flower(away):
+        pass
+
+
+def test_a_flower_that_cannot_start_says_its_last_words(settings):
+    environment = {**settings.environment(), "DEEPCHORD_STORAGE": "s4://nowhere", "FLOWER_NONSENSE": "1"}
+    environment["DEEPCHORD_BROKER"] = "amqp://nowhere"
+
+    with (
+        pytest.raises(InputError, match=r"Flower ended at once with exit code 1: .*amqp://"),
+        running_flower(settings, environment),
+    ):
+        pass
+
+
+def test_without_flower_it_says_how_to_get_it(settings, monkeypatch):
+    monkeypatch.setattr(coordinator.flower, "find_spec", lambda _name: None)
+
+    with pytest.raises(InputError, match=r"pip install 'deepchord\[flower\]'"), running_flower(settings):
+        pass

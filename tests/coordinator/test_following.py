@@ -1,0 +1,174 @@
+import hashlib
+import io
+import itertools
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from celery import Celery
+
+import coordinator.following
+from coordinator.following import raise_if_failed, views, watcher
+from coordinator.local import local_session
+from coordinator.planning import plan_member, plan_request, plan_run
+from coordinator.progress import RunView
+from coordinator.submission import evaluation_task_id
+from shared.architecture import Architecture, Dense, Flatten
+from shared.broker import connect_lazily
+from shared.celery_app import create_app
+from shared.datasets import dataset_from_arrays, publish_dataset
+from shared.errors import RunFailedError, WorkersStoppedError
+from shared.messages import (
+    EpochMetrics,
+    MemberRecord,
+    RunFailure,
+    RunSpec,
+    TrainedMember,
+    Trainer,
+)
+from shared.progress_board import ProgressBoard
+from shared.settings import Settings, load_settings
+from shared.storage import RunStore
+
+TINY = Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax")))
+TRAINER = Trainer(host="here", engine="tensorflow", engine_version="2", device="CPU:0")
+NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+IDLE_WORKER = (sys.executable, "-c", "import time; time.sleep(1000)")
+LABELS = np.arange(20) % 2
+
+
+@pytest.fixture
+def run(store: RunStore) -> RunSpec:
+    images = np.zeros((20, 6, 6), dtype=np.uint8)
+    arrays = {"x_train": images, "y_train": LABELS, "x_test": images, "y_test": LABELS}
+    dataset = publish_dataset(dataset_from_arrays(arrays, name="tiny", source="tiny"), store)
+    request = plan_request(None, {"members": 2, "seed": 1})
+    return plan_run(request, TINY, dataset, max_attempts=3, now=NOW)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(cache=tmp_path / "cache", state=tmp_path / "state")
+
+
+@pytest.fixture
+def app(settings: Settings, broker_url: str) -> Iterator[Celery]:
+    with create_app(settings.model_copy(update={"broker": broker_url})) as app:
+        yield app
+
+
+def fail(store: RunStore, run: RunSpec) -> RunFailure:
+    failure = RunFailure(requested=2, trained=0, reason="nobody learnt anything", failed_at=NOW)
+    store.commit_failure(run.run_id, failure)
+    return failure
+
+
+def commit(store: RunStore, run: RunSpec, index: int) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.eye(2, dtype=np.float32)[LABELS], allow_pickle=False)
+    store.put_member_probabilities(run.run_id, index, 1, buffer.getvalue())
+    epoch = EpochMetrics(train_loss=1, train_accuracy=0.5, validation_loss=1, validation_accuracy=0.5, duration_s=1)
+    member = TrainedMember(
+        spec=plan_member(run.run_id, run.seed, index),
+        attempt=1,
+        trainer=TRAINER,
+        started_at=NOW,
+        finished_at=NOW,
+        history=(epoch,),
+        best_epoch=1,
+        weights_sha256="0" * 64,
+        probabilities_sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
+    )
+    store.commit_record(MemberRecord(member=member))
+
+
+def test_a_run_is_seen_again_and_again_until_it_has_ended(settings, store, run):
+    seen = views(settings, store, run)
+    states = [next(seen).state, next(seen).state]
+    commit(store, run, 0)
+    states.append(next(seen).state)
+    fail(store, run)
+
+    assert [*states, *(view.state for view in seen)] == ["waiting", "waiting", "training", "failed"]
+
+
+def test_between_two_views_is_checked_whether_waiting_is_of_use(settings, store, run):
+    def stop() -> None:
+        raise WorkersStoppedError("nobody is left")
+
+    seen = views(settings, store, run, stop)
+
+    assert next(seen).state == "waiting"
+    with pytest.raises(WorkersStoppedError, match="nobody is left"):
+        next(seen)
+
+
+def test_a_run_that_has_ended_is_not_checked_any_more(settings, store, run):
+    def stop() -> None:
+        raise WorkersStoppedError("nobody is left")
+
+    fail(store, run)
+
+    assert [view.state for view in views(settings, store, run, stop)] == ["failed"]
+
+
+def test_a_failed_run_raises_its_reason(store, run):
+    failure = fail(store, run)
+
+    with pytest.raises(RunFailedError, match=f"^Run {run.run_id} failed: nobody learnt anything.$"):
+        raise_if_failed(RunView(run=run, failure=failure))
+    raise_if_failed(RunView(run=run))
+
+
+def test_the_ensemble_so_far_is_scored_against_the_labels_of_the_published_data(settings, store, run):
+    commit(store, run, 1)
+
+    assert watcher(settings, store, run).look().so_far.test_accuracy == 1.0
+
+
+def test_without_the_data_set_the_view_does_without_the_ensemble_so_far(settings, store, run):
+    commit(store, run, 1)
+    (Path(store.objects.url) / "datasets" / f"{run.dataset.sha256}.npz").unlink()
+
+    view = watcher(settings, store, run).look()
+
+    assert (view.so_far, view.trained) == (None, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery, where a worker stores a result
+@pytest.mark.parametrize("note", ["RunNotFoundError: There is no run here.", None])
+def test_a_run_that_celery_gave_up_ends_instead_of_waiting_for_ever(settings, store, run, app, monkeypatch, note):
+    monkeypatch.setattr(coordinator.following, "_ASK_EVERY_S", 0.0)
+    settings = settings.model_copy(update={"broker": app.conf.broker_url})
+    seen = views(settings, store, run)
+    assert [next(seen).state, next(seen).state] == ["waiting", "waiting"]
+    if note:
+        with connect_lazily(settings) as client:
+            ProgressBoard(client).note(run.run_id, 1, note)
+        next(seen)
+    app.backend.store_result(evaluation_task_id(run.run_id), ValueError("a member broke"), "FAILURE")
+
+    with pytest.raises(RunFailedError) as caught:
+        list(itertools.islice(seen, 10))
+
+    assert f"Run {run.run_id} cannot end" in str(caught.value)
+    assert (f"member 1: {note}" if note else "a member broke") in str(caught.value)
+    assert str(caught.value).endswith("Do all workers see the same storage as this command?")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker on Windows")
+def test_a_broker_that_goes_away_between_two_looks_does_not_stop_the_views(settings, store, run, monkeypatch):
+    monkeypatch.setattr(coordinator.following, "_ASK_EVERY_S", 0.0)
+    with local_session(settings, worker_command=IDLE_WORKER) as session:
+        seen = views(session.settings, store, run)
+        assert next(seen).live
+        assert next(seen).live
+
+    assert not next(seen).live
+    fail(store, run)
+    assert [view.state for view in seen] == ["failed"]

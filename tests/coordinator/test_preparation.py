@@ -1,0 +1,122 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coordinator.preparation import is_embedded, open_broker, prepare
+from shared.broker import connect
+from shared.celery_app import create_app
+from shared.datasets import load_dataset
+from shared.errors import BrokerError, DatasetError, InputError, StorageError
+from shared.settings import Settings, load_settings
+
+TINY = "layers = [{ type = 'flatten' }, { type = 'dense', units = 'classes', activation = 'softmax' }]\n"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(storage=str(tmp_path / "storage"), state=tmp_path / "state", cache=tmp_path / "cache")
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    images, labels = np.zeros((20, 6, 6), dtype=np.uint8), np.arange(20) % 2
+    np.savez(tmp_path / "data.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    (tmp_path / "recipe.toml").write_text("dataset = 'data.npz'\n" + TINY)
+    return tmp_path / "recipe.toml"
+
+
+def test_the_run_is_planned_and_its_data_published(settings, recipe):
+    store, run = prepare(settings, recipe, {"members": 4, "seed": 3}, local=False, detach=False)
+
+    assert (run.members, run.seed, run.dataset.name, run.max_attempts) == (4, 3, "data.npz", settings.max_attempts)
+    assert load_dataset(run.dataset, store, settings.cache).x_train.shape == (20, 6, 6, 1)
+    assert store.run_ids() == []
+
+
+def test_the_attempts_are_those_of_the_settings(settings, recipe):
+    settings = settings.model_copy(update={"max_attempts": 7})
+
+    assert prepare(settings, recipe, {}, local=False, detach=False)[1].max_attempts == 7
+
+
+def test_the_same_data_lies_in_storage_once(settings, recipe):
+    for _ in range(2):
+        store, _run = prepare(settings, recipe, {}, local=False, detach=False)
+
+    assert len(list(store.objects.list("datasets/"))) == 1
+
+
+def test_detach_without_a_broker_is_refused(settings, recipe):
+    for local in (True, False):
+        with pytest.raises(InputError, match="--detach needs a broker"):
+            prepare(settings, recipe, {}, local=local, detach=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("members = 0", InputError),
+        ("dataset = 'none.npz'", DatasetError),
+        ("dataset = 'data.npz'\nlayers = [{ type = 'flatten' }]", InputError),
+        (
+            "dataset = 'data.npz'\nlayers = [{ type = 'conv2d', filters = 1, kernel_size = 9, padding='valid' }]",
+            InputError,
+        ),
+    ],
+)
+def test_nothing_is_written_unless_everything_else_is_in_order(settings, recipe, text, error):
+    recipe.write_text(text)
+
+    with pytest.raises(error):
+        prepare(settings, recipe, {}, local=False, detach=False)
+
+    assert not Path(settings.storage).exists()
+
+
+def test_nothing_is_written_when_the_broker_does_not_answer(settings, recipe, free_port):
+    settings = settings.model_copy(update={"broker": f"redis://127.0.0.1:{free_port}/0"})
+
+    with pytest.raises(BrokerError, match="does not answer"):
+        prepare(settings, recipe, {}, local=False, detach=False)
+
+    assert not Path(settings.storage).exists()
+
+
+def test_storage_that_cannot_be_written_is_named(settings, recipe):
+    Path(settings.storage).write_text("a file")
+
+    with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+        prepare(settings, recipe, {}, local=False, detach=False)
+
+
+def test_local_does_without_the_broker_that_is_configured(settings, recipe, free_port):
+    settings = settings.model_copy(update={"broker": f"redis://127.0.0.1:{free_port}/0"})
+
+    assert is_embedded(settings, local=True)
+    assert prepare(settings, recipe, {}, local=True, detach=False)[1].members == 3
+
+
+def test_a_broker_that_was_given_is_used_as_it_is(settings, broker_url):
+    settings = settings.model_copy(update={"broker": broker_url})
+
+    assert not is_embedded(settings, local=False)
+    with open_broker(settings, local=False, flower=False) as session:
+        assert (session.settings, session.embedded, session.flower_address) == (settings, False, None)
+        session.check()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker on Windows")
+def test_without_one_a_broker_and_workers_run_here_for_as_long_as_the_block(settings):
+    assert is_embedded(settings, local=False)
+    with open_broker(settings, local=False, flower=False) as session:
+        assert session.embedded
+        connect(session.settings).close()
+        with create_app(session.settings) as app:
+            while not app.control.ping(timeout=1.0):
+                session.check()
+
+    with pytest.raises(BrokerError, match="does not answer"):
+        connect(session.settings)

@@ -1,0 +1,116 @@
+import importlib.util
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+import worker.devices
+from shared.settings import load_settings
+from worker.devices import EngineReport, report_engines
+from worker.engines import KERAS3_BACKENDS, installed_engines
+
+
+def report(name: str) -> EngineReport:
+    return next(report for report in report_engines(load_settings()) if report.name == name)
+
+
+@pytest.fixture
+def only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Pretend that only these engines are installed."""
+
+    def pretend(*names: str) -> None:
+        monkeypatch.setattr(worker.devices, "installed_engines", lambda: names)
+
+    return pretend
+
+
+@pytest.fixture
+def broken_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only: Callable[..., None]) -> Callable[[str], None]:
+    """Put a package `torch` before the real one, that does something else when it is imported."""
+
+    def write(code: str) -> None:
+        (tmp_path / "torch").mkdir()
+        (tmp_path / "torch" / "__init__.py").write_text(code)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        only("torch")
+
+    return write
+
+
+@pytest.mark.slow
+def test_an_installed_engine_is_reported_with_its_version_and_devices(
+    require: Callable[[str, object], None], only: Callable[..., None]
+):
+    engines = installed_engines()
+    require("an engine", engines)
+    name = "jax" if "jax" in engines else engines[0]  # the quickest to start
+    only(name)
+
+    found = report(name)
+
+    assert found.ready
+    assert found.remedy is None
+    assert name in found.version
+    assert found.devices[-1].kind == "cpu"
+    json.dumps(asdict(found))
+
+
+def test_every_engine_is_reported_and_a_missing_one_with_how_to_install_it(only: Callable[..., None]):
+    only()
+
+    reports = report_engines(load_settings())
+
+    assert [report.name for report in reports] == list(KERAS3_BACKENDS)
+    for found in reports:
+        assert not found.ready
+        assert found.devices == ()
+        assert found.remedy == f"not installed: pip install 'deepchord[{found.name}]'"
+
+
+def test_an_engine_that_fails_to_import_is_reported_with_a_remedy_of_one_line(broken_torch: Callable[[str], None]):
+    broken_torch("raise ImportError('libcudart.so.13: cannot open shared object file')")
+
+    found = report("torch")
+
+    assert not found.ready
+    assert "libcudart.so.13: cannot open shared object file" in found.remedy
+    assert "pip install" in found.remedy
+    assert "Traceback" not in found.remedy
+    assert "\n" not in found.remedy
+
+
+def test_an_engine_that_crashes_its_process_is_reported_with_the_signal(broken_torch: Callable[[str], None]):
+    broken_torch("import os, sys; print('half an answer'); sys.stdout.flush(); os.kill(os.getpid(), 11)")
+
+    found = report("torch")
+
+    assert not found.ready
+    assert "SIGSEGV" in found.remedy
+    assert "pip install" in found.remedy
+
+
+def test_an_engine_that_ends_its_process_without_a_word_is_reported(broken_torch: Callable[[str], None]):
+    broken_torch("import os; os._exit(3)")
+
+    assert "no message, exit code 3" in report("torch").remedy
+
+
+def test_an_engine_that_does_not_answer_is_reported(
+    broken_torch: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+):
+    broken_torch("import time; time.sleep(600)")
+    monkeypatch.setattr(worker.devices, "_ASK_WITHIN_S", 1.0)
+
+    assert report("torch").remedy == "did not answer within 1 s"
+
+
+def test_engines_are_installed_where_keras_and_their_package_are(monkeypatch: pytest.MonkeyPatch):
+    def found(*packages: str) -> None:
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in packages else None)
+
+    found("keras", "jax", "torch")
+    assert installed_engines() == ("torch", "jax")
+    found("tensorflow", "torch")
+    assert installed_engines() == ()

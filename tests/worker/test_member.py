@@ -1,0 +1,113 @@
+import io
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from shared.checkpoint import decode_checkpoint
+from shared.datasets import Dataset
+from shared.errors import DatasetError, EngineError
+from shared.messages import FailedMember, MemberSpec, RunSpec, TrainedMember, Trainer
+from shared.storage import RunStore
+from worker.engines import Engine
+from worker.member import attempt_member, fail_member
+from worker.resources import Resources
+from worker.training import predict, train
+
+
+def ignore(line: str) -> None:
+    pass
+
+
+def test_a_trained_member_leaves_its_weights_its_probabilities_and_its_record(
+    resources: Resources,
+    store: RunStore,
+    run: RunSpec,
+    members: tuple[MemberSpec, ...],
+    engine: Engine,
+    dataset: Dataset,
+):
+    before = datetime.now(UTC)
+
+    record = attempt_member(resources, run, members[1], 2, ignore)
+
+    member = record.member
+    assert isinstance(member, TrainedMember)
+    assert store.record(run.run_id, 1) == record
+    assert (member.spec, member.attempt, member.trainer) == (members[1], 2, resources.trainer)
+    assert before <= member.started_at <= member.finished_at <= datetime.now(UTC)
+    architecture = run.architecture.resolve(input_shape=(4, 4, 1), classes=3)
+    weights = decode_checkpoint(store.weights(run.run_id, 1, 2, member.weights_sha256), architecture, "stored")
+    network, expected = train(engine, architecture, run.recipe, members[1].seeds, dataset)
+    np.testing.assert_array_equal(weights[0][0], expected.weights[0][0])
+    assert member.best_epoch == expected.best_epoch
+    assert [metrics.train_loss for metrics in member.history] == [metrics.train_loss for metrics in expected.history]
+    stored = store.member_probabilities(run.run_id, 1, 2, member.probabilities_sha256)
+    probabilities = np.load(io.BytesIO(stored), allow_pickle=False)
+    np.testing.assert_array_equal(probabilities, predict(network, dataset.x_test, 3))
+
+
+def test_the_record_of_a_faster_attempt_stays(
+    resources: Resources, store: RunStore, run: RunSpec, members: tuple[MemberSpec, ...]
+):
+    first = attempt_member(resources, run, members[0], 1, ignore)
+
+    second = attempt_member(resources, run, members[0], 2, ignore)
+
+    assert second == first
+    assert store.record(run.run_id, 0) == first
+
+
+def test_a_failure_is_not_committed_over_a_trained_member(
+    resources: Resources, run: RunSpec, members: tuple[MemberSpec, ...]
+):
+    trained = attempt_member(resources, run, members[0], 1, ignore)
+
+    assert fail_member(resources, members[0], 2, "too late") == trained
+
+
+def test_progress_is_on_the_board_and_each_epoch_is_told(
+    resources: Resources, run: RunSpec, members: tuple[MemberSpec, ...]
+):
+    lines: list[str] = []
+
+    attempt_member(resources, run, members[2], 1, lines.append)
+
+    found = resources.board.read(run.run_id)[2]
+    assert (found.phase, found.attempt, found.epochs_done) == ("scoring", 1, len(lines))
+    assert [line.split()[1] for line in lines] == [f"{number}/5" for number in range(1, len(lines) + 1)]
+
+
+def test_a_failed_member_has_a_record_with_its_error(
+    resources: Resources, store: RunStore, members: tuple[MemberSpec, ...], trainer: Trainer
+):
+    record = fail_member(resources, members[0], 3, "EngineError: the loss became nan")
+
+    member = record.member
+    assert isinstance(member, FailedMember)
+    assert (member.attempt, member.error) == (3, "EngineError: the loss became nan")
+    assert member.trainer.engine == trainer.engine
+    assert store.record(members[0].run_id, 0) == record
+
+
+def test_a_member_fails_without_a_trainer_where_no_engine_could_be_opened(
+    resources: Resources, members: tuple[MemberSpec, ...]
+):
+    class BrokenEngine:
+        def devices(self) -> tuple[()]:
+            raise EngineError("no engine here")
+
+    resources.engine = BrokenEngine()
+
+    assert fail_member(resources, members[0], 1, "no engine here").member.trainer is None
+
+
+def test_a_data_set_that_is_not_that_of_the_run_fails_the_attempt(
+    resources: Resources, store: RunStore, run: RunSpec, members: tuple[MemberSpec, ...]
+):
+    other = run.model_copy(update={"dataset": run.dataset.model_copy(update={"train_size": 61})})
+
+    with pytest.raises(DatasetError, match="expected train_size 61, found 60"):
+        attempt_member(resources, other, members[0], 1, ignore)
+
+    assert store.record(run.run_id, 0) is None

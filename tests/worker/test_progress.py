@@ -1,0 +1,147 @@
+import threading
+from datetime import UTC, datetime
+
+import pytest
+import redis
+
+from shared.broker import connect_lazily
+from shared.messages import EpochMetrics, MemberProgress, Trainer
+from shared.progress_board import ProgressBoard
+from shared.settings import Settings, load_settings
+from worker.progress import ProgressReporter
+
+RUN = "20260101-000000-beef"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def first(trainer: Trainer) -> MemberProgress:
+    return MemberProgress(
+        index=3,
+        attempt=1,
+        trainer=trainer,
+        phase="preparing",
+        epochs_done=0,
+        epochs=25,
+        epoch_share=0.0,
+        started_at=START,
+        updated_at=START,
+    )
+
+
+@pytest.fixture
+def board(settings: Settings) -> ProgressBoard:
+    return ProgressBoard(connect_lazily(settings))
+
+
+def metrics(validation_accuracy: float, validation_loss: float = 0.25) -> EpochMetrics:
+    return EpochMetrics(
+        train_loss=0.5,
+        train_accuracy=0.5,
+        validation_loss=validation_loss,
+        validation_accuracy=validation_accuracy,
+        duration_s=1.0,
+    )
+
+
+def ignore(line: str) -> None:
+    pass
+
+
+def test_a_member_that_only_prepares_is_seen(board: ProgressBoard, first: MemberProgress):
+    with ProgressReporter(board, RUN, first, ignore):
+        pass
+
+    found = board.read(RUN)[3]
+    assert found.phase == "preparing"
+    assert found.started_at == START
+    assert found.updated_at > START
+
+
+def test_the_last_line_is_published_before_the_reporter_is_left(board: ProgressBoard, first: MemberProgress):
+    history = (metrics(0.9), metrics(0.7))
+
+    with ProgressReporter(board, RUN, first, ignore) as reporter:
+        reporter.epoch(history, 1)
+        reporter.batch(2, 0.4)
+
+    found = board.read(RUN)[3]
+    assert (found.phase, found.epochs_done, found.epoch_share) == ("training", 2, 0.4)
+    assert found.last == metrics(0.7)
+    assert found.best_validation_accuracy == 0.9
+
+
+def test_a_member_that_scores_the_test_images_says_so(board: ProgressBoard, first: MemberProgress):
+    with ProgressReporter(board, RUN, first, ignore) as reporter:
+        reporter.batch(0, 0.5)
+        reporter.scoring()
+
+    found = board.read(RUN)[3]
+    assert (found.phase, found.epoch_share) == ("scoring", 0.0)
+
+
+def test_rounding_above_a_whole_epoch_is_no_invalid_line(board: ProgressBoard, first: MemberProgress):
+    with ProgressReporter(board, RUN, first, ignore) as reporter:
+        reporter.batch(0, 1.0000000000000002)
+
+    assert board.read(RUN)[3].epoch_share == 1.0
+
+
+def test_lines_are_published_while_training_goes_on(
+    board: ProgressBoard, first: MemberProgress, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("worker.progress._EVERY_S", 0.01)
+
+    with ProgressReporter(board, RUN, first, ignore) as reporter:
+        reporter.batch(4, 0.5)
+        while not (found := board.read(RUN)) or found[3].epochs_done != 4:
+            pass
+
+
+def test_each_epoch_is_told_in_one_line_off_the_training_thread(board: ProgressBoard, first: MemberProgress):
+    told: list[tuple[str, bool]] = []
+
+    def tell(line: str) -> None:
+        told.append((line, threading.current_thread() is threading.main_thread()))
+
+    with ProgressReporter(board, RUN, first, tell) as reporter:
+        reporter.epoch((metrics(0.5),), 1)
+        reporter.epoch((metrics(0.5), metrics(0.75, 0.125)), 2)
+
+    assert told == [
+        ("epoch 1/25 val_loss 0.2500 val_acc 0.5000", False),
+        ("epoch 2/25 val_loss 0.1250 val_acc 0.7500", False),
+    ]
+
+
+def test_trouble_with_telling_does_not_reach_training(
+    board: ProgressBoard, first: MemberProgress, caplog: pytest.LogCaptureFixture
+):
+    def fail(line: str) -> None:
+        raise redis.ConnectionError("nobody there")
+
+    with caplog.at_level("INFO", "worker.progress"), ProgressReporter(board, RUN, first, fail) as reporter:
+        reporter.epoch((metrics(0.5),), 1)
+
+    assert board.read(RUN)[3].epochs_done == 1
+    assert "Flower could not be told" in caplog.text
+
+
+def test_a_broker_that_does_not_answer_is_no_trouble(
+    free_port: int, first: MemberProgress, caplog: pytest.LogCaptureFixture
+):
+    board = ProgressBoard(connect_lazily(load_settings(broker=f"redis://127.0.0.1:{free_port}/0")))
+
+    with caplog.at_level("INFO"), ProgressReporter(board, RUN, first, ignore) as reporter:
+        reporter.batch(0, 0.5)
+
+    assert "Progress of member 3 could not be published" in caplog.text
+
+
+def test_what_ends_the_training_leaves_the_reporter_and_its_thread_ends(board: ProgressBoard, first: MemberProgress):
+    before = threading.active_count()
+
+    with pytest.raises(ZeroDivisionError), ProgressReporter(board, RUN, first, ignore):
+        1 / 0  # noqa: B018
+
+    assert threading.active_count() == before

@@ -1,0 +1,356 @@
+"""The tasks' decisions, with a real broker and storage; retries follow at once, because the tasks run eagerly."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, create_app
+from shared.errors import EngineError, MessageDecodeError, RunNotFoundError
+from shared.messages import FailedMember, MemberSpec, RunSpec, TrainedMember
+from shared.settings import Settings, load_settings
+from shared.storage import RunStore
+from worker.engines import Engine
+from worker.member import attempt_member, fail_member
+from worker.resources import Resources
+from worker.tasks import register_tasks
+
+
+class FailingEngine:
+    """Raises what it is given, in turn, when it builds a network; then works."""
+
+    def __init__(self, engine: Engine, errors: Iterable[Exception]) -> None:
+        self._engine = engine
+        self._errors = list(errors)
+        self.built = 0
+        self.name, self.version, self.devices = engine.name, engine.version, engine.devices
+
+    def build(self, *arguments: Any) -> Any:
+        self.built += 1
+        if self._errors:
+            raise self._errors.pop(0)
+        return self._engine.build(*arguments)
+
+
+@pytest.fixture
+def app(settings: Settings, resources: Resources) -> Celery:
+    application = create_app(settings)
+    register_tasks(application, resources)
+    return application
+
+
+@pytest.fixture
+def train(app: Celery) -> Callable[[MemberSpec], Any]:
+    return lambda spec: app.tasks[TRAIN_MEMBER].apply(args=[spec.model_dump(mode="json")]).get()
+
+
+@pytest.fixture
+def evaluate(app: Celery) -> Callable[[str], str]:
+    return lambda run_id: app.tasks[EVALUATE_ENSEMBLE].apply(args=[run_id]).get()["status"]
+
+
+@pytest.fixture
+def fails(resources: Resources, engine: Engine) -> Callable[..., FailingEngine]:
+    """Let the engine fail with these errors, in turn."""
+
+    def fail(*errors: Exception) -> FailingEngine:
+        resources.engine = FailingEngine(engine, errors)
+        return resources.engine
+
+    return fail
+
+
+def test_a_member_is_trained_and_says_so_in_a_few_words(
+    train: Callable, store: RunStore, run: RunSpec, members: tuple[MemberSpec, ...]
+):
+    assert train(members[0]) == {"run_id": run.run_id, "index": 0, "status": "trained"}
+
+    assert isinstance(store.record(run.run_id, 0).member, TrainedMember)
+    assert store.attempts(run.run_id, 0) == 1
+
+
+def test_a_member_that_has_a_record_is_not_trained_again(
+    train: Callable, store: RunStore, members: tuple[MemberSpec, ...], fails: Callable
+):
+    train(members[0])
+    record = store.record(members[0].run_id, 0)
+    engine = fails()
+
+    train(members[0])
+
+    assert engine.built == 0
+    assert store.record(members[0].run_id, 0) == record
+    assert store.attempts(members[0].run_id, 0) == 1
+
+
+def test_a_failed_attempt_is_followed_by_another_and_noted(
+    train: Callable, resources: Resources, members: tuple[MemberSpec, ...], fails: Callable
+):
+    fails(EngineError("the driver hung"))
+
+    assert train(members[0])["status"] == "trained"
+
+    member = resources.store.record(members[0].run_id, 0).member
+    assert member.attempt == 2
+    assert resources.board.notes(members[0].run_id) == {0: "EngineError: the driver hung"}
+
+
+def test_a_member_that_fails_in_every_attempt_is_a_record_with_the_last_error(
+    train: Callable, store: RunStore, members: tuple[MemberSpec, ...], fails: Callable
+):
+    engine = fails(EngineError("first"), MemoryError("second"), EngineError("third"))
+
+    assert train(members[1])["status"] == "failed"
+
+    member = store.record(members[1].run_id, 1).member
+    assert isinstance(member, FailedMember)
+    assert (member.error, member.attempt) == ("MemoryError: second", 2)
+    assert engine.built == 2
+    assert store.attempts(members[1].run_id, 1) == 2
+
+
+def test_attempts_are_bounded_over_all_workers_and_messages(
+    train: Callable, store: RunStore, members: tuple[MemberSpec, ...], fails: Callable
+):
+    store.start_attempt(members[0].run_id, 0, b"another worker")
+    engine = fails(EngineError("here too"), EngineError("never reached"))
+
+    assert train(members[0])["status"] == "failed"
+
+    assert engine.built == 1
+    assert store.record(members[0].run_id, 0).member.error == "EngineError: here too"
+
+
+def test_a_member_whose_process_died_in_each_attempt_fails_without_another(
+    train: Callable, store: RunStore, members: tuple[MemberSpec, ...], fails: Callable
+):
+    for _ in range(2):
+        store.start_attempt(members[0].run_id, 0, b"killed")
+    engine = fails()
+
+    assert train(members[0])["status"] == "failed"
+
+    member = store.record(members[0].run_id, 0).member
+    assert engine.built == 0
+    assert "died in each of 2 attempts" in member.error
+    assert member.attempt == 2
+
+
+def test_a_worker_that_cannot_open_its_engine_leaves_a_failed_record_in_the_end(
+    train: Callable, resources: Resources, members: tuple[MemberSpec, ...]
+):
+    class BrokenEngine:
+        def devices(self) -> tuple[()]:
+            raise EngineError("No engine is installed in this environment")
+
+    resources.engine = BrokenEngine()
+
+    assert train(members[0])["status"] == "failed"
+
+    member = resources.store.record(members[0].run_id, 0).member
+    assert member.trainer is None
+    assert member.error == "EngineError: No engine is installed in this environment"
+
+
+def test_a_member_of_a_run_that_is_not_in_this_storage_is_tried_again_and_then_an_error(
+    train: Callable, resources: Resources, members: tuple[MemberSpec, ...]
+):
+    elsewhere = members[0].model_copy(update={"run_id": "20260101-000000-dead"})
+
+    with pytest.raises(RunNotFoundError, match="no run '20260101-000000-dead'"):
+        train(elsewhere)
+
+    assert "no run '20260101-000000-dead'" in resources.board.notes("20260101-000000-dead")[0]
+
+
+def test_a_run_that_appears_late_is_trained_after_all(
+    train: Callable,
+    resources: Resources,
+    store: RunStore,
+    run: RunSpec,
+    members: tuple[MemberSpec, ...],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    late = run.model_copy(update={"run_id": "20260101-000000-1a7e"})
+    note = resources.board.note
+
+    def note_and_create(*arguments: Any) -> None:
+        note(*arguments)
+        store.create_run(late)
+
+    monkeypatch.setattr(resources.board, "note", note_and_create)
+
+    assert train(members[0].model_copy(update={"run_id": late.run_id}))["status"] == "trained"
+
+
+def test_a_message_that_is_none_is_refused_by_name(app: Celery):
+    with pytest.raises(MessageDecodeError, match=r"Message of task .*unknown option 'model'"):
+        app.tasks[TRAIN_MEMBER].apply(args=[{"run_id": "x", "model": 1}]).get()
+
+
+def test_a_member_is_trained_to_its_end_while_the_broker_is_away(
+    resources: Resources, store: RunStore, run: RunSpec, members: tuple[MemberSpec, ...], free_port: int
+):
+    settings = load_settings(
+        broker=f"redis://127.0.0.1:{free_port}/0", storage=resources.settings.storage, cache=resources.settings.cache
+    )
+    cut_off = Resources(settings)
+    cut_off.engine = resources.engine
+    app = create_app(settings)
+    register_tasks(app, cut_off)
+
+    app.tasks[TRAIN_MEMBER].apply(args=[members[0].model_dump(mode="json")]).get()
+
+    member = store.record(run.run_id, 0).member
+    assert (member.status, member.attempt) == ("trained", 1)
+
+
+def test_an_epoch_is_an_event_that_flower_shows(app: Celery, train: Callable, members: tuple[MemberSpec, ...]):
+    events: list[dict[str, Any]] = []
+    with app.connection_for_read() as connection:
+        receiver = app.events.Receiver(connection, handlers={"task-progress": events.append})
+        consumer = receiver.itercapture(limit=5, timeout=60, wakeup=False)
+        next(consumer)  # it listens
+
+        app.tasks[TRAIN_MEMBER].apply(args=[members[0].model_dump(mode="json")], task_id="the-task").get()
+        for _ in consumer:
+            if len(events) == 5:
+                break
+
+    assert {event["uuid"] for event in events} == {"the-task"}
+    assert [event["result"].split()[1] for event in events] == [f"{number}/5" for number in range(1, 6)]
+
+
+@pytest.fixture
+def recorded(resources: Resources, run: RunSpec, members: tuple[MemberSpec, ...]) -> Callable[[str], None]:
+    """Commit a record for each member: t for trained, f for failed, - for none."""
+
+    def commit(outcomes: str) -> None:
+        for spec, outcome in zip(members, outcomes, strict=True):
+            if outcome == "t":
+                attempt_member(resources, run, spec, 1, lambda line: None)
+            elif outcome == "f":
+                fail_member(resources, spec, 2, "EngineError: broken")
+
+    return commit
+
+
+def test_an_ensemble_is_evaluated_when_all_members_have_records(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable
+):
+    recorded("ttt")
+
+    assert evaluate(run.run_id) == "evaluated"
+
+    found = store.evaluation(run.run_id)
+    assert (found.requested, found.trained) == (3, 3)
+    store.ensemble_probabilities(run.run_id, found.probabilities_sha256)
+
+
+def test_failed_members_are_left_out_and_counted(evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable):
+    recorded("tft")
+
+    assert evaluate(run.run_id) == "evaluated"
+
+    found = store.evaluation(run.run_id)
+    assert (found.requested, found.trained) == (3, 2)
+    assert [member.index for member in found.members] == [0, 2]
+
+
+def test_an_evaluation_that_is_rung_early_does_nothing(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable
+):
+    recorded("tt-")
+
+    assert evaluate(run.run_id) == "early"
+
+    assert store.evaluation(run.run_id) is None
+    assert store.failure(run.run_id) is None
+
+
+def test_an_evaluation_that_is_rung_twice_is_made_once(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, fails: Callable
+):
+    recorded("ttt")
+    evaluate(run.run_id)
+    first, engine = store.evaluation(run.run_id), fails()
+
+    assert evaluate(run.run_id) == "evaluated"
+
+    assert engine.built == 0
+    assert store.evaluation(run.run_id) == first
+
+
+@pytest.mark.parametrize(("outcomes", "trained"), [("tff", 1), ("fff", 0)])
+def test_a_run_with_too_few_trained_members_ends_as_failed(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, outcomes: str, trained: int
+):
+    recorded(outcomes)
+
+    assert evaluate(run.run_id) == "failed"
+
+    failure = store.failure(run.run_id)
+    assert (failure.requested, failure.trained) == (3, trained)
+    assert failure.reason == f"{trained} members were trained, min_members is 2"
+    assert store.evaluation(run.run_id) is None
+    assert evaluate(run.run_id) == "failed"
+    assert store.failure(run.run_id) == failure
+
+
+def test_an_evaluation_that_fails_is_tried_again(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, fails: Callable
+):
+    recorded("ttt")
+    fails(MemoryError("busy"), MemoryError("busy"))
+
+    assert evaluate(run.run_id) == "evaluated"
+    assert store.failure(run.run_id) is None
+
+
+def test_an_evaluation_that_always_fails_ends_the_run_with_its_last_error(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, fails: Callable
+):
+    recorded("ttt")
+    engine = fails(*[EngineError(f"trouble {number}") for number in range(1, 9)])
+
+    assert evaluate(run.run_id) == "failed"
+
+    assert engine.built == 3
+    assert store.failure(run.run_id).reason == "its evaluation failed: EngineError: trouble 3"
+    assert store.failure(run.run_id).trained == 3
+
+
+def test_an_evaluation_that_fails_here_does_not_fail_a_run_that_was_evaluated_elsewhere(
+    evaluate: Callable,
+    resources: Resources,
+    store: RunStore,
+    run: RunSpec,
+    recorded: Callable,
+    fails: Callable,
+    engine: Engine,
+    settings: Settings,
+):
+    recorded("ttt")
+
+    class LosingEngine(FailingEngine):
+        """Fails for the third time just after another worker has committed the evaluation."""
+
+        def build(self, *arguments: Any) -> Any:
+            if self.built == 2:
+                other = Resources(settings)
+                other.engine = engine
+                app = create_app(settings)
+                register_tasks(app, other)
+                app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id]).get()
+            return super().build(*arguments)
+
+    resources.engine = LosingEngine(engine, [EngineError("trouble")] * 3)
+
+    assert evaluate(run.run_id) == "evaluated"
+    assert store.failure(run.run_id) is None
+
+
+def test_an_evaluation_of_a_run_that_is_not_in_this_storage_is_an_error(evaluate: Callable):
+    with pytest.raises(RunNotFoundError):
+        evaluate("20260101-000000-dead")
