@@ -95,8 +95,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 #: Not `celery -A worker.app`, which looks for a folder `worker` in the current one first. It ends when its input does:
 #: when whoever started it was killed and could not stop it.
 _START = """
-import os, sys, threading
-threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
+import os, threading
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(0)), daemon=True).start()
 from worker.app import app
 app.start(["flower"])
 """

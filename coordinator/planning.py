@@ -89,12 +89,11 @@ def plan_request(recipe_file: Path | None, options: Mapping[str, Any]) -> RunReq
     preset = given.get("preset", written.get("preset", "quick"))
     if not isinstance(preset, str) or preset not in PRESETS:
         raise InputError(f"There is no preset {preset!r}{_ended(nearest(str(preset), PRESETS))}")
-    if "layers" in written:
-        layers = Architecture.parse({"layers": written["layers"]}, f"Recipe {recipe_file}", InputError).layers
-        written = {**written, "layers": layers}
     if "architecture" in given:
         written.pop("layers", None)
     try:
+        if "layers" in written:
+            written["layers"] = Architecture.model_validate({"layers": written["layers"]}).layers
         request = RunRequest.model_validate({**PRESETS[preset], **written, **given, "preset": preset})
         request.recipe()
     except ValidationError as error:

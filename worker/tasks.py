@@ -25,9 +25,9 @@ _BLIND_ATTEMPTS = 3
 
 
 def register_tasks(app: Celery, resources: Resources) -> None:
-    """Register `train_member` and `evaluate_ensemble` with an application."""
+    """Register `train_member` and `evaluate_ensemble` with this application alone, for they hold its resources."""
 
-    @app.task(name=TRAIN_MEMBER, bind=True, max_retries=None)
+    @app.task(name=TRAIN_MEMBER, bind=True, shared=False, max_retries=None)
     def train_member(task: Task, message: dict[str, Any]) -> dict[str, Any]:
         """Train one member, or return its record's summary if it has one."""
         spec = MemberSpec.parse(message, f"Message of task {task.request.id}")
@@ -40,7 +40,7 @@ def register_tasks(app: Celery, resources: Resources) -> None:
         logger.info("Member %d of run %s is %s.", spec.index, spec.run_id, record.member.status, extra=extra)
         return {"run_id": spec.run_id, "index": spec.index, "status": record.member.status}
 
-    @app.task(name=EVALUATE_ENSEMBLE, bind=True, max_retries=_EVALUATION_ATTEMPTS - 1)
+    @app.task(name=EVALUATE_ENSEMBLE, bind=True, shared=False, max_retries=_EVALUATION_ATTEMPTS - 1)
     def evaluate_ensemble(task: Task, run_id: str) -> dict[str, Any]:
         """Evaluate a run's ensemble, once; harmless when rung early, late or twice."""
         try:

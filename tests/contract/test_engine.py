@@ -1,7 +1,6 @@
 """One suite that every engine must pass; what it checks stands in engine_checks.py, told to a process per engine."""
 
 import json
-import os
 import runpy
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from worker.engines import KERAS3_BACKENDS, installed_engines
 
 SCRIPT = Path(__file__).with_name("engine_checks.py")
 ENGINES = tuple(KERAS3_BACKENDS)
+
+pytestmark = pytest.mark.slow
 
 
 def _names_of_the_checks() -> list[str]:
@@ -38,8 +39,8 @@ class EngineProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
+        self._requests = 0
 
     def __enter__(self) -> Self:
         return self
@@ -55,19 +56,24 @@ class EngineProcess:
 
     def passes(self, check: str, *arguments: str) -> Any:
         """Run a check there; return its answer, or fail the test with the traceback from there."""
-        try:
-            self._process.stdin.write(json.dumps({"check": check, "arguments": arguments}) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
+        self._requests += 1
+        reply = self._ask({"number": self._requests, "check": check, "arguments": arguments})
+        if reply is None:
             tail = self._log.read_text(errors="replace")[-3000:]
             pytest.fail(f"the engine's process ended ({self._process.wait()}) in {check}:\n{tail}", pytrace=False)
-        reply = json.loads(line)
         if reply["failure"]:
             pytest.fail(reply["failure"], pytrace=False)
         return reply["answer"]
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return None
+        # A test that was timed out has left its answer unread.
+        replies = (json.loads(line) for line in self._process.stdout)
+        return next((reply for reply in replies if reply["number"] == request["number"]), None)
 
 
 @pytest.fixture(scope="module")

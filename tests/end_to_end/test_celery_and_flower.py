@@ -96,7 +96,7 @@ def watched_run(new_place: Callable[..., Any], recipe, broker_server, require) -
             tasks = json.loads(answer)
             results |= {str(task["result"]) for task in tasks.values() if task["result"]}
     exit_code = training.ended()
-    worker.interrupt()
+    worker.process.terminate()
     assert worker.ended() == 0, worker.err
     run = RunStore.open(str(place.storage)).run_ids()[0]
     return WatchedRun(
@@ -139,7 +139,8 @@ def test_flower_answers_on_loopback_only(watched_run):
 
 
 def test_flower_shows_its_page_to_whoever_knows_the_password(watched_run):
-    assert "<title>Flower</title>" in watched_run.page
+    assert "Flower" in watched_run.page
+    assert "/workers" in watched_run.page
 
 
 def test_flower_lists_the_tasks_of_the_members_and_the_evaluation(watched_run):

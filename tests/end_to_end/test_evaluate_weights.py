@@ -24,9 +24,9 @@ def test_the_collected_weights_give_the_accuracy_of_the_run(local_run, evaluate,
     ended = evaluate(local_run.results, "--json")
 
     expected = EnsembleEvaluation.decode((local_run.results / "evaluation.json").read_bytes(), "evaluation.json")
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (ended.returncode, "error: " in ended.stderr) == (0, False)
     answer = json.loads(ended.stdout)
-    assert answer["ensemble"]["test_accuracy"] == pytest.approx(expected.test.accuracy, abs=1e-9)
+    assert answer["ensemble"]["test_accuracy"] == pytest.approx(expected.test.accuracy, abs=5e-5)  # one image: 3e-3
     assert (place.folder / "report" / "index.html").is_file()
     assert place.processes() == []
 
@@ -36,7 +36,7 @@ def test_a_pattern_in_quotes_names_some_of_the_files(local_run, evaluate):
 
     expected = EnsembleEvaluation.decode((local_run.results / "evaluation.json").read_bytes(), "evaluation.json")
     assert ended.returncode == 0
-    assert f"{expected.members[1].test.accuracy * 100:.2f} %" in ended.stdout
+    assert f"test accuracy {expected.members[1].test.accuracy * 100:.2f} %" in " ".join(ended.stdout.split())
 
 
 def refused(ended, *words):

@@ -32,10 +32,10 @@ class SharedRun:
     left: list[psutil.Process]
 
 
-def wait_until_they_answer(broker: str, workers: int) -> None:
+def wait_until_they_answer(broker: str, workers: list[Any]) -> None:
     with create_app(load_settings(broker=broker)) as app:
-        while len(app.control.ping(timeout=1.0)) < workers:
-            pass
+        while len(app.control.ping(timeout=1.0)) < len(workers):
+            assert [worker.err for worker in workers if worker.process.poll() is not None] == []
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def shared_run(new_place: Callable[..., Any], recipe, broker_server, engines) ->
         place.start("worker", "--engine", engine, "--name", f"{number}-{engine}@here", "--threads", "1")
         for number, engine in enumerate(engines)
     ]
-    wait_until_they_answer(broker, len(workers))
+    wait_until_they_answer(broker, workers)
     submitted = place.run("train", "--detach", recipe, "--members", "4")
     run_id = submitted.stdout.split()[1]
     watching = place.start("watch", run_id, "--json")

@@ -84,7 +84,7 @@ class Engine(Protocol):
         ...
 
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> Network:
-        """Return a network; with a recipe it can be trained."""
+        """Return a network whose weights are to be set before it is used; with a recipe it can be trained."""
         ...
 
 

@@ -134,6 +134,7 @@ class Keras3Network:
 
 
 def _layer(keras: Any, resolved: ResolvedLayer) -> Any:
+    # Kernels start as zeros because all weights are set from outside: drawing them is work for nothing, in JAX seconds.
     layers, name = keras.layers, resolved.name
     match resolved.layer:
         case Conv2D() as layer:
@@ -143,6 +144,7 @@ def _layer(keras: Any, resolved: ResolvedLayer) -> Any:
                 strides=layer.strides,
                 padding=layer.padding,
                 activation=layer.activation,
+                kernel_initializer="zeros",
                 name=name,
             )
         case MaxPooling2D() as layer:
@@ -154,7 +156,8 @@ def _layer(keras: Any, resolved: ResolvedLayer) -> Any:
         case Flatten():
             return layers.Flatten(name=name)
         case Dense() as layer:
-            return layers.Dense(resolved.output_shape[0], activation=layer.activation, name=name)
+            units = resolved.output_shape[0]
+            return layers.Dense(units, activation=layer.activation, kernel_initializer="zeros", name=name)
         case Dropout() as layer:
             return layers.Dropout(layer.rate, seed=0, name=name)
         case BatchNormalization() as layer:
