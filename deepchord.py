@@ -23,8 +23,9 @@ commands = typer.Typer(
         "Train deep ensembles on the machines you have: one Celery task per member, a chord to evaluate them.\n\n"
         "`deepchord train` does it all on this machine. For several, start `deepchord worker` on each and give all "
         "of them the same --broker and --storage.\n\n"
-        "Every option can also be set as DEEPCHORD_<NAME> in the environment, or in the recipe file. Exit codes: "
-        "0 done, 1 a defect, 2 bad input or surroundings, 3 the run failed, 4 the local workers stopped, "
+        "Options about machines can also be set in the environment (`DEEPCHORD_BROKER`, `DEEPCHORD_STORAGE` …), those "
+        "about the training in a recipe file.\n\n"
+        "Exit codes: 0 done, 1 a defect, 2 bad input or surroundings, 3 the run failed, 4 the local workers stopped, "
         "130 interrupted."
     ),
     no_args_is_help=True,

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from shared.architecture import Architecture, Layer, notebook_architecture
 from shared.errors import InputError
 from shared.messages import DatasetInfo, MemberSeeds, MemberSpec, Recipe, RunSpec, Seed
-from shared.validation import Message, explain, nearest
+from shared.validation import Message, ended, explain, nearest
 
 #: What each preset asks for; everything can be overridden in a recipe file and with options.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -88,7 +88,7 @@ def plan_request(recipe_file: Path | None, options: Mapping[str, Any]) -> RunReq
     written = _read_recipe(recipe_file) if recipe_file else {}
     preset = given.get("preset", written.get("preset", "quick"))
     if not isinstance(preset, str) or preset not in PRESETS:
-        raise InputError(f"There is no preset {preset!r}{_ended(nearest(str(preset), PRESETS))}")
+        raise InputError(f"There is no preset {preset!r}{ended(nearest(str(preset), PRESETS))}")
     if "architecture" in given:
         written.pop("layers", None)
     try:
@@ -98,7 +98,7 @@ def plan_request(recipe_file: Path | None, options: Mapping[str, Any]) -> RunReq
         request.recipe()
     except ValidationError as error:
         source = f"Recipe {recipe_file}" if recipe_file and not _is_about(given, error) else "The options given"
-        raise InputError(f"{source}: {_ended(explain(error))}") from error
+        raise InputError(f"{source}: {ended(explain(error))}") from error
     return request
 
 
@@ -163,10 +163,6 @@ def plan_member(run_id: str, run_seed: int, index: int) -> MemberSpec:
 def _is_about(given: Mapping[str, Any], error: ValidationError) -> bool:
     place = error.errors(include_url=False)[0]["loc"]
     return bool(place) and place[0] in given
-
-
-def _ended(sentence: str) -> str:
-    return sentence if sentence.endswith("?") else f"{sentence}."
 
 
 def _read_recipe(path: Path) -> dict[str, Any]:

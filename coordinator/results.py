@@ -64,7 +64,7 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
     Returns:
         What the report shows, and the paths of all files in the folder that were written.
     """
-    content, _page = write_run_report(settings, store, run, folder)
+    content = report_content(settings, store, run)
     evaluation = content.evaluation
     files: dict[str, bytes] = {
         "run.json": run.encode(),
@@ -77,8 +77,10 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
             files[f"best_weights_{index}.hdf5"] = store.weights(
                 run.run_id, index, member.attempt, member.weights_sha256
             )
+    # Everything is read and verified before anything is written; the page comes last.
     for name, data in files.items():
         _publish(folder / name, data)
+    write_report(content, folder)
     return content, sorted(path for path in folder.rglob("*") if path.is_file())
 
 

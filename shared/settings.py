@@ -12,7 +12,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from shared.errors import InputError
-from shared.validation import explain, nearest
+from shared.validation import ended, explain, nearest
 
 ENVIRONMENT_PREFIX = "DEEPCHORD_"
 SETTINGS_FILE_VARIABLE = "DEEPCHORD_SETTINGS"
@@ -147,7 +147,7 @@ def _check_variables() -> None:
     known = _setting_variables() | {SETTINGS_FILE_VARIABLE, SESSION_VARIABLE}
     for name in os.environ:
         if name.startswith(ENVIRONMENT_PREFIX) and name not in known:
-            raise InputError(f"The environment has the unknown setting {name}{nearest(name, known)}.")
+            raise InputError(ended(f"The environment has the unknown setting {name}{nearest(name, known)}"))
 
 
 def _is_broker_url(url: str) -> bool:
@@ -167,9 +167,8 @@ def _explain(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "settings"
     if first["type"] == "extra_forbidden":
-        return (
-            f"Settings file {settings_file()} has the unknown setting '{name}'{nearest(name, Settings.model_fields)}."
-        )
+        hint = nearest(name, Settings.model_fields)
+        return ended(f"Settings file {settings_file()} has the unknown setting '{name}'{hint}")
     variable, option = ENVIRONMENT_PREFIX + name.upper(), "--" + name.replace("_", "-")
     problem = explain(error).removeprefix(f"{name}: ")
     return f"Setting {variable} (or option {option}) is not valid: {problem}."

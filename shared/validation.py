@@ -45,7 +45,7 @@ class Message(BaseModel):
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:
-            raise MessageDecodeError(f"{source} is not a valid {cls.__name__}: {explain(error)}.") from error
+            raise MessageDecodeError(ended(f"{source} is not a valid {cls.__name__}: {explain(error)}")) from error
 
     @classmethod
     def parse(cls, data: object, source: str, error_class: type[DeepchordError] = MessageDecodeError) -> Self:
@@ -53,7 +53,7 @@ class Message(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise error_class(f"{source}: {explain(error)}.") from error
+            raise error_class(ended(f"{source}: {explain(error)}")) from error
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -61,6 +61,11 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     names = sorted(valid)
     close = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean '{close[0]}'?" if close else f"; valid are {', '.join(names)}"
+
+
+def ended(sentence: str) -> str:
+    """Return a sentence with a full stop, unless it ends with the question of `nearest`."""
+    return sentence if sentence.endswith("?") else f"{sentence}."
 
 
 def explain(error: ValidationError) -> str:

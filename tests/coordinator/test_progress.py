@@ -93,7 +93,7 @@ def evaluation(at: datetime = START) -> EnsembleEvaluation:
     scores = Scores(loss=1.0, accuracy=0.5)
     return EnsembleEvaluation(
         requested=4,
-        trained=4,
+        trained=1,
         evaluator=TRAINER,
         evaluated_at=at,
         duration_s=1.0,
