@@ -12,7 +12,7 @@ from shared.architecture import ResolvedArchitecture
 from shared.checkpoint import Weights
 from shared.datasets import Dataset, scaled
 from shared.errors import EngineError, InputError
-from shared.messages import EpochMetrics, MemberSeeds, Recipe
+from shared.messages import EpochMetrics, MemberSeeds, Recipe, Scores
 from worker.engines import Engine, Network
 from worker.evaluation import score
 from worker.initialization import initial_weights
@@ -74,24 +74,12 @@ def train(
     validation_labels = dataset.y_train[validation_indices]
     network = engine.build(architecture, recipe)
     network.set_weights(initial_weights(architecture, seeds.initialization))
-    batches = -(-len(train_indices) // recipe.batch_size)
     history: tuple[EpochMetrics, ...] = ()
-    best = network.weights()
-    best_epoch = 0
+    best, best_epoch = network.weights(), 0
     while len(history) < recipe.epochs and not _stalled(history, recipe.patience):
-        started = clock()
-        done = len(history)
-        order = train_indices[np.random.default_rng((seeds.shuffling, done)).permutation(len(train_indices))]
-        loss, accuracy = network.train_epoch(
-            scaled(dataset.x_train[order]),
-            dataset.y_train[order],
-            dropout_seed=_epoch_seed(seeds.dropout, done),
-            on_batch=lambda batch, done=done: observer.batch(done, (batch + 1) / batches),  # type: ignore[misc]
-        )
-        _check_finite(loss, "training loss", done + 1)
-        probabilities = network.probabilities(validation_images)
-        _check_finite(float(probabilities.sum()), "sum of the validation probabilities", done + 1)
-        validation = score(probabilities, validation_labels)
+        started, epoch = clock(), len(history) + 1
+        loss, accuracy = _train_epoch(network, recipe, seeds, dataset, train_indices, epoch, observer)
+        validation = _validate(network, validation_images, validation_labels, epoch)
         metrics = EpochMetrics(
             train_loss=loss,
             train_accuracy=accuracy,
@@ -101,7 +89,7 @@ def train(
         )
         history = (*history, metrics)
         if best_epoch == 0 or metrics.validation_accuracy > history[best_epoch - 1].validation_accuracy:
-            best, best_epoch = network.weights(), len(history)
+            best, best_epoch = network.weights(), epoch
         observer.epoch(history, best_epoch)
     network.set_weights(best)
     return network, TrainedNetwork(weights=best, history=history, best_epoch=best_epoch)
@@ -132,6 +120,34 @@ def predict(network: Network, images: NDArray[np.generic], classes: int) -> NDAr
         chunk = images[start : start + _CHUNK]
         probabilities[start : start + len(chunk)] = network.probabilities(scaled(chunk))
     return probabilities
+
+
+def _train_epoch(
+    network: Network,
+    recipe: Recipe,
+    seeds: MemberSeeds,
+    dataset: Dataset,
+    indices: NDArray[np.int64],
+    epoch: int,
+    observer: Observer,
+) -> tuple[float, float]:
+    """Train once over the images of the split in this epoch's own order; return mean loss and accuracy."""
+    order = indices[np.random.default_rng((seeds.shuffling, epoch - 1)).permutation(len(indices))]
+    batches = -(-len(order) // recipe.batch_size)
+    loss, accuracy = network.train_epoch(
+        scaled(dataset.x_train[order]),
+        dataset.y_train[order],
+        dropout_seed=_epoch_seed(seeds.dropout, epoch - 1),
+        on_batch=lambda batch: observer.batch(epoch - 1, (batch + 1) / batches),
+    )
+    _check_finite(loss, "training loss", epoch)
+    return loss, accuracy
+
+
+def _validate(network: Network, images: NDArray[np.float32], labels: NDArray[np.integer], epoch: int) -> Scores:
+    probabilities = network.probabilities(images)
+    _check_finite(float(probabilities.sum()), "sum of the validation probabilities", epoch)
+    return score(probabilities, labels)
 
 
 def _stalled(history: tuple[EpochMetrics, ...], patience: int) -> bool:
