@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import time
@@ -13,6 +14,11 @@ import pytest
 import redis
 
 from shared.storage import RunStore
+
+# A shell starts its background jobs with Ctrl-C ignored, and nohup ignores the hangup; so would all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
