@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from shared.errors import InputError, InterruptedRunError
+from shared.errors import DeepchordError, InputError, InterruptedRunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,6 +83,12 @@ def train(
         "seed": seed,
         "min_members": min_members,
     }
+    if local and broker:
+        raise InputError("--local starts a broker of its own: give either --local or --broker, not both.")
+    if workers and broker:
+        raise InputError(
+            "--workers is for the workers that `train` starts itself; with --broker, start `deepchord worker`."
+        )
     settings = _settings(broker=broker, storage=storage, workers=workers)
     store, run = prepare(settings, recipe, options, local=local, detach=detach)
     with open_broker(settings, local=local, flower=flower) as session:
@@ -104,11 +110,17 @@ def train(
 def runs(storage: Storage = None, as_json: Json = False) -> None:
     """List the runs in storage, oldest first."""
     from rich.table import Table
+    from rich.text import Text
 
     from coordinator.results import summary
 
     store = _store(_settings(storage=storage))
-    found = [summary(store.run(run_id), store) for run_id in store.run_ids()]
+    found = []
+    for run_id in store.run_ids():
+        try:
+            found.append(summary(store.run(run_id), store))
+        except DeepchordError as error:
+            typer.echo(f"warning: run {run_id} was left out: {error}", err=True)
     if as_json:
         _print_json(found)
         return
@@ -125,7 +137,7 @@ def runs(storage: Storage = None, as_json: Json = False) -> None:
             line["created_at"][:16].replace("T", " "),
             line["state"],
             line["preset"],
-            line["dataset"],
+            Text(line["dataset"]),
             f"{line['ended']}/{line['members']}",
             "" if accuracy is None else f"{accuracy:.2%}",
         )
@@ -154,12 +166,14 @@ def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Jso
     With --json, one line each time that something has changed.
     """
     from coordinator.following import raise_if_failed, views
+    from coordinator.interruptions import terminations_interrupting
     from coordinator.live import show
 
     settings, store, spec = _open_run(run, storage=storage, broker=broker)
     seen = views(settings, store, spec)
     try:
-        view = _print_views(seen) if as_json else show(seen, _console())
+        with terminations_interrupting():
+            view = _print_views(seen) if as_json else show(seen, _console())
     except KeyboardInterrupt:
         raise InterruptedRunError(f"Stopped watching; run {spec.run_id} goes on.") from None
     raise_if_failed(view)

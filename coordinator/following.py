@@ -11,7 +11,7 @@ from coordinator.submission import evaluation_task_id
 from shared.broker import connect_lazily
 from shared.celery_app import create_app
 from shared.datasets import load_dataset
-from shared.errors import DeepchordError, RunFailedError
+from shared.errors import DeepchordError, RunFailedError, StorageError
 from shared.messages import RunSpec
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings
@@ -19,6 +19,8 @@ from shared.storage import RunStore
 
 #: How often the run is looked at.
 _EVERY_S = 0.5
+#: For so long what is watched may be out of reach.
+_STORAGE_MAY_BE_AWAY_S = 60.0
 #: How often the broker is asked whether the evaluation's task was given up.
 _ASK_EVERY_S = 5.0
 
@@ -50,8 +52,17 @@ def views(
     watching = watcher(settings, store, run)
     app = _impatient_app(settings) if settings.broker else None
     asked = time.monotonic()
+    seen: float | None = None
     while True:
-        view = watching.look()
+        try:
+            view = watching.look()
+            seen = time.monotonic()
+        except StorageError:
+            # A network file system has hiccups; the members do not depend on whoever watches.
+            if seen is None or time.monotonic() - seen > _STORAGE_MAY_BE_AWAY_S:
+                raise
+            time.sleep(_EVERY_S)
+            continue
         yield view
         if view.state in ("evaluated", "failed"):
             return
@@ -64,7 +75,7 @@ def views(
 
 def raise_if_failed(view: RunView) -> None:
     """Raise `RunFailedError` if the run ended without an evaluation."""
-    if view.failure is not None:
+    if view.failure is not None and view.evaluation is None:
         raise RunFailedError(f"Run {view.run.run_id} failed: {view.failure.reason}.")
 
 

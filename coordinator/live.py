@@ -93,7 +93,7 @@ def render(view: RunView, width: int, height: int | None = None) -> RenderableTy
     if view.seems_unserved:
         parts.append(Text(_UNSERVED, style="yellow"))
     title = Text.assemble((" deepchord ", "bold"), (f"{view.run.run_id} ", "dim"))
-    subtitle = f" {_headline(view.run)} "
+    subtitle = Text(f" {_headline(view.run)} ")
     return Panel(Group(*parts), title=title, title_align="left", subtitle=subtitle, padding=(1, 2), border_style="dim")
 
 

@@ -10,22 +10,13 @@ from coordinator.embedded_broker import EmbeddedBroker
 from coordinator.interruptions import Interruption, interrupts_put_off
 from coordinator.processes import ChildProcess, becomes_true
 from coordinator.session_folder import SessionFolder, SessionRecord
+from shared.celery_app import WORKER_OPTIONS
 from shared.errors import BrokerError, WorkersStoppedError
 from shared.settings import SESSION_VARIABLE, Settings
 
 logger = logging.getLogger(__name__)
 
-_OPTIONS = [
-    "worker",
-    "--pool",
-    "prefork",
-    "--concurrency",
-    "1",
-    "--without-gossip",
-    "--without-mingle",
-    "--loglevel",
-    "INFO",
-]
+_OPTIONS = ("worker", *WORKER_OPTIONS, "--loglevel", "INFO")
 _RESTARTS = 3
 
 

@@ -45,7 +45,7 @@ class RunRequest(Message):
     """A recipe file with its options applied: what a person asks for, complete and checked."""
 
     preset: str
-    dataset: str = "fashion"
+    dataset: Annotated[str, Field(min_length=1)] = "fashion"
     members: Annotated[int, Field(ge=1, le=100_000)]
     #: None: half of the members, rounded up.
     min_members: Annotated[int, Field(ge=1)] | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.flower import running_flower
+from coordinator.interruptions import terminations_interrupting
 from coordinator.local import local_session
 from coordinator.planning import plan_architecture, plan_request, plan_run
 from shared.broker import connect
@@ -65,6 +66,7 @@ def is_embedded(settings: Settings, *, local: bool) -> bool:
 def open_broker(settings: Settings, *, local: bool, flower: bool) -> Iterator[Session]:
     """Open the broker that was given, or start one with workers on this machine, for the length of a block."""
     with ExitStack() as stack:
+        stack.enter_context(terminations_interrupting())
         environment = None
         check: Callable[[], None] = _nothing_to_check
         embedded = is_embedded(settings, local=local)

@@ -1,6 +1,7 @@
 """What a run looks like right now: records from storage, live lines from Redis, put into one view."""
 
 import io
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,9 +11,12 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
+from shared.errors import StorageError
 from shared.messages import EnsembleEvaluation, MemberProgress, MemberRecord, RunFailure, RunSpec, TrainedMember
 from shared.progress_board import ProgressBoard
 from shared.storage import RunStore
+
+logger = logging.getLogger(__name__)
 
 RunState = Literal["waiting", "training", "evaluating", "evaluated", "failed"]
 
@@ -171,9 +175,13 @@ class RunWatcher:
                 self._add_to_ensemble(record.member, self._labels)
 
     def _add_to_ensemble(self, member: TrainedMember, labels: NDArray[np.integer]) -> None:
-        data = self._store.member_probabilities(
-            self._run.run_id, member.spec.index, member.attempt, member.probabilities_sha256
-        )
+        try:
+            data = self._store.member_probabilities(
+                self._run.run_id, member.spec.index, member.attempt, member.probabilities_sha256
+            )
+        except StorageError as error:  # a number for the view, not worth the run
+            logger.warning("The ensemble so far goes without member %d: %s", member.spec.index, error)
+            return
         probabilities = np.load(io.BytesIO(data), allow_pickle=False)
         self._sum = probabilities.astype(np.float64) if self._sum is None else self._sum + probabilities
         members = 1 if self._so_far is None else self._so_far.members + 1

@@ -1,5 +1,6 @@
 """What a finished run leaves for people: its report, its weights and its numbers, copied out of storage."""
 
+import contextlib
 import io
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,8 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
     for name, data in files.items():
         _publish(folder / name, data)
     write_report(content, folder)
-    return content, sorted(path for path in folder.rglob("*") if path.is_file())
+    report = [folder / name for name in ("index.html", "summary.csv", "summary.json", "recipe.toml")]
+    return content, sorted([*(folder / name for name in files), *report, *(folder / "figures").glob("*.png")])
 
 
 def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
@@ -110,4 +112,5 @@ def _publish(path: Path, data: bytes) -> None:
     except OSError as error:
         raise StorageError(f"Cannot write {path}: {error.strerror}; give another folder with --out.") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)

@@ -1,5 +1,7 @@
 """Submits a run: the spec to storage first, then the chord, by task name."""
 
+from datetime import UTC, datetime
+
 import redis
 from celery import Celery, chord
 from kombu.exceptions import OperationalError
@@ -7,7 +9,7 @@ from kombu.exceptions import OperationalError
 from coordinator.planning import plan_members
 from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER
 from shared.errors import BrokerError, InputError
-from shared.messages import RunSpec
+from shared.messages import RunFailure, RunSpec
 from shared.settings import without_password
 from shared.storage import RunStore
 
@@ -36,9 +38,13 @@ def submit(app: Celery, store: RunStore, run: RunSpec) -> None:
     try:
         chord(header, app=app)(body)
     except (OperationalError, redis.RedisError) as error:
+        reason = f"the broker stopped answering while it was submitted ({str(error).rstrip('.')})"
+        store.commit_failure(
+            run.run_id, RunFailure(requested=run.members, trained=0, reason=reason, failed_at=datetime.now(UTC))
+        )
         raise BrokerError(
-            f"Broker {without_password(app.conf.broker_url)} stopped answering while run {run.run_id} was "
-            f"submitted ({str(error).rstrip('.')}); start the broker and train again."
+            f"Broker {without_password(app.conf.broker_url)} stopped answering while run {run.run_id} was submitted; "
+            "start it and train again."
         ) from error
 
 

@@ -11,6 +11,9 @@ TRAIN_MEMBER = "deepchord.train_member"
 EVALUATE_ENSEMBLE = "deepchord.evaluate_ensemble"
 QUEUE = "deepchord"
 
+#: What every worker is started with, however that is done: one member at a time, in a process of its own.
+WORKER_OPTIONS = ("--pool", "prefork", "--concurrency", "1", "--without-gossip", "--without-mingle")
+
 _MONTH_S = 30 * 24 * 3600
 
 

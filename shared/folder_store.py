@@ -68,9 +68,11 @@ class FolderStore:
                 return False
 
     def _walk(self, folder: Path) -> Iterator[str]:
-        for parent, _folders, files in os.walk(folder, onerror=_raise_unless_gone):
+        for parent, folders, files in os.walk(folder, onerror=_raise_unless_gone):
+            # What other programs leave (.DS_Store, .nfs…) and what is under way is no object.
+            folders[:] = [name for name in folders if _PART.fullmatch(name)]
             for name in files:
-                if not name.startswith(_ASIDE):
+                if _PART.fullmatch(name):
                     yield (Path(parent) / name).relative_to(self.folder).as_posix()
 
     def _path(self, key: str) -> Path:

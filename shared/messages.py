@@ -101,6 +101,14 @@ class Trainer(Message):
     device: str
 
 
+class AttemptNote(Message):
+    """Who took an attempt, at a member or at the evaluation."""
+
+    host: str
+    process_id: PositiveInt
+    started_at: AwareDatetime
+
+
 class EpochMetrics(Message):
     """Loss (cross-entropy in nats) and accuracy of one epoch."""
 

@@ -26,6 +26,10 @@ def settings_file() -> Path:
     return Path(named) if named else Path(platformdirs.user_config_dir("deepchord", False)) / "settings.toml"
 
 
+#: Settings that commands take as an option of the same name, too.
+_ALSO_OPTIONS = ("broker", "storage", "workers", "engine", "threads")
+
+
 def keras_home() -> Path:
     """Return where Keras keeps its data sets: `$KERAS_HOME`, else `.keras` in the user's home."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
@@ -169,6 +173,6 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         hint = nearest(name, Settings.model_fields)
         return ended(f"Settings file {settings_file()} has the unknown setting '{name}'{hint}")
-    variable, option = ENVIRONMENT_PREFIX + name.upper(), "--" + name.replace("_", "-")
+    option = f" (or option --{name})" if name in _ALSO_OPTIONS else ""
     problem = explain(error).removeprefix(f"{name}: ")
-    return f"Setting {variable} (or option {option}) is not valid: {problem}."
+    return f"Setting {ENVIRONMENT_PREFIX}{name.upper()}{option} is not valid: {problem}."

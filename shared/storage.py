@@ -99,15 +99,11 @@ class RunStore:
 
         The number is taken by a create-only write, so that it grows strictly, whatever else is lost.
         """
-        while True:
-            attempt = self.attempts(run_id, index) + 1
-            if self.objects.create(f"{_attempt(run_id, index, attempt)}/attempt.json", note):
-                return attempt
+        return self._take_number(f"{_member(run_id, index)}/attempts/", note)
 
     def attempts(self, run_id: str, index: int) -> int:
         """Return how many attempts a member has had."""
-        keys = self.objects.list(f"{_member(run_id, index)}/attempts/")
-        return max((int(key.split("/")[5]) for key in keys), default=0)
+        return self._last_number(f"{_member(run_id, index)}/attempts/")
 
     def put_weights(self, run_id: str, index: int, attempt: int, weights: bytes) -> None:
         """Publish the weights of one attempt, HDF5."""
@@ -138,7 +134,9 @@ class RunStore:
     def recorded(self, run_id: str) -> list[int]:
         """Return the indices of the members that have a record, in order."""
         keys = (key.split("/") for key in self.objects.list(f"runs/{run_id}/members/"))
-        return sorted(int(parts[3]) for parts in keys if len(parts) == 5 and parts[4] == "record.json")
+        return sorted(
+            int(parts[3]) for parts in keys if len(parts) == 5 and parts[4] == "record.json" and parts[3].isdecimal()
+        )
 
     def records(self, run_id: str, members: int) -> list[MemberRecord]:
         """Return the committed records of a run in the order of their indices."""
@@ -146,6 +144,10 @@ class RunStore:
         return [record for record in found if record is not None]
 
     # The end of a run
+
+    def start_evaluation(self, run_id: str, note: bytes) -> int:
+        """Take the next attempt number of the evaluation, from 1, as `start_attempt` does."""
+        return self._take_number(f"runs/{run_id}/evaluations/", note)
 
     def commit_evaluation(self, run_id: str, evaluation: EnsembleEvaluation, probabilities: bytes) -> bool:
         """Commit the evaluation and the ensemble's probabilities; False if the run has one already."""
@@ -183,6 +185,21 @@ class RunStore:
     def dataset(self, sha256: str) -> bytes:
         """Return the published data set, verified."""
         return self._verified(f"datasets/{sha256}.npz", sha256)
+
+    def check_writable(self) -> None:
+        """Raise `StorageError` unless something can be written and read back."""
+        self.objects.replace("probe", b"deepchord\n")
+        self.objects.get("probe")
+
+    def _take_number(self, folder: str, note: bytes) -> int:
+        while True:
+            number = self._last_number(folder) + 1
+            if self.objects.create(f"{folder}{number:03d}/attempt.json", note):
+                return number
+
+    def _last_number(self, folder: str) -> int:
+        names = (key.removeprefix(folder).partition("/")[0] for key in self.objects.list(folder))
+        return max((int(name) for name in names if name.isdecimal()), default=0)
 
     def _verified(self, key: str, sha256: str) -> bytes:
         data = self.objects.get(key)

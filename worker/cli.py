@@ -68,11 +68,13 @@ def worker(
     """Train members on this machine until Ctrl-C: takes them from the broker, puts weights into storage."""
     from shared.broker import connect
     from shared.settings import load_settings
+    from shared.storage import RunStore
     from worker.engines import installed_engines
     from worker.service import run_worker
 
     settings = load_settings(broker=broker, storage=storage, engine=engine, threads=threads)
     connect(settings).close()
+    RunStore.open(settings.storage).check_writable()
     chosen = next(iter(installed_engines()), None) if settings.engine == "auto" else settings.engine
     if chosen not in installed_engines():
         raise EngineError(
@@ -87,6 +89,7 @@ def devices(as_json: Json = False) -> None:
     """List what each engine can train on here, and what to do for those that cannot."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from shared.settings import load_settings
     from worker.devices import report_engines
@@ -101,9 +104,9 @@ def devices(as_json: Json = False) -> None:
     for report in reports:
         for device in report.devices:
             memory = "" if device.memory_bytes is None else f"{device.memory_bytes / 2**30:.1f} GiB"
-            table.add_row(report.name, device.id, device.kind, device.name, memory, f"ready ({report.version})")
+            table.add_row(report.name, device.id, device.kind, Text(device.name), memory, f"ready ({report.version})")
         if not report.ready:
-            table.add_row(report.name, "", "", "", "", report.remedy)
+            table.add_row(report.name, "", "", "", "", Text(report.remedy or ""))
     Console().print(table)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,12 +14,14 @@ from numpy.typing import NDArray
 from shared.architecture import Architecture
 from shared.checkpoint import Weights, decode_checkpoint
 from shared.datasets import Dataset
-from shared.errors import CheckpointError
+from shared.errors import CheckpointError, StorageError
 from shared.messages import EnsembleEvaluation, MemberEvaluation, RunSpec, TrainedMember, Trainer
 from shared.storage import RunStore
 from worker.engines import Engine
 from worker.evaluation import RunningMean, confusion, misclassified, score
 from worker.training import predict
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +133,12 @@ def _check_finite(candidate: Candidate, *probabilities: NDArray[np.float32]) -> 
 def _parity(candidate: Candidate, probabilities: NDArray[np.float32]) -> float | None:
     if candidate.own_probabilities is None:
         return None
-    return min(1.0, float(np.abs(candidate.own_probabilities() - probabilities).max()))
+    try:
+        own = candidate.own_probabilities()
+    except StorageError as error:  # a comparison, not worth an evaluation
+        logger.warning("The own probabilities of member %d cannot be compared: %s", candidate.index, error)
+        return None
+    return min(1.0, float(np.abs(own - probabilities).max()))
 
 
 def _npz(**arrays: NDArray[np.float32]) -> bytes:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import numpy as np
 
 from shared.checkpoint import encode_checkpoint
-from shared.errors import DeepchordError
 from shared.messages import FailedMember, MemberProgress, MemberRecord, MemberSpec, RunSpec, TrainedMember
 from worker.progress import ProgressReporter
 from worker.resources import Resources
@@ -65,12 +64,13 @@ def attempt_member(
 
 
 def fail_member(resources: Resources, spec: MemberSpec, attempt: int, error: str) -> MemberRecord:
-    """Commit that a member failed in its last attempt; return the record that stands."""
-    try:
-        trainer = resources.trainer
-    except DeepchordError:  # the engine itself may be what failed
-        trainer = None
-    failed = FailedMember(spec=spec, attempt=attempt, trainer=trainer, finished_at=datetime.now(UTC), error=error)
+    """Commit that a member failed in its last attempt; return the record that stands.
+
+    Opens no engine: that itself may be what failed, and what killed the process.
+    """
+    failed = FailedMember(
+        spec=spec, attempt=attempt, trainer=resources.known_trainer, finished_at=datetime.now(UTC), error=error
+    )
     return _committed(resources, MemberRecord(member=failed))
 
 

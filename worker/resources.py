@@ -45,6 +45,11 @@ class Resources:
             device=device.id,
         )
 
+    @property
+    def known_trainer(self) -> Trainer | None:
+        """Who this process is, if its engine is open already."""
+        return self.__dict__.get("trainer")
+
     def dataset(self, info: DatasetInfo) -> Dataset:
         """Return a published data set; the last one stays in memory."""
         return self._dataset(info)

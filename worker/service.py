@@ -1,9 +1,7 @@
 """One worker on this machine: Celery's own, with the options that deepchord's promises rest on."""
 
+from shared.celery_app import WORKER_OPTIONS
 from shared.settings import Settings, export
-
-#: Fixed options of every worker, however it is started.
-WORKER_OPTIONS = ("--pool", "prefork", "--concurrency", "1", "--without-gossip", "--without-mingle")
 
 
 def run_worker(settings: Settings, name: str, loglevel: str) -> None:
@@ -14,7 +12,7 @@ def run_worker(settings: Settings, name: str, loglevel: str) -> None:
         name: The worker's name as Celery has it; `%h` stands for the host.
         loglevel: What its log tells.
     """
-    # A warm shutdown would wait for the end of the member under way: SIGTERM is to save and hand over instead.
+    # A warm shutdown would wait for the end of the member under way: SIGTERM waits a minute, then hands it on.
     export(settings, REMAP_SIGTERM="SIGQUIT")
     from worker.app import app
 

@@ -1,6 +1,8 @@
 """The two tasks: thin shells that read the spec from storage, call the work, and commit what came of it."""
 
 import logging
+import os
+import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +11,7 @@ from celery import Celery, Task
 
 from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER
 from shared.errors import StorageError
-from shared.messages import MemberRecord, MemberSpec, RunFailure, RunSpec, TrainedMember
+from shared.messages import AttemptNote, MemberRecord, MemberSpec, RunFailure, RunSpec, TrainedMember
 from worker.ensemble import evaluate, run_candidates
 from worker.member import attempt_member, fail_member
 from worker.resources import Resources
@@ -20,6 +22,8 @@ logger = logging.getLogger(__name__)
 _RETRY_AFTER_S = 2
 #: How often the evaluation is tried before the run ends as failed.
 _EVALUATION_ATTEMPTS = 3
+#: How often it is begun at all, by whoever: more, and it must be what kills its process each time.
+_EVALUATION_STARTS = 10
 #: How often a task is tried whose run this worker does not find in its storage.
 _BLIND_ATTEMPTS = 3
 
@@ -58,7 +62,8 @@ def _trained_or_failed(task: Task, resources: Resources, spec: MemberSpec) -> Me
     record = resources.store.record(spec.run_id, spec.index)
     if record is not None:
         return record
-    attempt = resources.store.start_attempt(spec.run_id, spec.index, resources.trainer.encode())
+    # Before the engine is opened, so that an attempt counts even if that kills the process.
+    attempt = resources.store.start_attempt(spec.run_id, spec.index, _note())
     if attempt > run.max_attempts:
         lost = f"its process died in each of {run.max_attempts} attempts; the workers' logs tell more"
         return fail_member(resources, spec, run.max_attempts, lost)
@@ -104,6 +109,9 @@ def _evaluated(resources: Resources, run_id: str) -> str:
     records = store.records(run_id, run.members)
     if len(records) < run.members:
         return "early"
+    if store.start_evaluation(run_id, _note()) > _EVALUATION_STARTS:
+        died = f"its evaluation was begun {_EVALUATION_STARTS} times, its process died each time; see the workers' logs"
+        return _run_failed(resources, run, died)
     trained = [record.member for record in records if isinstance(record.member, TrainedMember)]
     if len(trained) < run.min_members:
         return _run_failed(resources, run, f"{len(trained)} members were trained, min_members is {run.min_members}")
@@ -127,6 +135,11 @@ def _run_failed(resources: Resources, run: RunSpec, reason: str) -> str:
     failure = RunFailure(requested=run.members, trained=trained, reason=reason, failed_at=datetime.now(UTC))
     resources.store.commit_failure(run.run_id, failure)
     return "failed"
+
+
+def _note() -> bytes:
+    """Return who takes an attempt, for people who look into storage."""
+    return AttemptNote(host=platform.node(), process_id=os.getpid(), started_at=datetime.now(UTC)).encode()
 
 
 def _sentence(error: Exception) -> str:

@@ -2,6 +2,7 @@ import os
 import signal
 import stat
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -41,8 +42,18 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings(state=tmp_path / "state")
 
 
+#: What other tests of this process started and still need, the common broker for one.
+others: set[psutil.Process] = set()
+
+
+@pytest.fixture(autouse=True)
+def _know_the_others() -> None:
+    others.clear()
+    others.update(psutil.Process().children(recursive=True))
+
+
 def processes() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    return [process for process in psutil.Process().children(recursive=True) if process not in others]
 
 
 def alive(those: list[psutil.Process]) -> list[psutil.Process]:
@@ -60,7 +71,10 @@ def logs_of(settings: Settings) -> dict[str, str]:
 
 def add(session: LocalSession) -> int:
     with create_app(session.settings) as app:
-        return app.send_task("tiny.add", args=[1, 2]).get(timeout=120)
+        task = app.send_task("tiny.add", args=[1, 2])
+        while app.backend.get_task_meta(task.id)["status"] != "SUCCESS":  # ended by pytest's timeout, if need be
+            time.sleep(0.05)
+        return app.backend.get_task_meta(task.id)["result"]
 
 
 def kill_last_worker() -> None:

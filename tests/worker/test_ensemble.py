@@ -190,10 +190,11 @@ def test_weights_in_storage_that_are_not_those_of_the_record_are_refused(
         evaluate(engine, trainer, run.architecture, dataset, run_candidates(store, run, trained), 3)
 
 
-def test_probabilities_of_a_member_that_were_lost_are_refused(
+def test_probabilities_of_a_member_that_were_lost_cost_its_parity_only(
     store: RunStore, run: RunSpec, trained: list, engine: Engine, trainer: Trainer, dataset: Dataset
 ):
     store.put_member_probabilities(run.run_id, 2, 1, b"something else")
 
-    with pytest.raises(CorruptObjectError, match="members/002"):
-        evaluate(engine, trainer, run.architecture, dataset, run_candidates(store, run, trained), 3)
+    ensemble = evaluate(engine, trainer, run.architecture, dataset, run_candidates(store, run, trained), 3)
+
+    assert [member.parity is None for member in ensemble.evaluation.members] == [False, False, True]

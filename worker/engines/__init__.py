@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shared.architecture import ResolvedArchitecture
 from shared.checkpoint import Weights
-from shared.errors import EngineError
+from shared.errors import DeepchordError, EngineError
 from shared.messages import Recipe
 
 Images = NDArray[np.float32]
@@ -116,4 +116,12 @@ def open_engine(name: str, threads: int | None = None) -> Engine:
         )
     from worker.engines.keras3 import Keras3Engine
 
-    return Keras3Engine(chosen, threads)
+    try:
+        return Keras3Engine(chosen, threads)
+    except DeepchordError:
+        raise
+    except Exception as error:  # whatever a broken installation raises
+        raise EngineError(
+            f"The engine {chosen} is installed but does not open ({type(error).__name__}: {error}); "
+            f"install it anew: pip install --force-reinstall 'deepchord[{chosen}]'."
+        ) from error
