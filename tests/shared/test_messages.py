@@ -118,9 +118,10 @@ PROGRESS = st.builds(
     updated_at=TIMES,
 )
 EVALUATIONS = st.builds(
-    EnsembleEvaluation,
-    requested=COUNTS,
-    trained=COUNTS,
+    lambda members, failed, **fields: EnsembleEvaluation(
+        members=members, trained=len(members), requested=len(members) + failed, **fields
+    ),
+    failed=st.integers(0, 3),
     evaluator=TRAINERS,
     evaluated_at=TIMES,
     duration_s=SECONDS,
@@ -147,7 +148,9 @@ EVALUATIONS = st.builds(
 )
 FAILURES = st.builds(RunFailure, requested=COUNTS, trained=st.integers(0, 9), reason=TEXTS, failed_at=TIMES)
 
-ALL = [RUN_SPECS, MEMBER_SPECS, RECORDS, PROGRESS, EVALUATIONS, FAILURES]
+NOTES = st.builds(messages.AttemptNote, host=TEXTS, process_id=COUNTS, started_at=TIMES)
+
+ALL = [RUN_SPECS, MEMBER_SPECS, RECORDS, PROGRESS, EVALUATIONS, FAILURES, NOTES]
 TYPES = [kind for kind in vars(messages).values() if isinstance(kind, type) and kind.__module__ == messages.__name__]
 
 

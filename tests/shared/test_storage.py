@@ -97,7 +97,7 @@ def evaluation(probabilities: bytes, accuracy: float = 0.9) -> EnsembleEvaluatio
     scores = Scores(loss=0.5, accuracy=accuracy)
     return EnsembleEvaluation(
         requested=3,
-        trained=2,
+        trained=1,
         evaluator=TRAINER,
         evaluated_at=NOW,
         duration_s=1,
