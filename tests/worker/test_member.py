@@ -81,13 +81,13 @@ def test_progress_is_on_the_board_and_each_epoch_is_told(
 def test_a_failed_member_has_a_record_with_its_error(
     resources: Resources, store: RunStore, members: tuple[MemberSpec, ...], trainer: Trainer
 ):
-    assert resources.trainer == trainer  # the engine is open
+    opened = resources.trainer
     record = fail_member(resources, members[0], 3, "EngineError: the loss became nan")
 
     member = record.member
     assert isinstance(member, FailedMember)
     assert (member.attempt, member.error) == (3, "EngineError: the loss became nan")
-    assert member.trainer == trainer
+    assert member.trainer == opened
     assert store.record(members[0].run_id, 0) == record
 
 
