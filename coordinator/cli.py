@@ -30,6 +30,10 @@ Broker = Annotated[
 Storage = Annotated[
     str | None, typer.Option(metavar="URL", help="Shared storage: a folder or file:///folder. [DEEPCHORD_STORAGE]")
 ]
+Out = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Where the results go; default: RUN below ./results or DEEPCHORD_RESULTS."),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON for scripts instead of a table.")]
 
 
@@ -43,6 +47,9 @@ def train(
         str | None, typer.Option(metavar="NAME|FILE", help="fashion, digits, cifar10, or an .npz file.")
     ] = None,
     members: Annotated[int | None, typer.Option(help="How many networks the ensemble has.")] = None,
+    architecture: Annotated[
+        str | None, typer.Option(metavar="FILE.TOML", help="The network; default: the notebook's.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="At most so many passes over a member's training split.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per training step.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same members; drawn at random if not given.")] = None,
@@ -53,16 +60,24 @@ def train(
     storage: Storage = None,
     local: Annotated[
         bool,
-        typer.Option("--local", help="An embedded broker and workers on this machine; the default without a broker."),
+        typer.Option(
+            "--local",
+            help="An embedded broker and workers on this machine; the default without a broker. [DEEPCHORD_LOCAL]",
+        ),
     ] = False,
     workers: Annotated[
         int | None, typer.Option(help="How many workers to start with --local. [DEEPCHORD_WORKERS]")
     ] = None,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Submit and return; `deepchord watch RUN` follows it from any host.")
+        bool,
+        typer.Option(
+            "--detach", help="Submit and return; `deepchord watch RUN` follows it from any host. [DEEPCHORD_DETACH]"
+        ),
     ] = False,
-    flower: Annotated[bool, typer.Option("--flower", help="Start Flower beside it, on this machine only.")] = False,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the results go; default: results/RUN.")] = None,
+    flower: Annotated[
+        bool, typer.Option("--flower", help="Start Flower beside it, on this machine only. [DEEPCHORD_FLOWER]")
+    ] = False,
+    out: Out = None,
 ) -> None:
     """Train an ensemble, evaluate it, and write its report.
 
@@ -78,6 +93,7 @@ def train(
         "preset": preset,
         "dataset": dataset,
         "members": members,
+        "architecture": architecture,
         "epochs": epochs,
         "batch_size": batch_size,
         "seed": seed,
@@ -89,13 +105,20 @@ def train(
         raise InputError(
             "--workers is for the workers that `train` starts itself; with --broker, start `deepchord worker`."
         )
-    settings = _settings(broker=broker, storage=storage, workers=workers)
-    store, run = prepare(settings, recipe, options, local=local, detach=detach)
-    with open_broker(settings, local=local, flower=flower) as session:
+    settings = _settings(
+        broker=broker,
+        storage=storage,
+        workers=workers,
+        local=local or None,
+        detach=detach or None,
+        flower=flower or None,
+    )
+    store, run = prepare(settings, recipe, options)
+    with open_broker(settings) as session:
         if session.flower_address:
             typer.echo(f"Flower: {session.flower_address}")
         submit(create_app(session.settings), store, run)
-        if detach:
+        if settings.detach:
             typer.echo(f"Run {run.run_id} is submitted; follow it with `deepchord watch {run.run_id}`.")
             return
         try:
@@ -103,7 +126,7 @@ def train(
         except KeyboardInterrupt:
             raise InterruptedRunError(_interrupted(run, embedded=session.embedded)) from None
         raise_if_failed(view)
-    _collect(settings, store, run, out or Path("results") / run.run_id)
+    _collect(settings, store, run, out or settings.results / run.run_id)
 
 
 @commands.command()
@@ -187,19 +210,19 @@ def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Jso
 @commands.command()
 def collect(
     run: Run,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; default: results/RUN.")] = None,
+    out: Out = None,
     storage: Storage = None,
     as_json: Json = False,
 ) -> None:
     """Copy a run's results here: weights, evaluation, tables, figures and the report page."""
     settings, store, spec = _open_run(run, storage=storage)
-    _collect(settings, store, spec, out or Path("results") / spec.run_id, as_json=as_json)
+    _collect(settings, store, spec, out or settings.results / spec.run_id, as_json=as_json)
 
 
 @commands.command()
 def report(
     run: Run,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; default: results/RUN.")] = None,
+    out: Out = None,
     storage: Storage = None,
     as_json: Json = False,
 ) -> None:
@@ -209,7 +232,7 @@ def report(
     from coordinator.results import write_run_report
 
     settings, store, spec = _open_run(run, storage=storage)
-    content, page = write_run_report(settings, store, spec, out or Path("results") / spec.run_id)
+    content, page = write_run_report(settings, store, spec, out or settings.results / spec.run_id)
     if as_json:
         typer.echo(summary_json(content))
         return

@@ -12,13 +12,18 @@ from rich.text import Text
 from coordinator.progress import RunView
 from shared.messages import FailedMember, MemberProgress, RunSpec, TrainedMember, Trainer
 
-#: A terminal narrower than this shows shorter bars, and of the place only the engine.
+#: A terminal narrower than this has no bars for members, and cuts their hosts' names to what is left.
 _WIDE = 120
+#: Columns for host, engine and device on a wide terminal, and what all other columns take on a narrow one.
+_PLACE_WIDTH = 36
+_NARROW_REST = 55
+_LONGEST_HOST = 16
 #: More members than this, and only those at work and their neighbours are shown.
 _MOST_LINES = 20
 #: Lines around those of the members: frame, heading, bar, and what is said below.
 _OTHER_LINES = 14
 _FEWEST_LINES = 3
+_BAR_WIDTH = 28
 #: More of an error than this is left to the logs.
 _LONGEST_ERROR = 300
 _UNSERVED = "no worker has taken a member yet: is one listening to this broker? `deepchord worker` starts one"
@@ -59,7 +64,7 @@ def changes(previous: RunView | None, view: RunView) -> Iterator[str]:
     for index in range(run.members):
         line, before = view.progress.get(index), previous.progress.get(index) if previous else None
         if line and line.last and (before is None or before.epochs_done != line.epochs_done):
-            place = _place(line.trainer, wide=True)
+            place = _place(line.trainer, _PLACE_WIDTH)
             yield f"member {index} epoch {line.epochs_done}/{line.epochs} {_metrics(line)} on {place}"
         if index in view.records and (previous is None or index not in previous.records):
             yield f"member {index} {_result(view, index)}"
@@ -79,7 +84,7 @@ def render(view: RunView, width: int, height: int | None = None) -> RenderableTy
     """Return the whole view for a terminal of so many columns and lines; None: as many lines as it takes."""
     most = _MOST_LINES if height is None else min(_MOST_LINES, max(_FEWEST_LINES, height - _OTHER_LINES))
     shown = _shown(view, most)
-    parts: list[RenderableType] = [_members(view, shown, wide=width >= _WIDE)]
+    parts: list[RenderableType] = [_members(view, shown, width)]
     if len(shown) < view.run.members:
         parts.append(Text(f"and {view.run.members - len(shown)} more", style="dim"))
     parts += [Text(), _overall(view)]
@@ -102,15 +107,20 @@ def _headline(run: RunSpec) -> str:
     return f"{run.preset} on {run.dataset.name}, {_counted(run.members, 'member')}, {epochs}, seed {run.seed}"
 
 
-def _members(view: RunView, shown: Iterable[int], *, wide: bool) -> Table:
+def _members(view: RunView, shown: Iterable[int], width: int) -> Table:
+    wide = width >= _WIDE
+    place_width = _PLACE_WIDTH if wide else max(1, width - _NARROW_REST)
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("member", justify="right", no_wrap=True)
-    table.add_column("trained on", no_wrap=True, overflow="ellipsis", max_width=36 if wide else 10)
-    table.add_column("")  # the bar is what gives way
+    table.add_column("trained on", no_wrap=True, overflow="ellipsis", max_width=place_width)
+    if wide:
+        table.add_column("")  # the bar is what gives way
     for name in ("epoch", "loss", "val. acc.", "time"):
         table.add_column(name, justify="right", no_wrap=True)
     for index in shown:
-        table.add_row(f"{index}", *_cells(view, index, wide=wide))
+        place, *numbers = _cells(view, index, place_width)
+        bar = [_bar(view.member_share(index), _BAR_WIDTH) if numbers else ""] if wide else []
+        table.add_row(f"{index}", place, *bar, *numbers)
     return table
 
 
@@ -122,18 +132,17 @@ def _shown(view: RunView, most: int) -> list[int]:
     return sorted([*at_work, *others][:most])
 
 
-def _cells(view: RunView, index: int, *, wide: bool) -> tuple[RenderableType, ...]:
+def _cells(view: RunView, index: int, place_width: int) -> tuple[RenderableType, ...]:
     record, line = view.records.get(index), view.progress.get(index)
     if record is not None and isinstance(record.member, FailedMember):
         return (Text("failed", style="red"),)
     if record is not None and isinstance(record.member, TrainedMember):
-        return _trained_cells(view, record.member, wide=wide)
+        return _trained_cells(view, record.member, place_width)
     if line is None:
         return (Text("waiting", style="dim"),)
     left = view.member_seconds_left(index)
     return (
-        _place(line.trainer, wide=wide),
-        _bar(view.member_share(index), _bar_width(wide=wide)),
+        _place(line.trainer, place_width),
         f"{line.epochs_done}/{line.epochs}",
         f"{line.last.train_loss:.4f}" if line.last else Text("…", style="dim"),
         f"{line.last.validation_accuracy:.2%}" if line.last else Text("…", style="dim"),
@@ -141,11 +150,10 @@ def _cells(view: RunView, index: int, *, wide: bool) -> tuple[RenderableType, ..
     )
 
 
-def _trained_cells(view: RunView, member: TrainedMember, *, wide: bool) -> tuple[RenderableType, ...]:
+def _trained_cells(view: RunView, member: TrainedMember, place_width: int) -> tuple[RenderableType, ...]:
     best = member.history[member.best_epoch - 1]
     return (
-        _place(member.trainer, wide=wide),
-        _bar(1.0, _bar_width(wide=wide)),
+        _place(member.trainer, place_width),
         f"{len(member.history)}/{view.run.recipe.epochs}",
         f"{best.train_loss:.4f}",
         f"{best.validation_accuracy:.2%}",
@@ -153,12 +161,11 @@ def _trained_cells(view: RunView, member: TrainedMember, *, wide: bool) -> tuple
     )
 
 
-def _place(trainer: Trainer, *, wide: bool) -> str:
-    return f"{trainer.host[:16]} {trainer.engine} {trainer.device}" if wide else trainer.engine
-
-
-def _bar_width(*, wide: bool) -> int:
-    return 28 if wide else 12
+def _place(trainer: Trainer, width: int) -> str:
+    """Return host, engine and device; the host's name is cut first."""
+    rest = f"{trainer.engine} {trainer.device}"
+    host = trainer.host[: max(0, min(_LONGEST_HOST, width - len(rest) - 1))]
+    return f"{host} {rest}".strip()
 
 
 def _bar(share: float, width: int | None = None) -> ProgressBar:

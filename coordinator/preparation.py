@@ -31,9 +31,7 @@ class Session:
     flower_address: str | None
 
 
-def prepare(
-    settings: Settings, recipe_file: Path | None, options: Mapping[str, Any], *, local: bool, detach: bool
-) -> tuple[RunStore, RunSpec]:
+def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, Any]) -> tuple[RunStore, RunSpec]:
     """Check all that was asked for, publish the data set, and return the run that is to be submitted.
 
     Nothing is written before everything else was found to be in order.
@@ -45,11 +43,10 @@ def prepare(
         StorageError: Storage cannot be written.
     """
     request = plan_request(recipe_file, options)
-    embedded = is_embedded(settings, local=local)
-    if embedded and detach:
+    if is_embedded(settings) and settings.detach:
         raise InputError("--detach needs a broker that outlives this command: give one with --broker.")
     store = RunStore.open(settings.storage)
-    if not embedded:
+    if not is_embedded(settings):
         connect(settings).close()
     dataset = find_dataset(request.dataset, Places(keras_home=keras_home()))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
@@ -57,23 +54,23 @@ def prepare(
     return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts)
 
 
-def is_embedded(settings: Settings, *, local: bool) -> bool:
+def is_embedded(settings: Settings) -> bool:
     """Say whether broker and workers are to be started on this machine."""
-    return local or settings.broker is None
+    return settings.local or settings.broker is None
 
 
 @contextmanager
-def open_broker(settings: Settings, *, local: bool, flower: bool) -> Iterator[Session]:
+def open_broker(settings: Settings) -> Iterator[Session]:
     """Open the broker that was given, or start one with workers on this machine, for the length of a block."""
     with ExitStack() as stack:
         stack.enter_context(terminations_interrupting())
         environment = None
         check: Callable[[], None] = _nothing_to_check
-        embedded = is_embedded(settings, local=local)
+        embedded = is_embedded(settings)
         if embedded:
             session = stack.enter_context(local_session(settings))
             settings, environment, check = session.settings, session.environment(), session.check
-        address = stack.enter_context(running_flower(settings, environment)).address if flower else None
+        address = stack.enter_context(running_flower(settings, environment)).address if settings.flower else None
         yield Session(settings=settings, embedded=embedded, check=check, flower_address=address)
 
 

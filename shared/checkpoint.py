@@ -6,6 +6,7 @@ layers anew in every process.
 """
 
 import io
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -154,21 +155,16 @@ def _array(group: h5py.Group, path: str, source: str) -> h5py.Dataset:
 
 
 def _check_fit(stored: tuple[_StoredLayer, ...], architecture: ResolvedArchitecture, source: str) -> None:
-    expected = weighted_layers(architecture)
-    for found, layer in zip(stored, expected, strict=False):
-        shapes = tuple(array.shape for array in found.arrays)
-        wanted = tuple(weight.shape for weight in layer.weights)
+    for found, layer in itertools.zip_longest(stored, weighted_layers(architecture)):
+        shapes = tuple(array.shape for array in found.arrays) if found else None
+        wanted = tuple(weight.shape for weight in layer.weights) if layer else None
         if shapes != wanted:
+            what = f"layer {found.name} has the shapes {_listed(shapes)}" if shapes else "its layers end there"
+            instead = f"{_listed(wanted)} for {layer.name}" if wanted else "no further layer with weights"
             raise CheckpointError(
-                f"{source} does not fit the network: layer {found.name} has the shapes {_listed(shapes)}, "
-                f"expected {_listed(wanted)} for {layer.name}. Give the network that it was trained with "
-                "(--architecture file.toml)."
+                f"{source} does not fit the network: {what}, expected {instead}. "
+                "Give the network that it was trained with (--architecture file.toml)."
             )
-    if len(stored) != len(expected):
-        raise CheckpointError(
-            f"{source} does not fit the network: it has {len(stored)} layers with weights, expected {len(expected)}. "
-            "Give the network that it was trained with (--architecture file.toml)."
-        )
 
 
 def _read(layer: _StoredLayer, source: str) -> tuple[NDArray[np.float32], ...]:

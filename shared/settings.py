@@ -27,7 +27,7 @@ def settings_file() -> Path:
 
 
 #: Settings that commands take as an option of the same name, too.
-_ALSO_OPTIONS = ("broker", "storage", "workers", "engine", "threads")
+_ALSO_OPTIONS = ("broker", "storage", "local", "workers", "detach", "flower", "engine", "threads")
 
 
 def keras_home() -> Path:
@@ -57,8 +57,16 @@ class Settings(BaseSettings):
     engine: Literal["auto", "tensorflow", "torch", "jax"] = "auto"
     #: Processor threads of one worker; none: all cores, shared evenly between the local workers.
     threads: PositiveInt | None = None
+    #: Whether `train` starts a broker and workers on this machine although a broker is given here.
+    local: bool = False
     #: How many workers the embedded default starts on this machine.
     workers: Annotated[int, Field(ge=1, le=1024)] = 1
+    #: Whether `train` returns as soon as the run is submitted.
+    detach: bool = False
+    #: Whether `train` starts Flower beside it.
+    flower: bool = False
+    #: Below which folder each run's results go.
+    results: Path = Path("results")
     #: How often a member is tried before it becomes a failed record.
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     #: After so many seconds without acknowledgement the broker hands a task to another worker: above the longest

@@ -122,7 +122,12 @@ def evaluate(
     ] = None,
     engine: Engine = None,
     threads: Threads = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the report goes.")] = Path("results/evaluation"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where the report goes; default: evaluation below ./results or DEEPCHORD_RESULTS."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Evaluate weight files that Keras 2 (or Keras 3 in that layout) saved, as one ensemble; needs no broker."""
@@ -135,7 +140,8 @@ def evaluate(
     from worker.resources import Resources
     from worker.weight_files import find_weight_files, weight_candidates
 
-    resources = Resources(load_settings(engine=engine, threads=threads))
+    settings = load_settings(engine=engine, threads=threads)
+    resources = Resources(settings)
     files = find_weight_files(weights)
     network = Architecture.load(architecture) if architecture else notebook_architecture()
     data = find_dataset(dataset, Places(keras_home=keras_home()))
@@ -149,7 +155,7 @@ def evaluate(
         evaluation=ensemble.evaluation,
         dataset=data,
         test_probabilities=ensemble.test_probabilities,
-        folder=out,
+        folder=out or settings.results / "evaluation",
         width=console.width,
     )
     if as_json:

@@ -453,8 +453,9 @@ def test_a_run_without_an_evaluation_cannot_be_collected_yet(command, stored_run
     assert list((tmp_path / "here").iterdir()) == []
 
 
-def test_a_run_is_submitted_without_waiting_for_it(command, recipe, broker_url, tmp_path):
-    ended = command("train", recipe("members = 3"), "--detach", "--broker", broker_url)
+@pytest.mark.parametrize(("options", "variables"), [(["--detach"], {}), ([], {"DEEPCHORD_DETACH": "1"})])
+def test_a_run_is_submitted_without_waiting_for_it(command, recipe, broker_url, tmp_path, options, variables):
+    ended = command("train", recipe("members = 3"), *options, "--broker", broker_url, **variables)
 
     (run_id,) = RunStore.open(str(tmp_path / "storage")).run_ids()
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -28,7 +28,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def test_the_run_is_planned_and_its_data_published(settings, recipe):
-    store, run = prepare(settings, recipe, {"members": 4, "seed": 3}, local=False, detach=False)
+    store, run = prepare(settings, recipe, {"members": 4, "seed": 3})
 
     assert (run.members, run.seed, run.dataset.name, run.max_attempts) == (4, 3, "data.npz", settings.max_attempts)
     assert load_dataset(run.dataset, store, settings.cache).x_train.shape == (20, 6, 6, 1)
@@ -38,20 +38,21 @@ def test_the_run_is_planned_and_its_data_published(settings, recipe):
 def test_the_attempts_are_those_of_the_settings(settings, recipe):
     settings = settings.model_copy(update={"max_attempts": 7})
 
-    assert prepare(settings, recipe, {}, local=False, detach=False)[1].max_attempts == 7
+    assert prepare(settings, recipe, {})[1].max_attempts == 7
 
 
 def test_the_same_data_lies_in_storage_once(settings, recipe):
     for _ in range(2):
-        store, _run = prepare(settings, recipe, {}, local=False, detach=False)
+        store, _run = prepare(settings, recipe, {})
 
     assert len(list(store.objects.list("datasets/"))) == 1
 
 
 def test_detach_without_a_broker_is_refused(settings, recipe):
     for local in (True, False):
+        asked = settings.model_copy(update={"local": local, "detach": True})
         with pytest.raises(InputError, match="--detach needs a broker"):
-            prepare(settings, recipe, {}, local=local, detach=True)
+            prepare(asked, recipe, {})
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_nothing_is_written_unless_everything_else_is_in_order(settings, recipe,
     recipe.write_text(text)
 
     with pytest.raises(error):
-        prepare(settings, recipe, {}, local=False, detach=False)
+        prepare(settings, recipe, {})
 
     assert not Path(settings.storage).exists()
 
@@ -79,7 +80,7 @@ def test_nothing_is_written_when_the_broker_does_not_answer(settings, recipe, fr
     settings = settings.model_copy(update={"broker": f"redis://127.0.0.1:{free_port}/0"})
 
     with pytest.raises(BrokerError, match="does not answer"):
-        prepare(settings, recipe, {}, local=False, detach=False)
+        prepare(settings, recipe, {})
 
     assert not Path(settings.storage).exists()
 
@@ -88,21 +89,21 @@ def test_storage_that_cannot_be_written_is_named(settings, recipe):
     Path(settings.storage).write_text("a file")
 
     with pytest.raises(StorageError, match="a file stands where a folder is needed"):
-        prepare(settings, recipe, {}, local=False, detach=False)
+        prepare(settings, recipe, {})
 
 
 def test_local_does_without_the_broker_that_is_configured(settings, recipe, free_port):
-    settings = settings.model_copy(update={"broker": f"redis://127.0.0.1:{free_port}/0"})
+    settings = settings.model_copy(update={"broker": f"redis://127.0.0.1:{free_port}/0", "local": True})
 
-    assert is_embedded(settings, local=True)
-    assert prepare(settings, recipe, {}, local=True, detach=False)[1].members == 3
+    assert is_embedded(settings)
+    assert prepare(settings, recipe, {})[1].members == 3
 
 
 def test_a_broker_that_was_given_is_used_as_it_is(settings, broker_url):
     settings = settings.model_copy(update={"broker": broker_url})
 
-    assert not is_embedded(settings, local=False)
-    with open_broker(settings, local=False, flower=False) as session:
+    assert not is_embedded(settings)
+    with open_broker(settings) as session:
         assert (session.settings, session.embedded, session.flower_address) == (settings, False, None)
         session.check()
 
@@ -110,8 +111,8 @@ def test_a_broker_that_was_given_is_used_as_it_is(settings, broker_url):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker on Windows")
 def test_without_one_a_broker_and_workers_run_here_for_as_long_as_the_block(settings):
-    assert is_embedded(settings, local=False)
-    with open_broker(settings, local=False, flower=False) as session:
+    assert is_embedded(settings)
+    with open_broker(settings) as session:
         assert session.embedded
         connect(session.settings).close()
         with create_app(session.settings) as app:

@@ -3,7 +3,9 @@
 import importlib
 import os
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -41,7 +43,8 @@ class Keras3Engine:
             )
         os.environ["KERAS_BACKEND"] = backend
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        self._framework = importlib.import_module(backend)
+        with _without_greeting():
+            self._framework = importlib.import_module(backend)
         _limit_threads(self._framework, backend, threads)
         self._keras = importlib.import_module("keras")
         self._keras.config.set_floatx("float32")
@@ -178,6 +181,28 @@ def _optimizer(keras: Any, recipe: Recipe) -> Any:
             return keras.optimizers.SGD(rate, momentum=0.0)
         case "rmsprop":
             return keras.optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7)
+
+
+@contextmanager
+def _without_greeting() -> Iterator[None]:
+    """Leave out what TensorFlow's C++ part writes to stderr on import, before any setting of its log can hold."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            written.seek(0)
+            for line in written:
+                if not any(greeting in line for greeting in _GREETINGS):
+                    os.write(2, line)
+
+
+_GREETINGS = (b"before absl::InitializeLog() is called", b"oneDNN custom operations are on")
 
 
 def _limit_threads(framework: Any, backend: str, threads: int | None) -> None:
