@@ -31,7 +31,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     # Three members in a few minutes on two cores.
     "quick": {
         "members": 3,
-        "epochs": 4,
+        "epochs": 3,
         "batch_size": 128,
         "optimizer": "nadam",
         "learning_rate": 0.002,
