@@ -12,8 +12,14 @@ BENCHMARKS = overhead
 
 VENV = .venv
 BIN = $(VENV)/bin
+# Keras 2.2.4 for PlaidML and Keras 3 for all other engines cannot share an environment.
+PLAIDML_VENV = .venv-plaidml
+PLAIDML_BIN = $(PLAIDML_VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL = $(PIP) install -qq --only-binary :all: --require-hashes
+PLAIDML_INSTALL = $(PLAIDML_BIN)/python -m pip --disable-pip-version-check --no-input install -qq --only-binary :all: \
+	--require-hashes
+PLAIDML_HERE = $(filter x86_64,$(shell uname -m))
 FLOWER_OPTION = $(if $(filter-out 0 no,$(FLOWER)),--flower)
 
 # Wheel folders of this machine are left out: the hashes must be those of the public index.
@@ -21,19 +27,20 @@ COMPILE = env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(BIN)/uv pip compile -q --univ
 	--python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(ARGS)
 
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench environment lock clean distclean
+.PHONY: help run plaidml test check bench environment lock clean distclean
 
 help:
 	@echo 'make run        train the quick preset on this machine; makes $(VENV) by itself the first time'
 	@echo '                PRESET=notebook  another preset        FLOWER=1  with Flower, to watch the workers'
 	@echo '                ARGS="..."       more options of `deepchord train`'
+	@echo 'make plaidml    make $(PLAIDML_VENV), the environment for PlaidML: Metal on AMD, OpenCL'
 	@echo 'make test       make check, then all tests with branch coverage'
 	@echo '                ARGS="tests/shared -k seeds"  only some, whatever the coverage'
 	@echo 'make check      ruff, mypy and import-linter'
 	@echo 'make bench      the benchmarks, one after another'
 	@echo 'make lock       write requirements/*.txt from pyproject.toml    ARGS=--upgrade  newer versions'
 	@echo 'make clean      remove caches and build folders; results stay'
-	@echo 'make distclean  the same, and $(VENV)'
+	@echo 'make distclean  the same, and the environments'
 
 run: $(VENV)/.installed-run
 	@$(BIN)/deepchord train --preset $(PRESET) --local $(FLOWER_OPTION) $(ARGS)
@@ -50,8 +57,25 @@ check: environment
 bench: environment
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS); done
 
-# What `make test` uses: the environment of `make run`, and the tools.
-environment: $(VENV)/.installed-test
+# What `make test` uses: the environments of `make run` and `make plaidml`, and the tools.
+environment: $(VENV)/.installed-test $(if $(PLAIDML_HERE),$(PLAIDML_VENV)/.installed-test)
+
+plaidml: $(PLAIDML_VENV)/.installed
+	@$(PLAIDML_BIN)/deepchord devices
+
+$(PLAIDML_VENV)/.installed: requirements/plaidml.txt pyproject.toml | $(BIN)/python
+	@echo 'Installing deepchord and PlaidML into $(PLAIDML_VENV).'
+	@$(BIN)/python -m venv --clear $(PLAIDML_VENV)
+	@$(PLAIDML_INSTALL) -r requirements/plaidml.txt || { \
+		echo 'PlaidML has builds for Linux, macOS and Windows on x86-64; there is none for Arm.'; \
+		echo 'On a Mac with Apple silicon, PyTorch trains on the GPU: pip install "deepchord[torch]".'; \
+		exit 1; } >&2
+	@$(PLAIDML_BIN)/python -m pip --disable-pip-version-check --no-input install -qq --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(PLAIDML_VENV)/.installed-test: requirements/plaidml-test.txt $(PLAIDML_VENV)/.installed
+	@$(PLAIDML_INSTALL) -r requirements/plaidml-test.txt
+	@touch $@
 
 $(VENV)/.installed-run: requirements/tensorflow.txt pyproject.toml | $(BIN)/python
 	@echo 'Installing deepchord and TensorFlow into $(VENV); the first time takes some minutes.'
@@ -97,6 +121,8 @@ lock: | $(BIN)/python
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/jax.txt --extra jax
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/plaidml.txt --extra plaidml
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/coordinator.txt
+	@printf 'coverage\nhypothesis\n' > $(VENV)/lock/test.in
+	$(COMPILE) $(VENV)/lock/test.in -o requirements/plaidml-test.txt --constraints requirements/dev.txt
 
 clean:
 	@rm -rf build dist *.egg-info htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis \
@@ -104,4 +130,4 @@ clean:
 	@find shared worker coordinator tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
-	@rm -rf $(VENV)
+	@rm -rf $(VENV) $(PLAIDML_VENV)

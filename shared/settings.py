@@ -1,5 +1,6 @@
 """The one Settings object; nothing else in deepchord reads the environment."""
 
+import json
 import os
 import re
 import tomllib
@@ -12,6 +13,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from shared.errors import InputError
+from shared.plaidml_hardware import PlaidMLHardware
 from shared.validation import ended, explain, nearest
 
 ENVIRONMENT_PREFIX = "DEEPCHORD_"
@@ -27,7 +29,7 @@ def settings_file() -> Path:
 
 
 #: Settings that commands take as an option of the same name, too.
-_ALSO_OPTIONS = ("broker", "storage", "local", "workers", "detach", "flower", "engine", "threads")
+_ALSO_OPTIONS = ("broker", "storage", "local", "workers", "detach", "flower", "engine", "device", "threads")
 
 
 def keras_home() -> Path:
@@ -54,7 +56,11 @@ class Settings(BaseSettings):
     #: Where embedded brokers and local workers leave their pid files and logs.
     state: Path = Field(default_factory=lambda: Path(platformdirs.user_state_dir("deepchord", False)))
     #: What trains; `auto` takes the first that is installed, in this order.
-    engine: Literal["auto", "tensorflow", "torch", "jax"] = "auto"
+    engine: Literal["auto", "tensorflow", "torch", "jax", "plaidml"] = "auto"
+    #: The device of the engine, by its id in `deepchord devices`; none: the best.
+    device: str | None = None
+    #: How PlaidML is to use devices, by a regular expression for their ids.
+    plaidml_hardware: dict[str, PlaidMLHardware] = Field(default_factory=dict)
     #: Processor threads of one worker; none: all cores, shared evenly between the local workers.
     threads: PositiveInt | None = None
     #: Whether `train` starts a broker and workers on this machine although a broker is given here.
@@ -113,7 +119,8 @@ class Settings(BaseSettings):
         """Return the environment for a child process that is to see these very settings."""
         inherited = {name: value for name, value in os.environ.items() if name not in _setting_variables()}
         given = self.model_dump(mode="json", exclude_none=True)
-        return inherited | {ENVIRONMENT_PREFIX + name.upper(): str(value) for name, value in given.items()}
+        values = {name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in given.items()}
+        return inherited | {ENVIRONMENT_PREFIX + name.upper(): value for name, value in values.items()}
 
 
 def export(settings: Settings, **variables: str) -> None:

@@ -1,7 +1,9 @@
 """What all tests share: nothing of the real home, a real broker of our own, and no silent skip in CI."""
 
+import ctypes.util
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +21,8 @@ from shared.storage import RunStore
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+ROOT = Path(__file__).parent.parent
 
 CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
@@ -53,7 +57,11 @@ def require(ci: bool) -> Callable[[str, object], None]:
 def _caches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Caches that are dear to make and hold nothing of ours: one for all tests."""
     folder = tmp_path_factory.mktemp("caches")
-    return {"MPLCONFIGDIR": str(folder / "matplotlib"), "KERAS_HOME": str(folder / "keras")}
+    return {
+        "MPLCONFIGDIR": str(folder / "matplotlib"),
+        "KERAS_HOME": str(folder / "keras"),
+        "POCL_CACHE_DIR": str(folder / "pocl"),
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +80,26 @@ def _away_from_home(
     monkeypatch.setenv("DEEPCHORD_STORAGE", str(home / "storage"))
     for name, value in _caches.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def plaidml_python(require: Callable[[str, object], None]) -> Path:
+    """The Python of the environment that has PlaidML: `make plaidml` makes it."""
+    python = ROOT / ".venv-plaidml" / "bin" / "python"
+    require("an environment with PlaidML and the tools for tests (make environment)", python.exists())
+    return python
+
+
+@pytest.fixture(scope="session")
+def opencl_layer(require: Callable[[str, object], None], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An OpenCL layer, built from its source, that makes PlaidML take PoCL for a GPU; its path for OPENCL_LAYERS."""
+    source, layer = ROOT / "tests" / "opencl" / "processors_as_gpus.c", tmp_path_factory.mktemp("layer") / "layer.so"
+    require("a C compiler (gcc)", shutil.which("gcc"))
+    require("the headers of OpenCL (opencl-c-headers)", Path("/usr/include/CL/cl_layer.h").exists())
+    require("PoCL (pocl-opencl-icd)", Path("/etc/OpenCL/vendors/pocl.icd").exists())
+    require("libOpenCL.so (ocl-icd-opencl-dev)", ctypes.util.find_library("OpenCL"))
+    subprocess.run(["gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", layer, source], check=True)
+    return layer
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from shared.errors import EngineError
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,7 +22,12 @@ if TYPE_CHECKING:
 commands = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
 Engine = Annotated[
-    str | None, typer.Option(help="tensorflow, torch, jax, or auto for the first installed. [DEEPCHORD_ENGINE]")
+    str | None,
+    typer.Option(help="tensorflow, torch, jax, plaidml, or auto for the first installed. [DEEPCHORD_ENGINE]"),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(metavar="ID", help="One of the engine's devices, from `deepchord devices`. [DEEPCHORD_DEVICE]"),
 ]
 Threads = Annotated[
     int | None, typer.Option(help="Processor threads it may use; default: all cores. [DEEPCHORD_THREADS]")
@@ -61,6 +64,7 @@ def worker(
         typer.Option(metavar="URL", help="The storage that all share, as seen from here. [DEEPCHORD_STORAGE]"),
     ] = None,
     engine: Engine = None,
+    device: Device = None,
     threads: Threads = None,
     name: Annotated[str | None, typer.Option(help="How Flower calls it; default: the engine and this host.")] = None,
     loglevel: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
@@ -69,18 +73,13 @@ def worker(
     from shared.broker import connect
     from shared.settings import load_settings
     from shared.storage import RunStore
-    from worker.engines import installed_engines
+    from worker.engines import choose_engine
     from worker.service import run_worker
 
-    settings = load_settings(broker=broker, storage=storage, engine=engine, threads=threads)
+    settings = load_settings(broker=broker, storage=storage, engine=engine, device=device, threads=threads)
     connect(settings).close()
     RunStore.open(settings.storage).check_writable()
-    chosen = next(iter(installed_engines()), None) if settings.engine == "auto" else settings.engine
-    if chosen not in installed_engines():
-        raise EngineError(
-            f"The engine {settings.engine} is not installed here (found: {', '.join(installed_engines()) or 'none'}): "
-            f"pip install 'deepchord[{chosen or 'tensorflow'}]'."
-        )
+    chosen = choose_engine(settings.engine)
     run_worker(settings, name or f"{chosen}@%h", loglevel)
 
 
@@ -121,6 +120,7 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE.TOML", help="The network of the files; default: the notebook's.")
     ] = None,
     engine: Engine = None,
+    device: Device = None,
     threads: Threads = None,
     out: Annotated[
         Path | None,
@@ -140,7 +140,7 @@ def evaluate(
     from worker.resources import Resources
     from worker.weight_files import find_weight_files, weight_candidates
 
-    settings = load_settings(engine=engine, threads=threads)
+    settings = load_settings(engine=engine, device=device, threads=threads)
     resources = Resources(settings)
     files = find_weight_files(weights)
     network = Architecture.load(architecture) if architecture else notebook_architecture()

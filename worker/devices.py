@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict, dataclass
 
 from shared.settings import Settings
-from worker.engines import KERAS3_BACKENDS, Device, installed_engines
+from worker.engines import ENGINES, Device, why_not_installed
 
 #: Importing a framework for the first time can take long on a slow disk.
 _ASK_WITHIN_S = 180.0
@@ -27,13 +27,12 @@ class EngineReport:
 
 def report_engines(settings: Settings) -> tuple[EngineReport, ...]:
     """Return a report of every engine that deepchord knows, installed or not."""
-    installed = installed_engines()
-    return tuple(
-        _ask(name, settings)
-        if name in installed
-        else EngineReport(name=name, ready=False, remedy=f"not installed: pip install 'deepchord[{name}]'")
-        for name in KERAS3_BACKENDS
-    )
+    return tuple(_report(name, settings) for name in ENGINES)
+
+
+def _report(name: str, settings: Settings) -> EngineReport:
+    reason = why_not_installed(name)
+    return _ask(name, settings) if reason is None else EngineReport(name=name, ready=False, remedy=reason)
 
 
 def _ask(name: str, settings: Settings) -> EngineReport:

@@ -32,17 +32,17 @@ class Resources:
     @cached_property
     def engine(self) -> Engine:
         """The engine of this process."""
-        return open_engine(self.settings.engine, self.settings.threads)
+        settings = self.settings
+        return open_engine(settings.engine, settings.threads, settings.device, settings.plaidml_hardware)
 
     @cached_property
     def trainer(self) -> Trainer:
         """Who this process is, for records."""
-        device = self.engine.devices()[0]
         return Trainer(
             host=platform.node() or "unknown",
             engine=self.engine.name,
             engine_version=self.engine.version,
-            device=device.id,
+            device=self.engine.device.id,
         )
 
     @property

@@ -1,5 +1,7 @@
+import importlib.metadata
 import importlib.util
 import json
+import platform
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 import worker.devices
 from shared.settings import load_settings
 from worker.devices import EngineReport, report_engines
-from worker.engines import KERAS3_BACKENDS, installed_engines
+from worker.engines import ENGINES, installed_engines, why_not_installed
 
 
 def report(name: str) -> EngineReport:
@@ -21,7 +23,9 @@ def only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Pretend that only these engines are installed."""
 
     def pretend(*names: str) -> None:
-        monkeypatch.setattr(worker.devices, "installed_engines", lambda: names)
+        monkeypatch.setattr(
+            worker.devices, "why_not_installed", lambda name: None if name in names else f"{name} is not there"
+        )
 
     return pretend
 
@@ -57,16 +61,16 @@ def test_an_installed_engine_is_reported_with_its_version_and_devices(
     json.dumps(asdict(found))
 
 
-def test_every_engine_is_reported_and_a_missing_one_with_how_to_install_it(only: Callable[..., None]):
+def test_every_engine_is_reported_and_a_missing_one_with_why(only: Callable[..., None]):
     only()
 
     reports = report_engines(load_settings())
 
-    assert [report.name for report in reports] == list(KERAS3_BACKENDS)
+    assert [report.name for report in reports] == list(ENGINES)
     for found in reports:
         assert not found.ready
         assert found.devices == ()
-        assert found.remedy == f"not installed: pip install 'deepchord[{found.name}]'"
+        assert found.remedy == f"{found.name} is not there"
 
 
 def test_an_engine_that_fails_to_import_is_reported_with_a_remedy_of_one_line(broken_torch: Callable[[str], None]):
@@ -106,11 +110,46 @@ def test_an_engine_that_does_not_answer_is_reported(
     assert report("torch").remedy == "did not answer within 1 s"
 
 
-def test_engines_are_installed_where_keras_and_their_package_are(monkeypatch: pytest.MonkeyPatch):
-    def found(*packages: str) -> None:
-        monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in packages else None)
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Pretend that an environment holds these packages and this Keras, on this processor."""
 
-    found("keras", "jax", "torch")
+    def pretend(*packages: str, keras: str | None = None, machine: str = "x86_64") -> None:
+        def version(name: str) -> str:
+            if keras is None:
+                raise importlib.metadata.PackageNotFoundError(name)
+            return keras
+
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in packages else None)
+        monkeypatch.setattr(importlib.metadata, "version", version)
+        monkeypatch.setattr(platform, "machine", lambda: machine)
+
+    return pretend
+
+
+def test_engines_are_installed_where_keras_and_their_package_are(environment: Callable[..., None]):
+    environment("jax", "torch", keras="3.15.1")
     assert installed_engines() == ("torch", "jax")
-    found("tensorflow", "torch")
+    environment("tensorflow", "torch")
     assert installed_engines() == ()
+    environment("plaidml", keras="2.2.4")
+    assert installed_engines() == ("plaidml",)
+
+
+def test_keras_3_and_plaidml_in_one_environment_are_told_apart(environment: Callable[..., None]):
+    environment("plaidml", "tensorflow", keras="3.15.1")
+
+    assert installed_engines() == ("tensorflow",)
+    reason = why_not_installed("plaidml")
+    assert "PlaidML needs Keras 2.2.4, and this environment has Keras 3.15.1" in reason
+    assert "make plaidml" in reason
+    environment("plaidml", "tensorflow", keras="2.2.4")
+    assert "tensorflow needs Keras 3" in why_not_installed("tensorflow")
+
+
+def test_without_plaidml_it_is_said_how_to_install_it_or_what_to_use_on_arm(environment: Callable[..., None]):
+    environment()
+    assert why_not_installed("plaidml") == "not installed: pip install 'deepchord[plaidml]'"
+    environment(machine="arm64")
+    assert "no build for Arm" in why_not_installed("plaidml")
+    assert "deepchord[torch]" in why_not_installed("plaidml")

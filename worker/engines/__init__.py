@@ -1,7 +1,9 @@
 """What an engine must offer, and how one is found; the frameworks themselves are imported in their own modules."""
 
+import importlib.metadata
 import importlib.util
-from collections.abc import Callable
+import platform
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -12,13 +14,16 @@ from shared.architecture import ResolvedArchitecture
 from shared.checkpoint import Weights
 from shared.errors import DeepchordError, EngineError
 from shared.messages import Recipe
+from shared.plaidml_hardware import PlaidMLHardware
 
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
 Probabilities = NDArray[np.float32]
 
-#: The engines of Keras 3 and the package that each needs, in the order in which `auto` tries them.
-KERAS3_BACKENDS = {"tensorflow": "tensorflow", "torch": "torch", "jax": "jax"}
+#: The engines of Keras 3, each the name of the package that it needs, too.
+KERAS3_BACKENDS = ("tensorflow", "torch", "jax")
+#: All engines, in the order in which `auto` tries them.
+ENGINES = (*KERAS3_BACKENDS, "plaidml")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +84,11 @@ class Engine(Protocol):
         """The versions that decide its numbers."""
         ...
 
+    @property
+    def device(self) -> Device:
+        """What this process trains on."""
+        ...
+
     def devices(self) -> tuple[Device, ...]:
         """Return what it can train on, best first."""
         ...
@@ -89,35 +99,98 @@ class Engine(Protocol):
 
 
 def installed_engines() -> tuple[str, ...]:
-    """Return the names of the engines whose packages are installed, best first; imports none of them."""
-    if importlib.util.find_spec("keras") is None:
-        return ()
-    return tuple(name for name, package in KERAS3_BACKENDS.items() if importlib.util.find_spec(package))
+    """Return the names of the engines that can be opened here, best first; imports none of them."""
+    return tuple(name for name in ENGINES if why_not_installed(name) is None)
 
 
-def open_engine(name: str, threads: int | None = None) -> Engine:
+def why_not_installed(name: str) -> str | None:
+    """Return why an engine cannot be opened in this environment and what to do; None if nothing speaks against it."""
+    generation = _keras_generation()
+    if name == "plaidml":
+        if importlib.util.find_spec("plaidml") is None:
+            return _NO_PLAIDML_ON_ARM if platform.machine().lower() in _ARM else _hint(name)
+        if generation != 2:
+            found = f"has Keras {importlib.metadata.version('keras')}" if generation else "has no Keras"
+            return (
+                f"PlaidML needs Keras 2.2.4, and this environment {found}: give it an environment of its own with "
+                "`make plaidml`, or with python3 -m venv and pip install 'deepchord[plaidml]' there"
+            )
+        return None
+    if importlib.util.find_spec(name) is None or generation is None:
+        return _hint(name)
+    if generation < 3:
+        return (
+            f"{name} needs Keras 3, and this environment has Keras 2 for PlaidML: install it in an environment of "
+            f"its own, with pip install 'deepchord[{name}]' there"
+        )
+    return None
+
+
+_ARM = ("arm64", "aarch64")
+_NO_PLAIDML_ON_ARM = (
+    "not installed: PlaidML has no build for Arm processors; on a Mac with Apple silicon, "
+    "pip install 'deepchord[torch]' trains on its GPU through Metal"
+)
+
+
+def _hint(name: str) -> str:
+    return f"not installed: pip install 'deepchord[{name}]'"
+
+
+def _keras_generation() -> int | None:
+    """Return 2 or 3, or None without Keras."""
+    try:
+        return int(importlib.metadata.version("keras").partition(".")[0])
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def choose_engine(name: str) -> str:
+    """Return the engine to open: the one that is named, or for `auto` the first that is installed.
+
+    Raises:
+        EngineError: It is not installed here.
+    """
+    installed = installed_engines()
+    if name == "auto":
+        if not installed:
+            raise EngineError(
+                "No engine is installed in this environment. Install one: pip install 'deepchord[tensorflow]'."
+            )
+        return installed[0]
+    reason = why_not_installed(name)
+    if reason is not None:
+        found = ", ".join(installed) or "none"
+        raise EngineError(f"The engine {name} cannot be used here (installed: {found}); {reason}.")
+    return name
+
+
+def open_engine(
+    name: str,
+    threads: int | None = None,
+    device: str | None = None,
+    plaidml_hardware: Mapping[str, PlaidMLHardware] | None = None,
+) -> Engine:
     """Return an engine, its framework imported and ready. A process can open one only.
 
     Args:
         name: An engine, or `auto` for the first that is installed.
-        threads: Processor threads that it may use; None: as many as there are cores.
+        threads: Processor threads that it may use; None: as many as there are cores. PlaidML always takes all.
+        device: One of its devices, by id; None: the best.
+        plaidml_hardware: Settings for PlaidML's devices, by a regular expression for their ids.
 
     Raises:
-        EngineError: It is not installed, or another engine is open in this process.
+        EngineError: It is not installed, has no such device, or another engine is open in this process.
     """
-    installed = installed_engines()
-    chosen = next(iter(installed), None) if name == "auto" else name
-    if chosen not in installed:
-        wanted = "No engine" if name == "auto" else f"The engine {name}"
-        found = ", ".join(installed) or "none"
-        raise EngineError(
-            f"{wanted} is installed in this environment (found: {found}). Install one: "
-            f"pip install 'deepchord[{'tensorflow' if name == 'auto' else name}]'."
-        )
-    from worker.engines.keras3 import Keras3Engine
-
+    chosen = choose_engine(name)
     try:
-        return Keras3Engine(chosen, threads)
+        if chosen == "plaidml":
+            from worker.engines.plaidml import PlaidMLEngine
+
+            return PlaidMLEngine(device, plaidml_hardware)
+        from worker.engines.keras3 import Keras3Engine
+
+        return Keras3Engine(chosen, threads, device)
     except DeepchordError:
         raise
     except Exception as error:  # whatever a broken installation raises

@@ -10,23 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from shared.architecture import (
-    ActivationLayer,
-    AveragePooling2D,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    MaxPooling2D,
-    ResolvedArchitecture,
-    ResolvedLayer,
-)
+from shared.architecture import ResolvedArchitecture
 from shared.checkpoint import Weights
 from shared.errors import EngineError
 from shared.messages import Recipe
 from worker.engines import Device, Images, Labels, Probabilities
+from worker.engines.keras_layers import keras_layers
 
 #: Large enough to keep all cores busy, small enough for any memory.
 _PREDICTION_BATCH = 1000
@@ -35,7 +24,7 @@ _PREDICTION_BATCH = 1000
 class Keras3Engine:
     """Keras 3 with one of its backends; the backend is fixed for the life of the process."""
 
-    def __init__(self, backend: str, threads: int | None = None) -> None:
+    def __init__(self, backend: str, threads: int | None = None, device: str | None = None) -> None:
         loaded = sys.modules.get("keras")
         if loaded is not None and loaded.backend.backend() != backend:
             raise EngineError(
@@ -46,10 +35,13 @@ class Keras3Engine:
         with _without_greeting():
             self._framework = importlib.import_module(backend)
         _limit_threads(self._framework, backend, threads)
+        self._backend = backend
+        self._device = self._found(device)
+        if device is not None:
+            _SELECT[backend](self._framework, self._device)
         self._keras = importlib.import_module("keras")
         self._keras.config.set_floatx("float32")
         self._keras.config.set_image_data_format("channels_last")
-        self._backend = backend
 
     @property
     def name(self) -> str:
@@ -60,6 +52,11 @@ class Keras3Engine:
     def version(self) -> str:
         """Versions of Keras and the backend."""
         return f"keras {self._keras.__version__}, {self._backend} {self._framework.__version__}"
+
+    @property
+    def device(self) -> Device:
+        """What this process trains on."""
+        return self._device
 
     def devices(self) -> tuple[Device, ...]:
         """Return the backend's devices, GPUs first."""
@@ -72,7 +69,15 @@ class Keras3Engine:
 
     def _may_use_xla(self) -> bool:
         """XLA is what JAX is; on a TensorFlow CPU it was measured four times slower than without."""
-        return self._backend == "jax" or (self._backend == "tensorflow" and self.devices()[0].kind == "gpu")
+        return self._backend == "jax" or (self._backend == "tensorflow" and self._device.kind == "gpu")
+
+    def _found(self, wanted: str | None) -> Device:
+        devices = self.devices()
+        found = next((device for device in devices if wanted in (None, device.id)), None)
+        if found is None:
+            listed = ", ".join(device.id for device in devices)
+            raise EngineError(f"{self._backend} has no device {wanted}; it has: {listed}. See `deepchord devices`.")
+        return found
 
 
 class Keras3Network:
@@ -80,8 +85,7 @@ class Keras3Network:
 
     def __init__(self, keras: Any, architecture: ResolvedArchitecture, recipe: Recipe | None, *, xla: bool) -> None:
         self._keras = keras
-        layers = [_layer(keras, layer) for layer in architecture.layers]
-        self._model = keras.Sequential([keras.Input(architecture.input_shape), *layers])
+        self._model = keras.Sequential([keras.Input(architecture.input_shape), *keras_layers(keras, architecture)])
         self._model.compile(
             optimizer=_optimizer(keras, recipe) if recipe else "sgd",
             loss="sparse_categorical_crossentropy",
@@ -134,39 +138,6 @@ class Keras3Network:
             if layer.rate > 0:
                 # 31 bits: a backend may keep the state in signed integers.
                 layer.seed_generator.state.assign(state >> 1)
-
-
-def _layer(keras: Any, resolved: ResolvedLayer) -> Any:
-    # Kernels start as zeros because all weights are set from outside: drawing them is work for nothing, in JAX seconds.
-    layers, name = keras.layers, resolved.name
-    match resolved.layer:
-        case Conv2D() as layer:
-            return layers.Conv2D(
-                layer.filters,
-                layer.kernel_size,
-                strides=layer.strides,
-                padding=layer.padding,
-                activation=layer.activation,
-                kernel_initializer="zeros",
-                name=name,
-            )
-        case MaxPooling2D() as layer:
-            return layers.MaxPooling2D(layer.pool_size, padding=layer.padding, name=name)
-        case AveragePooling2D() as layer:
-            return layers.AveragePooling2D(layer.pool_size, padding=layer.padding, name=name)
-        case GlobalAveragePooling2D():
-            return layers.GlobalAveragePooling2D(name=name)
-        case Flatten():
-            return layers.Flatten(name=name)
-        case Dense() as layer:
-            units = resolved.output_shape[0]
-            return layers.Dense(units, activation=layer.activation, kernel_initializer="zeros", name=name)
-        case Dropout() as layer:
-            return layers.Dropout(layer.rate, seed=0, name=name)
-        case BatchNormalization() as layer:
-            return layers.BatchNormalization(momentum=layer.momentum, epsilon=layer.epsilon, name=name)
-        case ActivationLayer() as layer:
-            return layers.Activation(layer.activation, name=name)
 
 
 def _optimizer(keras: Any, recipe: Recipe) -> Any:
@@ -256,4 +227,26 @@ _DEVICES: dict[str, Callable[[Any], list[Device]]] = {
     "tensorflow": _tensorflow_devices,
     "torch": _torch_devices,
     "jax": _jax_devices,
+}
+
+
+def _select_tensorflow(tensorflow: Any, chosen: Device) -> None:
+    gpus = tensorflow.config.list_physical_devices("GPU")
+    tensorflow.config.set_visible_devices([gpu for gpu in gpus if gpu.name.endswith(chosen.id)], "GPU")
+
+
+def _select_torch(_: Any, chosen: Device) -> None:
+    # What Keras itself reads when it is imported.
+    os.environ["KERAS_TORCH_DEVICE"] = chosen.id
+
+
+def _select_jax(jax: Any, chosen: Device) -> None:
+    (device,) = (device for device in jax.devices() if f"{device.platform}:{device.id}" == chosen.id)
+    jax.config.update("jax_default_device", device)
+
+
+_SELECT: dict[str, Callable[[Any, Device], None]] = {
+    "tensorflow": _select_tensorflow,
+    "torch": _select_torch,
+    "jax": _select_jax,
 }

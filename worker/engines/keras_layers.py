@@ -1,0 +1,61 @@
+"""From an architecture to the layers of Keras; both its generations, 2 and 3, take the same arguments."""
+
+from typing import Any
+
+from shared.architecture import (
+    ActivationLayer,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    MaxPooling2D,
+    ResolvedArchitecture,
+    ResolvedLayer,
+)
+
+
+def keras_layers(keras: Any, architecture: ResolvedArchitecture) -> list[Any]:
+    """Return the layers of a network, named as in its checkpoints; their weights are to be set before use."""
+    return [_layer(keras.layers, layer) for layer in architecture.layers]
+
+
+def _layer(layers: Any, resolved: ResolvedLayer) -> Any:
+    # Kernels start as zeros because all weights are set from outside: drawing them is work for nothing, in JAX seconds.
+    name = resolved.name
+    match resolved.layer:
+        case Conv2D() as layer:
+            return layers.Conv2D(
+                layer.filters,
+                layer.kernel_size,
+                strides=layer.strides,
+                padding=layer.padding,
+                activation=layer.activation,
+                kernel_initializer="zeros",
+                name=name,
+            )
+        case MaxPooling2D() as layer:
+            return layers.MaxPooling2D(layer.pool_size, padding=layer.padding, name=name)
+        case AveragePooling2D() as layer:
+            return layers.AveragePooling2D(layer.pool_size, padding=layer.padding, name=name)
+        case GlobalAveragePooling2D():
+            return layers.GlobalAveragePooling2D(name=name)
+        case Flatten():
+            return _flatten(layers, resolved)
+        case Dense() as layer:
+            units = resolved.output_shape[0]
+            return layers.Dense(units, activation=layer.activation, kernel_initializer="zeros", name=name)
+        case Dropout() as layer:
+            return layers.Dropout(layer.rate, seed=0, name=name)
+        case BatchNormalization() as layer:
+            return layers.BatchNormalization(momentum=layer.momentum, epsilon=layer.epsilon, name=name)
+        case ActivationLayer() as layer:
+            return layers.Activation(layer.activation, name=name)
+
+
+def _flatten(layers: Any, resolved: ResolvedLayer) -> Any:
+    # Keras 2 refuses to flatten what is flat.
+    flat = len(resolved.input_shape) == 1
+    return layers.Activation("linear", name=resolved.name) if flat else layers.Flatten(name=resolved.name)

@@ -1,0 +1,194 @@
+"""Keras 2.2.4 on PlaidML 0.7.0: Metal, any OpenCL device, and the processor through LLVM."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.architecture import ResolvedArchitecture
+from shared.checkpoint import Weights
+from shared.errors import EngineError
+from shared.messages import Recipe
+from shared.plaidml_hardware import PlaidMLHardware
+from worker.engines import Device, Images, Labels, Probabilities
+from worker.engines.keras_layers import keras_layers
+from worker.engines.plaidml_compatibility import import_keras, import_plaidml
+from worker.engines.plaidml_devices import configured_devices
+
+#: PlaidML compiles anew for every batch shape, so a network predicts in batches of one size: as large as the first
+#: request, within these bounds.
+_SMALLEST_PREDICTION_BATCH = 100
+_LARGEST_PREDICTION_BATCH = 1000
+
+#: The least value of each word of PlaidML's random state, a Tausworthe generator (L'Ecuyer 1996, table 1).
+_LEAST_STATE = (2, 8, 16)
+
+
+class PlaidMLEngine:
+    """PlaidML on one device, for the life of the process."""
+
+    name = "plaidml"
+
+    def __init__(self, device: str | None = None, hardware: Mapping[str, PlaidMLHardware] | None = None) -> None:
+        """Open a device.
+
+        Args:
+            device: Its id; None: the one that `plaidml-setup` chose, else the best.
+            hardware: Settings for devices, by a regular expression for their ids.
+
+        Raises:
+            EngineError: There is no such device.
+        """
+        plaidml = import_plaidml()
+        chosen_by_setup = tuple(plaidml.settings.device_ids)
+        self._devices = configured_devices(plaidml, hardware or {})
+        self._device = _chosen(self._devices, device, chosen_by_setup)
+        plaidml.settings.device_ids = [self._device.id]
+        self._keras = import_keras()
+        self._version = f"keras {self._keras.__version__}, plaidml {_library_version(plaidml)}"
+
+    @property
+    def version(self) -> str:
+        """Versions of Keras and PlaidML."""
+        return self._version
+
+    @property
+    def device(self) -> Device:
+        """What this process trains on."""
+        return self._device
+
+    def devices(self) -> tuple[Device, ...]:
+        """Return what PlaidML can train on, best first."""
+        return self._devices
+
+    def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> "PlaidMLNetwork":
+        """Return a network; with a recipe it can be trained."""
+        return PlaidMLNetwork(self._keras, architecture, recipe)
+
+
+class PlaidMLNetwork:
+    """A `keras.models.Sequential` that compiles each of its programs once: training step and prediction."""
+
+    def __init__(self, keras: Any, architecture: ResolvedArchitecture, recipe: Recipe | None) -> None:
+        self._keras = keras
+        self._model = keras.models.Sequential([keras.layers.InputLayer(architecture.input_shape)])
+        with _recorded_random_states() as self._random_states:
+            for layer in keras_layers(keras, architecture):
+                self._model.add(layer)
+        if recipe is not None:
+            self._batch_size = recipe.batch_size
+            self._model.compile(
+                _optimizer(keras, recipe), "sparse_categorical_crossentropy", weighted_metrics=["accuracy"]
+            )
+        self._prediction_batch: int | None = None
+
+    def weights(self) -> Weights:
+        """Return a copy of the weights."""
+        return tuple(
+            tuple(np.array(array, dtype=np.float32) for array in layer.get_weights()) for layer in self._weighted()
+        )
+
+    def set_weights(self, weights: Weights) -> None:
+        """Replace all weights; the optimizer's state stays."""
+        for layer, arrays in zip(self._weighted(), weights, strict=True):
+            layer.set_weights(list(arrays))
+
+    def train_epoch(
+        self, images: Images, labels: Labels, *, dropout_seed: int, on_batch: Callable[[int], None]
+    ) -> tuple[float, float]:
+        """Train once over the images in the given order; see `Network`.
+
+        A last batch that is not full is filled up with images of its own that count nothing. The epoch ends at the
+        first batch whose loss is no number.
+        """
+        self._seed_dropout(dropout_seed)
+        size = min(self._batch_size, len(images))
+        sums = np.zeros(2)
+        for batch, start in enumerate(range(0, len(images), size)):
+            rows, counted = _filled(np.arange(start, min(start + size, len(images))), size)
+            weights = (np.arange(size) < counted).astype(np.float32)
+            means = np.array(self._model.train_on_batch(images[rows], labels[rows], sample_weight=weights), dtype=float)
+            if not np.isfinite(means[0]):
+                return float(means[0]), float(means[1])
+            sums += means * counted
+            on_batch(batch)
+        loss, accuracy = sums / len(images)
+        return float(loss), float(accuracy)
+
+    def probabilities(self, images: Images) -> Probabilities:
+        """Return the class probabilities [size, classes] of images [size, height, width, channels]."""
+        if self._prediction_batch is None:
+            self._prediction_batch = min(max(len(images), _SMALLEST_PREDICTION_BATCH), _LARGEST_PREDICTION_BATCH)
+        size, parts = self._prediction_batch, []
+        for start in range(0, len(images), size):
+            rows, counted = _filled(np.arange(start, min(start + size, len(images))), size)
+            parts.append(np.asarray(self._model.predict_on_batch(images[rows]), dtype=np.float32)[:counted])
+        return np.concatenate(parts)
+
+    def _weighted(self) -> list[Any]:
+        return [layer for layer in self._model.layers if layer.weights]
+
+    def _seed_dropout(self, seed: int) -> None:
+        for position, state in enumerate(self._random_states):
+            generator = np.random.default_rng((seed, position))
+            shape = tuple(state.shape.dims)[1:]
+            words = [generator.integers(least, 2**32, shape, dtype=np.uint32) for least in _LEAST_STATE]
+            self._keras.backend.set_value(state, np.stack(words))
+
+
+def _chosen(devices: tuple[Device, ...], wanted: str | None, chosen_by_setup: tuple[str, ...]) -> Device:
+    for name in (wanted,) if wanted is not None else chosen_by_setup:
+        found = next((device for device in devices if device.id == name), None)
+        if found is None:
+            listed = ", ".join(device.id for device in devices) or "none"
+            source = "" if wanted is not None else " (which plaidml-setup or PLAIDML_DEVICE_IDS chose)"
+            raise EngineError(f"PlaidML has no device {name}{source}; it has: {listed}. See `deepchord devices`.")
+        return found
+    if not devices:
+        raise EngineError("PlaidML finds no device here; `deepchord devices` tells why.")
+    return devices[0]
+
+
+def _library_version(plaidml: Any) -> str:
+    return str(plaidml._lib().plaidml_get_version().decode())
+
+
+@contextmanager
+def _recorded_random_states() -> Iterator[list[Any]]:
+    """Collect the random states that the backend makes, one for each dropout layer, so that they can be set later."""
+    backend = sys.modules["plaidml.keras.backend"]
+    original = backend._make_rng_state
+    states: list[Any] = []
+
+    def make(seed: int | None = None) -> Any:
+        states.append(original(seed))
+        return states[-1]
+
+    backend._make_rng_state = make  # type: ignore[attr-defined]
+    try:
+        yield states
+    finally:
+        backend._make_rng_state = original  # type: ignore[attr-defined]
+
+
+def _filled(rows: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], int]:
+    """Return the rows, repeated until there are `size` of them, and how many of them count."""
+    return np.resize(rows, size), len(rows)
+
+
+def _optimizer(keras: Any, recipe: Recipe) -> Any:
+    """Return the optimizer with every hyperparameter said, and the formulas of Keras 3."""
+    rate = recipe.learning_rate
+    match recipe.optimizer:
+        case "nadam":
+            # Keras 2 slows the momentum schedule of Dozat 2016 down to 0.96^(0.004 t); Keras 3 has 0.96^t, as with 1.0.
+            return keras.optimizers.Nadam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, schedule_decay=1.0)
+        case "adam":
+            return keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7)
+        case "sgd":
+            return keras.optimizers.SGD(rate, momentum=0.0)
+        case "rmsprop":
+            return keras.optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7)
