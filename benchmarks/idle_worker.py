@@ -48,10 +48,11 @@ class IdleEngine:
 
     name = "idle"
     version = "0"
+    device = Device(id="none", kind="cpu", name="none")
 
     def devices(self) -> tuple[Device, ...]:
         """Return a device that is none."""
-        return (Device(id="none", kind="cpu", name="none"),)
+        return (self.device,)
 
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> IdleNetwork:
         """Return a network that does nothing."""

@@ -60,8 +60,10 @@ class NumpyEngine:
     name = "numpy"
     version = f"numpy {np.__version__}"
 
+    device = Device(id="cpu:0", kind="cpu", name="NumPy")
+
     def devices(self) -> tuple[Device, ...]:
-        return (Device(id="cpu:0", kind="cpu", name="NumPy"),)
+        return (self.device,)
 
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> NumpyNetwork:
         assert len(architecture.layers) == 2, "this engine knows flatten and one dense layer only"

@@ -95,7 +95,8 @@ def test_a_member_fails_without_a_trainer_where_no_engine_could_be_opened(
     resources: Resources, members: tuple[MemberSpec, ...]
 ):
     class BrokenEngine:
-        def devices(self) -> tuple[()]:
+        @property
+        def device(self) -> None:
             raise EngineError("no engine here")
 
     resources.engine = BrokenEngine()

@@ -24,7 +24,7 @@ class FailingEngine:
         self._engine = engine
         self._errors = list(errors)
         self.built = 0
-        self.name, self.version, self.devices = engine.name, engine.version, engine.devices
+        self.name, self.version, self.device, self.devices = engine.name, engine.version, engine.device, engine.devices
 
     def build(self, *arguments: Any) -> Any:
         self.built += 1
@@ -141,7 +141,8 @@ def test_a_worker_that_cannot_open_its_engine_leaves_a_failed_record_in_the_end(
     train: Callable, resources: Resources, members: tuple[MemberSpec, ...]
 ):
     class BrokenEngine:
-        def devices(self) -> tuple[()]:
+        @property
+        def device(self) -> None:
             raise EngineError("No engine is installed in this environment")
 
     resources.engine = BrokenEngine()
