@@ -56,6 +56,12 @@ def train(
     min_members: Annotated[
         int | None, typer.Option(help="Evaluate if at least so many members could be trained; default: half.")
     ] = None,
+    require: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENGINE|gpu|cpu", help="Only workers with this engine or kind of device train the members."
+        ),
+    ] = None,
     broker: Broker = None,
     storage: Storage = None,
     local: Annotated[
@@ -98,6 +104,7 @@ def train(
         "batch_size": batch_size,
         "seed": seed,
         "min_members": min_members,
+        "require": require,
     }
     if local and broker:
         raise InputError("--local starts a broker of its own: give either --local or --broker, not both.")

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import redis
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from coordinator.progress import RunView, RunWatcher
 from coordinator.submission import evaluation_task_id
 from shared.broker import connect_lazily
-from shared.celery_app import create_app
+from shared.celery_app import create_app, queue_of
 from shared.datasets import load_dataset
 from shared.errors import DeepchordError, RunFailedError, StorageError
 from shared.messages import RunSpec
@@ -23,6 +25,10 @@ _EVERY_S = 0.5
 _STORAGE_MAY_BE_AWAY_S = 60.0
 #: How often the broker is asked whether the evaluation's task was given up.
 _ASK_EVERY_S = 5.0
+#: Workers that are there take a member in less time.
+_UNSERVED_AFTER_S = 8.0
+_ANSWER_WITHIN_S = 1.0
+_MOST_LISTED = 8
 
 
 def watcher(settings: Settings, store: RunStore, run: RunSpec) -> RunWatcher:
@@ -53,6 +59,7 @@ def views(
     app = _impatient_app(settings) if settings.broker else None
     asked = time.monotonic()
     seen: float | None = None
+    unserved: str | None = None
     while True:
         try:
             view = watching.look()
@@ -63,13 +70,14 @@ def views(
                 raise
             time.sleep(_EVERY_S)
             continue
-        yield view
+        yield replace(view, unserved=unserved) if view.state == "waiting" else view
         if view.state in ("evaluated", "failed"):
             return
         check()
         if app is not None and view.live and time.monotonic() - asked >= _ASK_EVERY_S:
             asked = time.monotonic()
             _check_chord(app, view)
+            unserved = _why_unserved(app, view)
         time.sleep(_EVERY_S)
 
 
@@ -84,6 +92,23 @@ def _impatient_app(settings: Settings) -> Celery:
     app = create_app(settings)
     app.conf.result_backend_always_retry = False
     return app
+
+
+def _why_unserved(app: Celery, view: RunView) -> str | None:
+    """Return why no member was taken yet, though workers have had the time to start; None if one may still be."""
+    if view.state != "waiting" or view.elapsed_s() < _UNSERVED_AFTER_S:
+        return None
+    try:
+        connected = app.control.inspect(timeout=_ANSWER_WITHIN_S).active_queues() or {}
+    except (redis.RedisError, OperationalError):
+        return None  # the next view tells that no broker answers
+    wanted = queue_of(view.run.require)
+    if any(queue["name"] == wanted for queues in connected.values() for queue in queues):
+        return "no worker has taken a member yet: those that could are busy"
+    if not connected:
+        return "no worker is connected to this broker: `deepchord worker` starts one"
+    listed = ", ".join(sorted(connected)[:_MOST_LISTED])
+    return f"no connected worker serves --require {view.run.require}; connected are {listed}"
 
 
 def _check_chord(app: Celery, view: RunView) -> None:

@@ -26,7 +26,6 @@ _FEWEST_LINES = 3
 _BAR_WIDTH = 28
 #: More of an error than this is left to the logs.
 _LONGEST_ERROR = 300
-_UNSERVED = "no worker has taken a member yet: is one listening to this broker? `deepchord worker` starts one"
 
 
 def show(views: Iterable[RunView], console: Console) -> RunView:
@@ -72,8 +71,8 @@ def changes(previous: RunView | None, view: RunView) -> Iterator[str]:
             yield f"member {index} had trouble: {_one_line(view.notes[index])}"
     if view.so_far and (previous is None or previous.so_far != view.so_far):
         yield _so_far(view)
-    if view.seems_unserved and not (previous and previous.seems_unserved):
-        yield _UNSERVED
+    if view.unserved is not None and (previous is None or previous.unserved != view.unserved):
+        yield view.unserved
     if _is_blind(view) and (previous is None or not _is_blind(previous)):
         yield _BLIND
     if previous is None or previous.state != view.state:
@@ -95,8 +94,8 @@ def render(view: RunView, width: int, height: int | None = None) -> RenderableTy
         parts.append(Text(f"failed: {_one_line(view.failure.reason)}", style="red"))
     if _is_blind(view):
         parts.append(Text(_BLIND, style="yellow"))
-    if view.seems_unserved:
-        parts.append(Text(_UNSERVED, style="yellow"))
+    if view.unserved is not None:
+        parts.append(Text(view.unserved, style="yellow"))
     title = Text.assemble((" deepchord ", "bold"), (f"{view.run.run_id} ", "dim"))
     subtitle = Text(f" {_headline(view.run)} ")
     return Panel(Group(*parts), title=title, title_align="left", subtitle=subtitle, padding=(1, 2), border_style="dim")

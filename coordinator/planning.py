@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from shared.architecture import Architecture, Layer, notebook_architecture
 from shared.errors import InputError
-from shared.messages import DatasetInfo, MemberSeeds, MemberSpec, Recipe, RunSpec, Seed
+from shared.messages import DatasetInfo, MemberSeeds, MemberSpec, Recipe, Requirement, RunSpec, Seed
 from shared.validation import Message, ended, explain, nearest
 
 #: What each preset asks for; everything can be overridden in a recipe file and with options.
@@ -49,6 +49,8 @@ class RunRequest(Message):
     members: Annotated[int, Field(ge=1, le=100_000)]
     #: None: half of the members, rounded up.
     min_members: Annotated[int, Field(ge=1)] | None = None
+    #: Which workers may train members; None: all.
+    require: Requirement | None = None
     #: None: drawn at random, and recorded.
     seed: Seed | None = None
     optimizer: str
@@ -144,6 +146,7 @@ def plan_run(
         min_members=request.min_members or -(-request.members // 2),
         seed=secrets.randbelow(2**32) if request.seed is None else request.seed,
         max_attempts=max_attempts,
+        require=request.require,
     )
 
 

@@ -45,6 +45,11 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
     request = plan_request(recipe_file, options)
     if is_embedded(settings) and settings.detach:
         raise InputError("--detach needs a broker that outlives this command: give one with --broker.")
+    if is_embedded(settings) and request.require not in (None, settings.engine):
+        raise InputError(
+            f"--require {request.require} is for the workers of a fleet: give its broker with --broker; "
+            "for the workers that `train` starts here, set DEEPCHORD_ENGINE."
+        )
     store = RunStore.open(settings.storage)
     if not is_embedded(settings):
         connect(settings).close()

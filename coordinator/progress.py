@@ -43,6 +43,8 @@ class RunView:
     failure: RunFailure | None = None
     #: False while the broker does not answer, or none is known: the lines in `progress` are old.
     live: bool = True
+    #: Why no worker has taken a member yet; None while that is no surprise.
+    unserved: str | None = None
 
     @property
     def state(self) -> RunState:
@@ -54,11 +56,6 @@ class RunView:
         if len(self.records) == self.run.members:
             return "evaluating"
         return "training" if self.records or self.progress else "waiting"
-
-    @property
-    def seems_unserved(self) -> bool:
-        """Say whether no worker has taken any member for longer than workers take to start."""
-        return self.state == "waiting" and self.elapsed_s() > _UNSERVED_AFTER_S
 
     @property
     def trained(self) -> int:
@@ -98,8 +95,6 @@ class RunView:
         return max(0.0, (end - self.run.created_at).total_seconds())
 
 
-#: Importing a framework takes a worker some seconds.
-_UNSERVED_AFTER_S = 15.0
 #: Before this share of the first epoch its pace is a guess.
 _ENOUGH = 0.1
 

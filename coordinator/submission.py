@@ -7,7 +7,7 @@ from celery import Celery, chord
 from kombu.exceptions import OperationalError
 
 from coordinator.planning import plan_members
-from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER
+from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, queue_of
 from shared.errors import BrokerError, InputError
 from shared.messages import RunFailure, RunSpec
 from shared.settings import without_password
@@ -31,6 +31,7 @@ def submit(app: Celery, store: RunStore, run: RunSpec) -> None:
             TRAIN_MEMBER,
             args=[member.model_dump(mode="json")],
             task_id=member_task_id(run.run_id, member.index),
+            queue=queue_of(run.require),
         )
         for member in plan_members(run)
     ]

@@ -17,6 +17,11 @@ WORKER_OPTIONS = ("--pool", "prefork", "--concurrency", "1", "--without-gossip",
 _MONTH_S = 30 * 24 * 3600
 
 
+def queue_of(requirement: str | None) -> str:
+    """Return the queue of the members of a run: the one that every worker takes from, or one for a requirement."""
+    return QUEUE if requirement is None else f"{QUEUE}.{requirement}"
+
+
 def create_app(settings: Settings) -> Celery:
     """Return the Celery application for a broker.
 

@@ -50,6 +50,10 @@ class Recipe(Message):
     patience: PositiveInt
 
 
+#: What a run can ask of the workers that train its members: an engine, or a kind of device.
+Requirement = Literal["tensorflow", "torch", "jax", "plaidml", "gpu", "cpu"]
+
+
 class RunSpec(Message):
     """All that decides a run: with the same RunSpec every host plans and trains the same members."""
 
@@ -66,6 +70,8 @@ class RunSpec(Message):
     seed: Seed
     #: How often a member is tried before it becomes a failed record.
     max_attempts: Annotated[int, Field(ge=1, le=100)]
+    #: Which workers may train members; None: all.
+    require: Requirement | None = None
 
     @model_validator(mode="after")
     def _check_min_members(self) -> "RunSpec":

@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     device: str | None = None
     #: How PlaidML is to use devices, by a regular expression for their ids.
     plaidml_hardware: dict[str, PlaidMLHardware] = Field(default_factory=dict)
+    #: Whether a worker lets its device solve a small problem with a known answer before its first member.
+    preflight: bool = True
     #: Processor threads of one worker; none: all cores, shared evenly between the local workers.
     threads: PositiveInt | None = None
     #: Whether `train` starts a broker and workers on this machine although a broker is given here.

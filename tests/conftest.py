@@ -78,6 +78,8 @@ def _away_from_home(
     monkeypatch.setenv("DEEPCHORD_STATE", str(home / "state"))
     monkeypatch.setenv("DEEPCHORD_CACHE", str(home / "cache"))
     monkeypatch.setenv("DEEPCHORD_STORAGE", str(home / "storage"))
+    # It would import a framework once more for every worker; tests that are about it turn it on.
+    monkeypatch.setenv("DEEPCHORD_PREFLIGHT", "false")
     for name, value in _caches.items():
         monkeypatch.setenv(name, value)
 

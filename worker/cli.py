@@ -1,11 +1,14 @@
 """The commands that need an engine or a device: worker, devices, evaluate."""
 
 import json
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
+
+from shared.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,18 +72,39 @@ def worker(
     name: Annotated[str | None, typer.Option(help="How Flower calls it; default: the engine and this host.")] = None,
     loglevel: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
-    """Train members on this machine until Ctrl-C: takes them from the broker, puts weights into storage."""
+    """Train members on this machine until Ctrl-C: takes them from the broker, puts weights into storage.
+
+    Starts one worker for each GPU, or one for the processor if there is none; --engine and --device choose one.
+    """
     from shared.broker import connect
-    from shared.settings import load_settings
+    from shared.settings import export, load_settings
     from shared.storage import RunStore
     from worker.engines import choose_engine
+    from worker.fleet import claimed, command_of, find_assignments, run_each, worker_name
     from worker.service import run_worker
 
     settings = load_settings(broker=broker, storage=storage, engine=engine, device=device, threads=threads)
     connect(settings).close()
     RunStore.open(settings.storage).check_writable()
-    chosen = choose_engine(settings.engine)
-    run_worker(settings, name or f"{chosen}@%h", loglevel)
+    if settings.device is not None or settings.engine != "auto":
+        run_worker(settings, name or worker_name(choose_engine(settings.engine), settings.device), loglevel)
+        return
+    choose_engine(settings.engine)
+    with ExitStack() as stack:
+        found = find_assignments(settings)
+        free = [one for one in found if stack.enter_context(claimed(settings, one.silicon))]
+        if not free:
+            listed = ", ".join(f"{one.engine} on {one.device.id}" for one in found)
+            raise EngineError(
+                f"Another worker of this user trains on all there is here ({listed}); "
+                "to start a second one on the same device, name it with --engine and --device."
+            )
+        if len(free) == 1:
+            chosen = settings.model_copy(update={"engine": free[0].engine, "device": free[0].device.id})
+            run_worker(chosen, name or free[0].worker_name, loglevel)
+            return
+        export(settings)
+        raise typer.Exit(run_each((one.worker_name, command_of(one, loglevel)) for one in free))
 
 
 @commands.command()
@@ -106,6 +130,8 @@ def devices(as_json: Json = False) -> None:
             table.add_row(report.name, device.id, device.kind, Text(device.name), memory, f"ready ({report.version})")
         if not report.ready:
             table.add_row(report.name, "", "", "", "", Text(report.remedy or ""))
+        for hint in report.hints:
+            table.add_row("", "", "", "", "", Text(hint, style="dim"))
     Console().print(table)
 
 

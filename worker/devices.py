@@ -6,8 +6,9 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass
 
-from shared.settings import Settings
-from worker.engines import ENGINES, Device, why_not_installed
+from shared.errors import DeepchordError, EngineError
+from shared.settings import Settings, load_settings
+from worker.engines import ENGINES, Device, choose_engine, why_not_installed
 
 #: Importing a framework for the first time can take long on a slow disk.
 _ASK_WITHIN_S = 180.0
@@ -21,35 +22,62 @@ class EngineReport:
     ready: bool
     version: str | None = None
     devices: tuple[Device, ...] = ()
+    #: What this process would train on.
+    chosen: Device | None = None
+    #: What may keep it from seeing more devices.
+    hints: tuple[str, ...] = ()
     #: Why it is not ready, and what to do.
     remedy: str | None = None
 
 
 def report_engines(settings: Settings) -> tuple[EngineReport, ...]:
     """Return a report of every engine that deepchord knows, installed or not."""
-    return tuple(_report(name, settings) for name in ENGINES)
+    return tuple(report_engine(name, settings) for name in ENGINES)
 
 
-def _report(name: str, settings: Settings) -> EngineReport:
+def report_engine(name: str, settings: Settings) -> EngineReport:
+    """Return a report of one engine, which may open any of its devices."""
     reason = why_not_installed(name)
-    return _ask(name, settings) if reason is None else EngineReport(name=name, ready=False, remedy=reason)
+    if reason is not None:
+        return EngineReport(name=name, ready=False, remedy=reason)
+    return _ask(name, settings.model_copy(update={"device": None}), preflight=False)
 
 
-def _ask(name: str, settings: Settings) -> EngineReport:
+def examine(settings: Settings) -> EngineReport:
+    """Return a report of the engine and device that the settings choose, which has solved the preflight's problem.
+
+    Raises:
+        EngineError: The engine is not installed, there is no such device, or it did not solve the problem.
+    """
+    report = _ask(choose_engine(settings.engine), settings, preflight=True)
+    if not report.ready:
+        raise EngineError(f"{report.remedy}")
+    return report
+
+
+def _ask(name: str, settings: Settings, *, preflight: bool) -> EngineReport:
     """Open an engine in a process of its own: a process can hold one only, and a broken one may crash it."""
     try:
         asked = subprocess.run(
-            [sys.executable, "-P", "-c", _QUESTION, name],
+            [sys.executable, "-P", "-c", _QUESTION, name, *(["preflight"] if preflight else [])],
             env=settings.environment(),
             capture_output=True,
             timeout=_ASK_WITHIN_S,
             check=False,
         )
         answer = json.loads(asked.stdout.splitlines()[-1])
-        devices = tuple(Device(**device) for device in answer["devices"])
-        return EngineReport(name=name, ready=True, version=answer["version"], devices=devices)
+        if "refused" in answer:
+            return EngineReport(name=name, ready=False, remedy=str(answer["refused"]))
+        return EngineReport(
+            name=name,
+            ready=True,
+            version=answer["version"],
+            devices=tuple(Device(**device) for device in answer["devices"]),
+            chosen=Device(**answer["chosen"]),
+            hints=tuple(answer["hints"]),
+        )
     except subprocess.TimeoutExpired:
-        return EngineReport(name=name, ready=False, remedy=f"did not answer within {_ASK_WITHIN_S:.0f} s")
+        return EngineReport(name=name, ready=False, remedy=f"{name} did not answer within {_ASK_WITHIN_S:.0f} s")
     except (IndexError, ValueError, KeyError, TypeError):
         return EngineReport(name=name, ready=False, remedy=_remedy(name, asked.returncode, asked.stderr))
 
@@ -57,16 +85,37 @@ def _ask(name: str, settings: Settings) -> EngineReport:
 def _remedy(name: str, code: int, stderr: bytes) -> str:
     lines = stderr.decode(errors="replace").strip().splitlines() or [f"no message, exit code {code}"]
     what = f"crashes ({signal.Signals(-code).name})" if code < 0 else f"fails ({lines[-1]})"
-    return f"{what} when it is opened; install it anew: pip install --force-reinstall 'deepchord[{name}]'"
+    return f"{name} {what} when it is opened; install it anew: pip install --force-reinstall 'deepchord[{name}]'"
 
 
-_QUESTION = "import sys; from worker.devices import answer; answer(sys.argv[1])"
+_QUESTION = "import sys; from worker.devices import answer; answer(*sys.argv[1:])"
 
 
-def answer(name: str) -> None:
+def answer(name: str, preflight: str = "") -> None:
     """Write what an engine has to stdout, as one line of JSON; runs in the process that `_ask` starts."""
     from worker.engines import open_engine
+    from worker.preflight import check_device
 
-    engine = open_engine(name)
-    devices = [asdict(device) for device in engine.devices()]
-    sys.stdout.write("\n" + json.dumps({"version": engine.version, "devices": devices}) + "\n")
+    settings = load_settings()
+    try:
+        engine = open_engine(name, settings.threads, settings.device, settings.plaidml_hardware)
+        if preflight:
+            check_device(engine)
+    except DeepchordError as error:
+        sys.stdout.write("\n" + json.dumps({"refused": str(error)}) + "\n")
+        return
+    found = {
+        "version": engine.version,
+        "devices": [asdict(device) for device in engine.devices()],
+        "chosen": asdict(engine.device),
+        "hints": _hints(name),
+    }
+    sys.stdout.write("\n" + json.dumps(found) + "\n")
+
+
+def _hints(name: str) -> tuple[str, ...]:
+    if name != "plaidml" or sys.platform == "darwin":  # there it takes Metal and OpenCL from the system
+        return ()
+    from worker.engines.plaidml_devices import hidden_devices
+
+    return hidden_devices()

@@ -44,6 +44,7 @@ from shared.messages import MemberSeeds, Recipe, Trainer
 from worker.engines import Engine, Images, Labels, Network, installed_engines, open_engine
 from worker.ensemble import Candidate, evaluate
 from worker.initialization import initial_weights
+from worker.preflight import REFERENCE, check_device, solve
 from worker.training import TrainedNetwork, predict, train
 
 ACTIVATIONS = ("relu", "elu", "selu", "tanh", "sigmoid", "softmax", "linear")
@@ -215,6 +216,12 @@ def a_second_engine_in_the_process_is_refused(engine: Engine) -> None:
         assert engine.name in said, said
         assert other in said, said
         assert os.environ["KERAS_BACKEND"] == engine.name
+
+
+def it_computes_the_reference_of_the_preflight(engine: Engine) -> None:
+    check_device(engine)
+    probabilities, _ = solve(engine)
+    np.testing.assert_allclose(probabilities[: len(REFERENCE)], REFERENCE, atol=1e-5)
 
 
 def weights_are_read_back_bit_for_bit_in_the_order_of_the_network(engine: Engine) -> None:
@@ -631,6 +638,7 @@ CHECKS = (
     a_device_that_it_does_not_have_is_refused_with_the_list,
     it_keeps_to_the_number_of_threads_that_it_was_given,
     a_second_engine_in_the_process_is_refused,
+    it_computes_the_reference_of_the_preflight,
     weights_are_read_back_bit_for_bit_in_the_order_of_the_network,
     weights_that_were_read_stay_as_they_are_while_training_goes_on,
     weights_that_are_set_are_copied,

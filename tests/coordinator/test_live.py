@@ -232,7 +232,8 @@ def test_brackets_in_an_error_are_printed_and_not_taken_for_colours():
 
 
 def test_a_run_that_nobody_takes_up_says_what_to_do():
-    waiting, taken = RunView(run=run_of(1)), RunView(run=run_of(1), progress={0: line(0)})
+    why = "no worker is connected to this broker: `deepchord worker` starts one"
+    waiting, taken = RunView(run=run_of(1), unserved=why), RunView(run=run_of(1), progress={0: line(0)})
 
     for lines in (rendered(waiting), shown_in_lines(waiting, waiting)):
         assert "\n".join(lines).count("`deepchord worker` starts one") == 1

@@ -107,7 +107,7 @@ def test_an_engine_that_does_not_answer_is_reported(
     broken_torch("import time; time.sleep(600)")
     monkeypatch.setattr(worker.devices, "_ASK_WITHIN_S", 1.0)
 
-    assert report("torch").remedy == "did not answer within 1 s"
+    assert report("torch").remedy == "torch did not answer within 1 s"
 
 
 @pytest.fixture

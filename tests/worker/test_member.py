@@ -96,7 +96,7 @@ def test_a_member_fails_without_a_trainer_where_no_engine_could_be_opened(
 ):
     class BrokenEngine:
         @property
-        def device(self) -> None:
+        def name(self) -> str:
             raise EngineError("no engine here")
 
     resources.engine = BrokenEngine()

@@ -142,7 +142,7 @@ def test_a_worker_that_cannot_open_its_engine_leaves_a_failed_record_in_the_end(
 ):
     class BrokenEngine:
         @property
-        def device(self) -> None:
+        def name(self) -> str:
             raise EngineError("No engine is installed in this environment")
 
     resources.engine = BrokenEngine()

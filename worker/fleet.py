@@ -1,0 +1,143 @@
+"""The workers of this host: one per device, and never two on the same processor unless somebody asks for it."""
+
+import contextlib
+import logging
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from shared.errors import EngineError, ExitCode
+from shared.settings import Settings
+from worker.devices import EngineReport, report_engine
+from worker.engines import Device, installed_engines
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
+
+_PROCESSOR = "processor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """An engine on a device: what one worker is started for."""
+
+    engine: str
+    device: Device
+    #: What two engines may call by different names; one worker at a time uses it.
+    silicon: str
+
+    @property
+    def worker_name(self) -> str:
+        """The worker's name, as Flower shows it; `%h` is the host."""
+        return worker_name(self.engine, self.device.id)
+
+
+def worker_name(engine: str, device: str | None) -> str:
+    """Return a worker's name from its engine and device; `%h` is the host."""
+    return f"{engine}{'' if device is None else '-' + re.sub('[^A-Za-z0-9_.]+', '-', device)}@%h"
+
+
+def find_assignments(settings: Settings) -> tuple[Assignment, ...]:
+    """Return what this host can train on: one assignment per device, the fastest engine of each.
+
+    Raises:
+        EngineError: No engine is ready; why is said for each.
+    """
+    engines = installed_engines() if settings.engine == "auto" else (settings.engine,)
+    reports = [report_engine(name, settings) for name in engines]
+    found = assign(reports)
+    if not found:
+        reasons = "; ".join(f"{report.name}: {report.remedy}" for report in reports) or "none is installed"
+        raise EngineError(f"No engine is ready on this machine ({reasons}); see `deepchord devices`.")
+    return found
+
+
+def assign(reports: Iterable[EngineReport]) -> tuple[Assignment, ...]:
+    """Give each piece of silicon to the first engine that can use it; the processor works only if there is no GPU.
+
+    A processor is so much slower than a GPU that whoever waits for the run would wait for its member alone; it also
+    has to feed the GPU.
+
+    Args:
+        reports: Engines, fastest first, each with its devices best first.
+    """
+    taken: dict[str, Assignment] = {}
+    for report in reports:
+        numbers: dict[str, int] = {}
+        for device in report.devices if report.ready else ():
+            silicon = _silicon(device, numbers)
+            taken.setdefault(silicon, Assignment(engine=report.name, device=device, silicon=silicon))
+    gpus = tuple(assignment for silicon, assignment in taken.items() if silicon != _PROCESSOR)
+    return gpus or tuple(taken.values())
+
+
+def _silicon(device: Device, numbers: dict[str, int]) -> str:
+    if device.kind == "cpu":
+        return _PROCESSOR
+    name = re.sub("[^a-z0-9]+", "-", device.name.lower()).strip("-")
+    numbers[name] = numbers.get(name, -1) + 1
+    return f"{name}-{numbers[name]}"
+
+
+@contextlib.contextmanager
+def claimed(settings: Settings, silicon: str) -> Iterator[bool]:
+    """Claim a piece of silicon for the length of a block; False if another worker of this user has it."""
+    folder = settings.state / "devices"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{silicon}.lock").open("w") as lock:
+        yield _locked(lock.fileno())
+
+
+def _locked(descriptor: int) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
+    """Run a worker process per command until all have ended; Ctrl-C and SIGTERM reach every one of them.
+
+    Args:
+        commands: The name of each worker, and its command.
+
+    Returns:
+        The exit code of the command: that of the last worker that did not end well, or 0.
+    """
+    running = {name: subprocess.Popen(command) for name, command in commands}
+
+    def forward(number: int, _: FrameType | None) -> None:
+        for process in running.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # A terminal sends Ctrl-C to all of its processes; then the workers have it already, and a second one counts.
+        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT and sys.stdin.isatty() else forward)
+    code = int(ExitCode.OK)
+    for name, process in running.items():
+        ended = process.wait()
+        if ended != 0:
+            logger.error("Worker %s ended with exit code %d.", name, ended)
+            code = int(ExitCode.BAD_INPUT)
+    return code
+
+
+def command_of(assignment: Assignment, loglevel: str) -> list[str]:
+    """Return the command of the worker for an assignment; everything else it reads from the environment."""
+    root = str(Path(__file__).parent.parent)
+    code = f"import sys; sys.path.insert(0, {root!r}); from worker.cli import commands; commands()"
+    options = ["--engine", assignment.engine, "--device", assignment.device.id, "--loglevel", loglevel]
+    return [sys.executable, "-P", "-c", code, "worker", *options]
