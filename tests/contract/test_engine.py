@@ -17,8 +17,6 @@ from worker.engines import KERAS3_BACKENDS, installed_engines
 SCRIPT = Path(__file__).with_name("engine_checks.py")
 #: PlaidML twice: on the processor through LLVM, and through OpenCL on PoCL, which passes for a GPU here.
 ENGINES = (*KERAS3_BACKENDS, "plaidml-llvm", "plaidml-opencl")
-#: PoCL 3.1 was seen to crash after some ten networks in one process; a member has a process of its own.
-ONE_NETWORK_A_PROCESS = ("plaidml-opencl",)
 
 pytestmark = pytest.mark.slow
 
@@ -112,7 +110,7 @@ def processes(start: Callable[[str], EngineProcess]) -> Iterator[Callable[[str],
     with ExitStack() as stack:
 
         def process(label: str) -> EngineProcess:
-            if label not in running or label in ONE_NETWORK_A_PROCESS:
+            if label not in running:
                 running[label] = stack.enter_context(start(label))
             return running[label]
 

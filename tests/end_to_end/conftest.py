@@ -127,6 +127,7 @@ class Place:
             "DEEPCHORD_THREADS": "1",
             "DEEPCHORD_ENGINE": "tensorflow",
             "DEEPCHORD_FLOWER_PORT": "0",
+            "DEEPCHORD_PREFLIGHT": "false",
             **self.variables,
             **variables,
         }
