@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     #: After so many seconds without acknowledgement the broker hands a task to another worker: above the longest
     #: member's training time.
     visibility_timeout_s: Annotated[int, Field(ge=10)] = 24 * 3600
+    #: A training process in which no step has ended for so long is taken for stopped, and ended.
+    stall_timeout_s: PositiveFloat = 900.0
     #: How long a command waits for the broker to answer before it gives up.
     connect_timeout_s: PositiveFloat = 5.0
     #: Where Flower listens on this machine.

@@ -11,7 +11,8 @@ from shared.checkpoint import encode_checkpoint
 from shared.messages import FailedMember, MemberProgress, MemberRecord, MemberSpec, RunSpec, TrainedMember
 from worker.progress import ProgressReporter
 from worker.resources import Resources
-from worker.training import predict, train
+from worker.training import Observers, predict, train
+from worker.watchdog import StallWatchdog
 
 
 def attempt_member(
@@ -38,10 +39,18 @@ def attempt_member(
         started_at=started_at,
         updated_at=started_at,
     )
-    with ProgressReporter(resources.board, run.run_id, first, on_epoch) as reporter:
+
+    def note(trouble: str) -> None:
+        resources.board.note(run.run_id, spec.index, trouble)
+
+    with (
+        ProgressReporter(resources.board, run.run_id, first, on_epoch) as reporter,
+        StallWatchdog(resources.settings.stall_timeout_s, note) as watchdog,
+    ):
         dataset = resources.dataset(run.dataset)
         architecture = run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes)
-        network, trained = train(resources.engine, architecture, run.recipe, spec.seeds, dataset, reporter)
+        observer = Observers(reporter, watchdog)
+        network, trained = train(resources.engine, architecture, run.recipe, spec.seeds, dataset, observer)
         reporter.scoring()
         probabilities = _npy(predict(network, dataset.x_test, run.dataset.classes))
         weights = encode_checkpoint(architecture, trained.weights)

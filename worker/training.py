@@ -41,6 +41,23 @@ class Observer:
         """An epoch is done and validated."""
 
 
+class Observers(Observer):
+    """Tells several observers, in their order."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def batch(self, epochs_done: int, epoch_share: float) -> None:
+        """A batch is done."""
+        for observer in self._observers:
+            observer.batch(epochs_done, epoch_share)
+
+    def epoch(self, history: tuple[EpochMetrics, ...], best_epoch: int) -> None:
+        """An epoch is done and validated."""
+        for observer in self._observers:
+            observer.epoch(history, best_epoch)
+
+
 def train(
     engine: Engine,
     architecture: ResolvedArchitecture,

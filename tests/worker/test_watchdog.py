@@ -1,0 +1,64 @@
+import subprocess
+import sys
+
+from worker.watchdog import STALLED, StallWatchdog
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def watched(clock: Clock) -> tuple[StallWatchdog, list[str], list[int]]:
+    said: list[str] = []
+    ended: list[int] = []
+    return StallWatchdog(10.0, said.append, clock, ended.append), said, ended
+
+
+def test_a_process_that_goes_on_is_left_alone():
+    clock = Clock()
+    watchdog, said, ended = watched(clock)
+
+    for step in range(5):
+        clock.now += 9.0
+        watchdog.check()
+        watchdog.batch(0, 0.1) if step % 2 else watchdog.epoch((), 1)
+
+    assert (said, ended) == ([], [])
+
+
+def test_a_process_that_stands_still_is_ended_and_it_is_said_why():
+    clock = Clock()
+    watchdog, said, ended = watched(clock)
+
+    clock.now = 10.5
+    watchdog.check()
+
+    assert ended == [STALLED]
+    assert said == ["nothing was computed for 10 s: the device has stopped, and its process was ended"]
+
+
+def test_it_is_ended_even_if_nobody_can_be_told():
+    clock, ended = Clock(), []
+
+    def fail(why: str) -> None:
+        raise ConnectionError(why)
+
+    watchdog = StallWatchdog(10.0, fail, clock, ended.append)
+    clock.now = 11.0
+    watchdog.check()
+
+    assert ended == [STALLED]
+
+
+def test_a_real_process_that_hangs_ends():
+    code = (
+        "import sys, time; from worker.watchdog import StallWatchdog\nwith StallWatchdog(0.5, print): time.sleep(300)"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+
+    assert ended.returncode == STALLED
+    assert "nothing was computed" in ended.stderr

@@ -1,0 +1,85 @@
+"""Ends a training process whose device has stopped: GPUs under old drivers do, without an error, in the middle of a run.
+
+What hangs is a call into the driver, which no exception reaches; so the process ends, the broker hands the member on,
+and the attempt that was taken in storage counts.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from shared.messages import EpochMetrics
+from worker.training import Observer
+
+logger = logging.getLogger(__name__)
+
+#: The exit code of a process that was ended for standing still.
+STALLED = 75
+
+
+class StallWatchdog(Observer):
+    """Ends the process when neither a batch nor an epoch nor anything else has ended for too long."""
+
+    def __init__(
+        self,
+        timeout_s: float,
+        tell: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        end: Callable[[int], object] = os._exit,
+    ) -> None:
+        """Take what to wait for.
+
+        Args:
+            timeout_s: How long a step may take, the compilation of the first one included.
+            tell: Told why, just before the end; what it raises is logged.
+            clock: Seconds.
+            end: Ends the process with an exit code.
+        """
+        self._timeout_s = timeout_s
+        self._tell = tell
+        self._clock = clock
+        self._end = end
+        self._last = clock()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._last = self._clock()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def batch(self, epochs_done: int, epoch_share: float) -> None:
+        """A batch is done."""
+        del epochs_done, epoch_share
+        self._last = self._clock()
+
+    def epoch(self, history: tuple[EpochMetrics, ...], best_epoch: int) -> None:
+        """An epoch is done and validated."""
+        del history, best_epoch
+        self._last = self._clock()
+
+    def check(self) -> None:
+        """End the process if it has stood still for too long."""
+        if self._clock() - self._last <= self._timeout_s:
+            return
+        why = f"nothing was computed for {self._timeout_s:.0f} s: the device has stopped, and its process was ended"
+        logger.critical("%s", why)
+        try:
+            self._tell(why)
+        except Exception:
+            logger.exception("Nobody could be told that the device has stopped.")
+        self._end(STALLED)
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(min(1.0, self._timeout_s / 10)):
+            self.check()
