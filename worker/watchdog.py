@@ -1,4 +1,4 @@
-"""Ends a training process whose device has stopped: GPUs under old drivers do, without an error, in the middle of a run.
+"""Ends a training process whose device has stopped, as GPUs under old drivers do without an error.
 
 What hangs is a call into the driver, which no exception reaches; so the process ends, the broker hands the member on,
 and the attempt that was taken in storage counts.
