@@ -1,4 +1,4 @@
-"""The commands that need an engine or a device: worker, devices, evaluate."""
+"""The commands that need an engine or a device: worker, devices, doctor, evaluate."""
 
 import json
 from contextlib import ExitStack
@@ -133,6 +133,18 @@ def devices(as_json: Json = False) -> None:
         for hint in report.hints:
             table.add_row("", "", "", "", "", Text(hint, style="dim"))
     Console().print(table)
+
+
+@commands.command()
+def doctor(engine: Engine = None, device: Device = None, threads: Threads = None) -> None:
+    """Examine a device: does it compute what it should, and how fast; the output is fit to be pasted into an issue."""
+    from shared.settings import load_settings
+    from worker.doctor import examine_in_child
+    from worker.engines import choose_engine
+
+    settings = load_settings(engine=engine, device=device, threads=threads)
+    choose_engine(settings.engine)
+    raise typer.Exit(examine_in_child(settings))
 
 
 @commands.command()

@@ -485,6 +485,27 @@ def images_of_other_sizes_and_with_colours_are_trained_on(engine: Engine) -> Non
         np.testing.assert_allclose(network.probabilities(images), expected, atol=1e-5)
 
 
+def each_program_has_batches_of_one_shape_where_another_shape_is_compiled_anew(engine: Engine) -> None:
+    if engine.name != "plaidml":  # the others take partial batches as they come
+        return
+    images, labels = digits(205)
+    network = started(engine, batch_size=32)
+    shapes: dict[str, set[tuple[int, ...]]] = {}
+    for program in ("train_on_batch", "predict_on_batch"):
+        original = getattr(network._model, program)
+
+        def noted(batch, *rest, program=program, original=original, **options):
+            shapes.setdefault(program, set()).add(batch.shape)
+            return original(batch, *rest, **options)
+
+        setattr(network._model, program, noted)
+    for epoch in range(2):
+        network.train_epoch(images, labels, dropout_seed=epoch, on_batch=ignore)
+        for part in (images[:131], images, images[:7]):
+            network.probabilities(part)
+    assert {program: len(seen) for program, seen in shapes.items()} == {"train_on_batch": 1, "predict_on_batch": 1}
+
+
 def the_network_of_the_notebook_is_built(engine: Engine) -> None:
     architecture = resolved(notebook_architecture(), (28, 28, 1))
     network = engine.build(architecture, recipe(batch_size=4))
@@ -660,6 +681,7 @@ CHECKS = (
     the_gradient_through_batch_normalization_is_right,
     a_dropout_rate_of_zero_is_no_dropout,
     images_of_other_sizes_and_with_colours_are_trained_on,
+    each_program_has_batches_of_one_shape_where_another_shape_is_compiled_anew,
     the_network_of_the_notebook_is_built,
     random_networks_compute_what_numpy_computes,
     every_layer_type_and_activation_is_trained,

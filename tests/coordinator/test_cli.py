@@ -23,7 +23,19 @@ pytestmark = pytest.mark.slow
 Ended = subprocess.CompletedProcess[str]
 Command = Callable[..., Ended]
 
-COMMANDS = ("train", "runs", "status", "watch", "collect", "report", "flower", "worker", "devices", "evaluate")
+COMMANDS = (
+    "train",
+    "runs",
+    "status",
+    "watch",
+    "collect",
+    "report",
+    "flower",
+    "worker",
+    "devices",
+    "doctor",
+    "evaluate",
+)
 PASSWORD = "geheim"
 LAYERS = """
 layers = [{ type = "flatten" }, { type = "dense", units = "classes", activation = "softmax" }]

@@ -139,6 +139,28 @@ def test_devices_lists_what_plaidml_sees_and_why_it_sees_no_more(place, opencl, 
     assert any("is a processor, which PlaidML does not use through OpenCL" in hint for hint in hidden["hints"])
 
 
+def test_the_doctor_tells_of_a_device_what_is_to_be_known_in_an_issue(place, opencl, deepchord):
+    doctor = place.start(command=deepchord("doctor"), **opencl)
+
+    assert doctor.ended() == 0, doctor.err
+    told = dict(line.split(maxsplit=1) for line in doctor.out)
+    assert told["engine"].startswith("plaidml, keras 2.2.4")
+    assert told["device"].startswith("opencl_")
+    assert "Portable Computing Language" in told["driver"]
+    assert json.loads(told["settings"])["vecSize"] == 1
+    assert told["preflight"].startswith("passed")
+    assert "ms per training image" in told["speed"]
+    assert told["result"] == "this device trains"
+
+
+def test_the_doctor_refuses_a_device_that_computes_nan(place, opencl, deepchord):
+    wide = '{"opencl_.*": {"vec_size": 8}}'
+    doctor = place.start(command=deepchord("doctor"), DEEPCHORD_PLAIDML_HARDWARE=wide, **opencl)
+
+    assert doctor.ended() == 2
+    assert "refused: Device opencl_" in doctor.out[-1]
+
+
 def test_nothing_is_written_to_the_home_folder(place, opencl, deepchord):
     listing = place.start(command=deepchord("devices"), **opencl)
 

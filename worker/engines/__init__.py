@@ -4,7 +4,7 @@ import importlib.metadata
 import importlib.util
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -37,6 +37,8 @@ class Device:
     name: str
     #: None where the engine does not tell.
     memory_bytes: int | None = None
+    #: Driver, settings and the like, for reports of trouble.
+    details: Mapping[str, object] = field(default_factory=dict)
 
 
 class Network(Protocol):

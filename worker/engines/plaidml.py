@@ -18,10 +18,12 @@ from worker.engines.keras_layers import keras_layers
 from worker.engines.plaidml_compatibility import import_keras, import_plaidml
 from worker.engines.plaidml_devices import configured_devices
 
-#: PlaidML compiles anew for every batch shape, so a network predicts in batches of one size: as large as the first
-#: request, within these bounds.
-_SMALLEST_PREDICTION_BATCH = 100
-_LARGEST_PREDICTION_BATCH = 1000
+#: PlaidML compiles anew for every batch shape, so a network predicts in batches of one size: the least of these that
+#: holds its first request.
+_PREDICTION_BATCHES = (128, 256, 512, 1024)
+
+#: Batches are a multiple of this: kernels for 97, 101 or 131 images write beyond their arrays on llvm_cpu.
+_BATCH_UNIT = 8
 
 #: The least value of each word of PlaidML's random state, a Tausworthe generator (L'Ecuyer 1996, table 1).
 _LEAST_STATE = (2, 8, 16)
@@ -101,15 +103,16 @@ class PlaidMLNetwork:
     ) -> tuple[float, float]:
         """Train once over the images in the given order; see `Network`.
 
-        A last batch that is not full is filled up with images of its own that count nothing. The epoch ends at the
-        first batch whose loss is no number.
+        A batch that is not full, or not a multiple of eight, is filled up with images of its own that count nothing.
+        The epoch ends at the first batch whose loss is no number.
         """
         self._seed_dropout(dropout_seed)
         size = min(self._batch_size, len(images))
+        filled = -(-size // _BATCH_UNIT) * _BATCH_UNIT
         sums = np.zeros(2)
         for batch, start in enumerate(range(0, len(images), size)):
-            rows, counted = _filled(np.arange(start, min(start + size, len(images))), size)
-            weights = (np.arange(size) < counted).astype(np.float32)
+            rows, counted = _filled(np.arange(start, min(start + size, len(images))), filled)
+            weights = (np.arange(filled) < counted).astype(np.float32)
             means = np.array(self._model.train_on_batch(images[rows], labels[rows], sample_weight=weights), dtype=float)
             if not np.isfinite(means[0]):
                 return float(means[0]), float(means[1])
@@ -121,7 +124,8 @@ class PlaidMLNetwork:
     def probabilities(self, images: Images) -> Probabilities:
         """Return the class probabilities [size, classes] of images [size, height, width, channels]."""
         if self._prediction_batch is None:
-            self._prediction_batch = min(max(len(images), _SMALLEST_PREDICTION_BATCH), _LARGEST_PREDICTION_BATCH)
+            fitting = (size for size in _PREDICTION_BATCHES if size >= len(images))
+            self._prediction_batch = next(fitting, _PREDICTION_BATCHES[-1])
         size, parts = self._prediction_batch, []
         for start in range(0, len(images), size):
             rows, counted = _filled(np.arange(start, min(start + size, len(images))), size)

@@ -34,6 +34,8 @@ class _Found:
     name: str
     #: What the driver tells, as PlaidML passes it on; empty for llvm_cpu.
     details: Mapping[str, Any]
+    #: The settings that PlaidML uses it with.
+    settings: Mapping[str, Any]
 
 
 def configured_devices(plaidml: Any, hardware: Mapping[str, PlaidMLHardware]) -> tuple[Device, ...]:
@@ -96,12 +98,18 @@ def _enumerate(plaidml: Any) -> tuple[list[_Found], list[_Found]]:
 
 
 def _found(device: Any) -> _Found:
-    details = device.details.decode(errors="replace") if device.details else ""
     return _Found(
         id=device.id.decode(),
         name=device.description.decode(errors="replace"),
-        details=json.loads(details) if details.strip() else {},
+        details=_parsed(device.details),
+        settings=_parsed(device.config),
     )
+
+
+def _parsed(text: bytes | str) -> dict[str, Any]:
+    """Return what PlaidML tells as JSON; nothing for a device of which it tells nothing."""
+    decoded = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return json.loads(decoded) if decoded.strip("\0 \n") else {}
 
 
 def _entries(
@@ -163,7 +171,12 @@ def _device(found: _Found) -> Device:
         kind="cpu" if processor else "gpu",
         name=found.name,
         memory_bytes=int(memory) if memory is not None else None,
+        details={"driver": _driver(found.details), "settings": found.settings} if found.details else {},
     )
+
+
+def _driver(details: Mapping[str, Any]) -> str:
+    return ", ".join(str(details[name]) for name in ("platformName", "version", "driverVersion") if name in details)
 
 
 def _preference(device: Device) -> tuple[bool, bool, str]:

@@ -1,0 +1,102 @@
+"""Examines one device and writes a block that people can paste into an issue; for hardware that we do not have."""
+
+import json
+import platform
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+
+import numpy as np
+
+from shared.architecture import notebook_architecture
+from shared.errors import DeepchordError, ExitCode
+from shared.messages import Recipe
+from shared.settings import Settings, load_settings
+from worker.engines import Engine, open_engine
+from worker.initialization import initial_weights
+from worker.preflight import check_device
+
+#: A driver that has stopped answers never; compiling can take minutes.
+_ANSWER_WITHIN_S = 900.0
+_BATCH_SIZE = 128
+_STEPS = 3
+
+
+def examine_in_child(settings: Settings) -> int:
+    """Examine the device that the settings choose, in a process of its own; return the exit code for the command."""
+    try:
+        code = subprocess.run(
+            [sys.executable, "-P", "-c", "from worker.doctor import examine; raise SystemExit(examine())"],
+            env=settings.environment(),
+            timeout=_ANSWER_WITHIN_S,
+            check=False,
+        ).returncode
+    except subprocess.TimeoutExpired:
+        _say("result", f"no answer within {_ANSWER_WITHIN_S:.0f} s: the device or its driver has stopped")
+        return int(ExitCode.BAD_INPUT)
+    if code < 0:
+        _say("result", f"the process crashed ({signal.Signals(-code).name})")
+    return code if code >= 0 else int(ExitCode.BAD_INPUT)
+
+
+def examine() -> int:
+    """Examine the device that the environment's settings choose; runs in the process that `examine_in_child` starts."""
+    settings = load_settings()
+    _say("deepchord", f"{version('deepchord')}, Python {platform.python_version()}, {platform.platform()}")
+    try:
+        engine = open_engine(settings.engine, settings.threads, settings.device, settings.plaidml_hardware)
+        _describe(engine)
+        difference = check_device(engine)
+        _say("preflight", f"passed; probabilities within {difference:.1e} of the reference")
+        _say("speed", _speed(engine))
+    except DeepchordError as error:
+        _say("result", f"refused: {error}")
+        return int(error.exit_code)
+    _say("result", "this device trains")
+    return int(ExitCode.OK)
+
+
+def _describe(engine: Engine) -> None:
+    device = engine.device
+    memory = "" if device.memory_bytes is None else f", {device.memory_bytes / 2**30:.1f} GiB"
+    _say("engine", f"{engine.name}, {engine.version}")
+    _say("device", f"{device.id} ({device.kind}): {device.name}{memory}")
+    for name, value in device.details.items():
+        _say(name, value if isinstance(value, str) else json.dumps(value))
+
+
+def _speed(engine: Engine) -> str:
+    """Return how long the notebook's network takes for an image, compilation apart."""
+    architecture = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
+    recipe = Recipe(
+        optimizer="nadam",
+        learning_rate=0.002,
+        batch_size=_BATCH_SIZE,
+        epochs=1,
+        validation_fraction=0.2,
+        patience=1,
+    )
+    network = engine.build(architecture, recipe)
+    network.set_weights(initial_weights(architecture, 0))
+    images = np.random.default_rng(0).random((_BATCH_SIZE * _STEPS, 28, 28, 1), dtype=np.float32)
+    labels = np.arange(len(images)) % 10
+
+    def train(size: int) -> float:
+        started = time.monotonic()
+        network.train_epoch(images[:size], labels[:size], dropout_seed=0, on_batch=_ignore)
+        return time.monotonic() - started
+
+    first = train(_BATCH_SIZE)
+    per_image_ms = 1000 * train(len(images)) / len(images)
+    return f"{per_image_ms:.2f} ms per training image (the notebook's network), first step {first:.1f} s"
+
+
+def _say(name: str, value: str) -> None:
+    sys.stdout.write(f"{name:<10} {value}\n")
+    sys.stdout.flush()
+
+
+def _ignore(batch: int) -> None:
+    """Nobody watches."""
