@@ -48,7 +48,7 @@ def main() -> None:
     network, trained = train(
         engine,
         notebook_architecture().resolve(input_shape=dataset.x_train.shape[1:], classes=classes),
-        _recipe(arguments.epochs),
+        _recipe(arguments.epochs, arguments.validation_fraction),
         MemberSeeds(split=int(seeds[0]), initialization=int(seeds[1]), shuffling=int(seeds[2]), dropout=int(seeds[3])),
         dataset,
         _Log(),
@@ -71,13 +71,13 @@ def main() -> None:
         arguments.json.write_text(json.dumps(result) + "\n")
 
 
-def _recipe(epochs: int) -> Recipe:
+def _recipe(epochs: int, validation_fraction: float) -> Recipe:
     return Recipe(
         optimizer="nadam",
         learning_rate=0.002,
         batch_size=128,
         epochs=epochs,
-        validation_fraction=0.2,
+        validation_fraction=validation_fraction,
         patience=epochs,
     )
 
@@ -86,10 +86,9 @@ def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", choices=ENGINES, required=True)
     parser.add_argument("--device")
-    parser.add_argument(
-        "--images", type=int, default=6000, help="how many of the training images, a fifth for validation"
-    )
+    parser.add_argument("--images", type=int, default=6000, help="how many of the training images")
     parser.add_argument("--test-images", type=int, default=2000)
+    parser.add_argument("--validation-fraction", type=float, default=0.2)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
