@@ -3,12 +3,15 @@
 PRESET = quick
 FLOWER =
 ARGS =
+SEEDS = 50
+# How many tests run at once: most of them wait for processes that they have started.
+TESTS_AT_ONCE = 2
 # Another Python than the first suitable one: make run PYTHON=/path/to/python3
 PYTHON =
 # The least branch coverage, in percent, that `make test` accepts.
 COVERAGE = 85
 
-BENCHMARKS = overhead
+BENCHMARKS = overhead faults
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -27,7 +30,7 @@ COMPILE = env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(BIN)/uv pip compile -q --univ
 	--python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(ARGS)
 
 .DELETE_ON_ERROR:
-.PHONY: help run plaidml test check bench environment lock clean distclean
+.PHONY: help run plaidml test chaos check bench environment lock clean distclean
 
 help:
 	@echo 'make run        train the quick preset on this machine; makes $(VENV) by itself the first time'
@@ -36,6 +39,7 @@ help:
 	@echo 'make plaidml    make $(PLAIDML_VENV), the environment for PlaidML: Metal on AMD, OpenCL'
 	@echo 'make test       make check, then all tests with branch coverage'
 	@echo '                ARGS="tests/shared -k seeds"  only some, whatever the coverage'
+	@echo 'make chaos      kills at random moments, SEEDS=50 times three of them; takes an hour'
 	@echo 'make check      ruff, mypy and import-linter'
 	@echo 'make bench      the benchmarks, one after another'
 	@echo 'make lock       write requirements/*.txt from pyproject.toml    ARGS=--upgrade  newer versions'
@@ -46,7 +50,10 @@ run: $(VENV)/.installed-run
 	@$(BIN)/deepchord train --preset $(PRESET) --local $(FLOWER_OPTION) $(ARGS)
 
 test: check
-	@$(BIN)/python -m pytest --cov --cov-report=term $(if $(ARGS),,--cov-fail-under=$(COVERAGE)) $(ARGS)
+	@$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --cov --cov-report=term $(if $(ARGS),,--cov-fail-under=$(COVERAGE)) $(ARGS)
+
+chaos: environment
+	@$(BIN)/python -m pytest tests/faults/test_chaos.py --chaos $(SEEDS) $(ARGS)
 
 check: environment
 	@$(BIN)/ruff check .

@@ -1,8 +1,10 @@
 """A worker whose members do nothing: all of deepchord but the training, for benchmarks of the way there and back."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.architecture import ResolvedArchitecture
 from shared.celery_app import create_app
@@ -29,6 +31,13 @@ class IdleNetwork:
     def set_weights(self, weights: Weights) -> None:
         """Keep the weights."""
         self._weights = weights
+
+    def optimizer_state(self) -> tuple[()]:
+        """Return nothing."""
+        return ()
+
+    def set_optimizer_state(self, state: tuple[NDArray[Any], ...]) -> None:
+        """Ignore it."""
 
     def train_epoch(
         self, images: Images, labels: Labels, *, dropout_seed: int, on_batch: Callable[[int], None]

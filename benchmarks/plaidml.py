@@ -26,8 +26,9 @@ import psutil
 from shared.architecture import Architecture, Conv2D, Dense, Flatten, MaxPooling2D, notebook_architecture
 from shared.dataset_sources import Places, find_dataset
 from shared.datasets import Dataset, scaled
-from shared.messages import EpochMetrics, MemberSeeds, Recipe
+from shared.messages import MemberSeeds, Recipe
 from shared.settings import keras_home, load_settings
+from shared.training_state import TrainingState
 from worker.engines import open_engine
 from worker.engines.plaidml_compatibility import import_keras, import_plaidml
 from worker.engines.plaidml_devices import configured_devices
@@ -46,7 +47,7 @@ class _Clock(Observer):
     def __init__(self) -> None:
         self.times = [time.monotonic()]
 
-    def epoch(self, history: tuple[EpochMetrics, ...], best_epoch: int) -> None:  # noqa: ARG002  the interface
+    def epoch(self, state: TrainingState) -> None:  # noqa: ARG002  the interface
         self.times.append(time.monotonic())
 
     @property

@@ -18,18 +18,19 @@ import numpy as np
 
 from shared.architecture import notebook_architecture
 from shared.dataset_sources import Places, find_dataset
-from shared.messages import EpochMetrics, MemberSeeds, Recipe
+from shared.messages import MemberSeeds, Recipe
 from shared.settings import keras_home, load_settings
+from shared.training_state import TrainingState
 from worker.engines import ENGINES, open_engine
 from worker.evaluation import score
 from worker.training import Observer, predict, train
 
 
 class _Log(Observer):
-    def epoch(self, history: tuple[EpochMetrics, ...], best_epoch: int) -> None:  # noqa: ARG002  the interface
-        last = history[-1]
+    def epoch(self, state: TrainingState) -> None:
+        last = state.history[-1]
         sys.stderr.write(
-            f"epoch {len(history):2}  train loss {last.train_loss:.4f}  validation accuracy "
+            f"epoch {len(state.history):2}  train loss {last.train_loss:.4f}  validation accuracy "
             f"{last.validation_accuracy:.4f}  {last.duration_s:.1f} s\n"
         )
 

@@ -1,4 +1,4 @@
-"""Follows a run to its end: the view, what can go wrong meanwhile, and how that is noticed instead of waited for."""
+"""Follows a run to its end: the view, and what was lost on the way is sent again instead of waited for."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,11 +9,11 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from coordinator.progress import RunView, RunWatcher
-from coordinator.submission import evaluation_task_id
+from coordinator.reconciliation import Reconciler
 from shared.broker import connect_lazily
 from shared.celery_app import create_app, queue_of
 from shared.datasets import load_dataset
-from shared.errors import DeepchordError, RunFailedError, StorageError
+from shared.errors import DeepchordError, RunCancelledError, RunFailedError, StorageError
 from shared.messages import RunSpec
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings
@@ -23,7 +23,7 @@ from shared.storage import RunStore
 _EVERY_S = 0.5
 #: For so long what is watched may be out of reach.
 _STORAGE_MAY_BE_AWAY_S = 60.0
-#: How often the broker is asked whether the evaluation's task was given up.
+#: How often it is looked whether something was lost.
 _ASK_EVERY_S = 5.0
 #: Workers that are there take a member in less time.
 _UNSERVED_AFTER_S = 8.0
@@ -53,10 +53,11 @@ def views(
         check: Called between two views; raises what makes waiting pointless.
 
     Raises:
-        RunFailedError: Celery gave the run up, so that it cannot end.
+        RunFailedError: What was lost was sent again and again in vain.
     """
     watching = watcher(settings, store, run)
-    app = _impatient_app(settings) if settings.broker else None
+    app = create_app(settings) if settings.broker else None
+    reconciler = Reconciler(settings, store) if settings.broker else None
     asked = time.monotonic()
     seen: float | None = None
     unserved: str | None = None
@@ -71,27 +72,37 @@ def views(
             time.sleep(_EVERY_S)
             continue
         yield replace(view, unserved=unserved) if view.state == "waiting" else view
-        if view.state in ("evaluated", "failed"):
+        if view.has_ended:
             return
         check()
-        if app is not None and view.live and time.monotonic() - asked >= _ASK_EVERY_S:
+        if app is not None and reconciler is not None and view.live and time.monotonic() - asked >= _ASK_EVERY_S:
             asked = time.monotonic()
-            _check_chord(app, view)
+            _look_after(reconciler, run)
             unserved = _why_unserved(app, view)
         time.sleep(_EVERY_S)
 
 
 def raise_if_failed(view: RunView) -> None:
-    """Raise `RunFailedError` if the run ended without an evaluation."""
+    """Raise `RunFailedError` if the run ended without an evaluation, `RunCancelledError` if somebody cancelled it."""
+    if view.state == "cancelled":
+        raise RunCancelledError(
+            f"Run {view.run.run_id} is cancelled; what it has trained stays in storage, and "
+            f"`deepchord resume {view.run.run_id}` goes on from there."
+        )
     if view.failure is not None and view.evaluation is None:
         raise RunFailedError(f"Run {view.run.run_id} failed: {view.failure.reason}.")
 
 
-def _impatient_app(settings: Settings) -> Celery:
-    """Return an application that asks once; ours else asks until the broker is back, however long that takes."""
-    app = create_app(settings)
-    app.conf.result_backend_always_retry = False
-    return app
+def _look_after(reconciler: Reconciler, run: RunSpec) -> None:
+    try:
+        in_vain = reconciler.look_after(run)
+    except StorageError:
+        return  # the next view tells
+    if in_vain is not None:
+        raise RunFailedError(
+            f"Run {run.run_id} cannot go on: {in_vain}. Do all workers see the same storage as this command? "
+            f"When they do, `deepchord resume {run.run_id}` goes on."
+        )
 
 
 def _why_unserved(app: Celery, view: RunView) -> str | None:
@@ -109,18 +120,3 @@ def _why_unserved(app: Celery, view: RunView) -> str | None:
         return "no worker is connected to this broker: `deepchord worker` starts one"
     listed = ", ".join(sorted(connected)[:_MOST_LISTED])
     return f"no connected worker serves --require {view.run.require}; connected are {listed}"
-
-
-def _check_chord(app: Celery, view: RunView) -> None:
-    """Raise if Celery gave the evaluation up: it is a chord, and a task of its header failed for good."""
-    try:
-        task = app.backend.get_task_meta(evaluation_task_id(view.run.run_id))
-    except redis.RedisError:
-        return  # the next view tells that no broker answers
-    if task["status"] != "FAILURE":
-        return
-    notes = "; ".join(f"member {index}: {note}" for index, note in view.notes.items()) or str(task["result"])
-    raise RunFailedError(
-        f"Run {view.run.run_id} cannot end: a worker gave a member up without being able to record it ({notes}). "
-        "Do all workers see the same storage as this command?"
-    )

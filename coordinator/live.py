@@ -219,7 +219,7 @@ _BLIND = "no broker answers here: this is what storage tells"
 
 
 def _is_blind(view: RunView) -> bool:
-    return not view.live and view.state not in ("evaluated", "failed")
+    return not view.live and not view.has_ended
 
 
 def _one_line(text: str) -> str:

@@ -106,8 +106,7 @@ class LocalSession:
         return ChildProcess(
             f"Worker {number}",
             [*self._command, *_OPTIONS, "--hostname", f"local{number}@%h"],
-            # Modules are found where deepchord is installed, not in the current folder. No REMAP_SIGTERM: an idle
-            # worker would sit out its soft shutdown of a minute.
+            # Modules are found where deepchord is installed, not in the current folder.
             environment=self.environment() | {"PYTHONSAFEPATH": "1"},
             log=self._folder.logs / f"worker-{number}.log",
         )

@@ -18,7 +18,7 @@ from shared.storage import RunStore
 
 logger = logging.getLogger(__name__)
 
-RunState = Literal["waiting", "training", "evaluating", "evaluated", "failed"]
+RunState = Literal["waiting", "training", "evaluating", "evaluated", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,8 @@ class RunView:
     so_far: EnsembleSoFar | None = None
     evaluation: EnsembleEvaluation | None = None
     failure: RunFailure | None = None
+    #: Whether somebody cancelled it.
+    cancelled: bool = False
     #: False while the broker does not answer, or none is known: the lines in `progress` are old.
     live: bool = True
     #: Why no worker has taken a member yet; None while that is no surprise.
@@ -53,9 +55,16 @@ class RunView:
             return "evaluated"
         if self.failure is not None:
             return "failed"
+        if self.cancelled:
+            return "cancelled"
         if len(self.records) == self.run.members:
             return "evaluating"
         return "training" if self.records or self.progress else "waiting"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more happens to the run by itself."""
+        return self.state in ("evaluated", "failed", "cancelled")
 
     @property
     def trained(self) -> int:
@@ -134,8 +143,8 @@ class RunWatcher:
             StorageError: Storage does not answer; an unreachable broker only makes the view less live.
         """
         # The end is read first: whoever sees the evaluation then sees all records as well.
-        evaluation = self._store.evaluation(self._run.run_id)
-        failure = self._store.failure(self._run.run_id)
+        evaluation = self._store.evaluation(self._run)
+        failure = self._store.failure(self._run)
         self._read_new_records()
         return RunView(
             run=self._run,
@@ -146,6 +155,7 @@ class RunWatcher:
             so_far=self._so_far,
             evaluation=evaluation,
             failure=failure,
+            cancelled=self._store.is_cancelled(self._run.run_id),
         )
 
     def _read_board(self) -> bool:

@@ -23,7 +23,7 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
         InputError: It has not ended yet.
     """
     evaluation = evaluation_of(store, run)
-    probabilities = store.ensemble_probabilities(run.run_id, evaluation.probabilities_sha256)
+    probabilities = store.ensemble_probabilities(run, evaluation.probabilities_sha256)
     records = {record.member.spec.index: record for record in store.records(run.run_id, run.members)}
     with np.load(io.BytesIO(probabilities), allow_pickle=False) as arrays:
         test_probabilities = arrays["test"]
@@ -40,10 +40,10 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
 
 def evaluation_of(store: RunStore, run: RunSpec) -> EnsembleEvaluation:
     """Return the evaluation of a run that has one; see `report_content` for the errors."""
-    evaluation = store.evaluation(run.run_id)
+    evaluation = store.evaluation(run)
     if evaluation is not None:
         return evaluation
-    failure = store.failure(run.run_id)
+    failure = store.failure(run)
     if failure is not None:
         raise RunFailedError(f"Run {run.run_id} has no evaluation: {failure.reason}.")
     done = len(store.recorded(run.run_id))
@@ -70,7 +70,7 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
     files: dict[str, bytes] = {
         "run.json": run.encode(),
         "evaluation.json": evaluation.encode(),
-        "probabilities.npz": store.ensemble_probabilities(run.run_id, evaluation.probabilities_sha256),
+        "probabilities.npz": store.ensemble_probabilities(run, evaluation.probabilities_sha256),
     }
     for index, record in content.records.items():
         if isinstance(record.member, TrainedMember):
@@ -89,8 +89,9 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
 def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
     """Return one line about a run, for `deepchord runs` and `deepchord status`."""
     recorded = store.recorded(run.run_id)
-    evaluation, failure = store.evaluation(run.run_id), store.failure(run.run_id)
-    state = "evaluated" if evaluation else "failed" if failure else "unfinished"
+    evaluation, failure = store.evaluation(run), store.failure(run)
+    cancelled = store.is_cancelled(run.run_id)
+    state = "evaluated" if evaluation else "failed" if failure else "cancelled" if cancelled else "unfinished"
     return {
         "run_id": run.run_id,
         "created_at": run.created_at.isoformat(timespec="seconds"),

@@ -1,15 +1,16 @@
-"""Submits a run: the spec to storage first, then the chord, by task name."""
+"""Submits a run: the spec to storage first, then the chord, by task name; and rings again what was not heard."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from typing import Any
 
 import redis
 from celery import Celery, chord
 from kombu.exceptions import OperationalError
 
-from coordinator.planning import plan_members
+from coordinator.planning import plan_member
 from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, queue_of
 from shared.errors import BrokerError, InputError
-from shared.messages import RunFailure, RunSpec
+from shared.messages import RunSpec
 from shared.settings import without_password
 from shared.storage import RunStore
 
@@ -22,31 +23,49 @@ def submit(app: Celery, store: RunStore, run: RunSpec) -> None:
     Raises:
         InputError: The run exists already.
         StorageError: The spec could not be written; nothing was sent.
-        BrokerError: The broker does not answer any more.
+        BrokerError: The broker does not answer any more; `resume` goes on when it does.
     """
     if not store.create_run(run):
         raise InputError(f"There is a run {run.run_id} in {store.objects.url} already; give another name.")
-    header = [
-        app.signature(
-            TRAIN_MEMBER,
-            args=[member.model_dump(mode="json")],
-            task_id=member_task_id(run.run_id, member.index),
-            queue=queue_of(run.require),
-        )
-        for member in plan_members(run)
-    ]
-    body = app.signature(EVALUATE_ENSEMBLE, args=[run.run_id], task_id=evaluation_task_id(run.run_id), immutable=True)
+    submit_rest(app, store, run)
+
+
+def submit_rest(app: Celery, store: RunStore, run: RunSpec) -> None:
+    """Ring the bell for each member without a record, and for the evaluation after them.
+
+    Raises:
+        BrokerError: The broker does not answer any more; what was rung is not rung in vain.
+    """
+    recorded = set(store.recorded(run.run_id))
     try:
-        chord(header, app=app)(body)
+        ring_all(app, run, [index for index in range(run.members) if index not in recorded])
     except (OperationalError, redis.RedisError) as error:
-        reason = f"the broker stopped answering while it was submitted ({str(error).rstrip('.')})"
-        store.commit_failure(
-            run.run_id, RunFailure(requested=run.members, trained=0, reason=reason, failed_at=datetime.now(UTC))
-        )
         raise BrokerError(
-            f"Broker {without_password(app.conf.broker_url)} stopped answering while run {run.run_id} was submitted; "
-            "start it and train again."
+            f"Broker {without_password(app.conf.broker_url)} stopped answering ({str(error).rstrip('.')}); "
+            f"start it, then `deepchord resume {run.run_id}`."
         ) from error
+
+
+def ring_all(app: Celery, run: RunSpec, indices: Iterable[int]) -> None:
+    """Send a chord: these members, then the evaluation; without members the evaluation alone."""
+    header = [_member(app, run, index) for index in indices]
+    if header:
+        chord(header, app=app)(_evaluation(app, run))
+    else:
+        ring_evaluation(app, run)
+
+
+def ring_member(app: Celery, run: RunSpec, index: int) -> None:
+    """Send a member again. Its chord may never end now, so the evaluation follows it: too early harms nobody."""
+    # A connection of its own: one that saw the broker before it lost its memory would not set the queue up anew.
+    with app.connection_for_write() as connection:
+        _member(app, run, index).apply_async(link=_evaluation(app, run), connection=connection)
+
+
+def ring_evaluation(app: Celery, run: RunSpec) -> None:
+    """Send the evaluation."""
+    with app.connection_for_write() as connection:
+        _evaluation(app, run).apply_async(connection=connection)
 
 
 def member_task_id(run_id: str, index: int) -> str:
@@ -57,3 +76,16 @@ def member_task_id(run_id: str, index: int) -> str:
 def evaluation_task_id(run_id: str) -> str:
     """Return the Celery id of the evaluation's task."""
     return f"{run_id}.evaluation"
+
+
+def _member(app: Celery, run: RunSpec, index: int) -> Any:
+    return app.signature(
+        TRAIN_MEMBER,
+        args=[plan_member(run.run_id, run.seed, index).model_dump(mode="json")],
+        task_id=member_task_id(run.run_id, index),
+        queue=queue_of(run.require),
+    )
+
+
+def _evaluation(app: Celery, run: RunSpec) -> Any:
+    return app.signature(EVALUATE_ENSEMBLE, args=[run.run_id], task_id=evaluation_task_id(run.run_id), immutable=True)

@@ -6,10 +6,13 @@ from shared.broker import KEY_PREFIX
 from shared.errors import InputError
 from shared.result_backend import SCHEME
 from shared.settings import Settings
+from shared.sturdy_transport import TRANSPORT
 
 TRAIN_MEMBER = "deepchord.train_member"
 EVALUATE_ENSEMBLE = "deepchord.evaluate_ensemble"
 QUEUE = "deepchord"
+#: The remote control command that makes a worker hand its member over and stop.
+DRAIN = "deepchord_drain"
 
 #: What every worker is started with, however that is done: one member at a time, in a process of its own.
 WORKER_OPTIONS = ("--pool", "prefork", "--concurrency", "1", "--without-gossip", "--without-mingle")
@@ -35,7 +38,9 @@ def create_app(settings: Settings) -> Celery:
     transport = {
         "visibility_timeout": settings.visibility_timeout_s,
         "global_keyprefix": KEY_PREFIX,
+        # Together: every ten seconds is looked for messages whose worker has gone, not every hundred.
         "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 1,
         "socket_timeout": 30,
         "socket_connect_timeout": settings.connect_timeout_s,
         "socket_keepalive": True,
@@ -45,6 +50,7 @@ def create_app(settings: Settings) -> Celery:
     app.conf.update(
         broker_url=settings.broker,
         result_backend=SCHEME + settings.broker,
+        broker_transport=TRANSPORT,
         broker_transport_options=transport,
         result_backend_transport_options={
             "visibility_timeout": settings.visibility_timeout_s,
@@ -64,8 +70,6 @@ def create_app(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_concurrency=1,
         worker_pool_start_method="spawn",
-        # A member that ends within a minute is waited for, any other handed on; an idle worker stops at once.
-        worker_soft_shutdown_timeout=60.0,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         result_backend_always_retry=True,

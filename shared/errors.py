@@ -16,6 +16,8 @@ class ExitCode(IntEnum):
     RUN_FAILED = 3
     #: The run cannot go on here: the workers on this machine stopped although members are left.
     WORKERS_STOPPED = 4
+    #: Somebody cancelled the run; it can be resumed.
+    CANCELLED = 5
     #: Interrupted with Ctrl-C or SIGTERM.
     INTERRUPTED = 130
 
@@ -44,6 +46,11 @@ class CheckpointError(DeepchordError):
 
 class StorageError(DeepchordError):
     """The storage cannot be reached, written or read."""
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        """Take the message, and whether it is of no use to try again until somebody has done something about it."""
+        super().__init__(message)
+        self.permanent = permanent
 
 
 class ObjectNotFoundError(StorageError):
@@ -76,6 +83,12 @@ class RunFailedError(DeepchordError):
     """The run ended without an ensemble evaluation."""
 
     exit_code = ExitCode.RUN_FAILED
+
+
+class RunCancelledError(DeepchordError):
+    """Somebody cancelled the run."""
+
+    exit_code = ExitCode.CANCELLED
 
 
 class InterruptedRunError(DeepchordError):

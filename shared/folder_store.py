@@ -67,6 +67,14 @@ class FolderStore:
             except (FileNotFoundError, NotADirectoryError):
                 return False
 
+    def delete(self, key: str) -> None:
+        """Remove the file, if it is there."""
+        with self._explained(key, "delete"):
+            try:
+                self._path(key).unlink(missing_ok=True)
+            except NotADirectoryError:
+                return
+
     def _walk(self, folder: Path) -> Iterator[str]:
         for parent, folders, files in os.walk(folder, onerror=_raise_unless_gone):
             # What other programs leave (.DS_Store, .nfs…) and what is under way is no object.
@@ -78,7 +86,9 @@ class FolderStore:
     def _path(self, key: str) -> Path:
         parts = key.split("/")
         if not all(_PART.fullmatch(part) for part in parts):
-            raise StorageError(f"{key!r} is no valid key of a storage: expected names of A-Z a-z 0-9 . _ - and /.")
+            raise StorageError(
+                f"{key!r} is no valid key of a storage: expected names of A-Z a-z 0-9 . _ - and /.", permanent=True
+            )
         return self.folder.joinpath(*parts)
 
     @contextmanager
@@ -94,7 +104,10 @@ class FolderStore:
 
     def _error(self, key: str, verb: str, error: OSError) -> StorageError:
         remedy = _REMEDIES.get(error.errno or 0, "check the folder and its permissions")
-        return StorageError(f"Cannot {verb} {key} in storage {self.url}: {error.strerror}; {remedy}.")
+        return StorageError(
+            f"Cannot {verb} {key} in storage {self.url}: {error.strerror}; {remedy}.",
+            permanent=error.errno in _REMEDIES,
+        )
 
 
 _REMEDIES = {

@@ -72,6 +72,8 @@ class RunSpec(Message):
     max_attempts: Annotated[int, Field(ge=1, le=100)]
     #: Which workers may train members; None: all.
     require: Requirement | None = None
+    #: How often members were added to the run after it was submitted.
+    extension: NonNegativeInt = 0
 
     @model_validator(mode="after")
     def _check_min_members(self) -> "RunSpec":
@@ -111,6 +113,8 @@ class AttemptNote(Message):
     """Who took an attempt, at a member or at the evaluation."""
 
     host: str
+    #: The name of the worker as Celery has it.
+    worker: str
     process_id: PositiveInt
     started_at: AwareDatetime
 
@@ -124,6 +128,17 @@ class EpochMetrics(Message):
     validation_accuracy: Share
     #: Seconds for training and validation.
     duration_s: NonNegativeFloat
+
+
+class TrainingPart(Message):
+    """The epochs of a member that one attempt trained."""
+
+    attempt: PositiveInt
+    trainer: Trainer
+    #: How many; 0 if only scoring was left.
+    epochs: NonNegativeInt
+    #: Whether the optimizer went on where the part before had stopped; another engine's begins afresh.
+    optimizer_continued: bool
 
 
 class TrainedMember(Message):
@@ -141,25 +156,33 @@ class TrainedMember(Message):
     weights_sha256: Sha256
     #: SHA-256 of the member's own test probabilities, float32 [test_size, classes].
     probabilities_sha256: Sha256
+    #: Which attempts trained which epochs, in order; empty if one attempt trained them all.
+    parts: tuple[TrainingPart, ...] = ()
 
     @model_validator(mode="after")
-    def _check_best_epoch(self) -> "TrainedMember":
+    def _check_epochs(self) -> "TrainedMember":
         if self.best_epoch > len(self.history):
             raise ValueError(f"best_epoch is {self.best_epoch}, but the history has {len(self.history)} epochs")
+        trained = sum(part.epochs for part in self.parts)
+        if self.parts and trained != len(self.history):
+            raise ValueError(f"its parts have {trained} epochs, its history {len(self.history)}")
         return self
 
     @property
     def duration_s(self) -> float:
-        """Seconds from the start of the attempt to its end."""
-        return (self.finished_at - self.started_at).total_seconds()
+        """Seconds from the start of the last attempt to its end, and those of the epochs that earlier ones left it."""
+        last = (self.finished_at - self.started_at).total_seconds()
+        left = sum(part.epochs for part in self.parts[:-1])
+        return last + sum(epoch.duration_s for epoch in self.history[:left])
 
 
 class FailedMember(Message):
-    """The committed result of a member that failed in every attempt."""
+    """The committed result of a member that failed in every attempt, or was cancelled."""
 
     status: Literal["failed"] = "failed"
     spec: MemberSpec
-    attempt: PositiveInt
+    #: The last one; 0 if there was none.
+    attempt: NonNegativeInt
     #: None if the worker could not even open its engine.
     trainer: Trainer | None
     finished_at: AwareDatetime
@@ -264,3 +287,10 @@ class RunFailure(Message):
     trained: NonNegativeInt
     reason: str
     failed_at: AwareDatetime
+
+
+class Cancellation(Message):
+    """Who stopped a run, and when; it can be resumed."""
+
+    host: str
+    cancelled_at: AwareDatetime

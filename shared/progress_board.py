@@ -11,6 +11,8 @@ from shared.messages import MemberProgress
 logger = logging.getLogger(__name__)
 
 _KEEP_S = 7 * 24 * 3600
+#: So long a member is kept away from the worker that it failed on, if there is another.
+_AWAY_S = 60
 
 
 class ProgressBoard:
@@ -34,13 +36,30 @@ class ProgressBoard:
                 extra={"run_id": run_id, "member": progress.index},
             )
 
-    def note(self, run_id: str, index: int, text: str) -> None:
-        """Leave a sentence about the last trouble of a member, for whoever watches; like all here it may be lost."""
+    def note(self, run_id: str, index: int, text: str, failed_on: str | None = None) -> None:
+        """Leave a sentence about the last trouble of a member, for whoever watches; like all here it may be lost.
+
+        Args:
+            run_id: The run.
+            index: The member.
+            text: The sentence.
+            failed_on: The worker that the member is to be kept away from for a while.
+        """
         try:
             self._client.hset(_notes_key(run_id), str(index), text)
             self._client.expire(_notes_key(run_id), _KEEP_S)
+            if failed_on is not None:
+                self._client.set(_failed_key(run_id, index), failed_on, ex=_AWAY_S)
         except redis.RedisError:
             logger.info("A note could not be published: %s", text, extra={"run_id": run_id, "member": index})
+
+    def last_failed_on(self, run_id: str, index: int) -> str | None:
+        """Return the worker that a member failed on a moment ago; None if there is none, or nobody knows."""
+        try:
+            worker = self._client.get(_failed_key(run_id, index))
+        except redis.RedisError:
+            return None
+        return None if worker is None else _text(worker)
 
     def notes(self, run_id: str) -> dict[int, str]:
         """Return the last trouble of each member that had one.
@@ -75,3 +94,7 @@ def _key(run_id: str) -> str:
 
 def _notes_key(run_id: str) -> str:
     return f"{KEY_PREFIX}notes:{run_id}"
+
+
+def _failed_key(run_id: str, index: int) -> str:
+    return f"{KEY_PREFIX}failed-on:{run_id}:{index}"

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import tomllib
+import uuid
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ ENVIRONMENT_PREFIX = "DEEPCHORD_"
 SETTINGS_FILE_VARIABLE = "DEEPCHORD_SETTINGS"
 #: Set in the environment of every process of an embedded session, and so of all that those start in turn.
 SESSION_VARIABLE = "DEEPCHORD_SESSION"
+#: Set by each worker at its start to something unique, for the processes that it starts in turn.
+WORKER_VARIABLE = "DEEPCHORD_WORKER"
 
 
 def settings_file() -> Path:
@@ -79,7 +82,11 @@ class Settings(BaseSettings):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     #: After so many seconds without acknowledgement the broker hands a task to another worker: above the longest
     #: member's training time.
-    visibility_timeout_s: Annotated[int, Field(ge=10)] = 24 * 3600
+    visibility_timeout_s: Annotated[int, Field(ge=1)] = 24 * 3600
+    #: After so many seconds without a sign of life from whoever trains a member another worker may take it.
+    lease_s: Annotated[float, Field(ge=1.0)] = 30.0
+    #: So long a worker that is told to stop may take to hand its member over.
+    grace_s: PositiveFloat = 60.0
     #: A training process in which no step has ended for so long is taken for stopped, and ended.
     stall_timeout_s: PositiveFloat = 900.0
     #: How long a command waits for the broker to answer before it gives up.
@@ -132,6 +139,11 @@ def export(settings: Settings, **variables: str) -> None:
     os.environ.update(settings.environment() | variables)
 
 
+def worker_id() -> str:
+    """Return what is unique for the worker that this process belongs to; a process of its own is one, too."""
+    return os.environ.setdefault(WORKER_VARIABLE, uuid.uuid4().hex)
+
+
 def load_settings(**options: Any) -> Settings:
     """Return the settings; options that are None count as not given.
 
@@ -167,7 +179,7 @@ def _check_named_file() -> None:
 
 
 def _check_variables() -> None:
-    known = _setting_variables() | {SETTINGS_FILE_VARIABLE, SESSION_VARIABLE}
+    known = _setting_variables() | {SETTINGS_FILE_VARIABLE, SESSION_VARIABLE, WORKER_VARIABLE}
     for name in os.environ:
         if name.startswith(ENVIRONMENT_PREFIX) and name not in known:
             raise InputError(ended(f"The environment has the unknown setting {name}{nearest(name, known)}"))

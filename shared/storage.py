@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 from urllib.parse import unquote
 
+from shared.attempts import Attempt, SavedEpoch
 from shared.errors import CorruptObjectError, InputError, ObjectNotFoundError, RunNotFoundError
-from shared.messages import EnsembleEvaluation, MemberRecord, RunFailure, RunSpec
+from shared.messages import AttemptNote, Cancellation, EnsembleEvaluation, MemberRecord, RunFailure, RunSpec
+from shared.patient_store import PatientStore
 
 
 @runtime_checkable
@@ -44,13 +46,21 @@ class ObjectStore(Protocol):
         """Say whether the key holds an object."""
         ...
 
+    def delete(self, key: str) -> None:
+        """Remove the object; nothing happens if there is none."""
+        ...
+
 
 def open_object_store(url: str) -> ObjectStore:
-    """Return the storage at a URL: a plain path or `file:///folder`.
+    """Return the storage at a URL, a plain path or `file:///folder`; what fails in passing is tried again.
 
     Raises:
         InputError: A scheme that deepchord does not know.
     """
+    return PatientStore(_open_object_store(url))
+
+
+def _open_object_store(url: str) -> ObjectStore:
     from shared.folder_store import FolderStore
 
     scheme, separator, rest = url.partition("://")
@@ -79,13 +89,31 @@ class RunStore:
         return self.objects.create(f"runs/{spec.run_id}/run.json", spec.encode())
 
     def run(self, run_id: str) -> RunSpec:
-        """Return the spec of a run; raise `RunNotFoundError` if there is none."""
+        """Return the spec of a run, as it was last extended; raise `RunNotFoundError` if there is none."""
         key = f"runs/{run_id}/run.json"
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", run_id) or not self.objects.exists(key):
             raise RunNotFoundError(
                 f"There is no run {run_id!r} in {self.objects.url}; `deepchord runs` lists those there are."
             )
-        return RunSpec.decode(self.objects.get(key), key)
+        extensions = [key for key in self.objects.list(f"runs/{run_id}/extensions/") if key.endswith("/run.json")]
+        newest = extensions[-1] if extensions else key
+        return RunSpec.decode(self.objects.get(newest), newest)
+
+    def extend_run(self, spec: RunSpec) -> bool:
+        """Publish the spec with more members; False if somebody else has extended the run in the meantime."""
+        return self.objects.create(f"{_ending(spec)}/run.json", spec.encode())
+
+    def cancel_run(self, run_id: str, cancellation: Cancellation) -> None:
+        """Stop a run: no worker trains it until it is resumed."""
+        self.objects.replace(_cancellation(run_id), cancellation.encode())
+
+    def resume_run(self, run_id: str) -> None:
+        """Take a cancellation back."""
+        self.objects.delete(_cancellation(run_id))
+
+    def is_cancelled(self, run_id: str) -> bool:
+        """Say whether a run was cancelled."""
+        return self.objects.exists(_cancellation(run_id))
 
     def run_ids(self) -> list[str]:
         """Return the ids of all runs, oldest first (ids begin with their date)."""
@@ -101,9 +129,45 @@ class RunStore:
         """
         return self._take_number(f"{_member(run_id, index)}/attempts/", note)
 
-    def attempts(self, run_id: str, index: int) -> int:
-        """Return how many attempts a member has had."""
-        return self._last_number(f"{_member(run_id, index)}/attempts/")
+    def attempt_note(self, run_id: str, index: int, attempt: int) -> AttemptNote:
+        """Return who took an attempt."""
+        key = f"{_attempt(run_id, index, attempt)}/attempt.json"
+        return AttemptNote.decode(self.objects.get(key), key)
+
+    def hand_over(self, run_id: str, index: int, attempt: int) -> None:
+        """Note that an attempt does not count against its member: it ended on purpose, or the run was resumed since."""
+        self.objects.replace(f"{_attempt(run_id, index, attempt)}/handed-over.json", b"{}\n")
+
+    def attempts(self, run_id: str, index: int) -> tuple[Attempt, ...]:
+        """Return the attempts that a member has had, in order; nothing but names is read."""
+        folder = f"{_member(run_id, index)}/attempts/"
+        names: dict[int, list[list[str]]] = {}
+        for key in self.objects.list(folder):
+            number, *rest = key.removeprefix(folder).split("/")
+            if number.isdecimal():
+                names.setdefault(int(number), []).append(rest)
+        return tuple(
+            Attempt(
+                number=number,
+                saved=tuple(filter(None, (_saved_epoch(number, parts) for parts in names[number]))),
+                handed_over=["handed-over.json"] in names[number],
+            )
+            for number in sorted(names)
+        )
+
+    def save_epoch(self, run_id: str, index: int, attempt: int, epoch: int, state: bytes) -> SavedEpoch:
+        """Publish the training state after an epoch."""
+        saved = SavedEpoch(attempt=attempt, epoch=epoch, sha256=hashlib.sha256(state).hexdigest())
+        self.objects.replace(_epoch(run_id, index, saved), state)
+        return saved
+
+    def saved_epoch(self, run_id: str, index: int, saved: SavedEpoch) -> bytes:
+        """Return a training state; raise `CorruptObjectError` if it is not what was published."""
+        return self._verified(_epoch(run_id, index, saved), saved.sha256)
+
+    def forget_epoch(self, run_id: str, index: int, saved: SavedEpoch) -> None:
+        """Remove a training state that nobody needs any more."""
+        self.objects.delete(_epoch(run_id, index, saved))
 
     def put_weights(self, run_id: str, index: int, attempt: int, weights: bytes) -> None:
         """Publish the weights of one attempt, HDF5."""
@@ -131,6 +195,10 @@ class RunStore:
         key = _record(run_id, index)
         return MemberRecord.decode(self.objects.get(key), key) if self.objects.exists(key) else None
 
+    def has_record(self, run_id: str, index: int) -> bool:
+        """Say whether a member has a committed record."""
+        return self.objects.exists(_record(run_id, index))
+
     def recorded(self, run_id: str) -> list[int]:
         """Return the indices of the members that have a record, in order."""
         keys = (key.split("/") for key in self.objects.list(f"runs/{run_id}/members/"))
@@ -143,33 +211,33 @@ class RunStore:
         found = (self.record(run_id, index) for index in range(members))
         return [record for record in found if record is not None]
 
-    # The end of a run
+    # The end of a run, and of each extension of it
 
-    def start_evaluation(self, run_id: str, note: bytes) -> int:
+    def start_evaluation(self, run: RunSpec, note: bytes) -> int:
         """Take the next attempt number of the evaluation, from 1, as `start_attempt` does."""
-        return self._take_number(f"runs/{run_id}/evaluations/", note)
+        return self._take_number(f"{_ending(run)}/evaluations/", note)
 
-    def commit_evaluation(self, run_id: str, evaluation: EnsembleEvaluation, probabilities: bytes) -> bool:
+    def commit_evaluation(self, run: RunSpec, evaluation: EnsembleEvaluation, probabilities: bytes) -> bool:
         """Commit the evaluation and the ensemble's probabilities; False if the run has one already."""
-        self.objects.replace(_probabilities(run_id, evaluation.probabilities_sha256), probabilities)
-        return self.objects.create(f"runs/{run_id}/evaluation.json", evaluation.encode())
+        self.objects.replace(_probabilities(run, evaluation.probabilities_sha256), probabilities)
+        return self.objects.create(f"{_ending(run)}/evaluation.json", evaluation.encode())
 
-    def evaluation(self, run_id: str) -> EnsembleEvaluation | None:
+    def evaluation(self, run: RunSpec) -> EnsembleEvaluation | None:
         """Return the evaluation of a run, or None."""
-        key = f"runs/{run_id}/evaluation.json"
+        key = f"{_ending(run)}/evaluation.json"
         return EnsembleEvaluation.decode(self.objects.get(key), key) if self.objects.exists(key) else None
 
-    def ensemble_probabilities(self, run_id: str, sha256: str) -> bytes:
+    def ensemble_probabilities(self, run: RunSpec, sha256: str) -> bytes:
         """Return the ensemble's probabilities: `.npz` with `train` and `test`, float32 [size, classes]."""
-        return self._verified(_probabilities(run_id, sha256), sha256)
+        return self._verified(_probabilities(run, sha256), sha256)
 
-    def commit_failure(self, run_id: str, failure: RunFailure) -> bool:
+    def commit_failure(self, run: RunSpec, failure: RunFailure) -> bool:
         """Commit that the run ended without an evaluation; False if that stands already."""
-        return self.objects.create(f"runs/{run_id}/failed.json", failure.encode())
+        return self.objects.create(f"{_ending(run)}/failed.json", failure.encode())
 
-    def failure(self, run_id: str) -> RunFailure | None:
+    def failure(self, run: RunSpec) -> RunFailure | None:
         """Return why the run ended without an evaluation, or None."""
-        key = f"runs/{run_id}/failed.json"
+        key = f"{_ending(run)}/failed.json"
         return RunFailure.decode(self.objects.get(key), key) if self.objects.exists(key) else None
 
     # Data sets
@@ -224,8 +292,26 @@ def _record(run_id: str, index: int) -> str:
     return f"{_member(run_id, index)}/record.json"
 
 
-def _probabilities(run_id: str, sha256: str) -> str:
-    return f"runs/{run_id}/probabilities-{sha256[:12]}.npz"
+def _epoch(run_id: str, index: int, saved: SavedEpoch) -> str:
+    return f"{_attempt(run_id, index, saved.attempt)}/epochs/{saved.epoch:06d}-{saved.sha256}.npz"
+
+
+def _saved_epoch(attempt: int, parts: list[str]) -> SavedEpoch | None:
+    found = re.fullmatch(r"epochs/([0-9]{6})-([0-9a-f]{64})\.npz", "/".join(parts))
+    return None if found is None else SavedEpoch(attempt=attempt, epoch=int(found[1]), sha256=found[2])
+
+
+def _ending(run: RunSpec) -> str:
+    """Return where the end of a run lies: an extended run ends anew."""
+    return f"runs/{run.run_id}" + (f"/extensions/{run.extension:03d}" if run.extension else "")
+
+
+def _cancellation(run_id: str) -> str:
+    return f"runs/{run_id}/cancelled.json"
+
+
+def _probabilities(run: RunSpec, sha256: str) -> str:
+    return f"{_ending(run)}/probabilities-{sha256[:12]}.npz"
 
 
 __all__ = ["ObjectNotFoundError", "ObjectStore", "RunStore", "open_object_store"]

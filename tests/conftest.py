@@ -22,7 +22,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+pytest_plugins = ("tests.places",)
+
 ROOT = Path(__file__).parent.parent
+
+#: What starts processes of deepchord, folder by folder.
+_SLOW_FOLDERS = ("end_to_end", "faults")
 
 CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
@@ -31,6 +36,18 @@ hypothesis.settings.register_profile(
     "here", deadline=None, derandomize=CI, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("here")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How many seeds the tests with random faults try."""
+    parser.addoption("--chaos", type=int, default=1, metavar="SEEDS", help="how many random sequences of faults to try")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all tests of some folders as slow."""
+    for item in items:
+        if any(folder in item.path.parts for folder in _SLOW_FOLDERS):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -7,16 +7,23 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from shared.attempts import Attempt
 from shared.checkpoint import encode_checkpoint
 from shared.messages import FailedMember, MemberProgress, MemberRecord, MemberSpec, RunSpec, TrainedMember
 from worker.progress import ProgressReporter
 from worker.resources import Resources
-from worker.training import Observers, predict, train
-from worker.watchdog import StallWatchdog
+from worker.resumption import EpochSaver, find_start, forget_all
+from worker.training import Observer, Observers, predict, train
 
 
 def attempt_member(
-    resources: Resources, run: RunSpec, spec: MemberSpec, attempt: int, on_epoch: Callable[[str], None]
+    resources: Resources,
+    run: RunSpec,
+    spec: MemberSpec,
+    attempt: int,
+    earlier: tuple[Attempt, ...],
+    observer: Observer,
+    on_epoch: Callable[[str], None],
 ) -> MemberRecord:
     """Train a member and return its committed record, which is an earlier one's if another attempt was faster.
 
@@ -25,6 +32,8 @@ def attempt_member(
         run: The run's spec.
         spec: The member's spec.
         attempt: The number that was taken for this attempt; names what it publishes.
+        earlier: The attempts before; it goes on from the newest state that they saved.
+        observer: Told of each batch and epoch; may end the attempt.
         on_epoch: Called after each epoch with one line of text, from a thread of its own.
     """
     started_at = datetime.now(UTC)
@@ -43,19 +52,27 @@ def attempt_member(
     def note(trouble: str) -> None:
         resources.board.note(run.run_id, spec.index, trouble)
 
-    with (
-        ProgressReporter(resources.board, run.run_id, first, on_epoch) as reporter,
-        StallWatchdog(resources.settings.stall_timeout_s, note) as watchdog,
-    ):
+    with ProgressReporter(resources.board, run.run_id, first, on_epoch) as reporter:
         dataset = resources.dataset(run.dataset)
         architecture = run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes)
-        observer = Observers(reporter, watchdog)
-        network, trained = train(resources.engine, architecture, run.recipe, spec.seeds, dataset, observer)
+        found = find_start(resources.store, spec, architecture, earlier, resources.trainer)
+        saver = EpochSaver(resources.store, spec, attempt, resources.trainer, found, note)
+        network, state = train(
+            resources.engine,
+            architecture,
+            run.recipe,
+            spec.seeds,
+            dataset,
+            # The epoch is saved before anybody ends the attempt.
+            Observers(reporter, saver, observer),
+            start=found.start,
+        )
         reporter.scoring()
         probabilities = _npy(predict(network, dataset.x_test, run.dataset.classes))
-        weights = encode_checkpoint(architecture, trained.weights)
+        weights = encode_checkpoint(architecture, state.best_weights)
         resources.store.put_weights(run.run_id, spec.index, attempt, weights)
         resources.store.put_member_probabilities(run.run_id, spec.index, attempt, probabilities)
+        parts = saver.parts(len(state.history))
         record = MemberRecord(
             member=TrainedMember(
                 spec=spec,
@@ -63,13 +80,16 @@ def attempt_member(
                 trainer=resources.trainer,
                 started_at=started_at,
                 finished_at=datetime.now(UTC),
-                history=trained.history,
-                best_epoch=trained.best_epoch,
+                history=state.history,
+                best_epoch=state.best_epoch,
                 weights_sha256=hashlib.sha256(weights).hexdigest(),
                 probabilities_sha256=hashlib.sha256(probabilities).hexdigest(),
+                parts=parts if len(parts) > 1 else (),
             )
         )
-        return _committed(resources, record)
+        committed = _committed(resources, record)
+    forget_all(resources.store, spec)
+    return committed
 
 
 def fail_member(resources: Resources, spec: MemberSpec, attempt: int, error: str) -> MemberRecord:

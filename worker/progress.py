@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from shared.messages import EpochMetrics, MemberProgress
+from shared.messages import MemberProgress
 from shared.progress_board import ProgressBoard
+from shared.training_state import TrainingState
 from worker.training import Observer
 
 logger = logging.getLogger(__name__)
@@ -51,10 +52,10 @@ class ProgressReporter(Observer):
         """A batch is done."""
         self._renew(phase="training", epochs_done=epochs_done, epoch_share=min(1.0, epoch_share))
 
-    def epoch(self, history: tuple[EpochMetrics, ...], best_epoch: int) -> None:
+    def epoch(self, state: TrainingState) -> None:
         """An epoch is done and validated."""
-        last = history[-1]
-        best = history[best_epoch - 1].validation_accuracy
+        history, last = state.history, state.history[-1]
+        best = history[state.best_epoch - 1].validation_accuracy
         self._renew(epochs_done=len(history), epoch_share=0.0, last=last, best_validation_accuracy=best)
         self._lines.append(
             f"epoch {len(history)}/{self._progress.epochs} "

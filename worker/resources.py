@@ -1,13 +1,15 @@
 """What one worker process holds for its whole life: storage, broker, engine, the last data set."""
 
 import platform
+import threading
 from functools import cached_property, lru_cache
 
 from shared.broker import connect_lazily
 from shared.datasets import Dataset, load_dataset
+from shared.leases import Leases
 from shared.messages import DatasetInfo, Trainer
 from shared.progress_board import ProgressBoard
-from shared.settings import Settings
+from shared.settings import Settings, worker_id
 from shared.storage import RunStore
 from worker.engines import Engine, open_engine
 
@@ -17,6 +19,10 @@ class Resources:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        #: Set when this worker was told to stop; training ends at the next batch.
+        self.leaving = threading.Event()
+        #: Whether a member is being trained.
+        self.in_turn = False
         self._dataset = lru_cache(maxsize=1)(self._load_dataset)
 
     @cached_property
@@ -28,6 +34,16 @@ class Resources:
     def board(self) -> ProgressBoard:
         """Where the live view reads how far members are."""
         return ProgressBoard(connect_lazily(self.settings))
+
+    @cached_property
+    def leases(self) -> Leases:
+        """Who works at what."""
+        return Leases(connect_lazily(self.settings))
+
+    @cached_property
+    def worker_id(self) -> str:
+        """Unique for each start of a worker."""
+        return worker_id()
 
     @cached_property
     def engine(self) -> Engine:

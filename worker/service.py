@@ -1,14 +1,23 @@
 """One worker on this machine: Celery's own, with the options that deepchord's promises rest on."""
 
+import contextlib
 import logging
+import os
+import signal
 import sys
+import threading
+import uuid
+from types import FrameType
 from typing import Any
 
-from shared.celery_app import WORKER_OPTIONS, queue_of
+from celery.worker.control import control_command
+
+from shared.celery_app import DRAIN, WORKER_OPTIONS, queue_of
 from shared.errors import DeepchordError
-from shared.settings import Settings, export
+from shared.settings import WORKER_VARIABLE, Settings, export
 from worker.devices import examine
 from worker.engines import choose_engine
+from worker.resources import Resources
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +33,7 @@ def run_worker(settings: Settings, name: str, loglevel: str) -> None:
         name: The worker's name as Celery has it; `%h` stands for the host.
         loglevel: What its log tells.
     """
-    # A warm shutdown would wait for the end of the member under way: SIGTERM waits a minute, then hands it on.
-    export(settings, REMAP_SIGTERM="SIGQUIT")
+    export(settings)
     from worker.app import app
 
     app.worker_main(["worker", "--hostname", name, "--loglevel", loglevel, *WORKER_OPTIONS])
@@ -52,7 +60,54 @@ def prepare(worker: Any, settings: Settings) -> None:
     except DeepchordError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(int(error.exit_code)) from error
+    export(settings, **{WORKER_VARIABLE: uuid.uuid4().hex})
     for requirement in served:
         worker.app.amqp.queues.select_add(queue_of(requirement))
     if engine in _PROCESS_PER_MEMBER:
         worker.max_tasks_per_child = 1
+
+
+def let_members_go(worker: Any, grace_s: float) -> None:
+    """Tell the processes of a worker that is about to stop to hand their members over; kill those that do not.
+
+    Args:
+        worker: Celery's worker, in a warm shutdown: it waits for its processes, however long that takes.
+        grace_s: How long they may take.
+    """
+    processes = list(worker.pool._pool._pool)
+
+    def tell(number: int) -> None:
+        for process in processes:
+            with contextlib.suppress(OSError, ValueError):
+                if process.is_alive():
+                    os.kill(process.pid, number)
+
+    tell(signal.SIGUSR2)
+    timer = threading.Timer(grace_s, tell, (signal.SIGKILL,))
+    timer.daemon = True
+    timer.start()
+
+
+def leave_when_told(resources: Resources) -> None:
+    """Let this process of a worker's pool end its member at the next batch when it is told to stop.
+
+    A service manager may send SIGTERM to all processes of a worker at once; the second one counts as it is meant.
+    """
+    terminated = False
+
+    def leave(number: int, _: FrameType | None) -> None:
+        nonlocal terminated
+        if number == signal.SIGTERM and (terminated or not resources.in_turn):
+            raise SystemExit(0)
+        terminated = number == signal.SIGTERM
+        resources.leaving.set()
+
+    for number in (signal.SIGUSR2, signal.SIGTERM):
+        signal.signal(number, leave)
+
+
+@control_command(name=DRAIN)  # type: ignore[untyped-decorator]  # Celery has no types
+def drain(_: Any) -> dict[str, str]:
+    """Stop this worker as SIGTERM does: it hands its member over."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    return {"ok": "the worker hands its member over and stops"}

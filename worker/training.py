@@ -2,17 +2,16 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from shared.architecture import ResolvedArchitecture
-from shared.checkpoint import Weights
 from shared.datasets import Dataset, scaled
 from shared.errors import EngineError, InputError
 from shared.messages import EpochMetrics, MemberSeeds, Recipe, Scores
+from shared.training_state import TrainingState
 from worker.engines import Engine, Network
 from worker.evaluation import score
 from worker.initialization import initial_weights
@@ -21,23 +20,13 @@ from worker.initialization import initial_weights
 _CHUNK = 10_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainedNetwork:
-    """What training leaves: the weights of the epoch with the best validation accuracy, and the way there."""
-
-    weights: Weights
-    history: tuple[EpochMetrics, ...]
-    #: Counted from 1.
-    best_epoch: int
-
-
 class Observer:
     """Told how training goes; what it raises ends the training. Does nothing by itself."""
 
     def batch(self, epochs_done: int, epoch_share: float) -> None:
         """A batch is done; `epoch_share` of the epoch under way is behind it, in [0, 1]."""
 
-    def epoch(self, history: tuple[EpochMetrics, ...], best_epoch: int) -> None:
+    def epoch(self, state: TrainingState) -> None:
         """An epoch is done and validated."""
 
 
@@ -52,10 +41,16 @@ class Observers(Observer):
         for observer in self._observers:
             observer.batch(epochs_done, epoch_share)
 
-    def epoch(self, history: tuple[EpochMetrics, ...], best_epoch: int) -> None:
+    def epoch(self, state: TrainingState) -> None:
         """An epoch is done and validated."""
         for observer in self._observers:
-            observer.epoch(history, best_epoch)
+            observer.epoch(state)
+
+
+def start_of(architecture: ResolvedArchitecture, seeds: MemberSeeds) -> TrainingState:
+    """Return the state of a member before its first epoch."""
+    weights = initial_weights(architecture, seeds.initialization)
+    return TrainingState(weights=weights, best_weights=weights)
 
 
 def train(
@@ -66,8 +61,9 @@ def train(
     dataset: Dataset,
     observer: Observer | None = None,
     clock: Callable[[], float] = time.monotonic,
-) -> tuple[Network, TrainedNetwork]:
-    """Train one member from its own start on its own split.
+    start: TrainingState | None = None,
+) -> tuple[Network, TrainingState]:
+    """Train one member on its own split, from its own start or from where another attempt stopped.
 
     Args:
         engine: What trains.
@@ -77,24 +73,27 @@ def train(
         dataset: Train images and labels are used; test images are not looked at.
         observer: Told of each batch and epoch.
         clock: Seconds, for the duration of an epoch.
+        start: Where to go on; None: before the first epoch.
 
     Returns:
-        The network, holding the best weights, and what training left.
+        The network, holding the best weights, and the state after the last epoch.
 
     Raises:
-        EngineError: The loss or the validation probabilities became NaN or infinite.
+        EngineError: The loss or the validation probabilities became NaN or infinite, or the optimizer's state is not
+            this engine's.
         InputError: The split leaves no image to train or to validate on.
     """
     observer = observer or Observer()
     train_indices, validation_indices = split(len(dataset.x_train), recipe.validation_fraction, seeds.split)
     validation_images = scaled(dataset.x_train[validation_indices])
     validation_labels = dataset.y_train[validation_indices]
+    state = start or start_of(architecture, seeds)
     network = engine.build(architecture, recipe)
-    network.set_weights(initial_weights(architecture, seeds.initialization))
-    history: tuple[EpochMetrics, ...] = ()
-    best, best_epoch = network.weights(), 0
-    while len(history) < recipe.epochs and not _stalled(history, recipe.patience):
-        started, epoch = clock(), len(history) + 1
+    network.set_weights(state.weights)
+    if state.optimizer:
+        network.set_optimizer_state(state.optimizer)
+    while len(state.history) < recipe.epochs and not _stalled(state.history, recipe.patience):
+        started, epoch = clock(), len(state.history) + 1
         loss, accuracy = _train_epoch(network, recipe, seeds, dataset, train_indices, epoch, observer)
         validation = _validate(network, validation_images, validation_labels, epoch)
         metrics = EpochMetrics(
@@ -104,12 +103,10 @@ def train(
             validation_accuracy=validation.accuracy,
             duration_s=clock() - started,
         )
-        history = (*history, metrics)
-        if best_epoch == 0 or metrics.validation_accuracy > history[best_epoch - 1].validation_accuracy:
-            best, best_epoch = network.weights(), epoch
-        observer.epoch(history, best_epoch)
-    network.set_weights(best)
-    return network, TrainedNetwork(weights=best, history=history, best_epoch=best_epoch)
+        state = _after(state, network, metrics)
+        observer.epoch(state)
+    network.set_weights(state.best_weights)
+    return network, state
 
 
 def split(size: int, validation_fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -137,6 +134,20 @@ def predict(network: Network, images: NDArray[np.generic], classes: int) -> NDAr
         chunk = images[start : start + _CHUNK]
         probabilities[start : start + len(chunk)] = network.probabilities(scaled(chunk))
     return probabilities
+
+
+def _after(state: TrainingState, network: Network, metrics: EpochMetrics) -> TrainingState:
+    """Return the state after one more epoch."""
+    weights, history = network.weights(), (*state.history, metrics)
+    best = state.history[state.best_epoch - 1].validation_accuracy if state.best_epoch else -1.0
+    is_best = metrics.validation_accuracy > best
+    return TrainingState(
+        weights=weights,
+        optimizer=network.optimizer_state(),
+        best_weights=weights if is_best else state.best_weights,
+        best_epoch=len(history) if is_best else state.best_epoch,
+        history=history,
+    )
 
 
 def _train_epoch(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from shared.messages import EpochMetrics
+from shared.training_state import TrainingState
 from worker.training import Observer
 
 logger = logging.getLogger(__name__)
@@ -63,14 +63,18 @@ class StallWatchdog(Observer):
         del epochs_done, epoch_share
         self._last = self._clock()
 
-    def epoch(self, history: tuple[EpochMetrics, ...], best_epoch: int) -> None:
+    def epoch(self, state: TrainingState) -> None:
         """An epoch is done and validated."""
-        del history, best_epoch
+        del state
         self._last = self._clock()
+
+    def is_advancing(self) -> bool:
+        """Say whether something has ended within the time that a step may take."""
+        return self._clock() - self._last <= self._timeout_s
 
     def check(self) -> None:
         """End the process if it has stood still for too long."""
-        if self._clock() - self._last <= self._timeout_s:
+        if self.is_advancing():
             return
         why = f"nothing was computed for {self._timeout_s:.0f} s: the device has stopped, and its process was ended"
         logger.critical("%s", why)

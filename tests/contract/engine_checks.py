@@ -14,6 +14,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis
@@ -40,12 +41,13 @@ from shared.architecture import (
 from shared.checkpoint import Weights, decode_checkpoint, encode_checkpoint, weighted_layers
 from shared.datasets import Dataset
 from shared.errors import EngineError, InputError
-from shared.messages import MemberSeeds, Recipe, Trainer
+from shared.messages import MemberSeeds, Recipe, Trainer, TrainingPart
+from shared.training_state import SavedTraining, TrainingState, decode_training, encode_training
 from worker.engines import Engine, Images, Labels, Network, installed_engines, open_engine
 from worker.ensemble import Candidate, evaluate
 from worker.initialization import initial_weights
 from worker.preflight import REFERENCE, check_device, solve
-from worker.training import TrainedNetwork, predict, train
+from worker.training import Observer, predict, train
 
 ACTIVATIONS = ("relu", "elu", "selu", "tanh", "sigmoid", "softmax", "linear")
 OPTIMIZERS = ("nadam", "adam", "sgd", "rmsprop")
@@ -596,17 +598,54 @@ def every_layer_type_and_activation_is_trained(engine: Engine) -> None:
 
 
 def a_member_is_trained_the_same_twice(engine: Engine) -> None:
-    def trained() -> tuple[Network, TrainedNetwork]:
+    def trained() -> tuple[Network, TrainingState]:
         return train(engine, resolved(), recipe(epochs=4), SEEDS, digits_dataset())
 
     network, first = trained()
     _, second = trained()
-    assert_weights_equal(second.weights, first.weights)
-    assert_weights_equal(network.weights(), first.weights)
+    assert_weights_equal(second.best_weights, first.best_weights)
+    assert_weights_equal(network.weights(), first.best_weights)
     assert first.best_epoch == second.best_epoch
     for one, other in zip(first.history, second.history, strict=True):
         assert one.model_copy(update={"duration_s": 0.0}) == other.model_copy(update={"duration_s": 0.0})
     assert first.history[-1].train_loss < first.history[0].train_loss
+
+
+def a_member_that_is_resumed_ends_as_one_that_was_never_cut_short(engine: Engine) -> None:
+    saved: list[bytes] = []
+    trainer = Trainer(host="here", engine=engine.name, engine_version=engine.version, device="cpu")
+
+    class Saver(Observer):
+        def epoch(self, state: TrainingState) -> None:
+            part = TrainingPart(attempt=1, trainer=trainer, epochs=len(state.history), optimizer_continued=False)
+            saved.append(encode_training(SavedTraining(state=state, parts=(part,))))
+
+    how = recipe(optimizer="nadam", learning_rate=0.002, epochs=4)
+    _, whole = train(engine, resolved(), how, SEEDS, digits_dataset(), Saver())
+    start = decode_training(saved[1], resolved(), "the state after epoch 2").state
+    assert len(start.history) == 2
+    _, resumed = train(engine, resolved(), how, SEEDS, digits_dataset(), start=start)
+    assert_weights_equal(resumed.weights, whole.weights)
+    assert_weights_equal(resumed.best_weights, whole.best_weights)
+    for one, other in zip(resumed.optimizer, whole.optimizer, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert resumed.best_epoch == whole.best_epoch
+    for one, other in zip(resumed.history, whole.history, strict=True):
+        assert one.model_copy(update={"duration_s": 0.0}) == other.model_copy(update={"duration_s": 0.0})
+    afresh = replace(start, optimizer=())
+    _, without = train(engine, resolved(), how, SEEDS, digits_dataset(), start=afresh)
+    assert not np.array_equal(without.weights[0][0], whole.weights[0][0]), "the optimizer's state changes nothing"
+
+
+def an_optimizer_refuses_the_state_of_another(engine: Engine) -> None:
+    network = started(engine)
+    state = network.optimizer_state()
+    refused = False
+    try:
+        network.set_optimizer_state((*state, np.zeros(3, dtype=np.float32)))
+    except EngineError as error:
+        refused = "The optimizer's state does not fit" in str(error)
+    assert refused
 
 
 def an_ensemble_is_the_mean_of_its_members(engine: Engine) -> None:
@@ -640,7 +679,7 @@ def leave_a_trained_checkpoint(engine: Engine) -> None:
     """Leave weights that were trained here, and the probabilities that they give here, in the folder."""
     folder, images = Path(sys.argv[2]), digits(500)[0]
     network, trained = train(engine, resolved(), recipe(epochs=4), SEEDS, digits_dataset())
-    (folder / f"{sys.argv[3]}.hdf5").write_bytes(encode_checkpoint(resolved(), trained.weights))
+    (folder / f"{sys.argv[3]}.hdf5").write_bytes(encode_checkpoint(resolved(), trained.best_weights))
     np.save(folder / f"{sys.argv[3]}.npy", network.probabilities(images))
 
 
@@ -686,6 +725,8 @@ CHECKS = (
     random_networks_compute_what_numpy_computes,
     every_layer_type_and_activation_is_trained,
     a_member_is_trained_the_same_twice,
+    a_member_that_is_resumed_ends_as_one_that_was_never_cut_short,
+    an_optimizer_refuses_the_state_of_another,
     an_ensemble_is_the_mean_of_its_members,
 )
 BETWEEN_PROCESSES = (train_and_digest, leave_a_trained_checkpoint, agree_with_the_checkpoint_of)

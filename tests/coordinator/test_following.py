@@ -1,27 +1,24 @@
 import hashlib
 import io
-import itertools
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-from celery import Celery
 
 import coordinator.following
 from coordinator.following import raise_if_failed, views, watcher
 from coordinator.local import local_session
 from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.progress import RunView
-from coordinator.submission import evaluation_task_id
 from shared.architecture import Architecture, Dense, Flatten
-from shared.broker import connect_lazily
-from shared.celery_app import create_app
+from shared.broker import KEY_PREFIX, connect_lazily
+from shared.celery_app import QUEUE
 from shared.datasets import dataset_from_arrays, publish_dataset
-from shared.errors import RunFailedError, WorkersStoppedError
+from shared.errors import RunCancelledError, RunFailedError, WorkersStoppedError
 from shared.messages import (
+    Cancellation,
     EpochMetrics,
     MemberRecord,
     RunFailure,
@@ -54,15 +51,9 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings(cache=tmp_path / "cache", state=tmp_path / "state")
 
 
-@pytest.fixture
-def app(settings: Settings, broker_url: str) -> Iterator[Celery]:
-    with create_app(settings.model_copy(update={"broker": broker_url})) as app:
-        yield app
-
-
 def fail(store: RunStore, run: RunSpec) -> RunFailure:
     failure = RunFailure(requested=2, trained=0, reason="nobody learnt anything", failed_at=NOW)
-    store.commit_failure(run.run_id, failure)
+    store.commit_failure(run, failure)
     return failure
 
 
@@ -139,25 +130,36 @@ def test_without_the_data_set_the_view_does_without_the_ensemble_so_far(settings
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery, where a worker stores a result
 @pytest.mark.parametrize("note", ["RunNotFoundError: There is no run here.", None])
-def test_a_run_that_celery_gave_up_ends_instead_of_waiting_for_ever(settings, store, run, app, monkeypatch, note):
+def test_a_run_whose_members_are_sent_in_vain_ends_instead_of_waiting_for_ever(
+    settings, store, run, broker_url, monkeypatch, note
+):
     monkeypatch.setattr(coordinator.following, "_ASK_EVERY_S", 0.0)
-    settings = settings.model_copy(update={"broker": app.conf.broker_url})
-    seen = views(settings, store, run)
-    assert [next(seen).state, next(seen).state] == ["waiting", "waiting"]
-    if note:
-        with connect_lazily(settings) as client:
+    monkeypatch.setattr(coordinator.following, "_EVERY_S", 0.2)
+    settings = settings.model_copy(update={"broker": broker_url, "lease_s": 0.3})
+    with connect_lazily(settings) as client:
+        if note:
             ProgressBoard(client).note(run.run_id, 1, note)
-        next(seen)
-    app.backend.store_result(evaluation_task_id(run.run_id), ValueError("a member broke"), "FAILURE")
 
-    with pytest.raises(RunFailedError) as caught:
-        list(itertools.islice(seen, 10))
+        def lose() -> None:
+            client.delete(f"{KEY_PREFIX}{QUEUE}")
 
-    assert f"Run {run.run_id} cannot end" in str(caught.value)
-    assert (f"member 1: {note}" if note else "a member broke") in str(caught.value)
-    assert str(caught.value).endswith("Do all workers see the same storage as this command?")
+        with pytest.raises(RunFailedError) as caught:
+            list(views(settings, store, run, lose))
+
+    assert f"Run {run.run_id} cannot go on: its members 0, 1 were sent 3 times in vain" in str(caught.value)
+    assert (f"member 1: {note}" if note else "the logs of the workers tell more") in str(caught.value)
+    assert "Do all workers see the same storage as this command?" in str(caught.value)
+
+
+def test_a_cancelled_run_ends_the_views_and_can_be_resumed(settings, store, run):
+    store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=NOW))
+
+    (view,) = views(settings, store, run)
+
+    assert view.state == "cancelled"
+    with pytest.raises(RunCancelledError, match=f"`deepchord resume {run.run_id}` goes on"):
+        raise_if_failed(view)
 
 
 @pytest.mark.slow

@@ -282,14 +282,14 @@ def test_a_view_does_not_change_when_the_run_goes_on(store):
 
 def test_the_end_of_a_run_is_seen_in_storage_without_any_broker(store):
     run = run_of()
-    store.commit_evaluation(run.run_id, evaluation(), b"npz")
+    store.commit_evaluation(run, evaluation(), b"npz")
 
     assert RunWatcher(store, run).look().state == "evaluated"
 
 
 def test_a_run_that_failed_says_why(store):
     run = run_of()
-    store.commit_failure(run.run_id, failure())
+    store.commit_failure(run, failure())
 
     view = RunWatcher(store, run).look()
 

@@ -79,7 +79,7 @@ def evaluation(store: RunStore, run: RunSpec) -> EnsembleEvaluation:
         misclassified=(),
         probabilities_sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
     )
-    store.commit_evaluation(run.run_id, evaluation, buffer.getvalue())
+    store.commit_evaluation(run, evaluation, buffer.getvalue())
     return evaluation
 
 
@@ -174,7 +174,7 @@ def test_a_run_that_goes_on_says_how_far_it_is(store, run):
 
 
 def test_a_run_that_failed_says_why(store, run):
-    store.commit_failure(run.run_id, RunFailure(requested=3, trained=0, reason="nobody learnt", failed_at=NOW))
+    store.commit_failure(run, RunFailure(requested=3, trained=0, reason="nobody learnt", failed_at=NOW))
 
     with pytest.raises(RunFailedError, match=f"^Run {run.run_id} has no evaluation: nobody learnt.$"):
         evaluation_of(store, run)
@@ -204,7 +204,7 @@ def test_one_line_sums_up_a_run_that_goes_on_has_failed_or_is_evaluated(store, r
     failure = RunFailure(requested=2, trained=0, reason="nobody learnt", failed_at=NOW)
 
     lines = [summary(run, store), summary(other, store)]
-    store.commit_failure(other.run_id, failure)
+    store.commit_failure(other, failure)
     lines.append(summary(other, store))
 
     assert [(line["state"], line["ended"], line["ensemble_test_accuracy"]) for line in lines] == [

@@ -141,5 +141,7 @@ def test_a_broker_that_went_away_is_named_without_its_password(store, free_port)
     with create_app(load_settings(broker=f"redis://:geheim@{address}")) as app, pytest.raises(BrokerError) as caught:
         submit(app, store, run)
 
-    assert f"redis://{address} stopped answering while run {run.run_id} was submitted" in str(caught.value)
+    assert f"redis://{address} stopped answering" in str(caught.value)
+    assert f"`deepchord resume {run.run_id}`" in str(caught.value)
+    assert store.run(run.run_id) == run
     assert "geheim" not in str(caught.value)

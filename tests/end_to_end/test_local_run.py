@@ -60,8 +60,8 @@ def test_each_member_and_the_run_have_one_record_in_storage(local_run, store):
     ]
     assert {member.trainer.engine for member in records} == {"tensorflow"}
     assert all(len(member.history) == 2 for member in records)
-    assert store.evaluation(local_run.run_id).trained == 2
-    assert store.failure(local_run.run_id) is None
+    assert store.evaluation(store.run(local_run.run_id)).trained == 2
+    assert store.failure(store.run(local_run.run_id)) is None
 
 
 def test_the_run_remembers_what_the_recipe_said(local_run, store):

@@ -192,7 +192,7 @@ def plain(field: FieldInfo | object) -> bool:
     """Whether a field can hold numbers, text, times and other messages only; nothing that could be code."""
     kind = field.annotation if isinstance(field, FieldInfo) else field
     origin = get_origin(kind)
-    if origin is Literal or kind in (int, float, str, datetime, type(None), Ellipsis):
+    if origin is Literal or kind in (int, float, bool, str, datetime, type(None), Ellipsis):
         return True
     if origin is Annotated:
         return plain(get_args(kind)[0])

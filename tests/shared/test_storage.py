@@ -1,6 +1,7 @@
 import hashlib
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,7 @@ from shared.errors import (
     StorageError,
 )
 from shared.messages import (
+    Cancellation,
     DatasetInfo,
     EnsembleEvaluation,
     EpochMetrics,
@@ -140,11 +142,65 @@ def test_a_run_written_by_a_later_version_is_named(store):
 
 
 def test_attempts_of_a_member_are_numbered_from_one(store):
-    assert store.attempts(RUN, 0) == 0
+    assert store.attempts(RUN, 0) == ()
 
     assert [store.start_attempt(RUN, 0, b"me") for _ in range(3)] == [1, 2, 3]
-    assert store.attempts(RUN, 0) == 3
-    assert store.attempts(RUN, 1) == 0
+    assert [attempt.number for attempt in store.attempts(RUN, 0)] == [1, 2, 3]
+    assert store.attempts(RUN, 1) == ()
+
+
+def test_an_attempt_shows_what_it_saved_and_whether_it_was_handed_over(store):
+    for _ in range(2):
+        store.start_attempt(RUN, 0, b"me")
+    saved = [store.save_epoch(RUN, 0, 1, epoch, f"state {epoch}".encode()) for epoch in (1, 2)]
+    store.hand_over(RUN, 0, 2)
+    store.put_weights(RUN, 0, 1, b"weights")
+
+    first, second = store.attempts(RUN, 0)
+
+    assert (first.saved, first.handed_over) == (tuple(saved), False)
+    assert (second.saved, second.handed_over) == ((), True)
+    assert store.saved_epoch(RUN, 0, saved[1]) == b"state 2"
+    store.forget_epoch(RUN, 0, saved[0])
+    assert store.attempts(RUN, 0)[0].saved == (saved[1],)
+
+
+def test_a_state_that_is_not_what_was_saved_is_found_out(store):
+    saved = store.save_epoch(RUN, 0, 1, 1, b"state")
+    (path,) = Path(store.objects.url).glob("**/epochs/*.npz")
+    path.write_bytes(b"stat")
+
+    with pytest.raises(CorruptObjectError, match="is damaged"):
+        store.saved_epoch(RUN, 0, saved)
+
+
+def test_a_run_that_is_extended_is_read_with_its_new_members_and_ends_anew(store):
+    run = run_spec()
+    store.create_run(run)
+    store.commit_evaluation(run, evaluation(b"first"), b"first")
+    extended = run.model_copy(update={"members": run.members + 1, "extension": 1})
+
+    assert store.extend_run(extended)
+    assert not store.extend_run(extended)
+
+    assert store.run(RUN) == extended
+    assert store.run_ids() == [RUN]
+    assert store.evaluation(extended) is None
+    assert store.commit_evaluation(extended, evaluation(b"second"), b"second")
+    assert store.ensemble_probabilities(extended, sha256(b"second")) == b"second"
+    assert store.evaluation(run) == evaluation(b"first")
+
+
+def test_a_cancelled_run_can_be_resumed(store):
+    store.create_run(run_spec())
+    assert not store.is_cancelled(RUN)
+
+    store.cancel_run(RUN, Cancellation(host="here", cancelled_at=NOW))
+    assert store.is_cancelled(RUN)
+
+    store.resume_run(RUN)
+    store.resume_run(RUN)
+    assert not store.is_cancelled(RUN)
 
 
 def test_attempts_started_at_the_same_moment_get_different_numbers(store):
@@ -212,24 +268,24 @@ def test_what_an_attempt_never_published_is_named(store, put, get):
 
 
 def test_the_first_evaluation_of_a_run_stays_with_its_probabilities(store):
-    assert store.evaluation(RUN) is None
+    assert store.evaluation(run_spec()) is None
 
-    assert store.commit_evaluation(RUN, evaluation(b"first"), b"first")
-    assert not store.commit_evaluation(RUN, evaluation(b"second", accuracy=0.1), b"second")
+    assert store.commit_evaluation(run_spec(), evaluation(b"first"), b"first")
+    assert not store.commit_evaluation(run_spec(), evaluation(b"second", accuracy=0.1), b"second")
 
-    committed = store.evaluation(RUN)
+    committed = store.evaluation(run_spec())
     assert committed == evaluation(b"first")
-    assert store.ensemble_probabilities(RUN, committed.probabilities_sha256) == b"first"
+    assert store.ensemble_probabilities(run_spec(), committed.probabilities_sha256) == b"first"
 
 
 def test_the_first_failure_of_a_run_stays(store):
     failures = [RunFailure(requested=3, trained=1, reason=reason, failed_at=NOW) for reason in ("first", "second")]
-    assert store.failure(RUN) is None
+    assert store.failure(run_spec()) is None
 
-    assert store.commit_failure(RUN, failures[0])
-    assert not store.commit_failure(RUN, failures[1])
+    assert store.commit_failure(run_spec(), failures[0])
+    assert not store.commit_failure(run_spec(), failures[1])
 
-    assert store.failure(RUN) == failures[0]
+    assert store.failure(run_spec()) == failures[0]
 
 
 def test_a_data_set_is_published_once_and_verified(store):

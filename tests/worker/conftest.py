@@ -13,18 +13,26 @@ from shared.datasets import Dataset, publish_dataset
 from shared.messages import MemberSeeds, MemberSpec, Recipe, RunSpec, Trainer
 from shared.settings import Settings, load_settings
 from shared.storage import RunStore
-from worker.engines import Device, Images, Labels, Probabilities
+from worker.engines import Device, Images, Labels, Probabilities, check_optimizer_state
 from worker.resources import Resources
 
 CLASSES = ("dark", "left", "right")
 
 
 class NumpyNetwork:
-    """A network of one dense layer, trained by plain gradient descent."""
+    """A network of one dense layer, trained by gradient descent whose rate falls with the steps."""
 
     def __init__(self, recipe: Recipe | None) -> None:
         self._recipe = recipe
         self._weights: Weights = ()
+        self._steps = np.zeros(1, dtype=np.int64)
+
+    def optimizer_state(self) -> tuple[np.ndarray, ...]:
+        return (self._steps.copy(),)
+
+    def set_optimizer_state(self, state: tuple[np.ndarray, ...]) -> None:
+        check_optimizer_state(state, [(1,)])
+        self._steps = state[0].copy()
 
     def weights(self) -> Weights:
         return tuple(tuple(array.copy() for array in arrays) for arrays in self._weights)
@@ -42,7 +50,8 @@ class NumpyNetwork:
             given = self.probabilities(pixels)
             gradient = (given - np.eye(given.shape[1], dtype=np.float32)[wanted]) / len(wanted)
             rows, ((kernel, bias),) = pixels.reshape(len(pixels), -1), self._weights
-            rate = np.float32(self._recipe.learning_rate)
+            rate = np.float32(self._recipe.learning_rate / (1 + 0.01 * self._steps[0]))
+            self._steps += 1
             self._weights = ((kernel - rate * rows.T @ gradient, bias - rate * gradient.sum(axis=0)),)
             losses.extend(-np.log(given[np.arange(len(wanted)), wanted]))
             hits.extend(given.argmax(axis=1) == wanted)

@@ -1,4 +1,5 @@
 import io
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
@@ -7,16 +8,23 @@ import pytest
 from shared.checkpoint import decode_checkpoint
 from shared.datasets import Dataset
 from shared.errors import DatasetError, EngineError
-from shared.messages import FailedMember, MemberSpec, RunSpec, TrainedMember, Trainer
+from shared.messages import FailedMember, MemberRecord, MemberSpec, RunSpec, TrainedMember, Trainer
 from shared.storage import RunStore
 from worker.engines import Engine
 from worker.member import attempt_member, fail_member
 from worker.resources import Resources
-from worker.training import predict, train
+from worker.training import Observer, predict, train
 
 
-def ignore(line: str) -> None:
-    pass
+def attempt(
+    resources: Resources,
+    run: RunSpec,
+    spec: MemberSpec,
+    number: int,
+    on_epoch: Callable[[str], None] = lambda line: None,
+) -> MemberRecord:
+    """An attempt that nobody ends, with no other before it."""
+    return attempt_member(resources, run, spec, number, (), Observer(), on_epoch)
 
 
 def test_a_trained_member_leaves_its_weights_its_probabilities_and_its_record(
@@ -29,7 +37,7 @@ def test_a_trained_member_leaves_its_weights_its_probabilities_and_its_record(
 ):
     before = datetime.now(UTC)
 
-    record = attempt_member(resources, run, members[1], 2, ignore)
+    record = attempt(resources, run, members[1], 2)
 
     member = record.member
     assert isinstance(member, TrainedMember)
@@ -39,7 +47,7 @@ def test_a_trained_member_leaves_its_weights_its_probabilities_and_its_record(
     architecture = run.architecture.resolve(input_shape=(4, 4, 1), classes=3)
     weights = decode_checkpoint(store.weights(run.run_id, 1, 2, member.weights_sha256), architecture, "stored")
     network, expected = train(engine, architecture, run.recipe, members[1].seeds, dataset)
-    np.testing.assert_array_equal(weights[0][0], expected.weights[0][0])
+    np.testing.assert_array_equal(weights[0][0], expected.best_weights[0][0])
     assert member.best_epoch == expected.best_epoch
     assert [metrics.train_loss for metrics in member.history] == [metrics.train_loss for metrics in expected.history]
     stored = store.member_probabilities(run.run_id, 1, 2, member.probabilities_sha256)
@@ -50,9 +58,9 @@ def test_a_trained_member_leaves_its_weights_its_probabilities_and_its_record(
 def test_the_record_of_a_faster_attempt_stays(
     resources: Resources, store: RunStore, run: RunSpec, members: tuple[MemberSpec, ...]
 ):
-    first = attempt_member(resources, run, members[0], 1, ignore)
+    first = attempt(resources, run, members[0], 1)
 
-    second = attempt_member(resources, run, members[0], 2, ignore)
+    second = attempt(resources, run, members[0], 2)
 
     assert second == first
     assert store.record(run.run_id, 0) == first
@@ -61,7 +69,7 @@ def test_the_record_of_a_faster_attempt_stays(
 def test_a_failure_is_not_committed_over_a_trained_member(
     resources: Resources, run: RunSpec, members: tuple[MemberSpec, ...]
 ):
-    trained = attempt_member(resources, run, members[0], 1, ignore)
+    trained = attempt(resources, run, members[0], 1)
 
     assert fail_member(resources, members[0], 2, "too late") == trained
 
@@ -71,7 +79,7 @@ def test_progress_is_on_the_board_and_each_epoch_is_told(
 ):
     lines: list[str] = []
 
-    attempt_member(resources, run, members[2], 1, lines.append)
+    attempt(resources, run, members[2], 1, lines.append)
 
     found = resources.board.read(run.run_id)[2]
     assert (found.phase, found.attempt, found.epochs_done) == ("scoring", 1, len(lines))
@@ -110,6 +118,6 @@ def test_a_data_set_that_is_not_that_of_the_run_fails_the_attempt(
     other = run.model_copy(update={"dataset": run.dataset.model_copy(update={"train_size": 61})})
 
     with pytest.raises(DatasetError, match="expected train_size 61, found 60"):
-        attempt_member(resources, other, members[0], 1, ignore)
+        attempt(resources, other, members[0], 1)
 
     assert store.record(run.run_id, 0) is None

@@ -8,6 +8,7 @@ from shared.broker import connect_lazily
 from shared.messages import EpochMetrics, MemberProgress, Trainer
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings, load_settings
+from shared.training_state import TrainingState
 from worker.progress import ProgressReporter
 
 RUN = "20260101-000000-beef"
@@ -44,6 +45,13 @@ def metrics(validation_accuracy: float, validation_loss: float = 0.25) -> EpochM
     )
 
 
+def state(*history: EpochMetrics) -> TrainingState:
+    """The state after these epochs."""
+    accuracies = [epoch.validation_accuracy for epoch in history]
+    best = accuracies.index(max(accuracies)) + 1
+    return TrainingState(weights=(), best_weights=(), best_epoch=best, history=history)
+
+
 def ignore(line: str) -> None:
     pass
 
@@ -62,7 +70,7 @@ def test_the_last_line_is_published_before_the_reporter_is_left(board: ProgressB
     history = (metrics(0.9), metrics(0.7))
 
     with ProgressReporter(board, RUN, first, ignore) as reporter:
-        reporter.epoch(history, 1)
+        reporter.epoch(state(*history))
         reporter.batch(2, 0.4)
 
     found = board.read(RUN)[3]
@@ -105,8 +113,8 @@ def test_each_epoch_is_told_in_one_line_off_the_training_thread(board: ProgressB
         told.append((line, threading.current_thread() is threading.main_thread()))
 
     with ProgressReporter(board, RUN, first, tell) as reporter:
-        reporter.epoch((metrics(0.5),), 1)
-        reporter.epoch((metrics(0.5), metrics(0.75, 0.125)), 2)
+        reporter.epoch(state(metrics(0.5)))
+        reporter.epoch(state(metrics(0.5), metrics(0.75, 0.125)))
 
     assert told == [
         ("epoch 1/25 val_loss 0.2500 val_acc 0.5000", False),
@@ -121,7 +129,7 @@ def test_trouble_with_telling_does_not_reach_training(
         raise redis.ConnectionError("nobody there")
 
     with caplog.at_level("INFO", "worker.progress"), ProgressReporter(board, RUN, first, fail) as reporter:
-        reporter.epoch((metrics(0.5),), 1)
+        reporter.epoch(state(metrics(0.5)))
 
     assert board.read(RUN)[3].epochs_done == 1
     assert "Flower could not be told" in caplog.text

@@ -15,6 +15,7 @@ from worker.engines import Engine
 from worker.member import attempt_member, fail_member
 from worker.resources import Resources
 from worker.tasks import register_tasks
+from worker.training import Observer
 
 
 class FailingEngine:
@@ -67,7 +68,7 @@ def test_a_member_is_trained_and_says_so_in_a_few_words(
     assert train(members[0]) == {"run_id": run.run_id, "index": 0, "status": "trained"}
 
     assert isinstance(store.record(run.run_id, 0).member, TrainedMember)
-    assert store.attempts(run.run_id, 0) == 1
+    assert len(store.attempts(run.run_id, 0)) == 1
 
 
 def test_a_member_that_has_a_record_is_not_trained_again(
@@ -81,7 +82,7 @@ def test_a_member_that_has_a_record_is_not_trained_again(
 
     assert engine.built == 0
     assert store.record(members[0].run_id, 0) == record
-    assert store.attempts(members[0].run_id, 0) == 1
+    assert len(store.attempts(members[0].run_id, 0)) == 1
 
 
 def test_a_failed_attempt_is_followed_by_another_and_noted(
@@ -107,7 +108,7 @@ def test_a_member_that_fails_in_every_attempt_is_a_record_with_the_last_error(
     assert isinstance(member, FailedMember)
     assert (member.error, member.attempt) == ("MemoryError: second", 2)
     assert engine.built == 2
-    assert store.attempts(members[1].run_id, 1) == 2
+    assert len(store.attempts(members[1].run_id, 1)) == 2
 
 
 def test_attempts_are_bounded_over_all_workers_and_messages(
@@ -133,7 +134,7 @@ def test_a_member_whose_process_died_in_each_attempt_fails_without_another(
 
     member = store.record(members[0].run_id, 0).member
     assert engine.built == 0
-    assert "died in each of 2 attempts" in member.error
+    assert "its last 2 attempts ended without an error" in member.error
     assert member.attempt == 2
 
 
@@ -176,8 +177,8 @@ def test_a_run_that_appears_late_is_trained_after_all(
     late = run.model_copy(update={"run_id": "20260101-000000-1a7e"})
     note = resources.board.note
 
-    def note_and_create(*arguments: Any) -> None:
-        note(*arguments)
+    def note_and_create(*arguments: Any, **options: Any) -> None:
+        note(*arguments, **options)
         store.create_run(late)
 
     monkeypatch.setattr(resources.board, "note", note_and_create)
@@ -230,7 +231,7 @@ def recorded(resources: Resources, run: RunSpec, members: tuple[MemberSpec, ...]
     def commit(outcomes: str) -> None:
         for spec, outcome in zip(members, outcomes, strict=True):
             if outcome == "t":
-                attempt_member(resources, run, spec, 1, lambda line: None)
+                attempt_member(resources, run, spec, 1, (), Observer(), lambda line: None)
             elif outcome == "f":
                 fail_member(resources, spec, 2, "EngineError: broken")
 
@@ -244,9 +245,9 @@ def test_an_ensemble_is_evaluated_when_all_members_have_records(
 
     assert evaluate(run.run_id) == "evaluated"
 
-    found = store.evaluation(run.run_id)
+    found = store.evaluation(run)
     assert (found.requested, found.trained) == (3, 3)
-    store.ensemble_probabilities(run.run_id, found.probabilities_sha256)
+    store.ensemble_probabilities(run, found.probabilities_sha256)
 
 
 def test_failed_members_are_left_out_and_counted(evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable):
@@ -254,7 +255,7 @@ def test_failed_members_are_left_out_and_counted(evaluate: Callable, store: RunS
 
     assert evaluate(run.run_id) == "evaluated"
 
-    found = store.evaluation(run.run_id)
+    found = store.evaluation(run)
     assert (found.requested, found.trained) == (3, 2)
     assert [member.index for member in found.members] == [0, 2]
 
@@ -266,8 +267,8 @@ def test_an_evaluation_that_is_rung_early_does_nothing(
 
     assert evaluate(run.run_id) == "early"
 
-    assert store.evaluation(run.run_id) is None
-    assert store.failure(run.run_id) is None
+    assert store.evaluation(run) is None
+    assert store.failure(run) is None
 
 
 def test_an_evaluation_that_is_rung_twice_is_made_once(
@@ -275,12 +276,12 @@ def test_an_evaluation_that_is_rung_twice_is_made_once(
 ):
     recorded("ttt")
     evaluate(run.run_id)
-    first, engine = store.evaluation(run.run_id), fails()
+    first, engine = store.evaluation(run), fails()
 
     assert evaluate(run.run_id) == "evaluated"
 
     assert engine.built == 0
-    assert store.evaluation(run.run_id) == first
+    assert store.evaluation(run) == first
 
 
 @pytest.mark.parametrize(("outcomes", "trained"), [("tff", 1), ("fff", 0)])
@@ -291,12 +292,12 @@ def test_a_run_with_too_few_trained_members_ends_as_failed(
 
     assert evaluate(run.run_id) == "failed"
 
-    failure = store.failure(run.run_id)
+    failure = store.failure(run)
     assert (failure.requested, failure.trained) == (3, trained)
     assert failure.reason == f"{trained} members were trained, min_members is 2"
-    assert store.evaluation(run.run_id) is None
+    assert store.evaluation(run) is None
     assert evaluate(run.run_id) == "failed"
-    assert store.failure(run.run_id) == failure
+    assert store.failure(run) == failure
 
 
 def test_an_evaluation_that_fails_is_tried_again(
@@ -306,7 +307,7 @@ def test_an_evaluation_that_fails_is_tried_again(
     fails(MemoryError("busy"), MemoryError("busy"))
 
     assert evaluate(run.run_id) == "evaluated"
-    assert store.failure(run.run_id) is None
+    assert store.failure(run) is None
 
 
 def test_an_evaluation_that_always_fails_ends_the_run_with_its_last_error(
@@ -318,8 +319,8 @@ def test_an_evaluation_that_always_fails_ends_the_run_with_its_last_error(
     assert evaluate(run.run_id) == "failed"
 
     assert engine.built == 3
-    assert store.failure(run.run_id).reason == "its evaluation failed: EngineError: trouble 3"
-    assert store.failure(run.run_id).trained == 3
+    assert store.failure(run).reason == "its evaluation failed: EngineError: trouble 3"
+    assert store.failure(run).trained == 3
 
 
 def test_an_evaluation_that_fails_here_does_not_fail_a_run_that_was_evaluated_elsewhere(
@@ -349,7 +350,7 @@ def test_an_evaluation_that_fails_here_does_not_fail_a_run_that_was_evaluated_el
     resources.engine = LosingEngine(engine, [EngineError("trouble")] * 3)
 
     assert evaluate(run.run_id) == "evaluated"
-    assert store.failure(run.run_id) is None
+    assert store.failure(run) is None
 
 
 def test_an_evaluation_of_a_run_that_is_not_in_this_storage_is_an_error(evaluate: Callable):

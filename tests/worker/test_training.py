@@ -10,10 +10,11 @@ from shared.architecture import Architecture, ResolvedArchitecture
 from shared.checkpoint import Weights
 from shared.datasets import Dataset, scaled
 from shared.errors import EngineError, InputError
-from shared.messages import EpochMetrics, MemberSeeds, Recipe
+from shared.messages import MemberSeeds, Recipe
+from shared.training_state import TrainingState
 from worker.engines import Engine, Images, Labels, Probabilities
 from worker.initialization import initial_weights
-from worker.training import Observer, TrainedNetwork, predict, split, train
+from worker.training import Observer, predict, split, train
 
 SEEDS = MemberSeeds(split=1, initialization=2, shuffling=3, dropout=4)
 
@@ -31,6 +32,9 @@ class ScriptedNetwork:
         self.orders: list[list[float]] = []
         self.dropout_seeds: list[int] = []
         self.starts: Weights = ()
+
+    def optimizer_state(self) -> tuple[()]:
+        return ()
 
     def weights(self) -> Weights:
         return ((np.array([self._epoch], np.float32),),)
@@ -82,7 +86,7 @@ def numbered() -> Dataset:
 
 def scripted(
     numbered: Dataset, architecture: Architecture, script: Iterable[tuple[float, float]], **changes: object
-) -> tuple[TrainedNetwork, ScriptedNetwork]:
+) -> tuple[TrainingState, ScriptedNetwork]:
     script = list(script)
     recipe = Recipe.model_validate(
         {
@@ -153,7 +157,7 @@ def test_the_best_epoch_is_that_of_the_best_validation_accuracy(numbered: Datase
 
     assert trained.best_epoch == 2
     assert [metrics.validation_accuracy for metrics in trained.history] == [0.5, 0.9, 0.7, 0.8]
-    assert epoch_of(trained.weights) == 2
+    assert epoch_of(trained.best_weights) == 2
     assert epoch_of(network.weights()) == 2
 
 
@@ -161,14 +165,14 @@ def test_of_equally_good_epochs_the_first_is_the_best(numbered: Dataset, archite
     trained, _ = scripted(numbered, architecture, [(0.5, 0.6), (0.8, 0.6), (0.8, 0.9), (0.8, 0.99)])
 
     assert trained.best_epoch == 2
-    assert epoch_of(trained.weights) == 2
+    assert epoch_of(trained.best_weights) == 2
 
 
 def test_the_first_epoch_counts_even_if_it_gets_everything_wrong(numbered: Dataset, architecture: Architecture):
     trained, _ = scripted(numbered, architecture, [(0.0, 0.6), (0.0, 0.6)])
 
     assert trained.best_epoch == 1
-    assert epoch_of(trained.weights) == 1
+    assert epoch_of(trained.best_weights) == 1
 
 
 def test_training_stops_when_the_validation_loss_has_not_fallen_for_so_many_epochs(
@@ -261,7 +265,7 @@ def test_the_same_seeds_train_the_same_weights_and_other_seeds_others(
 ):
     def kernel(**seeds: int) -> list[float]:
         _, trained = train(engine, resolve(architecture), recipe, SEEDS.model_copy(update=seeds), dataset)
-        return trained.weights[0][0].ravel().tolist()
+        return trained.best_weights[0][0].ravel().tolist()
 
     assert kernel() == kernel()
     for seed in ("split", "initialization", "shuffling"):
@@ -285,8 +289,8 @@ def test_the_observer_is_told_of_each_batch_and_each_epoch(
         def batch(self, epochs_done: int, epoch_share: float) -> None:
             told.append((epochs_done, epoch_share))
 
-        def epoch(self, history: tuple[EpochMetrics, ...], best_epoch: int) -> None:
-            told.append((len(history), best_epoch))
+        def epoch(self, state: TrainingState) -> None:
+            told.append((len(state.history), state.best_epoch))
 
     _, trained = train(engine, resolve(architecture), changed(recipe, epochs=2), SEEDS, dataset, Recorder())
 
@@ -325,7 +329,7 @@ def test_a_loss_that_is_no_number_is_an_error_that_names_the_epoch(
         def __init__(self) -> None:
             self._network, self._losses = engine.build(resolve(architecture), recipe), iter([0.5, loss])
             self.weights, self.set_weights = self._network.weights, self._network.set_weights
-            self.probabilities = self._network.probabilities
+            self.probabilities, self.optimizer_state = self._network.probabilities, self._network.optimizer_state
 
         def train_epoch(self, *_: object, **__: object) -> tuple[float, float]:
             return next(self._losses), 0.5

@@ -1,7 +1,10 @@
 import subprocess
 import sys
 
+from shared.training_state import TrainingState
 from worker.watchdog import STALLED, StallWatchdog
+
+NOTHING = TrainingState(weights=(), best_weights=())
 
 
 class Clock:
@@ -24,7 +27,7 @@ def test_a_process_that_goes_on_is_left_alone():
     for step in range(5):
         clock.now += 9.0
         watchdog.check()
-        watchdog.batch(0, 0.1) if step % 2 else watchdog.epoch((), 1)
+        watchdog.batch(0, 0.1) if step % 2 else watchdog.epoch(NOTHING)
 
     assert (said, ended) == ([], [])
 

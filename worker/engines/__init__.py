@@ -3,9 +3,9 @@
 import importlib.metadata
 import importlib.util
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,18 @@ class Network(Protocol):
 
     def set_weights(self, weights: Weights) -> None:
         """Replace all weights; the optimizer's state stays."""
+        ...
+
+    def optimizer_state(self) -> tuple[NDArray[Any], ...]:
+        """Return a copy of all that the optimizer carries from step to step, in an order of the engine's own."""
+        ...
+
+    def set_optimizer_state(self, state: tuple[NDArray[Any], ...]) -> None:
+        """Let the optimizer go on from a state that a network with the same recipe had on the same engine.
+
+        Raises:
+            EngineError: The arrays are not those that this optimizer has.
+        """
         ...
 
     def train_epoch(
@@ -98,6 +110,13 @@ class Engine(Protocol):
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> Network:
         """Return a network whose weights are to be set before it is used; with a recipe it can be trained."""
         ...
+
+
+def check_optimizer_state(state: tuple[NDArray[Any], ...], wanted: Iterable[tuple[int, ...]]) -> None:
+    """Raise `EngineError` unless the arrays have these shapes."""
+    found, expected = [array.shape for array in state], list(wanted)
+    if found != expected:
+        raise EngineError(f"The optimizer's state does not fit: expected arrays of {expected}, found {found}.")
 
 
 def installed_engines() -> tuple[str, ...]:

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.architecture import ResolvedArchitecture
 from shared.checkpoint import Weights
 from shared.errors import EngineError
 from shared.messages import Recipe
-from worker.engines import Device, Images, Labels, Probabilities
+from worker.engines import Device, Images, Labels, Probabilities, check_optimizer_state
 from worker.engines.keras_layers import keras_layers
 
 #: Large enough to keep all cores busy, small enough for any memory.
@@ -92,6 +93,8 @@ class Keras3Network:
             metrics=["accuracy"],
             jit_compile=xla,
         )
+        if recipe:
+            self._model.optimizer.build(self._model.trainable_variables)
         self._batch_size = recipe.batch_size if recipe else _PREDICTION_BATCH
 
     def weights(self) -> Weights:
@@ -105,6 +108,18 @@ class Keras3Network:
         """Replace all weights; the optimizer's state stays."""
         for layer, arrays in zip(self._weighted_layers(), weights, strict=True):
             layer.set_weights(list(arrays))
+
+    def optimizer_state(self) -> tuple[NDArray[Any], ...]:
+        """Return a copy of the optimizer's variables."""
+        convert = self._keras.ops.convert_to_numpy
+        return tuple(np.array(convert(variable)) for variable in self._model.optimizer.variables)
+
+    def set_optimizer_state(self, state: tuple[NDArray[Any], ...]) -> None:
+        """Let the optimizer go on from a state; see `Network`."""
+        variables = self._model.optimizer.variables
+        check_optimizer_state(state, (tuple(variable.shape) for variable in variables))
+        for variable, array in zip(variables, state, strict=True):
+            variable.assign(array)
 
     def train_epoch(
         self, images: Images, labels: Labels, *, dropout_seed: int, on_batch: Callable[[int], None]

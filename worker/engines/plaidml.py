@@ -13,7 +13,7 @@ from shared.checkpoint import Weights
 from shared.errors import EngineError
 from shared.messages import Recipe
 from shared.plaidml_hardware import PlaidMLHardware
-from worker.engines import Device, Images, Labels, Probabilities
+from worker.engines import Device, Images, Labels, Probabilities, check_optimizer_state
 from worker.engines.keras_layers import keras_layers
 from worker.engines.plaidml_compatibility import import_keras, import_plaidml
 from worker.engines.plaidml_devices import configured_devices
@@ -98,6 +98,17 @@ class PlaidMLNetwork:
         for layer, arrays in zip(self._weighted(), weights, strict=True):
             layer.set_weights(list(arrays))
 
+    def optimizer_state(self) -> tuple[NDArray[Any], ...]:
+        """Return a copy of what the optimizer carries from step to step."""
+        return tuple(np.array(self._keras.backend.get_value(variable)) for variable in self._optimizer_variables())
+
+    def set_optimizer_state(self, state: tuple[NDArray[Any], ...]) -> None:
+        """Let the optimizer go on from a state; see `Network`."""
+        variables = self._optimizer_variables()
+        check_optimizer_state(state, (tuple(variable.shape.dims) for variable in variables))
+        for variable, array in zip(variables, state, strict=True):
+            self._keras.backend.set_value(variable, array)
+
     def train_epoch(
         self, images: Images, labels: Labels, *, dropout_seed: int, on_batch: Callable[[int], None]
     ) -> tuple[float, float]:
@@ -131,6 +142,13 @@ class PlaidMLNetwork:
             rows, counted = _filled(np.arange(start, min(start + size, len(images))), size)
             parts.append(np.asarray(self._model.predict_on_batch(images[rows]), dtype=np.float32)[:counted])
         return np.concatenate(parts)
+
+    def _optimizer_variables(self) -> list[Any]:
+        # Keras 2 makes them with the training step, and does not count Nadam's schedule among the optimizer's weights.
+        self._model._make_train_function()
+        optimizer = self._model.optimizer
+        schedule = [optimizer.m_schedule] if hasattr(optimizer, "m_schedule") else []
+        return [*optimizer.weights, *schedule]
 
     def _weighted(self) -> list[Any]:
         return [layer for layer in self._model.layers if layer.weights]

@@ -1,5 +1,6 @@
 """A place of its own for every session of deepchord that a test starts, and what all of them train."""
 
+import contextlib
 import os
 import secrets
 import signal
@@ -40,13 +41,6 @@ seed = 7
 """
 
 Require = Callable[[str, object], None]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all tests of this folder as slow."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.slow)
 
 
 @dataclass
@@ -110,6 +104,7 @@ class Place:
 
     folder: Path
     variables: dict[str, str]
+    started: list[Started] = field(default_factory=list)
 
     @property
     def storage(self) -> Path:
@@ -147,7 +142,7 @@ class Place:
 
     def start(self, *arguments: str | Path, command: Sequence[str] = (), **variables: str) -> Started:
         """Start a command of deepchord, or another one."""
-        return Started(
+        started = Started(
             subprocess.Popen(
                 list(command) or _deepchord(arguments),
                 cwd=self.folder,
@@ -158,6 +153,12 @@ class Place:
                 text=True,
             )
         )
+        self.started.append(started)
+        return started
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        """Return the command line of a command of deepchord."""
+        return _deepchord(arguments)
 
     def processes(self) -> list[psutil.Process]:
         """Return all that runs on behalf of this place: known by its environment, or by files named in its command."""
@@ -171,6 +172,16 @@ class Place:
             return of_ours or any(str(self.folder / "state") in part for part in process.cmdline())
         except psutil.Error:
             return False
+
+    def kill_all(self) -> None:
+        """Kill whatever runs here."""
+        processes = self.processes()
+        for process in processes:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(processes, timeout=10)
+        for started in self.started:
+            started.kill()
 
     def stop_all(self) -> list[psutil.Process]:
         """Kill what is left, and return it."""

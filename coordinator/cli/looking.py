@@ -1,0 +1,185 @@
+"""The commands that look at runs: runs, status, watch, collect, report, flower."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from coordinator.cli.options import Broker, Json, Out, Run, Storage
+from coordinator.cli.surroundings import (
+    collect_into,
+    new_console,
+    open_run,
+    open_store,
+    print_json,
+    read_settings,
+    with_live_broker,
+)
+from shared.errors import DeepchordError, InterruptedRunError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from coordinator.progress import RunView
+
+# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
+
+commands = typer.Typer(add_completion=False)
+
+
+@commands.command()
+def runs(storage: Storage = None, as_json: Json = False) -> None:
+    """List the runs in storage, oldest first."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from coordinator.results import summary
+
+    store = open_store(read_settings(storage=storage))
+    found = []
+    for run_id in store.run_ids():
+        try:
+            found.append(summary(store.run(run_id), store))
+        except DeepchordError as error:
+            typer.echo(f"warning: run {run_id} was left out: {error}", err=True)
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        typer.echo(f"There are no runs in {store.objects.url} yet; `deepchord train` starts one.")
+        return
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in ("run", "started (UTC)", "state", "preset", "data set", "members", "test accuracy"):
+        table.add_column(name)
+    for line in found:
+        accuracy = line["ensemble_test_accuracy"]
+        table.add_row(
+            line["run_id"],
+            line["created_at"][:16].replace("T", " "),
+            line["state"],
+            line["preset"],
+            Text(line["dataset"]),
+            f"{line['ended']}/{line['members']}",
+            "" if accuracy is None else f"{accuracy:.2%}",
+        )
+    new_console().print(table)
+
+
+@commands.command()
+def status(run: Run, broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
+    """Show how far a run is, once."""
+    from coordinator.following import watcher
+    from coordinator.live import render
+
+    settings, store, spec = open_run(run, storage=storage, broker=broker)
+    view = watcher(settings, store, spec).look()
+    if as_json:
+        print_json(_view_json(view))
+    else:
+        console = new_console()
+        console.print(render(view, console.width))
+
+
+@commands.command()
+def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
+    """Follow a run until it ends, from any host that sees broker and storage; Ctrl-C leaves the run alone.
+
+    With --json, one line each time that something has changed.
+    """
+    from coordinator.following import raise_if_failed, views
+    from coordinator.interruptions import terminations_interrupting
+    from coordinator.live import show
+
+    settings, store, spec = open_run(run, storage=storage, broker=broker)
+    seen = views(settings, store, spec)
+    try:
+        with terminations_interrupting():
+            view = _print_views(seen) if as_json else show(seen, new_console())
+    except KeyboardInterrupt:
+        raise InterruptedRunError(f"Stopped watching; run {spec.run_id} goes on.") from None
+    raise_if_failed(view)
+    if view.evaluation and not as_json:
+        typer.echo(
+            f"Ensemble test accuracy {view.evaluation.test.accuracy:.2%}; "
+            f"`deepchord collect {spec.run_id}` copies the results here."
+        )
+
+
+@commands.command()
+def collect(
+    run: Run,
+    out: Out = None,
+    storage: Storage = None,
+    as_json: Json = False,
+) -> None:
+    """Copy a run's results here: weights, evaluation, tables, figures and the report page."""
+    settings, store, spec = open_run(run, storage=storage)
+    collect_into(settings, store, spec, out or settings.results / spec.run_id, as_json=as_json)
+
+
+@commands.command()
+def report(
+    run: Run,
+    out: Out = None,
+    storage: Storage = None,
+    as_json: Json = False,
+) -> None:
+    """Show a run's summary table and write its tables, figures and page, without the weights."""
+    from coordinator.report import summary_table
+    from coordinator.report.summary import summary_json
+    from coordinator.results import write_run_report
+
+    settings, store, spec = open_run(run, storage=storage)
+    content, page = write_run_report(settings, store, spec, out or settings.results / spec.run_id)
+    if as_json:
+        typer.echo(summary_json(content))
+        return
+    console = new_console()
+    console.print(summary_table(content, console.width))
+    typer.echo(f"Report: {page.resolve().as_uri()}")
+
+
+@commands.command()
+def flower(
+    broker: Broker = None,
+    port: Annotated[int | None, typer.Option(help="0 takes a free one. [DEEPCHORD_FLOWER_PORT]")] = None,
+) -> None:
+    """Start Flower on this machine, through deepchord's own Celery settings, until Ctrl-C."""
+    from coordinator.flower import running_flower
+
+    settings = with_live_broker(read_settings(broker=broker, flower_port=port))
+    with running_flower(settings) as process:
+        typer.echo(f"Flower: {process.address}")
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            return
+
+
+def _view_json(view: "RunView") -> dict[str, Any]:
+    return {
+        "run_id": view.run.run_id,
+        "state": view.state,
+        "members": view.run.members,
+        "trained": view.trained,
+        "share_done": round(view.share_done, 4),
+        "elapsed_s": round(view.elapsed_s(), 1),
+        "live": view.live,
+        "ensemble_so_far": None if view.so_far is None else view.so_far.test_accuracy,
+        "records": {index: record.member.model_dump(mode="json") for index, record in view.records.items()},
+        "progress": {index: line.model_dump(mode="json") for index, line in view.progress.items()},
+        "notes": dict(view.notes),
+        "evaluation": view.evaluation.model_dump(mode="json") if view.evaluation else None,
+        "failure": view.failure.model_dump(mode="json") if view.failure else None,
+    }
+
+
+def _print_views(views: "Iterable[RunView]") -> "RunView":
+    """Print a line of JSON for each view that differs from the one before, but for the time that went by."""
+    before: dict[str, Any] = {}
+    for view in views:
+        now = _view_json(view)
+        if {**now, "elapsed_s": 0} != {**before, "elapsed_s": 0}:
+            typer.echo(json.dumps(now))
+        before = now
+    return view

@@ -1,0 +1,76 @@
+"""The commands that steer what is under way: cancel, drain, reconcile."""
+
+from typing import Annotated
+
+import typer
+
+from coordinator.cli.options import Broker, Run, Storage
+from coordinator.cli.surroundings import find_run, open_run, open_store, read_settings, with_live_broker
+from shared.errors import InputError
+
+# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
+
+commands = typer.Typer(add_completion=False)
+
+
+@commands.command()
+def cancel(
+    run: Run,
+    member: Annotated[int | None, typer.Option(help="Only this member: it becomes a failed record.")] = None,
+    storage: Storage = None,
+) -> None:
+    """Stop a run, or one of its members, within a batch; `resume` goes on with a run from its last saved epochs."""
+    from coordinator.steering import cancel_member, cancel_run
+
+    store, spec = find_run(read_settings(storage=storage), run)
+    if member is not None:
+        cancel_member(store, spec, member)
+        typer.echo(f"Member {member} of run {spec.run_id} is cancelled.")
+        return
+    cancel_run(store, spec)
+    typer.echo(f"Run {spec.run_id} is cancelled; `deepchord resume {spec.run_id}` goes on with it.")
+
+
+@commands.command()
+def drain(
+    worker: Annotated[
+        str, typer.Argument(metavar="WORKER", help="Its name as Flower shows it, or a pattern: '*@host'.")
+    ],
+    broker: Broker = None,
+) -> None:
+    """Let a worker hand its member over and stop; another one goes on from the last saved epoch."""
+    from coordinator.steering import drain as drain_workers
+    from shared.celery_app import create_app
+
+    settings = with_live_broker(read_settings(broker=broker))
+    for name in drain_workers(create_app(settings), worker):
+        typer.echo(f"{name} hands its member over and stops.")
+
+
+@commands.command()
+def reconcile(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run's id, or `last` for the latest.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every run in storage, also those still to come.")] = False,
+    broker: Broker = None,
+    storage: Storage = None,
+) -> None:
+    """Send again what got lost, until the run has ended; with --all until Ctrl-C, as a service.
+
+    `train` and `watch` do so for the run that they follow.
+    """
+    from coordinator.interruptions import terminations_interrupting
+    from coordinator.reconciliation import reconcile_runs
+
+    if (run is None) != everything:
+        raise InputError("Give either a run or --all.")
+    if run is None:
+        settings = with_live_broker(read_settings(broker=broker, storage=storage))
+        store, chosen = open_store(settings), None
+    else:
+        settings, store, spec = open_run(run, broker=broker, storage=storage)
+        settings, chosen = with_live_broker(settings), spec.run_id
+    try:
+        with terminations_interrupting():
+            reconcile_runs(settings, store, chosen)
+    except KeyboardInterrupt:
+        return

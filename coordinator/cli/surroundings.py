@@ -1,0 +1,99 @@
+"""What the commands work with: settings, storage, a run, a console."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from shared.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from shared.messages import RunSpec
+    from shared.settings import Settings
+    from shared.storage import RunStore
+
+# Heavy modules are imported where they are needed, so that `deepchord --help` answers in a blink.
+
+
+def read_settings(**options: Any) -> "Settings":
+    """Return the settings; options that are None count as not given."""
+    from shared.settings import load_settings
+
+    return load_settings(**options)
+
+
+def open_store(settings: "Settings") -> "RunStore":
+    """Return the storage of the settings."""
+    from shared.storage import RunStore
+
+    return RunStore.open(settings.storage)
+
+
+def open_run(name: str, **options: Any) -> "tuple[Settings, RunStore, RunSpec]":
+    """Return settings, storage and a run by its id or `last`; the broker is the embedded one if that is running.
+
+    Raises:
+        InputError: There is no run yet.
+        RunNotFoundError: There is no such run.
+    """
+    settings = with_live_broker(read_settings(**options), required=False)
+    return settings, *find_run(settings, name)
+
+
+def find_run(settings: "Settings", name: str) -> "tuple[RunStore, RunSpec]":
+    """Return storage and a run by its id or `last`; see `open_run`."""
+    store = open_store(settings)
+    if name == "last":
+        found = store.run_ids()
+        if not found:
+            raise InputError(f"There are no runs in {store.objects.url} yet; `deepchord train` starts one.")
+        name = found[-1]
+    return store, store.run(name)
+
+
+def with_live_broker(settings: "Settings", *, required: bool = True) -> "Settings":
+    """Without a broker of our own, take the embedded one of a `deepchord train` that runs on this machine.
+
+    Raises:
+        InputError: One is required, and there is none, or several.
+    """
+    from coordinator.local import live_brokers
+
+    if settings.broker is not None:
+        return settings
+    live = live_brokers(settings)
+    if len(live) == 1:
+        return settings.model_copy(update={"broker": live[0]})
+    if not required:
+        return settings
+    found = "none is running on this machine" if not live else f"{len(live)} are running on this machine"
+    raise InputError(f"No broker is given, and of the embedded ones {found}: set --broker or DEEPCHORD_BROKER.")
+
+
+def new_console() -> "Console":
+    """Return a console as wide as the terminal."""
+    from rich.console import Console
+
+    return Console()
+
+
+def collect_into(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path, *, as_json: bool = False) -> None:
+    """Copy a run's results into a folder and show its summary."""
+    from coordinator.report import summary_table
+    from coordinator.results import collect_run
+
+    content, files = collect_run(settings, store, run, out)
+    if as_json:
+        print_json({"run_id": run.run_id, "folder": str(out.resolve()), "files": [str(path) for path in files]})
+        return
+    console = new_console()
+    console.print(summary_table(content, console.width))
+    typer.echo(f"Results: {out}\nReport:  {(out / 'index.html').resolve().as_uri()}")
+
+
+def print_json(data: Any) -> None:
+    """Print something as JSON."""
+    typer.echo(json.dumps(data, indent=1))

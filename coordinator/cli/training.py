@@ -1,0 +1,185 @@
+"""The commands that have members trained: train, resume, extend."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
+from coordinator.cli.surroundings import collect_into, find_run, new_console, read_settings
+from shared.errors import InputError, InterruptedRunError
+
+if TYPE_CHECKING:
+    from coordinator.preparation import Session
+    from shared.messages import RunSpec
+    from shared.settings import Settings
+    from shared.storage import RunStore
+
+# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
+
+commands = typer.Typer(add_completion=False)
+
+
+@commands.command()
+def train(
+    recipe: Annotated[
+        Path | None, typer.Argument(metavar="[RECIPE.TOML]", help="A recipe file; options go before what it says.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="What to start from: quick or notebook.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="fashion, digits, cifar10, or an .npz file.")
+    ] = None,
+    members: Annotated[int | None, typer.Option(help="How many networks the ensemble has.")] = None,
+    architecture: Annotated[
+        str | None, typer.Option(metavar="FILE.TOML", help="The network; default: the notebook's.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="At most so many passes over a member's training split.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images per training step.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same members; drawn at random if not given.")] = None,
+    min_members: Annotated[
+        int | None, typer.Option(help="Evaluate if at least so many members could be trained; default: half.")
+    ] = None,
+    require: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENGINE|gpu|cpu", help="Only workers with this engine or kind of device train the members."
+        ),
+    ] = None,
+    broker: Broker = None,
+    storage: Storage = None,
+    local: Annotated[
+        bool,
+        typer.Option(
+            "--local",
+            help="An embedded broker and workers on this machine; the default without a broker. [DEEPCHORD_LOCAL]",
+        ),
+    ] = False,
+    workers: Workers = None,
+    detach: Detach = False,
+    flower: Annotated[
+        bool, typer.Option("--flower", help="Start Flower beside it, on this machine only. [DEEPCHORD_FLOWER]")
+    ] = False,
+    out: Out = None,
+) -> None:
+    """Train an ensemble, evaluate it, and write its report.
+
+    Without a broker everything runs on this machine. With one, whichever workers listen to it train the members.
+    """
+    from coordinator.preparation import open_broker, prepare
+    from coordinator.submission import submit
+    from shared.celery_app import create_app
+
+    options = {
+        "preset": preset,
+        "dataset": dataset,
+        "members": members,
+        "architecture": architecture,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seed": seed,
+        "min_members": min_members,
+        "require": require,
+    }
+    if local and broker:
+        raise InputError("--local starts a broker of its own: give either --local or --broker, not both.")
+    if workers and broker:
+        raise InputError(
+            "--workers is for the workers that `train` starts itself; with --broker, start `deepchord worker`."
+        )
+    settings = read_settings(
+        broker=broker,
+        storage=storage,
+        workers=workers,
+        local=local or None,
+        detach=detach or None,
+        flower=flower or None,
+    )
+    store, run = prepare(settings, recipe, options)
+    with open_broker(settings) as session:
+        if session.flower_address:
+            typer.echo(f"Flower: {session.flower_address}")
+        submit(create_app(session.settings), store, run)
+        if settings.detach:
+            typer.echo(f"Run {run.run_id} is submitted; follow it with `deepchord watch {run.run_id}`.")
+            return
+        _follow(session, store, run)
+    collect_into(settings, store, run, out or settings.results / run.run_id)
+
+
+@commands.command()
+def resume(
+    run: Run,
+    broker: Broker = None,
+    storage: Storage = None,
+    workers: Workers = None,
+    detach: Detach = False,
+    out: Out = None,
+) -> None:
+    """Go on with a run that was cancelled or interrupted: its members continue from their last saved epoch.
+
+    Without a broker on this machine, as `train` does.
+    """
+    from coordinator.steering import resume_run
+
+    settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
+    store, spec = find_run(settings, run)
+    resume_run(store, spec)
+    _train_rest(settings, store, spec, out)
+
+
+@commands.command()
+def extend(
+    run: Run,
+    members: Annotated[int, typer.Option(help="How many networks the ensemble is to have in all.")],
+    min_members: Annotated[
+        int | None, typer.Option(help="Evaluate if at least so many could be trained; default: the same share.")
+    ] = None,
+    broker: Broker = None,
+    storage: Storage = None,
+    workers: Workers = None,
+    detach: Detach = False,
+    out: Out = None,
+) -> None:
+    """Add members to a run: trains only the new ones, then evaluates all of them."""
+    from coordinator.steering import extend_run
+
+    settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
+    store, spec = find_run(settings, run)
+    _train_rest(settings, store, extend_run(store, spec, members, min_members), out)
+
+
+def _train_rest(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path | None) -> None:
+    from coordinator.preparation import is_embedded, open_broker
+    from coordinator.submission import submit_rest
+    from shared.celery_app import create_app
+
+    if is_embedded(settings) and settings.detach:
+        raise InputError("--detach needs a broker that outlives this command: give one with --broker.")
+    with open_broker(settings) as session:
+        submit_rest(create_app(session.settings), store, run)
+        if settings.detach:
+            typer.echo(f"Run {run.run_id} goes on; follow it with `deepchord watch {run.run_id}`.")
+            return
+        _follow(session, store, run)
+    collect_into(settings, store, run, out or settings.results / run.run_id)
+
+
+def _follow(session: "Session", store: "RunStore", run: "RunSpec") -> None:
+    """Show a run until it has ended.
+
+    Raises:
+        InterruptedRunError: Somebody pressed Ctrl-C; what goes on is said.
+        RunFailedError: It ended without an evaluation.
+        RunCancelledError: Somebody cancelled it.
+    """
+    from coordinator.following import raise_if_failed, views
+    from coordinator.live import show
+
+    try:
+        view = show(views(session.settings, store, run, session.check), new_console())
+    except KeyboardInterrupt:
+        where = "the workers are stopped" if session.embedded else f"run {run.run_id} goes on at the workers"
+        command = "resume" if session.embedded else "watch"
+        what = "goes on from where it is" if session.embedded else "follows it"
+        raise InterruptedRunError(f"Interrupted: {where}; `deepchord {command} {run.run_id}` {what}.") from None
+    raise_if_failed(view)

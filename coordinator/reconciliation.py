@@ -1,0 +1,233 @@
+"""Brings a run to its end whatever gets lost: compares what storage, leases and queue tell, and rings again.
+
+Storage says what is done, leases say what is being done, the queue says what is still to be heard. A member that is
+in none of them has been lost, with its message or with its worker, and is sent again. Several hosts may do so at once.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import redis
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from coordinator.submission import evaluation_task_id, member_task_id, ring_evaluation, ring_member
+from shared.broker import KEY_PREFIX, connect_lazily
+from shared.celery_app import QUEUE, create_app, queue_of
+from shared.errors import DeepchordError, RunFailedError
+from shared.leases import Leases, evaluation_lease
+from shared.messages import RunSpec
+from shared.progress_board import ProgressBoard
+from shared.settings import Settings
+from shared.storage import RunStore
+
+logger = logging.getLogger(__name__)
+
+#: A message that was rung so often without anybody beginning an attempt is not rung in hope any more.
+_MOST_FRUITLESS = 3
+#: From the last member's end to the evaluation's beginning it takes less.
+_EVALUATION_STARTS_WITHIN_S = 5.0
+#: How often it is looked whether something was lost.
+_EVERY_S = 5.0
+#: How often it is looked whether a run that had ended was extended.
+_FORGET_EVERY_S = 60.0
+#: Messages are read from a queue in portions.
+_PORTION = 1000
+
+#: Stands for the evaluation where a member has its index.
+EVALUATION = -1
+
+
+@dataclass(kw_only=True)
+class Memory:
+    """What a reconciler has seen of a run."""
+
+    #: When each lost part was first found to be lost.
+    lost_since: dict[int, float] = field(default_factory=dict)
+    #: Parts that somebody worked at when last seen.
+    held: set[int] = field(default_factory=set)
+    #: How many attempts each part had when it was last rung, and how often in a row it was rung at that number.
+    rung: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+
+def due(memory: Memory, lost: Iterable[int], held: set[int], now: float, patience_s: float) -> list[int]:
+    """Return which of the lost parts are to be rung now, and remember the others.
+
+    One that somebody worked at a moment ago is rung at once, one that was never begun only after a while: its message
+    may just be on its way from the queue to a worker.
+
+    Args:
+        memory: What was seen so far; changed.
+        lost: Parts that are not done, not held and not in the queue.
+        held: Parts that somebody works at.
+        now: Seconds, on any clock that goes forward.
+        patience_s: How long one that was never begun may be on its way.
+    """
+    lost = set(lost)
+    memory.lost_since = {part: memory.lost_since.get(part, now) for part in lost}
+    found = [part for part in lost if part in memory.held or now - memory.lost_since[part] >= patience_s]
+    memory.held = set(held)
+    for part in found:  # rung now; looked at again only after as long a wait
+        memory.lost_since[part] = now
+    return sorted(found)
+
+
+class Reconciler:
+    """Looks after runs on one broker. Errors of the broker are left for the next look."""
+
+    def __init__(self, settings: Settings, store: RunStore, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take where to look.
+
+        Args:
+            settings: With a broker.
+            store: Shared storage.
+            clock: Seconds.
+        """
+        self._store = store
+        self._lease_s = settings.lease_s
+        self._client = connect_lazily(settings)
+        self._leases = Leases(self._client)
+        self._board = ProgressBoard(self._client)
+        self._app = _impatient_app(settings)
+        self._clock = clock
+        self._memories: dict[str, Memory] = {}
+
+    def look_after(self, run: RunSpec) -> str | None:
+        """Ring again what was lost of a run that has not ended.
+
+        Returns:
+            Why the run cannot go on although it was rung again and again; None as long as there is hope.
+
+        Raises:
+            StorageError: Storage does not answer.
+        """
+        if self._store.is_cancelled(run.run_id):
+            return None
+        memory = self._memories.setdefault(run.run_id, Memory())
+        recorded = set(self._store.recorded(run.run_id))
+        pending = [index for index in range(run.members) if index not in recorded]
+        try:
+            if pending:
+                held = self._leases.held(run.run_id, pending)
+                lost = self._lost(run, memory, [index for index in pending if index not in held])
+                patience_s = self._lease_s
+            else:
+                held = {EVALUATION} if self._leases.is_held(evaluation_lease(run.run_id)) else set()
+                heard = held or evaluation_task_id(run.run_id) in self._queued(QUEUE)
+                lost = [] if heard else [EVALUATION]
+                patience_s = _EVALUATION_STARTS_WITHIN_S
+            for part in due(memory, lost, held, self._clock(), patience_s):
+                self._ring(run, memory, part)
+            return None if held else self._verdict(run, memory)
+        except (redis.RedisError, OperationalError) as error:
+            logger.info("Run %s could not be looked after: %s.", run.run_id, error, extra={"run_id": run.run_id})
+            return None
+
+    def _lost(self, run: RunSpec, memory: Memory, unheld: list[int]) -> list[int]:
+        """Return the members that are neither held nor in the queue; the queue is read only if something seems lost."""
+        queue = queue_of(run.require)
+        suspicious = memory.held.intersection(unheld) or memory.lost_since
+        if not unheld or (not suspicious and int(self._client.llen(_key(queue))) >= len(unheld)):
+            return []
+        queued = self._queued(queue)
+        return [index for index in unheld if member_task_id(run.run_id, index) not in queued]
+
+    def _queued(self, queue: str) -> set[str]:
+        """Return the ids of the tasks that wait in a queue; one that moves meanwhile may be missed or seen twice."""
+        found: set[str] = set()
+        for start in range(0, int(self._client.llen(_key(queue))), _PORTION):
+            messages = self._client.lrange(_key(queue), start, start + _PORTION - 1)
+            found.update(filter(None, map(_task_id, messages)))
+        return found
+
+    def _ring(self, run: RunSpec, memory: Memory, part: int) -> None:
+        # Whoever else looks after this run leaves it at that for the length of a lease.
+        bell = f"{KEY_PREFIX}bell:{run.run_id}:{part}"
+        if not self._client.set(bell, "", nx=True, px=int(self._lease_s * 1000)):
+            return
+        attempts = 0 if part == EVALUATION else len(self._store.attempts(run.run_id, part))
+        before, times = memory.rung.get(part, (-1, 0))
+        memory.rung[part] = (attempts, times + 1 if attempts == before else 1)
+        what = "evaluation" if part == EVALUATION else f"member {part}"
+        logger.warning("The %s of run %s was lost and is sent again.", what, run.run_id, extra={"run_id": run.run_id})
+        if part == EVALUATION:
+            ring_evaluation(self._app, run)
+            return
+        ring_member(self._app, run, part)
+
+    def _verdict(self, run: RunSpec, memory: Memory) -> str | None:
+        fruitless = {part for part, (_, times) in memory.rung.items() if times > _MOST_FRUITLESS}
+        fruitless &= memory.lost_since.keys()
+        if not fruitless:
+            return None
+        notes = self._board.notes(run.run_id)
+        told = "; ".join(f"member {index}: {note}" for index, note in sorted(notes.items()))
+        members = ", ".join(str(part) for part in sorted(fruitless))
+        what = "evaluation was" if EVALUATION in fruitless else f"members {members} were"
+        return f"its {what} sent {_MOST_FRUITLESS} times in vain ({told or 'the logs of the workers tell more'})"
+
+
+def reconcile_runs(settings: Settings, store: RunStore, run_id: str | None) -> None:
+    """Look after a run until it has ended; None: after all runs in storage, for ever.
+
+    Raises:
+        RunFailedError: The one run cannot go on.
+        StorageError: Storage does not answer, and one run was asked for.
+    """
+    reconciler = Reconciler(settings, store)
+    ended: set[str] = set()
+    forgotten = time.monotonic()
+    while run_id is None or run_id not in ended:
+        if time.monotonic() - forgotten > _FORGET_EVERY_S:
+            forgotten = time.monotonic()
+            ended.clear()
+        for name in [run_id] if run_id else _unended(store, ended):
+            try:
+                run = store.run(name)
+                if _has_ended(store, run):
+                    ended.add(name)
+                    continue
+                in_vain = reconciler.look_after(run)
+            except DeepchordError as error:
+                if run_id is not None:
+                    raise
+                logger.warning("Run %s was left out: %s", name, error, extra={"run_id": name})
+                continue
+            if in_vain is not None and run_id is not None:
+                raise RunFailedError(f"Run {name} cannot go on: {in_vain}.")
+        time.sleep(_EVERY_S)
+
+
+def _unended(store: RunStore, ended: set[str]) -> list[str]:
+    try:
+        return [name for name in store.run_ids() if name not in ended]
+    except DeepchordError as error:
+        logger.warning("Nothing could be looked after: %s", error)
+        return []
+
+
+def _has_ended(store: RunStore, run: RunSpec) -> bool:
+    return store.evaluation(run) is not None or store.failure(run) is not None
+
+
+def _impatient_app(settings: Settings) -> Celery:
+    """Return an application that asks once; ours else asks until the broker is back, however long that takes."""
+    app = create_app(settings)
+    app.conf.result_backend_always_retry = False
+    app.conf.task_publish_retry = False
+    return app
+
+
+def _task_id(message: bytes | str) -> str | None:
+    """Return the id of the task that a message is for; None if it is no message."""
+    try:
+        return str(json.loads(message)["headers"]["id"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _key(queue: str) -> str:
+    return f"{KEY_PREFIX}{queue}"

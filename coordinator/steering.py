@@ -1,0 +1,130 @@
+"""What a person can do to a run under way: cancel it or one of its members, resume it, add members; stop a worker."""
+
+import platform
+from datetime import UTC, datetime
+from fnmatch import fnmatch
+
+import redis
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from coordinator.planning import plan_member
+from shared.celery_app import DRAIN
+from shared.errors import BrokerError, InputError
+from shared.messages import MAX_MEMBERS, Cancellation, FailedMember, MemberRecord, RunSpec
+from shared.settings import without_password
+from shared.storage import RunStore
+
+_ANSWER_WITHIN_S = 2.0
+
+
+def cancel_run(store: RunStore, run: RunSpec) -> None:
+    """Stop a run, durably: its members stop at the next batch, and no worker takes one until it is resumed.
+
+    Raises:
+        InputError: It has ended.
+    """
+    _check_unfinished(store, run)
+    store.cancel_run(run.run_id, Cancellation(host=platform.node() or "unknown", cancelled_at=datetime.now(UTC)))
+
+
+def cancel_member(store: RunStore, run: RunSpec, index: int) -> None:
+    """Make a member a failed record; if it is being trained, that stops at the next batch.
+
+    Raises:
+        InputError: There is no such member, or it has ended.
+    """
+    if not 0 <= index < run.members:
+        raise InputError(f"Run {run.run_id} has the members 0 to {run.members - 1}, no member {index}.")
+    attempts = store.attempts(run.run_id, index)
+    record = MemberRecord(
+        member=FailedMember(
+            spec=plan_member(run.run_id, run.seed, index),
+            attempt=attempts[-1].number if attempts else 0,
+            trainer=None,
+            finished_at=datetime.now(UTC),
+            error=f"cancelled from {platform.node() or 'unknown'}",
+        )
+    )
+    if not store.commit_record(record):
+        raise InputError(f"Member {index} of run {run.run_id} has ended already; `deepchord status` shows how.")
+
+
+def resume_run(store: RunStore, run: RunSpec) -> None:
+    """Take a cancellation back, and let no attempt so far count against a member that has not ended.
+
+    Raises:
+        InputError: The run has ended.
+    """
+    _check_unfinished(store, run)
+    recorded = set(store.recorded(run.run_id))
+    for index in range(run.members):
+        for attempt in store.attempts(run.run_id, index) if index not in recorded else ():
+            if not attempt.handed_over:
+                store.hand_over(run.run_id, index, attempt.number)
+    store.resume_run(run.run_id)
+
+
+def extend_run(store: RunStore, run: RunSpec, members: int, min_members: int | None) -> RunSpec:
+    """Publish a run anew with more members; those it has already are kept.
+
+    Args:
+        store: Shared storage.
+        run: The run as it is.
+        members: How many members it is to have in all.
+        min_members: How many of them must be trained; None: the same share as before.
+
+    Raises:
+        InputError: It has that many members already, or somebody else extends it right now.
+    """
+    if not run.members < members <= MAX_MEMBERS:
+        raise InputError(
+            f"Run {run.run_id} has {run.members} members: give a larger number, of at most {MAX_MEMBERS:,}, "
+            f"found {members}."
+        )
+    least = -(-run.min_members * members // run.members) if min_members is None else min_members
+    changes = {"members": members, "min_members": least, "extension": run.extension + 1}
+    extended = RunSpec.parse({**run.model_dump(), **changes}, "The extended run", InputError)
+    if not store.extend_run(extended):
+        raise InputError(f"Somebody else has just extended run {run.run_id}: look at it with `deepchord status`.")
+    store.resume_run(run.run_id)
+    return extended
+
+
+def drain(app: Celery, pattern: str) -> list[str]:
+    """Tell workers to hand their members over and stop; return their names.
+
+    Args:
+        app: Celery on the broker of the workers.
+        pattern: A worker's name, or a pattern such as `*@host`.
+
+    Raises:
+        BrokerError: The broker does not answer.
+        InputError: No connected worker has such a name.
+    """
+    try:
+        answers = app.control.ping(timeout=_ANSWER_WITHIN_S)
+        connected = sorted(name for answer in answers for name in answer)
+        chosen = [name for name in connected if fnmatch(name, pattern)]
+        if not chosen:
+            listed = ", ".join(connected) or "none"
+            raise InputError(f"No connected worker is called {pattern}; connected are: {listed}.")
+        app.control.broadcast(DRAIN, destination=chosen)
+    except (redis.RedisError, OperationalError) as error:
+        raise BrokerError(
+            f"Broker {without_password(app.conf.broker_url)} does not answer ({str(error).rstrip('.')})."
+        ) from error
+    return chosen
+
+
+def _check_unfinished(store: RunStore, run: RunSpec) -> None:
+    if store.evaluation(run) is not None:
+        raise InputError(
+            f"Run {run.run_id} is evaluated; `deepchord extend {run.run_id} --members N` adds members to it."
+        )
+    failure = store.failure(run)
+    if failure is not None:
+        raise InputError(
+            f"Run {run.run_id} has failed ({failure.reason}); `deepchord extend {run.run_id} --members N` "
+            "trains further members."
+        )

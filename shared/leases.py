@@ -1,0 +1,119 @@
+"""Who works at what right now: a lease per member and per evaluation, on the broker's clock.
+
+A lease saves work, it does not guard the result: whoever trains without one at worst does so in vain, because
+records are created once. So it may be lost with the broker's memory at any time.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import redis
+
+from shared.broker import KEY_PREFIX
+from shared.errors import MessageDecodeError
+from shared.validation import Message
+
+#: Takes or renews a lease. KEYS: the lease. ARGV: the holder, for how many milliseconds, a holder that may be replaced.
+#: Returns nothing if it is the caller's now, else who has it and for how many milliseconds.
+_HOLD = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] and holder ~= ARGV[3] and string.sub(holder, 1, 1) ~= '-' then
+  return {holder, redis.call('PTTL', KEYS[1])}
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return false
+"""
+
+#: Gives up a lease. KEYS: the lease. ARGV: the holder, for how many milliseconds it is still to be seen; 0: not at all.
+_RELEASE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[2] == '0' then return redis.call('DEL', KEYS[1]) end
+redis.call('SET', KEYS[1], '-', 'PX', ARGV[2])
+return 1
+"""
+
+#: Keys are asked for in portions, so that the broker has time for others in between.
+_PORTION = 1000
+
+
+class Holder(Message):
+    """Who has a lease: one attempt, in one process of one worker."""
+
+    #: Unique for each start of a worker.
+    worker: str
+    process_id: int
+    #: Unique for each time that a lease is taken.
+    token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A lease that somebody else has."""
+
+    #: None if it cannot be read.
+    holder: Holder | None
+    #: The holder as it lies in the broker.
+    raw: str
+    remaining_s: float
+
+
+class Leases:
+    """The leases of all runs. Every method raises `redis.RedisError` when the broker does not answer."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def hold(self, name: str, holder: Holder, ttl_s: float, instead_of: Held | None = None) -> Held | None:
+        """Take a lease, or renew it; return who else has it, or None if it is the caller's now.
+
+        Args:
+            name: From `member_lease` or `evaluation_lease`.
+            holder: The caller.
+            ttl_s: After so long without renewal anybody may take it.
+            instead_of: A holder that is known to be gone, from an earlier call.
+        """
+        replaced = "" if instead_of is None else instead_of.raw
+        found = self._client.eval(_HOLD, 1, name, holder.model_dump_json(), int(ttl_s * 1000), replaced)
+        if found is None:
+            return None
+        raw = _text(found[0])
+        return Held(holder=_holder(raw), raw=raw, remaining_s=max(0.0, found[1] / 1000))
+
+    def release(self, name: str, holder: Holder, rest_s: float = 0.0) -> None:
+        """Give a lease up, if the caller still has it; for `rest_s` it still counts as held where `held` is asked."""
+        self._client.eval(_RELEASE, 1, name, holder.model_dump_json(), str(int(rest_s * 1000)))
+
+    def held(self, run_id: str, indices: Iterable[int]) -> set[int]:
+        """Return which of these members somebody works at, or did so a moment ago."""
+        wanted = list(indices)
+        found: set[int] = set()
+        for start in range(0, len(wanted), _PORTION):
+            portion = wanted[start : start + _PORTION]
+            values = self._client.mget([member_lease(run_id, index) for index in portion])
+            found.update(index for index, value in zip(portion, values, strict=True) if value is not None)
+        return found
+
+    def is_held(self, name: str) -> bool:
+        """Say whether somebody has this lease."""
+        return bool(self._client.exists(name))
+
+
+def member_lease(run_id: str, index: int) -> str:
+    """Return the name of the lease of a member."""
+    return f"{KEY_PREFIX}lease:{run_id}:{index}"
+
+
+def evaluation_lease(run_id: str) -> str:
+    """Return the name of the lease of the evaluation."""
+    return f"{KEY_PREFIX}lease:{run_id}:evaluation"
+
+
+def _holder(raw: str) -> Holder | None:
+    try:
+        return Holder.decode(raw, "a lease")
+    except MessageDecodeError:
+        return None
+
+
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode(errors="replace")

@@ -1,0 +1,82 @@
+"""Tries again what a storage fails at in passing: a network file system that hangs, a server that is overloaded."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+import tenacity
+
+from shared.errors import ObjectNotFoundError, StorageError
+
+if TYPE_CHECKING:
+    from shared.storage import ObjectStore
+
+T = TypeVar("T")
+
+#: Waits of half a second, one, two and four between five attempts.
+_ATTEMPTS = 5
+_FIRST_WAIT_S = 0.5
+
+
+class PatientStore:
+    """Another storage, each of whose operations is tried several times before its error counts."""
+
+    def __init__(self, objects: "ObjectStore", first_wait_s: float = _FIRST_WAIT_S) -> None:
+        """Take what is tried again.
+
+        Args:
+            objects: The storage.
+            first_wait_s: How long to wait before the second attempt; twice as long before each further one.
+        """
+        self.objects = objects
+        self._try = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_may_pass),
+            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            wait=tenacity.wait_exponential(multiplier=first_wait_s),
+            reraise=True,
+        )
+
+    @property
+    def url(self) -> str:
+        """The address, fit to be printed."""
+        return self.objects.url
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write unless the key exists; an attempt that failed after it had written counts as the caller's."""
+        failed = False
+
+        def attempt() -> bool:
+            nonlocal failed
+            try:
+                return self.objects.create(key, data) or (failed and self.objects.get(key) == data)
+            except StorageError:
+                failed = True
+                raise
+
+        return self._patiently(attempt)
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Write, whatever was there before."""
+        self._patiently(lambda: self.objects.replace(key, data))
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes."""
+        return self._patiently(lambda: self.objects.get(key))
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that begin with the prefix, sorted."""
+        return iter(self._patiently(lambda: tuple(self.objects.list(prefix))))
+
+    def exists(self, key: str) -> bool:
+        """Say whether the key holds an object."""
+        return self._patiently(lambda: self.objects.exists(key))
+
+    def delete(self, key: str) -> None:
+        """Remove the object."""
+        self._patiently(lambda: self.objects.delete(key))
+
+    def _patiently(self, operation: Callable[[], T]) -> T:
+        return self._try.copy()(operation)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, StorageError) and not isinstance(error, ObjectNotFoundError) and not error.permanent

@@ -1,0 +1,32 @@
+"""Celery's Redis transport, for which a message that is none is no reason to end the worker."""
+
+import logging
+from typing import Any
+
+from kombu.transport.redis import Channel, Transport
+
+logger = logging.getLogger(__name__)
+
+#: What kombu raises over bytes in a queue that are no message of its own.
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
+
+
+class SturdyChannel(Channel):  # type: ignore[misc]  # kombu has no types
+    """Discards what it cannot read; kombu would let the error end the consumer, and Celery the worker."""
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)
+        except _MALFORMED as error:
+            logger.error("Something in a queue is no message, and was discarded (%s: %s).", type(error).__name__, error)
+            return True
+
+
+class SturdyTransport(Transport):  # type: ignore[misc]  # kombu has no types
+    """The transport of all our connections."""
+
+    Channel = SturdyChannel
+
+
+#: How Celery finds it.
+TRANSPORT = f"{__name__}:{SturdyTransport.__name__}"

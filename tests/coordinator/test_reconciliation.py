@@ -1,0 +1,341 @@
+import base64
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coordinator.planning import plan_member, plan_request, plan_run
+from coordinator.reconciliation import Memory, Reconciler, due, reconcile_runs
+from coordinator.submission import evaluation_task_id, member_task_id, submit
+from shared.architecture import Architecture, Dense, Flatten
+from shared.broker import KEY_PREFIX, connect_lazily
+from shared.celery_app import QUEUE, create_app
+from shared.errors import RunFailedError
+from shared.leases import Holder, Leases, evaluation_lease, member_lease
+from shared.messages import Cancellation, DatasetInfo, FailedMember, MemberRecord, RunFailure, RunSpec
+from shared.settings import Settings, load_settings
+from shared.storage import RunStore
+
+NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+DATASET = DatasetInfo(
+    name="digits", sha256="0" * 64, input_shape=(28, 28, 1), class_names=("0", "1"), train_size=10, test_size=5
+)
+TINY = Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax")))
+SOMEBODY = Holder(worker="a", process_id=1, token="1")
+PATIENCE_S = 30.0
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+# The decision
+
+
+def test_what_was_never_begun_is_rung_after_a_while_only():
+    memory = Memory()
+
+    assert due(memory, [3], set(), 0.0, PATIENCE_S) == []
+    assert due(memory, [3], set(), 29.0, PATIENCE_S) == []
+    assert due(memory, [3], set(), 30.0, PATIENCE_S) == [3]
+
+
+def test_what_somebody_worked_at_a_moment_ago_is_rung_at_once():
+    memory = Memory()
+    due(memory, [], {3}, 0.0, PATIENCE_S)
+
+    assert due(memory, [3], set(), 1.0, PATIENCE_S) == [3]
+
+
+def test_what_was_rung_is_left_alone_for_as_long_again():
+    memory = Memory()
+    due(memory, [3], set(), 0.0, PATIENCE_S)
+    assert due(memory, [3], set(), 30.0, PATIENCE_S) == [3]
+
+    assert due(memory, [3], set(), 59.0, PATIENCE_S) == []
+    assert due(memory, [3], set(), 60.0, PATIENCE_S) == [3]
+
+
+def test_what_is_found_in_between_begins_to_be_waited_for_anew():
+    memory = Memory()
+    due(memory, [3], set(), 0.0, PATIENCE_S)
+    due(memory, [], set(), 10.0, PATIENCE_S)
+    due(memory, [3], set(), 20.0, PATIENCE_S)
+
+    assert due(memory, [3], set(), 40.0, PATIENCE_S) == []
+    assert due(memory, [3], set(), 50.0, PATIENCE_S) == [3]
+
+
+@given(st.lists(st.tuples(st.sets(st.integers(0, 4)), st.sets(st.integers(0, 4)), st.floats(0, 40)), max_size=30))
+def test_only_what_is_lost_is_rung_and_never_more_often_than_patience_allows(steps):
+    memory, now, rung = Memory(), 0.0, {}
+    for lost, held, passed in steps:
+        now += passed
+        held = held - lost
+        was_held = set(memory.held)
+        for part in due(memory, lost, held, now, PATIENCE_S):
+            assert part in lost
+            assert part in was_held or part not in rung or now - rung[part] >= PATIENCE_S
+            rung[part] = now
+
+
+@given(st.integers(0, 4), st.lists(st.floats(1, 10), min_size=32, max_size=40))
+def test_what_stays_lost_is_rung_in_the_end(part, passed):
+    memory, now, found = Memory(), 0.0, []
+    for seconds in passed:
+        now += seconds
+        found += due(memory, [part], set(), now, PATIENCE_S)
+
+    assert found
+
+
+# With a real broker and storage
+
+
+@pytest.fixture
+def settings(broker_url: str, tmp_path) -> Settings:
+    return load_settings(broker=broker_url, storage=str(tmp_path / "storage"), lease_s=PATIENCE_S)
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[redis.Redis]:
+    with connect_lazily(settings) as client:
+        yield client
+
+
+@pytest.fixture
+def run(store: RunStore, settings: Settings) -> RunSpec:
+    """A run of three members that was submitted."""
+    run = plan_run(plan_request(None, {"members": 3, "seed": 1}), TINY, DATASET, max_attempts=3, now=NOW)
+    with create_app(settings) as app:
+        submit(app, store, run)
+    return run
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def reconciler(settings: Settings, store: RunStore, clock: Clock) -> Reconciler:
+    return Reconciler(settings, store, clock)
+
+
+@pytest.fixture
+def queue(client: redis.Redis) -> Callable[[], list[dict[str, Any]]]:
+    return lambda: [json.loads(message) for message in client.lrange(f"{KEY_PREFIX}{QUEUE}", 0, -1)[::-1]]
+
+
+def ids(queue: Callable[[], list[dict[str, Any]]]) -> list[str]:
+    return [message["headers"]["id"] for message in queue()]
+
+
+def take(client: redis.Redis, run: RunSpec, *, holding: bool = False) -> None:
+    """Take a message from the queue as a worker does that dies at once, or one that trains."""
+    message = json.loads(client.brpop(f"{KEY_PREFIX}{QUEUE}")[1])
+    index = int(message["headers"]["id"].rpartition("-")[2])
+    if holding:
+        Leases(client).hold(member_lease(run.run_id, index), SOMEBODY, 1000)
+
+
+def end(store: RunStore, run: RunSpec, *indices: int) -> None:
+    for index in indices:
+        failed = FailedMember(
+            spec=plan_member(run.run_id, run.seed, index), attempt=1, trainer=None, finished_at=NOW, error="x"
+        )
+        store.commit_record(MemberRecord(member=failed))
+
+
+def looks(reconciler: Reconciler, clock: Clock, run: RunSpec, times: int = 20) -> str | None:
+    """Look every five seconds; return the verdict."""
+    found = None
+    for _ in range(times):
+        found = found or reconciler.look_after(run)
+        clock.now += 5.0
+    return found
+
+
+def test_members_that_wait_in_the_queue_are_left_alone(reconciler, clock, run, queue):
+    assert looks(reconciler, clock, run) is None
+
+    assert len(queue()) == 3
+
+
+def test_a_message_that_vanished_is_sent_again_with_the_evaluation_after_it(reconciler, clock, run, queue, client):
+    take(client, run)
+
+    looks(reconciler, clock, run, times=8)
+
+    assert ids(queue) == [member_task_id(run.run_id, index) for index in (1, 2, 0)]
+    (arguments, _, options) = json.loads(base64.b64decode(queue()[-1]["body"]))
+    assert arguments == [plan_member(run.run_id, run.seed, 0).model_dump(mode="json")]
+    (link,) = options["callbacks"]
+    assert (link["task"], link["args"], link["immutable"]) == ("deepchord.evaluate_ensemble", [run.run_id], True)
+
+
+def test_a_member_that_is_being_trained_is_left_alone(reconciler, clock, run, queue, client):
+    take(client, run, holding=True)
+
+    assert looks(reconciler, clock, run) is None
+
+    assert len(queue()) == 2
+
+
+def test_a_member_whose_worker_vanished_is_sent_again_at_once(reconciler, clock, run, queue, client):
+    take(client, run, holding=True)
+    looks(reconciler, clock, run, times=1)
+    client.delete(member_lease(run.run_id, 0))
+
+    looks(reconciler, clock, run, times=1)
+
+    assert ids(queue)[-1] == member_task_id(run.run_id, 0)
+
+
+def test_several_that_look_after_a_run_send_a_member_once(reconciler, clock, run, queue, client, settings, store):
+    take(client, run)
+    other = Reconciler(settings, store, clock)
+
+    for _ in range(9):
+        reconciler.look_after(run)
+        other.look_after(run)
+        clock.now += 5.0
+
+    assert len(queue()) == 3
+
+
+def test_a_broker_that_forgot_everything_gets_all_members_again(reconciler, clock, run, queue, client, store):
+    end(store, run, 1)
+    client.flushall()
+
+    looks(reconciler, clock, run, times=8)
+
+    assert ids(queue) == [member_task_id(run.run_id, index) for index in (0, 2)]
+
+
+def test_an_evaluation_that_nobody_began_is_sent_again(reconciler, clock, run, queue, client, store):
+    client.flushall()
+    end(store, run, 0, 1, 2)
+
+    looks(reconciler, clock, run, times=3)
+
+    assert ids(queue) == [evaluation_task_id(run.run_id)]
+
+
+def test_an_evaluation_under_way_is_left_alone(reconciler, clock, run, queue, client, store):
+    client.flushall()
+    end(store, run, 0, 1, 2)
+    Leases(client).hold(evaluation_lease(run.run_id), SOMEBODY, 1000)
+
+    assert looks(reconciler, clock, run) is None
+
+    assert queue() == []
+
+
+def test_what_is_no_message_is_passed_over(reconciler, clock, run, queue, client):
+    take(client, run)
+    take(client, run)
+    client.lpush(f"{KEY_PREFIX}{QUEUE}", b"junk")
+
+    looks(reconciler, clock, run, times=8)
+
+    client.lrem(f"{KEY_PREFIX}{QUEUE}", 0, b"junk")
+    assert sorted(ids(queue)) == [member_task_id(run.run_id, index) for index in range(3)]
+
+
+def test_a_cancelled_run_is_left_alone(reconciler, clock, run, queue, client, store):
+    client.flushall()
+    store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=NOW))
+
+    assert looks(reconciler, clock, run) is None
+
+    assert queue() == []
+
+
+def test_what_is_sent_in_vain_again_and_again_is_told_in_the_end(reconciler, clock, run, client):
+    found = None
+    for _ in range(100):
+        client.flushall()
+        found = found or reconciler.look_after(run)
+        clock.now += 5.0
+
+    assert found == "its members 0, 1, 2 were sent 3 times in vain (the logs of the workers tell more)"
+
+
+def test_a_member_that_gets_on_is_sent_as_often_as_it_takes(reconciler, clock, run, client, store):
+    for _ in range(100):
+        client.flushall()
+        for index in range(3):
+            store.start_attempt(run.run_id, index, b"{}")
+        assert reconciler.look_after(run) is None
+        clock.now += 5.0
+
+
+def test_an_evaluation_that_is_sent_in_vain_is_told_in_the_end(reconciler, clock, run, client, store):
+    end(store, run, 0, 1, 2)
+    found = None
+    for _ in range(30):
+        client.flushall()
+        found = found or reconciler.look_after(run)
+        clock.now += 5.0
+
+    assert found.startswith("its evaluation was sent 3 times in vain")
+
+
+def test_a_broker_that_does_not_answer_is_left_for_the_next_look(store, run, free_port, clock):
+    settings = load_settings(broker=f"redis://127.0.0.1:{free_port}/0")
+
+    assert looks(Reconciler(settings, store, clock), clock, run, times=2) is None
+
+
+def test_one_run_is_looked_after_until_it_has_ended(settings, store, run, monkeypatch):
+    rounds = 0
+
+    def pause(_: float) -> None:
+        nonlocal rounds
+        rounds += 1
+        failure = RunFailure(requested=3, trained=0, reason="nobody learnt", failed_at=NOW)
+        store.commit_failure(run, failure)
+
+    monkeypatch.setattr("coordinator.reconciliation.time.sleep", pause)
+
+    reconcile_runs(settings, store, run.run_id)
+
+    assert rounds == 2
+
+
+def test_one_run_that_cannot_go_on_is_an_error(settings, store, run, monkeypatch):
+    monkeypatch.setattr(Reconciler, "look_after", lambda *_: "it is no use")
+
+    with pytest.raises(RunFailedError, match=f"Run {run.run_id} cannot go on: it is no use"):
+        reconcile_runs(settings, store, run.run_id)
+
+
+def test_all_runs_are_looked_after_also_those_still_to_come_and_damaged_ones_are_left_out(
+    settings, store, run, monkeypatch, caplog
+):
+    looked: list[str] = []
+    later = run.model_copy(update={"run_id": "later"})
+    monkeypatch.setattr(Reconciler, "look_after", lambda _, found: looked.append(found.run_id))
+
+    def pause(_: float) -> None:
+        if "later" in looked:
+            raise KeyboardInterrupt
+        store.create_run(later)
+        store.objects.create("runs/broken/run.json", b"{}")
+
+    monkeypatch.setattr("coordinator.reconciliation.time.sleep", pause)
+
+    with pytest.raises(KeyboardInterrupt):
+        reconcile_runs(settings, store, None)
+
+    assert looked == [run.run_id, run.run_id, "later"]
+    assert "Run broken was left out" in caplog.text

@@ -1,0 +1,130 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from coordinator.planning import plan_members, plan_request, plan_run
+from coordinator.steering import cancel_member, cancel_run, drain, extend_run, resume_run
+from shared.architecture import Architecture, Dense, Flatten
+from shared.attempts import failures_in_a_row
+from shared.celery_app import create_app
+from shared.errors import BrokerError, InputError
+from shared.messages import DatasetInfo, FailedMember, RunFailure, RunSpec
+from shared.settings import load_settings
+from shared.storage import RunStore
+
+NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+DATASET = DatasetInfo(
+    name="digits", sha256="0" * 64, input_shape=(28, 28, 1), class_names=("0", "1"), train_size=10, test_size=5
+)
+TINY = Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax")))
+
+
+@pytest.fixture
+def run(store: RunStore) -> RunSpec:
+    request = plan_request(None, {"members": 4, "min_members": 3, "seed": 1})
+    run = plan_run(request, TINY, DATASET, max_attempts=3, now=NOW)
+    store.create_run(run)
+    return run
+
+
+@pytest.fixture
+def failed(store: RunStore, run: RunSpec) -> RunSpec:
+    store.commit_failure(run, RunFailure(requested=4, trained=0, reason="nobody learnt", failed_at=NOW))
+    return run
+
+
+def test_a_run_is_cancelled_and_resumed(store, run):
+    cancel_run(store, run)
+    assert store.is_cancelled(run.run_id)
+
+    resume_run(store, run)
+    assert not store.is_cancelled(run.run_id)
+
+
+def test_attempts_before_a_run_was_resumed_do_not_count(store, run):
+    for _ in range(3):
+        store.start_attempt(run.run_id, 2, b"{}")
+    assert failures_in_a_row(store.attempts(run.run_id, 2)) == 3
+
+    resume_run(store, run)
+
+    assert failures_in_a_row(store.attempts(run.run_id, 2)) == 0
+
+
+@pytest.mark.parametrize("what", [cancel_run, resume_run])
+def test_a_run_that_has_ended_is_neither_cancelled_nor_resumed(store, failed, what):
+    with pytest.raises(InputError, match=r"has failed \(nobody learnt\); `deepchord extend .* trains further members"):
+        what(store, failed)
+
+
+def test_a_member_that_is_cancelled_is_a_failed_record(store, run):
+    store.start_attempt(run.run_id, 2, b"{}")
+
+    cancel_member(store, run, 2)
+    cancel_member(store, run, 3)
+
+    members = [record.member for record in store.records(run.run_id, 4)]
+    assert [(member.spec.index, member.attempt) for member in members] == [(2, 1), (3, 0)]
+    assert all(isinstance(member, FailedMember) and member.error.startswith("cancelled from ") for member in members)
+    assert members[0].spec == plan_members(run)[2]
+
+
+def test_a_member_that_has_ended_is_not_cancelled(store, run):
+    cancel_member(store, run, 2)
+
+    with pytest.raises(InputError, match=r"Member 2 of run .* has ended already"):
+        cancel_member(store, run, 2)
+
+
+@pytest.mark.parametrize("index", [-1, 4])
+def test_a_member_that_there_is_not_is_named_with_those_there_are(store, run, index):
+    with pytest.raises(InputError, match=rf"has the members 0 to 3, no member {index}"):
+        cancel_member(store, run, index)
+
+
+def test_an_extended_run_has_its_earlier_members_and_needs_the_same_share(store, run):
+    extended = extend_run(store, run, 10, None)
+
+    assert store.run(run.run_id) == extended
+    assert (extended.members, extended.min_members, extended.extension) == (10, 8, 1)
+    assert plan_members(extended)[:4] == plan_members(run)
+
+
+def test_a_failed_or_cancelled_run_can_be_extended(store, failed):
+    extended = extend_run(store, failed, 6, 2)
+
+    assert (extended.min_members, store.failure(extended)) == (2, None)
+    assert extend_run(store, extended, 8, None).extension == 2
+
+
+@pytest.mark.parametrize("members", [0, 4, 100_001])
+def test_a_number_of_members_that_is_not_larger_or_too_large_is_refused(store, run, members):
+    with pytest.raises(InputError, match=rf"has 4 members: give a larger number, of at most 100,000, found {members}"):
+        extend_run(store, run, members, None)
+
+
+def test_more_required_members_than_there_are_are_refused(store, run):
+    with pytest.raises(InputError, match="min_members is 9, more than the 5 members"):
+        extend_run(store, run, 5, 9)
+
+
+def test_only_one_of_two_that_extend_a_run_at_once_does(store, run):
+    extend_run(store, run, 5, None)
+
+    with pytest.raises(InputError, match="Somebody else has just extended run"):
+        extend_run(store, run, 6, None)
+
+
+def test_a_worker_that_is_not_there_is_named_with_those_that_are(broker_url):
+    with (
+        create_app(load_settings(broker=broker_url)) as app,
+        pytest.raises(InputError, match=r"No connected worker is called \*@mac; connected are: none"),
+    ):
+        drain(app, "*@mac")
+
+
+def test_a_broker_that_does_not_answer_is_named_without_its_password(free_port):
+    with create_app(load_settings(broker=f"redis://:geheim@127.0.0.1:{free_port}/0")) as app:
+        app.conf.broker_transport_options = {}
+        with pytest.raises(BrokerError, match=rf"redis://127.0.0.1:{free_port}/0 does not answer"):
+            drain(app, "*")

