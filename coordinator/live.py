@@ -191,7 +191,8 @@ def _so_far(view: RunView) -> str:
 def _result(view: RunView, index: int) -> str:
     member = view.records[index].member
     if isinstance(member, FailedMember):
-        return f"failed after {_counted(member.attempt, 'attempt')}: {_one_line(member.error)}"
+        after = f" after {_counted(member.attempt, 'attempt')}" if member.attempt else ""
+        return f"failed{after}: {_one_line(member.error)}"
     best = member.history[member.best_epoch - 1]
     return (
         f"trained in {clock(member.duration_s)}, best epoch {member.best_epoch} of {len(member.history)}, "

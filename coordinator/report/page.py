@@ -35,6 +35,8 @@ class Page:
     #: Grey images on black are drawn like print, dark on light, where the page is light.
     dark_ground: bool
     software: tuple[str, ...]
+    #: A line for each member that more than one attempt trained.
+    resumptions: tuple[str, ...]
     network: tuple[provenance.LayerLine, ...]
     recipe: str
     version: str
@@ -70,6 +72,7 @@ def _page(content: ReportContent) -> Page:
         classes=class_pictures(content.dataset),
         dark_ground=has_dark_ground(content.dataset),
         software=provenance.software(content),
+        resumptions=provenance.resumptions(content),
         network=provenance.network(content.spec) if content.spec else (),
         recipe=provenance.recipe_toml(content.spec) if content.spec else "",
         version=provenance.deepchord_version(),

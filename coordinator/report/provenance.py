@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from coordinator.report.content import ReportContent
 from shared.architecture import notebook_architecture
-from shared.messages import RunSpec, Trainer
+from shared.messages import RunSpec, Trainer, TrainingPart
 
 #: The file of the report's folder that trains the same members again.
 RECIPE_FILE = "recipe.toml"
@@ -37,6 +37,22 @@ def software(content: ReportContent) -> tuple[str, ...]:
     lines = [f"{name}: trained {members}" for name, members in trainers.most_common()]
     evaluator = content.evaluation.evaluator
     return (*lines, f"{_software(evaluator)}, {evaluator.host}: evaluated")
+
+
+def resumptions(content: ReportContent) -> tuple[str, ...]:
+    """Return a line for each member that more than one attempt trained: who trained which epochs."""
+    return tuple(
+        f"{content.member_names[index]}: " + ", then ".join(_part(part, n > 0) for n, part in enumerate(member.parts))
+        for index, member in sorted(content.trained.items())
+        if member.parts
+    )
+
+
+def _part(part: TrainingPart, resumed: bool) -> str:
+    afresh = resumed and part.epochs > 0 and not part.optimizer_continued
+    optimizer = ", its optimizer begun afresh" if afresh else ""
+    epochs = "1 epoch" if part.epochs == 1 else f"{part.epochs} epochs"
+    return f"{epochs} on {part.trainer.host} ({part.trainer.engine} {part.trainer.device}{optimizer})"
 
 
 def network(spec: RunSpec) -> tuple[LayerLine, ...]:

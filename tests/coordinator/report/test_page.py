@@ -2,6 +2,7 @@ import html
 import re
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from coordinator.report.headline import facts, member_strip
 from coordinator.report.page import render_page
 from coordinator.report.pictures import film_strip, has_dark_ground, mean_images, shown_pixels
 from coordinator.report.provenance import recipe_toml
+from shared.messages import MemberRecord, TrainingPart
 
 MakeContent = Callable[..., ReportContent]
 
@@ -175,6 +177,28 @@ def test_members_without_a_record_are_counted(make_content: MakeContent) -> None
     (members, *_) = facts(ReportContent(**{**vars(content), "evaluation": evaluation}))
 
     assert (members.value, members.more) == ("2 of 5", "1 failed, 2 not in the ensemble")
+
+
+def test_members_that_were_resumed_say_who_trained_which_epochs(make_content: MakeContent) -> None:
+    content = make_content(members=2, epochs=5)
+    member = content.records[1].member
+    other = member.trainer.model_copy(update={"engine": "plaidml", "host": "mac", "device": "metal_amd.0"})
+    parts = (
+        TrainingPart(attempt=1, trainer=other, epochs=1, optimizer_continued=False),
+        TrainingPart(attempt=2, trainer=member.trainer, epochs=2, optimizer_continued=False),
+        TrainingPart(attempt=3, trainer=member.trainer, epochs=2, optimizer_continued=True),
+    )
+    resumed = MemberRecord(member=member.model_copy(update={"parts": parts}))
+    content = replace(content, records={**content.records, 1: resumed})
+    here = f"{member.trainer.host} ({member.trainer.engine} {member.trainer.device}"
+
+    page = render_page(content)
+
+    assert (
+        f"Member 1: 1 epoch on mac (plaidml metal_amd.0), then 2 epochs on {here}, its optimizer begun afresh), "
+        f"then 2 epochs on {here})"
+    ) in page
+    assert "<dt>Resumed</dt>" not in render_page(make_content())
 
 
 def test_engines_and_hosts_are_named_or_counted(make_content: MakeContent) -> None:
