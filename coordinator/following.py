@@ -9,9 +9,9 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from coordinator.progress import RunView, RunWatcher
-from coordinator.reconciliation import Reconciler
+from coordinator.reconciliation import EVERY_S, Reconciler
 from shared.broker import connect_lazily
-from shared.celery_app import create_app, queue_of
+from shared.celery_app import create_app, queue_of, served_queues
 from shared.datasets import load_dataset
 from shared.errors import DeepchordError, RunCancelledError, RunFailedError, StorageError
 from shared.messages import RunSpec
@@ -24,10 +24,9 @@ _EVERY_S = 0.5
 #: For so long what is watched may be out of reach.
 _STORAGE_MAY_BE_AWAY_S = 60.0
 #: How often it is looked whether something was lost.
-_ASK_EVERY_S = 5.0
+_ASK_EVERY_S = EVERY_S
 #: Workers that are there take a member in less time.
 _UNSERVED_AFTER_S = 8.0
-_ANSWER_WITHIN_S = 1.0
 _MOST_LISTED = 8
 
 
@@ -75,10 +74,14 @@ def views(
         if view.has_ended:
             return
         check()
-        if app is not None and reconciler is not None and view.live and time.monotonic() - asked >= _ASK_EVERY_S:
+        if time.monotonic() - asked >= _ASK_EVERY_S:
             asked = time.monotonic()
-            _look_after(reconciler, run)
-            unserved = _why_unserved(app, view)
+            newest = _newest(store, run)
+            if newest != run:  # somebody has extended it
+                run, watching = newest, watcher(settings, store, newest)
+            if app is not None and reconciler is not None and view.live:
+                _look_after(reconciler, run)
+                unserved = _why_unserved(app, view)
         time.sleep(_EVERY_S)
 
 
@@ -91,6 +94,13 @@ def raise_if_failed(view: RunView) -> None:
         )
     if view.failure is not None and view.evaluation is None:
         raise RunFailedError(f"Run {view.run.run_id} failed: {view.failure.reason}.")
+
+
+def _newest(store: RunStore, run: RunSpec) -> RunSpec:
+    try:
+        return store.run(run.run_id)
+    except StorageError:
+        return run  # the next view tells
 
 
 def _look_after(reconciler: Reconciler, run: RunSpec) -> None:
@@ -110,11 +120,11 @@ def _why_unserved(app: Celery, view: RunView) -> str | None:
     if view.state != "waiting" or view.elapsed_s() < _UNSERVED_AFTER_S:
         return None
     try:
-        connected = app.control.inspect(timeout=_ANSWER_WITHIN_S).active_queues() or {}
+        connected = served_queues(app)
     except (redis.RedisError, OperationalError):
         return None  # the next view tells that no broker answers
     wanted = queue_of(view.run.require)
-    if any(queue["name"] == wanted for queues in connected.values() for queue in queues):
+    if any(wanted in queues for queues in connected.values()):
         return "no worker has taken a member yet: those that could are busy"
     if not connected:
         return "no worker is connected to this broker: `deepchord worker` starts one"

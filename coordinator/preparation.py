@@ -43,20 +43,30 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
         StorageError: Storage cannot be written.
     """
     request = plan_request(recipe_file, options)
-    if is_embedded(settings) and settings.detach:
-        raise InputError("--detach needs a broker that outlives this command: give one with --broker.")
+    _check_detach(settings)
     if is_embedded(settings) and request.require not in (None, settings.engine):
         raise InputError(
             f"--require {request.require} is for the workers of a fleet: give its broker with --broker; "
             "for the workers that `train` starts here, set DEEPCHORD_ENGINE."
         )
     store = RunStore.open(settings.storage)
-    if not is_embedded(settings):
-        connect(settings).close()
+    check_broker(settings)
     dataset = find_dataset(request.dataset, Places(keras_home=keras_home()))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     published = publish_dataset(dataset, store)
     return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts)
+
+
+def check_broker(settings: Settings) -> None:
+    """Raise unless the broker that was given answers, or one can be started here.
+
+    Raises:
+        InputError: `--detach` was asked for without a broker.
+        BrokerError: The broker that was given does not answer.
+    """
+    _check_detach(settings)
+    if not is_embedded(settings):
+        connect(settings).close()
 
 
 def is_embedded(settings: Settings) -> bool:
@@ -77,6 +87,11 @@ def open_broker(settings: Settings) -> Iterator[Session]:
             settings, environment, check = session.settings, session.environment(), session.check
         address = stack.enter_context(running_flower(settings, environment)).address if settings.flower else None
         yield Session(settings=settings, embedded=embedded, check=check, flower_address=address)
+
+
+def _check_detach(settings: Settings) -> None:
+    if is_embedded(settings) and settings.detach:
+        raise InputError("--detach needs a broker that outlives this command: give one with --broker.")
 
 
 def _nothing_to_check() -> None:

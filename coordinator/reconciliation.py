@@ -31,7 +31,7 @@ _MOST_FRUITLESS = 3
 #: From the last member's end to the evaluation's beginning it takes less.
 _EVALUATION_STARTS_WITHIN_S = 5.0
 #: How often it is looked whether something was lost.
-_EVERY_S = 5.0
+EVERY_S = 5.0
 #: How often it is looked whether a run that had ended was extended.
 _FORGET_EVERY_S = 60.0
 #: Messages are read from a queue in portions.
@@ -51,6 +51,8 @@ class Memory:
     held: set[int] = field(default_factory=set)
     #: How many attempts each part had when it was last rung, and how often in a row it was rung at that number.
     rung: dict[int, tuple[int, int]] = field(default_factory=dict)
+    #: When the queue was last read.
+    read_at: float | None = None
 
 
 def due(memory: Memory, lost: Iterable[int], held: set[int], now: float, patience_s: float) -> list[int]:
@@ -116,12 +118,14 @@ class Reconciler:
                 patience_s = self._lease_s
             else:
                 held = {EVALUATION} if self._leases.is_held(evaluation_lease(run.run_id)) else set()
-                heard = held or evaluation_task_id(run.run_id) in self._queued(QUEUE)
+                heard = held or evaluation_task_id(run) in self._queued(QUEUE)
                 lost = [] if heard else [EVALUATION]
                 patience_s = _EVALUATION_STARTS_WITHIN_S
-            for part in due(memory, lost, held, self._clock(), patience_s):
-                self._ring(run, memory, part)
-            return None if held else self._verdict(run, memory)
+            memory.rung = {part: rung for part, rung in memory.rung.items() if part not in held}
+            in_vain = [
+                part for part in due(memory, lost, held, self._clock(), patience_s) if not self._ring(run, memory, part)
+            ]
+            return self._verdict(run, in_vain) if in_vain and not held else None
         except (redis.RedisError, OperationalError) as error:
             logger.info("Run %s could not be looked after: %s.", run.run_id, error, extra={"run_id": run.run_id})
             return None
@@ -129,9 +133,18 @@ class Reconciler:
     def _lost(self, run: RunSpec, memory: Memory, unheld: list[int]) -> list[int]:
         """Return the members that are neither held nor in the queue; the queue is read only if something seems lost."""
         queue = queue_of(run.require)
-        suspicious = memory.held.intersection(unheld) or memory.lost_since
-        if not unheld or (not suspicious and int(self._client.llen(_key(queue))) >= len(unheld)):
+        now = self._clock()
+        suspicious = (
+            memory.held.intersection(unheld)
+            or memory.lost_since
+            or int(self._client.llen(_key(queue))) < len(unheld)
+            # Other runs' messages and doubled ones may hide that some are missing.
+            or memory.read_at is None
+            or now - memory.read_at >= self._lease_s
+        )
+        if not unheld or not suspicious:
             return []
+        memory.read_at = now
         queued = self._queued(queue)
         return [index for index in unheld if member_task_id(run.run_id, index) not in queued]
 
@@ -143,62 +156,74 @@ class Reconciler:
             found.update(filter(None, map(_task_id, messages)))
         return found
 
-    def _ring(self, run: RunSpec, memory: Memory, part: int) -> None:
+    def _ring(self, run: RunSpec, memory: Memory, part: int) -> bool:
+        """Send a part again; False if that was done often enough without anybody beginning an attempt."""
+        attempts = 0 if part == EVALUATION else len(self._store.attempts(run.run_id, part))
+        before, times = memory.rung.get(part, (-1, 0))
+        if attempts == before and times >= _MOST_FRUITLESS:
+            return False
         # Whoever else looks after this run leaves it at that for the length of a lease.
         bell = f"{KEY_PREFIX}bell:{run.run_id}:{part}"
         if not self._client.set(bell, "", nx=True, px=int(self._lease_s * 1000)):
-            return
-        attempts = 0 if part == EVALUATION else len(self._store.attempts(run.run_id, part))
-        before, times = memory.rung.get(part, (-1, 0))
+            return True
         memory.rung[part] = (attempts, times + 1 if attempts == before else 1)
         what = "evaluation" if part == EVALUATION else f"member {part}"
-        logger.warning("The %s of run %s was lost and is sent again.", what, run.run_id, extra={"run_id": run.run_id})
+        logger.info("The %s of run %s was lost and is sent again.", what, run.run_id, extra={"run_id": run.run_id})
         if part == EVALUATION:
             ring_evaluation(self._app, run)
-            return
-        ring_member(self._app, run, part)
+        else:
+            ring_member(self._app, run, part)
+        return True
 
-    def _verdict(self, run: RunSpec, memory: Memory) -> str | None:
-        fruitless = {part for part, (_, times) in memory.rung.items() if times > _MOST_FRUITLESS}
-        fruitless &= memory.lost_since.keys()
-        if not fruitless:
-            return None
+    def _verdict(self, run: RunSpec, in_vain: list[int]) -> str:
         notes = self._board.notes(run.run_id)
         told = "; ".join(f"member {index}: {note}" for index, note in sorted(notes.items()))
-        members = ", ".join(str(part) for part in sorted(fruitless))
-        what = "evaluation was" if EVALUATION in fruitless else f"members {members} were"
+        members = ", ".join(str(part) for part in in_vain)
+        what = "evaluation was" if EVALUATION in in_vain else f"members {members} were"
         return f"its {what} sent {_MOST_FRUITLESS} times in vain ({told or 'the logs of the workers tell more'})"
 
 
-def reconcile_runs(settings: Settings, store: RunStore, run_id: str | None) -> None:
-    """Look after a run until it has ended; None: after all runs in storage, for ever.
+def reconcile_run(settings: Settings, store: RunStore, run_id: str) -> None:
+    """Look after a run until it has ended, in whatever way.
 
     Raises:
-        RunFailedError: The one run cannot go on.
-        StorageError: Storage does not answer, and one run was asked for.
+        RunFailedError: It cannot go on.
+        StorageError: Storage does not answer.
+    """
+    reconciler = Reconciler(settings, store)
+    while not _has_ended(store, run := store.run(run_id)) and not store.is_cancelled(run_id):
+        in_vain = reconciler.look_after(run)
+        if in_vain is not None:
+            raise RunFailedError(f"Run {run_id} cannot go on: {in_vain}.")
+        time.sleep(EVERY_S)
+
+
+def reconcile_all(settings: Settings, store: RunStore) -> None:
+    """Look after all runs in storage, also those still to come, for ever, but those that have a broker of their own.
+
+    What is wrong with a run is logged, once.
     """
     reconciler = Reconciler(settings, store)
     ended: set[str] = set()
+    told: dict[str, str] = {}
     forgotten = time.monotonic()
-    while run_id is None or run_id not in ended:
+    while True:
         if time.monotonic() - forgotten > _FORGET_EVERY_S:
             forgotten = time.monotonic()
             ended.clear()
-        for name in [run_id] if run_id else _unended(store, ended):
+        for run_id in _unended(store, ended):
             try:
-                run = store.run(name)
+                run = store.run(run_id)
                 if _has_ended(store, run):
-                    ended.add(name)
+                    ended.add(run_id)
                     continue
-                in_vain = reconciler.look_after(run)
+                trouble = None if store.is_local(run_id) else reconciler.look_after(run)
             except DeepchordError as error:
-                if run_id is not None:
-                    raise
-                logger.warning("Run %s was left out: %s", name, error, extra={"run_id": name})
-                continue
-            if in_vain is not None and run_id is not None:
-                raise RunFailedError(f"Run {name} cannot go on: {in_vain}.")
-        time.sleep(_EVERY_S)
+                trouble = str(error)
+            if trouble is not None and told.get(run_id) != trouble:
+                logger.error("Run %s does not go on: %s", run_id, trouble, extra={"run_id": run_id})
+                told[run_id] = trouble
+        time.sleep(EVERY_S)
 
 
 def _unended(store: RunStore, ended: set[str]) -> list[str]:

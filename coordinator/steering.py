@@ -1,6 +1,7 @@
 """What a person can do to a run under way: cancel it or one of its members, resume it, add members; stop a worker."""
 
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 
@@ -48,14 +49,21 @@ def cancel_member(store: RunStore, run: RunSpec, index: int) -> None:
     )
     if not store.commit_record(record):
         raise InputError(f"Member {index} of run {run.run_id} has ended already; `deepchord status` shows how.")
+    store.forget_epochs(run.run_id, index)
 
 
-def resume_run(store: RunStore, run: RunSpec) -> None:
+def resume_run(store: RunStore, run: RunSpec) -> RunSpec:
     """Take a cancellation back, and let no attempt so far count against a member that has not ended.
 
+    Returns:
+        The run; one whose evaluation failed is published anew, to be evaluated once more.
+
     Raises:
-        InputError: The run has ended.
+        InputError: The run was evaluated, or too few of its members could be trained.
     """
+    failure = store.failure(run)
+    if failure is not None and failure.trained >= run.min_members:
+        run = _published_anew(store, run, {})
     _check_unfinished(store, run)
     recorded = set(store.recorded(run.run_id))
     for index in range(run.members):
@@ -63,6 +71,7 @@ def resume_run(store: RunStore, run: RunSpec) -> None:
             if not attempt.handed_over:
                 store.hand_over(run.run_id, index, attempt.number)
     store.resume_run(run.run_id)
+    return run
 
 
 def extend_run(store: RunStore, run: RunSpec, members: int, min_members: int | None) -> RunSpec:
@@ -83,10 +92,7 @@ def extend_run(store: RunStore, run: RunSpec, members: int, min_members: int | N
             f"found {members}."
         )
     least = -(-run.min_members * members // run.members) if min_members is None else min_members
-    changes = {"members": members, "min_members": least, "extension": run.extension + 1}
-    extended = RunSpec.parse({**run.model_dump(), **changes}, "The extended run", InputError)
-    if not store.extend_run(extended):
-        raise InputError(f"Somebody else has just extended run {run.run_id}: look at it with `deepchord status`.")
+    extended = _published_anew(store, run, {"members": members, "min_members": least})
     store.resume_run(run.run_id)
     return extended
 
@@ -115,6 +121,14 @@ def drain(app: Celery, pattern: str) -> list[str]:
             f"Broker {without_password(app.conf.broker_url)} does not answer ({str(error).rstrip('.')})."
         ) from error
     return chosen
+
+
+def _published_anew(store: RunStore, run: RunSpec, changes: Mapping[str, int]) -> RunSpec:
+    anew = {**run.model_dump(), **changes, "extension": run.extension + 1}
+    extended = RunSpec.parse(anew, "The extended run", InputError)
+    if not store.extend_run(extended):
+        raise InputError(f"Somebody else has just extended run {run.run_id}: look at it with `deepchord status`.")
+    return extended
 
 
 def _check_unfinished(store: RunStore, run: RunSpec) -> None:

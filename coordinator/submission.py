@@ -15,10 +15,16 @@ from shared.settings import without_password
 from shared.storage import RunStore
 
 
-def submit(app: Celery, store: RunStore, run: RunSpec) -> None:
+def submit(app: Celery, store: RunStore, run: RunSpec, *, local: bool = False) -> None:
     """Write run.json, then ring the bell for each member; the chord's body evaluates the ensemble.
 
-    The tasks' ids follow from the run's id, so that any host can ask the broker how they ended.
+    The tasks' ids follow from the run's id, so that any host can see what lies in the queue.
+
+    Args:
+        app: Celery on the run's broker.
+        store: Shared storage.
+        run: The run.
+        local: Whether broker and workers are those of this command alone.
 
     Raises:
         InputError: The run exists already.
@@ -27,15 +33,16 @@ def submit(app: Celery, store: RunStore, run: RunSpec) -> None:
     """
     if not store.create_run(run):
         raise InputError(f"There is a run {run.run_id} in {store.objects.url} already; give another name.")
-    submit_rest(app, store, run)
+    submit_rest(app, store, run, local=local)
 
 
-def submit_rest(app: Celery, store: RunStore, run: RunSpec) -> None:
-    """Ring the bell for each member without a record, and for the evaluation after them.
+def submit_rest(app: Celery, store: RunStore, run: RunSpec, *, local: bool = False) -> None:
+    """Ring the bell for each member without a record, and for the evaluation after them; see `submit`.
 
     Raises:
         BrokerError: The broker does not answer any more; what was rung is not rung in vain.
     """
+    store.set_local(run.run_id, local=local)
     recorded = set(store.recorded(run.run_id))
     try:
         ring_all(app, run, [index for index in range(run.members) if index not in recorded])
@@ -73,9 +80,9 @@ def member_task_id(run_id: str, index: int) -> str:
     return f"{run_id}.member-{index:03d}"
 
 
-def evaluation_task_id(run_id: str) -> str:
-    """Return the Celery id of the evaluation's task."""
-    return f"{run_id}.evaluation"
+def evaluation_task_id(run: RunSpec) -> str:
+    """Return the Celery id of the evaluation's task; an extended run is evaluated anew."""
+    return f"{run.run_id}.evaluation" + (f"-{run.extension}" if run.extension else "")
 
 
 def _member(app: Celery, run: RunSpec, index: int) -> Any:
@@ -88,4 +95,4 @@ def _member(app: Celery, run: RunSpec, index: int) -> Any:
 
 
 def _evaluation(app: Celery, run: RunSpec) -> Any:
-    return app.signature(EVALUATE_ENSEMBLE, args=[run.run_id], task_id=evaluation_task_id(run.run_id), immutable=True)
+    return app.signature(EVALUATE_ENSEMBLE, args=[run.run_id], task_id=evaluation_task_id(run), immutable=True)

@@ -1,5 +1,7 @@
 """Task names and all Celery configuration, the same for coordinator, workers and Flower."""
 
+import ssl
+
 from celery import Celery
 
 from shared.broker import KEY_PREFIX
@@ -17,12 +19,24 @@ DRAIN = "deepchord_drain"
 #: What every worker is started with, however that is done: one member at a time, in a process of its own.
 WORKER_OPTIONS = ("--pool", "prefork", "--concurrency", "1", "--without-gossip", "--without-mingle")
 
+#: How long workers have to say which queues they serve.
+_ANSWER_WITHIN_S = 1.0
 _MONTH_S = 30 * 24 * 3600
 
 
 def queue_of(requirement: str | None) -> str:
     """Return the queue of the members of a run: the one that every worker takes from, or one for a requirement."""
     return QUEUE if requirement is None else f"{QUEUE}.{requirement}"
+
+
+def served_queues(app: Celery) -> dict[str, frozenset[str]]:
+    """Return the connected workers, by name, and the queues that each takes from.
+
+    Raises:
+        redis.RedisError, kombu.exceptions.OperationalError: The broker does not answer.
+    """
+    answers = app.control.inspect(timeout=_ANSWER_WITHIN_S).active_queues() or {}
+    return {worker: frozenset(queue["name"] for queue in queues) for worker, queues in answers.items()}
 
 
 def create_app(settings: Settings) -> Celery:
@@ -46,11 +60,14 @@ def create_app(settings: Settings) -> Celery:
         "socket_keepalive": True,
         "health_check_interval": 25,
     }
+    encryption = {"ssl_cert_reqs": ssl.CERT_REQUIRED} if settings.broker.startswith("rediss://") else None
     app = Celery("deepchord")
     app.conf.update(
         broker_url=settings.broker,
         result_backend=SCHEME + settings.broker,
         broker_transport=TRANSPORT,
+        broker_use_ssl=encryption,
+        redis_backend_use_ssl=encryption,
         broker_transport_options=transport,
         result_backend_transport_options={
             "visibility_timeout": settings.visibility_timeout_s,

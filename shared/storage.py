@@ -111,6 +111,17 @@ class RunStore:
         """Take a cancellation back."""
         self.objects.delete(_cancellation(run_id))
 
+    def set_local(self, run_id: str, *, local: bool) -> None:
+        """Note whether a run has a broker and workers of its own, on the machine of whoever started it."""
+        if local:
+            self.objects.replace(_local(run_id), b"{}\n")
+        elif self.is_local(run_id):
+            self.objects.delete(_local(run_id))
+
+    def is_local(self, run_id: str) -> bool:
+        """Say whether a run has a broker and workers of its own, on the machine of whoever started it."""
+        return self.objects.exists(_local(run_id))
+
     def is_cancelled(self, run_id: str) -> bool:
         """Say whether a run was cancelled."""
         return self.objects.exists(_cancellation(run_id))
@@ -168,6 +179,12 @@ class RunStore:
     def forget_epoch(self, run_id: str, index: int, saved: SavedEpoch) -> None:
         """Remove a training state that nobody needs any more."""
         self.objects.delete(_epoch(run_id, index, saved))
+
+    def forget_epochs(self, run_id: str, index: int) -> None:
+        """Remove all training states of a member that has a record."""
+        for attempt in self.attempts(run_id, index):
+            for saved in attempt.saved:
+                self.forget_epoch(run_id, index, saved)
 
     def put_weights(self, run_id: str, index: int, attempt: int, weights: bytes) -> None:
         """Publish the weights of one attempt, HDF5."""
@@ -260,10 +277,11 @@ class RunStore:
         self.objects.get("probe")
 
     def _take_number(self, folder: str, note: bytes) -> int:
-        while True:
-            number = self._last_number(folder) + 1
-            if self.objects.create(f"{folder}{number:03d}/attempt.json", note):
-                return number
+        number = self._last_number(folder) + 1
+        # A listing may be older than what others have just taken: then the next one is tried.
+        while not self.objects.create(f"{folder}{number:03d}/attempt.json", note):
+            number += 1
+        return number
 
     def _last_number(self, folder: str) -> int:
         names = (key.removeprefix(folder).partition("/")[0] for key in self.objects.list(folder))
@@ -308,6 +326,10 @@ def _ending(run: RunSpec) -> str:
 
 def _cancellation(run_id: str) -> str:
     return f"runs/{run_id}/cancelled.json"
+
+
+def _local(run_id: str) -> str:
+    return f"runs/{run_id}/local.json"
 
 
 def _probabilities(run: RunSpec, sha256: str) -> str:

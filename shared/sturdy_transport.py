@@ -1,6 +1,7 @@
 """Celery's Redis transport, for which a message that is none is no reason to end the worker."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from kombu.transport.redis import Channel, Transport
@@ -13,6 +14,20 @@ _MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
 
 class SturdyChannel(Channel):  # type: ignore[misc]  # kombu has no types
     """Discards what it cannot read; kombu would let the error end the consumer, and Celery the worker."""
+
+    def basic_consume(
+        self, queue: str, no_ack: bool, callback: Callable[[Any], Any], *args: Any, **options: Any
+    ) -> Any:
+        """Consume; a message that Celery fails at is rejected, for it would else be held for ever."""
+
+        def guarded(message: Any) -> Any:
+            try:
+                return callback(message)
+            except _MALFORMED as error:
+                logger.exception("A message could not be understood, and was discarded (%s).", type(error).__name__)
+                return self.basic_reject(message.delivery_tag, requeue=False)
+
+        return super().basic_consume(queue, no_ack, guarded, *args, **options)
 
     def _brpop_read(self, **options: Any) -> Any:
         try:

@@ -2,20 +2,19 @@
 
 from typing import Any
 
-from celery.signals import worker_init, worker_process_init, worker_shutting_down
+from celery.signals import worker_init, worker_shutting_down
 
 from shared.celery_app import create_app
 from shared.settings import load_settings
 from worker.resources import Resources
-from worker.service import leave_when_told, let_members_go, prepare
+from worker.service import let_members_go, prepare
 from worker.tasks import register_tasks
 
 settings = load_settings()
 app = create_app(settings)
 # The processes of a spawned pool unpickle the application without its tasks; they import this module to get them.
 app.conf.imports = ("worker.app",)
-resources = Resources(settings)
-register_tasks(app, resources)
+register_tasks(app, Resources(settings))
 _workers: list[Any] = []
 
 
@@ -29,8 +28,3 @@ def _prepare(sender: Any, **_: Any) -> None:
 def _let_members_go(how: str, **_: Any) -> None:
     for worker in _workers if how == "Warm" else ():
         let_members_go(worker, settings.grace_s)
-
-
-@worker_process_init.connect
-def _leave_when_told(**_: Any) -> None:
-    leave_when_told(resources)

@@ -52,6 +52,7 @@ def evaluate(
     dataset: Dataset,
     candidates: Iterable[Candidate],
     requested: int,
+    advance: Callable[[], None] = lambda: None,
 ) -> EvaluatedEnsemble:
     """Evaluate an ensemble on all training and test images; one member's weights are in memory at a time.
 
@@ -62,6 +63,7 @@ def evaluate(
         dataset: The images and labels.
         candidates: The members, at least one.
         requested: How many members were asked for.
+        advance: Called when a step has ended.
 
     Raises:
         CheckpointError: A member's weights give no probabilities; it is named.
@@ -74,8 +76,8 @@ def evaluate(
     members = []
     for candidate in candidates:
         network.set_weights(candidate.weights())
-        on_train = predict(network, dataset.x_train, classes)
-        on_test = predict(network, dataset.x_test, classes)
+        on_train = predict(network, dataset.x_train, classes, advance)
+        on_test = predict(network, dataset.x_test, classes, advance)
         _check_finite(candidate, on_train, on_test)
         train_mean.add(on_train)
         test_mean.add(on_test)

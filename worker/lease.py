@@ -22,6 +22,10 @@ logger = logging.getLogger(__name__)
 #: How often a lease is renewed within its time, at least.
 _RENEWALS = 6
 _AT_MOST_EVERY_S = 5.0
+#: Between attempts to take a lease while the broker does not answer.
+_WAITS_S = (0.5, 1.0, 2.0)
+#: A thread that a storage holds up is left behind.
+_JOIN_WITHIN_S = 1.0
 
 
 class AttemptEnded(Exception):  # noqa: N818  not an error: somebody decided that this attempt is not to go on
@@ -73,31 +77,45 @@ class Lease(Observer):
         self._is_over = is_over
         self._may_renew = may_renew
         self._holder = Holder(worker=worker, process_id=os.getpid(), token=uuid.uuid4().hex)
+        #: Whether the broker said that the lease is ours.
+        self.is_confirmed = False
         self._rest_s = 0.0
         self._ended: type[AttemptEnded] | None = None
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._renew_until_stopped, name="lease", daemon=True)
+        # Two threads: a storage that hangs must not keep the lease from being renewed.
+        self._threads = [
+            threading.Thread(target=self._until_stopped, args=(work,), name="lease", daemon=True)
+            for work in (self.renew, self.ask)
+        ]
 
     def take(self) -> Held | None:
-        """Take the lease; return who has it, if it is somebody else."""
-        try:
-            held = self._leases.hold(self._name, self._holder, self._ttl_s)
-            if held is not None and self._is_stale(held):
-                held = self._leases.hold(self._name, self._holder, self._ttl_s, instead_of=held)
-        except redis.RedisError as error:
-            logger.warning("Lease %s could not be taken, its work goes on without: %s.", self._name, error)
-            return None
-        return held
+        """Take the lease; return who has it, if it is somebody else. An outage of some seconds is waited for."""
+        for wait_s in (*_WAITS_S, None):
+            try:
+                held = self._leases.hold(self._name, self._holder, self._ttl_s)
+                if held is not None and self._is_stale(held):
+                    held = self._leases.hold(self._name, self._holder, self._ttl_s, instead_of=held)
+                self.is_confirmed = held is None
+            except redis.RedisError as error:
+                if wait_s is None:
+                    logger.warning("Lease %s could not be taken, its work goes on without: %s.", self._name, error)
+                    return None
+                time.sleep(wait_s)
+            else:
+                return held
+        return None
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopped.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join(_JOIN_WITHIN_S)
         try:
             self._leases.release(self._name, self._holder, self._rest_s)
         except redis.RedisError as trouble:
@@ -123,12 +141,15 @@ class Lease(Observer):
             raise self._ended
 
     def renew(self) -> None:
-        """Renew the lease and find out whether the attempt is to end."""
+        """Renew the lease, or find out that somebody else has it."""
         try:
             if self._may_renew() and self._leases.hold(self._name, self._holder, self._ttl_s) is not None:
                 self._ended = MemberTaken
         except redis.RedisError as error:
             logger.info("Lease %s could not be renewed: %s.", self._name, error)
+
+    def ask(self) -> None:
+        """Find out whether the attempt is to end."""
         try:
             self._ended = self._ended or self._is_over()
         except StorageError as error:
@@ -143,9 +164,6 @@ class Lease(Observer):
             and (holder.process_id == self._holder.process_id or not psutil.pid_exists(holder.process_id))
         )
 
-    def _renew_until_stopped(self) -> None:
+    def _until_stopped(self, work: Callable[[], None]) -> None:
         while not self._stopped.wait(min(_AT_MOST_EVERY_S, self._ttl_s / _RENEWALS)):
-            started = time.monotonic()
-            self.renew()
-            if time.monotonic() - started > self._ttl_s:
-                logger.warning("Renewing lease %s took longer than it lasts.", self._name)
+            work()

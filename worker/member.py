@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -9,11 +10,14 @@ import numpy as np
 
 from shared.attempts import Attempt
 from shared.checkpoint import encode_checkpoint
+from shared.errors import StorageError
 from shared.messages import FailedMember, MemberProgress, MemberRecord, MemberSpec, RunSpec, TrainedMember
 from worker.progress import ProgressReporter
 from worker.resources import Resources
-from worker.resumption import EpochSaver, find_start, forget_all
+from worker.resumption import EpochSaver, find_start
 from worker.training import Observer, Observers, predict, train
+
+logger = logging.getLogger(__name__)
 
 
 def attempt_member(
@@ -87,9 +91,7 @@ def attempt_member(
                 parts=parts if len(parts) > 1 else (),
             )
         )
-        committed = _committed(resources, record)
-    forget_all(resources.store, spec)
-    return committed
+        return _committed(resources, record)
 
 
 def fail_member(resources: Resources, spec: MemberSpec, attempt: int, error: str) -> MemberRecord:
@@ -104,10 +106,16 @@ def fail_member(resources: Resources, spec: MemberSpec, attempt: int, error: str
 
 
 def _committed(resources: Resources, record: MemberRecord) -> MemberRecord:
-    if resources.store.commit_record(record):
-        return record
-    spec = record.member.spec
-    return resources.store.record(spec.run_id, spec.index) or record
+    store, spec = resources.store, record.member.spec
+    extra = {"run_id": spec.run_id, "member": spec.index}
+    if not store.commit_record(record):
+        logger.warning("Member %d of run %s had a record already; it stays.", spec.index, spec.run_id, extra=extra)
+        record = store.record(spec.run_id, spec.index) or record
+    try:
+        store.forget_epochs(spec.run_id, spec.index)
+    except StorageError as error:
+        logger.info("Saved epochs of member %d were left in storage: %s", spec.index, error, extra=extra)
+    return record
 
 
 def _npy(array: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> bytes:

@@ -21,8 +21,12 @@ class Resources:
         self.settings = settings
         #: Set when this worker was told to stop; training ends at the next batch.
         self.leaving = threading.Event()
+        #: Whether it was by SIGTERM to this very process.
+        self.terminated = False
         #: Whether a member is being trained.
         self.in_turn = False
+        #: How many messages in a row were of runs whose storage could not be read or written.
+        self.blind_turns = 0
         self._dataset = lru_cache(maxsize=1)(self._load_dataset)
 
     @cached_property

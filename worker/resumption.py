@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from shared.architecture import ResolvedArchitecture
 from shared.attempts import Attempt, SavedEpoch, newest_first
-from shared.errors import CheckpointError, StorageError
+from shared.errors import CheckpointError, CorruptObjectError, ObjectNotFoundError, StorageError
 from shared.messages import MemberSpec, Trainer, TrainingPart
 from shared.storage import RunStore
 from shared.training_state import SavedTraining, TrainingState, decode_training, encode_training
@@ -35,13 +35,18 @@ def find_start(
     attempts: tuple[Attempt, ...],
     trainer: Trainer,
 ) -> Resumption:
-    """Return the newest saved state that is whole; the optimizer's only if this engine, in this version, saved it."""
+    """Return the newest saved state that is whole; the optimizer's only if this engine, in this version, saved it.
+
+    Raises:
+        StorageError: Storage does not answer.
+    """
     for saved in newest_first(attempts):
         source = f"state of member {spec.index} of run {spec.run_id} after epoch {saved.epoch}"
         try:
             found = decode_training(store.saved_epoch(spec.run_id, spec.index, saved), architecture, source)
-        except (StorageError, CheckpointError) as error:
-            logger.warning("An older state is taken, for this one cannot be read: %s", error)
+        except (CorruptObjectError, ObjectNotFoundError, CheckpointError) as error:
+            extra = {"run_id": spec.run_id, "member": spec.index}
+            logger.warning("An older state is taken, for this one cannot be used: %s", error, extra=extra)
             continue
         before = found.parts[-1].trainer
         same = (before.engine, before.engine_version) == (trainer.engine, trainer.engine_version)
@@ -107,13 +112,3 @@ class EpochSaver(Observer):
             optimizer_continued=start is not None and bool(start.optimizer),
         )
         return (*before, mine)
-
-
-def forget_all(store: RunStore, spec: MemberSpec) -> None:
-    """Remove the states of a member that has a record."""
-    try:
-        for attempt in store.attempts(spec.run_id, spec.index):
-            for saved in attempt.saved:
-                store.forget_epoch(spec.run_id, spec.index, saved)
-    except StorageError as error:
-        logger.info("States of member %d of run %s were left in storage: %s", spec.index, spec.run_id, error)

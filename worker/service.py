@@ -91,15 +91,16 @@ def let_members_go(worker: Any, grace_s: float) -> None:
 def leave_when_told(resources: Resources) -> None:
     """Let this process of a worker's pool end its member at the next batch when it is told to stop.
 
-    A service manager may send SIGTERM to all processes of a worker at once; the second one counts as it is meant.
+    A service manager may send SIGTERM to all processes of a worker at once; the second one counts as it is meant. To be
+    called with each member, in the main thread: the pool sets a handler of its own after it has started the process.
     """
-    terminated = False
+    if resources.terminated:  # it alone was told to stop, and gave its member back; the pool starts another process
+        raise SystemExit(0)
 
     def leave(number: int, _: FrameType | None) -> None:
-        nonlocal terminated
-        if number == signal.SIGTERM and (terminated or not resources.in_turn):
+        if number == signal.SIGTERM and (resources.terminated or not resources.in_turn):
             raise SystemExit(0)
-        terminated = number == signal.SIGTERM
+        resources.terminated = resources.terminated or number == signal.SIGTERM
         resources.leaving.set()
 
     for number in (signal.SIGUSR2, signal.SIGTERM):

@@ -1,9 +1,8 @@
-"""The two tasks: thin shells that read the spec from storage, call the work, and commit what came of it."""
+"""The two tasks: thin shells that call the work and decide what becomes of their message."""
 
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import redis
@@ -11,94 +10,127 @@ from celery import Celery, Task
 from celery.exceptions import Ignore, Reject
 from kombu.exceptions import OperationalError
 
-from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, queue_of
-from shared.errors import StorageError
+from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, queue_of, served_queues
+from shared.errors import DeepchordError
 from shared.leases import evaluation_lease
-from shared.messages import MemberSpec, RunFailure, RunSpec, TrainedMember
-from worker.ensemble import evaluate, run_candidates
+from shared.messages import MemberSpec, RunSpec
+from worker.conclusion import conclude, give_up
 from worker.lease import Lease
 from worker.resources import Resources
-from worker.turns import Again, Done, GivenBack, Turn, note_of, sentence, take_turn
+from worker.service import leave_when_told
+from worker.turns import Again, GivenBack, Turn, sentence, take_turn
+from worker.watchdog import StallWatchdog
 
 logger = logging.getLogger(__name__)
 
 #: Wait so long before a task that failed is tried again.
-_RETRY_AFTER_S = 2
-#: How often the evaluation is tried before the run ends as failed.
+_RETRY_AFTER_S = 2.0
+#: How often an evaluation that raises errors is tried before the run ends as failed.
 _EVALUATION_ATTEMPTS = 3
-#: How often it is begun at all, by whoever: more, and it must be what kills its process each time.
-_EVALUATION_STARTS = 10
-#: How often a task is tried by a worker that cannot read or write the run's storage.
+#: How often a message is looked at by workers that cannot read or write its run's storage.
 _BLIND_ATTEMPTS = 3
-#: How long to wait for the other workers to say which queues they serve.
-_ANSWER_WITHIN_S = 1.0
+#: A worker that cannot read or write waits twice as long each time, at most so long, so that others get the messages.
+_LONGEST_BLIND_S = 30.0
+#: A message for somebody else's member is sent back to the end of the queue after so long at most.
+_LONGEST_PAUSE_S = 2.0
 
 
 def register_tasks(app: Celery, resources: Resources) -> None:
-    """Register `train_member` and `evaluate_ensemble` with this application alone, for they hold its resources."""
+    """Register `train_member` and `evaluate_ensemble` with this application alone, for they hold its resources.
+
+    Only what is final is a result: Celery never runs a task again that once had one, nor hands its message on.
+    """
 
     @app.task(name=TRAIN_MEMBER, bind=True, shared=False, max_retries=None)
     def train_member(task: Task, message: dict[str, Any]) -> dict[str, Any]:
         """Train one member, or return its record's summary if it has one."""
         spec = MemberSpec.parse(message, f"Message of task {task.request.id}")
-        match _turn(task, resources, spec):
-            case Done(status=status):
-                logger.info(
-                    "Member %d of run %s is %s.",
-                    spec.index,
-                    spec.run_id,
-                    status,
-                    extra={"run_id": spec.run_id, "member": spec.index},
-                )
-                return {"run_id": spec.run_id, "index": spec.index, "status": status}
-            case Again(after_s=after_s, error=None):
-                _come_again(task, after_s)
-            case Again(after_s=after_s, error=error):
-                raise task.retry(exc=error, countdown=after_s)
-            case GivenBack(after_s=after_s):
-                time.sleep(after_s)
-                raise Reject(f"member {spec.index} is given back", requeue=True)
+        status = _trained(task, resources, spec)
+        extra = {"run_id": spec.run_id, "member": spec.index}
+        logger.info("Member %d of run %s is %s.", spec.index, spec.run_id, status, extra=extra)
+        return {"run_id": spec.run_id, "index": spec.index, "status": status}
 
     @app.task(name=EVALUATE_ENSEMBLE, bind=True, shared=False, max_retries=None)
     def evaluate_ensemble(task: Task, run_id: str) -> dict[str, Any]:
         """Evaluate a run's ensemble, once; harmless when rung early, late or twice."""
+        return {"run_id": run_id, "status": _evaluated(task, resources, resources.store.run(run_id))}
+
+
+def _trained(task: Task, resources: Resources, spec: MemberSpec) -> str:
+    turn = _turn(task, resources, spec)
+    if isinstance(turn, Again):
+        _send_again(task, turn.after_s)
+    if isinstance(turn, GivenBack):
+        time.sleep(turn.after_s)
+        raise Reject(f"member {spec.index} is given back", requeue=True)
+    if turn.status is None:
+        raise Ignore
+    return turn.status
+
+
+def _evaluated(task: Task, resources: Resources, run: RunSpec) -> str:
+    extra = {"run_id": run.run_id}
+
+    def tell(why: str) -> None:
+        logger.critical("The evaluation of run %s: %s", run.run_id, why, extra=extra)
+
+    with StallWatchdog(resources.settings.stall_timeout_s, tell) as watchdog:
         lease = Lease(
-            resources.leases, evaluation_lease(run_id), resources.settings.lease_s, worker=resources.worker_id
+            resources.leases,
+            evaluation_lease(run.run_id),
+            resources.settings.lease_s,
+            worker=resources.worker_id,
+            may_renew=watchdog.is_advancing,
         )
-        held = lease.take()
-        if held is not None:
-            _come_again(task, held.remaining_s + 1)
+        if lease.take() is not None:
+            _send_again(task, _LONGEST_PAUSE_S)
         try:
             with lease:
-                outcome = _evaluated(resources, run_id, task.request.hostname)
+                outcome = conclude(resources, run, task.request.hostname, watchdog.advance)
         except Exception as error:
-            logger.exception("The evaluation of run %s failed.", run_id, extra={"run_id": run_id})
+            logger.exception("The evaluation of run %s failed.", run.run_id, extra=extra)
             if task.request.retries < _EVALUATION_ATTEMPTS - 1:
-                raise task.retry(exc=error, countdown=_RETRY_AFTER_S) from error
-            outcome = _evaluation_failed(resources, run_id, error)
-        return {"run_id": run_id, "status": outcome}
+                _send_again(task, _RETRY_AFTER_S, retries=task.request.retries + 1)
+            outcome = give_up(resources, run, error)
+    if outcome is None:
+        raise Ignore
+    return outcome
 
 
 def _turn(task: Task, resources: Resources, spec: MemberSpec) -> Turn:
+    if not task.request.is_eager:
+        leave_when_told(resources)
     resources.in_turn = True
     try:
-        return take_turn(
+        turn = take_turn(
             resources, spec, task.request.hostname, _flower(task), lambda: _others_can(task, resources, spec)
         )
-    except StorageError as error:
-        # Without storage nothing can be committed: the task itself fails in the end, which whoever watches sees.
+        resources.blind_turns = 0
+        return turn
+    except DeepchordError as error:
+        # Nothing can be committed here: the task itself fails in the end, which whoever looks after the run sees.
         logger.exception("Member %d of run %s is out of reach.", spec.index, spec.run_id)
         resources.board.note(spec.run_id, spec.index, sentence(error), failed_on=task.request.hostname)
+        resources.blind_turns += 1
         if task.request.retries + 1 >= _BLIND_ATTEMPTS:
             raise
-        return Again(after_s=_RETRY_AFTER_S, error=error)
+        time.sleep(min(_LONGEST_BLIND_S, _RETRY_AFTER_S**resources.blind_turns))
+        _send_again(task, 0.0, retries=task.request.retries + 1)
     finally:
         resources.in_turn = False
 
 
-def _come_again(task: Task, after_s: float) -> NoReturn:
-    """Send the message once more, to be looked at later; the chord counts the one that finds its member done."""
-    task.signature_from_request(countdown=after_s, retries=task.request.retries).apply_async()
+def _send_again(task: Task, after_s: float, retries: int | None = None) -> NoReturn:
+    """Send the message once more, to the end of the queue; the chord counts the one that finds its work done.
+
+    Without an ETA: that would be compared with another host's clock, and wait at one worker while others are free.
+    """
+    time.sleep(min(after_s, _LONGEST_PAUSE_S))
+    again = task.request.retries if retries is None else retries
+    try:
+        task.signature_from_request(retries=again).apply_async()
+    except (redis.RedisError, OperationalError) as error:
+        raise Reject("the message could not be sent again", requeue=True) from error
     raise Ignore
 
 
@@ -106,15 +138,10 @@ def _others_can(task: Task, resources: Resources, spec: MemberSpec) -> bool:
     """Say whether another worker is connected that takes members of this run."""
     wanted = queue_of(resources.store.run(spec.run_id).require)
     try:
-        connected = task.app.control.inspect(timeout=_ANSWER_WITHIN_S).active_queues() or {}
+        connected = served_queues(task.app)
     except (redis.RedisError, OperationalError):
         return False
-    return any(
-        queue["name"] == wanted
-        for worker, queues in connected.items()
-        if worker != task.request.hostname
-        for queue in queues
-    )
+    return any(wanted in queues for worker, queues in connected.items() if worker != task.request.hostname)
 
 
 def _flower(task: Task) -> Callable[[str], None]:
@@ -126,43 +153,3 @@ def _flower(task: Task) -> Callable[[str], None]:
             dispatcher.send("task-progress", uuid=task_id, result=line)
 
     return tell
-
-
-def _evaluated(resources: Resources, run_id: str, worker: str) -> str:
-    store = resources.store
-    run = store.run(run_id)
-    if store.evaluation(run) is not None:
-        return "evaluated"
-    if store.failure(run) is not None:
-        return "failed"
-    if store.is_cancelled(run_id):
-        return "cancelled"
-    records = store.records(run_id, run.members)
-    if len(records) < run.members:
-        return "early"
-    if store.start_evaluation(run, note_of(worker)) > _EVALUATION_STARTS:
-        died = f"its evaluation was begun {_EVALUATION_STARTS} times, its process died each time; see the workers' logs"
-        return _run_failed(resources, run, died)
-    trained = [record.member for record in records if isinstance(record.member, TrainedMember)]
-    if len(trained) < run.min_members:
-        return _run_failed(resources, run, f"{len(trained)} members were trained, min_members is {run.min_members}")
-    dataset = resources.dataset(run.dataset)
-    candidates = run_candidates(store, run, trained)
-    ensemble = evaluate(resources.engine, resources.trainer, run.architecture, dataset, candidates, run.members)
-    store.commit_evaluation(run, ensemble.evaluation, ensemble.probabilities)
-    return "evaluated"
-
-
-def _evaluation_failed(resources: Resources, run_id: str, error: Exception) -> str:
-    run = resources.store.run(run_id)
-    if resources.store.evaluation(run) is not None:  # somebody else was able to
-        return "evaluated"
-    return _run_failed(resources, run, f"its evaluation failed: {sentence(error)}")
-
-
-def _run_failed(resources: Resources, run: RunSpec, reason: str) -> str:
-    records = resources.store.records(run.run_id, run.members)
-    trained = sum(record.member.status == "trained" for record in records)
-    failure = RunFailure(requested=run.members, trained=trained, reason=reason, failed_at=datetime.now(UTC))
-    resources.store.commit_failure(run, failure)
-    return "failed"

@@ -127,12 +127,15 @@ def split(size: int, validation_fraction: float, seed: int) -> tuple[NDArray[np.
     return train_indices, validation_indices
 
 
-def predict(network: Network, images: NDArray[np.generic], classes: int) -> NDArray[np.float32]:
-    """Return probabilities, float32 [size, classes], scaling the images a chunk at a time."""
+def predict(
+    network: Network, images: NDArray[np.generic], classes: int, advance: Callable[[], None] = lambda: None
+) -> NDArray[np.float32]:
+    """Return probabilities, float32 [size, classes], scaling the images a chunk at a time; tell of each chunk."""
     probabilities = np.empty((len(images), classes), dtype=np.float32)
     for start in range(0, len(images), _CHUNK):
         chunk = images[start : start + _CHUNK]
         probabilities[start : start + len(chunk)] = network.probabilities(scaled(chunk))
+        advance()
     return probabilities
 
 

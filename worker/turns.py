@@ -34,7 +34,8 @@ _BREATH_S = 1.0
 class Done:
     """There is nothing left to do for this message."""
 
-    status: str
+    #: How the member has ended; None if its run was cancelled.
+    status: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,6 @@ class Again:
     """The message is to come again, from whichever worker is free then."""
 
     after_s: float
-    #: What went wrong, if something did.
-    error: Exception | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +104,7 @@ def take_turn(
         if held is not None:
             return Again(after_s=held.remaining_s + _LATER_S)
         with lease:
-            turn: Turn | None = _settled(resources, run, spec)
+            turn: Turn | None = _settled(resources, run, spec, lease)
             if turn is None and (resources.leaving.is_set() or _is_better_left(resources, spec, worker, others_can)):
                 turn = GivenBack(after_s=_BREATH_S)
             return turn or _attempt(resources, run, spec, worker, on_epoch, lease, watchdog)
@@ -122,16 +121,18 @@ def sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _settled(resources: Resources, run: RunSpec, spec: MemberSpec) -> Done | None:
-    """Return how a member has ended; None if it is to be trained."""
+def _settled(resources: Resources, run: RunSpec, spec: MemberSpec, lease: Lease) -> Turn | None:
+    """Return what there is to do about a member that is not to be trained; None if it is."""
     store = resources.store
     record = store.record(spec.run_id, spec.index)
     if record is not None:
         return _done(record)
     if store.is_cancelled(spec.run_id):
-        return Done(status="cancelled")
+        return Done(status=None)
     attempts = store.attempts(spec.run_id, spec.index)
     if failures_in_a_row(attempts) >= run.max_attempts:
+        if not lease.is_confirmed:  # somebody may be at the last of them
+            return Again(after_s=_LATER_S)
         lost = f"its last {run.max_attempts} attempts ended without an error; the workers' logs may tell why"
         return _done(fail_member(resources, spec, attempts[-1].number, lost))
     return None
@@ -160,13 +161,15 @@ def _attempt(
         return _done(attempt_member(resources, run, spec, attempt, earlier, observer, on_epoch))
     except RunCancelled:
         logger.info("Member %d stops: its run %s was cancelled.", spec.index, spec.run_id, extra=extra)
-        return Done(status="cancelled")
+        _let_go(resources, spec, attempt)
+        return Done(status=None)
     except MemberTaken:
         logger.warning("Member %d of run %s is somebody else's now.", spec.index, spec.run_id, extra=extra)
+        _let_go(resources, spec, attempt)
         return Again(after_s=_LATER_S)
     except WorkerLeaving:
         logger.info("Member %d of run %s is handed over.", spec.index, spec.run_id, extra=extra)
-        _hand_over(resources, spec, attempt)
+        _let_go(resources, spec, attempt)
         return GivenBack()
     except Exception as error:  # whatever an attempt fails of is bounded and becomes data
         logger.exception("An attempt at member %d of run %s failed.", spec.index, spec.run_id, extra=extra)
@@ -180,14 +183,18 @@ def _after_failure(resources: Resources, run: RunSpec, spec: MemberSpec, lease: 
     if failures_in_a_row(attempts) >= run.max_attempts:
         return _done(fail_member(resources, spec, attempts[-1].number, sentence(error)))
     lease.rest(_REST_S)
-    return Again(after_s=_RETRY_AFTER_S, error=error)
+    return Again(after_s=_RETRY_AFTER_S)
 
 
-def _hand_over(resources: Resources, spec: MemberSpec, attempt: int) -> None:
+def _let_go(resources: Resources, spec: MemberSpec, attempt: int) -> None:
+    """Note that an attempt ended on purpose, and leave nothing behind that nobody needs."""
+    extra = {"run_id": spec.run_id, "member": spec.index}
     try:
         resources.store.hand_over(spec.run_id, spec.index, attempt)
+        if resources.store.has_record(spec.run_id, spec.index):
+            resources.store.forget_epochs(spec.run_id, spec.index)
     except StorageError as error:  # then it counts as a failed attempt
-        logger.warning("It could not be noted that member %d was handed over: %s", spec.index, error)
+        logger.warning("It could not be noted that member %d was let go: %s", spec.index, error, extra=extra)
 
 
 def _why_over(resources: Resources, spec: MemberSpec) -> type[AttemptEnded] | None:

@@ -58,15 +58,19 @@ class StallWatchdog(Observer):
         self._stopped.set()
         self._thread.join()
 
+    def advance(self) -> None:
+        """A step of whatever is done has ended."""
+        self._last = self._clock()
+
     def batch(self, epochs_done: int, epoch_share: float) -> None:
         """A batch is done."""
         del epochs_done, epoch_share
-        self._last = self._clock()
+        self.advance()
 
     def epoch(self, state: TrainingState) -> None:
         """An epoch is done and validated."""
         del state
-        self._last = self._clock()
+        self.advance()
 
     def is_advancing(self) -> bool:
         """Say whether something has ended within the time that a step may take."""

@@ -1,11 +1,12 @@
 """The commands that steer what is under way: cancel, drain, reconcile."""
 
+import logging
 from typing import Annotated
 
 import typer
 
 from coordinator.cli.options import Broker, Run, Storage
-from coordinator.cli.surroundings import find_run, open_run, open_store, read_settings, with_live_broker
+from coordinator.cli.surroundings import find_run, open_store, read_settings, with_live_broker
 from shared.errors import InputError
 
 # Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
@@ -19,7 +20,7 @@ def cancel(
     member: Annotated[int | None, typer.Option(help="Only this member: it becomes a failed record.")] = None,
     storage: Storage = None,
 ) -> None:
-    """Stop a run, or one of its members, within a batch; `resume` goes on with a run from its last saved epochs."""
+    """Stop a run, or one of its members, within seconds; `resume` goes on with a run from its last saved epochs."""
     from coordinator.steering import cancel_member, cancel_run
 
     store, spec = find_run(read_settings(storage=storage), run)
@@ -58,19 +59,22 @@ def reconcile(
 
     `train` and `watch` do so for the run that they follow.
     """
+    from coordinator.following import raise_if_failed, watcher
     from coordinator.interruptions import terminations_interrupting
-    from coordinator.reconciliation import reconcile_runs
+    from coordinator.reconciliation import reconcile_all, reconcile_run
 
     if (run is None) != everything:
         raise InputError("Give either a run or --all.")
-    if run is None:
-        settings = with_live_broker(read_settings(broker=broker, storage=storage))
-        store, chosen = open_store(settings), None
-    else:
-        settings, store, spec = open_run(run, broker=broker, storage=storage)
-        settings, chosen = with_live_broker(settings), spec.run_id
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    settings = with_live_broker(read_settings(broker=broker, storage=storage))
     try:
         with terminations_interrupting():
-            reconcile_runs(settings, store, chosen)
+            if run is None:
+                reconcile_all(settings, open_store(settings))
+                return
+            store, spec = find_run(settings, run)
+            reconcile_run(settings, store, spec.run_id)
     except KeyboardInterrupt:
         return
+    raise_if_failed(watcher(settings, store, store.run(spec.run_id)).look())
+    typer.echo(f"Run {spec.run_id} is evaluated.")

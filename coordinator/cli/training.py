@@ -98,11 +98,11 @@ def train(
     with open_broker(settings) as session:
         if session.flower_address:
             typer.echo(f"Flower: {session.flower_address}")
-        submit(create_app(session.settings), store, run)
+        submit(create_app(session.settings), store, run, local=session.embedded)
         if settings.detach:
             typer.echo(f"Run {run.run_id} is submitted; follow it with `deepchord watch {run.run_id}`.")
             return
-        _follow(session, store, run)
+        run = _follow(session, store, run)
     collect_into(settings, store, run, out or settings.results / run.run_id)
 
 
@@ -119,12 +119,13 @@ def resume(
 
     Without a broker on this machine, as `train` does.
     """
+    from coordinator.preparation import check_broker
     from coordinator.steering import resume_run
 
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
+    check_broker(settings)
     store, spec = find_run(settings, run)
-    resume_run(store, spec)
-    _train_rest(settings, store, spec, out)
+    _train_rest(settings, store, resume_run(store, spec), out)
 
 
 @commands.command()
@@ -141,31 +142,31 @@ def extend(
     out: Out = None,
 ) -> None:
     """Add members to a run: trains only the new ones, then evaluates all of them."""
+    from coordinator.preparation import check_broker
     from coordinator.steering import extend_run
 
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
+    check_broker(settings)
     store, spec = find_run(settings, run)
     _train_rest(settings, store, extend_run(store, spec, members, min_members), out)
 
 
 def _train_rest(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path | None) -> None:
-    from coordinator.preparation import is_embedded, open_broker
+    from coordinator.preparation import open_broker
     from coordinator.submission import submit_rest
     from shared.celery_app import create_app
 
-    if is_embedded(settings) and settings.detach:
-        raise InputError("--detach needs a broker that outlives this command: give one with --broker.")
     with open_broker(settings) as session:
-        submit_rest(create_app(session.settings), store, run)
+        submit_rest(create_app(session.settings), store, run, local=session.embedded)
         if settings.detach:
             typer.echo(f"Run {run.run_id} goes on; follow it with `deepchord watch {run.run_id}`.")
             return
-        _follow(session, store, run)
+        run = _follow(session, store, run)
     collect_into(settings, store, run, out or settings.results / run.run_id)
 
 
-def _follow(session: "Session", store: "RunStore", run: "RunSpec") -> None:
-    """Show a run until it has ended.
+def _follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
+    """Show a run until it has ended, and return it as it was then: somebody may have extended it.
 
     Raises:
         InterruptedRunError: Somebody pressed Ctrl-C; what goes on is said.
@@ -183,3 +184,4 @@ def _follow(session: "Session", store: "RunStore", run: "RunSpec") -> None:
         what = "goes on from where it is" if session.embedded else "follows it"
         raise InterruptedRunError(f"Interrupted: {where}; `deepchord {command} {run.run_id}` {what}.") from None
     raise_if_failed(view)
+    return view.run

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.planning import plan_member, plan_request, plan_run
-from coordinator.reconciliation import Memory, Reconciler, due, reconcile_runs
+from coordinator.reconciliation import Memory, Reconciler, due, reconcile_all, reconcile_run
 from coordinator.submission import evaluation_task_id, member_task_id, submit
 from shared.architecture import Architecture, Dense, Flatten
 from shared.broker import KEY_PREFIX, connect_lazily
@@ -227,7 +227,7 @@ def test_an_evaluation_that_nobody_began_is_sent_again(reconciler, clock, run, q
 
     looks(reconciler, clock, run, times=3)
 
-    assert ids(queue) == [evaluation_task_id(run.run_id)]
+    assert ids(queue) == [evaluation_task_id(run)]
 
 
 def test_an_evaluation_under_way_is_left_alone(reconciler, clock, run, queue, client, store):
@@ -307,16 +307,16 @@ def test_one_run_is_looked_after_until_it_has_ended(settings, store, run, monkey
 
     monkeypatch.setattr("coordinator.reconciliation.time.sleep", pause)
 
-    reconcile_runs(settings, store, run.run_id)
+    reconcile_run(settings, store, run.run_id)
 
-    assert rounds == 2
+    assert rounds == 1
 
 
 def test_one_run_that_cannot_go_on_is_an_error(settings, store, run, monkeypatch):
     monkeypatch.setattr(Reconciler, "look_after", lambda *_: "it is no use")
 
     with pytest.raises(RunFailedError, match=f"Run {run.run_id} cannot go on: it is no use"):
-        reconcile_runs(settings, store, run.run_id)
+        reconcile_run(settings, store, run.run_id)
 
 
 def test_all_runs_are_looked_after_also_those_still_to_come_and_damaged_ones_are_left_out(
@@ -335,7 +335,37 @@ def test_all_runs_are_looked_after_also_those_still_to_come_and_damaged_ones_are
     monkeypatch.setattr("coordinator.reconciliation.time.sleep", pause)
 
     with pytest.raises(KeyboardInterrupt):
-        reconcile_runs(settings, store, None)
+        reconcile_all(settings, store)
 
     assert looked == [run.run_id, run.run_id, "later"]
-    assert "Run broken was left out" in caplog.text
+    assert caplog.text.count("Run broken does not go on") == 1
+
+
+def test_runs_with_a_broker_of_their_own_are_left_to_themselves(settings, store, run, monkeypatch):
+    store.set_local(run.run_id, local=True)
+    monkeypatch.setattr(Reconciler, "look_after", lambda *_: pytest.fail("it is not ours"))
+
+    def stop(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("coordinator.reconciliation.time.sleep", stop)
+
+    with pytest.raises(KeyboardInterrupt):
+        reconcile_all(settings, store)
+
+
+def test_a_cancelled_run_needs_nobody_to_look_after_it(settings, store, run):
+    store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=NOW))
+
+    reconcile_run(settings, store, run.run_id)
+
+
+def test_a_lost_message_is_noticed_among_those_of_other_runs(reconciler, clock, run, queue, client, settings, store):
+    other = plan_run(plan_request(None, {"members": 5, "seed": 2}), TINY, DATASET, max_attempts=3, now=NOW)
+    with create_app(settings) as app:
+        submit(app, store, other)
+    take(client, run)
+
+    looks(reconciler, clock, run, times=16)
+
+    assert member_task_id(run.run_id, 0) in ids(queue)

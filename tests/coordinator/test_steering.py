@@ -57,6 +57,16 @@ def test_a_run_that_has_ended_is_neither_cancelled_nor_resumed(store, failed, wh
         what(store, failed)
 
 
+def test_a_run_whose_evaluation_failed_can_be_evaluated_once_more(store, run):
+    store.commit_failure(run, RunFailure(requested=4, trained=3, reason="its evaluation failed", failed_at=NOW))
+
+    anew = resume_run(store, run)
+
+    assert (anew.extension, anew.members) == (1, 4)
+    assert store.run(run.run_id) == anew
+    assert store.failure(anew) is None
+
+
 def test_a_member_that_is_cancelled_is_a_failed_record(store, run):
     store.start_attempt(run.run_id, 2, b"{}")
 

@@ -86,7 +86,7 @@ def test_the_chord_ends_with_the_evaluation_which_takes_the_run_and_no_results(a
     for body in bodies:
         assert (body["task"], body["args"], body["kwargs"]) == ("deepchord.evaluate_ensemble", [run.run_id], {})
         assert body["immutable"] is True
-        assert body["options"]["task_id"] == evaluation_task_id(run.run_id) == f"{run.run_id}.evaluation"
+        assert body["options"]["task_id"] == evaluation_task_id(run) == f"{run.run_id}.evaluation"
 
 
 def test_nothing_but_json_goes_over_the_wire(app, store, queue):

@@ -111,7 +111,7 @@ def test_ctrl_c_is_answered_with_one_sentence_that_says_what_stays(broken_off):
     run_id = json.loads(broken_off.place.run("runs", "--json").stdout)[-1]["run_id"]
 
     assert broken_off.interrupted.err[-1] == (
-        f"error: Interrupted: the workers are stopped; what run {run_id} has trained stays in storage."
+        f"error: Interrupted: the workers are stopped; `deepchord resume {run_id}` goes on from where it is."
     )
     assert [line for line in broken_off.interrupted.err if "Traceback" in line] == []
 

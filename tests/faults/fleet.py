@@ -149,6 +149,10 @@ class Fleet:
         assert isinstance(record.member, TrainedMember), record
         return record.member
 
+    def epochs_by_attempt(self) -> list[tuple[int, int]]:
+        """Which attempt trained how many epochs of the first member."""
+        return [(part.attempt, part.epochs) for part in self.member().parts]
+
     def evaluated(self, watching: Started) -> None:
         """Wait for the end of the run; check that there is one record per member and one evaluation."""
         assert watching.ended() == 0, "\n".join([*watching.out, *watching.err])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.storage import RunStore
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import Fleet, wait_until
 
 
 @pytest.fixture
@@ -85,18 +85,20 @@ def test_torn_and_vanished_states_are_passed_over(fleet, uninterrupted):
     fleet.start_worker()
     fleet.submit()
     watching = fleet.watch()
-    fleet.wait_for_epoch(6)
-    process = fleet.training_process()
-    process.suspend()
-    newest, before = sorted(fleet.place.storage.glob("**/epochs/*.npz"), reverse=True)[:2]
-    newest.write_bytes(newest.read_bytes()[:100])
-    furthest = int(before.name[:6])
-
-    process.kill()
+    reached = []
+    for spoil in (lambda path: path.write_bytes(path.read_bytes()[:100]), lambda path: path.unlink()):
+        fleet.wait_for_epoch(fleet.saved() + 6)
+        process = fleet.training_process()
+        process.suspend()
+        newest, before = sorted(fleet.place.storage.glob("**/epochs/*.npz"), key=lambda path: path.name)[:-3:-1]
+        spoil(newest)
+        reached.append(int(before.name[:6]))
+        process.kill()
+        wait_until(lambda: len(fleet.attempts()) > len(reached), "another attempt")
 
     fleet.evaluated(watching)
-    first = fleet.member().parts[0]
-    assert (first.attempt, first.epochs) == (1, furthest)
+    (_, first), (_, second), _ = fleet.epochs_by_attempt()
+    assert [first, first + second] == reached
     assert fleet.member().weights_sha256 == uninterrupted.weights_sha256
 
 

@@ -100,11 +100,29 @@ def test_a_lease_is_not_renewed_while_nothing_advances(leases: Leases):
     assert not leases.is_held(NAME)
 
 
-def test_without_a_broker_the_work_goes_on(free_port: int):
+def test_an_outage_of_a_moment_is_waited_for(leases: Leases, monkeypatch: pytest.MonkeyPatch):
+    hold, failures = leases.hold, [redis.ConnectionError("away")] * 2
+
+    def moody(*arguments: Any, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return hold(*arguments, **options)
+
+    monkeypatch.setattr(leases, "hold", moody)
+    monkeypatch.setattr("worker.lease._WAITS_S", (0.01, 0.01))
+    mine = lease(leases)
+
+    assert mine.take() is None
+    assert mine.is_confirmed
+
+
+def test_without_a_broker_the_work_goes_on(free_port: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("worker.lease._WAITS_S", (0.01,))
     away = Leases(connect_lazily(load_settings(broker=f"redis://127.0.0.1:{free_port}/0")))
     mine = lease(away)
 
     assert mine.take() is None
+    assert not mine.is_confirmed
     with mine:
         mine.renew()
         mine.check()
@@ -115,7 +133,7 @@ def test_a_reason_to_end_is_raised_at_the_next_batch(leases: Leases):
     mine.take()
     mine.check()
 
-    mine.renew()
+    mine.ask()
 
     with pytest.raises(RunCancelled):
         mine.check()
@@ -128,7 +146,7 @@ def test_a_storage_that_does_not_answer_is_no_reason_to_end(leases: Leases):
     mine = lease(leases, is_over=ask)
     mine.take()
 
-    mine.renew()
+    mine.ask()
 
     mine.check()
 

@@ -1,12 +1,15 @@
-"""The tasks' decisions, with a real broker and storage; retries follow at once, because the tasks run eagerly."""
+"""The tasks' decisions, with a real broker and storage; what they send again follows at once."""
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+import redis
 from celery import Celery
 
-from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, create_app
+from shared.broker import KEY_PREFIX
+from shared.celery_app import EVALUATE_ENSEMBLE, QUEUE, TRAIN_MEMBER, create_app
 from shared.errors import EngineError, MessageDecodeError, RunNotFoundError
 from shared.messages import FailedMember, MemberSpec, RunSpec, TrainedMember
 from shared.settings import Settings, load_settings
@@ -41,14 +44,41 @@ def app(settings: Settings, resources: Resources) -> Celery:
     return application
 
 
-@pytest.fixture
-def train(app: Celery) -> Callable[[MemberSpec], Any]:
-    return lambda spec: app.tasks[TRAIN_MEMBER].apply(args=[spec.model_dump(mode="json")]).get()
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the tasks would have slept."""
+    slept: list[float] = []
+    monkeypatch.setattr("worker.tasks.time.sleep", slept.append)
+    return slept
 
 
 @pytest.fixture
-def evaluate(app: Celery) -> Callable[[str], str]:
-    return lambda run_id: app.tasks[EVALUATE_ENSEMBLE].apply(args=[run_id]).get()["status"]
+def perform(app: Celery, broker_url: str) -> Callable[..., Any]:
+    """Perform a task, and again for as long as it sends its message once more; return its result, None if ignored."""
+
+    def go(name: str, argument: Any) -> Any:
+        retries = 0
+        with redis.Redis.from_url(broker_url) as client:
+            while True:
+                result = app.tasks[name].apply(args=[argument], retries=retries)
+                message = client.rpop(f"{KEY_PREFIX}{QUEUE}")
+                if result.state != "IGNORED":
+                    return result.get()
+                if message is None:
+                    return None
+                retries = json.loads(message)["headers"]["retries"]
+
+    return go
+
+
+@pytest.fixture
+def train(perform: Callable[..., Any]) -> Callable[[MemberSpec], Any]:
+    return lambda spec: perform(TRAIN_MEMBER, spec.model_dump(mode="json"))
+
+
+@pytest.fixture
+def evaluate(perform: Callable[..., Any]) -> Callable[[str], str | None]:
+    return lambda run_id: (perform(EVALUATE_ENSEMBLE, run_id) or {}).get("status")
 
 
 @pytest.fixture
@@ -265,7 +295,7 @@ def test_an_evaluation_that_is_rung_early_does_nothing(
 ):
     recorded("tt-")
 
-    assert evaluate(run.run_id) == "early"
+    assert evaluate(run.run_id) is None
 
     assert store.evaluation(run) is None
     assert store.failure(run) is None

@@ -94,14 +94,13 @@ def test_a_member_that_somebody_else_trains_is_looked_at_again_when_its_lease_wo
 
     assert isinstance(found, Again)
     assert 19 < found.after_s < 22
-    assert found.error is None
     assert store.attempts(run.run_id, 0) == ()
 
 
 def test_a_cancelled_run_is_not_begun(turn, store: RunStore, run: RunSpec):
     store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=run.created_at))
 
-    assert turn() == Done(status="cancelled")
+    assert turn() == Done(status=None)
     assert store.attempts(run.run_id, 0) == ()
 
 
@@ -123,7 +122,7 @@ def test_a_run_that_is_cancelled_stops_at_the_next_batch_and_goes_on_later(
 
     meddle(8, cancel)  # the second batch of the third epoch
 
-    assert turn() == Done(status="cancelled")
+    assert turn() == Done(status=None)
 
     assert store.record(run.run_id, 0) is None
     (attempt,) = store.attempts(run.run_id, 0)
@@ -171,10 +170,9 @@ def test_an_attempt_that_fails_is_followed_by_one_that_goes_on_where_it_stopped(
 ):
     meddle(10, raising(EngineError("the driver hung")))  # the first batch of the fourth epoch
 
-    found = turn()
+    assert isinstance(turn(), Again)
 
-    assert isinstance(found, Again)
-    assert str(found.error) == "the driver hung"
+    assert resources.board.notes(run.run_id) == {0: "EngineError: the driver hung"}
     assert resources.leases.held(run.run_id, [0]) == {0}  # it rests
     resources.engine = engine
     assert turn() == Done(status="trained")
@@ -296,3 +294,51 @@ def test_a_run_that_is_not_in_this_storage_is_an_error(resources: Resources, mem
 
     with pytest.raises(RunNotFoundError):
         take_turn(resources, elsewhere, "me", lambda line: None)
+
+
+def test_a_storage_that_does_not_answer_does_not_make_a_member_begin_afresh(
+    turn, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, monkeypatch
+):
+    meddle(10, raising(EngineError("cut short")))
+    turn()
+    resources.engine = engine
+
+    def away(*_: Any) -> bytes:
+        raise StorageError("away", permanent=True)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(resources.store, "saved_epoch", away)
+        assert turn() == Done(status="failed")  # the second of two attempts
+
+    assert store.record(run.run_id, 0).member.error == "StorageError: away"
+
+
+def test_without_a_broker_nobody_gives_up_a_member_that_another_may_be_training(
+    resources: Resources, store: RunStore, run: RunSpec, members, free_port: int, monkeypatch
+):
+    monkeypatch.setattr("worker.lease._WAITS_S", (0.01,))
+    for _ in range(2):
+        store.start_attempt(run.run_id, 0, b"{}")
+    cut_off = resources.settings.model_copy(update={"broker": f"redis://127.0.0.1:{free_port}/0"})
+
+    found = take_turn(Resources(cut_off), members[0], "me", lambda line: None)
+
+    assert isinstance(found, Again)
+    assert store.record(run.run_id, 0) is None
+
+
+def test_an_attempt_that_was_cancelled_or_overtaken_does_not_count(
+    turn, meddle, quick, resources: Resources, store: RunStore, run: RunSpec
+):
+    resources.settings = quick
+
+    def overtake() -> None:
+        name = member_lease(run.run_id, 0)
+        resources.leases.hold(name, OTHER, 60, instead_of=resources.leases.hold(name, OTHER, 1))
+        _wait_until_over(resources)
+
+    meddle(2, overtake)
+
+    assert isinstance(turn(), Again)
+    (attempt,) = store.attempts(run.run_id, 0)
+    assert attempt.handed_over

@@ -1,0 +1,175 @@
+"""A broker that restarts, forgets, loses messages or is fed with wrong ones."""
+
+import base64
+import json
+import pickle
+import threading
+import time
+from pathlib import Path
+
+import celery
+
+from shared.broker import KEY_PREFIX
+from shared.celery_app import QUEUE, TRAIN_MEMBER
+from tests.faults.fleet import EPOCHS, LEASE_S, kill_tree, wait_until
+
+
+def test_a_member_longer_than_the_visibility_timeout_is_trained_once_also_when_strangers_look(fleet):
+    short = {"DEEPCHORD_VISIBILITY_TIMEOUT_S": "2"}
+    workers = [fleet.start_worker(**short) for _ in range(2)]
+    fleet.submit("--epochs", "250")
+    watching = fleet.watch()
+    stranger = celery.Celery(broker=fleet.broker.url)
+    stranger.conf.broker_transport_options = {"global_keyprefix": KEY_PREFIX}
+    fleet.wait_for_epoch(5)
+    stranger.control.ping(timeout=1.0)
+
+    fleet.evaluated(watching)
+
+    received = [line for worker in workers for line in worker.err if "member-000] received" in line]
+    assert len(received) > 1, "the broker never handed the message to anybody else: this test shows nothing"
+    assert fleet.member().attempt == 1
+    assert len(fleet.attempts()) == 1
+
+
+def test_connections_that_are_cut_again_and_again_do_not_start_a_second_training(fleet):
+    for _ in range(2):
+        fleet.start_worker()
+    fleet.submit("--epochs", "120")
+    watching = fleet.watch()
+    holders: set[bytes] = set()
+    over = threading.Event()
+
+    def cut() -> None:
+        while not over.wait(1.0):
+            fleet.broker.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+    thread = threading.Thread(target=cut)
+    thread.start()
+    try:
+        while not fleet.store.has_record(fleet.run_id, 0):
+            holders.add(fleet.lease())
+            time.sleep(0.1)
+    finally:
+        over.set()
+        thread.join()
+
+    fleet.evaluated(watching)
+    assert len(holders - {None}) == 1
+    assert fleet.member().attempt == 1
+
+
+def test_a_member_that_ends_while_the_broker_is_away_is_not_lost(fleet):
+    fleet.start_worker()
+    fleet.submit()
+    watching = fleet.watch()
+    fleet.wait_for_epoch(EPOCHS - 15)
+
+    fleet.broker.kill()
+    member = fleet.member()
+    fleet.broker.start()
+
+    fleet.evaluated(watching)
+    assert member.attempt == 1
+
+
+def test_a_broker_that_forgot_everything_and_dead_workers_lose_nothing(fleet, uninterrupted):
+    fleet.start_worker()
+    fleet.submit()
+    watching = fleet.watch()
+    fleet.wait_for_epoch(5)
+
+    fleet.broker.client.flushall()
+    kill_tree(fleet.workers[0])
+    assert fleet.attempts()[-1].number == 1
+    fleet.start_worker()
+
+    fleet.evaluated(watching)
+    assert [number for number, _ in fleet.epochs_by_attempt()] == [1, 2]
+    assert fleet.member().weights_sha256 == uninterrupted.weights_sha256
+
+
+def test_a_message_that_got_lost_is_sent_again(fleet):
+    fleet.submit()
+    fleet.broker.client.delete(f"{KEY_PREFIX}{QUEUE}")
+    fleet.start_worker()
+
+    fleet.evaluated(fleet.watch())
+
+    assert fleet.member().attempt == 1
+
+
+def test_two_that_look_after_a_run_at_once_send_nothing_twice(fleet):
+    fleet.submit()
+    fleet.broker.client.delete(f"{KEY_PREFIX}{QUEUE}")
+    watching = [fleet.watch() for _ in range(2)]
+    service = fleet.place.start("reconcile", "--all")
+    wait_until(lambda: fleet.broker.client.llen(f"{KEY_PREFIX}{QUEUE}"), "the message")
+    time.sleep(3 * LEASE_S)
+    assert fleet.broker.client.llen(f"{KEY_PREFIX}{QUEUE}") == 1
+
+    fleet.start_worker()
+
+    for one in watching:
+        fleet.evaluated(one)
+    service.interrupt()
+    assert service.ended() == 0
+
+
+def message(**changes: object) -> bytes:
+    """A message as it lies in the queue."""
+    body = base64.b64encode(json.dumps([[{"run_id": "x"}], {}, {}]).encode()).decode()
+    headers = {"lang": "py", "task": TRAIN_MEMBER, "id": "forged", "retries": 0, "argsrepr": "", "kwargsrepr": ""}
+    properties = {"delivery_info": {"exchange": "", "routing_key": QUEUE}, "delivery_tag": "1", "delivery_mode": 2}
+    whole = {
+        "body": body,
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": headers,
+        "properties": {**properties, "body_encoding": "base64", "correlation_id": "forged"},
+    }
+    return json.dumps({**whole, **changes}).encode()
+
+
+class Weapon:
+    """Leaves a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self._path,)
+
+
+def test_messages_that_are_forged_oversized_or_pickled_are_refused_and_the_worker_goes_on(fleet, tmp_path):
+    worker = fleet.start_worker()
+    pickled = base64.b64encode(pickle.dumps(Weapon(tmp_path / "struck"))).decode()
+    unknown = {"lang": "py", "task": "os.system", "id": "forged", "retries": 0}
+    huge = base64.b64encode(json.dumps([[{"run_id": "x" * 30_000_000}], {}, {}]).encode()).decode()
+    for forged in (
+        message(),
+        message(headers=unknown),
+        message(body=pickled, **{"content-type": "application/x-python-serialize", "content-encoding": "binary"}),
+        message(body="no base64, no JSON"),
+        message(body=huge),
+        message(headers={}),
+        message(headers={"lang": "py", "task": TRAIN_MEMBER}),
+        message(headers={"lang": "py", "task": [], "id": "forged"}),
+        b"junk",
+        b"[]",
+    ):
+        fleet.broker.client.lpush(f"{KEY_PREFIX}{QUEUE}", forged)
+    fleet.submit("--epochs", "2")
+
+    fleet.evaluated(fleet.watch())
+
+    assert worker.process.poll() is None
+    assert not (tmp_path / "struck").exists()
+    assert "Message of task forged" in "\n".join(worker.err)
+
+
+def test_two_hundred_members_that_do_nothing_are_all_recorded_once(fleet):
+    fleet.start_idle_worker()
+    fleet.submit("--members", "200", "--epochs", "1")
+
+    fleet.evaluated(fleet.watch())
