@@ -10,7 +10,7 @@ from celery import Celery, Task
 from celery.exceptions import Ignore, Reject
 from kombu.exceptions import OperationalError
 
-from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, queue_of, served_queues
+from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, served_queues
 from shared.errors import DeepchordError
 from shared.leases import evaluation_lease
 from shared.messages import MemberSpec, RunSpec
@@ -29,7 +29,7 @@ _RETRY_AFTER_S = 2.0
 _EVALUATION_ATTEMPTS = 3
 #: How often a message is looked at by workers that cannot read or write its run's storage.
 _BLIND_ATTEMPTS = 3
-#: A worker that cannot read or write waits twice as long each time, at most so long, so that others get the messages.
+#: One that cannot, while others can, waits twice as long each time, at most so long: the messages are for them.
 _LONGEST_BLIND_S = 30.0
 #: A message for somebody else's member is sent back to the end of the queue after so long at most.
 _LONGEST_PAUSE_S = 2.0
@@ -102,9 +102,7 @@ def _turn(task: Task, resources: Resources, spec: MemberSpec) -> Turn:
         leave_when_told(resources)
     resources.in_turn = True
     try:
-        turn = take_turn(
-            resources, spec, task.request.hostname, _flower(task), lambda: _others_can(task, resources, spec)
-        )
+        turn = take_turn(resources, spec, task.request.hostname, _flower(task), lambda: _others_can(task))
         resources.blind_turns = 0
         return turn
     except DeepchordError as error:
@@ -114,8 +112,9 @@ def _turn(task: Task, resources: Resources, spec: MemberSpec) -> Turn:
         resources.blind_turns += 1
         if task.request.retries + 1 >= _BLIND_ATTEMPTS:
             raise
-        time.sleep(min(_LONGEST_BLIND_S, _RETRY_AFTER_S**resources.blind_turns))
-        _send_again(task, 0.0, retries=task.request.retries + 1)
+        if _others_can(task):
+            time.sleep(min(_LONGEST_BLIND_S, _RETRY_AFTER_S**resources.blind_turns))
+        _send_again(task, _RETRY_AFTER_S, retries=task.request.retries + 1)
     finally:
         resources.in_turn = False
 
@@ -134,9 +133,9 @@ def _send_again(task: Task, after_s: float, retries: int | None = None) -> NoRet
     raise Ignore
 
 
-def _others_can(task: Task, resources: Resources, spec: MemberSpec) -> bool:
-    """Say whether another worker is connected that takes members of this run."""
-    wanted = queue_of(resources.store.run(spec.run_id).require)
+def _others_can(task: Task) -> bool:
+    """Say whether another worker is connected that takes from the queue that the message came from."""
+    wanted = (task.request.delivery_info or {}).get("routing_key")
     try:
         connected = served_queues(task.app)
     except (redis.RedisError, OperationalError):

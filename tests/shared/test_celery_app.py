@@ -1,3 +1,5 @@
+import ssl
+
 import pytest
 import redis
 from kombu import Connection, Producer
@@ -13,6 +15,13 @@ from shared.settings import load_settings
 def test_without_a_broker_there_is_no_application() -> None:
     with pytest.raises(InputError, match="DEEPCHORD_BROKER"):
         create_app(load_settings())
+
+
+@pytest.mark.parametrize(("scheme", "wanted"), [("redis", False), ("rediss", {"ssl_cert_reqs": ssl.CERT_REQUIRED})])
+def test_a_broker_with_tls_is_talked_to_with_tls_and_its_certificate_is_checked(scheme: str, wanted: object) -> None:
+    with create_app(load_settings(broker=f"{scheme}://:secret@localhost:6380/0")) as app:
+        assert (app.connection_for_write().ssl or False) == wanted
+        assert ("ssl_cert_reqs" in app.backend.connparams) == bool(wanted)
 
 
 def test_a_task_lies_as_json_in_the_queue_with_our_prefix(broker_url: str) -> None:
