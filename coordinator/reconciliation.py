@@ -121,7 +121,6 @@ class Reconciler:
                 heard = held or evaluation_task_id(run) in self._queued(QUEUE)
                 lost = [] if heard else [EVALUATION]
                 patience_s = _EVALUATION_STARTS_WITHIN_S
-            memory.rung = {part: rung for part, rung in memory.rung.items() if part not in held}
             in_vain = [
                 part for part in due(memory, lost, held, self._clock(), patience_s) if not self._ring(run, memory, part)
             ]

@@ -17,7 +17,7 @@ def test_a_run_is_cancelled_for_good_until_it_is_resumed(fleet, uninterrupted):
     assert (cancelled.returncode, cancelled.stderr) == (0, "")
     assert watching.ended() == 5
     assert "deepchord resume" in watching.err[-1]
-    worker.wait_for("Member 0 of run")
+    worker.wait_for("was cancelled")
     kill_tree(worker)
     fleet.broker.kill()
     fleet.broker.start()
