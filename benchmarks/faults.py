@@ -24,7 +24,7 @@ from shared.dataset_sources import DEBIAN_FASHION, Places, find_dataset
 from shared.messages import MemberSeeds, MemberSpec, Recipe, TrainedMember, Trainer
 from shared.settings import keras_home, load_settings
 from shared.storage import RunStore
-from shared.training_state import TrainingState
+from shared.training_state import SavedTraining, TrainingState, encode_training
 from tests.faults.fleet import EPOCHS, LEASE_S, Broker, Fleet, kill_tree, wait_until
 from tests.places import NETWORK, RECIPE, Place
 from worker.engines import open_engine
@@ -152,7 +152,8 @@ def _price_of_saving(folder: Path, images: int) -> dict[str, Any]:
     dataset = replace(dataset, x_train=dataset.x_train[rows], y_train=dataset.y_train[rows])
     trainer = Trainer(host="here", engine=engine.name, engine_version=engine.version, device=engine.device.id)
     spec = MemberSpec(run_id="benchmark", index=0, seeds=_SEEDS)
-    timed = _Timed(EpochSaver(RunStore.open(str(folder)), spec, 1, trainer, Resumption(), lambda _: None))
+    saver = EpochSaver(RunStore.open(str(folder)), spec, 1, trainer, Resumption(), lambda _: None)
+    timed = _Timed(saver)
     recipe = Recipe(
         optimizer="nadam", learning_rate=0.002, batch_size=128, epochs=3, validation_fraction=0.2, patience=3
     )
@@ -165,14 +166,14 @@ def _price_of_saving(folder: Path, images: int) -> dict[str, Any]:
     copying = (time.monotonic() - started) / 5
     epoch = statistics.median(metrics.duration_s for metrics in state.history[1:])
     saving = statistics.median(timed.seconds)
-    sizes = [path.stat().st_size for path in folder.rglob("*.npz")]
+    data = encode_training(SavedTraining(state=state, parts=saver.parts(len(state.history))))
     return {
         "engine": engine.version,
         "epoch_s": epoch,
         "copying_s": copying,
         "saving_s": saving,
         "share_of_epoch": (copying + saving) / epoch,
-        "bytes": max(sizes),
+        "bytes": len(data),
     }
 
 
