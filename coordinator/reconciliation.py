@@ -190,7 +190,7 @@ def reconcile_run(settings: Settings, store: RunStore, run_id: str) -> None:
         StorageError: Storage does not answer.
     """
     reconciler = Reconciler(settings, store)
-    while not _has_ended(store, run := store.run(run_id)) and not store.is_cancelled(run_id):
+    while not store.has_ended(run := store.run(run_id)) and not store.is_cancelled(run_id):
         in_vain = reconciler.look_after(run)
         if in_vain is not None:
             raise RunFailedError(f"Run {run_id} cannot go on: {in_vain}.")
@@ -213,7 +213,7 @@ def reconcile_all(settings: Settings, store: RunStore) -> None:
         for run_id in _unended(store, ended):
             try:
                 run = store.run(run_id)
-                if _has_ended(store, run):
+                if store.has_ended(run):
                     ended.add(run_id)
                     continue
                 trouble = None if store.is_local(run_id) else reconciler.look_after(run)
@@ -231,10 +231,6 @@ def _unended(store: RunStore, ended: set[str]) -> list[str]:
     except DeepchordError as error:
         logger.warning("Nothing could be looked after: %s", error)
         return []
-
-
-def _has_ended(store: RunStore, run: RunSpec) -> bool:
-    return store.evaluation(run) is not None or store.failure(run) is not None
 
 
 def _impatient_app(settings: Settings) -> Celery:

@@ -48,6 +48,11 @@ def connect_lazily(settings: Settings) -> redis.Redis:
     )
 
 
+def text_of(value: bytes | str) -> str:
+    """Return what the broker holds as text, whatever bytes it are."""
+    return value if isinstance(value, str) else value.decode(errors="replace")
+
+
 def _reason(error: BaseException) -> str:
     if isinstance(error, redis.ResponseError):
         return str(error)

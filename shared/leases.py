@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import redis
 
-from shared.broker import KEY_PREFIX
+from shared.broker import KEY_PREFIX, text_of
 from shared.errors import MessageDecodeError
 from shared.validation import Message
 
@@ -76,7 +76,7 @@ class Leases:
         found = self._client.eval(_HOLD, 1, name, holder.model_dump_json(), int(ttl_s * 1000), replaced)
         if found is None:
             return None
-        raw = _text(found[0])
+        raw = text_of(found[0])
         return Held(holder=_holder(raw), raw=raw, remaining_s=max(0.0, found[1] / 1000))
 
     def release(self, name: str, holder: Holder, rest_s: float = 0.0) -> None:
@@ -113,7 +113,3 @@ def _holder(raw: str) -> Holder | None:
         return Holder.decode(raw, "a lease")
     except MessageDecodeError:
         return None
-
-
-def _text(value: bytes | str) -> str:
-    return value if isinstance(value, str) else value.decode(errors="replace")

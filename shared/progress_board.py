@@ -4,7 +4,7 @@ import logging
 
 import redis
 
-from shared.broker import KEY_PREFIX
+from shared.broker import KEY_PREFIX, text_of
 from shared.errors import MessageDecodeError
 from shared.messages import MemberProgress
 
@@ -59,7 +59,7 @@ class ProgressBoard:
             worker = self._client.get(_failed_key(run_id, index))
         except redis.RedisError:
             return None
-        return None if worker is None else _text(worker)
+        return None if worker is None else text_of(worker)
 
     def notes(self, run_id: str) -> dict[int, str]:
         """Return the last trouble of each member that had one.
@@ -67,7 +67,7 @@ class ProgressBoard:
         Raises:
             redis.RedisError: The broker does not answer.
         """
-        return {int(index): _text(note) for index, note in self._client.hgetall(_notes_key(run_id)).items()}
+        return {int(index): text_of(note) for index, note in self._client.hgetall(_notes_key(run_id)).items()}
 
     def read(self, run_id: str) -> dict[int, MemberProgress]:
         """Return the last line of each member that wrote one; lines that are no valid progress are left out.
@@ -82,10 +82,6 @@ class ProgressBoard:
             except (MessageDecodeError, ValueError) as error:
                 logger.warning("A line of progress was left out: %s", error, extra={"run_id": run_id})
         return lines
-
-
-def _text(value: bytes | str) -> str:
-    return value if isinstance(value, str) else value.decode()
 
 
 def _key(run_id: str) -> str:

@@ -257,6 +257,11 @@ class RunStore:
         key = f"{_ending(run)}/failed.json"
         return RunFailure.decode(self.objects.get(key), key) if self.objects.exists(key) else None
 
+    def has_ended(self, run: RunSpec) -> bool:
+        """Say whether a run was evaluated or has failed."""
+        folder = _ending(run)
+        return any(self.objects.exists(f"{folder}/{name}.json") for name in ("evaluation", "failed"))
+
     # Data sets
 
     def publish_dataset(self, sha256: str, data: bytes) -> None:
