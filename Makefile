@@ -39,7 +39,7 @@ help:
 	@echo 'make plaidml    make $(PLAIDML_VENV), the environment for PlaidML: Metal on AMD, OpenCL'
 	@echo 'make test       make check, then all tests with branch coverage'
 	@echo '                ARGS="tests/shared -k seeds"  only some, whatever the coverage'
-	@echo 'make chaos      kills at random moments, SEEDS=50 times three of them; takes an hour'
+	@echo 'make chaos      kills at random moments, SEEDS=50 times three of them; half an hour'
 	@echo 'make check      ruff, mypy and import-linter'
 	@echo 'make bench      the benchmarks, one after another'
 	@echo 'make lock       write requirements/*.txt from pyproject.toml    ARGS=--upgrade  newer versions'
@@ -53,7 +53,7 @@ test: check
 	@$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --cov --cov-report=term $(if $(ARGS),,--cov-fail-under=$(COVERAGE)) $(ARGS)
 
 chaos: environment
-	@$(BIN)/python -m pytest tests/faults/test_chaos.py --chaos $(SEEDS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) tests/faults/test_chaos.py --chaos $(SEEDS) $(ARGS)
 
 check: environment
 	@$(BIN)/ruff check .

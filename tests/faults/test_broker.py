@@ -13,7 +13,9 @@ import redis
 
 from shared.broker import KEY_PREFIX
 from shared.celery_app import QUEUE, TRAIN_MEMBER
+from tests.faults.ambush import Ambush
 from tests.faults.fleet import EPOCHS, LEASE_S, kill_tree, wait_until
+from tests.places import PATIENCE_S
 
 
 def test_a_member_longer_than_the_visibility_timeout_is_trained_once_also_when_strangers_look(fleet):
@@ -92,9 +94,14 @@ def test_a_broker_that_forgot_everything_and_dead_workers_lose_nothing(fleet, un
     assert fleet.member().weights_sha256 == uninterrupted.weights_sha256
 
 
-def test_a_message_that_got_lost_is_sent_again(fleet):
+def test_a_message_that_its_worker_took_and_never_noted_is_sent_again(fleet):
+    ambush = Ambush(fleet.broker.url, TRAIN_MEMBER.encode(), lambda: kill_tree(fleet.workers[0]))
+    fleet.start_worker(DEEPCHORD_BROKER=ambush.url)
     fleet.submit()
-    fleet.broker.client.delete(f"{KEY_PREFIX}{QUEUE}")
+    assert ambush.struck.wait(PATIENCE_S)
+    ambush.close()
+    assert fleet.broker.client.llen(f"{KEY_PREFIX}{QUEUE}") == 0
+    assert fleet.broker.client.hlen(f"{KEY_PREFIX}unacked") == 0
     fleet.start_worker()
 
     fleet.evaluated(fleet.watch())

@@ -55,11 +55,11 @@ def test_whatever_is_killed_whenever_the_same_weights_come_out(fleet, uninterrup
     fleet.start_worker()
     fleet.submit()
     watching = fleet.watch()
-    at = sorted(generator.sample(range(1, EPOCHS - 5), 3))
-    done = []
-    for epoch in at:
+    done, saved = [], {}
+    for epoch in sorted(generator.sample(range(1, EPOCHS - 5), 3)):
         fleet.wait_for_epoch(epoch)
         fault = generator.choice(FAULTS)
+        saved[fleet.attempts()[-1].number] = fleet.saved()
         done.append(f"{fault.__name__} after epoch {fleet.saved()}")
         try:
             fault(fleet)
@@ -67,4 +67,8 @@ def test_whatever_is_killed_whenever_the_same_weights_come_out(fleet, uninterrup
             done[-1] += " missed: nobody was training"
 
     fleet.evaluated(watching)
-    assert fleet.member().weights_sha256 == uninterrupted.weights_sha256, done
+    member = fleet.member()
+    assert member.weights_sha256 == uninterrupted.weights_sha256, done
+    for attempt, epoch in saved.items():
+        kept = sum(part.epochs for part in member.parts if part.attempt <= attempt)
+        assert kept >= epoch, f"{done}: attempt {attempt} had saved epoch {epoch}, but it was trained again"
