@@ -5,7 +5,7 @@ FLOWER =
 ARGS =
 SEEDS = 50
 # How many tests run at once: most of them wait for processes that they have started.
-TESTS_AT_ONCE = 2
+TESTS_AT_ONCE = 3
 # Another Python than the first suitable one: make run PYTHON=/path/to/python3
 PYTHON =
 # The least branch coverage, in percent, that `make test` accepts.

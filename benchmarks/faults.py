@@ -25,7 +25,7 @@ from shared.messages import MemberSeeds, MemberSpec, Recipe, TrainedMember, Trai
 from shared.settings import keras_home, load_settings
 from shared.storage import RunStore
 from shared.training_state import SavedTraining, TrainingState, encode_training
-from tests.faults.fleet import EPOCHS, LEASE_S, Broker, Fleet, kill_tree, wait_until
+from tests.faults.fleet import BATCH_SIZE, ENGINE, EPOCHS, LEASE_S, Broker, Fleet, kill_tree, wait_until
 from tests.places import NETWORK, RECIPE, Place
 from worker.engines import open_engine
 from worker.resumption import EpochSaver, Resumption
@@ -87,7 +87,8 @@ def _run(folder: Path, fault: Callable[[Fleet], None]) -> tuple[TrainedMember, b
     recipe = _write_recipe(folder)
     broker = Broker(folder / "broker")
     broker.start()
-    place = Place(folder, {"DEEPCHORD_BROKER": broker.url, "DEEPCHORD_LEASE_S": str(LEASE_S)})
+    variables = {"DEEPCHORD_BROKER": broker.url, "DEEPCHORD_LEASE_S": str(LEASE_S), "DEEPCHORD_ENGINE": ENGINE}
+    place = Place(folder, variables)
     fleet = Fleet(place, broker, recipe, RunStore.open(str(place.storage)))
     try:
         for _ in range(2):
@@ -111,6 +112,7 @@ def _write_recipe(folder: Path) -> Path:
     (folder / "network.toml").write_text(NETWORK)
     path = folder / "long.toml"
     text = RECIPE.replace("members = 2", "members = 1").replace("epochs = 2", f"epochs = {EPOCHS}")
+    text = text.replace("batch_size = 32", f"batch_size = {BATCH_SIZE}")
     path.write_text(f"{text}\npatience = {EPOCHS}\n")
     return path
 

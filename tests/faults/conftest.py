@@ -7,7 +7,7 @@ import pytest
 
 from shared.messages import TrainedMember
 from shared.storage import RunStore
-from tests.faults.fleet import EPOCHS, LEASE_S, Broker, Fleet
+from tests.faults.fleet import BATCH_SIZE, ENGINE, EPOCHS, LEASE_S, Broker, Fleet
 from tests.places import Place
 
 
@@ -16,6 +16,7 @@ def long_recipe(recipe: Path) -> Path:
     """A recipe for one member that takes some seconds."""
     path = recipe.parent / "long.toml"
     text = recipe.read_text().replace("members = 2", "members = 1").replace("epochs = 2", f"epochs = {EPOCHS}")
+    text = text.replace("batch_size = 32", f"batch_size = {BATCH_SIZE}")
     path.write_text(f"{text}\npatience = {EPOCHS}\n")
     return path
 
@@ -33,7 +34,12 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 @pytest.fixture
 def fleet(new_place: Callable[..., Place], broker: Broker, long_recipe: Path) -> Iterator[Fleet]:
     """A fleet without workers yet, and a short lease."""
-    place = new_place(DEEPCHORD_BROKER=broker.url, DEEPCHORD_LEASE_S=str(LEASE_S), DEEPCHORD_MAX_ATTEMPTS="3")
+    place = new_place(
+        DEEPCHORD_BROKER=broker.url,
+        DEEPCHORD_ENGINE=ENGINE,
+        DEEPCHORD_LEASE_S=str(LEASE_S),
+        DEEPCHORD_MAX_ATTEMPTS="3",
+    )
     fleet = Fleet(place, broker, long_recipe, RunStore.open(str(place.storage)))
     yield fleet
     place.kill_all()
@@ -42,7 +48,7 @@ def fleet(new_place: Callable[..., Place], broker: Broker, long_recipe: Path) ->
 @pytest.fixture(scope="session")
 def uninterrupted(new_place: Callable[..., Place], long_recipe: Path) -> TrainedMember:
     """The member of the recipe, trained without any fault."""
-    place = new_place()
+    place = new_place(DEEPCHORD_ENGINE=ENGINE)
     ended = place.run("train", "--local", long_recipe)
     assert ended.returncode == 0, ended.stderr
     store = RunStore.open(str(place.storage))

@@ -20,8 +20,11 @@ from shared.messages import RunSpec, TrainedMember
 from shared.storage import RunStore
 from tests.places import PATIENCE_S, Place, Started
 
-#: An epoch of the recipe takes a tenth of a second or two.
+#: The framework that is imported soonest.
+ENGINE = "jax"
+#: An epoch takes a tenth of a second or two, most of it for the small batches.
 EPOCHS = 40
+BATCH_SIZE = 2
 #: After so long without a sign of life a member may be taken by another worker.
 LEASE_S = 2.0
 

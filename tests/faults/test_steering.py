@@ -3,7 +3,7 @@
 import time
 
 from shared.storage import RunStore
-from tests.faults.fleet import LEASE_S, kill_tree
+from tests.faults.fleet import ENGINE, LEASE_S, kill_tree
 
 
 def test_a_run_is_cancelled_for_good_until_it_is_resumed(fleet, uninterrupted):
@@ -73,7 +73,7 @@ def test_a_run_that_is_extended_keeps_its_members_and_evaluates_all(fleet):
 
 
 def test_an_interrupted_local_run_goes_on_where_it_stopped(new_place, long_recipe, uninterrupted):
-    place = new_place()
+    place = new_place(DEEPCHORD_ENGINE=ENGINE)
     training = place.start("train", "--local", long_recipe)
     training.wait_for("member 0 epoch ")
     training.interrupt()
