@@ -22,7 +22,7 @@ from shared.architecture import notebook_architecture
 from shared.array_files import read_idx
 from shared.dataset_sources import DEBIAN_FASHION, Places, find_dataset
 from shared.messages import MemberSeeds, MemberSpec, Recipe, TrainedMember, Trainer
-from shared.settings import keras_home, load_settings
+from shared.settings import Settings, keras_home, load_settings
 from shared.storage import RunStore
 from shared.training_state import SavedTraining, TrainingState, encode_training
 from tests.faults.fleet import BATCH_SIZE, ENGINE, EPOCHS, LEASE_S, Broker, Fleet, kill_tree, wait_until
@@ -89,7 +89,7 @@ def _run(folder: Path, fault: Callable[[Fleet], None]) -> tuple[TrainedMember, b
     broker.start()
     variables = {"DEEPCHORD_BROKER": broker.url, "DEEPCHORD_LEASE_S": str(LEASE_S), "DEEPCHORD_ENGINE": ENGINE}
     place = Place(folder, variables)
-    fleet = Fleet(place, broker, recipe, RunStore.open(str(place.storage)))
+    fleet = Fleet(place, broker, recipe, place.store)
     try:
         for _ in range(2):
             fleet.start_worker()
@@ -154,7 +154,7 @@ def _price_of_saving(folder: Path, images: int) -> dict[str, Any]:
     dataset = replace(dataset, x_train=dataset.x_train[rows], y_train=dataset.y_train[rows])
     trainer = Trainer(host="here", engine=engine.name, engine_version=engine.version, device=engine.device.id)
     spec = MemberSpec(run_id="benchmark", index=0, seeds=_SEEDS)
-    saver = EpochSaver(RunStore.open(str(folder)), spec, 1, trainer, Resumption(), lambda _: None)
+    saver = EpochSaver(RunStore.open(Settings(storage=str(folder))), spec, 1, trainer, Resumption(), lambda _: None)
     timed = _Timed(saver)
     recipe = Recipe(
         optimizer="nadam", learning_rate=0.002, batch_size=128, epochs=3, validation_fraction=0.2, patience=3

@@ -87,7 +87,7 @@ def _time_idle_members(settings: Settings, dataset: Dataset, members: int) -> di
 
 def _time_run(session: LocalSession, dataset: Dataset, *, members: int, epochs: int) -> float:
     """Return the seconds from the submission of a run to its evaluation."""
-    store = RunStore.open(session.settings.storage)
+    store = RunStore.open(session.settings)
     request = plan_request(None, {"preset": "quick", "members": members, "epochs": epochs, "seed": 1})
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     run = plan_run(request, architecture, publish_dataset(dataset, store), max_attempts=3)

@@ -49,7 +49,7 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
             f"--require {request.require} is for the workers of a fleet: give its broker with --broker; "
             "for the workers that `train` starts here, set DEEPCHORD_ENGINE."
         )
-    store = RunStore.open(settings.storage)
+    store = RunStore.open(settings)
     check_broker(settings)
     dataset = find_dataset(request.dataset, Places(keras_home=keras_home()))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))

@@ -1,5 +1,8 @@
 """A connection to the broker that answers, or one sentence that says why it does not."""
 
+import ssl
+from typing import Any
+
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -32,8 +35,12 @@ def connect(settings: Settings) -> redis.Redis:
     return client
 
 
-def connect_lazily(settings: Settings) -> redis.Redis:
+def connect_lazily(settings: Settings, timeout_s: float | None = None) -> redis.Redis:
     """Return a client of the configured broker that connects when it is first used, and again after an outage.
+
+    Args:
+        settings: Where the broker is.
+        timeout_s: How long an answer may take; None: `connect_timeout_s`.
 
     Raises:
         InputError: No broker is configured.
@@ -43,9 +50,18 @@ def connect_lazily(settings: Settings) -> redis.Redis:
     return redis.Redis.from_url(
         settings.broker,
         socket_connect_timeout=settings.connect_timeout_s,
-        socket_timeout=settings.connect_timeout_s,
+        socket_timeout=timeout_s or settings.connect_timeout_s,
         retry=Retry(NoBackoff(), 0),
+        **(encryption(settings) or {}),
     )
+
+
+def encryption(settings: Settings) -> dict[str, Any] | None:
+    """Return what redis-py and Celery are told about a `rediss://` broker; None without encryption."""
+    if settings.broker is None or not settings.broker.startswith("rediss://"):
+        return None
+    authorities = {} if settings.ca_file is None else {"ssl_ca_certs": str(settings.ca_file)}
+    return {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True, **authorities}
 
 
 def text_of(value: bytes | str) -> str:

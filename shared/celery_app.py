@@ -1,10 +1,8 @@
 """Task names and all Celery configuration, the same for coordinator, workers and Flower."""
 
-import ssl
-
 from celery import Celery
 
-from shared.broker import KEY_PREFIX
+from shared.broker import KEY_PREFIX, encryption
 from shared.errors import InputError
 from shared.result_backend import SCHEME
 from shared.settings import Settings
@@ -60,14 +58,14 @@ def create_app(settings: Settings) -> Celery:
         "socket_keepalive": True,
         "health_check_interval": 25,
     }
-    encryption = {"ssl_cert_reqs": ssl.CERT_REQUIRED} if settings.broker.startswith("rediss://") else None
+    tls = encryption(settings)
     app = Celery("deepchord")
     app.conf.update(
         broker_url=settings.broker,
         result_backend=SCHEME + settings.broker,
         broker_transport=TRANSPORT,
-        broker_use_ssl=encryption,
-        redis_backend_use_ssl=encryption,
+        broker_use_ssl=tls,
+        redis_backend_use_ssl=tls,
         broker_transport_options=transport,
         result_backend_transport_options={
             "visibility_timeout": settings.visibility_timeout_s,

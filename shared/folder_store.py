@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import stat
 import uuid
 from collections.abc import Iterator
@@ -10,12 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shared.errors import ObjectNotFoundError, StorageError
+from shared.object_store import check_key, check_prefix, is_name
 
 #: Files under way; readers and `list` never see them.
 _ASIDE = ".writing-"
-
-#: A key is names like these with `/` between them: nothing hidden, and no way out of the folder.
-_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class FolderStore:
@@ -54,7 +51,7 @@ class FolderStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a folder, sorted."""
-        folder = self._path(prefix.removesuffix("/")) if prefix else self.folder
+        folder = self.folder / check_prefix(prefix)
         with self._explained(prefix, "list"):
             found = sorted(self._walk(folder))
         return iter(found)
@@ -78,18 +75,13 @@ class FolderStore:
     def _walk(self, folder: Path) -> Iterator[str]:
         for parent, folders, files in os.walk(folder, onerror=_raise_unless_gone):
             # What other programs leave (.DS_Store, .nfs…) and what is under way is no object.
-            folders[:] = [name for name in folders if _PART.fullmatch(name)]
+            folders[:] = [name for name in folders if is_name(name)]
             for name in files:
-                if _PART.fullmatch(name):
+                if is_name(name):
                     yield (Path(parent) / name).relative_to(self.folder).as_posix()
 
     def _path(self, key: str) -> Path:
-        parts = key.split("/")
-        if not all(_PART.fullmatch(part) for part in parts):
-            raise StorageError(
-                f"{key!r} is no valid key of a storage: expected names of A-Z a-z 0-9 . _ - and /.", permanent=True
-            )
-        return self.folder.joinpath(*parts)
+        return self.folder / check_key(key)
 
     @contextmanager
     def _explained(self, key: str, verb: str) -> Iterator[None]:
@@ -105,7 +97,7 @@ class FolderStore:
     def _error(self, key: str, verb: str, error: OSError) -> StorageError:
         remedy = _REMEDIES.get(error.errno or 0, "check the folder and its permissions")
         return StorageError(
-            f"Cannot {verb} {key} in storage {self.url}: {error.strerror}; {remedy}.",
+            f"Cannot {verb} {key or 'it'} in storage {self.url}: {error.strerror}; {remedy}.",
             permanent=error.errno in _REMEDIES,
         )
 

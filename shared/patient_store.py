@@ -1,14 +1,12 @@
 """Tries again what a storage fails at in passing: a network file system that hangs, a server that is overloaded."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import tenacity
 
 from shared.errors import ObjectNotFoundError, StorageError
-
-if TYPE_CHECKING:
-    from shared.storage import ObjectStore
+from shared.object_store import ObjectStore
 
 T = TypeVar("T")
 
@@ -20,7 +18,7 @@ _FIRST_WAIT_S = 0.5
 class PatientStore:
     """Another storage, each of whose operations is tried several times before its error counts."""
 
-    def __init__(self, objects: "ObjectStore", first_wait_s: float = _FIRST_WAIT_S) -> None:
+    def __init__(self, objects: ObjectStore, first_wait_s: float = _FIRST_WAIT_S) -> None:
         """Take what is tried again.
 
         Args:

@@ -52,8 +52,11 @@ class Settings(BaseSettings):
 
     #: Redis or Valkey, `redis://[:password@]host:port/db` or `rediss://…`; none: the embedded broker.
     broker: str | None = None
-    #: Where runs, weights and data sets are kept: `file:///folder` or a plain path.
+    #: Where runs, weights and data sets are kept: a plain path, `file:///folder`, `s3://bucket/prefix`, or `broker://`
+    #: for the broker itself.
     storage: str = Field(default_factory=lambda: str(Path(platformdirs.user_data_dir("deepchord", False)) / "storage"))
+    #: Certificates of authorities, PEM, that are trusted for rediss:// and S3 beside the system's.
+    ca_file: Path | None = None
     #: Where this host keeps copies of data sets.
     cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("deepchord", False)))
     #: Where embedded brokers and local workers leave their pid files and logs.
@@ -108,6 +111,20 @@ class Settings(BaseSettings):
     @classmethod
     def _make_absolute(cls, folder: Path) -> Path:
         return folder.expanduser().absolute()
+
+    @field_validator("ca_file")
+    @classmethod
+    def _check_ca_file(cls, path: Path | None) -> Path | None:
+        if path is None:
+            return None
+        path = path.expanduser().absolute()
+        try:
+            certificates = path.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError):
+            certificates = ""
+        if "-----BEGIN CERTIFICATE-----" not in certificates:
+            raise ValueError(f"expected a file with certificates in PEM, found none in {path}")
+        return path
 
     @field_validator("storage")
     @classmethod

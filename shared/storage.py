@@ -1,74 +1,14 @@
-"""Every path and key of shared storage in one place, and the few operations that a storage must offer."""
+"""Every path and key of shared storage in one place."""
 
 import hashlib
-import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Protocol, runtime_checkable
-from urllib.parse import unquote
+import uuid
 
 from shared.attempts import Attempt, SavedEpoch
-from shared.errors import CorruptObjectError, InputError, ObjectNotFoundError, RunNotFoundError
+from shared.errors import CorruptObjectError, RunNotFoundError, StorageError
 from shared.messages import AttemptNote, Cancellation, EnsembleEvaluation, MemberRecord, RunFailure, RunSpec
-from shared.patient_store import PatientStore
-
-
-@runtime_checkable
-class ObjectStore(Protocol):
-    """A flat name space of immutable or replaceable byte strings; keys are relative paths with `/`.
-
-    A reader sees an object whole or not at all. Every operation raises `StorageError` when the storage cannot do it.
-    """
-
-    @property
-    def url(self) -> str:
-        """The address, fit to be printed."""
-        ...
-
-    def create(self, key: str, data: bytes) -> bool:
-        """Write unless the key exists; return whether this call wrote it. Exactly one of many callers wins."""
-        ...
-
-    def replace(self, key: str, data: bytes) -> None:
-        """Write, whatever was there before."""
-        ...
-
-    def get(self, key: str) -> bytes:
-        """Return the bytes; raise `ObjectNotFoundError` if there are none."""
-        ...
-
-    def list(self, prefix: str) -> Iterator[str]:
-        """Yield the keys that begin with the prefix (whole folders: it ends in `/` or is empty), sorted."""
-        ...
-
-    def exists(self, key: str) -> bool:
-        """Say whether the key holds an object."""
-        ...
-
-    def delete(self, key: str) -> None:
-        """Remove the object; nothing happens if there is none."""
-        ...
-
-
-def open_object_store(url: str) -> ObjectStore:
-    """Return the storage at a URL, a plain path or `file:///folder`; what fails in passing is tried again.
-
-    Raises:
-        InputError: A scheme that deepchord does not know.
-    """
-    return PatientStore(_open_object_store(url))
-
-
-def _open_object_store(url: str) -> ObjectStore:
-    from shared.folder_store import FolderStore
-
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        return FolderStore(Path(os.path.expanduser(url)).absolute())  # noqa: PTH111  leaves an unknown ~user as it is
-    if scheme == "file" and rest.removeprefix("localhost").startswith("/"):
-        return FolderStore(Path(unquote(rest.removeprefix("localhost"))))
-    raise InputError(f"Storage {scheme}:// is not known: give a folder, as a path or as file:///folder.")
+from shared.object_store import ObjectStore, open_object_store
+from shared.settings import Settings
 
 
 class RunStore:
@@ -78,9 +18,9 @@ class RunStore:
         self.objects = objects
 
     @classmethod
-    def open(cls, url: str) -> "RunStore":
-        """Return the store at a storage URL."""
-        return cls(open_object_store(url))
+    def open(cls, settings: Settings) -> "RunStore":
+        """Return the store of the settings; see `open_object_store`."""
+        return cls(open_object_store(settings))
 
     # Runs
 
@@ -277,9 +217,19 @@ class RunStore:
         return self._verified(f"datasets/{sha256}.npz", sha256)
 
     def check_writable(self) -> None:
-        """Raise `StorageError` unless something can be written and read back."""
-        self.objects.replace("probe", b"deepchord\n")
-        self.objects.get("probe")
+        """Raise `StorageError` unless something can be written and read back, and what exists is not created again."""
+        probe = f"probes/{uuid.uuid4().hex}"
+        self.objects.replace(probe, b"deepchord\n")
+        try:
+            self.objects.get(probe)
+            if self.objects.create(probe, b"twice\n"):
+                raise StorageError(
+                    f"Storage {self.objects.url} overwrites what it is told to create only once, so two workers could "
+                    "commit the same member: use a service with conditional writes (If-None-Match).",
+                    permanent=True,
+                )
+        finally:
+            self.objects.delete(probe)
 
     def _take_number(self, folder: str, note: bytes) -> int:
         number = self._last_number(folder) + 1
@@ -339,6 +289,3 @@ def _local(run_id: str) -> str:
 
 def _probabilities(run: RunSpec, sha256: str) -> str:
     return f"{_ending(run)}/probabilities-{sha256[:12]}.npz"
-
-
-__all__ = ["ObjectNotFoundError", "ObjectStore", "RunStore", "open_object_store"]

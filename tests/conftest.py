@@ -15,6 +15,7 @@ import hypothesis
 import pytest
 import redis
 
+from shared.settings import Settings
 from shared.storage import RunStore
 
 # A shell starts its background jobs with Ctrl-C ignored, and nohup ignores the hangup; so would all that tests start.
@@ -22,7 +23,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-pytest_plugins = ("tests.places",)
+pytest_plugins = ("tests.places", "tests.servers")
 
 ROOT = Path(__file__).parent.parent
 
@@ -124,7 +125,7 @@ def opencl_layer(require: Callable[[str, object], None], tmp_path_factory: pytes
 @pytest.fixture
 def store(tmp_path: Path) -> RunStore:
     """An empty store in a folder."""
-    return RunStore.open(str(tmp_path / "storage"))
+    return RunStore.open(Settings(storage=str(tmp_path / "storage")))
 
 
 @pytest.fixture

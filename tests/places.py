@@ -17,6 +17,8 @@ import pytest
 
 from shared.array_files import read_idx
 from shared.dataset_sources import DEBIAN_FASHION
+from shared.settings import Settings
+from shared.storage import RunStore
 
 #: A safety net only; nothing here takes a tenth of it.
 PATIENCE_S = 240.0
@@ -109,6 +111,10 @@ class Place:
     @property
     def storage(self) -> Path:
         return self.folder / "storage"
+
+    @property
+    def store(self) -> RunStore:
+        return RunStore.open(Settings(storage=str(self.storage)))
 
     def environment(self, **variables: str) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("DEEPCHORD_")}

@@ -64,7 +64,10 @@ def worker(
     ] = None,
     storage: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="The storage that all share, as seen from here. [DEEPCHORD_STORAGE]"),
+        typer.Option(
+            metavar="URL",
+            help="The storage that all share, from here: a folder, s3://bucket/…, broker://. [DEEPCHORD_STORAGE]",
+        ),
     ] = None,
     engine: Engine = None,
     device: Device = None,
@@ -85,7 +88,7 @@ def worker(
 
     settings = load_settings(broker=broker, storage=storage, engine=engine, device=device, threads=threads)
     connect(settings).close()
-    RunStore.open(settings.storage).check_writable()
+    RunStore.open(settings).check_writable()
     if settings.device is not None or settings.engine != "auto":
         run_worker(settings, name or worker_name(choose_engine(settings.engine), settings.device), loglevel)
         return

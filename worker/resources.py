@@ -32,7 +32,7 @@ class Resources:
     @cached_property
     def store(self) -> RunStore:
         """Shared storage."""
-        return RunStore.open(self.settings.storage)
+        return RunStore.open(self.settings)
 
     @cached_property
     def board(self) -> ProgressBoard:

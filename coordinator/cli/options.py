@@ -11,7 +11,11 @@ Broker = Annotated[
     typer.Option(metavar="URL", help="Redis or Valkey: redis://[:password@]host:6379/0. [DEEPCHORD_BROKER]"),
 ]
 Storage = Annotated[
-    str | None, typer.Option(metavar="URL", help="Shared storage: a folder or file:///folder. [DEEPCHORD_STORAGE]")
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Shared storage: a folder, s3://bucket/prefix, or broker:// for the broker itself. [DEEPCHORD_STORAGE]",
+    ),
 ]
 Out = Annotated[
     Path | None,

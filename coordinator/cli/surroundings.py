@@ -29,7 +29,7 @@ def open_store(settings: "Settings") -> "RunStore":
     """Return the storage of the settings."""
     from shared.storage import RunStore
 
-    return RunStore.open(settings.storage)
+    return RunStore.open(settings)
 
 
 def open_run(name: str, **options: Any) -> "tuple[Settings, RunStore, RunSpec]":

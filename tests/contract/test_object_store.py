@@ -11,22 +11,45 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import ObjectNotFoundError, StorageError
-from shared.storage import ObjectStore, open_object_store
+from shared.object_store import ObjectStore, open_object_store
+from shared.settings import load_settings
+from tests.servers import S3Server
 
-#: How to get the URL of an empty storage from a fresh folder.
-STORAGES: dict[str, Callable[[Path], str]] = {
-    "a path": lambda folder: str(folder / "storage"),
-    "a file URL": lambda folder: (folder / "storage with blanks").as_uri(),
+
+def _s3(request: pytest.FixtureRequest) -> dict[str, str]:
+    server: S3Server = request.getfixturevalue("s3_server")
+    return {"DEEPCHORD_STORAGE": server.new_storage(), **server.variables()}
+
+
+def _broker(request: pytest.FixtureRequest) -> dict[str, str]:
+    return {"DEEPCHORD_STORAGE": "broker://", "DEEPCHORD_BROKER": request.getfixturevalue("broker_url")}
+
+
+def _path(request: pytest.FixtureRequest) -> dict[str, str]:
+    return {"DEEPCHORD_STORAGE": str(request.getfixturevalue("tmp_path") / "storage")}
+
+
+def _file_url(request: pytest.FixtureRequest) -> dict[str, str]:
+    return {"DEEPCHORD_STORAGE": (request.getfixturevalue("tmp_path") / "storage with blanks").as_uri()}
+
+
+#: The environment that names an empty storage.
+STORAGES: dict[str, Callable[[pytest.FixtureRequest], dict[str, str]]] = {
+    "a path": _path,
+    "a file URL": _file_url,
+    "S3": _s3,
+    "the broker": _broker,
 }
 
 ROOT = Path(__file__).parents[2]
 
-#: Takes the URL, its own number and how many keys; waits for a line, then tries to create each key.
+#: Takes its own number and how many keys; waits for a line, then tries to create each key.
 CREATE = """
 import sys
-from shared.storage import open_object_store
-url, number, keys = sys.argv[1], sys.argv[2], int(sys.argv[3])
-store = open_object_store(url)
+from shared.object_store import open_object_store
+from shared.settings import load_settings
+number, keys = sys.argv[1], int(sys.argv[2])
+store = open_object_store(load_settings())
 print("ready", flush=True)
 sys.stdin.readline()
 for key in range(keys):
@@ -34,12 +57,13 @@ for key in range(keys):
         print(key)
 """
 
-#: Takes the URL and how often; replaces one object by wholes of one letter each.
+#: Takes how often; replaces one object by wholes of one letter each.
 REPLACE = """
 import sys
-from shared.storage import open_object_store
-store = open_object_store(sys.argv[1])
-for time in range(int(sys.argv[2])):
+from shared.object_store import open_object_store
+from shared.settings import load_settings
+store = open_object_store(load_settings())
+for time in range(int(sys.argv[1])):
     store.replace("one/object", b"abc"[time % 3: time % 3 + 1] * 400_000)
 """
 
@@ -51,13 +75,11 @@ BAD_KEYS = [
 
 
 @pytest.fixture(params=list(STORAGES))
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return STORAGES[request.param](tmp_path)
-
-
-@pytest.fixture
-def objects(url: str) -> ObjectStore:
-    return open_object_store(url)
+def objects(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """An empty storage, named by the environment, for the processes that a test starts, too."""
+    for name, value in STORAGES[request.param](request).items():
+        monkeypatch.setenv(name, value)
+    return open_object_store(load_settings())
 
 
 def start(script: str, *arguments: object) -> "subprocess.Popen[str]":
@@ -106,14 +128,6 @@ def test_a_folder_is_no_object(objects):
     assert not objects.exists("runs/one")
     with pytest.raises(StorageError):
         objects.get("runs/one")
-
-
-def test_an_object_is_no_folder(objects):
-    objects.create("runs/one", b"{}")
-
-    assert not objects.exists("runs/one/run.json")
-    with pytest.raises(StorageError):
-        objects.create("runs/one/run.json", b"{}")
 
 
 def test_an_empty_storage_lists_nothing(objects):
@@ -179,9 +193,9 @@ def test_any_key_at_all_is_either_taken_as_it_is_or_refused(objects, key, data):
 
 
 @pytest.mark.slow
-def test_of_many_processes_that_create_the_same_object_exactly_one_wins(url):
+def test_of_many_processes_that_create_the_same_object_exactly_one_wins(objects):
     keys = 60
-    processes = [start(CREATE, url, number, keys) for number in range(8)]
+    processes = [start(CREATE, number, keys) for number in range(8)]
     for process in processes:
         assert process.stdout.readline() == "ready\n"
     for process in processes:
@@ -189,7 +203,6 @@ def test_of_many_processes_that_create_the_same_object_exactly_one_wins(url):
         process.stdin.flush()
     wins = [process.communicate()[0].split() for process in processes]
 
-    objects = open_object_store(url)
     assert [process.returncode for process in processes] == [0] * 8
     assert Counter(key for won in wins for key in won) == {str(key): 1 for key in range(keys)}
     for number, won in enumerate(wins):
@@ -199,12 +212,11 @@ def test_of_many_processes_that_create_the_same_object_exactly_one_wins(url):
 
 
 @pytest.mark.slow
-def test_a_reader_never_sees_half_an_object(url):
-    objects = open_object_store(url)
+def test_a_reader_never_sees_half_an_object(objects):
     objects.replace("one/object", b"a" * 400_000)
     seen = Counter()
 
-    with start(REPLACE, url, 200) as writer:
+    with start(REPLACE, 200) as writer:
         while writer.poll() is None:
             data = objects.get("one/object")
             seen[bytes(sorted(set(data))), len(data)] += 1
@@ -215,11 +227,9 @@ def test_a_reader_never_sees_half_an_object(url):
 
 
 @pytest.mark.slow
-def test_a_writer_that_is_killed_leaves_a_whole_object_or_none(url):
-    objects = open_object_store(url)
-
+def test_a_writer_that_is_killed_leaves_a_whole_object_or_none(objects):
     for _ in range(5):
-        with start(REPLACE, url, 10_000) as writer:
+        with start(REPLACE, 10_000) as writer:
             while not objects.exists("one/object"):
                 assert writer.poll() is None
             writer.kill()

@@ -16,6 +16,7 @@ from coordinator.planning import plan_request, plan_run
 from shared.architecture import Architecture, Dense, Flatten
 from shared.datasets import dataset_from_arrays, publish_dataset
 from shared.messages import RunSpec
+from shared.settings import Settings
 from shared.storage import RunStore
 
 pytestmark = pytest.mark.slow
@@ -105,7 +106,7 @@ def recipe(tmp_path: Path, data: Path) -> Callable[[str], Path]:
 @pytest.fixture
 def stored_run(tmp_path: Path) -> RunSpec:
     """A run in storage that nobody has trained yet."""
-    store = RunStore.open(str(tmp_path / "storage"))
+    store = RunStore.open(Settings(storage=str(tmp_path / "storage")))
     dataset = publish_dataset(dataset_from_arrays(arrays(), name="data.npz", source="data.npz"), store)
     architecture = Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax")))
     request = plan_request(None, {"members": 2, "seed": 1})
@@ -474,7 +475,7 @@ def test_a_run_without_an_evaluation_cannot_be_collected_yet(command, stored_run
 def test_a_run_is_submitted_without_waiting_for_it(command, recipe, broker_url, tmp_path, options, variables):
     ended = command("train", recipe("members = 3"), *options, "--broker", broker_url, **variables)
 
-    (run_id,) = RunStore.open(str(tmp_path / "storage")).run_ids()
+    (run_id,) = RunStore.open(Settings(storage=str(tmp_path / "storage"))).run_ids()
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == f"Run {run_id} is submitted; follow it with `deepchord watch {run_id}`.\n"
 

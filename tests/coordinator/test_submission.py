@@ -14,7 +14,7 @@ from shared.architecture import Architecture, Dense, Flatten
 from shared.celery_app import QUEUE, create_app
 from shared.errors import BrokerError, InputError, StorageError
 from shared.messages import DatasetInfo, MemberSpec, RunSpec
-from shared.settings import load_settings
+from shared.settings import Settings, load_settings
 from shared.storage import RunStore
 
 pytestmark = pytest.mark.slow
@@ -129,7 +129,7 @@ def test_nothing_is_sent_when_the_run_cannot_be_written_first(app, tmp_path: Pat
     (tmp_path / "file").write_text("")
 
     with pytest.raises(StorageError, match="a file stands where a folder is needed"):
-        submit(app, RunStore.open(str(tmp_path / "file")), run_of(2))
+        submit(app, RunStore.open(Settings(storage=str(tmp_path / "file"))), run_of(2))
 
     assert queue() == []
 

@@ -15,7 +15,6 @@ import psutil
 import pytest
 
 from shared.messages import MemberRecord
-from shared.storage import RunStore
 
 
 @dataclass(frozen=True)
@@ -98,11 +97,11 @@ def watched_run(new_place: Callable[..., Any], recipe, broker_server, require) -
     exit_code = training.ended()
     worker.process.terminate()
     assert worker.ended() == 0, worker.err
-    run = RunStore.open(str(place.storage)).run_ids()[0]
+    run = place.store.run_ids()[0]
     return WatchedRun(
         exit_code=exit_code,
         run_id=run,
-        records=RunStore.open(str(place.storage)).records(run, 2),
+        records=place.store.records(run, 2),
         refused=refused,
         listening=open_ports,
         port=int(url.rpartition(":")[2]),
@@ -119,7 +118,7 @@ def test_a_worker_started_by_celery_itself_trains_the_run(watched_run):
 
 
 def test_the_same_seed_gives_the_same_weights_whoever_trains_them(watched_run, local_run):
-    there = RunStore.open(str(local_run.place.storage)).records(local_run.run_id, 2)
+    there = local_run.place.store.records(local_run.run_id, 2)
 
     assert watched_run.run_id != local_run.run_id
     assert [record.member.weights_sha256 for record in watched_run.records] == [

@@ -27,7 +27,7 @@ def evaluation(local_run) -> EnsembleEvaluation:
 
 @pytest.fixture
 def store(local_run) -> RunStore:
-    return RunStore.open(str(local_run.place.storage))
+    return local_run.place.store
 
 
 def test_the_command_ends_well_and_says_where_the_results_are(local_run):

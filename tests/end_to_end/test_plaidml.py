@@ -9,7 +9,6 @@ import pytest
 from shared.celery_app import create_app
 from shared.messages import TrainedMember
 from shared.settings import load_settings
-from shared.storage import RunStore
 
 NETWORK = """
 layers = [
@@ -54,7 +53,7 @@ def fleet(new_place, recipe, broker_server, opencl, deepchord):
 def train(place, recipe: Path, *options: str) -> tuple[str, str, list[TrainedMember]]:
     ended = place.run("train", recipe, "--architecture", "network.toml", "--out", f"out{len(options)}", *options)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    store = RunStore.open(str(place.storage))
+    store = place.store
     run_id = store.run_ids()[-1]
     return ended.stdout, run_id, [record.member for record in store.records(run_id, store.run(run_id).members)]
 

@@ -13,7 +13,6 @@ import pytest
 from shared.celery_app import create_app
 from shared.messages import MemberRecord
 from shared.settings import load_settings
-from shared.storage import RunStore
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def shared_run(new_place: Callable[..., Any], recipe, broker_server, engines) ->
         views=[json.loads(line) for line in watching.out],
         watched=watched,
         status=status,
-        records=RunStore.open(str(place.storage)).records(run_id, 4),
+        records=place.store.records(run_id, 4),
         ended=ended,
         left=psutil.wait_procs(place.processes(), timeout=10)[1],
     )
@@ -165,7 +164,7 @@ def test_ctrl_c_while_training_elsewhere_says_that_the_run_goes_on(new_place, re
 
     training.interrupt()
 
-    (run_id,) = RunStore.open(str(place.storage)).run_ids()
+    (run_id,) = place.store.run_ids()
     assert training.ended() == 130
     assert training.err == [
         f"error: Interrupted: run {run_id} goes on at the workers; `deepchord watch {run_id}` follows it."

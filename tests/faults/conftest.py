@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from shared.messages import TrainedMember
-from shared.storage import RunStore
 from tests.faults.fleet import BATCH_SIZE, ENGINE, EPOCHS, LEASE_S, Broker, Fleet
 from tests.places import Place
 
@@ -40,7 +39,7 @@ def fleet(new_place: Callable[..., Place], broker: Broker, long_recipe: Path) ->
         DEEPCHORD_LEASE_S=str(LEASE_S),
         DEEPCHORD_MAX_ATTEMPTS="3",
     )
-    fleet = Fleet(place, broker, long_recipe, RunStore.open(str(place.storage)))
+    fleet = Fleet(place, broker, long_recipe, place.store)
     yield fleet
     place.kill_all()
 
@@ -51,7 +50,7 @@ def uninterrupted(new_place: Callable[..., Place], long_recipe: Path) -> Trained
     place = new_place(DEEPCHORD_ENGINE=ENGINE)
     ended = place.run("train", "--local", long_recipe)
     assert ended.returncode == 0, ended.stderr
-    store = RunStore.open(str(place.storage))
+    store = place.store
     (run_id,) = store.run_ids()
     member = store.record(run_id, 0).member
     assert isinstance(member, TrainedMember)

@@ -2,7 +2,6 @@
 
 import time
 
-from shared.storage import RunStore
 from tests.faults.fleet import ENGINE, LEASE_S, kill_tree
 
 
@@ -83,7 +82,7 @@ def test_an_interrupted_local_run_goes_on_where_it_stopped(new_place, long_recip
     resumed = place.run("resume", "last", "--out", "results")
 
     assert resumed.returncode == 0, resumed.stderr
-    store = RunStore.open(str(place.storage))
+    store = place.store
     member = store.record(store.run_ids()[0], 0).member
     assert member.attempt == 2
     assert member.weights_sha256 == uninterrupted.weights_sha256

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.settings import load_settings
 from shared.storage import RunStore
-from tests.faults.fleet import Fleet, wait_until
+from tests.faults.fleet import ENGINE, EPOCHS, Fleet, wait_until
 
 
 @pytest.fixture
@@ -112,5 +113,30 @@ def test_weights_that_are_damaged_after_their_record_end_the_run_with_their_name
 
     assert watching.ended() == 3
     assert "members/000/attempts/001/weights.hdf5 is damaged" in watching.err[-1]
-    store = RunStore.open(str(fleet.place.storage))
+    store = fleet.place.store
     assert store.failure(fleet.run) is not None
+
+
+def test_a_bucket_that_answers_badly_again_and_again_costs_nothing(
+    new_place, broker, long_recipe, s3_server, moody_s3, uninterrupted, monkeypatch
+):
+    endpoint, moods = moody_s3
+    bad = ("overloaded", "torn", "overloaded afterwards", "slow")
+    moods.recurring = tuple(mood for one in bad for mood in (one, *["well"] * 8))
+    storage = {"DEEPCHORD_STORAGE": s3_server.new_storage(), **s3_server.variables(endpoint)}
+    place = new_place(DEEPCHORD_BROKER=broker.url, DEEPCHORD_ENGINE=ENGINE, **storage)
+    place.start("worker").wait_for(" ready.")
+
+    ended = place.run("train", long_recipe, "--epochs", str(EPOCHS))
+
+    assert ended.returncode == 0, ended.stderr
+    place.kill_all()
+    assert len(moods.seen) > 4 * EPOCHS
+    for name, value in storage.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server.endpoint)
+    store = RunStore.open(load_settings())
+    (run_id,) = store.run_ids()
+    record = store.record(run_id, 0)
+    assert (record.member.attempt, record.member.weights_sha256) == (1, uninterrupted.weights_sha256)
+    assert store.evaluation(store.run(run_id)).trained == 1

@@ -19,6 +19,7 @@ from shared.datasets import (
     scaled,
 )
 from shared.errors import CorruptObjectError, DatasetError, ObjectNotFoundError
+from shared.settings import Settings
 from shared.storage import RunStore
 
 NAMES = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=5)
@@ -62,7 +63,7 @@ def assert_same(found: Dataset, expected: Dataset) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> RunStore:
-    return RunStore.open(str(tmp_path / "storage"))
+    return RunStore.open(Settings(storage=str(tmp_path / "storage")))
 
 
 @given(dataset=random_datasets())

@@ -152,3 +152,12 @@ for operation in (FolderStore(Path()).list, FolderStore(Path()).exists):
     assert "Cannot list runs/one" in ended
     assert "Cannot read runs/one" in ended
     assert ended.count("Permission denied; this user may not do that; change the permissions") == 2
+
+
+def test_an_object_is_no_folder(tmp_path):
+    store = FolderStore(tmp_path)
+    store.create("runs/one", b"{}")
+
+    assert not store.exists("runs/one/run.json")
+    with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+        store.create("runs/one/run.json", b"{}")

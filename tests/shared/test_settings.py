@@ -112,7 +112,7 @@ def test_a_value_that_is_wrong_is_named_with_its_variable(monkeypatch, variable,
     ("text", "sentence"),
     [
         ("worker = 2", r"has the unknown setting 'worker'; did you mean 'workers'\?$"),
-        ("zzz = 2", r"has the unknown setting 'zzz'; valid are broker, cache, "),
+        ("zzz = 2", r"has the unknown setting 'zzz'; valid are broker, ca_file, cache, "),
         ("workers = ", r"is not valid TOML"),
         (b"workers = '\xff'", r"is not valid TOML"),
     ],

@@ -33,7 +33,9 @@ from shared.messages import (
     TrainedMember,
     Trainer,
 )
-from shared.storage import RunStore, open_object_store
+from shared.object_store import open_object_store
+from shared.settings import Settings
+from shared.storage import RunStore
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 TRAINER = Trainer(host="here", engine="tensorflow", engine_version="2", device="cpu")
@@ -318,7 +320,7 @@ def test_every_run_member_and_attempt_has_a_key_that_storage_takes(store, index,
 
 @pytest.mark.parametrize("form", ["{}", "file://{}", "file://localhost{}"])
 def test_a_folder_can_be_given_in_several_ways(tmp_path, form):
-    open_object_store(form.format(tmp_path / "storage")).create("one", b"1")
+    open_object_store(Settings(storage=form.format(tmp_path / "storage"))).create("one", b"1")
 
     assert (tmp_path / "storage" / "one").read_bytes() == b"1"
 
@@ -327,14 +329,14 @@ def test_a_relative_folder_and_the_home_are_understood(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
-    assert open_object_store("storage").url == str(tmp_path / "storage")
-    assert open_object_store("~/storage").url == str(tmp_path / "home" / "storage")
+    assert open_object_store(Settings(storage="storage")).url == str(tmp_path / "storage")
+    assert open_object_store(Settings(storage="~/storage")).url == str(tmp_path / "home" / "storage")
 
 
-@pytest.mark.parametrize("url", ["s4://bucket/runs", "file://elsewhere/folder", "http://host"])
+@pytest.mark.parametrize("url", ["s4://bucket/runs", "http://host", "ftp://elsewhere/folder"])
 def test_a_storage_that_is_not_known_is_named(url):
     with pytest.raises(InputError, match="is not known: give a folder"):
-        open_object_store(url)
+        open_object_store(Settings(storage=url))
 
 
 def test_a_run_id_can_never_lead_out_of_the_storage(store):

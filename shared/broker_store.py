@@ -1,0 +1,138 @@
+"""The broker itself as storage, for small fleets without any disk that all of them see."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+
+from shared.broker import KEY_PREFIX, connect_lazily, text_of
+from shared.errors import InputError, ObjectNotFoundError, StorageError
+from shared.object_store import BROKER_STORAGE, check_key, check_prefix
+from shared.settings import Settings
+
+#: Larger objects would keep the broker, which does one thing at a time, from everything else for too long.
+_LARGEST = 128 * 2**20
+#: An object of 100 MB over a line of 10 Mbit/s takes 80 s.
+_WITHIN_S = 120.0
+_LISTED_AT_ONCE = 1000
+
+_OBJECTS = f"{KEY_PREFIX}storage:"
+#: All keys, a sorted set in which all have the same rank and so are in the order of their names.
+_KEYS = f"{KEY_PREFIX}storage-keys"
+
+
+def open_broker_store(settings: Settings) -> "BrokerStore":
+    """Return the storage in the broker of the settings.
+
+    Raises:
+        InputError: There is no broker that outlives the command, or something follows `broker://`.
+    """
+    if settings.storage != f"{BROKER_STORAGE}://":
+        raise InputError(
+            f"Storage {settings.storage} is not valid: nothing follows {BROKER_STORAGE}://, it is the broker itself."
+        )
+    if settings.broker is None or settings.local:
+        raise InputError(
+            f"Storage {BROKER_STORAGE}:// is for a broker that outlives the command: give one with --broker, "
+            "or a folder with --storage."
+        )
+    return BrokerStore(connect_lazily(settings, timeout_s=_WITHIN_S))
+
+
+class BrokerStore:
+    """Objects as strings in Redis or Valkey: in its memory, and as durable as its append-only file."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        """Take a client whose time limits fit objects of many megabytes."""
+        self._client = client
+        self._checked = False
+
+    @property
+    def url(self) -> str:
+        """`broker://`."""
+        return f"{BROKER_STORAGE}://"
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write unless the key exists; return whether this call wrote it."""
+        return self._write(key, data, only_new=True)
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Write, whatever was there before."""
+        self._write(key, data, only_new=False)
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes."""
+        with self._explained(key, "read"):
+            data = self._client.get(_OBJECTS + check_key(key))
+        if data is None:
+            raise ObjectNotFoundError(f"Storage {self.url} has no {key}.")
+        return data if isinstance(data, bytes) else data.encode()
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the keys below a prefix, sorted."""
+        folder, found = check_prefix(prefix).encode(), list[str]()
+        with self._explained(prefix, "list"):
+            start = b"[" + folder
+            while True:
+                portion = self._client.zrangebylex(_KEYS, start, b"(" + folder + b"\xff", 0, _LISTED_AT_ONCE)
+                found += [text_of(key) for key in portion]
+                if len(portion) < _LISTED_AT_ONCE:
+                    return iter(found)
+                start = f"({found[-1]}".encode()
+
+    def exists(self, key: str) -> bool:
+        """Say whether the key holds an object."""
+        with self._explained(key, "read"):
+            return bool(self._client.exists(_OBJECTS + check_key(key)))
+
+    def delete(self, key: str) -> None:
+        """Remove the object, if it is there."""
+        with self._explained(key, "delete"), self._client.pipeline(transaction=True) as both:
+            both.delete(_OBJECTS + check_key(key))
+            both.zrem(_KEYS, key)
+            both.execute()
+
+    def _write(self, key: str, data: bytes, *, only_new: bool) -> bool:
+        check_key(key)
+        if len(data) > _LARGEST:
+            raise StorageError(
+                f"{key} has {len(data) / 2**20:.0f} MiB, but storage {self.url} takes objects of at most "
+                f"{_LARGEST // 2**20} MiB: give a folder or s3://bucket with --storage.",
+                permanent=True,
+            )
+        with self._explained(key, "write"):
+            self._check_eviction()
+            with self._client.pipeline(transaction=True) as both:
+                both.set(_OBJECTS + key, data, nx=only_new)
+                both.zadd(_KEYS, {key: 0})
+                return both.execute()[0] is not None
+
+    def _check_eviction(self) -> None:
+        """Raise if the broker throws objects away when its memory is full; asked once."""
+        if self._checked:
+            return
+        memory = self._client.info("memory")
+        policy = memory.get("maxmemory_policy", "noeviction")
+        if int(memory.get("maxmemory", 0)) and policy != "noeviction":
+            raise StorageError(
+                f"The broker forgets what it holds when its memory is full (maxmemory-policy {policy}), so it cannot "
+                "be the storage: set maxmemory-policy noeviction.",
+                permanent=True,
+            )
+        self._checked = True
+
+    @contextmanager
+    def _explained(self, key: str, verb: str) -> Iterator[None]:
+        what = f"Cannot {verb} {key or 'it'} in storage {self.url}"
+        try:
+            yield
+        except redis.OutOfMemoryError as error:
+            raise StorageError(
+                f"{what}: the broker's memory is full; raise its maxmemory, or give a folder or s3://bucket with "
+                "--storage.",
+                permanent=True,
+            ) from error
+        except redis.exceptions.NoPermissionError as error:
+            raise StorageError(f"{what}: the broker does not allow it: {error}.", permanent=True) from error
+        except redis.RedisError as error:
+            raise StorageError(f"{what}: {error}.") from error

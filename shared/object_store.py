@@ -1,0 +1,119 @@
+"""What a storage must offer, the names that it takes, and how one is opened by its URL."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+from urllib.parse import unquote
+
+from shared.errors import InputError, StorageError
+from shared.settings import Settings
+
+#: The scheme of the storage that lies in the broker itself; nothing follows it.
+BROKER_STORAGE = "broker"
+
+#: A key is names like these with `/` between them: nothing hidden, and no way out of the storage.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: The longest key that every storage takes: S3 has this limit.
+_LONGEST_KEY = 1024
+
+
+@runtime_checkable
+class ObjectStore(Protocol):
+    """A flat name space of immutable or replaceable byte strings; keys are relative paths with `/`.
+
+    A reader sees an object whole or not at all. Every operation raises `StorageError` when the storage cannot do it.
+    """
+
+    @property
+    def url(self) -> str:
+        """The address, fit to be printed."""
+        ...
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write unless the key exists; return whether this call wrote it. Exactly one of many callers wins."""
+        ...
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Write, whatever was there before."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes; raise `ObjectNotFoundError` if there are none."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that begin with the prefix (whole folders: it ends in `/` or is empty), sorted."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Say whether the key holds an object."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object; nothing happens if there is none."""
+        ...
+
+
+def is_name(text: str) -> bool:
+    """Say whether a text may stand in a key between two `/`."""
+    return _NAME.fullmatch(text) is not None
+
+
+def check_key(key: str) -> str:
+    """Return the key; raise `StorageError` if it is none that every storage takes."""
+    if len(key) > _LONGEST_KEY or not all(is_name(part) for part in key.split("/")):
+        raise StorageError(
+            f"{key!r} is no valid key of a storage: expected names of A-Z a-z 0-9 . _ - and /, "
+            f"at most {_LONGEST_KEY} characters.",
+            permanent=True,
+        )
+    return key
+
+
+def check_prefix(prefix: str) -> str:
+    """Return the prefix; raise `StorageError` unless it is empty or names a whole folder."""
+    if prefix:
+        check_key(prefix.removesuffix("/"))
+    return prefix
+
+
+def open_object_store(settings: Settings) -> ObjectStore:
+    """Return the storage of the settings; what fails in passing is tried again.
+
+    Raises:
+        InputError: A scheme that deepchord does not know, or a part that is not there.
+    """
+    from shared.patient_store import PatientStore
+
+    return PatientStore(_open(settings))
+
+
+def _open(settings: Settings) -> ObjectStore:
+    scheme, separator, rest = settings.storage.partition("://")
+    if not separator or scheme == "file":
+        return _open_folder(settings.storage, rest if separator else None)
+    if scheme == "s3":
+        from shared.s3_store import S3Store
+
+        return S3Store(settings.storage, settings.ca_file)
+    if scheme == BROKER_STORAGE:
+        from shared.broker_store import open_broker_store
+
+        return open_broker_store(settings)
+    raise InputError(
+        f"Storage {scheme}:// is not known: give a folder, as a path or as file:///folder, "
+        f"s3://bucket/prefix, or {BROKER_STORAGE}:// for the broker itself."
+    )
+
+
+def _open_folder(url: str, rest: str | None) -> ObjectStore:
+    from shared.folder_store import FolderStore
+
+    if rest is None:
+        return FolderStore(Path(os.path.expanduser(url)).absolute())  # noqa: PTH111  leaves an unknown ~user as it is
+    path = rest.removeprefix("localhost")
+    if not path.startswith("/"):
+        raise InputError(f"Storage {url} names a folder on another host: give file:///folder, the same on all hosts.")
+    return FolderStore(Path(unquote(path)))

@@ -1,0 +1,152 @@
+"""A bucket of S3, or of any service that speaks it and honours conditional writes (`If-None-Match`)."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import InputError, ObjectNotFoundError, StorageError
+from shared.object_store import check_key, check_prefix
+
+if TYPE_CHECKING:
+    pass
+
+_CONNECT_WITHIN = timedelta(seconds=5)
+#: A service that stops in the middle of an answer is asked again after so long.
+_READ_WITHIN = timedelta(seconds=60)
+#: A data set of 50 MB over a line of 2 Mbit/s takes three minutes.
+_DONE_WITHIN = timedelta(minutes=10)
+_LISTED_AT_ONCE = 1000
+
+_URL = re.compile(r"s3://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]*)(?:/(?P<prefix>[A-Za-z0-9._/-]*))?")
+
+#: What in an answer says that trying again is of no use, and what to do about it.
+_REMEDIES = (
+    ("NoSuchBucket", "there is no such bucket; create it, or correct --storage"),
+    ("169.254.169.254", "no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+    ("SignatureDoesNotMatch", "the secret key is wrong; correct AWS_SECRET_ACCESS_KEY"),
+    ("InvalidAccessKeyId", "the access key is unknown; correct AWS_ACCESS_KEY_ID"),
+    ("RequestTimeTooSkewed", "this machine's clock is off; set it"),
+    ("AccessDenied", "these credentials may not do that; change the bucket's policy or AWS_ACCESS_KEY_ID"),
+    ("403 Forbidden", "these credentials may not do that; correct AWS_ACCESS_KEY_ID, or the bucket's policy"),
+    ("InvalidCertificate", "its certificate is not trusted; name the authority's with DEEPCHORD_CA_FILE"),
+    ("PermanentRedirect", "the bucket is in another region; set AWS_REGION"),
+)
+
+
+class S3Store:
+    """Objects in a bucket, below a prefix; credentials, region and endpoint come from the usual AWS variables.
+
+    Nothing is tried again here: a `PatientStore` around it does, and knows how to tell an answer that got lost after
+    an object was created from one that somebody else has created.
+    """
+
+    def __init__(self, url: str, ca_file: Path | None = None) -> None:
+        """Open a bucket; nothing is asked of it yet.
+
+        Args:
+            url: `s3://bucket` or `s3://bucket/prefix`.
+            ca_file: Certificates of authorities, PEM, that are trusted beside the system's.
+
+        Raises:
+            InputError: The URL is none, or obstore is not installed.
+        """
+        found = _URL.fullmatch(url)
+        if found is None:
+            raise InputError(f"Storage {url} is not valid: expected s3://bucket or s3://bucket/prefix.")
+        try:
+            import obstore
+        except ImportError as error:
+            raise InputError('Storage on S3 needs another package: pip install "deepchord[s3]".') from error
+        prefix = (found["prefix"] or "").strip("/")
+        if prefix:
+            check_key(prefix)
+        options: dict[str, Any] = {
+            # Only an endpoint that is given as http:// is spoken to without encryption; keys are signed, not sent.
+            "allow_http": True,
+            "connect_timeout": _CONNECT_WITHIN,
+            "read_timeout": _READ_WITHIN,
+            "timeout": _DONE_WITHIN,
+        }
+        if ca_file is not None:
+            options["root_certificate"] = ca_file.read_bytes()
+        self._obstore = obstore
+        self._bucket = obstore.store.S3Store(
+            found["bucket"],
+            prefix=prefix or None,
+            client_options=options,  # type: ignore[arg-type]  # a plain dictionary is what is meant
+            retry_config={"max_retries": 0},
+        )
+        self._url = url.rstrip("/")
+
+    @property
+    def url(self) -> str:
+        """`s3://bucket/prefix`."""
+        return self._url
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write unless the key exists; return whether this call wrote it."""
+        with self._explained(key, "write"):
+            try:
+                self._bucket.put(check_key(key), data, mode="create")
+            except self._obstore.exceptions.AlreadyExistsError:
+                return False
+            return True
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Write, whatever was there before."""
+        with self._explained(key, "write"):
+            self._bucket.put(check_key(key), data, use_multipart=False)
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes."""
+        with self._explained(key, "read"):
+            return bytes(self._bucket.get(check_key(key)).bytes())
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the keys below a prefix, sorted."""
+        folder = check_prefix(prefix)
+        with self._explained(prefix, "list"):
+            portions = self._bucket.list(folder or None, chunk_size=_LISTED_AT_ONCE)
+            return iter(sorted(found["path"] for portion in portions for found in portion))
+
+    def exists(self, key: str) -> bool:
+        """Say whether the key holds an object."""
+        with self._explained(key, "read"):
+            try:
+                self._bucket.head(check_key(key))
+            except (FileNotFoundError, self._obstore.exceptions.NotFoundError):
+                return False
+            return True
+
+    def delete(self, key: str) -> None:
+        """Remove the object, if it is there."""
+        with self._explained(key, "delete"):
+            try:
+                self._bucket.delete(check_key(key))
+            except (FileNotFoundError, self._obstore.exceptions.NotFoundError):
+                return
+
+    @contextmanager
+    def _explained(self, key: str, verb: str) -> Iterator[None]:
+        errors = self._obstore.exceptions
+        try:
+            yield
+        except (errors.BaseError, FileNotFoundError, PermissionError, OSError) as error:
+            text = str(error)
+            remedy = next((remedy for sign, remedy in _REMEDIES if sign in text), None)
+            if remedy is None and isinstance(error, (FileNotFoundError, errors.NotFoundError)):
+                raise ObjectNotFoundError(f"Storage {self.url} has no {key}.") from error
+            raise StorageError(
+                f"Cannot {verb} {key or 'it'} in storage {self.url}: {remedy or _reason(text)}.",
+                permanent=remedy is not None,
+            ) from error
+
+
+def _reason(text: str) -> str:
+    """Return what obstore says, without its debugging output and what it had tried."""
+    if "error sending request" in text:
+        return "it cannot be reached; start it, or correct AWS_ENDPOINT_URL"
+    return text.partition("\n")[0].rpartition(" - ")[2].strip().rstrip(".")

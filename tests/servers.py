@@ -1,0 +1,149 @@
+"""A real S3 server, and a proxy in front of it that answers as overloaded and dying servers do."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+_BUCKET = "ensembles"
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """Where an S3 server is, and what a client needs to know."""
+
+    endpoint: str
+
+    def variables(self, endpoint: str | None = None) -> dict[str, str]:
+        """The usual AWS variables."""
+        return {
+            "AWS_ENDPOINT_URL": endpoint or self.endpoint,
+            "AWS_ACCESS_KEY_ID": "tester",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_REGION": "us-east-1",
+        }
+
+    def new_storage(self) -> str:
+        """Return the URL of an empty storage."""
+        return f"s3://{_BUCKET}/{os.urandom(8).hex()}"
+
+
+def start_s3_server(
+    log: Path, address: str = "127.0.0.1", prefix: tuple[str, ...] = ()
+) -> tuple[S3Server, "subprocess.Popen[bytes]"]:
+    """Start a server with one bucket; it is ready when this returns.
+
+    Args:
+        log: Where it writes.
+        address: Where it listens.
+        prefix: What its command begins with, such as `ip netns exec`.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = [*prefix, sys.executable, "-m", "moto.server", "-H", address, "-p", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    server = S3Server(f"http://{address}:{port}")
+    for _ in range(1200):
+        if process.poll() is not None:
+            break
+        try:
+            connection = http.client.HTTPConnection(address, port, timeout=5)
+            connection.request("PUT", f"/{_BUCKET}")
+            if connection.getresponse().status == 200:
+                return server, process
+        except OSError:
+            time.sleep(0.05)
+    process.kill()
+    pytest.fail(f"the S3 server did not start: {log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server on this machine, started for these tests and stopped after them."""
+    server, process = start_s3_server(tmp_path_factory.mktemp("s3") / "log")
+    yield server
+    process.kill()
+    process.wait()
+
+
+@dataclass
+class Moods:
+    """How the next requests are answered, one mood each; then by turns; else as the server does."""
+
+    next: list[str] = field(default_factory=list)
+    recurring: tuple[str, ...] = ("well",)
+    seen: list[tuple[str, str]] = field(default_factory=list)
+
+    def take(self, method: str, path: str) -> str:
+        self.seen.append((method, path))
+        return self.next.pop(0) if self.next else self.recurring[len(self.seen) % len(self.recurring)]
+
+
+class _Proxy(BaseHTTPRequestHandler):
+    target: str
+    moods: Moods
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        mood = self.moods.take(self.command, self.path)
+        if mood == "overloaded":
+            return self._send(503, b"<Error><Code>SlowDown</Code></Error>")
+        where = urlsplit(self.target)
+        connection = http.client.HTTPConnection(where.hostname or "", where.port)
+        connection.request(self.command, self.path, body, dict(self.headers))
+        answer = connection.getresponse()
+        data = answer.read()
+        if mood == "overloaded afterwards":
+            return self._send(500, b"<Error><Code>InternalError</Code></Error>")
+        if mood == "torn":
+            data, length = data[: len(data) // 2], str(len(data))
+        else:
+            length = answer.headers.get("Content-Length", str(len(data)))
+        if mood == "slow":
+            time.sleep(0.5)
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            if name.lower() not in ("content-length", "connection", "transfer-encoding", "server", "date"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        self.wfile.write(data)
+        if mood == "torn":
+            self.close_connection = True
+        return None
+
+    do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _answer  # noqa: N815  the names that http.server asks for
+
+    def _send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  the name that http.server uses
+        """Say nothing."""
+
+
+@pytest.fixture
+def moody_s3(s3_server: S3Server) -> Iterator[tuple[str, Moods]]:
+    """The endpoint of a proxy before the S3 server, and the moods of its next answers."""
+    moods = Moods()
+    handler = type("Proxy", (_Proxy,), {"target": s3_server.endpoint, "moods": moods})
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{proxy.server_address[1]}", moods
+    proxy.shutdown()
+    proxy.server_close()

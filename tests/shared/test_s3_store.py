@@ -1,0 +1,95 @@
+import pytest
+
+from shared.errors import InputError, ObjectNotFoundError, StorageError
+from shared.patient_store import PatientStore
+from shared.s3_store import S3Store
+
+
+@pytest.fixture
+def store(s3_server, moody_s3, monkeypatch) -> PatientStore:
+    """An empty storage behind a proxy with moods."""
+    endpoint, _ = moody_s3
+    for name, value in s3_server.variables(endpoint).items():
+        monkeypatch.setenv(name, value)
+    return PatientStore(S3Store(s3_server.new_storage()), first_wait_s=0.001)
+
+
+@pytest.fixture
+def moods(moody_s3):
+    return moody_s3[1]
+
+
+@pytest.mark.parametrize("mood", ["overloaded", "torn", "slow"])
+def test_a_server_in_a_bad_mood_is_asked_again(store, moods, mood):
+    data = bytes(range(256)) * 4000
+    store.create("runs/one", data)
+
+    moods.next = [mood] * 4
+    assert store.get("runs/one") == data
+    moods.next = [mood] * 4
+    assert list(store.list("")) == ["runs/one"]
+
+
+def test_a_server_that_stays_overloaded_is_told_of(store, moods):
+    moods.next = ["overloaded"] * 5
+
+    with pytest.raises(StorageError, match=r"Cannot write runs/one in storage s3://ensembles/.*SlowDown") as caught:
+        store.create("runs/one", b"1")
+
+    assert not caught.value.permanent
+    assert len(moods.seen) == 5
+
+
+def test_what_was_created_before_the_answer_got_lost_counts_as_created_here(store, moods):
+    moods.next = ["overloaded afterwards"]
+
+    assert store.create("runs/one", b"mine")
+    assert not store.create("runs/one", b"another's")
+    assert store.get("runs/one") == b"mine"
+
+
+def test_a_torn_upload_is_never_seen(store, moods):
+    moods.next = ["overloaded"] * 5
+
+    with pytest.raises(StorageError):
+        store.replace("runs/one", b"x" * 6_000_000)
+
+    assert not store.exists("runs/one")
+    with pytest.raises(ObjectNotFoundError):
+        store.get("runs/one")
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments"), [("create", ("one", b"1")), ("replace", ("one", b"1")), ("get", ("one",))]
+)
+def test_a_bucket_that_is_missing_is_said_at_once(s3_server, monkeypatch, operation, arguments):
+    for name, value in s3_server.variables().items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(StorageError, match="there is no such bucket; create it, or correct --storage") as caught:
+        getattr(S3Store("s3://missing/x"), operation)(*arguments)
+
+    assert caught.value.permanent
+
+
+def test_a_server_that_is_not_there_is_named(monkeypatch, s3_server, free_port):
+    for name, value in s3_server.variables(f"http://127.0.0.1:{free_port}").items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(StorageError, match="cannot be reached; start it, or correct AWS_ENDPOINT_URL"):
+        list(S3Store("s3://ensembles").list(""))
+
+
+def test_missing_credentials_are_said(monkeypatch, s3_server):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server.endpoint)
+    # Where a machine in the cloud would ask for credentials; nobody answers there.
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9/169.254.169.254")
+
+    with pytest.raises(StorageError, match="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"):
+        S3Store("s3://ensembles").get("one")
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3:///prefix", "s3://bucket/a b", "s3://bucket/../other"])
+def test_what_is_no_url_of_a_bucket_is_refused(url):
+    with pytest.raises((InputError, StorageError), match=r"is not valid|no valid key"):
+        S3Store(url)
