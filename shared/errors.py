@@ -36,6 +36,10 @@ class MessageDecodeError(DeepchordError):
     """Something from the wire or from storage is not the message that was expected."""
 
 
+class OtherVersionError(MessageDecodeError):
+    """Something was written by a deepchord whose messages differ from this one's."""
+
+
 class DatasetError(DeepchordError):
     """A data set was not found, or what was found is not usable."""
 

@@ -4,6 +4,7 @@ A lease saves work, it does not guard the result: whoever trains without one at 
 records are created once. So it may be lost with the broker's memory at any time.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ from shared.broker import KEY_PREFIX, text_of
 from shared.errors import MessageDecodeError
 from shared.validation import Message
 
-#: Takes or renews a lease. KEYS: the lease. ARGV: the holder, for how many milliseconds, a holder that may be replaced.
+#: Takes or renews a lease. KEYS: the lease, and where it is said what the holder's worker is at. ARGV: the holder, for
+#: how many milliseconds, a holder that may be replaced.
 #: Returns nothing if it is the caller's now, else who has it and for how many milliseconds.
 _HOLD = """
 local holder = redis.call('GET', KEYS[1])
@@ -21,11 +23,13 @@ if holder and holder ~= ARGV[1] and holder ~= ARGV[3] and string.sub(holder, 1, 
   return {holder, redis.call('PTTL', KEYS[1])}
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[2], KEYS[1], 'PX', ARGV[2])
 return false
 """
 
-#: Gives up a lease. KEYS: the lease. ARGV: the holder, for how many milliseconds it is still to be seen; 0: not at all.
+#: Gives up a lease. KEYS: as above. ARGV: the holder, for how many milliseconds it is still to be seen; 0: not at all.
 _RELEASE = """
+if redis.call('GET', KEYS[2]) == KEYS[1] then redis.call('DEL', KEYS[2]) end
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[2] == '0' then return redis.call('DEL', KEYS[1]) end
 redis.call('SET', KEYS[1], '-', 'PX', ARGV[2])
@@ -73,7 +77,8 @@ class Leases:
             instead_of: A holder that is known to be gone, from an earlier call.
         """
         replaced = "" if instead_of is None else instead_of.raw
-        found = self._client.eval(_HOLD, 1, name, holder.model_dump_json(), int(ttl_s * 1000), replaced)
+        keys = (name, at_work(holder.worker))
+        found = self._client.eval(_HOLD, len(keys), *keys, holder.model_dump_json(), int(ttl_s * 1000), replaced)
         if found is None:
             return None
         raw = text_of(found[0])
@@ -81,7 +86,8 @@ class Leases:
 
     def release(self, name: str, holder: Holder, rest_s: float = 0.0) -> None:
         """Give a lease up, if the caller still has it; for `rest_s` it still counts as held where `held` is asked."""
-        self._client.eval(_RELEASE, 1, name, holder.model_dump_json(), str(int(rest_s * 1000)))
+        keys = (name, at_work(holder.worker))
+        self._client.eval(_RELEASE, len(keys), *keys, holder.model_dump_json(), str(int(rest_s * 1000)))
 
     def held(self, run_id: str, indices: Iterable[int]) -> set[int]:
         """Return which of these members somebody works at, or did so a moment ago."""
@@ -106,6 +112,19 @@ def member_lease(run_id: str, index: int) -> str:
 def evaluation_lease(run_id: str) -> str:
     """Return the name of the lease of the evaluation."""
     return f"{KEY_PREFIX}lease:{run_id}:evaluation"
+
+
+def at_work(worker: str) -> str:
+    """Return where the name of the lease that a worker has is found as long as it has it."""
+    return f"{KEY_PREFIX}at-work:{worker}"
+
+
+def leased_member(name: str) -> tuple[str, int | None] | None:
+    """Return the run and member of a lease by its name, None for the member if it is the evaluation's; else None."""
+    found = re.fullmatch(rf"{re.escape(KEY_PREFIX)}lease:([a-z0-9-]+):([0-9]+|evaluation)", name)
+    if found is None:
+        return None
+    return found[1], None if found[2] == "evaluation" else int(found[2])
 
 
 def _holder(raw: str) -> Holder | None:

@@ -1,14 +1,11 @@
 """What crosses the wire or lies in storage, one frozen, validated type each."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from shared.architecture import Architecture
-from shared.validation import Message
-
-#: Raised whenever an older worker could no longer understand a message or an object in storage.
-PROTOCOL: Final = 1
+from shared.validation import Message, Versioned
 
 MAX_MEMBERS = 100_000
 
@@ -54,10 +51,9 @@ class Recipe(Message):
 Requirement = Literal["tensorflow", "torch", "jax", "plaidml", "gpu", "cpu"]
 
 
-class RunSpec(Message):
+class RunSpec(Versioned):
     """All that decides a run: with the same RunSpec every host plans and trains the same members."""
 
-    protocol: Literal[1] = PROTOCOL
     run_id: RunId
     created_at: AwareDatetime
     preset: str
@@ -91,10 +87,9 @@ class MemberSeeds(Message):
     dropout: Seed
 
 
-class MemberSpec(Message):
+class MemberSpec(Versioned):
     """One member of a run, as its task message carries it; everything else stands in the RunSpec."""
 
-    protocol: Literal[1] = PROTOCOL
     run_id: RunId
     index: Annotated[int, Field(ge=0, lt=MAX_MEMBERS)]
     seeds: MemberSeeds
@@ -243,10 +238,9 @@ class Misclassified(Message):
     actual_probability: Share
 
 
-class EnsembleEvaluation(Message):
+class EnsembleEvaluation(Versioned):
     """The ensemble's result: averaged softmax outputs (Lakshminarayanan et al. 2017, eq. 3) scored on all data."""
 
-    protocol: Literal[1] = PROTOCOL
     requested: PositiveInt
     trained: PositiveInt
     evaluator: Trainer

@@ -2,12 +2,17 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.errors import DeepchordError, MessageDecodeError
+from shared.errors import DeepchordError, MessageDecodeError, OtherVersionError
+from shared.version import version
+
+#: The one protocol that this deepchord speaks.
+PROTOCOL: Final = 1
+_OTHER_PROTOCOL = "other_protocol"
 
 
 class Message(BaseModel):
@@ -45,7 +50,9 @@ class Message(BaseModel):
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:
-            raise MessageDecodeError(ended(f"{source} is not a valid {cls.__name__}: {explain(error)}")) from error
+            raise _error_class(error, MessageDecodeError)(
+                ended(f"{source} is not a valid {cls.__name__}: {explain(error)}")
+            ) from error
 
     @classmethod
     def parse(cls, data: object, source: str, error_class: type[DeepchordError] = MessageDecodeError) -> Self:
@@ -53,7 +60,38 @@ class Message(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise error_class(ended(f"{source}: {explain(error)}")) from error
+            raise _error_class(error, error_class)(ended(f"{source}: {explain(error)}")) from error
+
+
+class Versioned(Message):
+    """What older and newer versions of deepchord may have written: one of other messages is refused by both names."""
+
+    #: Raised whenever an older worker could no longer understand a message or an object in storage.
+    protocol: Literal[1] = PROTOCOL
+    #: The deepchord that wrote it.
+    version: str = Field(default_factory=version)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_other_protocols(cls, data: Any) -> Any:
+        theirs = data.get("protocol", PROTOCOL) if isinstance(data, Mapping) else PROTOCOL
+        if theirs != PROTOCOL:
+            raise PydanticCustomError(
+                _OTHER_PROTOCOL,
+                "it is of deepchord {their_version} (protocol {theirs}), but this is deepchord {our_version} "
+                "(protocol {ours}): install the same version on all hosts",
+                {
+                    "their_version": str(data.get("version", "unknown"))[:40],
+                    "theirs": str(theirs)[:10],
+                    "our_version": version(),
+                    "ours": PROTOCOL,
+                },
+            )
+        return data
+
+
+def _error_class(error: ValidationError, otherwise: type[DeepchordError]) -> type[DeepchordError]:
+    return OtherVersionError if error.errors()[0]["type"] == _OTHER_PROTOCOL else otherwise
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -79,7 +117,7 @@ def explain(error: ValidationError) -> str:
     return f"{place}: {message}{given}" if place else f"{message}{given}"
 
 
-_SELF_EXPLAINING = {"unknown_option", "value_error", "missing", "json_invalid"}
+_SELF_EXPLAINING = {_OTHER_PROTOCOL, "unknown_option", "value_error", "missing", "json_invalid"}
 
 
 def _short(value: object) -> str:

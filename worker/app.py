@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from celery.signals import worker_init, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
 from shared.celery_app import create_app
 from shared.settings import load_settings
+from worker.announcement import Announcement
 from worker.resources import Resources
 from worker.service import let_members_go, prepare
 from worker.tasks import register_tasks
@@ -16,12 +17,25 @@ app = create_app(settings)
 app.conf.imports = ("worker.app",)
 register_tasks(app, Resources(settings))
 _workers: list[Any] = []
+_announcements: list[Announcement] = []
 
 
 @worker_init.connect
 def _prepare(sender: Any, **_: Any) -> None:
-    prepare(sender, settings)
+    _announcements.append(prepare(sender, settings))
     _workers.append(sender)
+
+
+@worker_ready.connect
+def _announce(**_: Any) -> None:
+    for announcement in _announcements:
+        announcement.start()
+
+
+@worker_shutdown.connect
+def _withdraw(**_: Any) -> None:
+    while _announcements:
+        _announcements.pop().stop()
 
 
 @worker_shutting_down.connect

@@ -12,9 +12,12 @@ from typing import Any
 
 from celery.worker.control import control_command
 
+from shared.broker import connect_lazily
 from shared.celery_app import DRAIN, WORKER_OPTIONS, queue_of
 from shared.errors import DeepchordError
-from shared.settings import WORKER_VARIABLE, Settings, export
+from shared.settings import WORKER_VARIABLE, Settings, export, worker_id
+from shared.worker_board import WorkerBoard
+from worker.announcement import Announcement
 from worker.devices import examine
 from worker.engines import choose_engine
 from worker.resources import Resources
@@ -39,24 +42,27 @@ def run_worker(settings: Settings, name: str, loglevel: str) -> None:
     app.worker_main(["worker", "--hostname", name, "--loglevel", loglevel, *WORKER_OPTIONS])
 
 
-def prepare(worker: Any, settings: Settings) -> None:
+def prepare(worker: Any, settings: Settings) -> Announcement:
     """Examine the device before the worker takes its first task, and let it serve the queues that are for such a one.
 
     Args:
         worker: Celery's worker, about to start.
         settings: Engine and device.
 
+    Returns:
+        What tells the others that the worker is there, from when it is started.
+
     Raises:
         SystemExit: The device is refused; stderr says why. Celery only logs what else is raised here.
     """
     try:
         engine = choose_engine(settings.engine)
-        served = [engine]
+        served, device = [engine], None
         if settings.preflight:
-            report = examine(settings)
-            assert report.chosen is not None, "an engine that is ready has chosen"  # noqa: S101
-            served.append(report.chosen.kind)
-            logger.info("Device %s of %s computes what it should.", report.chosen.id, engine)
+            device = examine(settings).chosen
+            assert device is not None, "an engine that is ready has chosen"  # noqa: S101
+            served.append(device.kind)
+            logger.info("Device %s of %s computes what it should.", device.id, engine)
     except DeepchordError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(int(error.exit_code)) from error
@@ -65,6 +71,8 @@ def prepare(worker: Any, settings: Settings) -> None:
         worker.app.amqp.queues.select_add(queue_of(requirement))
     if engine in _PROCESS_PER_MEMBER:
         worker.max_tasks_per_child = 1
+    board = WorkerBoard(connect_lazily(settings))
+    return Announcement(board, worker_id(), worker.hostname, engine, device)
 
 
 def let_members_go(worker: Any, grace_s: float) -> None:

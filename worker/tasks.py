@@ -11,7 +11,7 @@ from celery.exceptions import Ignore, Reject
 from kombu.exceptions import OperationalError
 
 from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, served_queues
-from shared.errors import DeepchordError
+from shared.errors import DeepchordError, OtherVersionError
 from shared.leases import evaluation_lease
 from shared.messages import MemberSpec, RunSpec
 from worker.conclusion import conclude, give_up
@@ -44,7 +44,7 @@ def register_tasks(app: Celery, resources: Resources) -> None:
     @app.task(name=TRAIN_MEMBER, bind=True, shared=False, max_retries=None)
     def train_member(task: Task, message: dict[str, Any]) -> dict[str, Any]:
         """Train one member, or return its record's summary if it has one."""
-        spec = MemberSpec.parse(message, f"Message of task {task.request.id}")
+        spec = _spec(task, resources, message)
         status = _trained(task, resources, spec)
         extra = {"run_id": spec.run_id, "member": spec.index}
         logger.info("Member %d of run %s is %s.", spec.index, spec.run_id, status, extra=extra)
@@ -54,6 +54,16 @@ def register_tasks(app: Celery, resources: Resources) -> None:
     def evaluate_ensemble(task: Task, run_id: str) -> dict[str, Any]:
         """Evaluate a run's ensemble, once; harmless when rung early, late or twice."""
         return {"run_id": run_id, "status": _evaluated(task, resources, resources.store.run(run_id))}
+
+
+def _spec(task: Task, resources: Resources, message: dict[str, Any]) -> MemberSpec:
+    try:
+        return MemberSpec.parse(message, f"Message of task {task.request.id}")
+    except OtherVersionError as error:
+        run_id, index = message.get("run_id"), message.get("index")
+        if not isinstance(run_id, str) or not isinstance(index, int):
+            raise
+        _leave_to_others(task, resources, run_id, index, error)
 
 
 def _trained(task: Task, resources: Resources, spec: MemberSpec) -> str:
@@ -106,17 +116,21 @@ def _turn(task: Task, resources: Resources, spec: MemberSpec) -> Turn:
         resources.blind_turns = 0
         return turn
     except DeepchordError as error:
-        # Nothing can be committed here: the task itself fails in the end, which whoever looks after the run sees.
-        logger.exception("Member %d of run %s is out of reach.", spec.index, spec.run_id)
-        resources.board.note(spec.run_id, spec.index, sentence(error), failed_on=task.request.hostname)
-        resources.blind_turns += 1
-        if task.request.retries + 1 >= _BLIND_ATTEMPTS:
-            raise
-        if _others_can(task):
-            time.sleep(min(_LONGEST_BLIND_S, _RETRY_AFTER_S**resources.blind_turns))
-        _send_again(task, _RETRY_AFTER_S, retries=task.request.retries + 1)
+        _leave_to_others(task, resources, spec.run_id, spec.index, error)
     finally:
         resources.in_turn = False
+
+
+def _leave_to_others(task: Task, resources: Resources, run_id: str, index: int, error: DeepchordError) -> NoReturn:
+    """Send a message on of which nothing can be committed here; in the end its task fails, as the watchers see."""
+    logger.error("Member %d of run %s is out of reach.", index, run_id, exc_info=error)
+    resources.board.note(run_id, index, sentence(error), failed_on=task.request.hostname)
+    resources.blind_turns += 1
+    if task.request.retries + 1 >= _BLIND_ATTEMPTS:
+        raise error
+    if _others_can(task):
+        time.sleep(min(_LONGEST_BLIND_S, _RETRY_AFTER_S**resources.blind_turns))
+    _send_again(task, _RETRY_AFTER_S, retries=task.request.retries + 1)
 
 
 def _send_again(task: Task, after_s: float, retries: int | None = None) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The commands that look at runs: runs, status, watch, collect, report, flower."""
+"""The commands that look at runs and workers: runs, status, watch, collect, report, workers, flower."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,14 +28,14 @@ commands = typer.Typer(add_completion=False)
 
 
 @commands.command()
-def runs(storage: Storage = None, as_json: Json = False) -> None:
+def runs(broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
     """List the runs in storage, oldest first."""
     from rich.table import Table
     from rich.text import Text
 
     from coordinator.results import summary
 
-    store = open_store(read_settings(storage=storage))
+    store = open_store(read_settings(broker=broker, storage=storage))
     found = []
     for run_id in store.run_ids():
         try:
@@ -109,11 +109,12 @@ def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Jso
 def collect(
     run: Run,
     out: Out = None,
+    broker: Broker = None,
     storage: Storage = None,
     as_json: Json = False,
 ) -> None:
     """Copy a run's results here: weights, evaluation, tables, figures and the report page."""
-    settings, store, spec = open_run(run, storage=storage)
+    settings, store, spec = open_run(run, storage=storage, broker=broker)
     collect_into(settings, store, spec, out or settings.results / spec.run_id, as_json=as_json)
 
 
@@ -121,6 +122,7 @@ def collect(
 def report(
     run: Run,
     out: Out = None,
+    broker: Broker = None,
     storage: Storage = None,
     as_json: Json = False,
 ) -> None:
@@ -129,7 +131,7 @@ def report(
     from coordinator.report.summary import summary_json
     from coordinator.results import write_run_report
 
-    settings, store, spec = open_run(run, storage=storage)
+    settings, store, spec = open_run(run, storage=storage, broker=broker)
     content, page = write_run_report(settings, store, spec, out or settings.results / spec.run_id)
     if as_json:
         typer.echo(summary_json(content))
@@ -137,6 +139,23 @@ def report(
     console = new_console()
     console.print(summary_table(content, console.width))
     typer.echo(f"Report: {page.resolve().as_uri()}")
+
+
+@commands.command()
+def workers(broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
+    """List the workers of all hosts: device, version, the member at work, its epoch and speed."""
+    from coordinator.fleet import fleet, fleet_table
+    from shared.broker import connect
+
+    settings = with_live_broker(read_settings(broker=broker, storage=storage))
+    with connect(settings) as client:
+        lines = fleet(client, open_store(settings))
+    if as_json:
+        print_json([line.as_json() for line in lines])
+    elif lines:
+        new_console().print(fleet_table(lines))
+    else:
+        typer.echo("No worker is connected to this broker; `deepchord worker` starts one.")
 
 
 @commands.command()

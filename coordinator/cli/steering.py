@@ -18,12 +18,13 @@ commands = typer.Typer(add_completion=False)
 def cancel(
     run: Run,
     member: Annotated[int | None, typer.Option(help="Only this member: it becomes a failed record.")] = None,
+    broker: Broker = None,
     storage: Storage = None,
 ) -> None:
     """Stop a run, or one of its members, within seconds; `resume` goes on with a run from its last saved epochs."""
     from coordinator.steering import cancel_member, cancel_run
 
-    store, spec = find_run(read_settings(storage=storage), run)
+    store, spec = find_run(read_settings(broker=broker, storage=storage), run)
     if member is not None:
         cancel_member(store, spec, member)
         typer.echo(f"Member {member} of run {spec.run_id} is cancelled.")

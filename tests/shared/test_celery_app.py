@@ -17,7 +17,10 @@ def test_without_a_broker_there_is_no_application() -> None:
         create_app(load_settings())
 
 
-@pytest.mark.parametrize(("scheme", "wanted"), [("redis", False), ("rediss", {"ssl_cert_reqs": ssl.CERT_REQUIRED})])
+@pytest.mark.parametrize(
+    ("scheme", "wanted"),
+    [("redis", False), ("rediss", {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True})],
+)
 def test_a_broker_with_tls_is_talked_to_with_tls_and_its_certificate_is_checked(scheme: str, wanted: object) -> None:
     with create_app(load_settings(broker=f"{scheme}://:secret@localhost:6380/0")) as app:
         assert (app.connection_for_write().ssl or False) == wanted

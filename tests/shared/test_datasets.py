@@ -163,7 +163,7 @@ class CountingStore(RunStore):
 
 @pytest.fixture
 def counting_store(tmp_path: Path) -> CountingStore:
-    return CountingStore.open(str(tmp_path / "storage"))
+    return CountingStore.open(Settings(storage=str(tmp_path / "storage")))
 
 
 def test_a_data_set_is_uploaded_once_even_under_two_names(counting_store: CountingStore):

@@ -210,7 +210,7 @@ def example(strategy: st.SearchStrategy[Message], **changes: object) -> dict[str
 @pytest.mark.parametrize(
     ("kind", "strategy", "changes", "sentence"),
     [
-        (RunSpec, RUN_SPECS, {"protocol": 2}, "protocol: input should be 1, found 2"),
+        (RunSpec, RUN_SPECS, {"protocol": 2}, r"it is of deepchord .* \(protocol 2\), but this is .* \(protocol 1\)"),
         (RunSpec, RUN_SPECS, {"run_id": "../up"}, r"run_id: .*pattern.*found '\.\./up'"),
         (RunSpec, RUN_SPECS, {"run_id": "line\n"}, "run_id: .*pattern"),
         (RunSpec, RUN_SPECS, {"members": 2, "min_members": 3}, "min_members is 3, more than the 2 members of the run"),

@@ -139,7 +139,7 @@ def test_a_run_written_by_a_later_version_is_named(store):
     text = run_spec().encode().replace(b'"protocol": 1', b'"protocol": 2').replace(b'"protocol":1', b'"protocol":2')
     store.objects.create(f"runs/{RUN}/run.json", text)
 
-    with pytest.raises(MessageDecodeError, match=rf"runs/{RUN}/run\.json is not a valid RunSpec: protocol: .*found 2"):
+    with pytest.raises(MessageDecodeError, match=rf"runs/{RUN}/run\.json is not .*: it is of deepchord .*protocol 2"):
         store.run(RUN)
 
 

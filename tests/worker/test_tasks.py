@@ -10,7 +10,7 @@ from celery import Celery
 
 from shared.broker import KEY_PREFIX
 from shared.celery_app import EVALUATE_ENSEMBLE, QUEUE, TRAIN_MEMBER, create_app
-from shared.errors import EngineError, MessageDecodeError, RunNotFoundError
+from shared.errors import EngineError, MessageDecodeError, OtherVersionError, RunNotFoundError
 from shared.messages import FailedMember, MemberSpec, RunSpec, TrainedMember
 from shared.settings import Settings, load_settings
 from shared.storage import RunStore
@@ -219,6 +219,18 @@ def test_a_run_that_appears_late_is_trained_after_all(
 def test_a_message_that_is_none_is_refused_by_name(app: Celery):
     with pytest.raises(MessageDecodeError, match=r"Message of task .*unknown option 'model'"):
         app.tasks[TRAIN_MEMBER].apply(args=[{"run_id": "x", "model": 1}]).get()
+
+
+def test_a_message_of_another_version_is_left_to_others_and_then_refused_with_both_versions(
+    perform: Callable[..., Any], resources: Resources, run: RunSpec, members: tuple[MemberSpec, ...]
+):
+    message = {**members[0].model_dump(mode="json"), "protocol": 2, "version": "7.8.9"}
+
+    with pytest.raises(OtherVersionError, match=r"deepchord 7\.8\.9 \(protocol 2\), but this is .* \(protocol 1\)"):
+        perform(TRAIN_MEMBER, message)
+
+    assert resources.store.attempts(run.run_id, 0) == ()
+    assert "7.8.9" in resources.board.notes(run.run_id)[0]
 
 
 def test_a_member_is_trained_to_its_end_while_the_broker_is_away(

@@ -1,0 +1,61 @@
+"""Says again and again that a worker is there, from a thread of its own."""
+
+import logging
+import os
+import platform
+import threading
+from datetime import UTC, datetime
+
+import redis
+
+from shared.validation import PROTOCOL
+from shared.version import version
+from shared.worker_board import KEEP_S, WorkerBoard, WorkerNote
+from worker.engines import Device
+
+logger = logging.getLogger(__name__)
+
+_EVERY_S = KEEP_S / 6
+
+
+class Announcement:
+    """Begins with `start`, ends with `stop`; a broker that is away is passed over, for Celery tells of it."""
+
+    def __init__(self, board: WorkerBoard, worker: str, name: str, engine: str, device: Device | None) -> None:
+        self._board = board
+        self._note = WorkerNote(
+            worker=worker,
+            name=name,
+            host=platform.node(),
+            engine=engine,
+            device=None if device is None else device.id,
+            device_kind=None if device is None else device.kind,
+            version=version(),
+            protocol=PROTOCOL,
+            process_id=os.getpid(),
+            started_at=datetime.now(UTC),
+        )
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._announce_until_stopped, name="announcement", daemon=True)
+
+    def start(self) -> None:
+        """Say it from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say that the worker is gone."""
+        self._stopped.set()
+        self._thread.join()
+        try:
+            self._board.withdraw(self._note.worker)
+        except redis.RedisError as error:
+            logger.info("The broker could not be told that this worker is gone: %s.", error)
+
+    def _announce_until_stopped(self) -> None:
+        while True:
+            try:
+                self._board.announce(self._note)
+            except redis.RedisError as error:
+                logger.debug("The broker could not be told that this worker is there: %s.", error)
+            if self._stopped.wait(_EVERY_S):
+                return
