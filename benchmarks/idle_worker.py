@@ -79,6 +79,6 @@ class IdleResources(Resources):
 
 
 settings = load_settings()
-app = create_app(settings)
+app = create_app(settings, takes_tasks=True)
 app.conf.imports = ("benchmarks.idle_worker",)
 register_tasks(app, IdleResources(settings))

@@ -92,13 +92,14 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-#: Not `celery -A worker.app`, which looks for a folder `worker` in the current one first. It ends when its input does:
-#: when whoever started it was killed and could not stop it.
+#: Not `celery -A worker.app`, which looks for a folder `worker` in the current one first, and takes tasks. It ends when
+#: its input does: when whoever started it was killed and could not stop it.
 _START = """
 import os, threading
 threading.Thread(target=lambda: (os.read(0, 1), os._exit(0)), daemon=True).start()
-from worker.app import app
-app.start(["flower"])
+from shared.celery_app import create_app
+from shared.settings import load_settings
+create_app(load_settings()).start(["flower"])
 """
 
 

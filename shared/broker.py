@@ -1,6 +1,7 @@
 """A connection to the broker that answers, or one sentence that says why it does not."""
 
 import ssl
+from collections.abc import Iterator
 from typing import Any
 
 import redis
@@ -12,6 +13,10 @@ from shared.settings import Settings, without_password
 
 #: Put before every key, so that other users of the same Redis database are left alone.
 KEY_PREFIX = "deepchord:"
+
+#: What OpenSSL says of a certificate: X509_V_ERR_CERT_HAS_EXPIRED, …_HOSTNAME_MISMATCH, …_IP_ADDRESS_MISMATCH.
+_EXPIRED = 10
+_OTHER_HOST = (62, 64)
 
 
 def connect(settings: Settings) -> redis.Redis:
@@ -28,6 +33,9 @@ def connect(settings: Settings) -> redis.Redis:
     except redis.AuthenticationError as error:
         raise BrokerError(f"Broker {address} refuses the user name or password given with --broker.") from error
     except (redis.RedisError, OSError) as error:
+        refused = _why_not_trusted(error)
+        if refused is not None:
+            raise BrokerError(f"Broker {address} {refused}.") from error
         raise BrokerError(
             f"Broker {address} does not answer as Redis or Valkey ({_reason(error)}): start it, "
             "correct --broker or DEEPCHORD_BROKER, or leave it out to use the embedded one."
@@ -69,12 +77,32 @@ def text_of(value: bytes | str) -> str:
     return value if isinstance(value, str) else value.decode(errors="replace")
 
 
+def _why_not_trusted(error: BaseException) -> str | None:
+    """Return what is wrong with a broker's TLS and what to do; None if it is something else."""
+    found = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)
+    if found is None:
+        return None
+    if not isinstance(found, ssl.SSLCertVerificationError):
+        return "does not speak TLS as it should: give redis:// if it has none"
+    if found.verify_code == _EXPIRED:
+        return "has a certificate that has expired, or one of its authority's has: make a new one"
+    if found.verify_code in _OTHER_HOST:
+        return "has a certificate that is for another host: give the name that it was made for, or make a new one"
+    return (
+        f"has a certificate that is not trusted ({found.verify_message}): name the file with its authority's "
+        "in DEEPCHORD_CA_FILE"
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
 def _reason(error: BaseException) -> str:
     if isinstance(error, redis.ResponseError):
         return str(error)
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return type(error).__name__
+    spoken = (cause.strerror for cause in _causes(error) if isinstance(cause, OSError) and cause.strerror)
+    return next(spoken, type(error).__name__)

@@ -37,10 +37,14 @@ def served_queues(app: Celery) -> dict[str, frozenset[str]]:
     return {worker: frozenset(queue["name"] for queue in queues) for worker, queues in answers.items()}
 
 
-def create_app(settings: Settings) -> Celery:
+def create_app(settings: Settings, *, takes_tasks: bool = False) -> Celery:
     """Return the Celery application for a broker.
 
     What each setting prevents is told in docs/celery.md.
+
+    Args:
+        settings: Where the broker is.
+        takes_tasks: Whether this is a worker; others do not put back what workers hold, and need no right to do so.
 
     Raises:
         InputError: No broker is configured.
@@ -57,6 +61,7 @@ def create_app(settings: Settings) -> Celery:
         "socket_connect_timeout": settings.connect_timeout_s,
         "socket_keepalive": True,
         "health_check_interval": 25,
+        "ack_emulation": takes_tasks,
     }
     tls = encryption(settings)
     app = Celery("deepchord")

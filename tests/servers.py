@@ -2,18 +2,22 @@
 
 import http.client
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+ROOT = Path(__file__).parent.parent
 
 _BUCKET = "ensembles"
 
@@ -75,6 +79,59 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     yield server
     process.kill()
     process.wait()
+
+
+def make_certificates(folder: Path, host: str, address: str) -> Path:
+    """Make an authority and a broker's certificate with the commands of docs/fleet.md; return their folder."""
+    commands = re.search(r"```sh\n(openssl .*?)```", (ROOT / "docs" / "fleet.md").read_text(), re.DOTALL)
+    assert commands is not None
+    made = folder / "certificates"
+    made.mkdir()
+    variables = {**os.environ, "HOST": host, "ADDRESS": address}
+    subprocess.run(["sh", "-ec", commands[1]], cwd=made, env=variables, check=True, capture_output=True)
+    return made
+
+
+@contextmanager
+def start_secured_broker(folder: Path, certificates: Path, address: str, prefix: tuple[str, ...] = ()) -> Iterator[int]:
+    """Start a Redis with TLS and the users of docs/users.acl for the length of a block; yield its port.
+
+    The password of each role is `secret-of-` and its name.
+    """
+    users = re.sub(
+        r">([A-Z]+)_PASSWORD",
+        lambda found: f">secret-of-{found[1].lower()}",
+        (ROOT / "docs" / "users.acl").read_text(),
+    )
+    (folder / "users.acl").write_text(users)
+    data = folder / "data"
+    data.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    options = {
+        "--port": 0,
+        "--tls-port": port,
+        "--bind": address,
+        "--tls-cert-file": certificates / "broker.crt",
+        "--tls-key-file": certificates / "broker.key",
+        "--tls-ca-cert-file": certificates / "ca.crt",
+        "--tls-auth-clients": "no",
+        "--aclfile": folder / "users.acl",
+        "--dir": data,
+        "--appendonly": "yes",
+    }
+    command = [*prefix, "redis-server", *(str(part) for option in options.items() for part in option)]
+    log = folder / "redis.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        while b"Ready to accept connections" not in log.read_bytes():
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
 
 
 @dataclass

@@ -44,6 +44,8 @@ class Announcement:
 
     def stop(self) -> None:
         """Say that the worker is gone."""
+        if not self._thread.is_alive():  # the worker ends before it was ready
+            return
         self._stopped.set()
         self._thread.join()
         try:

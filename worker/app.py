@@ -12,7 +12,7 @@ from worker.service import let_members_go, prepare
 from worker.tasks import register_tasks
 
 settings = load_settings()
-app = create_app(settings)
+app = create_app(settings, takes_tasks=True)
 # The processes of a spawned pool unpickle the application without its tasks; they import this module to get them.
 app.conf.imports = ("worker.app",)
 register_tasks(app, Resources(settings))

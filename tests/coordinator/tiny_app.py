@@ -3,7 +3,7 @@
 from shared.celery_app import create_app
 from shared.settings import load_settings
 
-app = create_app(load_settings())
+app = create_app(load_settings(), takes_tasks=True)
 app.conf.include = ["tiny_app"]
 
 

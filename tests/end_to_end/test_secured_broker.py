@@ -1,0 +1,161 @@
+"""A broker with TLS and a user for each role, made with the very commands and rights that docs/fleet.md gives."""
+
+import re
+import shutil
+import subprocess
+import urllib.request
+from base64 import b64encode
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis
+from kombu.exceptions import OperationalError
+
+from shared.broker import KEY_PREFIX, connect
+from shared.celery_app import QUEUE, TRAIN_MEMBER, create_app
+from shared.errors import BrokerError
+from shared.settings import Settings
+from tests.servers import make_certificates, start_secured_broker
+
+
+@dataclass(frozen=True)
+class SecuredBroker:
+    port: int
+    certificates: Path
+
+    @property
+    def ca_file(self) -> Path:
+        return self.certificates / "ca.crt"
+
+    def url(self, role: str, password: str | None = None) -> str:
+        return f"rediss://{role}:{password or 'secret-of-' + role}@localhost:{self.port}/0"
+
+    def client(self, role: str) -> redis.Redis:
+        return redis.Redis.from_url(self.url(role), ssl_ca_certs=str(self.ca_file))
+
+    def settings(self, **changes: object) -> Settings:
+        return Settings(**{"broker": self.url("coordinator"), "ca_file": self.ca_file, **changes})
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory, require):
+    require("a Redis with TLS (redis-server)", shutil.which("redis-server"))
+    folder = tmp_path_factory.mktemp("secured")
+    certificates = make_certificates(folder, host="localhost", address="127.0.0.1")
+    with start_secured_broker(folder, certificates, "127.0.0.1") as port:
+        broker = SecuredBroker(port, certificates)
+        yield broker
+        assert broker.client("admin").acl_log() == [], "somebody was denied what a run needs"
+
+
+@pytest.fixture
+def denied(secured):
+    """For tests of what is denied."""
+    yield secured
+    secured.client("admin").acl_log_reset()
+
+
+def test_a_run_needs_no_more_than_the_rights_of_its_roles(secured, new_place, recipe):
+    place = new_place(DEEPCHORD_CA_FILE=str(secured.ca_file), DEEPCHORD_ENGINE="jax", DEEPCHORD_STORAGE="broker://")
+    worker = place.start("worker", "--name", "one@here", DEEPCHORD_BROKER=secured.url("worker"))
+    worker.wait_for(" ready.")
+    flower = place.start("flower", DEEPCHORD_BROKER=secured.url("flower"))
+    said = flower.wait_for("Flower: ")
+
+    trained = place.run("train", recipe, DEEPCHORD_BROKER=secured.url("coordinator"))
+    workers = place.run("workers", DEEPCHORD_BROKER=secured.url("coordinator"))
+
+    assert trained.returncode == 0, trained.stderr
+    assert "one@here" in workers.stdout
+    address, password = re.search(r"(http://\S+) \(user deepchord, password (\S+)\)", said).groups()
+    request = urllib.request.Request(f"{address}/api/tasks")
+    request.add_header("Authorization", "Basic " + b64encode(f"deepchord:{password}".encode()).decode())
+    assert TRAIN_MEMBER.encode() in urllib.request.urlopen(request, timeout=30).read()
+    place.kill_all()
+    everything = "\n".join([*worker.out, *worker.err, *flower.err, trained.stdout, trained.stderr, workers.stdout])
+    assert "secret-of-" not in everything
+
+
+@pytest.mark.parametrize(
+    ("role", "command"),
+    [
+        ("worker", ("GET", "elsewhere")),
+        ("worker", ("HGETALL", f"{KEY_PREFIX}progress:one")),
+        ("worker", ("KEYS", "*")),
+        ("worker", ("FLUSHALL",)),
+        ("worker", ("CONFIG", "GET", "*")),
+        ("worker", ("ACL", "LIST")),
+        ("coordinator", ("GET", "elsewhere")),
+        ("coordinator", ("FLUSHALL",)),
+        ("coordinator", ("CONFIG", "SET", "maxmemory", "1")),
+        ("flower", ("LPUSH", f"{KEY_PREFIX}{QUEUE}", "message")),
+        ("flower", ("GET", f"{KEY_PREFIX}storage:runs/one/run.json")),
+        ("flower", ("GET", f"{KEY_PREFIX}lease:one:0")),
+        ("flower", ("DEL", f"{KEY_PREFIX}{QUEUE}")),
+    ],
+)
+def test_a_role_has_no_rights_beyond_its_own(denied, role, command):
+    with denied.client(role) as client, pytest.raises(redis.exceptions.NoPermissionError):
+        client.execute_command(*command)
+
+
+def test_flower_cannot_send_tasks(denied):
+    with create_app(denied.settings(broker=denied.url("flower"))) as app, pytest.raises(OperationalError):
+        app.send_task(TRAIN_MEMBER, args=[{}], retry=False)
+
+    assert denied.client("admin").llen(f"{KEY_PREFIX}{QUEUE}") == 0
+
+
+def test_a_wrong_password_is_said_without_it(denied):
+    with pytest.raises(BrokerError, match="refuses the user name or password") as caught:
+        connect(denied.settings(broker=denied.url("worker", "geheim")))
+
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused_with_what_to_do(secured):
+    with pytest.raises(BrokerError, match=r"certificate .*DEEPCHORD_CA_FILE"):
+        connect(secured.settings(ca_file=None))
+
+
+def test_a_certificate_of_another_authority_is_refused(secured, tmp_path):
+    other = make_certificates(tmp_path, host="localhost", address="127.0.0.1") / "ca.crt"
+
+    with pytest.raises(BrokerError, match=r"certificate .*DEEPCHORD_CA_FILE"):
+        connect(secured.settings(ca_file=other))
+
+
+def test_a_certificate_for_another_host_is_refused(require, tmp_path):
+    require("a Redis with TLS (redis-server)", shutil.which("redis-server"))
+    certificates = make_certificates(tmp_path, host="elsewhere.lan", address="192.0.2.1")
+
+    with start_secured_broker(tmp_path, certificates, "127.0.0.1") as port:
+        broker = SecuredBroker(port, certificates)
+        with pytest.raises(BrokerError, match="is for another host"):
+            connect(broker.settings())
+
+
+def test_an_expired_certificate_is_refused(require, tmp_path):
+    require("a Redis with TLS (redis-server)", shutil.which("redis-server"))
+    certificates = make_certificates(tmp_path, host="localhost", address="127.0.0.1")
+    sign = "openssl x509 -req -in broker.csr -CA ca.crt -CAkey ca.key -days -1 -copy_extensions copy -out broker.crt"
+    subprocess.run(sign.split(), cwd=certificates, check=True, capture_output=True)
+
+    with start_secured_broker(tmp_path, certificates, "127.0.0.1") as port:
+        broker = SecuredBroker(port, certificates)
+        with pytest.raises(BrokerError, match="has expired"):
+            connect(broker.settings())
+
+
+def test_a_broker_without_tls_is_told_from_one_with(broker_url):
+    with pytest.raises(BrokerError, match=r"does not speak TLS|does not answer"):
+        connect(Settings(broker=broker_url.replace("redis://", "rediss://")))
+
+
+def test_a_file_without_certificates_is_refused(tmp_path):
+    path = tmp_path / "ca.crt"
+    path.write_text("nothing")
+
+    with pytest.raises(ValueError, match=r"expected a file with certificates in PEM, found none in"):
+        Settings(ca_file=path)
