@@ -33,6 +33,8 @@ class Places:
     debian_folder: Path = DEBIAN_FASHION
     #: Reads what only Keras can read, and downloads.
     keras: KerasProcess = field(default_factory=KerasProcess)
+    #: Whether what is not on this host may be fetched.
+    download: bool = True
 
 
 def find_dataset(name_or_path: str, places: Places) -> Dataset:
@@ -104,7 +106,8 @@ def _candidates(named: NamedDataset, places: Places) -> Iterator[tuple[str, Call
     if named.name == FASHION.name:
         yield f"the Debian folder {places.debian_folder}", partial(read_idx_folder, named, places.debian_folder)
     yield f"the Keras cache {keras_datasets}", partial(named.read, named, keras_datasets, places.keras)
-    yield "a download through Keras", partial(_download, named, keras_datasets, places.keras)
+    if places.download:
+        yield "a download through Keras", partial(_download, named, keras_datasets, places.keras)
 
 
 def _download(named: NamedDataset, keras_datasets: Path, keras: KerasProcess) -> Arrays:

@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
+Broker = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Redis or Valkey: redis://[:password@]host:6379/0. [DEEPCHORD_BROKER]"),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="The storage that all share, from here: a folder, s3://bucket/…, broker://. [DEEPCHORD_STORAGE]",
+    ),
+]
 Engine = Annotated[
     str | None,
     typer.Option(help="tensorflow, torch, jax, plaidml, or auto for the first installed. [DEEPCHORD_ENGINE]"),
@@ -58,17 +69,8 @@ class WriteReport(Protocol):
 
 @commands.command()
 def worker(
-    broker: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Redis or Valkey: redis://[:password@]host:6379/0. [DEEPCHORD_BROKER]"),
-    ] = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="The storage that all share, from here: a folder, s3://bucket/…, broker://. [DEEPCHORD_STORAGE]",
-        ),
-    ] = None,
+    broker: Broker = None,
+    storage: Storage = None,
     engine: Engine = None,
     device: Device = None,
     threads: Threads = None,
@@ -139,15 +141,26 @@ def devices(as_json: Json = False) -> None:
 
 
 @commands.command()
-def doctor(engine: Engine = None, device: Device = None, threads: Threads = None) -> None:
-    """Examine a device: does it compute what it should, and how fast; the output is fit to be pasted into an issue."""
+def doctor(
+    broker: Broker = None,
+    storage: Storage = None,
+    engine: Engine = None,
+    device: Device = None,
+    threads: Threads = None,
+) -> None:
+    """Examine broker, storage and device: what works, what does not, and what to do; fit to be pasted into an issue."""
     from shared.settings import load_settings
-    from worker.doctor import examine_in_child
-    from worker.engines import choose_engine
+    from worker.doctor import examine_in_child, tell_of_way
+    from worker.engines import choose_engine, installed_engines
 
-    settings = load_settings(engine=engine, device=device, threads=threads)
-    choose_engine(settings.engine)
-    raise typer.Exit(examine_in_child(settings))
+    settings = load_settings(broker=broker, storage=storage, engine=engine, device=device, threads=threads)
+    code = tell_of_way(settings)
+    if settings.engine != "auto" or installed_engines():
+        choose_engine(settings.engine)
+        code = max(code, examine_in_child(settings))
+    else:
+        typer.echo("engine     none is installed; only workers need one")
+    raise typer.Exit(code)
 
 
 @commands.command()

@@ -1,4 +1,4 @@
-"""Examines one device and writes a block that people can paste into an issue; for hardware that we do not have."""
+"""Examines the way to broker and storage, and a device, and writes a block that people can paste into an issue."""
 
 import json
 import platform
@@ -11,6 +11,7 @@ from importlib.metadata import version
 import numpy as np
 
 from shared.architecture import notebook_architecture
+from shared.checkup import examine_way
 from shared.errors import DeepchordError, ExitCode
 from shared.messages import Recipe
 from shared.settings import Settings, load_settings
@@ -22,6 +23,16 @@ from worker.preflight import check_device
 _ANSWER_WITHIN_S = 900.0
 _BATCH_SIZE = 128
 _STEPS = 3
+
+
+def tell_of_way(settings: Settings) -> int:
+    """Tell of broker, storage and data set; return the exit code for the command."""
+    code = int(ExitCode.OK)
+    for finding in examine_way(settings):
+        _say(finding.what, f"{finding.state}: {finding.text}")
+        if finding.state == "problem":
+            code = int(ExitCode.BAD_INPUT)
+    return code
 
 
 def examine_in_child(settings: Settings) -> int:

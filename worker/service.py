@@ -10,10 +10,12 @@ import uuid
 from types import FrameType
 from typing import Any
 
+import redis
 from celery.worker.control import control_command
 
 from shared.broker import connect_lazily
 from shared.celery_app import DRAIN, WORKER_OPTIONS, queue_of
+from shared.checkup import MOST_SKEW_S, describe_skew, skew_of
 from shared.errors import DeepchordError
 from shared.settings import WORKER_VARIABLE, Settings, export, worker_id
 from shared.worker_board import WorkerBoard
@@ -71,8 +73,19 @@ def prepare(worker: Any, settings: Settings) -> Announcement:
         worker.app.amqp.queues.select_add(queue_of(requirement))
     if engine in _PROCESS_PER_MEMBER:
         worker.max_tasks_per_child = 1
+    _warn_of_skew(settings)
     board = WorkerBoard(connect_lazily(settings))
     return Announcement(board, worker_id(), worker.hostname, engine, device)
+
+
+def _warn_of_skew(settings: Settings) -> None:
+    """Warn of a clock that is off: leases are on the broker's, but certificates and the signatures of S3 are not."""
+    try:
+        skew_s = skew_of(connect_lazily(settings))
+    except redis.RedisError:
+        return  # Celery tells of a broker that does not answer
+    if abs(skew_s) > MOST_SKEW_S:
+        logger.warning("%s.", describe_skew(skew_s).capitalize())
 
 
 def let_members_go(worker: Any, grace_s: float) -> None:
