@@ -127,7 +127,7 @@ lock: | $(BIN)/python
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/torch.txt --extra torch --extra s3
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/jax.txt --extra jax --extra s3
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/plaidml.txt --extra plaidml --extra s3
-	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/coordinator.txt --extra s3
+	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/coordinator.txt --extra flower --extra s3
 	@printf 'coverage\nhypothesis\n' > $(VENV)/lock/test.in
 	$(COMPILE) $(VENV)/lock/test.in -o requirements/plaidml-test.txt --constraints requirements/dev.txt
 

@@ -25,7 +25,7 @@ _STOP_WITHIN_S = 5.0
 class FlowerProcess:
     """A running Flower."""
 
-    #: Its page, and the user and password made up for it.
+    #: Its page, its user, and the password made up for it.
     address: str
     process: subprocess.Popen[bytes]
 
@@ -36,10 +36,10 @@ class FlowerProcess:
 
 @contextmanager
 def running_flower(settings: Settings, environment: Mapping[str, str] | None = None) -> Iterator[FlowerProcess]:
-    """Run Flower for the length of a block, read-only, on loopback, behind a password made up for it.
+    """Run Flower for the length of a block, read-only, on loopback unless told otherwise, behind a password.
 
     Args:
-        settings: Broker and port; port 0 takes a free one.
+        settings: Broker, address and port; port 0 takes a free one.
         environment: Of the session that it belongs to; None: as the settings say.
 
     Raises:
@@ -49,10 +49,11 @@ def running_flower(settings: Settings, environment: Mapping[str, str] | None = N
     if find_spec("flower") is None:
         raise InputError("Flower is not installed in this environment: pip install 'deepchord[flower]'.")
     connect(settings).close()
-    port = _checked_port(settings.flower_port)
-    password = secrets.token_urlsafe(9)
+    port = _checked_port(settings.flower_address, settings.flower_port)
+    password = settings.flower_password or secrets.token_urlsafe(9)
+    told = password if settings.flower_password is None else "as in DEEPCHORD_FLOWER_PASSWORD"
     variables = {
-        "FLOWER_ADDRESS": "127.0.0.1",
+        "FLOWER_ADDRESS": settings.flower_address,
         "FLOWER_PORT": str(port),
         "FLOWER_BASIC_AUTH": f"{_USER}:{password}",
         "FLOWER_READ_ONLY": "true",
@@ -71,7 +72,8 @@ def running_flower(settings: Settings, environment: Mapping[str, str] | None = N
     ):
         try:
             _wait_until_it_answers(process, port, log)
-            yield FlowerProcess(address=f"http://127.0.0.1:{port} (user {_USER}, password {password})", process=process)
+            address = f"http://{settings.flower_address}:{port} (user {_USER}, password {told})"
+            yield FlowerProcess(address=address, process=process)
         finally:
             _stop(process)
 
@@ -103,14 +105,15 @@ create_app(load_settings()).start(["flower"])
 """
 
 
-def _checked_port(port: int) -> int:
+def _checked_port(address: str, port: int) -> int:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((address, port))
         except OSError as error:
             raise InputError(
-                f"Flower's port {port} is taken: give another with --port or DEEPCHORD_FLOWER_PORT."
+                f"Flower's port {port} is taken, or {address} is no address of this machine ({error.strerror}): "
+                "give another with --port or DEEPCHORD_FLOWER_PORT."
             ) from error
         return int(probe.getsockname()[1])
 

@@ -94,8 +94,11 @@ class Settings(BaseSettings):
     stall_timeout_s: PositiveFloat = 900.0
     #: How long a command waits for the broker to answer before it gives up.
     connect_timeout_s: PositiveFloat = 5.0
-    #: Where Flower listens on this machine.
+    #: Where Flower listens on this machine; 0.0.0.0 only behind something that encrypts.
+    flower_address: str = "127.0.0.1"
     flower_port: Annotated[int, Field(ge=0, le=65535)] = 5555
+    #: What Flower's user `deepchord` is asked for; none: a new one each time, which is then told.
+    flower_password: Annotated[str, Field(min_length=8, repr=False)] | None = None
 
     @field_validator("broker")
     @classmethod
