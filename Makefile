@@ -30,7 +30,7 @@ COMPILE = env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(BIN)/uv pip compile -q --univ
 	--python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(ARGS)
 
 .DELETE_ON_ERROR:
-.PHONY: help run plaidml test chaos check bench environment lock clean distclean
+.PHONY: help run plaidml test chaos compose-test check bench environment lock clean distclean
 
 help:
 	@echo 'make run        train the quick preset on this machine; makes $(VENV) by itself the first time'
@@ -40,6 +40,7 @@ help:
 	@echo 'make test       make check, then all tests with branch coverage'
 	@echo '                ARGS="tests/shared -k seeds"  only some, whatever the coverage'
 	@echo 'make chaos      kills at random moments, SEEDS=50 times three of them; half an hour'
+	@echo 'make compose-test  the stack of docker-compose.yml, really run; needs a Docker engine'
 	@echo 'make check      ruff, mypy and import-linter'
 	@echo 'make bench      the benchmarks, one after another'
 	@echo 'make lock       write requirements/*.txt from pyproject.toml    ARGS=--upgrade  newer versions'
@@ -54,6 +55,9 @@ test: check
 
 chaos: environment
 	@$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) tests/faults/test_chaos.py --chaos $(SEEDS) $(ARGS)
+
+compose-test: environment
+	@$(BIN)/python -m pytest -p no:xdist tests/compose/check_compose.py $(ARGS)
 
 check: environment
 	@$(BIN)/ruff check .
@@ -121,13 +125,13 @@ lock: | $(BIN)/python
 	@$(PIP) install -qq uv
 	@mkdir -p $(VENV)/lock && echo 'setuptools>=77' > $(VENV)/lock/build.in
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/dev.txt \
-		--extra tensorflow --extra jax --extra flower --extra s3 --extra dev
+		--extra tensorflow --extra jax --extra flower --extra metrics --extra s3 --extra dev
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/tensorflow.txt \
-		--extra tensorflow --extra flower --extra s3 --constraints requirements/dev.txt
+		--extra tensorflow --extra flower --extra metrics --extra s3 --constraints requirements/dev.txt
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/torch.txt --extra torch --extra s3
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/jax.txt --extra jax --extra s3
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/plaidml.txt --extra plaidml --extra s3
-	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/coordinator.txt --extra flower --extra s3
+	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/coordinator.txt --extra flower --extra metrics --extra s3
 	@printf 'coverage\nhypothesis\n' > $(VENV)/lock/test.in
 	$(COMPILE) $(VENV)/lock/test.in -o requirements/plaidml-test.txt --constraints requirements/dev.txt
 

@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     flower: bool = False
     #: Below which folder each run's results go.
     results: Path = Path("results")
+    #: How logs are written: lines for people, or one JSON object a line.
+    log_format: Literal["text", "json"] = "text"
     #: How often a member is tried before it becomes a failed record.
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     #: After so many seconds without acknowledgement the broker hands a task to another worker: above the longest
@@ -96,9 +98,10 @@ class Settings(BaseSettings):
     connect_timeout_s: PositiveFloat = 5.0
     #: Where Flower listens on this machine; 0.0.0.0 only behind something that encrypts.
     flower_address: str = "127.0.0.1"
+    #: The port that it listens on; 0: a free one.
     flower_port: Annotated[int, Field(ge=0, le=65535)] = 5555
     #: What Flower's user `deepchord` is asked for; none: a new one each time, which is then told.
-    flower_password: Annotated[str, Field(min_length=8, repr=False)] | None = None
+    flower_password: str | None = Field(default=None, min_length=8, repr=False)
 
     @field_validator("broker")
     @classmethod

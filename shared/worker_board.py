@@ -47,6 +47,8 @@ class WorkerLine:
     seen_s_ago: float
     #: The run and member that it is at, None for the member while it evaluates the run; None: it waits.
     at_work: tuple[str, int | None] | None
+    #: After so long without renewal another worker may go on with that; 0 if it waits.
+    lease_s: float = 0.0
 
 
 class WorkerBoard:
@@ -77,25 +79,27 @@ class WorkerBoard:
                 pipeline.get(_note_key(worker))
                 pipeline.pttl(_note_key(worker))
                 pipeline.get(at_work(worker))
+                pipeline.pttl(at_work(worker))
             answers = pipeline.execute()
         lines = []
         for number, worker in enumerate(workers):
-            note, remaining_ms, lease = answers[3 * number : 3 * number + 3]
+            note, remaining_ms, lease, lease_ms = answers[4 * number : 4 * number + 4]
             if note is None:
                 self._client.srem(_WORKERS, worker)
                 continue
-            line = _line(note, remaining_ms, lease)
+            line = _line(note, remaining_ms, lease, lease_ms)
             if line is not None:
                 lines.append(line)
         return sorted(lines, key=lambda line: (line.note.host, line.note.name))
 
 
-def _line(note: bytes | str, remaining_ms: int, lease: bytes | str | None) -> WorkerLine | None:
+def _line(note: bytes | str, remaining_ms: int, lease: bytes | str | None, lease_ms: int) -> WorkerLine | None:
     try:
         return WorkerLine(
             note=WorkerNote.decode(note, "what a worker says of itself"),
             seen_s_ago=max(0.0, KEEP_S - remaining_ms / 1000),
             at_work=None if lease is None else leased_member(text_of(lease)),
+            lease_s=max(0.0, lease_ms / 1000),
         )
     except MessageDecodeError as error:
         logger.warning("A worker was left out: %s", error)

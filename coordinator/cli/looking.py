@@ -1,6 +1,8 @@
-"""The commands that look at runs and workers: runs, status, watch, collect, report, workers, flower."""
+"""The commands that look at runs and workers: runs, status, watch, collect, report, workers, metrics, flower."""
 
 import json
+from importlib.util import find_spec
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +17,7 @@ from coordinator.cli.surroundings import (
     read_settings,
     with_live_broker,
 )
-from shared.errors import DeepchordError, InterruptedRunError
+from shared.errors import DeepchordError, InputError, InterruptedRunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -156,6 +158,29 @@ def workers(broker: Broker = None, storage: Storage = None, as_json: Json = Fals
         new_console().print(fleet_table(lines))
     else:
         typer.echo("No worker is connected to this broker; `deepchord worker` starts one.")
+
+
+@commands.command()
+def metrics(
+    broker: Broker = None,
+    storage: Storage = None,
+    address: Annotated[str, typer.Option(help="Where to listen; beyond this machine anybody may ask.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 9540,
+) -> None:
+    """Serve the fleet's gauges for Prometheus, until Ctrl-C; docs/grafana.json is a dashboard for them."""
+    from coordinator.interruptions import terminations_interrupting
+
+    if find_spec("prometheus_client") is None:
+        raise InputError("Metrics need another package: pip install 'deepchord[metrics]'.")
+    from coordinator.metrics import serving_metrics
+
+    settings = with_live_broker(read_settings(broker=broker, storage=storage))
+    try:
+        with terminations_interrupting(), serving_metrics(settings, open_store(settings), address, port) as served:
+            typer.echo(f"Metrics: {served}")
+            Event().wait()
+    except KeyboardInterrupt:
+        return
 
 
 @commands.command()

@@ -1,6 +1,5 @@
 """The commands that steer what is under way: cancel, drain, reconcile."""
 
-import logging
 from typing import Annotated
 
 import typer
@@ -63,11 +62,12 @@ def reconcile(
     from coordinator.following import raise_if_failed, watcher
     from coordinator.interruptions import terminations_interrupting
     from coordinator.reconciliation import reconcile_all, reconcile_run
+    from shared.logs import configure_logging
 
     if (run is None) != everything:
         raise InputError("Give either a run or --all.")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = with_live_broker(read_settings(broker=broker, storage=storage))
+    configure_logging(settings)
     try:
         with terminations_interrupting():
             if run is None:

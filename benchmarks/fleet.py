@@ -1,0 +1,164 @@
+"""Large runs: does the time and memory of coordinator, broker and evaluation grow as their number of members does?
+
+1. Runs of members that do nothing, on several worker processes of this machine: seconds and memory for each size, and
+   the exponent of their growth (1: linear).
+2. The evaluation of stored members, in a process of its own: its memory must not grow with their number.
+
+    python -m benchmarks.fleet [--sizes 1000 3000 10000] [--workers 8] [--evaluate 100 1000] [--json FILE]
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import redis
+
+from benchmarks.overhead import IDLE_WORKER_COMMAND
+from coordinator.following import raise_if_failed, views
+from coordinator.local import LocalSession, local_session
+from coordinator.planning import plan_architecture, plan_request, plan_run
+from coordinator.submission import submit
+from shared.celery_app import create_app
+from shared.dataset_sources import Places, find_dataset
+from shared.datasets import Dataset, publish_dataset
+from shared.settings import Settings, keras_home, load_settings
+from shared.storage import RunStore
+
+_NETWORK = """
+layers = [
+  { type = "max_pooling2d", pool_size = 4 },
+  { type = "flatten" },
+  { type = "dense", units = "classes", activation = "softmax" },
+]
+"""
+_MIB = 2**20
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = _arguments()
+    if arguments.evaluate_here:
+        print("\n" + json.dumps(_evaluate_here(arguments.evaluate_here)))
+        return
+    dataset = _small(find_dataset("fashion", Places(keras_home=keras_home())))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "network.toml").write_text(_NETWORK)
+        runs = [_measure(Path(folder), dataset, size, arguments.workers) for size in arguments.sizes]
+    result = {
+        "workers": arguments.workers,
+        "runs": runs,
+        "exponents": {
+            name: _exponent([run["members"] for run in runs], [run[name] for run in runs])
+            for name in ("seconds", "coordinator_mib", "broker_peak_mib")
+        },
+    }
+    print(json.dumps(result, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def _measure(folder: Path, dataset: Dataset, members: int, workers: int) -> dict[str, Any]:
+    """Train a run in a storage, with a broker and a coordinator of its own."""
+    place = folder / str(members)
+    settings = load_settings(storage=str(place / "storage"), state=place / "state", cache=place / "cache")
+    with local_session(settings, workers=workers, worker_command=IDLE_WORKER_COMMAND) as session:
+        _run(session, dataset, folder, workers)  # all workers are up
+        before = psutil.Process().memory_info().rss
+        seconds = _run(session, dataset, folder, members)
+        memory = redis.Redis.from_url(str(session.settings.broker)).info("memory")
+    evaluation = subprocess.run(
+        [sys.executable, "-m", "benchmarks.fleet", "--evaluate-here", str(place / "storage")],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return {
+        "members": members,
+        "seconds": seconds,
+        "seconds_per_1000": 1000 * seconds / members,
+        "coordinator_mib": psutil.Process().memory_info().rss / _MIB,
+        "coordinator_growth_mib": (psutil.Process().memory_info().rss - before) / _MIB,
+        "broker_peak_mib": memory["used_memory_peak"] / _MIB,
+        "evaluation": json.loads(evaluation.stdout.splitlines()[-1]),
+    }
+
+
+def _run(session: LocalSession, dataset: Dataset, folder: Path, members: int) -> float:
+    """Return the seconds from the submission of a run to its evaluation."""
+    store = RunStore.open(session.settings)
+    options = {"preset": "quick", "members": members, "epochs": 1, "seed": 1}
+    request = plan_request(None, {**options, "architecture": str(folder / "network.toml")})
+    architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
+    run = plan_run(request, architecture, publish_dataset(dataset, store), max_attempts=3)
+    started = time.monotonic()
+    submit(create_app(session.settings), store, run)
+    for view in views(session.settings, store, run, session.check):
+        last = view
+    raise_if_failed(last)
+    return time.monotonic() - started
+
+
+def _evaluate_here(storage: str) -> dict[str, Any]:
+    """Evaluate the newest run of a storage once more, with a real engine, in this process."""
+    from worker.ensemble import evaluate, run_candidates
+    from worker.resources import Resources
+
+    resources = Resources(Settings(storage=storage, broker="redis://127.0.0.1:9/0", threads=1))
+    store = resources.store
+    run = store.run(store.run_ids()[-1])
+    resources.engine.build(run.architecture.resolve(input_shape=run.dataset.input_shape, classes=10))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    started = time.monotonic()
+    trained = (record.member for record in store.records(run.run_id, run.members))
+    # The idle members' own probabilities are not those of their weights.
+    candidates = (replace(one, own_probabilities=None) for one in run_candidates(store, run, trained))
+    evaluate(
+        resources.engine, resources.trainer, run.architecture, resources.dataset(run.dataset), candidates, run.members
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "members": run.members,
+        "seconds": time.monotonic() - started,
+        "engine_mib": before,
+        "growth_mib": peak - before,
+    }
+
+
+def _exponent(sizes: Sequence[float], values: Sequence[float]) -> float | None:
+    """Return the slope of a line through the logarithms: 1 is linear growth; None for a single size."""
+    return float(np.polyfit(np.log(sizes), np.log(values), 1)[0]) if len(sizes) > 1 else None
+
+
+def _small(dataset: Dataset, size: int = 100) -> Dataset:
+    rows = slice(0, size)
+    return Dataset(
+        name="small",
+        x_train=np.array(dataset.x_train[rows]),
+        y_train=np.arange(size) % len(dataset.class_names),
+        x_test=np.array(dataset.x_test[rows]),
+        y_test=np.arange(size) % len(dataset.class_names),
+        class_names=dataset.class_names,
+    )
+
+
+def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 3000, 10_000])
+    parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--evaluate-here", metavar="STORAGE", help=argparse.SUPPRESS)
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args(given)
+
+
+if __name__ == "__main__":
+    main()

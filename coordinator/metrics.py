@@ -1,0 +1,147 @@
+"""The fleet as Prometheus sees it: gauges that are read from broker and storage whenever somebody asks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import get_args
+
+import redis
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from coordinator.fleet import FleetLine, fleet
+from coordinator.progress import RunView, RunWatcher
+from shared.broker import KEY_PREFIX, connect_lazily
+from shared.celery_app import queue_of
+from shared.errors import DeepchordError, InputError
+from shared.messages import Requirement
+from shared.settings import Settings
+from shared.storage import RunStore
+
+_MEMBER = ("run", "member")
+_WORKER = ("worker", "host", "engine", "device")
+
+
+@contextmanager
+def serving_metrics(settings: Settings, store: RunStore, address: str, port: int) -> Iterator[str]:
+    """Answer scrapes for the length of a block; yield the address to ask.
+
+    Raises:
+        InputError: The port is taken, or the address is none of this machine's.
+    """
+    registry = CollectorRegistry()
+    registry.register(FleetCollector(connect_lazily(settings), store))
+    try:
+        server, thread = start_http_server(port, address, registry)
+    except OSError as error:
+        raise InputError(
+            f"Metrics cannot be served on {address}, port {port} ({error.strerror}): give another one with --port."
+        ) from error
+    try:
+        yield f"http://{address}:{server.server_port}/metrics"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class FleetCollector(Collector):
+    """Reads everything anew for each scrape; a broker or storage that does not answer shows as `deepchord_up` 0."""
+
+    def __init__(self, client: redis.Redis, store: RunStore) -> None:
+        self._client = client
+        self._store = store
+        #: Of runs that have not ended: what is immutable of them is read once.
+        self._watchers: dict[str, RunWatcher] = {}
+        #: They are looked at again when somebody is at work at them: when they were extended or resumed.
+        self._ended: set[str] = set()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield all gauges."""
+        up = GaugeMetricFamily("deepchord_up", "Whether broker and storage answered.")
+        try:
+            lines = fleet(self._client, self._store)
+            families = [*_of_workers(lines), *_of_members(lines), *self._of_queues(), self._of_runs(lines)]
+        except (redis.RedisError, DeepchordError):
+            up.add_metric((), 0)
+            yield up
+            return
+        up.add_metric((), 1)
+        yield up
+        yield from families
+
+    def _of_queues(self) -> Iterator[GaugeMetricFamily]:
+        waiting = GaugeMetricFamily("deepchord_queue_messages", "Messages that wait in a queue.", labels=("queue",))
+        for requirement in (None, *get_args(Requirement)):
+            queue = queue_of(requirement)
+            waiting.add_metric((queue,), self._client.llen(KEY_PREFIX + queue))
+        yield waiting
+        taken = GaugeMetricFamily("deepchord_queue_taken", "Messages that workers have taken and not done with.")
+        taken.add_metric((), self._client.hlen(f"{KEY_PREFIX}unacked"))
+        yield taken
+
+    def _of_runs(self, lines: list[FleetLine]) -> GaugeMetricFamily:
+        members = GaugeMetricFamily(
+            "deepchord_members", "Members of runs that have not ended, by state.", labels=("run", "state")
+        )
+        at_work = [line.worker.at_work for line in lines if line.worker.at_work is not None]
+        self._ended -= {run_id for run_id, _ in at_work}
+        for run_id in self._store.run_ids():
+            view = None if run_id in self._ended else self._look(run_id)
+            if view is None:
+                continue
+            running = sum(run == run_id and index is not None for run, index in at_work)
+            ended = len(view.records)
+            for state, count in {
+                "trained": view.trained,
+                "failed": ended - view.trained,
+                "running": running,
+                "waiting": max(0, view.run.members - ended - running),
+            }.items():
+                members.add_metric((run_id, state), count)
+        return members
+
+    def _look(self, run_id: str) -> RunView | None:
+        watcher = self._watchers.get(run_id)
+        if watcher is None:
+            watcher = self._watchers[run_id] = RunWatcher(self._store, self._store.run(run_id))
+        view = watcher.look()
+        if view.has_ended:
+            self._ended.add(run_id)
+            del self._watchers[run_id]
+            return None
+        return view
+
+
+def _of_workers(lines: list[FleetLine]) -> Iterator[GaugeMetricFamily]:
+    up = GaugeMetricFamily("deepchord_worker_up", "A connected worker.", labels=_WORKER)
+    seen = GaugeMetricFamily("deepchord_worker_seen_seconds", "Since its last sign of life.", labels=_WORKER)
+    speed = GaugeMetricFamily(
+        "deepchord_worker_samples_per_second", "Training images per second in its last epoch.", labels=_WORKER
+    )
+    for line in lines:
+        note = line.worker.note
+        labels = (note.name, note.host, note.engine, note.device or "")
+        up.add_metric(labels, 1)
+        seen.add_metric(labels, line.worker.seen_s_ago)
+        if line.samples_per_s is not None:
+            speed.add_metric(labels, line.samples_per_s)
+    yield from (up, seen, speed)
+
+
+def _of_members(lines: list[FleetLine]) -> Iterator[GaugeMetricFamily]:
+    epoch = GaugeMetricFamily("deepchord_member_epoch", "Epochs done, with the share of this one.", labels=_MEMBER)
+    attempt = GaugeMetricFamily("deepchord_member_attempt", "The attempt under way.", labels=_MEMBER)
+    lease = GaugeMetricFamily(
+        "deepchord_lease_remaining_seconds", "After so long without renewal another worker may go on.", labels=_MEMBER
+    )
+    for line in lines:
+        if line.worker.at_work is None:
+            continue
+        run_id, index = line.worker.at_work
+        labels = (run_id, "evaluation" if index is None else str(index))
+        lease.add_metric(labels, line.worker.lease_s)
+        if line.progress is not None:
+            epoch.add_metric(labels, line.progress.epochs_done + line.progress.epoch_share)
+            attempt.add_metric(labels, line.progress.attempt)
+    yield from (epoch, attempt, lease)

@@ -1,0 +1,28 @@
+"""How logs are written: lines for people, or one JSON object a line for what collects them."""
+
+import logging
+import platform
+
+from pythonjsonlogger.json import JsonFormatter
+
+from shared.settings import Settings
+
+#: What each line of JSON has, beside what a line was given as `extra`: run_id, member …
+_FIELDS = ("levelname", "name", "processName", "process", "message")
+_NAMES = {"levelname": "level", "name": "logger", "processName": "process_name"}
+
+
+def configure_logging(settings: Settings) -> None:
+    """Let a command that is a service write its log to stderr."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    format_as(settings, logging.getLogger())
+
+
+def format_as(settings: Settings, logger: logging.Logger) -> None:
+    """Let the handlers of a logger write as the settings say."""
+    if settings.log_format == "json":
+        formatter = JsonFormatter(
+            list(_FIELDS), rename_fields=_NAMES, static_fields={"host": platform.node()}, timestamp="time"
+        )
+        for handler in logger.handlers:
+            handler.setFormatter(formatter)

@@ -1,0 +1,170 @@
+"""Brings the stack of docker-compose.yml up, trains on two workers, kills one on the way, and takes it all down.
+
+`make compose-test` runs it; it needs a Docker engine and the base image of the Dockerfile.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.array_files import read_idx
+from shared.dataset_sources import DEBIAN_FASHION
+from tests.places import NETWORK, RECIPE
+from tests.ports import free_ports
+
+ROOT = Path(__file__).parents[2]
+#: Options of `docker build`, for machines whose containers reach the network in a way of their own.
+BUILD_OPTIONS = os.environ.get("DOCKER_BUILD_OPTIONS", "").split()
+_PATIENCE_S = 300.0
+
+
+def docker(*arguments: str, **options: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, **options)
+
+
+class Stack:
+    """The stack, under a project name of its own."""
+
+    def __init__(self, folder: Path, command: list[str]) -> None:
+        self.folder = folder
+        self._command = [*command, "-p", f"deepchord-test-{secrets.token_hex(3)}"]
+        self.broker_port, self.flower_port = free_ports(2)
+        self.password = secrets.token_hex(12)
+        self._environment = {
+            **os.environ,
+            "DEEPCHORD_BROKER_PASSWORD": secrets.token_hex(12),
+            "DEEPCHORD_FLOWER_PASSWORD": self.password,
+            "DEEPCHORD_BROKER_PORT": str(self.broker_port),
+            "DEEPCHORD_FLOWER_PORT": str(self.flower_port),
+            "DEEPCHORD_UID": "1000",
+            "DEEPCHORD_THREADS": "1",
+        }
+
+    def run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [*self._command, *arguments],
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.returncode == 0, f"{' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def coordinator(self, *arguments: str) -> str:
+        return self.run("run", "--rm", "-T", "-v", f"{self.folder / 'recipe'}:/recipe:ro", "coordinator", *arguments)
+
+    def containers(self, service: str) -> list[str]:
+        return self.run("ps", "-q", service).split()
+
+    def health(self, container: str) -> str:
+        return docker("inspect", "--format", "{{.State.Health.Status}}", container).stdout.strip()
+
+    def fleet(self) -> list[dict[str, object]]:
+        return json.loads(self.coordinator("workers", "--json"))
+
+    def flower(self, path: str, password: str | None) -> int:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.flower_port}{path}")
+        if password is not None:
+            token = b64encode(f"deepchord:{password}".encode()).decode()
+            request.add_header("Authorization", f"Basic {token}")
+        try:
+            return urllib.request.urlopen(request, timeout=30).status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def wait_until(self, what, why: str) -> None:
+        last = time.monotonic() + _PATIENCE_S
+        while not what():
+            assert time.monotonic() < last, f"waited in vain for {why}:\n{self.run('logs', '--tail', '40')}"
+            time.sleep(1)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory) -> Iterator[Stack]:
+    if docker("info").returncode != 0:
+        pytest.exit("`make compose-test` needs a Docker engine that answers `docker info`; none does.", returncode=2)
+    has_plugin = docker("compose", "version").returncode == 0
+    if not has_plugin and shutil.which("docker-compose") is None:
+        pytest.exit("`make compose-test` needs docker compose (or docker-compose); it is not installed.", returncode=2)
+    for target in ("coordinator", "tensorflow"):
+        built = docker("build", *BUILD_OPTIONS, "--target", target, "--tag", f"deepchord:{target}", str(ROOT))
+        if built.returncode != 0:
+            pytest.exit(f"The image {target} could not be built:\n{built.stdout[-2000:]}{built.stderr}", returncode=2)
+    folder = tmp_path_factory.mktemp("compose")
+    shutil.copy(ROOT / "docker-compose.yml", folder)
+    (folder / "results").mkdir(mode=0o777)
+    (folder / "results").chmod(0o777)
+    folder.chmod(0o755)
+    _write_recipe(folder / "recipe")
+    stack = Stack(folder, ["docker", "compose"] if has_plugin else ["docker-compose"])
+    try:
+        stack.run("up", "--detach", "--no-build", "--scale", "worker=2")
+        yield stack
+    finally:
+        stack.run("down", "--volumes", "--timeout", "5")
+
+
+def _write_recipe(folder: Path) -> None:
+    folder.mkdir()
+    arrays = {
+        f"{kind}_{part}": read_idx(DEBIAN_FASHION / f"{prefix}-{name}-ubyte")[:size]
+        for part, prefix, size in (("train", "train", 800), ("test", "t10k", 300))
+        for kind, name in (("x", "images-idx3"), ("y", "labels-idx1"))
+    }
+    np.savez(folder / "clothes.npz", **arrays)
+    (folder / "network.toml").write_text(NETWORK)
+    (folder / "recipe.toml").write_text(RECIPE.replace("epochs = 2", "epochs = 150\npatience = 150"))
+
+
+def test_a_run_is_trained_by_scaled_workers_one_of_which_is_killed(stack):
+    stack.wait_until(lambda: len(stack.fleet()) == 2, "two workers")
+    submitted = stack.coordinator("train", "--detach", "/recipe/recipe.toml", "--members", "4")
+    run_id = submitted.split()[1]
+    stack.wait_until(lambda: sum(bool(line["epochs_done"]) for line in stack.fleet()) == 2, "both at work")
+
+    docker("kill", stack.containers("worker")[0])
+
+    assert "Ensemble test accuracy" in stack.coordinator("watch", run_id)
+    stack.coordinator("collect", run_id)
+    results = stack.folder / "results" / run_id
+    assert (results / "index.html").exists()
+    assert len(list(results.glob("best_weights_*.hdf5"))) == 4
+    assert json.loads((results / "evaluation.json").read_text())["trained"] == 4
+
+
+def test_the_containers_say_that_they_are_well(stack):
+    stack.wait_until(lambda: stack.health(stack.containers("broker")[0]) == "healthy", "the broker's health")
+    stack.wait_until(
+        lambda: any(stack.health(worker) == "healthy" for worker in stack.containers("worker")), "a worker's health"
+    )
+
+
+def test_nothing_listens_beyond_loopback_and_flower_asks_for_its_password(stack):
+    published = docker("ps", "--format", "{{.Ports}}").stdout
+    assert f"127.0.0.1:{stack.broker_port}->6379" in published
+    assert f"127.0.0.1:{stack.flower_port}->5555" in published
+    assert "0.0.0.0:" not in published
+    assert stack.flower("/", None) == 401
+    assert stack.flower("/", stack.password) == 200
+    assert stack.flower("/", "wrong") == 401
+
+
+def test_containers_have_no_rights(stack):
+    for service in ("broker", "worker", "reconcile", "flower"):
+        user = docker("exec", stack.containers(service)[-1], "python", "-c", "import os; print(os.getuid())")
+        assert user.stdout.strip() == "1000", service

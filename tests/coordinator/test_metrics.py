@@ -1,0 +1,116 @@
+"""The gauges that Prometheus reads, of a fleet that the boards and a storage tell of."""
+
+import urllib.request
+from datetime import UTC, datetime
+
+import pytest
+import redis
+from prometheus_client.parser import text_string_to_metric_families
+
+from coordinator.fleet import fleet, fleet_table
+from coordinator.metrics import serving_metrics
+from shared.errors import InputError
+from shared.leases import Holder, Leases, evaluation_lease, member_lease
+from shared.messages import EpochMetrics, MemberProgress, Trainer
+from shared.progress_board import ProgressBoard
+from shared.settings import Settings
+from shared.storage import RunStore
+from shared.validation import PROTOCOL
+from shared.worker_board import WorkerBoard
+from tests.shared.test_storage import run_spec
+from tests.shared.test_worker_board import note
+
+RUN = run_spec().run_id
+
+
+@pytest.fixture
+def settings(broker_url, tmp_path):
+    return Settings(broker=broker_url, storage=str(tmp_path / "storage"))
+
+
+@pytest.fixture
+def store(settings):
+    return RunStore.open(settings)
+
+
+@pytest.fixture
+def client(broker_url):
+    with redis.Redis.from_url(broker_url) as client:
+        yield client
+
+
+@pytest.fixture
+def busy_fleet(client, store):
+    """One worker trains member 1, one evaluates, one waits and is of another version."""
+    store.create_run(run_spec())
+    board, leases = WorkerBoard(client), Leases(client)
+    for worker in "abc":
+        board.announce(note(worker, protocol=PROTOCOL + (worker == "c")))
+    leases.hold(member_lease(RUN, 1), Holder(worker="a", process_id=1, token="x"), 30.0)
+    leases.hold(evaluation_lease(RUN), Holder(worker="b", process_id=1, token="y"), 30.0)
+    epoch = EpochMetrics(
+        train_loss=1.0, train_accuracy=0.5, validation_loss=1.0, validation_accuracy=0.5, duration_s=4.0
+    )
+    now = datetime.now(UTC)
+    progress = MemberProgress(
+        index=1,
+        attempt=2,
+        trainer=Trainer(host="a", engine="jax", engine_version="1", device="cpu:0"),
+        phase="training",
+        epochs_done=3,
+        epochs=10,
+        epoch_share=0.5,
+        last=epoch,
+        started_at=now,
+        updated_at=now,
+    )
+    ProgressBoard(client).publish(RUN, progress)
+
+
+def scrape(settings, store):
+    with serving_metrics(settings, store, "127.0.0.1", 0) as address, urllib.request.urlopen(address) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+        return {(s.name, *sorted(s.labels.values())): s.value for family in families for s in family.samples}
+
+
+def test_the_fleet_is_listed_with_what_each_worker_is_at(busy_fleet, client, store):
+    lines = fleet(client, store)
+
+    assert [line.worker.note.worker for line in lines] == ["a", "b", "c"]
+    assert [line.worker.at_work for line in lines] == [(RUN, 1), (RUN, None), None]
+    run = run_spec()
+    images = run.dataset.train_size * (1 - run.recipe.validation_fraction)
+    assert lines[0].samples_per_s == pytest.approx(images / 4.0)
+    assert [line.fits for line in lines] == [True, True, False]
+    assert lines[0].as_json()["epochs_done"] == 3
+    assert fleet_table(lines).row_count == 3
+
+
+def test_a_scrape_tells_of_workers_members_queues_and_runs(busy_fleet, settings, store, client):
+    client.lpush("deepchord:deepchord", "one", "two")
+
+    found = scrape(settings, store)
+
+    assert found["deepchord_up",] == 1
+    assert found["deepchord_member_epoch", *sorted((RUN, "1"))] == 3.5
+    assert found["deepchord_member_attempt", *sorted((RUN, "1"))] == 2
+    assert 0 < found["deepchord_lease_remaining_seconds", *sorted((RUN, "1"))] <= 30
+    assert found["deepchord_queue_messages", "deepchord"] == 2
+    states = {state: found["deepchord_members", *sorted((RUN, state))] for state in ("running", "waiting", "trained")}
+    assert states == {"running": 1, "waiting": run_spec().members - 1, "trained": 0}
+    assert sum(key[0] == "deepchord_worker_up" for key in found) == 3
+
+
+def test_a_broker_that_is_away_is_told_of_as_being_down(free_port, store):
+    found = scrape(Settings(broker=f"redis://127.0.0.1:{free_port}", connect_timeout_s=1), store)
+
+    assert found["deepchord_up",] == 0
+
+
+def test_a_port_that_is_taken_is_said(settings, store):
+    with (
+        serving_metrics(settings, store, "127.0.0.1", 0) as address,
+        pytest.raises(InputError, match="give another one with --port"),
+        serving_metrics(settings, store, "127.0.0.1", int(address.rpartition(":")[2].partition("/")[0])),
+    ):
+        pass

@@ -1,0 +1,148 @@
+"""Three hosts with networks of their own: broker, S3 and coordinator on one, workers on two, everything over TLS."""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.places import Place
+from tests.servers import make_certificates, start_s3_server, start_secured_broker
+
+#: Longer than the lease, so that the member of the host behind the link may be taken.
+CUT_S = 20.0
+LEASE_S = 5.0
+
+
+def ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+
+
+@dataclass(frozen=True)
+class Host:
+    """A network namespace with an address of its own."""
+
+    name: str
+    address: str
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        return ("ip", "netns", "exec", self.name)
+
+    def set_link(self, state: str) -> None:
+        ip("-n", self.name, "link", "set", "eth0", state)
+
+
+@pytest.fixture
+def hosts(require: Callable[[str, object], None]) -> Iterator[list[Host]]:
+    """Three hosts at a switch, which is a namespace, too; nothing of it is seen by this machine's own network."""
+    require("the right to make network namespaces (root, iproute2)", os.geteuid() == 0 and shutil.which("ip"))
+    name = f"deepchord-{secrets.token_hex(2)}"
+    hosts = [Host(f"{name}-{number}", f"10.77.0.{number}") for number in (1, 2, 3)]
+    namespaces = [name, *(host.name for host in hosts)]
+    try:
+        for namespace in namespaces:
+            ip("netns", "add", namespace)
+            ip("-n", namespace, "link", "set", "lo", "up")
+        ip("-n", name, "link", "add", "switch", "type", "bridge")
+        ip("-n", name, "link", "set", "switch", "up")
+        for number, host in enumerate(hosts):
+            ip("-n", name, "link", "add", f"port{number}", "type", "veth", "peer", "name", "eth0", "netns", host.name)
+            ip("-n", name, "link", "set", f"port{number}", "master", "switch", "up")
+            ip("-n", host.name, "address", "add", f"{host.address}/24", "dev", "eth0")
+            host.set_link("up")
+        yield hosts
+    finally:
+        for namespace in namespaces:
+            subprocess.run(["ip", "netns", "delete", namespace], capture_output=True, check=False)
+
+
+@pytest.fixture
+def capture(hosts: list[Host], require: Callable[[str, object], None], tmp_path: Path) -> Iterator[Path]:
+    """Everything that goes over the switch, written to a file."""
+    require("tcpdump", shutil.which("tcpdump"))
+    path = tmp_path / "wire.pcap"
+    switch = hosts[0].name.rpartition("-")[0]
+    command = ["ip", "netns", "exec", switch, "tcpdump", "-i", "switch", "-U", "-s", "0", "-Z", "root", "-w", str(path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert "listening on" in process.stderr.readline()
+        yield path
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    hosts: list[Host]
+    places: list[Place]
+    port: int
+
+    def broker(self, role: str) -> str:
+        return f"rediss://{role}:secret-of-{role}@{self.hosts[0].address}:{self.port}/0"
+
+    def start(self, number: int, role: str, *arguments: Any) -> Any:
+        place = self.places[number]
+        command = [*self.hosts[number].prefix, *place.command(*arguments)]
+        return place.start(command=command, DEEPCHORD_BROKER=self.broker(role))
+
+
+@pytest.fixture
+def fleet(
+    hosts: list[Host], new_place: Callable[..., Place], require: Callable[[str, object], None], tmp_path: Path
+) -> Iterator[Fleet]:
+    require("a Redis with TLS (redis-server)", shutil.which("redis-server"))
+    first = hosts[0]
+    certificates = make_certificates(tmp_path, host="broker.lan", address=first.address)
+    with start_secured_broker(tmp_path, certificates, first.address, first.prefix) as port:
+        server, process = start_s3_server(tmp_path / "s3.log", first.address, first.prefix, certificates)
+        variables = {
+            "DEEPCHORD_STORAGE": server.new_storage(),
+            "DEEPCHORD_CA_FILE": str(certificates / "ca.crt"),
+            "DEEPCHORD_ENGINE": "jax",
+            "DEEPCHORD_LEASE_S": str(LEASE_S),
+            **server.variables(),
+        }
+        places = [new_place(**variables) for _ in hosts]
+        try:
+            yield Fleet(hosts, places, port)
+        finally:
+            for place in places:
+                place.kill_all()
+            process.kill()
+            process.wait()
+
+
+def test_a_link_is_cut_and_a_host_is_lost_and_the_run_completes_with_nothing_readable_on_the_wire(
+    fleet, capture, recipe
+):
+    _, cut, lost = fleet.hosts
+    for number in (1, 2):
+        fleet.start(number, "worker", "worker", "--name", f"worker@{fleet.hosts[number].name}").wait_for(" ready.")
+    training = fleet.start(
+        0, "coordinator", "train", recipe, "--members", "4", "--epochs", "200", "--out", fleet.places[0].folder / "out"
+    )
+    for number in (0, 1):
+        training.wait_for(f"member {number} epoch ")
+
+    cut.set_link("down")
+    time.sleep(CUT_S)
+    cut.set_link("up")
+    lost.set_link("down")
+    fleet.places[2].kill_all()
+    assert training.process.poll() is None, "the run was faster than the faults"
+
+    assert training.ended() == 0, "\n".join([*training.out[-20:], *training.err])
+    results = fleet.places[0].folder / "out"
+    assert (results / "index.html").exists()
+    assert len(list(results.glob("best_weights_*.hdf5"))) == 4
+    wire = capture.read_bytes()
+    assert len(wire) > 1_000_000
+    for text in (b"secret-of-", b"train_member", b"run_id", b"ensembles", b"deepchord:", b"record.json", b"PK\x03\x04"):
+        assert text not in wire, text

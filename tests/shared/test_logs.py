@@ -1,0 +1,33 @@
+import io
+import json
+import logging
+
+from shared.logs import format_as
+from shared.settings import Settings
+
+
+def test_a_line_of_json_has_the_message_where_it_came_from_and_what_it_is_about():
+    logger, written = logging.Logger("deepchord.test"), io.StringIO()
+    logger.addHandler(logging.StreamHandler(written))
+
+    format_as(Settings(log_format="json"), logger)
+    logger.warning("Member %d is lost.", 3, extra={"run_id": "one", "member": 3})
+
+    line = json.loads(written.getvalue())
+    assert (line["level"], line["message"], line["run_id"], line["member"]) == (
+        "WARNING",
+        "Member 3 is lost.",
+        "one",
+        3,
+    )
+    assert {"time", "host", "logger", "process"} <= set(line)
+
+
+def test_lines_for_people_stay_as_they_are():
+    logger, written = logging.Logger("deepchord.test"), io.StringIO()
+    logger.addHandler(logging.StreamHandler(written))
+
+    format_as(Settings(), logger)
+    logger.warning("Hello.")
+
+    assert written.getvalue() == "Hello.\n"
