@@ -16,10 +16,13 @@ from shared.checkpoint import Weights
 from shared.errors import EngineError
 from shared.messages import Recipe
 from worker.engines import Device, Images, Labels, Probabilities, check_optimizer_state
+from worker.engines.batches import filled_batches
 from worker.engines.keras_layers import keras_layers
 
-#: Large enough to keep all cores busy, small enough for any memory.
-_PREDICTION_BATCH = 1000
+#: Images are predicted in batches of at most this size: large enough to keep all cores busy, small enough for any
+#: memory. PyTorch's convolutions are fastest in smaller ones.
+_PREDICTION_BATCH = 1024
+_PREDICTION_BATCHES = {"torch": 256}
 
 
 class Keras3Engine:
@@ -95,7 +98,8 @@ class Keras3Network:
         )
         if recipe:
             self._model.optimizer.build(self._model.trainable_variables)
-        self._batch_size = recipe.batch_size if recipe else _PREDICTION_BATCH
+        self._batch_size = recipe.batch_size if recipe else None
+        self._prediction_batch = _PREDICTION_BATCHES.get(keras.config.backend(), _PREDICTION_BATCH)
 
     def weights(self) -> Weights:
         """Return a copy of the weights."""
@@ -138,7 +142,11 @@ class Keras3Network:
 
     def probabilities(self, images: Images) -> Probabilities:
         """Return the class probabilities [size, classes] of images [size, height, width, channels]."""
-        return np.asarray(self._model.predict(images, batch_size=_PREDICTION_BATCH, verbose=0), dtype=np.float32)
+        # Not `predict`, which builds an input pipeline for each call: on TensorFlow that takes 60 ms.
+        size = min(self._prediction_batch, 1 << (len(images) - 1).bit_length())
+        batches = filled_batches(images, size)
+        predict = self._model.predict_on_batch
+        return np.concatenate([np.asarray(predict(batch), dtype=np.float32)[:counted] for batch, counted in batches])
 
     def _weighted_layers(self) -> list[Any]:
         # A dropout layer's only variable is its random state, which is set by _seed_dropout.

@@ -14,6 +14,7 @@ from shared.errors import EngineError
 from shared.messages import Recipe
 from shared.plaidml_hardware import PlaidMLHardware
 from worker.engines import Device, Images, Labels, Probabilities, check_optimizer_state
+from worker.engines.batches import filled, filled_batches
 from worker.engines.keras_layers import keras_layers
 from worker.engines.plaidml_compatibility import import_keras, import_plaidml
 from worker.engines.plaidml_devices import configured_devices
@@ -119,11 +120,11 @@ class PlaidMLNetwork:
         """
         self._seed_dropout(dropout_seed)
         size = min(self._batch_size, len(images))
-        filled = -(-size // _BATCH_UNIT) * _BATCH_UNIT
+        full = -(-size // _BATCH_UNIT) * _BATCH_UNIT
         sums = np.zeros(2)
         for batch, start in enumerate(range(0, len(images), size)):
-            rows, counted = _filled(np.arange(start, min(start + size, len(images))), filled)
-            weights = (np.arange(filled) < counted).astype(np.float32)
+            rows, counted = filled(np.arange(start, min(start + size, len(images))), full)
+            weights = (np.arange(full) < counted).astype(np.float32)
             means = np.array(self._model.train_on_batch(images[rows], labels[rows], sample_weight=weights), dtype=float)
             if not np.isfinite(means[0]):
                 return float(means[0]), float(means[1])
@@ -137,11 +138,9 @@ class PlaidMLNetwork:
         if self._prediction_batch is None:
             fitting = (size for size in _PREDICTION_BATCHES if size >= len(images))
             self._prediction_batch = next(fitting, _PREDICTION_BATCHES[-1])
-        size, parts = self._prediction_batch, []
-        for start in range(0, len(images), size):
-            rows, counted = _filled(np.arange(start, min(start + size, len(images))), size)
-            parts.append(np.asarray(self._model.predict_on_batch(images[rows]), dtype=np.float32)[:counted])
-        return np.concatenate(parts)
+        batches = filled_batches(images, self._prediction_batch)
+        predict = self._model.predict_on_batch
+        return np.concatenate([np.asarray(predict(batch), dtype=np.float32)[:counted] for batch, counted in batches])
 
     def _optimizer_variables(self) -> list[Any]:
         # Keras 2 makes them with the training step, and does not count Nadam's schedule among the optimizer's weights.
@@ -194,11 +193,6 @@ def _recorded_random_states() -> Iterator[list[Any]]:
         yield states
     finally:
         backend._make_rng_state = original  # type: ignore[attr-defined]
-
-
-def _filled(rows: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], int]:
-    """Return the rows, repeated until there are `size` of them, and how many of them count."""
-    return np.resize(rows, size), len(rows)
 
 
 def _optimizer(keras: Any, recipe: Recipe) -> Any:
