@@ -21,6 +21,8 @@ from shared.storage import RunStore
 
 #: How often the run is looked at.
 _EVERY_S = 0.5
+#: A look at a run of many members takes a while: between two looks at least so many times as long passes.
+_REST = 9.0
 #: For so long what is watched may be out of reach.
 _STORAGE_MAY_BE_AWAY_S = 60.0
 #: How often it is looked whether something was lost.
@@ -61,6 +63,7 @@ def views(
     seen: float | None = None
     unserved: str | None = None
     while True:
+        began = time.monotonic()
         try:
             view = watching.look()
             seen = time.monotonic()
@@ -82,7 +85,7 @@ def views(
             if app is not None and reconciler is not None and view.live:
                 _look_after(reconciler, run)
                 unserved = _why_unserved(app, view)
-        time.sleep(_EVERY_S)
+        time.sleep(max(_EVERY_S, _REST * (seen - began)))
 
 
 def raise_if_failed(view: RunView) -> None:

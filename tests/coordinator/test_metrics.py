@@ -1,7 +1,10 @@
 """The gauges that Prometheus reads, of a fleet that the boards and a storage tell of."""
 
+import json
+import re
 import urllib.request
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import redis
@@ -114,3 +117,16 @@ def test_a_port_that_is_taken_is_said(settings, store):
         serving_metrics(settings, store, "127.0.0.1", int(address.rpartition(":")[2].partition("/")[0])),
     ):
         pass
+
+
+def test_the_dashboard_asks_for_gauges_that_there_are(busy_fleet, settings, store):
+    dashboard = json.loads((Path(__file__).parents[2] / "docs" / "grafana.json").read_text())
+    asked = {
+        name
+        for panel in dashboard["panels"]
+        for target in panel["targets"]
+        for name in re.findall(r"deepchord_\w+", target["expr"])
+    }
+
+    assert asked
+    assert asked <= {name for name, *_ in scrape(settings, store)}
