@@ -72,6 +72,15 @@ def start_s3_server(
     pytest.fail(f"the S3 server did not start: {log.read_text()}")
 
 
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server on this machine, started for these tests and stopped after them."""
+    server, process = start_s3_server(tmp_path_factory.mktemp("s3") / "log")
+    yield server
+    process.kill()
+    process.wait()
+
+
 def make_certificates(folder: Path, host: str, address: str) -> Path:
     """Make an authority and a broker's certificate with the commands of docs/fleet.md; return their folder."""
     commands = re.search(r"```sh\n(openssl .*?)```", (ROOT / "docs" / "fleet.md").read_text(), re.DOTALL)
