@@ -12,6 +12,7 @@ from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, queue_of
 from shared.errors import BrokerError, InputError
 from shared.messages import RunSpec
 from shared.settings import without_password
+from shared.signing import sign
 from shared.storage import RunStore
 
 
@@ -86,9 +87,10 @@ def evaluation_task_id(run: RunSpec) -> str:
 
 
 def _member(app: Celery, run: RunSpec, index: int) -> Any:
+    message = plan_member(run.run_id, run.seed, index).model_dump(mode="json")
     return app.signature(
         TRAIN_MEMBER,
-        args=[plan_member(run.run_id, run.seed, index).model_dump(mode="json")],
+        args=[message] if app.signing_key is None else [message, sign(app.signing_key, message)],
         task_id=member_task_id(run.run_id, index),
         queue=queue_of(run.require),
     )

@@ -65,6 +65,8 @@ def create_app(settings: Settings, *, takes_tasks: bool = False) -> Celery:
     }
     tls = encryption(settings)
     app = Celery("deepchord")
+    # Not among Celery's settings, which its remote control tells.
+    app.signing_key = settings.signing_key
     app.conf.update(
         broker_url=settings.broker,
         result_backend=SCHEME + settings.broker,

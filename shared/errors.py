@@ -40,6 +40,10 @@ class OtherVersionError(MessageDecodeError):
     """Something was written by a deepchord whose messages differ from this one's."""
 
 
+class SignatureError(MessageDecodeError):
+    """A message is not signed with this fleet's key."""
+
+
 class DatasetError(DeepchordError):
     """A data set was not found, or what was found is not usable."""
 

@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     storage: str = Field(default_factory=lambda: str(Path(platformdirs.user_data_dir("deepchord", False)) / "storage"))
     #: Certificates of authorities, PEM, that are trusted for rediss:// and S3 beside the system's.
     ca_file: Path | None = None
+    #: The same for coordinators and workers of a fleet: workers that have one train only what is signed with it.
+    signing_key: str | None = Field(default=None, min_length=16, repr=False)
     #: Where this host keeps copies of data sets.
     cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("deepchord", False)))
     #: Where embedded brokers and local workers leave their pid files and logs.

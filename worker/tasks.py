@@ -11,9 +11,10 @@ from celery.exceptions import Ignore, Reject
 from kombu.exceptions import OperationalError
 
 from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, served_queues
-from shared.errors import DeepchordError, OtherVersionError
+from shared.errors import DeepchordError, OtherVersionError, SignatureError
 from shared.leases import evaluation_lease
 from shared.messages import MemberSpec, RunSpec
+from shared.signing import check_signature
 from worker.conclusion import conclude, give_up
 from worker.lease import Lease
 from worker.resources import Resources
@@ -42,9 +43,9 @@ def register_tasks(app: Celery, resources: Resources) -> None:
     """
 
     @app.task(name=TRAIN_MEMBER, bind=True, shared=False, max_retries=None)
-    def train_member(task: Task, message: dict[str, Any]) -> dict[str, Any]:
+    def train_member(task: Task, message: dict[str, Any], signature: str | None = None) -> dict[str, Any]:
         """Train one member, or return its record's summary if it has one."""
-        spec = _spec(task, resources, message)
+        spec = _spec(task, resources, message, signature)
         status = _trained(task, resources, spec)
         extra = {"run_id": spec.run_id, "member": spec.index}
         logger.info("Member %d of run %s is %s.", spec.index, spec.run_id, status, extra=extra)
@@ -56,10 +57,12 @@ def register_tasks(app: Celery, resources: Resources) -> None:
         return {"run_id": run_id, "status": _evaluated(task, resources, resources.store.run(run_id))}
 
 
-def _spec(task: Task, resources: Resources, message: dict[str, Any]) -> MemberSpec:
+def _spec(task: Task, resources: Resources, message: dict[str, Any], signature: str | None) -> MemberSpec:
     try:
-        return MemberSpec.parse(message, f"Message of task {task.request.id}")
-    except OtherVersionError as error:
+        spec = MemberSpec.parse(message, f"Message of task {task.request.id}")
+        check_signature(resources.settings.signing_key, message, signature)
+        return spec
+    except (OtherVersionError, SignatureError) as error:
         run_id, index = message.get("run_id"), message.get("index")
         if not isinstance(run_id, str) or not isinstance(index, int):
             raise

@@ -15,6 +15,7 @@ from shared.celery_app import QUEUE, create_app
 from shared.errors import BrokerError, InputError, StorageError
 from shared.messages import DatasetInfo, MemberSpec, RunSpec
 from shared.settings import Settings, load_settings
+from shared.signing import sign
 from shared.storage import RunStore
 
 pytestmark = pytest.mark.slow
@@ -73,6 +74,16 @@ def test_each_message_carries_its_member_and_nothing_else(app, store, queue):
     assert [named for _, named in arguments] == [{}, {}, {}]
     assert tuple(MemberSpec.parse(given[0], "message") for given, _ in arguments) == plan_members(run)
     assert all(len(given) == 1 for given, _ in arguments)
+
+
+def test_with_a_key_each_message_is_signed(broker_url, store, queue):
+    with create_app(load_settings(broker=broker_url, signing_key="k" * 16)) as app:
+        submit(app, store, run_of(2))
+
+    for message in queue():
+        given = content(message)[0]
+        assert given[1] == sign("k" * 16, given[0])
+        assert "k" * 16 not in json.dumps(message)
 
 
 @pytest.mark.parametrize("members", [1, 2, 5])

@@ -10,9 +10,10 @@ from celery import Celery
 
 from shared.broker import KEY_PREFIX
 from shared.celery_app import EVALUATE_ENSEMBLE, QUEUE, TRAIN_MEMBER, create_app
-from shared.errors import EngineError, MessageDecodeError, OtherVersionError, RunNotFoundError
+from shared.errors import EngineError, MessageDecodeError, OtherVersionError, RunNotFoundError, SignatureError
 from shared.messages import FailedMember, MemberSpec, RunSpec, TrainedMember
 from shared.settings import Settings, load_settings
+from shared.signing import sign
 from shared.storage import RunStore
 from worker.engines import Engine
 from worker.member import attempt_member, fail_member
@@ -231,6 +232,34 @@ def test_a_message_of_another_version_is_left_to_others_and_then_refused_with_bo
 
     assert resources.store.attempts(run.run_id, 0) == ()
     assert "7.8.9" in resources.board.notes(run.run_id)[0]
+
+
+@pytest.mark.parametrize(
+    ("signature", "why"),
+    [(None, "is not signed"), ("0" * 64, "another DEEPCHORD_SIGNING_KEY"), ("\u00e9", "another DEEPCHORD_SIGNING_KEY")],
+)
+def test_a_worker_with_a_key_refuses_what_is_not_signed_with_it(
+    app: Celery, resources: Resources, run: RunSpec, members: tuple[MemberSpec, ...], monkeypatch, signature, why
+):
+    monkeypatch.setattr(resources, "settings", resources.settings.model_copy(update={"signing_key": "k" * 16}))
+    message = members[0].model_dump(mode="json")
+
+    result = app.tasks[TRAIN_MEMBER].apply(args=[message, signature], retries=2)
+
+    with pytest.raises(SignatureError, match=why):
+        result.get()
+    assert resources.store.attempts(run.run_id, 0) == ()
+
+
+def test_a_worker_with_a_key_trains_what_is_signed_with_it(
+    app: Celery, resources: Resources, members: tuple[MemberSpec, ...], monkeypatch
+):
+    monkeypatch.setattr(resources, "settings", resources.settings.model_copy(update={"signing_key": "k" * 16}))
+    message = members[0].model_dump(mode="json")
+
+    result = app.tasks[TRAIN_MEMBER].apply(args=[message, sign("k" * 16, message)])
+
+    assert result.get()["status"] == "trained"
 
 
 def test_a_member_is_trained_to_its_end_while_the_broker_is_away(
