@@ -71,15 +71,18 @@ def running_flower(settings: Settings, environment: Mapping[str, str] | None = N
         ) as process,
     ):
         try:
-            _wait_until_it_answers(process, port, log)
+            _wait_until_it_answers(process, settings.flower_address, port, log)
             address = f"http://{settings.flower_address}:{port} (user {_USER}, password {told})"
             yield FlowerProcess(address=address, process=process)
         finally:
             _stop(process)
 
 
-def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
-    becomes_true(lambda: process.poll() is not None or _is_taken(port), _ANSWERS_WITHIN_S)
+def _wait_until_it_answers(process: subprocess.Popen[bytes], address: str, port: int, log: IO[bytes]) -> None:
+    asked = "127.0.0.1" if address == "0.0.0.0" else address  # noqa: S104  it stands for all addresses
+    answers = becomes_true(lambda: process.poll() is not None or _is_taken(asked, port), _ANSWERS_WITHIN_S)
+    if not answers:
+        raise InputError(f"Flower does not answer on {address}, port {port}, within {_ANSWERS_WITHIN_S:.0f} s.")
     if process.poll() is not None:
         log.seek(0)
         lines = log.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
@@ -118,6 +121,6 @@ def _checked_port(address: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _is_taken(port: int) -> bool:
+def _is_taken(address: str, port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((address, port)) == 0

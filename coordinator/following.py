@@ -21,8 +21,9 @@ from shared.storage import RunStore
 
 #: How often the run is looked at.
 _EVERY_S = 0.5
-#: A look at a run of many members takes a while: between two looks at least so many times as long passes.
+#: A look at a run of many members costs processor time: between two looks so many times as long passes, within bounds.
 _REST = 9.0
+_LONGEST_REST_S = 15.0
 #: For so long what is watched may be out of reach.
 _STORAGE_MAY_BE_AWAY_S = 60.0
 #: How often it is looked whether something was lost.
@@ -63,7 +64,7 @@ def views(
     seen: float | None = None
     unserved: str | None = None
     while True:
-        began = time.monotonic()
+        began = time.thread_time()
         try:
             view = watching.look()
             seen = time.monotonic()
@@ -85,7 +86,7 @@ def views(
             if app is not None and reconciler is not None and view.live:
                 _look_after(reconciler, run)
                 unserved = _why_unserved(app, view)
-        time.sleep(max(_EVERY_S, _REST * (seen - began)))
+        time.sleep(min(_LONGEST_REST_S, max(_EVERY_S, _REST * (time.thread_time() - began))))
 
 
 def raise_if_failed(view: RunView) -> None:

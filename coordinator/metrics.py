@@ -1,7 +1,9 @@
 """The fleet as Prometheus sees it: gauges that are read from broker and storage whenever somebody asks."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import get_args
 
 import redis
@@ -13,10 +15,12 @@ from coordinator.fleet import FleetLine, fleet
 from coordinator.progress import RunView, RunWatcher
 from shared.broker import KEY_PREFIX, connect_lazily
 from shared.celery_app import queue_of
-from shared.errors import DeepchordError, InputError
+from shared.errors import DeepchordError, InputError, MessageDecodeError, RunNotFoundError
 from shared.messages import Requirement
 from shared.settings import Settings
 from shared.storage import RunStore
+
+logger = logging.getLogger(__name__)
 
 _MEMBER = ("run", "member")
 _WORKER = ("worker", "host", "engine", "device")
@@ -55,13 +59,16 @@ class FleetCollector(Collector):
         self._watchers: dict[str, RunWatcher] = {}
         #: They are looked at again when somebody is at work at them: when they were extended or resumed.
         self._ended: set[str] = set()
+        #: Scrapes come in threads of their own.
+        self._lock = Lock()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield all gauges."""
         up = GaugeMetricFamily("deepchord_up", "Whether broker and storage answered.")
         try:
             lines = fleet(self._client, self._store)
-            families = [*_of_workers(lines), *_of_members(lines), *self._of_queues(), self._of_runs(lines)]
+            with self._lock:
+                families = [*_of_workers(lines), *_of_members(lines), *self._of_queues(), self._of_runs(lines)]
         except (redis.RedisError, DeepchordError):
             up.add_metric((), 0)
             yield up
@@ -102,10 +109,15 @@ class FleetCollector(Collector):
         return members
 
     def _look(self, run_id: str) -> RunView | None:
-        watcher = self._watchers.get(run_id)
-        if watcher is None:
-            watcher = self._watchers[run_id] = RunWatcher(self._store, self._store.run(run_id))
-        view = watcher.look()
+        try:
+            run = self._store.run(run_id)
+            watcher = self._watchers.get(run_id)
+            if watcher is None or watcher.run != run:  # new, or extended
+                watcher = self._watchers[run_id] = RunWatcher(self._store, run)
+            view = watcher.look()
+        except (MessageDecodeError, RunNotFoundError) as error:
+            logger.warning("Run %s is left out: %s", run_id, error, extra={"run_id": run_id})
+            return None
         if view.has_ended:
             self._ended.add(run_id)
             del self._watchers[run_id]

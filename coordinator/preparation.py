@@ -53,6 +53,7 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
     check_broker(settings)
     dataset = find_dataset(request.dataset, Places(keras_home=keras_home()))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
+    store.check_writable()
     published = publish_dataset(dataset, store)
     return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts)
 

@@ -136,6 +136,11 @@ class RunWatcher:
         self._progress: dict[int, MemberProgress] = {}
         self._notes: dict[int, str] = {}
 
+    @property
+    def run(self) -> RunSpec:
+        """The run that is looked at."""
+        return self._run
+
     def look(self) -> RunView:
         """Return the run as it is now.
 

@@ -8,7 +8,7 @@ import redis
 from shared.broker import KEY_PREFIX, connect_lazily, text_of
 from shared.errors import InputError, ObjectNotFoundError, StorageError
 from shared.object_store import BROKER_STORAGE, check_key, check_prefix
-from shared.settings import Settings
+from shared.settings import Settings, without_password
 
 #: Larger objects would keep the broker, which does one thing at a time, from everything else for too long.
 _LARGEST = 128 * 2**20
@@ -29,7 +29,8 @@ def open_broker_store(settings: Settings) -> "BrokerStore":
     """
     if settings.storage != f"{BROKER_STORAGE}://":
         raise InputError(
-            f"Storage {settings.storage} is not valid: nothing follows {BROKER_STORAGE}://, it is the broker itself."
+            f"Storage {without_password(settings.storage)} is not valid: nothing follows {BROKER_STORAGE}://, "
+            "it is the broker itself."
         )
     if settings.broker is None or settings.local:
         raise InputError(

@@ -5,13 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shared.errors import InputError, ObjectNotFoundError, StorageError
 from shared.object_store import check_key, check_prefix
-
-if TYPE_CHECKING:
-    pass
+from shared.settings import s3_endpoint, without_password
 
 _CONNECT_WITHIN = timedelta(seconds=5)
 #: A service that stops in the middle of an answer is asked again after so long.
@@ -55,7 +53,12 @@ class S3Store:
         """
         found = _URL.fullmatch(url)
         if found is None:
-            raise InputError(f"Storage {url} is not valid: expected s3://bucket or s3://bucket/prefix.")
+            shown = without_password(url)
+            raise InputError(f"Storage {shown} is not valid: expected s3://bucket or s3://bucket/prefix.")
+        endpoint = s3_endpoint()
+        if endpoint is not None and re.fullmatch(r"https?://[^/\s]+/?", endpoint) is None:
+            shown = without_password(endpoint)
+            raise InputError(f"AWS_ENDPOINT_URL is not valid: expected http(s)://host[:port], found {shown}.")
         try:
             import obstore
         except ImportError as error:
@@ -73,12 +76,18 @@ class S3Store:
         if ca_file is not None:
             options["root_certificate"] = ca_file.read_bytes()
         self._obstore = obstore
-        self._bucket = obstore.store.S3Store(
-            found["bucket"],
-            prefix=prefix or None,
-            client_options=options,  # type: ignore[arg-type]  # a plain dictionary is what is meant
-            retry_config={"max_retries": 0},
-        )
+        try:
+            self._bucket = obstore.store.S3Store(
+                found["bucket"],
+                prefix=prefix or None,
+                client_options=options,  # type: ignore[arg-type]  # a plain dictionary is what is meant
+                retry_config={"max_retries": 0},
+            )
+        except obstore.exceptions.BaseError as error:
+            raise InputError(
+                f"Storage {url} cannot be opened ({_reason(str(error))}): correct the AWS_… variables or "
+                "DEEPCHORD_CA_FILE."
+            ) from error
         self._url = url.rstrip("/")
 
     @property

@@ -31,6 +31,9 @@ def settings_file() -> Path:
     return Path(named) if named else Path(platformdirs.user_config_dir("deepchord", False)) / "settings.toml"
 
 
+#: Settings whose values are never told.
+_SECRETS = ("flower_password", "signing_key")
+
 #: Settings that commands take as an option of the same name, too.
 _ALSO_OPTIONS = ("broker", "storage", "local", "workers", "detach", "flower", "engine", "device", "threads")
 
@@ -38,6 +41,17 @@ _ALSO_OPTIONS = ("broker", "storage", "local", "workers", "detach", "flower", "e
 def keras_home() -> Path:
     """Return where Keras keeps its data sets: `$KERAS_HOME`, else `.keras` in the user's home."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+
+
+def s3_endpoint() -> str | None:
+    """Return the address of the S3 service that the usual AWS variables name; empty ones are taken out of the way.
+
+    What speaks S3 for us reads them by itself, and takes an empty one for an address.
+    """
+    for name in [name for name, value in os.environ.items() if name.startswith("AWS_") and not value]:
+        del os.environ[name]
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    return next((os.environ[name] for name in names if name in os.environ), None)
 
 
 class Settings(BaseSettings):
@@ -51,7 +65,7 @@ class Settings(BaseSettings):
     )
 
     #: Redis or Valkey, `redis://[:password@]host:port/db` or `rediss://…`; none: the embedded broker.
-    broker: str | None = None
+    broker: str | None = Field(default=None, repr=False)
     #: Where runs, weights and data sets are kept: a plain path, `file:///folder`, `s3://bucket/prefix`, or `broker://`
     #: for the broker itself.
     storage: str = Field(default_factory=lambda: str(Path(platformdirs.user_data_dir("deepchord", False)) / "storage"))
@@ -108,6 +122,11 @@ class Settings(BaseSettings):
     @field_validator("broker")
     @classmethod
     def _check_broker(cls, url: str | None) -> str | None:
+        if url is not None and "ssl_" in url.partition("?")[2]:
+            raise ValueError(
+                "the certificate of a rediss:// broker is always checked, so its URL takes no ssl_ parameter; "
+                "DEEPCHORD_CA_FILE names an authority of one's own"
+            )
         if url is not None and not _is_broker_url(url):
             raise ValueError(
                 f"expected redis://[:password@]host:port/db or rediss://…, found {without_password(url)} "
@@ -231,4 +250,6 @@ def _explain(error: ValidationError) -> str:
         return ended(f"Settings file {settings_file()} has the unknown setting '{name}'{hint}")
     option = f" (or option --{name})" if name in _ALSO_OPTIONS else ""
     problem = explain(error).removeprefix(f"{name}: ")
+    if name in _SECRETS:
+        problem = problem.partition(", found ")[0]
     return f"Setting {ENVIRONMENT_PREFIX}{name.upper()}{option} is not valid: {problem}."

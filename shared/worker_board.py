@@ -1,5 +1,6 @@
 """Where workers say that they are there, and what they are at; in Redis, and gone soon after the worker is."""
 
+import json
 import logging
 from dataclasses import dataclass
 
@@ -96,7 +97,7 @@ class WorkerBoard:
 def _line(note: bytes | str, remaining_ms: int, lease: bytes | str | None, lease_ms: int) -> WorkerLine | None:
     try:
         return WorkerLine(
-            note=WorkerNote.decode(note, "what a worker says of itself"),
+            note=_note(note),
             seen_s_ago=max(0.0, KEEP_S - remaining_ms / 1000),
             at_work=None if lease is None else leased_member(text_of(lease)),
             lease_s=max(0.0, lease_ms / 1000),
@@ -104,6 +105,16 @@ def _line(note: bytes | str, remaining_ms: int, lease: bytes | str | None, lease
     except MessageDecodeError as error:
         logger.warning("A worker was left out: %s", error)
         return None
+
+
+def _note(data: bytes | str) -> WorkerNote:
+    """Return what a worker says of itself, as far as it is understood: it may be of a newer version."""
+    try:
+        said = json.loads(data)
+    except ValueError as error:
+        raise MessageDecodeError("What a worker says of itself is no JSON.") from error
+    known = {name: said[name] for name in WorkerNote.model_fields if name in said} if isinstance(said, dict) else said
+    return WorkerNote.parse(known, "What a worker says of itself")
 
 
 def _note_key(worker: str) -> str:

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 import redis
-from celery.worker.control import control_command
+from celery.worker.control import Panel, control_command
 
 from shared.broker import connect_lazily
 from shared.celery_app import DRAIN, WORKER_OPTIONS, queue_of
@@ -25,6 +25,15 @@ from worker.engines import choose_engine
 from worker.resources import Resources
 
 logger = logging.getLogger(__name__)
+
+#: What of Celery's remote control workers understand: questions, and the switch for events. The rest could stop a
+#: worker in the middle of its member, or let it take from other queues, and whoever may ask may also do that.
+_UNDERSTOOD = frozenset(
+    {
+        *("active", "active_queues", "clock", "conf", "heartbeat", "hello", "ping", "query_task", "registered"),
+        *("report", "reserved", "revoked", "scheduled", "stats", "enable_events", "disable_events", DRAIN),
+    }
+)
 
 #: Engines whose memory grows from member to member get a process for each.
 _PROCESS_PER_MEMBER = ("plaidml",)
@@ -57,6 +66,8 @@ def prepare(worker: Any, settings: Settings) -> Announcement:
     Raises:
         SystemExit: The device is refused; stderr says why. Celery only logs what else is raised here.
     """
+    for command in set(Panel.data) - _UNDERSTOOD:
+        del Panel.data[command]
     try:
         engine = choose_engine(settings.engine)
         served, device = [engine], None

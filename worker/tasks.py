@@ -30,6 +30,8 @@ _RETRY_AFTER_S = 2.0
 _EVALUATION_ATTEMPTS = 3
 #: How often a message is looked at by workers that cannot read or write its run's storage.
 _BLIND_ATTEMPTS = 3
+#: How often if others are connected, who may be busy for long; they may all be as blind.
+_MOST_PASSED_ON = 100
 #: One that cannot, while others can, waits twice as long each time, at most so long: the messages are for them.
 _LONGEST_BLIND_S = 30.0
 #: A message for somebody else's member is sent back to the end of the queue after so long at most.
@@ -54,7 +56,11 @@ def register_tasks(app: Celery, resources: Resources) -> None:
     @app.task(name=EVALUATE_ENSEMBLE, bind=True, shared=False, max_retries=None)
     def evaluate_ensemble(task: Task, run_id: str) -> dict[str, Any]:
         """Evaluate a run's ensemble, once; harmless when rung early, late or twice."""
-        return {"run_id": run_id, "status": _evaluated(task, resources, resources.store.run(run_id))}
+        try:
+            run = resources.store.run(run_id)
+        except OtherVersionError as error:
+            _pass_on(task, resources, error)
+        return {"run_id": run_id, "status": _evaluated(task, resources, run)}
 
 
 def _spec(task: Task, resources: Resources, message: dict[str, Any], signature: str | None) -> MemberSpec:
@@ -128,10 +134,16 @@ def _leave_to_others(task: Task, resources: Resources, run_id: str, index: int, 
     """Send a message on of which nothing can be committed here; in the end its task fails, as the watchers see."""
     logger.error("Member %d of run %s is out of reach.", index, run_id, exc_info=error)
     resources.board.note(run_id, index, sentence(error), failed_on=task.request.hostname)
+    _pass_on(task, resources, error)
+
+
+def _pass_on(task: Task, resources: Resources, error: DeepchordError) -> NoReturn:
+    """Send a message that is of no use here to whoever is next, but not for ever."""
     resources.blind_turns += 1
-    if task.request.retries + 1 >= _BLIND_ATTEMPTS:
+    others_can = _others_can(task)
+    if task.request.retries + 1 >= (_MOST_PASSED_ON if others_can else _BLIND_ATTEMPTS):
         raise error
-    if _others_can(task):
+    if others_can:
         time.sleep(min(_LONGEST_BLIND_S, _RETRY_AFTER_S**resources.blind_turns))
     _send_again(task, _RETRY_AFTER_S, retries=task.request.retries + 1)
 

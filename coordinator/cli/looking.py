@@ -17,7 +17,7 @@ from coordinator.cli.surroundings import (
     read_settings,
     with_live_broker,
 )
-from shared.errors import DeepchordError, InputError, InterruptedRunError
+from shared.errors import BrokerError, DeepchordError, InputError, InterruptedRunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,12 +146,17 @@ def report(
 @commands.command()
 def workers(broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
     """List the workers of all hosts: device, version, the member at work, its epoch and speed."""
+    from redis import RedisError
+
     from coordinator.fleet import fleet, fleet_table
     from shared.broker import connect
 
     settings = with_live_broker(read_settings(broker=broker, storage=storage))
     with connect(settings) as client:
-        lines = fleet(client, open_store(settings))
+        try:
+            lines = fleet(client, open_store(settings))
+        except RedisError as error:
+            raise BrokerError(f"The broker does not tell of workers: {error}.") from error
     if as_json:
         print_json([line.as_json() for line in lines])
     elif lines:

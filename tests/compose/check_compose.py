@@ -155,7 +155,10 @@ def test_the_containers_say_that_they_are_well(stack):
 
 
 def test_nothing_listens_beyond_loopback_and_flower_asks_for_its_password(stack):
-    published = docker("ps", "--format", "{{.Ports}}").stdout
+    names = [
+        docker("inspect", "--format", "{{.Name}}", one).stdout.strip("/\n") for one in stack.run("ps", "-q").split()
+    ]
+    published = "".join(docker("ps", "--filter", f"name={name}", "--format", "{{.Ports}}").stdout for name in names)
     assert f"127.0.0.1:{stack.broker_port}->6379" in published
     assert f"127.0.0.1:{stack.flower_port}->5555" in published
     assert "0.0.0.0:" not in published

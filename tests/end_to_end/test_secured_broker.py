@@ -46,7 +46,6 @@ def secured(tmp_path_factory, require):
     with start_secured_broker(folder, certificates, "127.0.0.1") as port:
         broker = SecuredBroker(port, certificates)
         yield broker
-        assert broker.client("admin").acl_log() == [], "somebody was denied what a run needs"
 
 
 @pytest.fixture
@@ -75,6 +74,7 @@ def test_a_run_needs_no_more_than_the_rights_of_its_roles(secured, new_place, re
     place.kill_all()
     everything = "\n".join([*worker.out, *worker.err, *flower.err, trained.stdout, trained.stderr, workers.stdout])
     assert "secret-of-" not in everything
+    assert secured.client("admin").acl_log() == [], "somebody was denied what a run needs"
 
 
 @pytest.mark.parametrize(
@@ -159,3 +159,16 @@ def test_a_file_without_certificates_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match=r"expected a file with certificates in PEM, found none in"):
         Settings(ca_file=path)
+
+
+@pytest.mark.parametrize("command", ["shutdown", "add_consumer"])
+def test_workers_do_not_understand_what_could_disturb_them(new_place, broker_url, command):
+    place = new_place(DEEPCHORD_BROKER=broker_url, DEEPCHORD_ENGINE="jax")
+    worker = place.start("worker", "--name", "one@here")
+    worker.wait_for(" ready.")
+    with create_app(Settings(broker=broker_url)) as app:
+        app.control.broadcast(command, arguments={"queue": "x", "task_id": "y"}, reply=True, timeout=1)
+        assert list(app.control.ping(timeout=2)) == [{"one@here": {"ok": "pong"}}]
+        assert app.control.inspect(timeout=2).active_queues()["one@here"]
+    assert worker.process.poll() is None
+    place.kill_all()

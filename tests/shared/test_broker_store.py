@@ -74,6 +74,13 @@ def test_a_storage_in_no_broker_or_in_another_one_is_refused(settings, message):
         open_broker_store(Settings(**settings))
 
 
+def test_a_password_in_the_storage_is_not_told():
+    with pytest.raises(InputError, match="nothing follows") as caught:
+        open_broker_store(Settings(storage="broker://:geheim@box:6379/0", broker="redis://box"))
+
+    assert "geheim" not in str(caught.value)
+
+
 def test_a_broker_that_is_away_is_an_error_in_passing(free_port):
     store = open_broker_store(Settings(storage="broker://", broker=f"redis://127.0.0.1:{free_port}"))
 

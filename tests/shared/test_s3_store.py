@@ -93,3 +93,28 @@ def test_missing_credentials_are_said(monkeypatch, s3_server):
 def test_what_is_no_url_of_a_bucket_is_refused(url):
     with pytest.raises((InputError, StorageError), match=r"is not valid|no valid key"):
         S3Store(url)
+
+
+@pytest.mark.parametrize("endpoint", ["minio.lan:9000", "https//minio.lan", "me:geheim@minio.lan"])
+def test_an_endpoint_that_is_none_is_refused_without_its_password(monkeypatch, endpoint):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+
+    with pytest.raises(InputError, match=r"AWS_ENDPOINT_URL is not valid|cannot be opened") as caught:
+        S3Store("s3://ensembles")
+
+    assert "geheim" not in str(caught.value)
+
+
+def test_empty_variables_count_as_none(monkeypatch, s3_server):
+    for name in ("AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "")
+
+    assert S3Store("s3://ensembles").url == "s3://ensembles"
+
+
+def test_an_authority_that_is_damaged_is_said(tmp_path):
+    path = tmp_path / "ca.crt"
+    path.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
+
+    with pytest.raises(InputError, match="DEEPCHORD_CA_FILE"):
+        S3Store("s3://ensembles", path)

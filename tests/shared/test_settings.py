@@ -169,3 +169,24 @@ def test_every_setting_is_explained_where_it_is_declared():
 
     assert len(declared) == len(Settings.model_fields)
     assert all(source[source.index(line) - 1].lstrip().startswith("#") for line in declared)
+
+
+@pytest.mark.parametrize("name", ["DEEPCHORD_FLOWER_PASSWORD", "DEEPCHORD_SIGNING_KEY"])
+def test_a_secret_that_is_too_short_is_refused_without_telling_it(monkeypatch, name):
+    monkeypatch.setenv(name, "geheim")
+
+    with pytest.raises(InputError, match=f"{name} is not valid: .*at least") as caught:
+        load_settings()
+
+    assert "geheim" not in str(caught.value)
+
+
+def test_secrets_are_in_no_repr():
+    settings = Settings(broker="redis://:geheim@h/0", flower_password="geheim!!", signing_key="geheim" * 3)
+
+    assert "geheim" not in repr(settings)
+
+
+def test_a_broker_url_cannot_switch_the_check_of_its_certificate_off():
+    with pytest.raises(InputError, match="is always checked"):
+        load_settings(broker="rediss://h:6379/0?ssl_cert_reqs=none")

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -81,3 +82,11 @@ def test_what_is_no_worker_is_left_out(board, client):
 @pytest.mark.parametrize("name", ["", "deepchord:lease:", "deepchord:lease:one:x", "elsewhere:lease:one:1"])
 def test_what_is_no_lease_is_of_no_member(name):
     assert leased_member(name) is None
+
+
+def test_a_worker_of_a_newer_version_that_says_more_is_listed(board, client):
+    board.announce(note("a", protocol=PROTOCOL + 1))
+    said = {**json.loads(client.get("deepchord:worker:a")), "gpu_memory": 1}
+    client.set("deepchord:worker:a", json.dumps(said), ex=60)
+
+    assert [line.note.protocol for line in board.lines()] == [PROTOCOL + 1]
