@@ -105,7 +105,8 @@ def _member(line: FleetLine) -> Text:
     if at_work is None:
         return Text("waits", style="dim")
     run_id, index = at_work
-    return Text(f"{run_id} evaluation" if index is None else f"{run_id}/{index}")
+    # What it is comes first: a narrow terminal cuts the run's id.
+    return Text(f"{'evaluation' if index is None else index} of {run_id}", overflow="ellipsis", no_wrap=True)
 
 
 def _epoch(progress: MemberProgress | None) -> str:
