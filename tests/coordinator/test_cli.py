@@ -375,7 +375,7 @@ def test_storage_that_cannot_be_written_is_named(command, recipe, tmp_path):
 def test_no_space_left_is_said_and_nothing_half_written_stays(command, recipe, tmp_path):
     sentence = sentence_of(command("train", recipe(), limits={resource.RLIMIT_FSIZE: 512}))
 
-    assert sentence.startswith("Cannot write probes/")
+    assert sentence.startswith("Cannot write datasets/")
     assert "File too large; files of this size are not allowed here" in sentence
     assert files_below(tmp_path / "storage") == []
 
