@@ -1,6 +1,6 @@
 """A worker whose members do nothing: all of deepchord but the training, for benchmarks of the way there and back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from shared.architecture import ResolvedArchitecture
 from shared.celery_app import create_app
 from shared.checkpoint import Weights
-from shared.messages import Recipe
+from shared.messages import Precision, Recipe
 from shared.settings import load_settings
-from worker.engines import Device, Images, Labels, Probabilities
+from worker.engines import Batch, Device, Images, Probabilities
 from worker.initialization import initial_weights
 from worker.resources import Resources
 from worker.tasks import register_tasks
@@ -40,12 +40,12 @@ class IdleNetwork:
         """Ignore it."""
 
     def train_epoch(
-        self, images: Images, labels: Labels, *, dropout_seed: int, on_batch: Callable[[int], None]
+        self, batches: Iterable[Batch], *, dropout_seed: int, on_batch: Callable[[int], None]
     ) -> tuple[float, float]:
         """Do nothing."""
-        del labels, dropout_seed
+        del batches, dropout_seed
         on_batch(0)
-        return float(np.log(self._classes)), 1 / self._classes if len(images) else 0.0
+        return float(np.log(self._classes)), 1 / self._classes
 
     def probabilities(self, images: Images) -> Probabilities:
         """Return equal probabilities."""
@@ -67,6 +67,11 @@ class IdleEngine:
         """Return a network that does nothing."""
         del recipe
         return IdleNetwork(architecture)
+
+    def precision(self, recipe: Recipe) -> Precision:
+        """Return float32."""
+        del recipe
+        return "float32"
 
 
 class IdleResources(Resources):

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from shared.architecture import Architecture, Layer, notebook_architecture
 from shared.errors import InputError
 from shared.messages import DatasetInfo, MemberSeeds, MemberSpec, Recipe, Requirement, RunSpec, Seed
-from shared.validation import Message, ended, explain, nearest
+from shared.validation import ended, explain, nearest
 
 #: What each preset asks for; everything can be overridden in a recipe file and with options.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -41,7 +41,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-class RunRequest(Message):
+class RunRequest(Recipe):
     """A recipe file with its options applied: what a person asks for, complete and checked."""
 
     preset: str
@@ -53,12 +53,6 @@ class RunRequest(Message):
     require: Requirement | None = None
     #: None: drawn at random, and recorded.
     seed: Seed | None = None
-    optimizer: str
-    learning_rate: float
-    batch_size: int
-    epochs: int
-    validation_fraction: float
-    patience: int
     #: A TOML or JSON file with `layers`; None, and no `layers` either: the notebook's network.
     architecture: str | None = None
     layers: tuple[Annotated[Layer, Field(discriminator="type")], ...] | None = None
@@ -97,7 +91,6 @@ def plan_request(recipe_file: Path | None, options: Mapping[str, Any]) -> RunReq
         if "layers" in written:
             written["layers"] = Architecture.model_validate({"layers": written["layers"]}).layers
         request = RunRequest.model_validate({**PRESETS[preset], **written, **given, "preset": preset})
-        request.recipe()
     except ValidationError as error:
         source = f"Recipe {recipe_file}" if recipe_file and not _is_about(given, error) else "The options given"
         raise InputError(f"{source}: {ended(explain(error))}") from error

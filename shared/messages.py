@@ -13,6 +13,7 @@ RunId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Precision = Literal["float32", "bfloat16"]
 
 
 class DatasetInfo(Message):
@@ -37,7 +38,10 @@ class Recipe(Message):
     """How one member is trained."""
 
     optimizer: Literal["nadam", "adam", "sgd", "rmsprop"]
+    #: With the schedule `one_cycle` the highest.
     learning_rate: Annotated[float, Field(gt=0.0, le=10.0)]
+    #: `one_cycle` rises to the learning rate and falls to nothing, step by step (Smith and Topin 2017).
+    schedule: Literal["constant", "one_cycle"] = "constant"
     batch_size: Annotated[int, Field(ge=1, le=65536)]
     #: At most this many passes over the member's training split.
     epochs: Annotated[int, Field(ge=1, le=100_000)]
@@ -45,6 +49,18 @@ class Recipe(Message):
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
     #: Stop when the validation loss has not fallen for so many epochs.
     patience: PositiveInt
+    #: `bfloat16` multiplies in bfloat16 where the device gains by it, and in float32 elsewhere; weights stay float32.
+    precision: Precision = "float32"
+    #: Multiplies the rates of the network's dropout layers.
+    dropout_scale: Share = 1.0
+    #: The share of the wanted probability that is spread over all classes (Szegedy et al. 2016, section 7).
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    #: Each step takes this, times the learning rate, of every kernel from it (Loshchilov and Hutter 2019).
+    weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    #: Whether training images are mirrored left to right at random.
+    flip: bool = False
+    #: By how many pixels at most training images are shifted at random, in each direction.
+    shift: Annotated[int, Field(ge=0, le=64)] = 0
 
 
 #: What a run can ask of the workers that train its members: an engine, or a kind of device.
@@ -148,6 +164,8 @@ class TrainedMember(Message):
     history: tuple[EpochMetrics, ...] = Field(min_length=1)
     #: The epoch, counted from 1, with the best validation accuracy; its weights are the member's.
     best_epoch: PositiveInt
+    #: In what the device of the last attempt multiplied; the weights are float32.
+    precision: Precision = "float32"
     weights_sha256: Sha256
     #: SHA-256 of the member's own test probabilities, float32 [test_size, classes].
     probabilities_sha256: Sha256

@@ -17,6 +17,7 @@ from shared.messages import Recipe
 from shared.settings import Settings, load_settings
 from worker.engines import Engine, open_engine
 from worker.initialization import initial_weights
+from worker.pipeline import batches_in_order
 from worker.preflight import check_device
 
 #: A driver that has stopped answers never; compiling can take minutes.
@@ -96,7 +97,8 @@ def _speed(engine: Engine) -> str:
 
     def train(size: int) -> float:
         started = time.monotonic()
-        network.train_epoch(images[:size], labels[:size], dropout_seed=0, on_batch=_ignore)
+        batches = batches_in_order(images[:size], labels[:size], _BATCH_SIZE, recipe.learning_rate)
+        network.train_epoch(batches, dropout_seed=0, on_batch=_ignore)
         return time.monotonic() - started
 
     first = train(_BATCH_SIZE)

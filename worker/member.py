@@ -86,6 +86,7 @@ def attempt_member(
                 finished_at=datetime.now(UTC),
                 history=state.history,
                 best_epoch=state.best_epoch,
+                precision=resources.engine.precision(run.recipe),
                 weights_sha256=hashlib.sha256(weights).hexdigest(),
                 probabilities_sha256=hashlib.sha256(probabilities).hexdigest(),
                 parts=parts if len(parts) > 1 else (),

@@ -12,6 +12,7 @@ from shared.errors import EngineError
 from shared.messages import Recipe
 from worker.engines import Engine
 from worker.initialization import initial_weights
+from worker.pipeline import batches_in_order
 
 _CLASSES = 4
 _SIZE = 16
@@ -71,7 +72,14 @@ def solve(engine: Engine) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     architecture = _ARCHITECTURE.resolve(input_shape=images.shape[1:], classes=_CLASSES)
     network = engine.build(architecture, _RECIPE)
     network.set_weights(initial_weights(architecture, 0))
-    losses = [network.train_epoch(images, labels, dropout_seed=epoch, on_batch=_ignore)[0] for epoch in range(_EPOCHS)]
+    losses = [
+        network.train_epoch(
+            batches_in_order(images, labels, _RECIPE.batch_size, _RECIPE.learning_rate),
+            dropout_seed=epoch,
+            on_batch=_ignore,
+        )[0]
+        for epoch in range(_EPOCHS)
+    ]
     return network.probabilities(images), np.array(losses)
 
 

@@ -15,6 +15,7 @@ from shared.training_state import TrainingState
 from worker.engines import Engine, Network
 from worker.evaluation import score
 from worker.initialization import initial_weights
+from worker.pipeline import EpochBatches
 
 #: Images that are scaled to float32 at a time while predicting: 10,000 of 28x28 take 31 MB.
 _CHUNK = 10_000
@@ -76,7 +77,7 @@ def train(
         start: Where to go on; None: before the first epoch.
 
     Returns:
-        The network, holding the best weights, and the state after the last epoch.
+        A network that holds the best weights and predicts in float32, and the state after the last epoch.
 
     Raises:
         EngineError: The loss or the validation probabilities became NaN or infinite, or the optimizer's state is not
@@ -94,7 +95,8 @@ def train(
         network.set_optimizer_state(state.optimizer)
     while len(state.history) < recipe.epochs and not _stalled(state.history, recipe.patience):
         started, epoch = clock(), len(state.history) + 1
-        loss, accuracy = _train_epoch(network, recipe, seeds, dataset, train_indices, epoch, observer)
+        batches = EpochBatches(dataset, train_indices, recipe, seeds, epoch)
+        loss, accuracy = _train_epoch(network, batches, seeds, epoch, observer)
         validation = _validate(network, validation_images, validation_labels, epoch)
         metrics = EpochMetrics(
             train_loss=loss,
@@ -105,6 +107,8 @@ def train(
         )
         state = _after(state, network, metrics)
         observer.epoch(state)
+    if engine.precision(recipe) != "float32":
+        network = engine.build(architecture)
     network.set_weights(state.best_weights)
     return network, state
 
@@ -154,22 +158,13 @@ def _after(state: TrainingState, network: Network, metrics: EpochMetrics) -> Tra
 
 
 def _train_epoch(
-    network: Network,
-    recipe: Recipe,
-    seeds: MemberSeeds,
-    dataset: Dataset,
-    indices: NDArray[np.int64],
-    epoch: int,
-    observer: Observer,
+    network: Network, batches: EpochBatches, seeds: MemberSeeds, epoch: int, observer: Observer
 ) -> tuple[float, float]:
     """Train once over the images of the split in this epoch's own order; return mean loss and accuracy."""
-    order = indices[np.random.default_rng((seeds.shuffling, epoch - 1)).permutation(len(indices))]
-    batches = -(-len(order) // recipe.batch_size)
     loss, accuracy = network.train_epoch(
-        scaled(dataset.x_train[order]),
-        dataset.y_train[order],
+        batches,
         dropout_seed=_epoch_seed(seeds.dropout, epoch - 1),
-        on_batch=lambda batch: observer.batch(epoch - 1, (batch + 1) / batches),
+        on_batch=lambda batch: observer.batch(epoch - 1, (batch + 1) / len(batches)),
     )
     _check_finite(loss, "training loss", epoch)
     return loss, accuracy

@@ -43,9 +43,10 @@ from shared.datasets import Dataset
 from shared.errors import EngineError, InputError
 from shared.messages import MemberSeeds, Recipe, Trainer, TrainingPart
 from shared.training_state import SavedTraining, TrainingState, decode_training, encode_training
-from worker.engines import Engine, Images, Labels, Network, installed_engines, open_engine
+from worker.engines import Batch, Engine, Images, Labels, Network, installed_engines, open_engine
 from worker.ensemble import Candidate, evaluate
 from worker.initialization import initial_weights
+from worker.pipeline import batches_in_order
 from worker.preflight import REFERENCE, check_device, solve
 from worker.training import Observer, predict, train
 
@@ -115,8 +116,15 @@ def random_weights(architecture: ResolvedArchitecture, seed: int = 0) -> Weights
 
 
 def started(engine: Engine, architecture: Architecture = VARIED, **changes: object) -> Network:
-    network = engine.build(resolved(architecture), recipe(**changes))
+    network = built(engine, resolved(architecture), **changes)
     network.set_weights(initial_weights(resolved(architecture), 7))
+    return network
+
+
+def built(engine: Engine, architecture: ResolvedArchitecture, **changes: object) -> Network:
+    """A network that can be trained, and knows its recipe, for `one_epoch`."""
+    network = engine.build(architecture, recipe(**changes))
+    network.recipe = recipe(**changes)
     return network
 
 
@@ -124,12 +132,26 @@ def ignore(batch: int) -> None:
     pass
 
 
+def one_epoch(
+    network: Network,
+    images: Images,
+    labels: Labels,
+    *,
+    dropout_seed: int = 1,
+    on_batch: Callable[[int], None] = ignore,
+) -> tuple[float, float]:
+    """Train once over the images as they stand, in the batches and at the rate of the network's recipe."""
+    how = network.recipe
+    batches = batches_in_order(images, labels, how.batch_size, how.learning_rate)
+    return network.train_epoch(batches, dropout_seed=dropout_seed, on_batch=on_batch)
+
+
 def two_epochs(engine: Engine, *, dropout_seed: int = 5, between: Callable[[Network], None] = lambda network: None):
     images, labels = digits()
     network = started(engine)
-    network.train_epoch(images, labels, dropout_seed=dropout_seed, on_batch=ignore)
+    one_epoch(network, images, labels, dropout_seed=dropout_seed)
     between(network)
-    network.train_epoch(images, labels, dropout_seed=dropout_seed + 1, on_batch=ignore)
+    one_epoch(network, images, labels, dropout_seed=dropout_seed + 1)
     return network.weights()
 
 
@@ -227,7 +249,7 @@ def it_computes_the_reference_of_the_preflight(engine: Engine) -> None:
 
 
 def weights_are_read_back_bit_for_bit_in_the_order_of_the_network(engine: Engine) -> None:
-    network, weights = engine.build(resolved(), recipe()), random_weights(resolved())
+    network, weights = built(engine, resolved()), random_weights(resolved())
     network.set_weights(weights)
     found = network.weights()
     assert_weights_equal(found, weights)
@@ -239,16 +261,16 @@ def weights_that_were_read_stay_as_they_are_while_training_goes_on(engine: Engin
     images, labels = digits()
     network, start = started(engine), initial_weights(resolved(), 7)
     read = network.weights()
-    network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
+    one_epoch(network, images, labels)
     assert_weights_equal(read, start)
     assert digest(network.weights()) != digest(start)
 
 
 def weights_that_are_set_are_copied(engine: Engine) -> None:
     images, labels = digits()
-    network, start = engine.build(resolved(), recipe()), initial_weights(resolved(), 7)
+    network, start = built(engine, resolved()), initial_weights(resolved(), 7)
     network.set_weights(start)
-    network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
+    one_epoch(network, images, labels)
     assert_weights_equal(start, initial_weights(resolved(), 7))
 
 
@@ -273,14 +295,14 @@ def every_seed_of_32_bits_is_accepted_for_dropout(engine: Engine) -> None:
     images, labels = digits(32)
     network = started(engine)
     for seed in (0, 2**31 - 1, 2**31, 2**32 - 1):
-        loss, _ = network.train_epoch(images, labels, dropout_seed=seed, on_batch=ignore)
+        loss, _ = one_epoch(network, images, labels, dropout_seed=seed)
         assert np.isfinite(loss)
 
 
 def training_learns_digits(engine: Engine) -> None:
     images, labels = digits()
     network = started(engine)
-    progress = [network.train_epoch(images, labels, dropout_seed=epoch, on_batch=ignore) for epoch in range(15)]
+    progress = [one_epoch(network, images, labels, dropout_seed=epoch) for epoch in range(15)]
     assert progress[-1][0] < progress[0][0] / 2, progress
     accuracy = (network.probabilities(images).argmax(axis=1) == labels).mean()
     assert accuracy > 0.9, accuracy
@@ -290,7 +312,7 @@ def the_loss_and_accuracy_of_an_epoch_are_means_over_its_images(engine: Engine) 
     images, labels = digits(45)
     network = started(engine, PLAIN, optimizer="sgd", learning_rate=1e-9, batch_size=20)
     probabilities = network.probabilities(images)
-    loss, accuracy = network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
+    loss, accuracy = one_epoch(network, images, labels)
     np.testing.assert_allclose(loss, -np.log(probabilities[np.arange(45), labels]).mean(), rtol=1e-5)
     np.testing.assert_allclose(accuracy, (probabilities.argmax(axis=1) == labels).mean(), rtol=1e-5)
 
@@ -300,7 +322,7 @@ def images_are_taken_in_the_order_given(engine: Engine) -> None:
 
     def trained(order: np.ndarray) -> Weights:
         network = started(engine, PLAIN, optimizer="sgd", learning_rate=0.1, batch_size=16)
-        network.train_epoch(images[order], labels[order], dropout_seed=1, on_batch=ignore)
+        one_epoch(network, images[order], labels[order])
         return network.weights()
 
     # Four batches of plain gradient descent, computed here.
@@ -322,10 +344,10 @@ def on_batch_is_called_with_the_number_of_each_batch_also_of_the_partial_last_on
     network = started(engine)
     for _ in range(2):
         numbers: list[int] = []
-        network.train_epoch(images, labels, dropout_seed=1, on_batch=numbers.append)
+        one_epoch(network, images, labels, on_batch=numbers.append)
         assert numbers == [0, 1, 2], numbers
     numbers = []
-    network.train_epoch(images[:3], labels[:3], dropout_seed=1, on_batch=numbers.append)
+    one_epoch(network, images[:3], labels[:3], on_batch=numbers.append)
     assert numbers == [0], numbers
 
 
@@ -343,20 +365,20 @@ def what_on_batch_raises_ends_the_epoch_and_reaches_the_caller(engine: Engine) -
             raise LeaseLostError
 
     try:
-        network.train_epoch(images, labels, dropout_seed=1, on_batch=stop)
+        one_epoch(network, images, labels, on_batch=stop)
     except LeaseLostError:
         pass
     else:
         raise AssertionError("the exception was swallowed")
     assert seen == [0, 1], seen
-    assert np.isfinite(network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)[0])
+    assert np.isfinite(one_epoch(network, images, labels)[0])
 
 
 def a_loss_that_is_no_number_is_returned_as_such(engine: Engine) -> None:
     images, labels = digits(64)
     network = started(engine, PLAIN)
     network.set_weights(tuple(tuple(np.full_like(array, np.nan) for array in arrays) for arrays in network.weights()))
-    assert np.isnan(network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)[0])
+    assert np.isnan(one_epoch(network, images, labels)[0])
 
 
 def probabilities_are_float32_and_their_rows_sum_to_one(engine: Engine) -> None:
@@ -372,7 +394,7 @@ def probabilities_are_float32_and_their_rows_sum_to_one(engine: Engine) -> None:
 
 def probabilities_do_not_depend_on_how_many_images_are_asked_at_once(engine: Engine) -> None:
     images = np.tile(digits(300)[0], (7, 1, 1, 1))[:1500]
-    untrained, trainable = engine.build(resolved()), engine.build(resolved(), recipe(batch_size=3))
+    untrained, trainable = engine.build(resolved()), built(engine, resolved(), batch_size=3)
     for network in (untrained, trainable):
         network.set_weights(random_weights(resolved()))
     together = untrained.probabilities(images)
@@ -393,7 +415,7 @@ def every_optimizer_takes_a_step(engine: Engine) -> None:
     for optimizer in OPTIMIZERS:
         network = started(engine, optimizer=optimizer, learning_rate=0.001)
         before = network.weights()
-        loss, _ = network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
+        loss, _ = one_epoch(network, images, labels)
         assert np.isfinite(loss), optimizer
         for arrays, old_arrays in zip(network.weights(), before, strict=True):
             for array, old in zip(arrays, old_arrays, strict=True):
@@ -406,7 +428,7 @@ def every_optimizer_takes_the_steps_of_its_formula(engine: Engine) -> None:
     images, labels = digits(64)
     for optimizer in OPTIMIZERS:
         network = started(engine, PLAIN, optimizer=optimizer, learning_rate=0.01, batch_size=16)
-        network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
+        one_epoch(network, images, labels)
         kernel, bias = (array.astype(np.float64) for array in initial_weights(resolved(PLAIN), 7)[0])
         step = _steps(optimizer, engine.name)
         for start in range(0, 64, 16):
@@ -447,6 +469,80 @@ def _steps(optimizer: str, engine: str) -> Callable[[np.ndarray, float], np.ndar
     return take
 
 
+def every_batch_is_trained_at_its_own_learning_rate(engine: Engine) -> None:
+    images, labels = digits(48)
+    for optimizer in OPTIMIZERS:
+        network = started(engine, PLAIN, optimizer=optimizer, learning_rate=0.01)
+        rates = (0.02, 0.0, 0.005)
+        parts = (slice(16 * place, 16 * place + 16) for place in range(3))
+        batches = [Batch(images[part], labels[part], rate) for part, rate in zip(parts, rates, strict=True)]
+        network.train_epoch(batches[:1], dropout_seed=1, on_batch=ignore)
+        before = network.weights()
+        network.train_epoch(batches[1:2], dropout_seed=1, on_batch=ignore)
+        assert_weights_equal(network.weights(), before)
+        network.train_epoch(batches[2:], dropout_seed=1, on_batch=ignore)
+        assert digest(network.weights()) != digest(before), optimizer
+
+
+def smoothed_labels_are_what_is_trained_towards(engine: Engine) -> None:
+    """One step of plain gradient descent, computed here; weight decay takes its part of the kernel alone."""
+    images, labels = digits(16)
+    how = {"optimizer": "sgd", "learning_rate": 0.5, "batch_size": 16, "label_smoothing": 0.2, "weight_decay": 0.1}
+    network = started(engine, PLAIN, **how)
+    bias = np.linspace(-1, 1, 10, dtype=np.float32)
+    kernel = network.weights()[0][0]
+    network.set_weights(((kernel, bias),))
+    loss, _ = one_epoch(network, images, labels)
+    probabilities = np.exp(images.reshape(16, -1) @ kernel.astype(np.float64) + bias)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    wanted = 0.8 * np.eye(10)[labels] + 0.02
+    gradient = (probabilities - wanted) / 16
+    ((found_kernel, found_bias),) = network.weights()
+    np.testing.assert_allclose(loss, -(wanted * np.log(probabilities)).sum(axis=1).mean(), rtol=1e-5)
+    np.testing.assert_allclose(
+        found_kernel, (1 - 0.5 * 0.1) * kernel - 0.5 * images.reshape(16, -1).T @ gradient, atol=1e-5
+    )
+    np.testing.assert_allclose(found_bias, bias - 0.5 * gradient.sum(axis=0), atol=1e-5)
+
+
+def weight_decay_is_taken_whatever_the_optimizer(engine: Engine) -> None:
+    images, labels = digits(64)
+    for optimizer in OPTIMIZERS:
+        without, decaying = (
+            started(engine, PLAIN, optimizer=optimizer, batch_size=64, weight_decay=decay) for decay in (0.0, 0.5)
+        )
+        ((kernel, _),) = without.weights()
+        for network in (without, decaying):
+            one_epoch(network, images, labels)
+        ((kernel_without, bias_without),), ((kernel_decaying, bias_decaying),) = without.weights(), decaying.weights()
+        np.testing.assert_allclose(kernel_decaying, kernel_without - 0.01 * 0.5 * kernel, atol=1e-6, err_msg=optimizer)
+        np.testing.assert_allclose(bias_decaying, bias_without, atol=1e-6, err_msg=optimizer)
+
+
+def dropout_can_be_scaled_down_to_none(engine: Engine) -> None:
+    images, labels = digits(64)
+    layers = (Flatten(), Dropout(rate=0.5), Dense(units="classes", activation="softmax"))
+    without, scaled_down = started(engine, PLAIN), started(engine, Architecture(layers=layers), dropout_scale=0.0)
+    for network in (without, scaled_down):
+        one_epoch(network, images, labels)
+    for array, expected in zip(scaled_down.weights()[0], without.weights()[0], strict=True):
+        np.testing.assert_allclose(array, expected, atol=1e-6)
+
+
+def a_member_learns_as_well_in_bfloat16_and_is_scored_in_float32(engine: Engine) -> None:
+    """On whatever does not gain by it, it is trained in float32."""
+    how = recipe(epochs=12, precision="bfloat16")
+    network, trained = train(engine, resolved(), how, SEEDS, digits_dataset())
+    images = digits(100)[0]
+    expected = expected_probabilities(resolved(), trained.best_weights, images)
+    np.testing.assert_allclose(network.probabilities(images), expected, atol=1e-5)
+    assert trained.history[-1].validation_accuracy > 0.8, trained.history
+    assert all(array.dtype == np.float32 for arrays in trained.weights for array in arrays)
+    _, in_float32 = train(engine, resolved(), recipe(epochs=12), SEEDS, digits_dataset())
+    same = digest(in_float32.weights) == digest(trained.weights)
+    assert same == (engine.precision(how) == "float32")
+
+
 def the_gradient_through_batch_normalization_is_right(engine: Engine) -> None:
     """What is added to all of a channel before it is normalized makes no difference, so its gradient is zero."""
     images, labels = digits(128)
@@ -459,8 +555,8 @@ def the_gradient_through_batch_normalization_is_right(engine: Engine) -> None:
         Dense(units="classes", activation="softmax"),
     )
     network = started(engine, Architecture(layers=layers), optimizer="sgd", learning_rate=0.1)
-    first, _ = network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
-    last, _ = network.train_epoch(images, labels, dropout_seed=2, on_batch=ignore)
+    first, _ = one_epoch(network, images, labels)
+    last, _ = one_epoch(network, images, labels, dropout_seed=2)
     assert last < first
     for layer in (0, 2):
         np.testing.assert_allclose(network.weights()[layer][1], 0, atol=1e-5)
@@ -471,7 +567,7 @@ def a_dropout_rate_of_zero_is_no_dropout(engine: Engine) -> None:
     layers = (Flatten(), Dropout(rate=0.0), Dense(units="classes", activation="softmax"))
     without, with_zero = started(engine, PLAIN), started(engine, Architecture(layers=layers))
     for network in (without, with_zero):
-        network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
+        one_epoch(network, images, labels)
     for array, expected in zip(with_zero.weights()[0], without.weights()[0], strict=True):
         np.testing.assert_allclose(array, expected, atol=1e-6)
 
@@ -479,10 +575,10 @@ def a_dropout_rate_of_zero_is_no_dropout(engine: Engine) -> None:
 def images_of_other_sizes_and_with_colours_are_trained_on(engine: Engine) -> None:
     generator = np.random.default_rng(0)
     for shape in ((32, 32, 3), (8, 8, 1), (9, 13, 2)):
-        network = engine.build(resolved(VARIED, shape), recipe(batch_size=5))
+        network = built(engine, resolved(VARIED, shape), batch_size=5)
         network.set_weights(initial_weights(resolved(VARIED, shape), 1))
         images = generator.random((10, *shape), dtype=np.float32)
-        network.train_epoch(images, np.arange(10), dropout_seed=1, on_batch=ignore)
+        one_epoch(network, images, np.arange(10))
         expected = expected_probabilities(resolved(VARIED, shape), network.weights(), images)
         np.testing.assert_allclose(network.probabilities(images), expected, atol=1e-5)
 
@@ -502,7 +598,7 @@ def each_program_has_batches_of_one_shape_where_another_shape_is_compiled_anew(e
 
         setattr(network._model, program, noted)
     for epoch in range(2):
-        network.train_epoch(images, labels, dropout_seed=epoch, on_batch=ignore)
+        one_epoch(network, images, labels, dropout_seed=epoch)
         for part in (images[:131], images, images[:7]):
             network.probabilities(part)
     assert {program: len(seen) for program, seen in shapes.items()} == {"train_on_batch": 1, "predict_on_batch": 1}
@@ -510,7 +606,7 @@ def each_program_has_batches_of_one_shape_where_another_shape_is_compiled_anew(e
 
 def the_network_of_the_notebook_is_built(engine: Engine) -> None:
     architecture = resolved(notebook_architecture(), (28, 28, 1))
-    network = engine.build(architecture, recipe(batch_size=4))
+    network = built(engine, architecture, batch_size=4)
     weights = random_weights(architecture)
     weights = tuple((kernel / 4, bias) for kernel, bias in weights)
     network.set_weights(weights)
@@ -518,7 +614,7 @@ def the_network_of_the_notebook_is_built(engine: Engine) -> None:
     np.testing.assert_allclose(
         network.probabilities(images), expected_probabilities(architecture, weights, images), atol=1e-5
     )
-    network.train_epoch(images, np.arange(5), dropout_seed=1, on_batch=ignore)
+    one_epoch(network, images, np.arange(5))
     assert sum(array.size for arrays in network.weights() for array in arrays) == 331_450
 
 
@@ -593,7 +689,7 @@ def every_layer_type_and_activation_is_trained(engine: Engine) -> None:
             Dense(units="classes", activation="softmax"),
         )
         network = started(engine, Architecture(layers=layers))
-        loss, _ = network.train_epoch(images, labels, dropout_seed=1, on_batch=ignore)
+        loss, _ = one_epoch(network, images, labels)
         assert np.isfinite(loss), layers
 
 
@@ -717,6 +813,11 @@ CHECKS = (
     dropout_is_off_when_probabilities_are_asked,
     every_optimizer_takes_a_step,
     every_optimizer_takes_the_steps_of_its_formula,
+    every_batch_is_trained_at_its_own_learning_rate,
+    smoothed_labels_are_what_is_trained_towards,
+    weight_decay_is_taken_whatever_the_optimizer,
+    dropout_can_be_scaled_down_to_none,
+    a_member_learns_as_well_in_bfloat16_and_is_scored_in_float32,
     the_gradient_through_batch_normalization_is_right,
     a_dropout_rate_of_zero_is_no_dropout,
     images_of_other_sizes_and_with_colours_are_trained_on,

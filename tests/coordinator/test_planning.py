@@ -53,7 +53,8 @@ def test_the_notebook_preset_says_all_that_the_notebook_did():
     assert request.members == 10
     assert request.recipe().model_dump() == {
         "optimizer": "nadam", "learning_rate": 0.002, "batch_size": 128, "epochs": 25, "validation_fraction": 0.2,
-        "patience": 10,
+        "patience": 10, "schedule": "constant", "precision": "float32", "dropout_scale": 1.0, "label_smoothing": 0.0,
+        "weight_decay": 0.0, "flip": False, "shift": 0,
     }  # fmt: skip
 
 
@@ -91,7 +92,10 @@ def test_an_empty_recipe_is_the_quick_preset(write):
     [
         ("memers = 3", "unknown option 'memers'; did you mean 'members'?"),
         ("learning-rate = 3", "unknown option 'learning-rate'; did you mean 'learning_rate'?"),
-        ("run_id = 'mine'", "unknown option 'run_id'; valid are architecture, batch_size, dataset, epochs,"),
+        (
+            "run_id = 'mine'",
+            "unknown option 'run_id'; valid are architecture, batch_size, dataset, dropout_scale, epochs,",
+        ),
         ("[run]\nmembers = 3", "unknown option 'run'"),
         ("preset = 'notbook'", "There is no preset 'notbook'; did you mean 'notebook'?"),
         ("preset = ''", "There is no preset ''; valid are notebook, quick."),

@@ -153,3 +153,15 @@ def test_a_worker_whose_device_hangs_is_gone_after_its_grace_and_its_member_goes
     fleet.start_worker()
     fleet.evaluated(fleet.watch())
     assert fleet.member().weights_sha256 == uninterrupted.weights_sha256
+
+
+def test_workers_that_refuse_every_message_pass_them_on_to_one_that_fits(fleet):
+    misfits = [fleet.start_worker(DEEPCHORD_SIGNING_KEY="the key of another fleet") for _ in range(2)]
+    fleet.start_worker()
+    fleet.submit("--members", "3", "--epochs", "2", "--batch-size", "32")
+
+    fleet.evaluated(fleet.watch())
+
+    trained_by = {fleet.store.attempt_note(fleet.run_id, index, 1).worker for index in range(3)}
+    assert trained_by == {"worker2@here"}
+    assert any("is not signed" in line for misfit in misfits for line in misfit.err)

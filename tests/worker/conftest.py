@@ -1,6 +1,6 @@
 """An engine without a framework: softmax regression in NumPy, which trains really, at once, and the same everywhere."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from shared.datasets import Dataset, publish_dataset
 from shared.messages import MemberSeeds, MemberSpec, Recipe, RunSpec, Trainer
 from shared.settings import Settings, load_settings
 from shared.storage import RunStore
-from worker.engines import Device, Images, Labels, Probabilities, check_optimizer_state
+from worker.engines import Batch, Device, Images, Probabilities, check_optimizer_state
 from worker.resources import Resources
 
 CLASSES = ("dark", "left", "right")
@@ -41,21 +41,20 @@ class NumpyNetwork:
         self._weights = tuple(tuple(array.copy() for array in arrays) for arrays in weights)
 
     def train_epoch(
-        self, images: Images, labels: Labels, *, dropout_seed: int, on_batch: Callable[[int], None]
+        self, batches: Iterable[Batch], *, dropout_seed: int, on_batch: Callable[[int], None]
     ) -> tuple[float, float]:
         assert self._recipe is not None, "built without a recipe"
-        size, losses, hits = self._recipe.batch_size, [], []
-        for batch, start in enumerate(range(0, len(images), size)):
-            pixels, wanted = images[start : start + size], labels[start : start + size]
+        losses, hits = [], []
+        for number, (pixels, wanted, learning_rate) in enumerate(batches):
             given = self.probabilities(pixels)
             gradient = (given - np.eye(given.shape[1], dtype=np.float32)[wanted]) / len(wanted)
             rows, ((kernel, bias),) = pixels.reshape(len(pixels), -1), self._weights
-            rate = np.float32(self._recipe.learning_rate / (1 + 0.01 * self._steps[0]))
+            rate = np.float32(learning_rate / (1 + 0.01 * self._steps[0]))
             self._steps += 1
             self._weights = ((kernel - rate * rows.T @ gradient, bias - rate * gradient.sum(axis=0)),)
             losses.extend(-np.log(given[np.arange(len(wanted)), wanted]))
             hits.extend(given.argmax(axis=1) == wanted)
-            on_batch(batch)
+            on_batch(number)
         return float(np.mean(losses)), float(np.mean(hits))
 
     def probabilities(self, images: Images) -> Probabilities:
@@ -77,6 +76,9 @@ class NumpyEngine:
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> NumpyNetwork:
         assert len(architecture.layers) == 2, "this engine knows flatten and one dense layer only"
         return NumpyNetwork(recipe)
+
+    def precision(self, recipe: Recipe) -> str:
+        return "float32"
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from shared.datasets import Dataset, scaled
 from shared.errors import EngineError, InputError
 from shared.messages import MemberSeeds, Recipe
 from shared.training_state import TrainingState
-from worker.engines import Engine, Images, Labels, Probabilities
+from worker.engines import Batch, Engine, Images, Labels, Probabilities
 from worker.initialization import initial_weights
 from worker.training import Observer, predict, split, train
 
@@ -44,10 +44,10 @@ class ScriptedNetwork:
         self._epoch = weights[0][0].ravel()[0] if weights[0][0].size == 1 else np.float32(0)
 
     def train_epoch(
-        self, images: Images, labels: Labels, *, dropout_seed: int, on_batch: Callable[[int], None]
+        self, batches: Iterable[Batch], *, dropout_seed: int, on_batch: Callable[[int], None]
     ) -> tuple[float, float]:
         self._epoch += np.float32(1)
-        self.orders.append(images.ravel().tolist())
+        self.orders.append([pixel for batch in batches for pixel in batch.images.ravel().tolist()])
         self.dropout_seeds.append(dropout_seed)
         return 0.5, 0.5
 
@@ -72,6 +72,9 @@ class ScriptedEngine:
 
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> ScriptedNetwork:
         return self.network
+
+    def precision(self, recipe: Recipe) -> str:
+        return "float32"
 
 
 @pytest.fixture
@@ -335,6 +338,8 @@ def test_a_loss_that_is_no_number_is_an_error_that_names_the_epoch(
             return next(self._losses), 0.5
 
     class DivergingEngine:
+        precision = engine.precision
+
         def build(self, *_: object) -> DivergingNetwork:
             return DivergingNetwork()
 
@@ -351,6 +356,8 @@ def test_weights_that_explode_in_the_last_batch_are_an_error_too(
             return 0.5, 0.5
 
     class ExplodingEngine:
+        precision = engine.precision
+
         def build(self, *_: object) -> ExplodingNetwork:
             return ExplodingNetwork(recipe)
 

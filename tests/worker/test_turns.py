@@ -23,20 +23,21 @@ class MeddlingEngine:
     def __init__(self, engine: Engine, batch: int, meddle: Callable[[], None]) -> None:
         self._engine, self._batch, self._meddle = engine, batch, meddle
         self.name, self.version, self.device, self.devices = engine.name, engine.version, engine.device, engine.devices
+        self.precision = engine.precision
 
     def build(self, *arguments: Any) -> Any:
         network = self._engine.build(*arguments)
-        train_epoch, batches = network.train_epoch, 0
+        train_epoch, taken = network.train_epoch, 0
 
-        def meddling(images: Any, labels: Any, *, dropout_seed: int, on_batch: Callable[[int], None]) -> Any:
+        def meddling(batches: Any, *, dropout_seed: int, on_batch: Callable[[int], None]) -> Any:
             def after(batch: int) -> None:
-                nonlocal batches
-                batches += 1
-                if batches == self._batch:
+                nonlocal taken
+                taken += 1
+                if taken == self._batch:
                     self._meddle()
                 on_batch(batch)
 
-            return train_epoch(images, labels, dropout_seed=dropout_seed, on_batch=after)
+            return train_epoch(batches, dropout_seed=dropout_seed, on_batch=after)
 
         network.train_epoch = meddling
         return network

@@ -5,7 +5,7 @@ import importlib.util
 import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shared.architecture import ResolvedArchitecture
 from shared.checkpoint import Weights
 from shared.errors import DeepchordError, EngineError
-from shared.messages import Recipe
+from shared.messages import Precision, Recipe
 from shared.plaidml_hardware import PlaidMLHardware
 
 Images = NDArray[np.float32]
@@ -41,6 +41,16 @@ class Device:
     details: Mapping[str, object] = field(default_factory=dict)
 
 
+class Batch(NamedTuple):
+    """What one training step takes."""
+
+    #: [size, height, width, channels], float32.
+    images: Images
+    #: [size], class indices.
+    labels: Labels
+    learning_rate: float
+
+
 class Network(Protocol):
     """One network on one engine: what training and evaluation ask of it."""
 
@@ -65,18 +75,18 @@ class Network(Protocol):
         ...
 
     def train_epoch(
-        self, images: Images, labels: Labels, *, dropout_seed: int, on_batch: Callable[[int], None]
+        self, batches: Iterable[Batch], *, dropout_seed: int, on_batch: Callable[[int], None]
     ) -> tuple[float, float]:
-        """Train once over the images in the given order.
+        """Take one training step for each batch; end early if a loss is no number.
 
         Args:
-            images: [size, height, width, channels], float32.
-            labels: [size], class indices.
+            batches: All of one size, only the last may be smaller.
             dropout_seed: Decides the dropout masks of this epoch, in [0, 2**32).
             on_batch: Called after each batch with its number from 0; what it raises ends the training.
 
         Returns:
-            Mean cross-entropy in nats and mean accuracy over the batches as they were trained.
+            Mean loss in nats (cross-entropy; with label smoothing against the smoothed labels) and mean accuracy over
+            the images as they were trained.
         """
         ...
 
@@ -109,6 +119,10 @@ class Engine(Protocol):
 
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> Network:
         """Return a network whose weights are to be set before it is used; with a recipe it can be trained."""
+        ...
+
+    def precision(self, recipe: Recipe) -> Precision:
+        """Return in what this device multiplies when it trains with a recipe."""
         ...
 
 

@@ -1,10 +1,11 @@
-"""Keras 3 on TensorFlow, PyTorch or JAX; the only module that imports them."""
+"""Keras 3 on TensorFlow, PyTorch or JAX."""
 
 import importlib
+import math
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,15 +15,21 @@ from numpy.typing import NDArray
 from shared.architecture import ResolvedArchitecture
 from shared.checkpoint import Weights
 from shared.errors import EngineError
-from shared.messages import Recipe
-from worker.engines import Device, Images, Labels, Probabilities, check_optimizer_state
+from shared.messages import Precision, Recipe
+from worker.engines import Batch, Device, Images, Probabilities, check_optimizer_state
 from worker.engines.batches import filled_batches
+from worker.engines.keras_backend import Backend, Loss
 from worker.engines.keras_layers import keras_layers
 
-#: Images are predicted in batches of at most this size: large enough to keep all cores busy, small enough for any
-#: memory. PyTorch's convolutions are fastest in smaller ones.
-_PREDICTION_BATCH = 1024
-_PREDICTION_BATCHES = {"torch": 256}
+#: The module and class of each backend; importing it imports the framework.
+_BACKENDS = {
+    "tensorflow": ("worker.engines.keras_tensorflow", "TensorFlowBackend"),
+    "torch": ("worker.engines.keras_torch", "TorchBackend"),
+    "jax": ("worker.engines.keras_jax", "JaxBackend"),
+}
+
+#: Probabilities nearer to 0 or 1 count as this near, as in Keras.
+_LEAST_PROBABILITY = 1e-7
 
 
 class Keras3Engine:
@@ -36,13 +43,14 @@ class Keras3Engine:
             )
         os.environ["KERAS_BACKEND"] = backend
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        module, name = _BACKENDS[backend]
         with _without_greeting():
-            self._framework = importlib.import_module(backend)
-        _limit_threads(self._framework, backend, threads)
-        self._backend = backend
+            self._backend: Backend = getattr(importlib.import_module(module), name)()
+        if threads is not None:
+            self._backend.limit_threads(threads)
         self._device = self._found(device)
         if device is not None:
-            _SELECT[backend](self._framework, self._device)
+            self._backend.select(self._device)
         self._keras = importlib.import_module("keras")
         self._keras.config.set_floatx("float32")
         self._keras.config.set_image_data_format("channels_last")
@@ -50,12 +58,12 @@ class Keras3Engine:
     @property
     def name(self) -> str:
         """The backend: `tensorflow`, `torch` or `jax`."""
-        return self._backend
+        return self._backend.name
 
     @property
     def version(self) -> str:
         """Versions of Keras and the backend."""
-        return f"keras {self._keras.__version__}, {self._backend} {self._framework.__version__}"
+        return f"keras {self._keras.__version__}, {self.name} {self._backend.version}"
 
     @property
     def device(self) -> Device:
@@ -64,42 +72,56 @@ class Keras3Engine:
 
     def devices(self) -> tuple[Device, ...]:
         """Return the backend's devices, GPUs first."""
-        found = _DEVICES[self._backend](self._framework)
-        return tuple(sorted(found, key=lambda device: device.kind != "gpu"))
+        return tuple(sorted(self._backend.devices(), key=lambda device: device.kind != "gpu"))
 
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> "Keras3Network":
         """Return a network; with a recipe it can be trained."""
-        return Keras3Network(self._keras, architecture, recipe, xla=self._may_use_xla())
+        precision = self.precision(recipe) if recipe else "float32"
+        xla = self._backend.may_use_xla(self._device)
+        return Keras3Network(self._keras, self._backend, architecture, recipe, precision=precision, xla=xla)
 
-    def _may_use_xla(self) -> bool:
-        """XLA is what JAX is; on a TensorFlow CPU it was measured four times slower than without."""
-        return self._backend == "jax" or (self._backend == "tensorflow" and self._device.kind == "gpu")
+    def precision(self, recipe: Recipe) -> Precision:
+        """Return in what this device multiplies when it trains with a recipe."""
+        gains = recipe.precision == "bfloat16" and self._backend.gains_by_bfloat16(self._device)
+        return "bfloat16" if gains else "float32"
 
     def _found(self, wanted: str | None) -> Device:
         devices = self.devices()
         found = next((device for device in devices if wanted in (None, device.id)), None)
         if found is None:
             listed = ", ".join(device.id for device in devices)
-            raise EngineError(f"{self._backend} has no device {wanted}; it has: {listed}. See `deepchord devices`.")
+            raise EngineError(f"{self.name} has no device {wanted}; it has: {listed}. See `deepchord devices`.")
         return found
 
 
 class Keras3Network:
     """A `keras.Sequential` whose random streams are set from outside, epoch by epoch."""
 
-    def __init__(self, keras: Any, architecture: ResolvedArchitecture, recipe: Recipe | None, *, xla: bool) -> None:
+    def __init__(
+        self,
+        keras: Any,
+        backend: Backend,
+        architecture: ResolvedArchitecture,
+        recipe: Recipe | None,
+        *,
+        precision: Precision,
+        xla: bool,
+    ) -> None:
         self._keras = keras
-        self._model = keras.Sequential([keras.Input(architecture.input_shape), *keras_layers(keras, architecture)])
-        self._model.compile(
-            optimizer=_optimizer(keras, recipe) if recipe else "sgd",
-            loss="sparse_categorical_crossentropy",
-            metrics=["accuracy"],
-            jit_compile=xla,
-        )
+        scale = recipe.dropout_scale if recipe else 1.0
+        with _computing_in(keras, precision):
+            *hidden, last = keras_layers(keras, architecture, dropout_scale=scale)
+        # The last gives probabilities, which bfloat16 has too few digits for.
+        last.dtype_policy = "float32"
+        self._model = keras.Sequential([keras.Input(architecture.input_shape), *hidden, last])
+        self._prediction_batch = backend.prediction_batch
+        self._model.compile(optimizer=_optimizer(keras, recipe) if recipe else "sgd", jit_compile=xla)
         if recipe:
-            self._model.optimizer.build(self._model.trainable_variables)
-        self._batch_size = recipe.batch_size if recipe else None
-        self._prediction_batch = _PREDICTION_BATCHES.get(keras.config.backend(), _PREDICTION_BATCH)
+            optimizer, variables = self._model.optimizer, self._model.trainable_variables
+            if recipe.weight_decay:
+                optimizer.exclude_from_weight_decay([variable for variable in variables if len(variable.shape) < 2])
+            optimizer.build(variables)
+            self._steps = backend.training(self._model, _loss(keras, recipe))
 
     def weights(self) -> Weights:
         """Return a copy of the weights."""
@@ -126,19 +148,21 @@ class Keras3Network:
             variable.assign(array)
 
     def train_epoch(
-        self, images: Images, labels: Labels, *, dropout_seed: int, on_batch: Callable[[int], None]
+        self, batches: Iterable[Batch], *, dropout_seed: int, on_batch: Callable[[int], None]
     ) -> tuple[float, float]:
-        """Train once over the images in the given order; see `Network`."""
+        """Take one training step for each batch; see `Network`."""
         self._seed_dropout(dropout_seed)
-        fitted = self._model.fit(
-            images,
-            labels,
-            batch_size=self._batch_size,
-            shuffle=False,
-            verbose=0,
-            callbacks=[self._keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, **_: on_batch(batch))],
-        )
-        return float(fitted.history["loss"][0]), float(fitted.history["accuracy"][0])
+        images, total_loss, total_hits = 0, 0.0, 0.0
+        with self._steps() as step:
+            for number, batch in enumerate(batches):
+                loss, hits = step(batch)
+                images += len(batch.images)
+                total_loss += float(loss)
+                total_hits += float(hits)
+                if not math.isfinite(total_loss):
+                    break
+                on_batch(number)
+        return total_loss / images, total_hits / images
 
     def probabilities(self, images: Images) -> Probabilities:
         """Return the class probabilities [size, classes] of images [size, height, width, channels]."""
@@ -165,16 +189,40 @@ class Keras3Network:
 
 def _optimizer(keras: Any, recipe: Recipe) -> Any:
     """Return the optimizer with every hyperparameter said: the defaults of the Keras generations differ."""
-    rate = recipe.learning_rate
+    rate, decay = recipe.learning_rate, recipe.weight_decay or None
     match recipe.optimizer:
         case "nadam":
-            return keras.optimizers.Nadam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7)
+            return keras.optimizers.Nadam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=decay)
         case "adam":
-            return keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7)
+            return keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=decay)
         case "sgd":
-            return keras.optimizers.SGD(rate, momentum=0.0)
+            return keras.optimizers.SGD(rate, momentum=0.0, weight_decay=decay)
         case "rmsprop":
-            return keras.optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7)
+            return keras.optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7, weight_decay=decay)
+
+
+def _loss(keras: Any, recipe: Recipe) -> Loss:
+    """Return the cross-entropy against smoothed labels, and whether the most probable class is the label."""
+    ops, smoothing = keras.ops, recipe.label_smoothing
+
+    def loss(labels: Any, probabilities: Any) -> tuple[Any, Any]:
+        logs = ops.log(ops.clip(probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY))
+        losses = -ops.squeeze(ops.take_along_axis(logs, labels[:, None], axis=1), axis=1)
+        if smoothing:
+            losses = (1 - smoothing) * losses - smoothing * ops.mean(logs, axis=1)
+        return losses, ops.cast(ops.equal(ops.argmax(probabilities, axis=1), labels), "float32")
+
+    return loss
+
+
+@contextmanager
+def _computing_in(keras: Any, precision: Precision) -> Iterator[None]:
+    """Let layers that are made here multiply in this precision, with weights in float32."""
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy("float32")
 
 
 @contextmanager
@@ -197,79 +245,3 @@ def _without_greeting() -> Iterator[None]:
 
 
 _GREETINGS = (b"before absl::InitializeLog() is called", b"oneDNN custom operations are on")
-
-
-def _limit_threads(framework: Any, backend: str, threads: int | None) -> None:
-    if threads is None:
-        return
-    if backend == "tensorflow":
-        framework.config.threading.set_intra_op_parallelism_threads(threads)
-        framework.config.threading.set_inter_op_parallelism_threads(threads)
-    elif backend == "torch":
-        framework.set_num_threads(threads)
-    else:
-        # JAX has no call for it: its CPU client reads this when it is made, which is when it is first used.
-        os.environ["PJRT_NPROC"] = str(threads)
-
-
-def _tensorflow_devices(tensorflow: Any) -> list[Device]:
-    return [
-        Device(id=device.name.removeprefix("/physical_device:"), kind=kind, name=_tensorflow_name(tensorflow, device))
-        for kind in ("gpu", "cpu")
-        for device in tensorflow.config.list_physical_devices(kind.upper())
-    ]
-
-
-def _tensorflow_name(tensorflow: Any, device: Any) -> str:
-    details = tensorflow.config.experimental.get_device_details(device)
-    return str(details.get("device_name", device.device_type))
-
-
-def _torch_devices(torch: Any) -> list[Device]:
-    found = [Device(id="cpu", kind="cpu", name="CPU")]
-    for index in range(torch.cuda.device_count()):
-        properties = torch.cuda.get_device_properties(index)
-        found.append(Device(id=f"cuda:{index}", kind="gpu", name=properties.name, memory_bytes=properties.total_memory))
-    if torch.backends.mps.is_available():
-        found.append(Device(id="mps", kind="gpu", name="Apple Metal"))
-    return found
-
-
-def _jax_devices(jax: Any) -> list[Device]:
-    return [
-        Device(
-            id=f"{device.platform}:{device.id}",
-            kind="cpu" if device.platform == "cpu" else "gpu",
-            name=str(device.device_kind),
-        )
-        for device in jax.devices()
-    ]
-
-
-_DEVICES: dict[str, Callable[[Any], list[Device]]] = {
-    "tensorflow": _tensorflow_devices,
-    "torch": _torch_devices,
-    "jax": _jax_devices,
-}
-
-
-def _select_tensorflow(tensorflow: Any, chosen: Device) -> None:
-    gpus = tensorflow.config.list_physical_devices("GPU")
-    tensorflow.config.set_visible_devices([gpu for gpu in gpus if gpu.name.endswith(chosen.id)], "GPU")
-
-
-def _select_torch(_: Any, chosen: Device) -> None:
-    # What Keras itself reads when it is imported.
-    os.environ["KERAS_TORCH_DEVICE"] = chosen.id
-
-
-def _select_jax(jax: Any, chosen: Device) -> None:
-    (device,) = (device for device in jax.devices() if f"{device.platform}:{device.id}" == chosen.id)
-    jax.config.update("jax_default_device", device)
-
-
-_SELECT: dict[str, Callable[[Any, Device], None]] = {
-    "tensorflow": _select_tensorflow,
-    "torch": _select_torch,
-    "jax": _select_jax,
-}

@@ -17,12 +17,12 @@ from shared.architecture import (
 )
 
 
-def keras_layers(keras: Any, architecture: ResolvedArchitecture) -> list[Any]:
+def keras_layers(keras: Any, architecture: ResolvedArchitecture, *, dropout_scale: float = 1.0) -> list[Any]:
     """Return the layers of a network, named as in its checkpoints; their weights are to be set before use."""
-    return [_layer(keras.layers, layer) for layer in architecture.layers]
+    return [_layer(keras.layers, layer, dropout_scale) for layer in architecture.layers]
 
 
-def _layer(layers: Any, resolved: ResolvedLayer) -> Any:
+def _layer(layers: Any, resolved: ResolvedLayer, dropout_scale: float) -> Any:
     # Kernels start as zeros because all weights are set from outside: drawing them is work for nothing, in JAX seconds.
     name = resolved.name
     match resolved.layer:
@@ -48,7 +48,7 @@ def _layer(layers: Any, resolved: ResolvedLayer) -> Any:
             units = resolved.output_shape[0]
             return layers.Dense(units, activation=layer.activation, kernel_initializer="zeros", name=name)
         case Dropout() as layer:
-            return layers.Dropout(layer.rate, seed=0, name=name)
+            return layers.Dropout(layer.rate * dropout_scale, seed=0, name=name)
         case BatchNormalization() as layer:
             return layers.BatchNormalization(momentum=layer.momentum, epsilon=layer.epsilon, name=name)
         case ActivationLayer() as layer:

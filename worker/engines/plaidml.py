@@ -1,7 +1,7 @@
 """Keras 2.2.4 on PlaidML 0.7.0: Metal, any OpenCL device, and the processor through LLVM."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from shared.architecture import ResolvedArchitecture
 from shared.checkpoint import Weights
 from shared.errors import EngineError
-from shared.messages import Recipe
+from shared.messages import Precision, Recipe
 from shared.plaidml_hardware import PlaidMLHardware
-from worker.engines import Device, Images, Labels, Probabilities, check_optimizer_state
+from worker.engines import Batch, Device, Images, Labels, Probabilities, check_optimizer_state
 from worker.engines.batches import filled, filled_batches
 from worker.engines.keras_layers import keras_layers
 from worker.engines.plaidml_compatibility import import_keras, import_plaidml
@@ -71,6 +71,11 @@ class PlaidMLEngine:
         """Return a network; with a recipe it can be trained."""
         return PlaidMLNetwork(self._keras, architecture, recipe)
 
+    def precision(self, recipe: Recipe) -> Precision:
+        """Return float32: PlaidML knows no bfloat16."""
+        del recipe
+        return "float32"
+
 
 class PlaidMLNetwork:
     """A `keras.models.Sequential` that compiles each of its programs once: training step and prediction."""
@@ -79,14 +84,15 @@ class PlaidMLNetwork:
         self._keras = keras
         self._model = keras.models.Sequential([keras.layers.InputLayer(architecture.input_shape)])
         with _recorded_random_states() as self._random_states:
-            for layer in keras_layers(keras, architecture):
+            for layer in keras_layers(keras, architecture, dropout_scale=recipe.dropout_scale if recipe else 1.0):
                 self._model.add(layer)
         if recipe is not None:
-            self._batch_size = recipe.batch_size
+            self._smoothing = recipe.label_smoothing
             self._model.compile(
-                _optimizer(keras, recipe), "sparse_categorical_crossentropy", weighted_metrics=["accuracy"]
+                _optimizer(keras, recipe), "categorical_crossentropy", weighted_metrics=["categorical_accuracy"]
             )
         self._prediction_batch: int | None = None
+        self._learning_rate: float | None = None
 
     def weights(self) -> Weights:
         """Return a copy of the weights."""
@@ -111,27 +117,42 @@ class PlaidMLNetwork:
             self._keras.backend.set_value(variable, array)
 
     def train_epoch(
-        self, images: Images, labels: Labels, *, dropout_seed: int, on_batch: Callable[[int], None]
+        self, batches: Iterable[Batch], *, dropout_seed: int, on_batch: Callable[[int], None]
     ) -> tuple[float, float]:
-        """Train once over the images in the given order; see `Network`.
+        """Take one training step for each batch; see `Network`.
 
         A batch that is not full, or not a multiple of eight, is filled up with images of its own that count nothing.
-        The epoch ends at the first batch whose loss is no number.
         """
         self._seed_dropout(dropout_seed)
-        size = min(self._batch_size, len(images))
-        full = -(-size // _BATCH_UNIT) * _BATCH_UNIT
-        sums = np.zeros(2)
-        for batch, start in enumerate(range(0, len(images), size)):
-            rows, counted = filled(np.arange(start, min(start + size, len(images))), full)
-            weights = (np.arange(full) < counted).astype(np.float32)
-            means = np.array(self._model.train_on_batch(images[rows], labels[rows], sample_weight=weights), dtype=float)
-            if not np.isfinite(means[0]):
-                return float(means[0]), float(means[1])
-            sums += means * counted
-            on_batch(batch)
-        loss, accuracy = sums / len(images)
+        full, images, sums = 0, 0, np.zeros(2)
+        for number, batch in enumerate(batches):
+            full = full or -(-len(batch.images) // _BATCH_UNIT) * _BATCH_UNIT
+            images += len(batch.images)
+            sums += self._step(batch, full) * len(batch.images)
+            if not np.isfinite(sums[0]):
+                break
+            on_batch(number)
+        loss, accuracy = sums / images
         return float(loss), float(accuracy)
+
+    def _step(self, batch: Batch, full: int) -> NDArray[np.float64]:
+        """Take a step with a batch that is filled up; return mean loss and accuracy of what counts."""
+        rows, counted = filled(np.arange(len(batch.images)), full)
+        weights = (np.arange(full) < counted).astype(np.float32)
+        labels = self._smoothed(batch.labels[rows])
+        self._set_learning_rate(batch.learning_rate)
+        return np.array(self._model.train_on_batch(batch.images[rows], labels, sample_weight=weights), dtype=float)
+
+    def _smoothed(self, labels: Labels) -> NDArray[np.float32]:
+        """Return the probabilities [size, classes] that are wanted."""
+        classes = self._model.output_shape[-1]
+        wanted = np.eye(classes, dtype=np.float32)[labels]
+        return wanted * np.float32(1 - self._smoothing) + np.float32(self._smoothing / classes)
+
+    def _set_learning_rate(self, rate: float) -> None:
+        if rate != self._learning_rate:
+            self._keras.backend.set_value(self._model.optimizer.lr, rate)
+            self._learning_rate = rate
 
     def probabilities(self, images: Images) -> Probabilities:
         """Return the class probabilities [size, classes] of images [size, height, width, channels]."""
@@ -197,6 +218,13 @@ def _recorded_random_states() -> Iterator[list[Any]]:
 
 def _optimizer(keras: Any, recipe: Recipe) -> Any:
     """Return the optimizer with every hyperparameter said, and the formulas of Keras 3."""
+    optimizer = _without_decay(keras, recipe)
+    if recipe.weight_decay:
+        _decay_kernels(optimizer, recipe.weight_decay)
+    return optimizer
+
+
+def _without_decay(keras: Any, recipe: Recipe) -> Any:
     rate = recipe.learning_rate
     match recipe.optimizer:
         case "nadam":
@@ -208,3 +236,18 @@ def _optimizer(keras: Any, recipe: Recipe) -> Any:
             return keras.optimizers.SGD(rate, momentum=0.0)
         case "rmsprop":
             return keras.optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7)
+
+
+def _decay_kernels(optimizer: Any, decay: float) -> None:
+    """Let each step take `decay`, times the learning rate, of every kernel from it, as Keras 3 does."""
+    get_updates = optimizer.get_updates
+
+    def get_decaying_updates(loss: Any, params: list[Any]) -> list[Any]:
+        kernels = {id(variable) for variable in params if len(variable.shape.dims) > 1}
+        optimizer.updates = [
+            (variable, value - optimizer.lr * decay * variable if id(variable) in kernels else value)
+            for variable, value in get_updates(loss, params)
+        ]
+        return list(optimizer.updates)
+
+    optimizer.get_updates = get_decaying_updates

@@ -1,0 +1,58 @@
+"""What the engine for Keras 3 asks of the framework below it, each of which has a module of its own."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from worker.engines import Batch, Device
+
+#: From labels [size] and probabilities [size, classes]: the loss of each image, and whether it was hit, [size] each.
+Loss = Callable[[Any, Any], tuple[Any, Any]]
+#: The sums of both over a batch, still on the device.
+Sums = tuple[Any, Any]
+#: Takes one training step.
+Step = Callable[[Batch], Sums]
+
+_PROCESSORS = Path("/proc/cpuinfo")
+
+
+class Backend(Protocol):
+    """TensorFlow, PyTorch or JAX, imported."""
+
+    name: str
+    version: str
+    #: Images are predicted in batches of at most this size: enough to keep all cores busy, and fit any memory.
+    prediction_batch: int
+
+    def limit_threads(self, threads: int) -> None:
+        """Use at most so many threads of the processor."""
+        ...
+
+    def devices(self) -> list[Device]:
+        """Return what it can compute on."""
+        ...
+
+    def select(self, device: Device) -> None:
+        """Compute on this device."""
+        ...
+
+    def may_use_xla(self, device: Device) -> bool:
+        """Say whether XLA makes it faster."""
+        ...
+
+    def gains_by_bfloat16(self, device: Device) -> bool:
+        """Say whether the device multiplies in bfloat16 faster than in float32."""
+        ...
+
+    def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Step]]:
+        """Return what lets a compiled model take steps; its variables may be stale until the context is left."""
+        ...
+
+
+def has_fast_bfloat16() -> bool:
+    """Say whether this processor has instructions for bfloat16: avx512_bf16 or amx_bf16."""
+    try:
+        return "_bf16" in _PROCESSORS.read_text(encoding="utf-8")
+    except OSError:  # not Linux: unknown, so no
+        return False

@@ -1,0 +1,96 @@
+"""What Keras 3 leaves to JAX: devices, threads and the training step."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import jax
+
+from worker.engines import Batch, Device
+from worker.engines.keras_backend import Loss, Step, Sums
+
+
+class JaxBackend:
+    """JAX under Keras 3."""
+
+    name = "jax"
+    version: str = jax.__version__
+    prediction_batch = 1024
+
+    def limit_threads(self, threads: int) -> None:
+        """Use at most so many threads."""
+        # There is no call for it: its CPU client reads this when it is made, which is when it is first used.
+        os.environ["PJRT_NPROC"] = str(threads)
+
+    def devices(self) -> list[Device]:
+        """Return what it can compute on."""
+        return [
+            Device(
+                id=f"{device.platform}:{device.id}",
+                kind="cpu" if device.platform == "cpu" else "gpu",
+                name=str(device.device_kind),
+            )
+            for device in jax.devices()
+        ]
+
+    def select(self, device: Device) -> None:
+        """Compute on this device."""
+        (chosen,) = (found for found in jax.devices() if f"{found.platform}:{found.id}" == device.id)
+        jax.config.update("jax_default_device", chosen)
+
+    def may_use_xla(self, device: Device) -> bool:
+        """XLA is what JAX is."""
+        del device
+        return True
+
+    def gains_by_bfloat16(self, device: Device) -> bool:
+        """Say whether the device multiplies in bfloat16 faster than in float32; XLA for processors does not."""
+        return device.kind == "gpu"
+
+    def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Step]]:
+        """Return what lets the model take training steps; its variables hold what was learnt when it is left."""
+        kinds = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
+        compiled: Callable[[Any, Batch], tuple[Any, Sums]] = jax.jit(_step(model, loss))
+
+        @contextmanager
+        def steps() -> Iterator[Step]:
+            state = tuple([variable.value for variable in variables] for variables in kinds)
+
+            def step(batch: Batch) -> Sums:
+                nonlocal state
+                state, sums = compiled(state, batch)
+                return sums
+
+            try:
+                yield step
+            finally:
+                for variables, values in zip(kinds, state, strict=True):
+                    for variable, value in zip(variables, values, strict=True):
+                        variable.assign(value)
+
+        return steps
+
+
+def _step(model: Any, loss: Loss) -> Callable[[Any, Batch], tuple[Any, Sums]]:
+    optimizer = model.optimizer
+    are_rates = [variable is optimizer.learning_rate for variable in optimizer.variables]
+
+    def mean_loss(trainable: Any, others: Any, batch: Batch) -> Any:
+        probabilities, others = model.stateless_call(trainable, others, batch.images, training=True)
+        losses, hits = loss(batch.labels, probabilities)
+        return losses.mean(), (others, (losses.sum(), hits.sum()))
+
+    def step(state: Any, batch: Batch) -> tuple[Any, Sums]:
+        trainable, others, carried = state
+        differentiate = jax.grad(mean_loss, has_aux=True)
+        sums: Sums
+        gradients, (others, sums) = differentiate(trainable, others, batch)
+        carried = [
+            jax.numpy.asarray(batch.learning_rate, value.dtype) if is_rate else value
+            for value, is_rate in zip(carried, are_rates, strict=True)
+        ]
+        trainable, carried = optimizer.stateless_apply(carried, gradients, trainable)
+        return (trainable, others, carried), sums
+
+    return step

@@ -1,0 +1,67 @@
+"""What Keras 3 leaves to PyTorch: devices, threads and the training step."""
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+
+from worker.engines import Batch, Device
+from worker.engines.keras_backend import Loss, Step, Sums, has_fast_bfloat16
+
+
+class TorchBackend:
+    """PyTorch under Keras 3."""
+
+    name = "torch"
+    version: str = torch.__version__
+    #: Its convolutions on a processor are fastest in batches smaller than the others'.
+    prediction_batch = 256
+
+    def limit_threads(self, threads: int) -> None:
+        """Use at most so many threads."""
+        torch.set_num_threads(threads)
+
+    def devices(self) -> list[Device]:
+        """Return what it can compute on."""
+        found = [Device(id="cpu", kind="cpu", name="CPU")]
+        for index in range(torch.cuda.device_count()):
+            properties = torch.cuda.get_device_properties(index)
+            found.append(
+                Device(id=f"cuda:{index}", kind="gpu", name=properties.name, memory_bytes=properties.total_memory)
+            )
+        if torch.backends.mps.is_available():
+            found.append(Device(id="mps", kind="gpu", name="Apple Metal"))
+        return found
+
+    def select(self, device: Device) -> None:
+        """Compute on this device."""
+        # What Keras itself reads when it is imported.
+        os.environ["KERAS_TORCH_DEVICE"] = device.id
+
+    def may_use_xla(self, device: Device) -> bool:
+        """There is none."""
+        del device
+        return False
+
+    def gains_by_bfloat16(self, device: Device) -> bool:
+        """Say whether the device multiplies in bfloat16 faster than in float32."""
+        if device.kind == "cpu":
+            return has_fast_bfloat16()
+        return device.id.startswith("cuda") and torch.cuda.get_device_capability(device.id) >= (8, 0)
+
+    def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Step]]:
+        """Return what lets the model take training steps; its optimizer must be built."""
+        optimizer, variables = model.optimizer, model.trainable_variables
+
+        def step(batch: Batch) -> Sums:
+            model.zero_grad()
+            losses, hits = loss(batch.labels, model(batch.images, training=True))
+            losses.mean().backward()
+            with torch.no_grad():
+                optimizer.learning_rate.assign(batch.learning_rate)
+                optimizer.apply([variable.value.grad for variable in variables], variables)
+            return losses.detach().sum(), hits.sum()
+
+        return lambda: nullcontext(step)
