@@ -38,7 +38,7 @@ def local_session(
 
     Args:
         settings: Where the session is kept (`state`) and what its workers are told.
-        workers: How many workers; none: as many as the settings say.
+        workers: How many workers; none: as many as the settings say, else one.
         worker_command: What starts a worker, up to its options.
         grace_s: How long workers, then the broker, may take to end before they are killed.
 
@@ -49,7 +49,7 @@ def local_session(
     server = server_binary()
     with terminations_interrupting():
         folder = _open_folder(settings)
-        session = LocalSession(folder, server, settings, workers or settings.workers, worker_command, grace_s)
+        session = LocalSession(folder, server, settings, workers or settings.workers or 1, worker_command, grace_s)
         went_wrong = True
         try:
             session.start()

@@ -9,6 +9,7 @@ from typing import Any
 from coordinator.flower import running_flower
 from coordinator.interruptions import terminations_interrupting
 from coordinator.local import local_session
+from coordinator.local_workers import with_workers
 from coordinator.planning import plan_architecture, plan_request, plan_run
 from shared.broker import connect
 from shared.dataset_sources import Places, find_dataset
@@ -76,15 +77,21 @@ def is_embedded(settings: Settings) -> bool:
 
 
 @contextmanager
-def open_broker(settings: Settings) -> Iterator[Session]:
-    """Open the broker that was given, or start one with workers on this machine, for the length of a block."""
+def open_broker(settings: Settings, members: int, tell: Callable[[str], None]) -> Iterator[Session]:
+    """Open the broker that was given, or start one with workers on this machine, for the length of a block.
+
+    Args:
+        settings: Which of both, and how many workers if the number is not to be found out.
+        members: How many are to be trained.
+        tell: Told of what takes a while.
+    """
     with ExitStack() as stack:
         stack.enter_context(terminations_interrupting())
         environment = None
         check: Callable[[], None] = _nothing_to_check
         embedded = is_embedded(settings)
         if embedded:
-            session = stack.enter_context(local_session(settings))
+            session = stack.enter_context(local_session(with_workers(settings, members, tell)))
             settings, environment, check = session.settings, session.environment(), session.check
         address = stack.enter_context(running_flower(settings, environment)).address if settings.flower else None
         yield Session(settings=settings, embedded=embedded, check=check, flower_address=address)

@@ -85,12 +85,12 @@ class Settings(BaseSettings):
     plaidml_hardware: dict[str, PlaidMLHardware] = Field(default_factory=dict)
     #: Whether a worker lets its device solve a small problem with a known answer before its first member.
     preflight: bool = True
-    #: Processor threads of one worker; none: all cores, shared evenly between the local workers.
+    #: Processor threads of one worker; none: all cores, shared evenly between the workers of this machine.
     threads: PositiveInt | None = None
     #: Whether `train` starts a broker and workers on this machine although a broker is given here.
     local: bool = False
-    #: How many workers the embedded default starts on this machine.
-    workers: Annotated[int, Field(ge=1, le=1024)] = 1
+    #: How many workers the embedded default starts on this machine; none: as many as train soonest by a measurement.
+    workers: Annotated[int, Field(ge=1, le=1024)] | None = None
     #: Whether `train` returns as soon as the run is submitted.
     detach: bool = False
     #: Whether `train` starts Flower beside it.

@@ -44,7 +44,7 @@ Device = Annotated[
     typer.Option(metavar="ID", help="One of the engine's devices, from `deepchord devices`. [DEEPCHORD_DEVICE]"),
 ]
 Threads = Annotated[
-    int | None, typer.Option(help="Processor threads it may use; default: all cores. [DEEPCHORD_THREADS]")
+    int | None, typer.Option(help="Processor threads of each; default: all cores, shared evenly. [DEEPCHORD_THREADS]")
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON for scripts instead of a table.")]
 
@@ -73,43 +73,50 @@ def worker(
     storage: Storage = None,
     engine: Engine = None,
     device: Device = None,
+    workers: Annotated[
+        int | None, typer.Option(help="How many on each device; default: what a measurement finds. [DEEPCHORD_WORKERS]")
+    ] = None,
     threads: Threads = None,
     name: Annotated[str | None, typer.Option(help="How Flower calls it; default: the engine and this host.")] = None,
     loglevel: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Train members on this machine until Ctrl-C: takes them from the broker, puts weights into storage.
 
-    Starts one worker for each GPU, or one for the processor if there is none; --engine and --device choose one.
+    Starts workers for each GPU, or for the processor if there is none; --engine and --device choose one. How many of
+    them train fastest together is measured once, unless --workers, --threads or --name is given.
     """
     from shared.broker import connect
     from shared.settings import export, load_settings
     from shared.storage import RunStore
     from worker.engines import choose_engine
-    from worker.fleet import claimed, command_of, find_assignments, run_each, worker_name
+    from worker.fleet import claimed, command_of, find_assignments, planned, run_each
     from worker.service import run_worker
 
-    settings = load_settings(broker=broker, storage=storage, engine=engine, device=device, threads=threads)
+    settings = load_settings(
+        broker=broker, storage=storage, engine=engine, device=device, workers=workers, threads=threads
+    )
     connect(settings).close()
     RunStore.open(settings).check_writable()
-    if settings.device is not None or settings.engine != "auto":
-        run_worker(settings, name or worker_name(choose_engine(settings.engine), settings.device), loglevel)
-        return
-    choose_engine(settings.engine)
+    chosen = choose_engine(settings.engine)
     with ExitStack() as stack:
-        found = find_assignments(settings)
-        free = [one for one in found if stack.enter_context(claimed(settings, one.silicon))]
-        if not free:
-            listed = ", ".join(f"{one.engine} on {one.device.id}" for one in found)
-            raise EngineError(
-                f"Another worker of this user trains on all there is here ({listed}); "
-                "to start a second one on the same device, name it with --engine and --device."
-            )
-        if len(free) == 1:
-            chosen = settings.model_copy(update={"engine": free[0].engine, "device": free[0].device.id})
-            run_worker(chosen, name or free[0].worker_name, loglevel)
+        wanted: list[tuple[str, str | None]] = [(chosen, settings.device)]
+        if settings.device is None and settings.engine == "auto":
+            found = find_assignments(settings)
+            free = [one for one in found if stack.enter_context(claimed(settings, one.silicon))]
+            if not free:
+                listed = ", ".join(f"{one.engine} on {one.device.id}" for one in found)
+                raise EngineError(
+                    f"Another worker of this user trains on all there is here ({listed}); "
+                    "to start a second one on the same device, name it with --engine and --device."
+                )
+            wanted = [(one.engine, one.device.id) for one in free]
+        starts = [start for one in wanted for start in planned(settings, *one, name, typer.echo)]
+        if len(starts) == 1:
+            (start,) = starts
+            run_worker(start.settings(settings), start.name, loglevel)
             return
         export(settings)
-        raise typer.Exit(run_each((one.worker_name, command_of(one, loglevel)) for one in free))
+        raise typer.Exit(run_each((start.name, command_of(start, loglevel)) for start in starts))
 
 
 @commands.command()

@@ -8,21 +8,15 @@ import sys
 import time
 from importlib.metadata import version
 
-import numpy as np
-
-from shared.architecture import notebook_architecture
 from shared.checkup import examine_way
 from shared.errors import DeepchordError, ExitCode
-from shared.messages import Recipe
 from shared.settings import Settings, load_settings
 from worker.engines import Engine, open_engine
-from worker.initialization import initial_weights
-from worker.pipeline import batches_in_order
 from worker.preflight import check_device
+from worker.trial import BATCH_SIZE, trial
 
 #: A driver that has stopped answers never; compiling can take minutes.
 _ANSWER_WITHIN_S = 900.0
-_BATCH_SIZE = 128
 _STEPS = 3
 
 
@@ -81,35 +75,18 @@ def _describe(engine: Engine) -> None:
 
 def _speed(engine: Engine) -> str:
     """Return how long the notebook's network takes for an image, compilation apart."""
-    architecture = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
-    recipe = Recipe(
-        optimizer="nadam",
-        learning_rate=0.002,
-        batch_size=_BATCH_SIZE,
-        epochs=1,
-        validation_fraction=0.2,
-        patience=1,
-    )
-    network = engine.build(architecture, recipe)
-    network.set_weights(initial_weights(architecture, 0))
-    images = np.random.default_rng(0).random((_BATCH_SIZE * _STEPS, 28, 28, 1), dtype=np.float32)
-    labels = np.arange(len(images)) % 10
+    train = trial(engine)
 
-    def train(size: int) -> float:
+    def seconds(steps: int) -> float:
         started = time.monotonic()
-        batches = batches_in_order(images[:size], labels[:size], _BATCH_SIZE, recipe.learning_rate)
-        network.train_epoch(batches, dropout_seed=0, on_batch=_ignore)
+        train(steps)
         return time.monotonic() - started
 
-    first = train(_BATCH_SIZE)
-    per_image_ms = 1000 * train(len(images)) / len(images)
+    first = seconds(1)
+    per_image_ms = 1000 * seconds(_STEPS) / (_STEPS * BATCH_SIZE)
     return f"{per_image_ms:.2f} ms per training image (the notebook's network), first step {first:.1f} s"
 
 
 def _say(name: str, value: str) -> None:
     sys.stdout.write(f"{name:<10} {value}\n")
     sys.stdout.flush()
-
-
-def _ignore(batch: int) -> None:
-    """Nobody watches."""

@@ -1,4 +1,4 @@
-"""The workers of this host: one per device, and never two on the same processor unless somebody asks for it."""
+"""The workers of this host: for each device as many as train fastest together, of one engine."""
 
 import contextlib
 import logging
@@ -6,13 +6,14 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from shared.errors import EngineError, ExitCode
 from shared.settings import Settings
+from worker.calibration import calibrate, usable_cores
 from worker.devices import EngineReport, report_engine
 from worker.engines import Device, installed_engines
 
@@ -35,15 +36,54 @@ class Assignment:
     #: What two engines may call by different names; one worker at a time uses it.
     silicon: str
 
-    @property
-    def worker_name(self) -> str:
-        """The worker's name, as Flower shows it; `%h` is the host."""
-        return worker_name(self.engine, self.device.id)
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """One worker that is to be started."""
+
+    #: As Flower shows it; `%h` is the host.
+    name: str
+    engine: str
+    device: str | None
+    threads: int | None
+
+    def settings(self, given: Settings) -> Settings:
+        """Return the settings of this worker."""
+        return given.model_copy(update={"engine": self.engine, "device": self.device, "threads": self.threads})
 
 
-def worker_name(engine: str, device: str | None) -> str:
-    """Return a worker's name from its engine and device; `%h` is the host."""
-    return f"{engine}{'' if device is None else '-' + re.sub('[^A-Za-z0-9_.]+', '-', device)}@%h"
+def planned(
+    settings: Settings, engine: str, device: str | None, name: str | None, tell: Callable[[str], None]
+) -> tuple[Start, ...]:
+    """Return the workers of one device: so many as are asked for, else as train fastest together by a measurement.
+
+    Args:
+        settings: What they say of workers or threads is taken.
+        engine: What trains.
+        device: The engine's name for it; None: its best.
+        name: Of the only worker; None: after engine and device.
+        tell: Told of a measurement before it begins.
+    """
+    count, threads = settings.workers or 1, settings.threads
+    if name is None and settings.workers is None and threads is None:
+        try:
+            best = calibrate(settings.model_copy(update={"engine": engine, "device": device}), tell).best()
+            count, threads = best.workers, best.threads if best.workers > 1 else None
+        except EngineError as error:  # the worker itself will say what is wrong
+            logger.info("One worker is started: %s", error)
+    if count == 1 or name is not None:
+        return (Start(name=name or worker_name(engine, device), engine=engine, device=device, threads=threads),)
+    threads = threads or max(1, usable_cores() // count)
+    return tuple(
+        Start(name=worker_name(engine, device, number), engine=engine, device=device, threads=threads)
+        for number in range(1, count + 1)
+    )
+
+
+def worker_name(engine: str, device: str | None, number: int | None = None) -> str:
+    """Return a worker's name from its engine and device, and its number if there are several; `%h` is the host."""
+    parts = (engine, device and re.sub("[^A-Za-z0-9_.]+", "-", device), number and str(number))
+    return f"{'-'.join(part for part in parts if part)}@%h"
 
 
 def find_assignments(settings: Settings) -> tuple[Assignment, ...]:
@@ -135,9 +175,11 @@ def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
     return code
 
 
-def command_of(assignment: Assignment, loglevel: str) -> list[str]:
-    """Return the command of the worker for an assignment; everything else it reads from the environment."""
+def command_of(start: Start, loglevel: str) -> list[str]:
+    """Return the command of a worker; everything else it reads from the environment."""
     root = str(Path(__file__).parent.parent)
     code = f"import sys; sys.path.insert(0, {root!r}); from worker.cli import commands; commands()"
-    options = ["--engine", assignment.engine, "--device", assignment.device.id, "--loglevel", loglevel]
+    options = ["--name", start.name, "--engine", start.engine, "--loglevel", loglevel]
+    options += ["--device", start.device] if start.device is not None else []
+    options += ["--threads", str(start.threads)] if start.threads is not None else []
     return [sys.executable, "-P", "-c", code, "worker", *options]

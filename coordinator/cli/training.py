@@ -95,7 +95,7 @@ def train(
         flower=flower or None,
     )
     store, run = prepare(settings, recipe, options)
-    with open_broker(settings) as session:
+    with open_broker(settings, run.members, typer.echo) as session:
         if session.flower_address:
             typer.echo(f"Flower: {session.flower_address}")
         submit(create_app(session.settings), store, run, local=session.embedded)
@@ -156,7 +156,8 @@ def _train_rest(settings: "Settings", store: "RunStore", run: "RunSpec", out: Pa
     from coordinator.submission import submit_rest
     from shared.celery_app import create_app
 
-    with open_broker(settings) as session:
+    missing = run.members - len(store.recorded(run.run_id))
+    with open_broker(settings, missing, typer.echo) as session:
         submit_rest(create_app(session.settings), store, run, local=session.embedded)
         if settings.detach:
             typer.echo(f"Run {run.run_id} goes on; follow it with `deepchord watch {run.run_id}`.")

@@ -103,7 +103,7 @@ def test_a_broker_that_was_given_is_used_as_it_is(settings, broker_url):
     settings = settings.model_copy(update={"broker": broker_url})
 
     assert not is_embedded(settings)
-    with open_broker(settings) as session:
+    with open_broker(settings, 3, print) as session:
         assert (session.settings, session.embedded, session.flower_address) == (settings, False, None)
         session.check()
 
@@ -112,7 +112,7 @@ def test_a_broker_that_was_given_is_used_as_it_is(settings, broker_url):
 @pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker on Windows")
 def test_without_one_a_broker_and_workers_run_here_for_as_long_as_the_block(settings):
     assert is_embedded(settings)
-    with open_broker(settings) as session:
+    with open_broker(settings, 3, print) as session:
         assert session.embedded
         connect(session.settings).close()
         with create_app(session.settings) as app:

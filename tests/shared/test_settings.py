@@ -38,7 +38,7 @@ def test_without_anything_given_every_setting_has_a_default():
 
     assert settings.broker is None
     assert settings.engine == "auto"
-    assert settings.workers == 1
+    assert settings.workers is None
 
 
 def test_an_option_wins_over_the_environment_which_wins_over_the_file(monkeypatch):

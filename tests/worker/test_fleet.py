@@ -5,10 +5,11 @@ import pytest
 
 from shared.errors import EngineError
 from shared.settings import load_settings
+from shared.sharing import Calibration, Sharing
 from worker import fleet
 from worker.devices import EngineReport
 from worker.engines import Device
-from worker.fleet import assign, claimed, command_of, find_assignments, run_each, worker_name
+from worker.fleet import Start, assign, claimed, command_of, find_assignments, planned, run_each, worker_name
 
 CPU = Device(id="CPU:0", kind="cpu", name="CPU")
 LLVM = Device(id="llvm_cpu.0", kind="cpu", name="CPU (via LLVM)")
@@ -88,10 +89,59 @@ def test_a_worker_that_ends_badly_does_not_end_the_others():
         signal.signal(signal.SIGTERM, handlers[1])
 
 
-def test_the_command_of_a_worker_names_engine_and_device():
-    (assignment,) = assign([report("plaidml", POCL)])
+def test_the_command_of_a_worker_says_all_that_is_its_own():
+    start = Start(name="a@%h", engine="plaidml", device="opencl_pocl.0", threads=2)
 
-    command = command_of(assignment, "info")
+    command = command_of(start, "info")
 
     assert command[0] == sys.executable
-    assert command[-7:] == ["worker", "--engine", "plaidml", "--device", "opencl_pocl.0", "--loglevel", "info"]
+    assert command[-11:] == [
+        *("worker", "--name", "a@%h", "--engine", "plaidml", "--loglevel", "info"),
+        *("--device", "opencl_pocl.0", "--threads", "2"),
+    ]
+    assert "--device" not in command_of(Start(name="a@%h", engine="jax", device=None, threads=None), "info")
+
+
+# How many workers a device has
+
+
+def names_and_threads(**settings: object) -> list[tuple[str, int | None]]:
+    given = load_settings(**settings)
+    return [(start.name, start.threads) for start in planned(given, "jax", "cpu:0", None, lambda _: None)]
+
+
+def found(*speeds: float) -> Calibration:
+    sharings = tuple(
+        Sharing(workers=2**number, threads=4 // 2**number, samples_per_s=speed) for number, speed in enumerate(speeds)
+    )
+    return Calibration(host="here", cores=4, versions="1", sharings=sharings)
+
+
+def test_as_many_workers_as_were_measured_to_be_fastest(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fleet, "calibrate", lambda settings, tell: found(100, 130, 120))
+
+    assert names_and_threads() == [("jax-cpu-0-1@%h", 2), ("jax-cpu-0-2@%h", 2)]
+
+
+def test_one_worker_has_all_threads_and_no_number(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fleet, "calibrate", lambda settings, tell: found(100))
+
+    assert names_and_threads() == [("jax-cpu-0@%h", None)]
+
+
+def test_whoever_asks_for_workers_or_threads_gets_them_without_a_measurement(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fleet, "calibrate", None)
+
+    assert names_and_threads(threads=3) == [("jax-cpu-0@%h", 3)]
+    assert [threads for _, threads in names_and_threads(workers=3, threads=1)] == [1, 1, 1]
+    (start,) = planned(load_settings(), "jax", None, "mine@here", lambda _: None)
+    assert (start.name, start.threads) == ("mine@here", None)
+
+
+def test_an_engine_that_cannot_be_measured_gets_one_worker_which_says_why(monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object) -> Calibration:
+        raise EngineError("broken")
+
+    monkeypatch.setattr(fleet, "calibrate", broken)
+
+    assert names_and_threads() == [("jax-cpu-0@%h", None)]

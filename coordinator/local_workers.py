@@ -1,0 +1,59 @@
+"""How many workers `train` starts on this machine: as asked, else as many as a measurement says."""
+
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+
+from shared.errors import MessageDecodeError
+from shared.settings import Settings
+from shared.sharing import Calibration, CalibrationAnswer
+
+logger = logging.getLogger(__name__)
+
+#: With fewer members the last round would leave cores idle, so one worker with all of them is best, and nothing needs
+#: to be measured.
+_FEWEST_MEMBERS = 4
+
+
+def with_workers(settings: Settings, members: int, tell: Callable[[str], None]) -> Settings:
+    """Return the settings with the number of workers, and of the threads of each, for so many members.
+
+    Args:
+        settings: Whatever they say of workers or threads is taken.
+        members: How many are to be trained.
+        tell: Told of a measurement before it begins.
+    """
+    if settings.workers is not None or settings.threads is not None or members < _FEWEST_MEMBERS:
+        return settings.model_copy(update={"workers": settings.workers or 1})
+    calibration = _calibration(settings, tell)
+    if calibration is None:
+        return settings.model_copy(update={"workers": 1})
+    best = calibration.best(members)
+    return settings.model_copy(update={"workers": best.workers, "threads": best.threads})
+
+
+def _calibration(settings: Settings, tell: Callable[[str], None]) -> Calibration | None:
+    """Ask a process that may open an engine; None if it has no answer, which is no reason not to train."""
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", "from worker.calibration import main; main()"],
+        env=settings.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as asked:
+        try:
+            for line in asked.stdout or ():
+                answer = CalibrationAnswer.decode(line, "The answer of the measurement")
+                if answer.told is not None:
+                    tell(answer.told)
+                elif answer.refused is not None:
+                    logger.info("One worker is started: %s", answer.refused)
+                else:
+                    return answer.found
+        except MessageDecodeError as error:
+            logger.info("One worker is started: %s", error)
+        finally:
+            asked.kill()
+    return None

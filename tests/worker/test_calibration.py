@@ -1,0 +1,141 @@
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import EngineError
+from shared.settings import Settings, load_settings
+from worker import calibration
+from worker.calibration import calibrate, candidates, usable_cores
+
+MANY_GIB = 2**40
+
+
+@pytest.fixture
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
+    """Let speeds be measured by a table, workers to images per second; returns what was measured, in order."""
+
+    def measure(speeds: dict[int, float]) -> list[int]:
+        asked: list[int] = []
+
+        def speed(_: Settings, workers: int, threads: int) -> float:
+            assert workers * threads == 4
+            asked.append(workers)
+            if workers not in speeds:
+                raise ValueError("out of memory")
+            return speeds[workers]
+
+        monkeypatch.setattr(calibration, "_speed", speed)
+        monkeypatch.setattr(calibration, "usable_cores", lambda: 4)
+        monkeypatch.setattr(calibration, "choose_engine", lambda name: name)
+        return asked
+
+    return measure
+
+
+def settings(**changes: object) -> Settings:
+    return load_settings(engine="jax", **changes)
+
+
+def workers_found(**changes: object) -> list[int]:
+    return [sharing.workers for sharing in calibrate(settings(**changes), lambda _: None).sharings]
+
+
+@given(st.integers(1, 256), st.integers(0, 300))
+def test_candidates_use_the_cores_and_no_more_than_the_memory(cores: int, free_gib: int):
+    found = list(candidates(cores, free_gib * 2**30))
+
+    assert found[0] == (1, cores)
+    assert all(workers * threads <= cores < workers * (threads + 1) for workers, threads in found)
+    assert all(workers * 1.5 <= free_gib for workers, _ in found[1:])
+
+
+def test_more_workers_are_tried_until_they_are_slower(four_cores):
+    asked = four_cores({1: 100, 2: 150, 4: 120})
+
+    assert workers_found() == [1, 2]
+    assert asked == [1, 2, 4]
+
+
+def test_more_workers_that_are_hardly_faster_are_not_worth_it(four_cores):
+    four_cores({1: 100, 2: 101, 4: 150})
+
+    assert workers_found() == [1, 4]
+
+
+def test_what_does_not_fit_is_left_out(four_cores):
+    asked = four_cores({1: 100})
+
+    assert workers_found() == [1]
+    assert asked == [1, 2]
+
+
+def test_without_one_worker_that_trains_there_is_no_answer(four_cores):
+    four_cores({})
+
+    with pytest.raises(EngineError, match=r"No worker with jax could be measured .* `deepchord doctor`"):
+        workers_found()
+
+
+def test_it_is_measured_once_and_said_before(four_cores):
+    asked = four_cores({1: 100, 2: 90})
+    told: list[str] = []
+
+    first = calibrate(settings(), told.append)
+    again = calibrate(settings(), told.append)
+
+    assert again == first
+    assert asked == [1, 2]
+    assert len(told) == 1
+
+
+def test_other_versions_other_cores_and_damaged_files_are_measured_anew(four_cores, monkeypatch: pytest.MonkeyPatch):
+    asked = four_cores({1: 100, 2: 90})
+    calibrate(settings(), print)
+    (kept,) = (settings().state / "calibration").iterdir()
+
+    monkeypatch.setattr(calibration, "_versions", lambda engine: "another")
+    calibrate(settings(), print)
+    kept.write_text("{")
+    calibrate(settings(), print)
+
+    assert asked == [1, 2] * 3
+
+
+def test_where_it_cannot_be_kept_it_is_measured_each_time(four_cores, tmp_path):
+    asked = four_cores({1: 100, 2: 90})
+    (tmp_path / "file").write_text("")
+
+    for _ in range(2):
+        calibrate(settings(state=tmp_path / "file" / "state"), print)
+
+    assert asked == [1, 2] * 2
+
+
+def test_plaidml_is_not_measured_for_it_takes_all_threads(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(calibration, "_speed", None)
+    monkeypatch.setattr(calibration, "choose_engine", lambda name: name)
+
+    (sharing,) = calibrate(load_settings(engine="plaidml"), print).sharings
+
+    assert (sharing.workers, sharing.threads) == (1, usable_cores())
+
+
+@pytest.mark.slow
+def test_real_workers_are_measured():
+    told: list[str] = []
+
+    found = calibrate(load_settings(engine="tensorflow"), told.append)
+
+    assert found.sharings[0].workers == 1
+    assert found.sharings[0].threads == found.cores == usable_cores()
+    assert all(sharing.samples_per_s > 1 for sharing in found.sharings)
+    assert "tensorflow" in found.versions
+    assert len(told) == (1 if usable_cores() > 1 else 0)
+
+
+@pytest.mark.slow
+def test_a_worker_that_ends_at_once_is_no_measurement(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(EngineError, match="No worker with tensorflow could be measured"):
+        calibrate(load_settings(engine="tensorflow", device="no-such-device"), print)

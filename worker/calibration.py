@@ -1,0 +1,210 @@
+"""Finds out once per host how many workers at a time, with how many threads each, train fastest on a device."""
+
+import importlib.metadata
+import logging
+import os
+import platform
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self, cast
+
+import psutil
+
+from shared.errors import DeepchordError, EngineError, MessageDecodeError
+from shared.settings import Settings, load_settings
+from shared.sharing import Calibration, CalibrationAnswer, Sharing
+from shared.version import version
+from worker.engines import choose_engine, open_engine
+from worker.trial import BATCH_SIZE, trial
+
+logger = logging.getLogger(__name__)
+
+#: So long every worker trains at the same time; shorter, and noise decides.
+_MEASURE_S = 3.0
+#: What a worker needs of memory, generously.
+_WORKER_BYTES = 3 * 2**29
+#: More workers have to be better by so much, for each costs memory and a longer last round.
+_GAIN = 1.03
+#: Opening an engine can take long on a slow disk.
+_ANSWER_WITHIN_S = 180.0
+#: PlaidML takes all threads whatever it is told, and one GPU for itself.
+_ALONE = ("plaidml",)
+
+
+def calibrate(settings: Settings, tell: Callable[[str], None]) -> Calibration:
+    """Return what was measured for the engine and device of the settings; measures if that was never done here.
+
+    Args:
+        settings: Engine and device; where the result is kept (`state`).
+        tell: Told before it takes a while.
+
+    Raises:
+        EngineError: The engine is not installed, or not even one worker could be measured.
+    """
+    engine, cores = choose_engine(settings.engine), usable_cores()
+    path = _path(settings, engine)
+    kept = _kept(path)
+    if kept is not None and (kept.host, kept.cores, kept.versions) == (platform.node(), cores, _versions(engine)):
+        return kept
+    if engine in _ALONE or cores == 1:
+        sharings = [_only(cores)]
+    else:
+        tell("Finding out, once, how many workers suit this machine; this takes half a minute.")
+        sharings = list(_measured(settings.model_copy(update={"engine": engine}), cores))
+    if not sharings:
+        raise EngineError(f"No worker with {engine} could be measured on this machine; see `deepchord doctor`.")
+    found = Calibration(host=platform.node(), cores=cores, versions=_versions(engine), sharings=tuple(sharings))
+    _keep(path, found)
+    return found
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def candidates(cores: int, free_bytes: int) -> Iterator[tuple[int, int]]:
+    """Yield workers and threads of each: one worker with all cores, then twice as many each time, as memory allows."""
+    workers = 1
+    while workers <= cores and (workers == 1 or workers * _WORKER_BYTES <= free_bytes):
+        yield workers, cores // workers
+        workers *= 2
+
+
+def _only(cores: int) -> Sharing:
+    # The speed of the only choice does not matter.
+    return Sharing(workers=1, threads=cores, samples_per_s=1.0)
+
+
+def _measured(settings: Settings, cores: int) -> Iterator[Sharing]:
+    """Yield what is faster than fewer workers, until more do not help or do not fit."""
+    best = 0.0
+    for workers, threads in candidates(cores, psutil.virtual_memory().available):
+        try:
+            speed = _speed(settings, workers, threads)
+        except (OSError, ValueError) as error:
+            logger.info("%d workers at once could not be measured: %s", workers, error)
+            return
+        logger.info("%d workers with %d threads each: %.0f images/s.", workers, threads, speed)
+        if speed < best / _GAIN:
+            return
+        if speed > best * _GAIN:
+            yield Sharing(workers=workers, threads=threads, samples_per_s=speed)
+        best = max(best, speed)
+
+
+def _versions(engine: str) -> str:
+    """Return the versions that decide the speed, without importing the engine."""
+    distributions = importlib.metadata.packages_distributions().get(engine, [])
+    found = sorted({f"{name} {importlib.metadata.version(name)}" for name in distributions})
+    return ", ".join([f"deepchord {version()}", f"python {platform.python_version()}", *found])
+
+
+def _speed(settings: Settings, workers: int, threads: int) -> float:
+    """Return the images per second of so many processes that train at the same time."""
+    environment = settings.model_copy(update={"threads": threads}).environment()
+    with ExitStack() as stack:
+        probes = [stack.enter_context(_Probe(environment)) for _ in range(workers)]
+        for one in probes:
+            one.line()
+        for one in probes:
+            one.go()
+        return sum(float(one.line()) for one in probes)
+
+
+class _Probe:
+    """A process that trains when it is told to; it is killed in the end, or if it takes too long."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", "from worker.calibration import probe; probe()"],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        # A driver that has stopped answers never.
+        self._timer = threading.Timer(_ANSWER_WITHIN_S, self._process.kill)
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        self._process.kill()
+        self._process.communicate()
+
+    def line(self) -> str:
+        """Return the next line that it writes; an empty one if it has ended, which is no number."""
+        return cast("IO[str]", self._process.stdout).readline()
+
+    def go(self) -> None:
+        """Let it train."""
+        pipe = cast("IO[str]", self._process.stdin)
+        pipe.write("go\n")
+        pipe.flush()
+
+
+def probe() -> None:
+    """Say `ready`, wait for a line, train for a while, and write images per second; runs in a process of its own."""
+    settings = load_settings()
+    engine = open_engine(settings.engine, settings.threads, settings.device, settings.plaidml_hardware)
+    train = trial(engine)
+    train(2)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    started, steps = time.monotonic(), 0
+    while time.monotonic() - started < _MEASURE_S:
+        train(4)
+        steps += 4
+    sys.stdout.write(f"{steps * BATCH_SIZE / (time.monotonic() - started)}\n")
+    sys.stdout.flush()
+
+
+def _path(settings: Settings, engine: str) -> Path:
+    name = re.sub("[^A-Za-z0-9_.]+", "-", f"{platform.node()}-{engine}-{settings.device or 'best'}")
+    return settings.state / "calibration" / f"{name}.json"
+
+
+def _kept(path: Path) -> Calibration | None:
+    try:
+        return Calibration.decode(path.read_bytes(), str(path))
+    except (OSError, MessageDecodeError):  # none yet, or one of another version: measured anew
+        return None
+
+
+def _keep(path: Path, found: Calibration) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_suffix(f".{os.getpid()}")
+        aside.write_bytes(found.encode())
+        aside.replace(path)
+    except OSError as error:
+        logger.info("The calibration is not kept, and measured again next time: %s", error)
+
+
+def main() -> None:
+    """Calibrate as the environment says; write a line of JSON before it takes a while, and one with the result."""
+    try:
+        found = calibrate(load_settings(), lambda line: _say(CalibrationAnswer(told=line)))
+    except DeepchordError as error:
+        _say(CalibrationAnswer(refused=str(error)))
+    else:
+        _say(CalibrationAnswer(found=found))
+
+
+def _say(answer: CalibrationAnswer) -> None:
+    sys.stdout.write(answer.model_dump_json() + "\n")
+    sys.stdout.flush()
