@@ -160,7 +160,8 @@ def _price_of_saving(folder: Path, images: int) -> dict[str, Any]:
         optimizer="nadam", learning_rate=0.002, batch_size=128, epochs=3, validation_fraction=0.2, patience=3
     )
     architecture = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
-    network, state = train(engine, architecture, recipe, _SEEDS, dataset, timed)
+    with saver:
+        network, state = train(engine, architecture, recipe, _SEEDS, dataset, timed)
     started = time.monotonic()
     for _ in range(5):
         network.weights()

@@ -61,12 +61,12 @@ def _compare_ensembles(
     copy.write_bytes(encode_dataset(dataset))
     ours, plain, accuracies = [], [], []
     for _ in range(arguments.rounds):
-        seconds, accuracy = _time_plain(copy, arguments.members, arguments.epochs)
+        seconds, accuracy = time_plain(copy, arguments.members, arguments.epochs)
         plain.append(seconds)
         accuracies.append(accuracy)
         with local_session(settings, workers=1, worker_command=WORKER_COMMAND) as session:
-            _time_run(session, _small(dataset), members=1, epochs=1)  # the worker is up and has its engine
-            ours.append(_time_run(session, dataset, members=arguments.members, epochs=arguments.epochs))
+            time_run(session, small(dataset), members=1, epochs=1)  # the worker is up and has its engine
+            ours.append(time_run(session, dataset, members=arguments.members, epochs=arguments.epochs))
     return {
         "members": arguments.members,
         "epochs": arguments.epochs,
@@ -78,14 +78,14 @@ def _compare_ensembles(
 
 
 def _time_idle_members(settings: Settings, dataset: Dataset, members: int) -> dict[str, object]:
-    small = _small(dataset)
+    few = small(dataset)
     with local_session(settings, workers=1, worker_command=IDLE_WORKER_COMMAND) as session:
-        _time_run(session, small, members=1, epochs=1)
-        seconds = _time_run(session, small, members=members, epochs=1)
+        time_run(session, few, members=1, epochs=1)
+        seconds = time_run(session, few, members=members, epochs=1)
     return {"members": members, "seconds": seconds, "ms_per_member": 1000 * seconds / members}
 
 
-def _time_run(session: LocalSession, dataset: Dataset, *, members: int, epochs: int) -> float:
+def time_run(session: LocalSession, dataset: Dataset, *, members: int, epochs: int) -> float:
     """Return the seconds from the submission of a run to its evaluation."""
     store = RunStore.open(session.settings)
     request = plan_request(None, {"preset": "quick", "members": members, "epochs": epochs, "seed": 1})
@@ -99,7 +99,8 @@ def _time_run(session: LocalSession, dataset: Dataset, *, members: int, epochs: 
     return time.monotonic() - started
 
 
-def _time_plain(dataset: Path, members: int, epochs: int) -> tuple[float, float]:
+def time_plain(dataset: Path, members: int, epochs: int) -> tuple[float, float]:
+    """Return the seconds and the test accuracy of the members in one plain Keras process that is ready already."""
     command = [sys.executable, "-m", "benchmarks.plain_keras", str(dataset), str(members), str(epochs)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018  both are pipes
@@ -112,7 +113,8 @@ def _time_plain(dataset: Path, members: int, epochs: int) -> tuple[float, float]
     return result["seconds"], result["test_accuracy"]
 
 
-def _small(dataset: Dataset, size: int = 100) -> Dataset:
+def small(dataset: Dataset, size: int = 100) -> Dataset:
+    """Return the first images of a data set, with made-up labels of all classes."""
     rows = slice(0, size)
     return Dataset(
         name="small",

@@ -61,16 +61,17 @@ def attempt_member(
         architecture = run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes)
         found = find_start(resources.store, spec, architecture, earlier, resources.trainer)
         saver = EpochSaver(resources.store, spec, attempt, resources.trainer, found, note)
-        network, state = train(
-            resources.engine,
-            architecture,
-            run.recipe,
-            spec.seeds,
-            dataset,
-            # The epoch is saved before anybody ends the attempt.
-            Observers(reporter, saver, observer),
-            start=found.start,
-        )
+        with saver:
+            network, state = train(
+                resources.engine,
+                architecture,
+                run.recipe,
+                spec.seeds,
+                dataset,
+                # The epoch is handed to the saver before anybody ends the attempt.
+                Observers(reporter, saver, observer),
+                start=found.start,
+            )
         reporter.scoring()
         probabilities = _npy(predict(network, dataset.x_test, run.dataset.classes))
         weights = encode_checkpoint(architecture, state.best_weights)

@@ -2,7 +2,10 @@
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
 
 from shared.architecture import ResolvedArchitecture
 from shared.attempts import Attempt, SavedEpoch, newest_first
@@ -56,9 +59,10 @@ def find_start(
 
 
 class EpochSaver(Observer):
-    """Publishes the state after each epoch under the attempt's own name.
+    """Publishes the state after each epoch under the attempt's own name, in a thread of its own.
 
-    A state that cannot be published costs nothing but the epochs since the last one, should the attempt be cut short.
+    As a context manager, which waits for the last state to be published, also when an error ends the training. A state
+    that cannot be published costs nothing but the epochs since the last one, should the attempt be cut short.
     """
 
     def __init__(
@@ -87,8 +91,26 @@ class EpochSaver(Observer):
         self._resumption = resumption
         self._tell = tell
         self._saved: list[SavedEpoch] = []
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="epochs")
+        self._publishing: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown()
+        if error is None and self._publishing is not None:
+            self._publishing.result()
 
     def epoch(self, state: TrainingState) -> None:
+        """Have the state published, when the one before it is."""
+        if self._publishing is not None:
+            self._publishing.result()
+        self._publishing = self._thread.submit(self._publish, state)
+
+    def _publish(self, state: TrainingState) -> None:
         """Publish the state, and forget the one before the last."""
         run_id, index = self._spec.run_id, self._spec.index
         data = encode_training(SavedTraining(state=state, parts=self.parts(len(state.history))))

@@ -10,6 +10,7 @@ from shared.datasets import Dataset
 from shared.errors import DatasetError, EngineError
 from shared.messages import FailedMember, MemberRecord, MemberSpec, RunSpec, TrainedMember, Trainer
 from shared.storage import RunStore
+from shared.training_state import TrainingState
 from worker.engines import Engine
 from worker.member import attempt_member, fail_member
 from worker.resources import Resources
@@ -121,3 +122,21 @@ def test_a_data_set_that_is_not_that_of_the_run_fails_the_attempt(
         attempt(resources, other, members[0], 1)
 
     assert store.record(run.run_id, 0) is None
+
+
+def test_the_epoch_at_whose_end_an_attempt_is_ended_is_saved_when_it_has_ended(
+    resources: Resources, store: RunStore, run: RunSpec, members: tuple[MemberSpec, ...]
+):
+    class LeaseLostError(Exception):
+        pass
+
+    class Ending(Observer):
+        def epoch(self, state: TrainingState) -> None:
+            if len(state.history) == 2:
+                raise LeaseLostError
+
+    with pytest.raises(LeaseLostError):
+        attempt_member(resources, run, members[0], 1, (), Ending(), lambda line: None)
+
+    (left,) = store.attempts(run.run_id, 0)
+    assert [saved.epoch for saved in left.saved] == [1, 2]

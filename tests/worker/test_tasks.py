@@ -30,6 +30,7 @@ class FailingEngine:
         self._errors = list(errors)
         self.built = 0
         self.name, self.version, self.device, self.devices = engine.name, engine.version, engine.device, engine.devices
+        self.precision = engine.precision
 
     def build(self, *arguments: Any) -> Any:
         self.built += 1

@@ -1,0 +1,138 @@
+"""The notebook's network trained with nothing but a framework, as its experts would; what `step` compares with.
+
+Each loop takes images [size, 28, 28, 1] and labels [size] and trains on all of them, batch by batch, with Adam.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Loop = Callable[[NDArray[np.float32], NDArray[np.int64]], None]
+
+#: Filters of each convolution; 0 is a pooling.
+_CONVOLUTIONS = (16, 16, 0, 32, 32, 0, 64, 64, 64)
+_UNITS = (128, 128)
+_DROPOUTS = (0.25, 0.5, 0.5)
+
+
+def keras_fit(precision: str, batch_size: int) -> Loop:
+    """Keras 3 as its guide has it: `compile` and `fit`."""
+    import keras
+    from keras import layers
+
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    body: list[Any] = []
+    for position, filters in enumerate(_CONVOLUTIONS):
+        last = position == len(_CONVOLUTIONS) - 1
+        padding = "valid" if last else "same"
+        body.append(layers.Conv2D(filters, 3, padding=padding, activation="relu") if filters else layers.MaxPooling2D())
+    body += [layers.Flatten(), layers.Dropout(_DROPOUTS[0])]
+    for units, rate in zip(_UNITS, _DROPOUTS[1:], strict=True):
+        body += [layers.Dense(units, activation="relu"), layers.Dropout(rate)]
+    head = layers.Dense(10, activation="softmax", dtype="float32")
+    model = keras.Sequential([keras.Input((28, 28, 1)), *body, head])
+    model.compile("nadam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+
+    def loop(images: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
+        model.fit(images, labels, batch_size=batch_size, shuffle=False, verbose=0)
+
+    return loop
+
+
+def plain_tensorflow(precision: str, batch_size: int) -> Loop:
+    """TensorFlow without Keras: variables, `tf.nn` and one compiled function for a step."""
+    import tensorflow as tf
+
+    dtype = tf.bfloat16 if precision == "bfloat16" else tf.float32
+    generator = np.random.default_rng(0)
+    variables: list[Any] = []
+
+    def variable(*shape: int) -> Any:
+        scale = np.sqrt(2 / np.prod(shape[:-1])) if len(shape) > 1 else 0.0
+        variables.append(tf.Variable((generator.normal(size=shape) * scale).astype(np.float32)))
+        return variables[-1]
+
+    channels = [1, *(filters for filters in _CONVOLUTIONS if filters)]
+    kernels = [(variable(3, 3, *pair), variable(pair[1])) for pair in itertools.pairwise(channels)]
+    sizes = [5 * 5 * 64, *_UNITS, 10]
+    dense = [(variable(*pair), variable(pair[1])) for pair in itertools.pairwise(sizes)]
+    moments = [(tf.Variable(tf.zeros_like(one)), tf.Variable(tf.zeros_like(one))) for one in variables]
+    steps = tf.Variable(0.0)
+
+    def logits(images: Any) -> Any:
+        values, remaining = tf.cast(images, dtype), iter(kernels)
+        for position, filters in enumerate(_CONVOLUTIONS):
+            if not filters:
+                values = tf.nn.max_pool2d(values, 2, 2, "VALID")
+                continue
+            kernel, bias = next(remaining)
+            padding = "VALID" if position == len(_CONVOLUTIONS) - 1 else "SAME"
+            values = tf.nn.conv2d(values, tf.cast(kernel, dtype), 1, padding)
+            values = tf.nn.relu(tf.nn.bias_add(values, tf.cast(bias, dtype)))
+        values = tf.reshape(values, (-1, sizes[0]))
+        for (kernel, bias), rate in zip(dense[:-1], _DROPOUTS, strict=False):
+            values = tf.nn.dropout(values, rate)
+            values = tf.nn.relu(tf.matmul(values, tf.cast(kernel, dtype)) + tf.cast(bias, dtype))
+        values = tf.nn.dropout(values, _DROPOUTS[-1])
+        return tf.matmul(tf.cast(values, tf.float32), dense[-1][0]) + dense[-1][1]
+
+    @tf.function(autograph=False)
+    def step(images: Any, labels: Any) -> None:
+        with tf.GradientTape() as tape:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits(images))
+            loss = tf.reduce_mean(losses)
+        steps.assign_add(1.0)
+        rate = 0.002 * tf.sqrt(1 - 0.999**steps) / (1 - 0.9**steps)
+        gradients = tape.gradient(loss, variables)
+        for one, gradient, (mean, square) in zip(variables, gradients, moments, strict=True):
+            mean.assign(0.9 * mean + 0.1 * gradient)
+            square.assign(0.999 * square + 0.001 * gradient**2)
+            one.assign_sub(rate * mean / (tf.sqrt(square) + 1e-7))
+
+    return _batches(step, batch_size)
+
+
+def plain_torch(precision: str, batch_size: int) -> Loop:
+    """PyTorch, channels last, autocast for bfloat16."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    body: list[Any] = []
+    channels = 1
+    for position, filters in enumerate(_CONVOLUTIONS):
+        if not filters:
+            body.append(nn.MaxPool2d(2))
+            continue
+        padding = 0 if position == len(_CONVOLUTIONS) - 1 else 1
+        body += [nn.Conv2d(channels, filters, 3, padding=padding), nn.ReLU()]
+        channels = filters
+    body += [nn.Flatten(), nn.Dropout(_DROPOUTS[0])]
+    inputs = 5 * 5 * 64
+    for units, rate in zip(_UNITS, _DROPOUTS[1:], strict=True):
+        body += [nn.Linear(inputs, units), nn.ReLU(), nn.Dropout(rate)]
+        inputs = units
+    model = nn.Sequential(*body, nn.Linear(inputs, 10)).to(memory_format=torch.channels_last)
+    optimizer, loss_of = torch.optim.NAdam(model.parameters(), 0.002), nn.CrossEntropyLoss()
+
+    def step(images: Any, labels: Any) -> None:
+        # One channel: last and first are the same numbers in the same order.
+        pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            loss = loss_of(model(pixels), torch.from_numpy(labels))
+        loss.backward()
+        optimizer.step()
+
+    return _batches(step, batch_size)
+
+
+def _batches(step: Callable[[Any, Any], None], batch_size: int) -> Loop:
+    def loop(images: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
+        for start in range(0, len(images), batch_size):
+            step(images[start : start + batch_size], labels[start : start + batch_size])
+
+    return loop

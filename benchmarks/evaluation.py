@@ -1,0 +1,166 @@
+"""The evaluation of ten members on all 70,000 images, next to the notebook's way: `predict` with Keras's defaults.
+
+Both take the same weights and images, each in a process of its own, in turns; the probabilities of the ensemble are
+compared. What bfloat16 would add to the speed, and change in the probabilities, is measured beside it.
+
+    python -m benchmarks.evaluation [--members 10] [--rounds 3] [--threads 2] [--json FILE]
+"""
+
+import argparse
+import io
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.machine import describe
+from shared.architecture import notebook_architecture
+from shared.checkpoint import Weights
+from shared.dataset_sources import Places, find_dataset
+from shared.datasets import Dataset, scaled
+from shared.messages import Recipe, Trainer
+from shared.settings import keras_home
+from worker.engines import Engine, open_engine
+from worker.ensemble import Candidate, evaluate
+from worker.initialization import initial_weights
+from worker.training import predict
+
+_WAYS = ("deepchord", "keras_predict", "deepchord_bfloat16")
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = _arguments()
+    if arguments.here:
+        way, output = arguments.here
+        print("\n" + json.dumps(_measure_here(way, arguments.members, arguments.threads, Path(output))))
+        return
+    seconds: dict[str, list[float]] = {way: [] for way in _WAYS}
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(arguments.rounds):
+            for way in _WAYS:
+                seconds[way].append(_ask(arguments, way, Path(folder) / f"{way}.npy"))
+        ours, keras, bfloat16 = (np.load(Path(folder) / f"{way}.npy") for way in _WAYS)
+    medians = {way: statistics.median(values) for way, values in seconds.items()}
+    result = {
+        "machine": describe("keras", "tensorflow-cpu"),
+        "members": arguments.members,
+        "images": len(ours),
+        "threads": arguments.threads,
+        "seconds": medians,
+        "us_per_image_and_member": {way: 1e6 * value / len(ours) / arguments.members for way, value in medians.items()},
+        "keras_predict_to_deepchord": medians["keras_predict"] / medians["deepchord"],
+        "largest_difference": float(np.abs(ours - keras).max()),
+        "bfloat16": {
+            "speed_to_float32": medians["deepchord"] / medians["deepchord_bfloat16"],
+            "largest_difference": float(np.abs(ours - bfloat16).max()),
+            "other_class_for": float((ours.argmax(axis=1) != bfloat16.argmax(axis=1)).mean()),
+        },
+    }
+    print(json.dumps(result, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def _ask(arguments: argparse.Namespace, way: str, output: Path) -> float:
+    given = ["--members", str(arguments.members), "--threads", str(arguments.threads), "--here", way, str(output)]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.evaluation", *given], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(done.stderr)
+    return float(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _measure_here(way: str, members: int, threads: int, output: Path) -> float:
+    """Return seconds, and leave the ensemble's probabilities of all images; runs in a process of its own."""
+    dataset = find_dataset("fashion", Places(keras_home=keras_home()))
+    engine = open_engine("tensorflow", threads)
+    architecture = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
+    weights = [initial_weights(architecture, member) for member in range(members)]
+    compute = {"deepchord": _ours, "keras_predict": _keras, "deepchord_bfloat16": _bfloat16}[way]
+    compute(engine, dataset, weights[:1], 1000)  # whatever is compiled or built once
+    started = time.perf_counter()
+    probabilities = compute(engine, dataset, weights, None)
+    seconds = time.perf_counter() - started
+    np.save(output, probabilities)
+    return seconds
+
+
+def _ours(engine: Engine, dataset: Dataset, weights: list[Weights], size: int | None) -> Any:
+    """The evaluation as a worker does it: scores, confusion and all."""
+    part = _part(dataset, size)
+    candidates = [Candidate(index=index, weights=lambda one=one: one) for index, one in enumerate(weights)]  # type: ignore[misc]
+    trainer = Trainer(host="here", engine="tensorflow", engine_version="", device="CPU:0")
+    found = evaluate(engine, trainer, notebook_architecture(), part, candidates, len(weights))
+    with np.load(io.BytesIO(found.probabilities)) as arrays:
+        return np.concatenate([arrays["train"], arrays["test"]])
+
+
+def _keras(engine: Engine, dataset: Dataset, weights: list[Weights], size: int | None) -> Any:
+    """The notebook's loop: for each member and part `predict` with its default batches of 32."""
+    from benchmarks.plain_keras import network
+
+    del engine
+    part = _part(dataset, size)
+    images = [scaled(part.x_train), scaled(part.x_test)]
+    model = network()
+    sums = [np.zeros((len(pixels), 10)) for pixels in images]
+    for member in weights:
+        model.set_weights([array for layer in member for array in layer])
+        for total, pixels in zip(sums, images, strict=True):
+            total += model.predict(pixels, verbose=0)
+    return np.concatenate(sums) / len(weights)
+
+
+def _bfloat16(engine: Engine, dataset: Dataset, weights: list[Weights], size: int | None) -> Any:
+    """As ours would be, had it no more digits than training."""
+    part = _part(dataset, size)
+    recipe = Recipe(
+        optimizer="sgd",
+        learning_rate=0.1,
+        batch_size=128,
+        epochs=1,
+        validation_fraction=0.2,
+        patience=1,
+        precision="bfloat16",
+    )
+    network = engine.build(notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10), recipe)
+    images = np.concatenate([part.x_train, part.x_test])
+    total = np.zeros((len(images), 10))
+    for member in weights:
+        network.set_weights(member)
+        total += predict(network, images, 10)
+    return total / len(weights)
+
+
+def _part(dataset: Dataset, size: int | None) -> Dataset:
+    return Dataset(
+        name=dataset.name,
+        x_train=dataset.x_train[:size],
+        y_train=dataset.y_train[:size],
+        x_test=dataset.x_test[:size],
+        y_test=dataset.y_test[:size],
+        class_names=dataset.class_names,
+    )
+
+
+def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--members", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--here", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args(given)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""What surrounds a member, next to Ray Tune and Dask: seconds for each that does nothing, and for each real tiny one.
+
+All have two workers, started before the clock is. A tiny member trains a small network on 1,400 images of digits for
+two epochs, in Keras, in whatever process the tool gives it.
+
+    python -m benchmarks.orchestration [--idle 200] [--tiny 20] [--trials 20] [--peers PYTHON] [--json FILE]
+
+`--peers` names a Python that has `ray[tune]`, `dask[distributed]`, Keras and TensorFlow: deepchord's own with the extra
+`bench`, or another.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from benchmarks.machine import describe
+from benchmarks.overhead import IDLE_WORKER_COMMAND
+from coordinator.following import raise_if_failed, views
+from coordinator.local import WORKER_COMMAND, LocalSession, local_session
+from coordinator.planning import plan_architecture, plan_request, plan_run
+from coordinator.submission import submit
+from shared.celery_app import create_app
+from shared.datasets import Dataset, publish_dataset
+from shared.settings import load_settings
+from shared.storage import RunStore
+
+_WORKERS = 2
+_NETWORK = [
+    {"type": "conv2d", "filters": 8},
+    {"type": "flatten"},
+    {"type": "dense", "units": "classes", "activation": "softmax"},
+]
+_PEERS = Path(__file__).with_name("orchestration_peers.py")
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = _arguments()
+    dataset = _digits()
+    with tempfile.TemporaryDirectory() as folder:
+        result: dict[str, Any] = {
+            "machine": describe("keras", "tensorflow-cpu", "celery"),
+            "workers": _WORKERS,
+        }
+        for kind, command in (("idle", IDLE_WORKER_COMMAND), ("tiny", WORKER_COMMAND)):
+            members = getattr(arguments, kind)
+            result[kind] = {"members": members, "deepchord": _ours(folder, command, dataset, members)}
+        data = Path(folder) / "digits.npz"
+        np.savez(data, x=dataset.x_train, y=dataset.y_train)
+        for tool in ("ray", "dask"):
+            for kind in ("idle", "tiny"):
+                members = arguments.trials if tool == "ray" else getattr(arguments, kind)
+                seconds, version = _peer(arguments.peers, tool, kind, members, data)
+                result[kind][tool] = seconds
+                result[kind][f"{tool}_members"] = members
+                result["machine"][tool] = version
+    print(json.dumps(result, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def _ours(folder: str, command: Sequence[str], dataset: Dataset, members: int) -> float:
+    """Return seconds per member, from submission to evaluation."""
+    settings = load_settings(
+        storage=f"{folder}/storage", state=Path(folder) / "state", cache=Path(folder) / "cache", threads=1
+    )
+    with local_session(settings, workers=_WORKERS, worker_command=command) as session:
+        _run(session, dataset, 2 * _WORKERS)  # all are up and have their engine
+        started = time.monotonic()
+        _run(session, dataset, members)
+        return (time.monotonic() - started) / members
+
+
+def _run(session: LocalSession, dataset: Dataset, members: int) -> None:
+    store = RunStore.open(session.settings)
+    request = plan_request(None, {"members": members, "epochs": 2, "batch_size": 64, "seed": 1, "layers": _NETWORK})
+    architecture = plan_architecture(request, dataset.x_train.shape[1:], 10)
+    run = plan_run(request, architecture, publish_dataset(dataset, store), max_attempts=3)
+    submit(create_app(session.settings), store, run)
+    for view in views(session.settings, store, run, session.check):
+        last = view
+    raise_if_failed(last)
+
+
+def _peer(python: str, tool: str, kind: str, members: int, data: Path) -> tuple[float, str]:
+    command = [python, str(_PEERS), tool, kind, str(members), str(_WORKERS), str(data)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    found = json.loads(done.stdout.splitlines()[-1])
+    return found["seconds"] / members, found["version"]
+
+
+def _digits() -> Dataset:
+    images, labels = load_digits(return_X_y=True)
+    pixels = (images.reshape(-1, 8, 8, 1) * 15.9).astype(np.uint8)
+    scramble: Callable[[int], np.ndarray] = np.random.default_rng(0).permutation
+    order = scramble(len(pixels))
+    pixels, labels = pixels[order], labels[order].astype(np.int64)
+    return Dataset(
+        name="digits",
+        x_train=pixels[:1400],
+        y_train=labels[:1400],
+        x_test=pixels[1400:],
+        y_test=labels[1400:],
+        class_names=tuple(str(digit) for digit in range(10)),
+    )
+
+
+def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--idle", type=int, default=200)
+    parser.add_argument("--tiny", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=20, help="members for Ray Tune, which takes seconds for each")
+    parser.add_argument("--peers", default=sys.executable)
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args(given)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Wall time to the notebook's ensemble accuracy: presets through `deepchord train`, and the notebook's own loop.
+
+Each way is a whole command, from its start to the evaluation of its ensemble; the loop predicts in large batches, which
+makes it faster than the notebook was. What was measured before is kept in the file, so that long ways can be measured
+one at a time; ratios are only worth something between ways that ran on the same machine with nothing beside them.
+
+    python -m benchmarks.to_accuracy [--ways fast notebook serial] [--seed 1] --json FILE
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import describe
+from benchmarks.overhead import time_plain
+from shared.dataset_sources import Places, find_dataset
+from shared.datasets import encode_dataset
+from shared.settings import keras_home, load_settings
+from shared.storage import RunStore
+
+#: The notebook's: ten members of at most 25 epochs.
+_SERIAL = (10, 25)
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = _arguments()
+    result: dict[str, Any] = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
+    result["machine"] = describe("keras", "tensorflow-cpu")
+    for way in arguments.ways:
+        with tempfile.TemporaryDirectory() as folder:
+            measured = _serial(Path(folder)) if way == "serial" else _preset(way, arguments.seed, Path(folder))
+        result[way] = {"measured_at": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", **measured}
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+
+
+def _preset(preset: str, seed: int, folder: Path) -> dict[str, Any]:
+    """Run a preset as anybody would, on a machine that was calibrated before."""
+    variables = {"DEEPCHORD_STORAGE": str(folder / "storage"), "DEEPCHORD_CACHE": str(folder / "cache")}
+    command = [sys.executable, "-m", "deepchord", "train", "--preset", preset, "--seed", str(seed), "--local"]
+    started = time.monotonic()
+    done = subprocess.run(
+        [*command, "--out", str(folder / "out")], env={**os.environ, **variables}, stdout=subprocess.PIPE, check=False
+    )
+    seconds = time.monotonic() - started
+    if done.returncode:
+        sys.exit(done.stdout.decode())
+    store = RunStore.open(load_settings(storage=str(folder / "storage")))
+    (run_id,) = store.run_ids()
+    run = store.run(run_id)
+    evaluation = store.evaluation(run)
+    if evaluation is None:
+        sys.exit(f"Run {run_id} has no evaluation.")
+    members = [record.member for record in store.records(run_id, run.members)]
+    return {
+        "seed": seed,
+        "seconds": seconds,
+        "evaluation_seconds": evaluation.duration_s,
+        "test_accuracy": evaluation.test.accuracy,
+        "mean_member_accuracy": evaluation.mean_member_accuracy,
+        "members": len(members),
+        "epochs": sum(len(member.history) for member in members if member.status == "trained"),
+        "precision": sorted({member.precision for member in members if member.status == "trained"}),
+    }
+
+
+def _serial(folder: Path) -> dict[str, Any]:
+    copy = folder / "fashion.npz"
+    copy.write_bytes(encode_dataset(find_dataset("fashion", Places(keras_home=keras_home()))))
+    seconds, accuracy = time_plain(copy, *_SERIAL)
+    return {"seconds": seconds, "test_accuracy": accuracy, "members": _SERIAL[0]}
+
+
+def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ways", nargs="+", default=["fast", "notebook", "serial"])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path, required=True)
+    return parser.parse_args(given)
+
+
+if __name__ == "__main__":
+    main()
