@@ -32,6 +32,9 @@ _MEASURE_S = 3.0
 _WORKER_BYTES = 3 * 2**29
 #: More workers have to be better by so much, for each costs memory and a longer last round.
 _GAIN = 1.03
+#: With so much other work, seen for so long before, a measurement is good for now only.
+_BUSY_PERCENT = 20.0
+_LOOK_S = 0.5
 #: Opening an engine can take long on a slow disk.
 _ANSWER_WITHIN_S = 180.0
 #: PlaidML takes all threads whatever it is told, and one GPU for itself.
@@ -53,15 +56,20 @@ def calibrate(settings: Settings, tell: Callable[[str], None]) -> Calibration:
     kept = _kept(path)
     if kept is not None and (kept.host, kept.cores, kept.versions) == (platform.node(), cores, _versions(engine)):
         return kept
+    busy = False
     if engine in _ALONE or cores == 1:
         sharings = [_only(cores)]
     else:
+        busy = psutil.cpu_percent(_LOOK_S) > _BUSY_PERCENT
         tell("Finding out, once, how many workers suit this machine; this takes half a minute.")
         sharings = list(_measured(settings.model_copy(update={"engine": engine}), cores))
     if not sharings:
         raise EngineError(f"No worker with {engine} could be measured on this machine; see `deepchord doctor`.")
     found = Calibration(host=platform.node(), cores=cores, versions=_versions(engine), sharings=tuple(sharings))
-    _keep(path, found)
+    if busy:
+        logger.info("Other work keeps this machine busy, so the measurement is not kept.")
+    else:
+        _keep(path, found)
     return found
 
 

@@ -28,6 +28,7 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
 
         monkeypatch.setattr(calibration, "_speed", speed)
         monkeypatch.setattr(calibration, "usable_cores", lambda: 4)
+        monkeypatch.setattr(calibration.psutil, "cpu_percent", lambda interval: 3.0)
         monkeypatch.setattr(calibration, "choose_engine", lambda name: name)
         return asked
 
@@ -101,6 +102,16 @@ def test_other_versions_other_cores_and_damaged_files_are_measured_anew(four_cor
     calibrate(settings(), print)
 
     assert asked == [1, 2] * 3
+
+
+def test_what_was_measured_beside_other_work_is_not_kept(four_cores, monkeypatch: pytest.MonkeyPatch):
+    asked = four_cores({1: 100, 2: 90})
+    monkeypatch.setattr(calibration.psutil, "cpu_percent", lambda interval: 60.0)
+
+    assert workers_found() == [1]
+    assert workers_found() == [1]
+
+    assert asked == [1, 2] * 2
 
 
 def test_where_it_cannot_be_kept_it_is_measured_each_time(four_cores, tmp_path):
