@@ -43,14 +43,15 @@ class Keras3Engine:
             )
         os.environ["KERAS_BACKEND"] = backend
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        # Memory bit by bit: else the first worker on a GPU takes nearly all of it.
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         module, name = _BACKENDS[backend]
         with _without_greeting():
             self._backend: Backend = getattr(importlib.import_module(module), name)()
         if threads is not None:
             self._backend.limit_threads(threads)
         self._device = self._found(device)
-        if device is not None:
-            self._backend.select(self._device)
+        self._backend.select(self._device)
         self._keras = importlib.import_module("keras")
         self._keras.config.set_floatx("float32")
         self._keras.config.set_image_data_format("channels_last")
