@@ -50,7 +50,7 @@ def main() -> None:
         ours, keras, bfloat16 = (np.load(Path(folder) / f"{way}.npy") for way in _WAYS)
     medians = {way: statistics.median(values) for way, values in seconds.items()}
     result = {
-        "machine": describe("keras", "tensorflow-cpu"),
+        "machine": describe("keras", "tensorflow"),
         "members": arguments.members,
         "images": len(ours),
         "threads": arguments.threads,

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
 import psutil
@@ -15,8 +15,17 @@ def describe(*packages: str) -> dict[str, object]:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "python": platform.python_version(),
-        **{name: version(name) for name in packages},
+        **{name: _version(name) for name in packages},
     }
+
+
+def _version(package: str) -> str | None:
+    """Return the version of the distribution that brings a package, which may have another name."""
+    names = packages_distributions().get(package, [package])
+    try:
+        return ", ".join(version(name) for name in names)
+    except PackageNotFoundError:
+        return None
 
 
 def _processor() -> str:

@@ -48,7 +48,7 @@ def main() -> None:
     dataset = _digits()
     with tempfile.TemporaryDirectory() as folder:
         result: dict[str, Any] = {
-            "machine": describe("keras", "tensorflow-cpu", "celery"),
+            "machine": describe("keras", "tensorflow", "celery"),
             "workers": _WORKERS,
         }
         for kind, command in (("idle", IDLE_WORKER_COMMAND), ("tiny", WORKER_COMMAND)):

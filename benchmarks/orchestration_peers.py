@@ -24,7 +24,7 @@ def tiny(member):
     import numpy as np
     from sklearn.model_selection import train_test_split
 
-    with np.load(sys.argv[5] if len(sys.argv) > 5 else os.environ["DIGITS"]) as arrays:
+    with np.load(os.environ["DIGITS"]) as arrays:
         images, labels = arrays["x"].astype("float32") / 255, arrays["y"]
     x_train, x_validation, y_train, y_validation = train_test_split(images, labels, test_size=0.2, random_state=member)
     model = keras.Sequential(
@@ -58,7 +58,8 @@ def with_ray(work, members, workers):
             param_space={"member": tune.grid_search(list(range(count)))},
             run_config=tune.RunConfig(verbose=0),
         )
-        if len(tuner.fit()) != count:
+        results = tuner.fit()
+        if len(results) != count or results.num_errors:
             sys.exit("Not every trial has ended well.")
 
     fit(workers)

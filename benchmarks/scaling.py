@@ -48,7 +48,7 @@ def main() -> None:
         }
         for count, values in seconds.items()
     ]
-    result = {"machine": describe("keras", "tensorflow-cpu"), "members": arguments.members, "rows": rows}
+    result = {"machine": describe("keras", "tensorflow"), "members": arguments.members, "rows": rows}
     print(json.dumps(result, indent=1))
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n")

@@ -52,7 +52,7 @@ def main() -> None:
         row["limit_us"] = limit_us
         row["times_the_limit"] = row["deepchord_us"] / limit_us
     result = {
-        "machine": describe("keras", *("tensorflow-cpu" if one == "tensorflow" else one for one in arguments.engines)),
+        "machine": describe("keras", *arguments.engines),
         "flop_per_image": FLOP_PER_IMAGE,
         "peak_gflops": peaks,
         "rows": rows,

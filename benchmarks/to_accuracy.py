@@ -34,7 +34,7 @@ def main() -> None:
     """Measure and print."""
     arguments = _arguments()
     result: dict[str, Any] = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
-    result["machine"] = describe("keras", "tensorflow-cpu")
+    result["machine"] = describe("keras", "tensorflow")
     for way in arguments.ways:
         with tempfile.TemporaryDirectory() as folder:
             measured = _serial(Path(folder)) if way == "serial" else _preset(way, arguments.seed, Path(folder))

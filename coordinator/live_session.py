@@ -2,7 +2,6 @@
 
 import atexit
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from coordinator.session_folder import SessionFolder, SessionRecord
 from shared.celery_app import WORKER_OPTIONS
 from shared.errors import BrokerError, WorkersStoppedError
 from shared.settings import SESSION_VARIABLE, Settings
+from shared.sharing import usable_cores
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class LocalSession:
     @property
     def settings(self) -> Settings:
         """The settings given, with this session's broker and the threads of one worker."""
-        threads = self._given.threads or max(1, _cores() // self._count)
+        threads = self._given.threads or max(1, usable_cores() // self._count)
         return self._given.model_copy(update={"broker": self._broker.url, "threads": threads})
 
     def environment(self) -> dict[str, str]:
@@ -141,7 +141,3 @@ class LocalSession:
                 f"{process.name} on this machine ended {process.starts} times, the last time with "
                 f"{process.exit_status}; its log {process.log} ends:\n{self._broker.redacted(process.log_tail())}"
             )
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -49,7 +49,7 @@ def _calibration(settings: Settings, tell: Callable[[str], None]) -> Calibration
                 if answer.told is not None:
                     tell(answer.told)
                 elif answer.refused is not None:
-                    logger.info("One worker is started: %s", answer.refused)
+                    tell(f"One worker is started, for how many suit this machine is unknown: {answer.refused}")
                 else:
                     return answer.found
         except MessageDecodeError as error:

@@ -129,6 +129,11 @@ def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes
     else:
         architecture = notebook_architecture()
     architecture.resolve(input_shape=input_shape, classes=classes)
+    if request.shift >= min(input_shape[:2]):
+        raise InputError(
+            f"shift = {request.shift} could move images of {input_shape[0]}x{input_shape[1]} pixels out of sight; "
+            "give fewer pixels."
+        )
     return architecture
 
 

@@ -1,10 +1,16 @@
 """How the workers of one host share its processor, or one of its GPUs: what was measured, and what follows from it."""
 
 import math
+import os
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from shared.validation import Message
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Sharing(Message):

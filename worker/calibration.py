@@ -1,6 +1,7 @@
 """Finds out once per host how many workers at a time, with how many threads each, train fastest on a device."""
 
 import importlib.metadata
+import importlib.util
 import logging
 import os
 import platform
@@ -19,7 +20,7 @@ import psutil
 
 from shared.errors import DeepchordError, EngineError, MessageDecodeError
 from shared.settings import Settings, load_settings
-from shared.sharing import Calibration, CalibrationAnswer, Sharing
+from shared.sharing import Calibration, CalibrationAnswer, Sharing, usable_cores
 from shared.version import version
 from worker.engines import choose_engine, open_engine
 from worker.trial import BATCH_SIZE, trial
@@ -32,7 +33,7 @@ _MEASURE_S = 3.0
 _WORKER_BYTES = 3 * 2**29
 #: More workers have to be better by so much, for each costs memory and a longer last round.
 _GAIN = 1.03
-#: With so much other work, seen for so long before, a measurement is good for now only.
+#: With so much other work, seen for so long before, a measurement would say nothing.
 _BUSY_PERCENT = 20.0
 _LOOK_S = 0.5
 #: Opening an engine can take long on a slow disk.
@@ -59,23 +60,18 @@ def calibrate(settings: Settings, tell: Callable[[str], None]) -> Calibration:
     busy = False
     if engine in _ALONE or cores == 1:
         sharings = [_only(cores)]
+    elif busy := psutil.cpu_percent(_LOOK_S) > _BUSY_PERCENT:
+        tell("Other work keeps this machine busy: one worker is started, and how many suit it is measured next time.")
+        sharings = [_only(cores)]
     else:
-        busy = psutil.cpu_percent(_LOOK_S) > _BUSY_PERCENT
         tell("Finding out, once, how many workers suit this machine; this takes half a minute.")
         sharings = list(_measured(settings.model_copy(update={"engine": engine}), cores))
     if not sharings:
         raise EngineError(f"No worker with {engine} could be measured on this machine; see `deepchord doctor`.")
     found = Calibration(host=platform.node(), cores=cores, versions=_versions(engine), sharings=tuple(sharings))
-    if busy:
-        logger.info("Other work keeps this machine busy, so the measurement is not kept.")
-    else:
+    if not busy:
         _keep(path, found)
     return found
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def candidates(cores: int, free_bytes: int) -> Iterator[tuple[int, int]]:
@@ -110,7 +106,8 @@ def _measured(settings: Settings, cores: int) -> Iterator[Sharing]:
 
 def _versions(engine: str) -> str:
     """Return the versions that decide the speed, without importing the engine."""
-    distributions = importlib.metadata.packages_distributions().get(engine, [])
+    distributions = list(importlib.metadata.packages_distributions().get(engine, []))
+    distributions += [name for name in ("keras", "jaxlib") if importlib.util.find_spec(name)]
     found = sorted({f"{name} {importlib.metadata.version(name)}" for name in distributions})
     return ", ".join([f"deepchord {version()}", f"python {platform.python_version()}", *found])
 
@@ -172,7 +169,8 @@ def probe() -> None:
     train(2)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    sys.stdin.readline()
+    if not sys.stdin.readline():  # whoever asked has died
+        return
     started, steps = time.monotonic(), 0
     while time.monotonic() - started < _MEASURE_S:
         train(4)

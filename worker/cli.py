@@ -83,13 +83,13 @@ def worker(
     """Train members on this machine until Ctrl-C: takes them from the broker, puts weights into storage.
 
     Starts workers for each GPU, or for the processor if there is none; --engine and --device choose one. How many of
-    them train fastest together is measured once, unless --workers, --threads or --name is given.
+    them train fastest together is measured once, unless --workers or --threads is given.
     """
     from shared.broker import connect
     from shared.settings import export, load_settings
     from shared.storage import RunStore
     from worker.engines import choose_engine
-    from worker.fleet import claimed, command_of, find_assignments, planned, run_each
+    from worker.fleet import claimed, command_of, find_assignments, named, planned, run_each
     from worker.service import run_worker
 
     settings = load_settings(
@@ -110,7 +110,8 @@ def worker(
                     "to start a second one on the same device, name it with --engine and --device."
                 )
             wanted = [(one.engine, one.device.id) for one in free]
-        starts = [start for one in wanted for start in planned(settings, *one, name, typer.echo)]
+        starts = tuple(start for one in wanted for start in planned(settings, *one, typer.echo))
+        starts = starts if name is None else named(starts, name)
         if len(starts) == 1:
             (start,) = starts
             run_worker(start.settings(settings), start.name, loglevel)

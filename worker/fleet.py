@@ -2,18 +2,21 @@
 
 import contextlib
 import logging
+import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
 from shared.errors import EngineError, ExitCode
 from shared.settings import Settings
-from worker.calibration import calibrate, usable_cores
+from shared.sharing import usable_cores
+from worker.calibration import calibrate
 from worker.devices import EngineReport, report_engine
 from worker.engines import Device, installed_engines
 
@@ -25,6 +28,7 @@ except ImportError:  # Windows
 logger = logging.getLogger(__name__)
 
 _PROCESSOR = "processor"
+_LOOK_EVERY_S = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,32 +56,37 @@ class Start:
         return given.model_copy(update={"engine": self.engine, "device": self.device, "threads": self.threads})
 
 
-def planned(
-    settings: Settings, engine: str, device: str | None, name: str | None, tell: Callable[[str], None]
-) -> tuple[Start, ...]:
+def planned(settings: Settings, engine: str, device: str | None, tell: Callable[[str], None]) -> tuple[Start, ...]:
     """Return the workers of one device: so many as are asked for, else as train fastest together by a measurement.
 
     Args:
         settings: What they say of workers or threads is taken.
         engine: What trains.
         device: The engine's name for it; None: its best.
-        name: Of the only worker; None: after engine and device.
         tell: Told of a measurement before it begins.
     """
     count, threads = settings.workers or 1, settings.threads
-    if name is None and settings.workers is None and threads is None:
+    if settings.workers is None and threads is None:
         try:
             best = calibrate(settings.model_copy(update={"engine": engine, "device": device}), tell).best()
             count, threads = best.workers, best.threads if best.workers > 1 else None
         except EngineError as error:  # the worker itself will say what is wrong
             logger.info("One worker is started: %s", error)
-    if count == 1 or name is not None:
-        return (Start(name=name or worker_name(engine, device), engine=engine, device=device, threads=threads),)
+    if count == 1:
+        return (Start(name=worker_name(engine, device), engine=engine, device=device, threads=threads),)
     threads = threads or max(1, usable_cores() // count)
     return tuple(
         Start(name=worker_name(engine, device, number), engine=engine, device=device, threads=threads)
         for number in range(1, count + 1)
     )
+
+
+def named(starts: Sequence[Start], name: str) -> tuple[Start, ...]:
+    """Return the workers with a name of somebody's choice, and their numbers if there are several."""
+    if len(starts) == 1:
+        return (replace(starts[0], name=name),)
+    before, at, host = name.partition("@")
+    return tuple(replace(start, name=f"{before}-{number}{at}{host}") for number, start in enumerate(starts, 1))
 
 
 def worker_name(engine: str, device: str | None, number: int | None = None) -> str:
@@ -134,6 +143,8 @@ def claimed(settings: Settings, silicon: str) -> Iterator[bool]:
     folder = settings.state / "devices"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{silicon}.lock").open("w") as lock:
+        # The workers that are started have it as well, should this process be killed before them.
+        os.set_inheritable(lock.fileno(), True)
         yield _locked(lock.fileno())
 
 
@@ -150,16 +161,18 @@ def _locked(descriptor: int) -> bool:
 def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
     """Run a worker process per command until all have ended; Ctrl-C and SIGTERM reach every one of them.
 
+    When one does not end well, the others are told to end, too, so that whoever starts workers anew sees it.
+
     Args:
         commands: The name of each worker, and its command.
 
     Returns:
-        The exit code of the command: that of the last worker that did not end well, or 0.
+        The exit code of the command: an error if a worker did not end well.
     """
-    running = {name: subprocess.Popen(command) for name, command in commands}
+    running: list[tuple[str, subprocess.Popen[bytes]]] = []
 
-    def forward(number: int, _: FrameType | None) -> None:
-        for process in running.values():
+    def forward(number: int, _: FrameType | None = None) -> None:
+        for _name, process in running:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(number)
 
@@ -167,11 +180,20 @@ def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
         # A terminal sends Ctrl-C to all of its processes; then the workers have it already, and a second one counts.
         signal.signal(number, signal.SIG_IGN if number == signal.SIGINT and sys.stdin.isatty() else forward)
     code = int(ExitCode.OK)
-    for name, process in running.items():
-        ended = process.wait()
-        if ended != 0:
-            logger.error("Worker %s ended with exit code %d.", name, ended)
-            code = int(ExitCode.BAD_INPUT)
+    try:
+        for name, command in commands:
+            running.append((name, subprocess.Popen(command, close_fds=False)))
+        while running:
+            ended = [(name, process) for name, process in running if process.poll() is not None]
+            running[:] = [one for one in running if one not in ended]
+            for name, process in ended:
+                if process.returncode != 0 and code == ExitCode.OK:
+                    logger.error("Worker %s ended with exit code %d; so do the others.", name, process.returncode)
+                    code = int(ExitCode.BAD_INPUT)
+                    forward(signal.SIGTERM)
+            time.sleep(_LOOK_EVERY_S)
+    finally:
+        forward(signal.SIGTERM)
     return code
 
 

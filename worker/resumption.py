@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 #: States that an attempt keeps: the newest, and the one before it in case that is damaged.
 _KEPT = 2
+#: What share of the next epoch may be trained while a state is still being published.
+_WAIT_AT = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,14 +103,24 @@ class EpochSaver(Observer):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._thread.shutdown()
-        if error is None and self._publishing is not None:
+        if self._publishing is None:
+            return
+        if error is None:
             self._publishing.result()
+        elif (unpublished := self._publishing.exception()) is not None:
+            logger.warning("The last state of member %d was not saved: %s", self._spec.index, unpublished)
 
     def epoch(self, state: TrainingState) -> None:
         """Have the state published, when the one before it is."""
         if self._publishing is not None:
             self._publishing.result()
         self._publishing = self._thread.submit(self._publish, state)
+
+    def batch(self, epochs_done: int, epoch_share: float) -> None:
+        """Let no more than the beginning of an epoch pass before the one before it is published."""
+        del epochs_done
+        if self._publishing is not None and epoch_share >= _WAIT_AT:
+            self._publishing.result()
 
     def _publish(self, state: TrainingState) -> None:
         """Publish the state, and forget the one before the last."""

@@ -156,8 +156,8 @@ def _train_rest(settings: "Settings", store: "RunStore", run: "RunSpec", out: Pa
     from coordinator.submission import submit_rest
     from shared.celery_app import create_app
 
-    missing = run.members - len(store.recorded(run.run_id))
-    with open_broker(settings, missing, typer.echo) as session:
+    # As many workers and threads as the run began with, whatever is left of it: the same members, to the last bit.
+    with open_broker(settings, run.members, typer.echo) as session:
         submit_rest(create_app(session.settings), store, run, local=session.embedded)
         if settings.detach:
             typer.echo(f"Run {run.run_id} goes on; follow it with `deepchord watch {run.run_id}`.")

@@ -482,6 +482,26 @@ def every_batch_is_trained_at_its_own_learning_rate(engine: Engine) -> None:
         assert_weights_equal(network.weights(), before)
         network.train_epoch(batches[2:], dropout_seed=1, on_batch=ignore)
         assert digest(network.weights()) != digest(before), optimizer
+        if optimizer == "sgd":
+            others = started(engine, PLAIN, optimizer=optimizer, learning_rate=0.01)
+            others.set_weights(before)
+            doubled = batches[2]._replace(learning_rate=2 * batches[2].learning_rate)
+            others.train_epoch([doubled], dropout_seed=1, on_batch=ignore)
+            step, twice = (found.weights()[0][0] - before[0][0] for found in (network, others))
+            np.testing.assert_allclose(twice, 2 * step, atol=1e-6)
+
+
+def an_image_that_is_surely_wrong_still_teaches(engine: Engine) -> None:
+    if engine.name == "plaidml":  # its cross-entropy clips probabilities at 1e-7, as Keras 2 does
+        return
+    images, labels = digits(16)
+    network = started(engine, PLAIN, optimizer="sgd", learning_rate=0.1, batch_size=16)
+    ((kernel, bias),) = network.weights()
+    surely_wrong = np.where(np.arange(10) == (labels[0] + 1) % 10, np.float32(40), np.float32(0))
+    network.set_weights(((0 * kernel, bias + surely_wrong),))
+    one_epoch(network, images[:1], labels[:1])
+    found = network.weights()[0][1] - surely_wrong
+    assert found[labels[0]] > 0.09, found
 
 
 def smoothed_labels_are_what_is_trained_towards(engine: Engine) -> None:
@@ -716,7 +736,7 @@ def a_member_that_is_resumed_ends_as_one_that_was_never_cut_short(engine: Engine
             part = TrainingPart(attempt=1, trainer=trainer, epochs=len(state.history), optimizer_continued=False)
             saved.append(encode_training(SavedTraining(state=state, parts=(part,))))
 
-    how = recipe(optimizer="nadam", learning_rate=0.002, epochs=4)
+    how = recipe(optimizer="nadam", learning_rate=0.002, epochs=4, schedule="one_cycle", flip=True, shift=1)
     _, whole = train(engine, resolved(), how, SEEDS, digits_dataset(), Saver())
     start = decode_training(saved[1], resolved(), "the state after epoch 2").state
     assert len(start.history) == 2
@@ -814,6 +834,7 @@ CHECKS = (
     every_optimizer_takes_a_step,
     every_optimizer_takes_the_steps_of_its_formula,
     every_batch_is_trained_at_its_own_learning_rate,
+    an_image_that_is_surely_wrong_still_teaches,
     smoothed_labels_are_what_is_trained_towards,
     weight_decay_is_taken_whatever_the_optimizer,
     dropout_can_be_scaled_down_to_none,

@@ -237,7 +237,7 @@ def test_a_state_folder_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_the_cores_are_shared_between_the_workers_unless_threads_are_set(settings, monkeypatch):
-    monkeypatch.setattr(coordinator.live_session, "_cores", lambda: 5)
+    monkeypatch.setattr(coordinator.live_session, "usable_cores", lambda: 5)
     with local_session(settings, 2, worker_command=IDLE_WORKER) as session:
         assert session.settings.threads == 2
     with local_session(load_settings(state=settings.state, threads=4), 2, worker_command=IDLE_WORKER) as session:

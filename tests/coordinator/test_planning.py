@@ -329,3 +329,10 @@ def test_no_two_members_of_a_run_have_the_same_seeds(seed):
     members = plan_members(run_of({"seed": seed}, members=20))
 
     assert len({member.seeds for member in members}) == 20
+
+
+def test_a_shift_that_could_move_images_out_of_sight_is_refused():
+    request = plan_request(None, {"shift": 28})
+
+    with pytest.raises(InputError, match=r"shift = 28 could move images of 28x32 pixels out of sight"):
+        plan_architecture(request, (28, 32, 1), 10)

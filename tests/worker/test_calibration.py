@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from shared.errors import EngineError
 from shared.settings import Settings, load_settings
+from shared.sharing import usable_cores
 from worker import calibration
-from worker.calibration import calibrate, candidates, usable_cores
+from worker.calibration import calibrate, candidates
 
 MANY_GIB = 2**40
 
@@ -104,14 +105,17 @@ def test_other_versions_other_cores_and_damaged_files_are_measured_anew(four_cor
     assert asked == [1, 2] * 3
 
 
-def test_what_was_measured_beside_other_work_is_not_kept(four_cores, monkeypatch: pytest.MonkeyPatch):
-    asked = four_cores({1: 100, 2: 90})
+def test_beside_other_work_nothing_is_measured_and_nothing_kept(four_cores, monkeypatch: pytest.MonkeyPatch):
+    asked = four_cores({1: 100, 2: 150})
     monkeypatch.setattr(calibration.psutil, "cpu_percent", lambda interval: 60.0)
+    told: list[str] = []
 
-    assert workers_found() == [1]
-    assert workers_found() == [1]
+    (sharing,) = calibrate(settings(), told.append).sharings
 
-    assert asked == [1, 2] * 2
+    assert (sharing.workers, sharing.threads, asked) == (1, 4, [])
+    assert "Other work keeps this machine busy" in told[0]
+    monkeypatch.setattr(calibration.psutil, "cpu_percent", lambda interval: 3.0)
+    assert workers_found() == [1, 2]
 
 
 def test_where_it_cannot_be_kept_it_is_measured_each_time(four_cores, tmp_path):
@@ -134,7 +138,8 @@ def test_plaidml_is_not_measured_for_it_takes_all_threads(monkeypatch: pytest.Mo
 
 
 @pytest.mark.slow
-def test_real_workers_are_measured():
+def test_real_workers_are_measured(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(calibration.psutil, "cpu_percent", lambda interval: 3.0)
     told: list[str] = []
 
     found = calibrate(load_settings(engine="tensorflow"), told.append)
@@ -148,5 +153,8 @@ def test_real_workers_are_measured():
 
 @pytest.mark.slow
 def test_a_worker_that_ends_at_once_is_no_measurement(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(calibration.psutil, "cpu_percent", lambda interval: 3.0)
+    monkeypatch.setattr(calibration, "usable_cores", lambda: 2)
+
     with pytest.raises(EngineError, match="No worker with tensorflow could be measured"):
         calibrate(load_settings(engine="tensorflow", device="no-such-device"), print)

@@ -9,7 +9,7 @@ from shared.sharing import Calibration, Sharing
 from worker import fleet
 from worker.devices import EngineReport
 from worker.engines import Device
-from worker.fleet import Start, assign, claimed, command_of, find_assignments, planned, run_each, worker_name
+from worker.fleet import Start, assign, claimed, command_of, find_assignments, named, planned, run_each, worker_name
 
 CPU = Device(id="CPU:0", kind="cpu", name="CPU")
 LLVM = Device(id="llvm_cpu.0", kind="cpu", name="CPU (via LLVM)")
@@ -107,7 +107,7 @@ def test_the_command_of_a_worker_says_all_that_is_its_own():
 
 def names_and_threads(**settings: object) -> list[tuple[str, int | None]]:
     given = load_settings(**settings)
-    return [(start.name, start.threads) for start in planned(given, "jax", "cpu:0", None, lambda _: None)]
+    return [(start.name, start.threads) for start in planned(given, "jax", "cpu:0", lambda _: None)]
 
 
 def found(*speeds: float) -> Calibration:
@@ -134,8 +134,14 @@ def test_whoever_asks_for_workers_or_threads_gets_them_without_a_measurement(mon
 
     assert names_and_threads(threads=3) == [("jax-cpu-0@%h", 3)]
     assert [threads for _, threads in names_and_threads(workers=3, threads=1)] == [1, 1, 1]
-    (start,) = planned(load_settings(), "jax", None, "mine@here", lambda _: None)
-    assert (start.name, start.threads) == ("mine@here", None)
+
+
+def test_one_worker_has_the_name_that_it_is_given_and_several_have_numbers():
+    starts = [Start(name="x", engine="jax", device=device, threads=None) for device in ("a", "b")]
+
+    assert [start.name for start in named(starts[:1], "mine@%h")] == ["mine@%h"]
+    assert [start.name for start in named(starts, "mine@%h")] == ["mine-1@%h", "mine-2@%h"]
+    assert [start.name for start in named(starts, "mine")] == ["mine-1", "mine-2"]
 
 
 def test_an_engine_that_cannot_be_measured_gets_one_worker_which_says_why(monkeypatch: pytest.MonkeyPatch):

@@ -28,8 +28,8 @@ _BACKENDS = {
     "jax": ("worker.engines.keras_jax", "JaxBackend"),
 }
 
-#: Probabilities nearer to 0 or 1 count as this near, as in Keras.
-_LEAST_PROBABILITY = 1e-7
+#: Probabilities nearer to 0 count as this near. Keras's 1e-7 would leave what is surely wrong without a gradient.
+_LEAST_PROBABILITY = 1e-37
 
 
 class Keras3Engine:
@@ -207,7 +207,7 @@ def _loss(keras: Any, recipe: Recipe) -> Loss:
     ops, smoothing = keras.ops, recipe.label_smoothing
 
     def loss(labels: Any, probabilities: Any) -> tuple[Any, Any]:
-        logs = ops.log(ops.clip(probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY))
+        logs = ops.log(ops.clip(probabilities, _LEAST_PROBABILITY, 1.0))
         losses = -ops.squeeze(ops.take_along_axis(logs, labels[:, None], axis=1), axis=1)
         if smoothing:
             losses = (1 - smoothing) * losses - smoothing * ops.mean(logs, axis=1)

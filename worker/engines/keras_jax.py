@@ -46,7 +46,8 @@ class JaxBackend:
 
     def gains_by_bfloat16(self, device: Device) -> bool:
         """Say whether the device multiplies in bfloat16 faster than in float32; XLA for processors does not."""
-        return device.kind == "gpu"
+        (found,) = (one for one in jax.devices() if f"{one.platform}:{one.id}" == device.id)
+        return device.kind == "gpu" and float(getattr(found, "compute_capability", None) or 0) >= 8.0
 
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Step]]:
         """Return what lets the model take training steps; its variables hold what was learnt when it is left."""
