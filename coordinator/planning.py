@@ -28,7 +28,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "validation_fraction": 0.2,
         "patience": 10,
     },
-    # The notebook's accuracy in a fraction of its time: docs/performance.md says how it was chosen.
+    # About the notebook's accuracy in a fraction of its time: docs/performance.md says how it was chosen.
     "fast": {
         "members": 8,
         "epochs": 8,
