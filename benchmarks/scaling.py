@@ -66,7 +66,10 @@ def _peak() -> float:
     """Return the largest resident memory that a process of the workers has ever had, in MiB."""
     peaks = [0]
     for process in psutil.Process().children(recursive=True):
-        status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+        try:
+            status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+        except OSError:  # it has just ended
+            continue
         peaks += [int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")]
     return max(peaks) / _MIB
 
