@@ -1,8 +1,9 @@
 """Wall time to the notebook's ensemble accuracy: presets through `deepchord train`, and the notebook's own loop.
 
 A preset's time is that of the whole command, from its start to its report; the loop's begins when it has its images in
-memory, and it predicts in large batches, both to its advantage. What was measured before is kept in the file, so that long ways can be measured
-one at a time; ratios are only worth something between ways that ran on the same machine with nothing beside them.
+memory, and it predicts in large batches, both to its advantage. What was measured before is kept in the file, so that
+long ways can be measured one at a time; ratios are only worth something between ways that ran on the same machine with
+nothing beside them.
 
     python -m benchmarks.to_accuracy [--ways fast notebook serial] [--seed 1] --json FILE
 """
