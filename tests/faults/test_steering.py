@@ -24,9 +24,10 @@ def test_a_run_is_cancelled_for_good_until_it_is_resumed(fleet, uninterrupted):
     time.sleep(2 * LEASE_S)
     assert fleet.store.recorded(fleet.run_id) == []
     assert [len(fleet.attempts(index)) for index in range(2)] == [1, 0]
+    reached = fleet.saved()
     resumed = fleet.place.run("resume", "last", "--detach")
     assert resumed.returncode == 0, resumed.stderr
-    fleet.wait_for_epoch(10)
+    fleet.wait_for_epoch(reached + 2)
     fleet.training_process().kill()
     fleet.evaluated(fleet.watch())
     assert fleet.member().weights_sha256 == uninterrupted.weights_sha256
