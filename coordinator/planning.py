@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
-from shared.architecture import Architecture, Layer, notebook_architecture
+from shared.architecture import Architecture, notebook_architecture
 from shared.errors import InputError
+from shared.layers import Layer
 from shared.messages import DatasetInfo, MemberSeeds, MemberSpec, Recipe, Requirement, RunSpec, Seed
 from shared.validation import ended, explain, nearest
 

@@ -4,119 +4,33 @@ import json
 import math
 import tomllib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from typing import Self
 
 from shared.errors import InputError
-from shared.validation import Message, nearest
+from shared.layers import (
+    ActivationLayer,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    Layer,
+    LayerList,
+    MaxPooling2D,
+    Padding,
+    Residual,
+    SimpleLayer,
+)
 
-Activation = Literal["relu", "elu", "selu", "tanh", "sigmoid", "softmax", "linear"]
-Padding = Literal["same", "valid"]
 Shape = tuple[int, ...]
-Window = Annotated[int, Field(ge=1, le=64)]
 
 #: More than this and a network is a mistake or an attack: 100 million float32 are 400 MB.
 MAX_PARAMETERS = 100_000_000
-
-
-class Conv2D(Message):
-    """Two-dimensional convolution, channels last; weights `kernel` [k, k, in, filters] and `bias` [filters]."""
-
-    type: Literal["conv2d"] = "conv2d"
-    filters: Annotated[int, Field(ge=1, le=65536)]
-    kernel_size: Window = 3
-    strides: Window = 1
-    padding: Padding = "same"
-    activation: Activation = "relu"
-
-
-class MaxPooling2D(Message):
-    """The largest value of each window."""
-
-    type: Literal["max_pooling2d"] = "max_pooling2d"
-    pool_size: Window = 2
-    padding: Padding = "valid"
-
-
-class AveragePooling2D(Message):
-    """The mean of each window."""
-
-    type: Literal["average_pooling2d"] = "average_pooling2d"
-    pool_size: Window = 2
-    padding: Padding = "valid"
-
-
-class GlobalAveragePooling2D(Message):
-    """The mean of each channel."""
-
-    type: Literal["global_average_pooling2d"] = "global_average_pooling2d"
-
-
-class Flatten(Message):
-    """Everything in one row, channels last."""
-
-    type: Literal["flatten"] = "flatten"
-
-
-class Dense(Message):
-    """A fully connected layer; weights `kernel` [in, units] and `bias` [units]."""
-
-    type: Literal["dense"] = "dense"
-    #: How many outputs; `classes` takes the number of classes of the data set.
-    units: Annotated[int, Field(ge=1, le=65536)] | Literal["classes"]
-    activation: Activation = "linear"
-
-
-class Dropout(Message):
-    """Sets a random share of its inputs to zero while training, and scales the others up."""
-
-    type: Literal["dropout"] = "dropout"
-    rate: Annotated[float, Field(ge=0.0, lt=1.0)]
-
-
-class BatchNormalization(Message):
-    """Normalizes each channel; weights `gamma`, `beta`, `moving_mean`, `moving_variance`, each [channels]."""
-
-    type: Literal["batch_normalization"] = "batch_normalization"
-    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.99
-    epsilon: Annotated[float, Field(gt=0.0, le=1.0)] = 0.001
-
-
-class ActivationLayer(Message):
-    """An activation function alone, after batch normalization for instance."""
-
-    type: Literal["activation"] = "activation"
-    activation: Activation
-
-
-Layer = (
-    Conv2D
-    | MaxPooling2D
-    | AveragePooling2D
-    | GlobalAveragePooling2D
-    | Flatten
-    | Dense
-    | Dropout
-    | BatchNormalization
-    | ActivationLayer
-)
-
-#: The allow-list: what a network may be made of.
-LAYER_TYPES = (
-    "conv2d",
-    "max_pooling2d",
-    "average_pooling2d",
-    "global_average_pooling2d",
-    "flatten",
-    "dense",
-    "dropout",
-    "batch_normalization",
-    "activation",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +49,9 @@ class ResolvedLayer:
     layer: Layer
     input_shape: Shape
     output_shape: Shape
-    weights: tuple[WeightShape, ...]
+    weights: tuple[WeightShape, ...] = ()
+    #: Those inside of a residual block.
+    layers: tuple["ResolvedLayer", ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,29 +62,18 @@ class ResolvedArchitecture:
     layers: tuple[ResolvedLayer, ...]
 
     @property
+    def all_layers(self) -> tuple[ResolvedLayer, ...]:
+        """Each layer on its own: those inside of a residual block come before the block."""
+        return tuple(each for layer in self.layers for each in (*layer.layers, layer))
+
+    @property
     def parameters(self) -> int:
         """How many numbers all weights hold."""
-        return sum(math.prod(weight.shape) for layer in self.layers for weight in layer.weights)
+        return sum(math.prod(weight.shape) for layer in self.all_layers for weight in layer.weights)
 
 
-class Architecture(Message):
-    """A sequential network: layers in the order in which the data flows through them."""
-
-    layers: tuple[Annotated[Layer, Field(discriminator="type")], ...] = Field(min_length=1, max_length=512)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_unknown_layer_types(cls, data: Any) -> Any:
-        layers = data.get("layers") if isinstance(data, dict) else None
-        for position, layer in enumerate(layers if isinstance(layers, list | tuple) else ()):
-            kind = layer.get("type") if isinstance(layer, dict) else getattr(layer, "type", None)
-            if kind not in LAYER_TYPES:
-                raise PydanticCustomError(
-                    "unknown_option",
-                    "layer {position} has the unknown type {kind}{hint}",
-                    {"position": position, "kind": repr(kind), "hint": nearest(str(kind), LAYER_TYPES)},
-                )
-        return data
+class Architecture(LayerList):
+    """A network as data: layers in the order in which the data flows through them."""
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -196,22 +101,42 @@ class Architecture(Message):
         Raises:
             InputError: Layers that do not fit each other, the input or the classes.
         """
-        counts: Counter[str] = Counter()
-        resolved = []
-        shape = input_shape
-        for layer in self.layers:
-            counts[layer.type] += 1
-            name = f"{layer.type}_{counts[layer.type]}"
-            output_shape, weights = _shapes(layer, name, shape, classes)
-            resolved.append(
-                ResolvedLayer(name=name, layer=layer, input_shape=shape, output_shape=output_shape, weights=weights)
-            )
-            shape = output_shape
-        network = ResolvedArchitecture(input_shape=input_shape, layers=tuple(resolved))
+        layers = _resolved(self.layers, input_shape, classes, Counter())
+        network = ResolvedArchitecture(input_shape=input_shape, layers=layers)
         _check_output(network, classes)
         if network.parameters > MAX_PARAMETERS:
             raise InputError(f"The network has {network.parameters:,} parameters; at most {MAX_PARAMETERS:,}.")
         return network
+
+
+def _resolved(
+    layers: Iterable[Layer], input_shape: Shape, classes: int, counts: Counter[str]
+) -> tuple[ResolvedLayer, ...]:
+    """Return a chain of layers, numbered per type; `counts` says how many there were before."""
+    resolved = []
+    shape = input_shape
+    for layer in layers:
+        counts[layer.type] += 1
+        name = f"{layer.type}_{counts[layer.type]}"
+        if isinstance(layer, Residual):
+            inside = _resolved(layer.layers, shape, classes, counts)
+            _check_sum(name, shape, inside[-1].output_shape)
+            found = ResolvedLayer(name=name, layer=layer, input_shape=shape, output_shape=shape, layers=inside)
+        else:
+            output, weights = _shapes(layer, name, shape, classes)
+            found = ResolvedLayer(name=name, layer=layer, input_shape=shape, output_shape=output, weights=weights)
+        resolved.append(found)
+        shape = found.output_shape
+    return tuple(resolved)
+
+
+def _check_sum(name: str, added: Shape, made: Shape) -> None:
+    if made != added:
+        raise InputError(
+            f"Layer {name} adds its input of the shape {added} to what its layers make of it, of the shape {made}; "
+            "expected equal shapes: let its last convolution have as many filters as the input has channels, with "
+            "padding = 'same' and without strides or pooling."
+        )
 
 
 def _check_output(network: ResolvedArchitecture, classes: int) -> None:
@@ -227,7 +152,7 @@ def _check_output(network: ResolvedArchitecture, classes: int) -> None:
         )
 
 
-def _shapes(layer: Layer, name: str, shape: Shape, classes: int) -> tuple[Shape, tuple[WeightShape, ...]]:
+def _shapes(layer: SimpleLayer, name: str, shape: Shape, classes: int) -> tuple[Shape, tuple[WeightShape, ...]]:
     match layer:
         case Conv2D():
             height, width, channels = _image(name, shape)

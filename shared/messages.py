@@ -61,6 +61,8 @@ class Recipe(Message):
     flip: bool = False
     #: By how many pixels at most training images are shifted at random, in each direction.
     shift: Annotated[int, Field(ge=0, le=64)] = 0
+    #: Side in pixels of the square that is set to zero in each training image, at random and partly beyond its edge.
+    cutout: Annotated[int, Field(ge=0, le=64)] = 0
 
 
 #: What a run can ask of the workers that train its members: an engine, or a kind of device.

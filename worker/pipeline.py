@@ -77,15 +77,18 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
 
 
 def augmented(images: NDArray[np.generic], recipe: Recipe, generator: np.random.Generator) -> NDArray[np.generic]:
-    """Return images [size, height, width, channels], each mirrored and shifted at random as the recipe says.
+    """Return images [size, height, width, channels], each changed at random as the recipe says.
 
-    What a shift uncovers is zero.
+    They are mirrored, shifted (what that uncovers is zero), and one square of each is set to zero (DeVries and
+    Taylor 2017, "cutout").
     """
     if recipe.flip:
         mirrored = generator.random(len(images)) < 0.5
         images = np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
     if recipe.shift:
         images = _shifted(images, recipe.shift, generator)
+    if recipe.cutout:
+        images = _cut_out(images, recipe.cutout, generator)
     return images
 
 
@@ -96,6 +99,17 @@ def _shifted(images: NDArray[np.generic], most: int, generator: np.random.Genera
     down, right = generator.integers(0, 2 * most + 1, (2, len(images)))
     # [size, channels, height, width], as windows are laid out.
     return np.moveaxis(windows[np.arange(len(images)), down, right], 1, -1)
+
+
+def _cut_out(images: NDArray[np.generic], side: int, generator: np.random.Generator) -> NDArray[np.generic]:
+    """Set a square to zero in each image; its middle is any pixel, so that it may reach beyond the edge."""
+    hidden = []
+    for length in images.shape[1:3]:
+        starts = generator.integers(0, length, len(images)) - side // 2
+        pixels = np.arange(length) - starts[:, None]
+        hidden.append((pixels >= 0) & (pixels < side))
+    rows, columns = hidden
+    return np.where((rows[:, :, None] & columns[:, None, :])[..., None], images.dtype.type(0), images)
 
 
 def _half_cosine(share: float) -> float:

@@ -7,8 +7,9 @@ program that a member needs show it in seconds.
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.architecture import Architecture, Conv2D, Dense, Flatten, MaxPooling2D
+from shared.architecture import Architecture
 from shared.errors import EngineError
+from shared.layers import Conv2D, Dense, Flatten, MaxPooling2D
 from shared.messages import Recipe
 from worker.engines import Engine
 from worker.initialization import initial_weights

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from coordinator.report.content import ReportContent
 from shared.architecture import notebook_architecture
+from shared.layers import Layer, Residual
 from shared.messages import RunSpec, Trainer, TrainingPart
 
 #: The file of the report's folder that trains the same members again.
@@ -59,18 +60,24 @@ def network(spec: RunSpec) -> tuple[LayerLine, ...]:
     """Return the layers of the run's network."""
     resolved = spec.architecture.resolve(input_shape=spec.dataset.input_shape, classes=spec.dataset.classes)
     lines = []
-    for layer in resolved.layers:
-        options = layer.layer.model_dump(exclude={"type"})
+    for layer in resolved.all_layers:
         sizes = [_product(weight.shape) for weight in layer.weights]
         lines.append(
             LayerLine(
                 name=layer.layer.type,
-                details=", ".join(f"{name} {value}" for name, value in options.items()),
+                details=_details(layer.layer),
                 output_shape="\u00a0\u00d7\u00a0".join(str(size) for size in layer.output_shape),
                 parameters=sum(sizes),
             )
         )
     return tuple(lines)
+
+
+def _details(layer: Layer) -> str:
+    if isinstance(layer, Residual):
+        count = len(layer.layers)
+        return "adds the input of the layer above" if count == 1 else f"adds the input of the {count} layers above"
+    return ", ".join(f"{name} {value}" for name, value in layer.model_dump(exclude={"type"}).items())
 
 
 def recipe_toml(spec: RunSpec) -> str:
@@ -94,6 +101,10 @@ def recipe_toml(spec: RunSpec) -> str:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{name} = {_toml(each)}" for name, each in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
     # What JSON writes for strings, numbers and truth values is TOML too.
     return json.dumps(value, ensure_ascii=False)
 

@@ -23,9 +23,12 @@ from hypothesis import strategies as st
 from numpy_network import expected_probabilities
 from sklearn.datasets import load_digits
 
-from shared.architecture import (
+from shared.architecture import Architecture, ResolvedArchitecture, notebook_architecture
+from shared.checkpoint import Weights, decode_checkpoint, encode_checkpoint, weighted_layers
+from shared.datasets import Dataset
+from shared.errors import EngineError, InputError
+from shared.layers import (
     ActivationLayer,
-    Architecture,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
@@ -35,12 +38,8 @@ from shared.architecture import (
     GlobalAveragePooling2D,
     Layer,
     MaxPooling2D,
-    ResolvedArchitecture,
-    notebook_architecture,
+    Residual,
 )
-from shared.checkpoint import Weights, decode_checkpoint, encode_checkpoint, weighted_layers
-from shared.datasets import Dataset
-from shared.errors import EngineError, InputError
 from shared.messages import MemberSeeds, Recipe, Trainer, TrainingPart
 from shared.training_state import SavedTraining, TrainingState, decode_training, encode_training
 from worker.engines import Batch, Engine, Images, Labels, Network, installed_engines, open_engine
@@ -60,6 +59,7 @@ VARIED = Architecture(
         BatchNormalization(momentum=0.8),
         ActivationLayer(activation="relu"),
         MaxPooling2D(),
+        Residual(layers=(Conv2D(filters=6), Dropout(rate=0.1), BatchNormalization(momentum=0.8))),
         Conv2D(filters=8, padding="valid"),
         Flatten(),
         Dropout(rate=0.25),
@@ -655,6 +655,8 @@ def random_architectures(draw: st.DrawFn) -> ResolvedArchitecture:
         st.builds(AveragePooling2D, pool_size=small, padding=padding),
         *anywhere,
     )
+    same = st.builds(Conv2D, filters=small, kernel_size=small, activation=activation)
+    on_images |= st.builds(Residual, layers=st.lists(st.one_of(same, *anywhere), min_size=1, max_size=3))
     on_rows = st.one_of(st.builds(Dense, units=small, activation=activation), *anywhere)
     layers = (
         *draw(st.lists(on_images, max_size=4)),
@@ -691,6 +693,29 @@ def random_networks_compute_what_numpy_computes(engine: Engine) -> None:
     compare()
 
 
+def a_residual_block_passes_gradients_on_both_ways(engine: Engine) -> None:
+    """One step of plain gradient descent, against differences of the loss that NumPy computes."""
+    images, labels = digits(8)
+    block = Residual(layers=(Conv2D(filters=2, activation="tanh"), Conv2D(filters=2, activation="linear")))
+    layers = (Conv2D(filters=2, strides=2, activation="tanh"), block, Flatten(), *PLAIN.layers[1:])
+    architecture = resolved(Architecture(layers=layers))
+    how = {"optimizer": "sgd", "learning_rate": 1.0, "batch_size": 8}
+    network, start = built(engine, architecture, **how), random_weights(architecture)
+    network.set_weights(start)
+    one_epoch(network, images, labels)
+    step = network.weights()[0][0] - start[0][0]
+
+    def loss(kernel: np.ndarray) -> float:
+        weights = ((kernel, start[0][1]), *start[1:])
+        return -np.log(expected_probabilities(architecture, weights, images)[np.arange(8), labels]).mean()
+
+    for place in np.ndindex(step.shape):
+        change = np.zeros(step.shape)
+        change[place] = 1e-5
+        difference = (loss(start[0][0] + change) - loss(start[0][0] - change)) / 2e-5
+        np.testing.assert_allclose(step[place], -difference, atol=1e-4)
+
+
 def every_layer_type_and_activation_is_trained(engine: Engine) -> None:
     images, labels = digits(32)
     poolings = (MaxPooling2D(padding="same"), AveragePooling2D(padding="same"), AveragePooling2D())
@@ -715,7 +740,7 @@ def every_layer_type_and_activation_is_trained(engine: Engine) -> None:
 
 def a_member_is_trained_the_same_twice(engine: Engine) -> None:
     def trained() -> tuple[Network, TrainingState]:
-        return train(engine, resolved(), recipe(epochs=4), SEEDS, digits_dataset())
+        return train(engine, resolved(), recipe(epochs=4, schedule="one_cycle"), SEEDS, digits_dataset())
 
     network, first = trained()
     _, second = trained()
@@ -845,6 +870,7 @@ CHECKS = (
     each_program_has_batches_of_one_shape_where_another_shape_is_compiled_anew,
     the_network_of_the_notebook_is_built,
     random_networks_compute_what_numpy_computes,
+    a_residual_block_passes_gradients_on_both_ways,
     every_layer_type_and_activation_is_trained,
     a_member_is_trained_the_same_twice,
     a_member_that_is_resumed_ends_as_one_that_was_never_cut_short,

@@ -1,9 +1,13 @@
 """What each layer of the allow-list computes, written down once more in plain NumPy: the reference for engines."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.architecture import (
+from shared.architecture import ResolvedArchitecture, ResolvedLayer
+from shared.checkpoint import Weights
+from shared.layers import (
     ActivationLayer,
     AveragePooling2D,
     BatchNormalization,
@@ -13,21 +17,26 @@ from shared.architecture import (
     Flatten,
     GlobalAveragePooling2D,
     MaxPooling2D,
-    ResolvedArchitecture,
-    ResolvedLayer,
+    Residual,
 )
-from shared.checkpoint import Weights
 
 Array = NDArray[np.float64]
 
 
 def expected_probabilities(architecture: ResolvedArchitecture, weights: Weights, images: NDArray[np.float32]) -> Array:
     """Return the outputs of a network in float64; asserts on the way that each shape is the predicted one."""
-    remaining = iter(weights)
-    values = images.astype(np.float64)
-    for layer in architecture.layers:
-        arrays = tuple(array.astype(np.float64) for array in next(remaining)) if layer.weights else ()
-        values = _outputs(layer, arrays, values)
+    return _chained(architecture.layers, iter(weights), images.astype(np.float64))
+
+
+def _chained(
+    layers: tuple[ResolvedLayer, ...], weights: Iterator[tuple[NDArray[np.float32], ...]], values: Array
+) -> Array:
+    for layer in layers:
+        if isinstance(layer.layer, Residual):
+            values = values + _chained(layer.layers, weights, values)
+        else:
+            arrays = tuple(array.astype(np.float64) for array in next(weights)) if layer.weights else ()
+            values = _outputs(layer, arrays, values)
         assert values.shape[1:] == layer.output_shape, (layer.name, values.shape, layer.output_shape)
     return values
 

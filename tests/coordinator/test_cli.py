@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from coordinator.planning import plan_request, plan_run
-from shared.architecture import Architecture, Dense, Flatten
+from shared.architecture import Architecture
 from shared.datasets import dataset_from_arrays, publish_dataset
+from shared.layers import Dense, Flatten
 from shared.messages import RunSpec
 from shared.settings import Settings
 from shared.storage import RunStore

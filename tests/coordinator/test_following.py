@@ -12,11 +12,12 @@ from coordinator.following import raise_if_failed, views, watcher
 from coordinator.local import local_session
 from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.progress import RunView
-from shared.architecture import Architecture, Dense, Flatten
+from shared.architecture import Architecture
 from shared.broker import KEY_PREFIX, connect_lazily
 from shared.celery_app import QUEUE
 from shared.datasets import dataset_from_arrays, publish_dataset
 from shared.errors import RunCancelledError, RunFailedError, WorkersStoppedError
+from shared.layers import Dense, Flatten
 from shared.messages import (
     Cancellation,
     EpochMetrics,

@@ -8,7 +8,8 @@ from rich.console import Console
 from coordinator.live import changes, clock, render, show
 from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.progress import EnsembleSoFar, RunView
-from shared.architecture import Architecture, Dense, Flatten
+from shared.architecture import Architecture
+from shared.layers import Dense, Flatten
 from shared.messages import (
     DatasetInfo,
     EpochMetrics,

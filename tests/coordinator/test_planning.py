@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.planning import PRESETS, plan_architecture, plan_member, plan_members, plan_request, plan_run
-from shared.architecture import Architecture, Dense, Flatten, notebook_architecture
+from shared.architecture import Architecture, notebook_architecture
 from shared.errors import InputError
+from shared.layers import Dense, Flatten
 from shared.messages import DatasetInfo, RunSpec
 
 Write = Callable[[str], Path]

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from coordinator.local import local_session
 from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.progress import RunView, RunWatcher
-from shared.architecture import Architecture, Dense, Flatten
+from shared.architecture import Architecture
 from shared.broker import connect_lazily
+from shared.layers import Dense, Flatten
 from shared.messages import (
     DatasetInfo,
     EnsembleEvaluation,

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.reconciliation import Memory, Reconciler, due, reconcile_all, reconcile_run
 from coordinator.submission import evaluation_task_id, member_task_id, submit
-from shared.architecture import Architecture, Dense, Flatten
+from shared.architecture import Architecture
 from shared.broker import KEY_PREFIX, connect_lazily
 from shared.celery_app import QUEUE, create_app
 from shared.errors import RunFailedError
+from shared.layers import Dense, Flatten
 from shared.leases import Holder, Leases, evaluation_lease, member_lease
 from shared.messages import Cancellation, DatasetInfo, FailedMember, MemberRecord, RunFailure, RunSpec
 from shared.settings import Settings, load_settings

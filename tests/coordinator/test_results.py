@@ -10,9 +10,10 @@ import pytest
 
 from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.results import collect_run, evaluation_of, report_content, summary, write_run_report
-from shared.architecture import Architecture, Dense, Flatten
+from shared.architecture import Architecture
 from shared.datasets import dataset_from_arrays, publish_dataset
 from shared.errors import CorruptObjectError, InputError, RunFailedError, StorageError
+from shared.layers import Dense, Flatten
 from shared.messages import (
     EnsembleEvaluation,
     EpochMetrics,

@@ -4,10 +4,11 @@ import pytest
 
 from coordinator.planning import plan_members, plan_request, plan_run
 from coordinator.steering import cancel_member, cancel_run, drain, extend_run, resume_run
-from shared.architecture import Architecture, Dense, Flatten
+from shared.architecture import Architecture
 from shared.attempts import failures_in_a_row
 from shared.celery_app import create_app
 from shared.errors import BrokerError, InputError
+from shared.layers import Dense, Flatten
 from shared.messages import DatasetInfo, FailedMember, RunFailure, RunSpec
 from shared.settings import load_settings
 from shared.storage import RunStore

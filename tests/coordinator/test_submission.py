@@ -10,9 +10,10 @@ from celery import Celery
 
 from coordinator.planning import plan_members, plan_request, plan_run
 from coordinator.submission import evaluation_task_id, member_task_id, submit
-from shared.architecture import Architecture, Dense, Flatten
+from shared.architecture import Architecture
 from shared.celery_app import QUEUE, create_app
 from shared.errors import BrokerError, InputError, StorageError
+from shared.layers import Dense, Flatten
 from shared.messages import DatasetInfo, MemberSpec, RunSpec
 from shared.settings import Settings, load_settings
 from shared.signing import sign

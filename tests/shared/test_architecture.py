@@ -1,13 +1,16 @@
 import json
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.architecture import (
+from shared.architecture import Architecture, ResolvedArchitecture, notebook_architecture
+from shared.errors import InputError
+from shared.layers import (
     LAYER_TYPES,
+    SIMPLE_LAYER_TYPES,
     ActivationLayer,
-    Architecture,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
@@ -17,10 +20,9 @@ from shared.architecture import (
     GlobalAveragePooling2D,
     Layer,
     MaxPooling2D,
-    ResolvedArchitecture,
-    notebook_architecture,
+    Residual,
+    SimpleLayer,
 )
-from shared.errors import InputError
 
 OUTPUT = Dense(units="classes", activation="softmax")
 
@@ -34,6 +36,12 @@ IMAGE_LAYERS = st.one_of(
     st.builds(Dropout, rate=st.floats(0, 0.9)),
     st.builds(ActivationLayer, activation=st.sampled_from(["relu", "elu"])),
 )
+SAME_SHAPE = st.one_of(
+    st.builds(BatchNormalization),
+    st.builds(MaxPooling2D, pool_size=st.just(1)),
+    st.builds(ActivationLayer, activation=st.sampled_from(["relu", "elu"])),
+)
+RESIDUALS = st.builds(Residual, layers=st.lists(SAME_SHAPE, min_size=1, max_size=3))
 VECTOR_LAYERS = st.one_of(
     st.builds(Dense, units=st.integers(1, 9)),
     st.builds(BatchNormalization),
@@ -41,7 +49,7 @@ VECTOR_LAYERS = st.one_of(
 )
 ARCHITECTURES = st.builds(
     lambda image, between, vector: Architecture(layers=(*image, between, *vector, OUTPUT)),
-    st.lists(IMAGE_LAYERS, max_size=5),
+    st.lists(IMAGE_LAYERS | RESIDUALS, max_size=5),
     st.sampled_from([Flatten(), GlobalAveragePooling2D()]),
     st.lists(VECTOR_LAYERS, max_size=3),
 )
@@ -76,7 +84,7 @@ def test_shapes_follow_the_windows_that_fit_into_the_image(architecture, height,
     if network is None:
         return
 
-    for layer in network.layers:
+    for layer in network.all_layers:
         assert layer.input_shape == shape
         shape = expected_output(layer.layer, shape, classes)
         assert layer.output_shape == shape
@@ -90,9 +98,24 @@ def test_shapes_follow_the_windows_that_fit_into_the_image(architecture, height,
 def test_layers_are_numbered_per_type_so_that_names_are_unique(architecture):
     network = resolved(architecture, (64, 64, 3), 3)
 
-    names = [layer.name for layer in network.layers] if network else []
+    names = [layer.name for layer in network.all_layers] if network else []
 
     assert len(set(names)) == len(names)
+
+
+def test_the_layers_of_a_residual_block_come_before_it_and_count_with_the_others():
+    block = Residual(layers=(Conv2D(filters=1), BatchNormalization()))
+    network = Architecture(layers=(Conv2D(filters=1), block, block, Flatten(), OUTPUT)).resolve(
+        input_shape=(4, 4, 1), classes=3
+    )
+
+    assert [layer.name for layer in network.all_layers] == [
+        "conv2d_1",
+        "conv2d_2", "batch_normalization_1", "residual_1",
+        "conv2d_3", "batch_normalization_2", "residual_2",
+        "flatten_1", "dense_1",
+    ]  # fmt: skip
+    assert network.parameters == 3 * 10 + 2 * 4 + 17 * 3
 
 
 def resolved(architecture: Architecture, shape: tuple[int, ...], classes: int) -> ResolvedArchitecture | None:
@@ -150,6 +173,13 @@ def expected_parameters(layer: Layer, inputs: int, outputs: int) -> int:
         ([Flatten(), Dense(units="classes")], r"must have the activation 'softmax'"),
         ([Flatten(), OUTPUT, Dropout(rate=0.5)], r"dropout_1 must have the activation 'softmax'"),
         ([MaxPooling2D(pool_size=9), Flatten(), OUTPUT], r"at least 9x9 pixels, found 8x8: the images are too small"),
+        (
+            [Residual(layers=(Conv2D(filters=2),)), Flatten(), OUTPUT],
+            r"residual_1 adds its input of the shape \(8, 8, 1\)",
+        ),
+        ([Residual(layers=(MaxPooling2D(),)), Flatten(), OUTPUT], r"of the shape \(4, 4, 1\); expected equal shapes"),
+        ([Residual(layers=(Dense(units=3),)), Flatten(), OUTPUT], r"dense_1 needs a flat input"),
+        ([Flatten(), Residual(layers=(Dense(units=64),))], r"residual_1 gives the shape \(64,\); expected \(3,\)"),
         ([Flatten(), Dense(units=65536), Dense(units=65536), OUTPUT], r"parameters; at most 100,000,000"),
     ],
 )
@@ -190,6 +220,12 @@ def test_a_network_can_be_read_from_toml_or_json(tmp_path, name, text):
         ('[[layers]]\ntype = "dense"\nunit = 3', r"unknown option 'unit'; did you mean 'units'\?"),
         ('[[layers]]\ntype = "dropout"\nrate = 1.0', r"layers\.0\.dropout\.rate: .*less than 1"),
         ("layers = []", r"layers: .*at least 1 item"),
+        ('[[layers]]\ntype = "residual"\nlayers = []', r"layers\.0\.residual\.layers: .*at least 1 item"),
+        (
+            '[[layers]]\ntype = "residual"\nlayers = [{type = "lambda"}]',
+            r"residual: layer 0 has the unknown type 'lambda'",
+        ),
+        ('[[layers]]\ntype = "residual"\nlayers = [{type = "residual", layers = []}]', r"unknown type 'residual'"),
         ('layer = "dense"', r"unknown option 'layer'; did you mean 'layers'\?"),
         ("layers = 3", r"layers: .*found 3"),
         ("layers = [", r"neither valid TOML nor JSON"),
@@ -221,4 +257,5 @@ def test_a_missing_network_file_is_named(tmp_path):
 
 
 def test_the_allow_list_names_every_layer_there_is():
-    assert sorted(LAYER_TYPES) == sorted(kind.model_fields["type"].default for kind in Layer.__args__)
+    assert sorted(LAYER_TYPES) == sorted(kind.model_fields["type"].default for kind in get_args(Layer))
+    assert sorted(SIMPLE_LAYER_TYPES) == sorted(kind.model_fields["type"].default for kind in get_args(SimpleLayer))

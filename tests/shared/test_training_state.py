@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from shared.architecture import Architecture, Dense, Flatten
+from shared.architecture import Architecture
 from shared.array_files import read_npz, write_npz
 from shared.errors import CheckpointError
+from shared.layers import Dense, Flatten
 from shared.messages import EpochMetrics, Trainer, TrainingPart
 from shared.training_state import SavedTraining, TrainingState, decode_training, encode_training
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.architecture import Architecture, Dense, Flatten, ResolvedArchitecture
+from shared.architecture import Architecture, ResolvedArchitecture
 from shared.checkpoint import Weights
 from shared.datasets import Dataset, publish_dataset
+from shared.layers import Dense, Flatten
 from shared.messages import MemberSeeds, MemberSpec, Recipe, RunSpec, Trainer
 from shared.settings import Settings, load_settings
 from shared.storage import RunStore

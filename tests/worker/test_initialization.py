@@ -6,16 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.architecture import (
-    Architecture,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Flatten,
-    ResolvedArchitecture,
-    notebook_architecture,
-)
+from shared.architecture import Architecture, ResolvedArchitecture, notebook_architecture
 from shared.checkpoint import weighted_layers
+from shared.layers import BatchNormalization, Conv2D, Dense, Flatten
 from worker.initialization import initial_weights
 
 

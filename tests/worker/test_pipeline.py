@@ -41,7 +41,7 @@ def test_every_image_of_the_split_is_in_one_batch_with_its_label(numbered: Datas
 
 def test_an_epoch_is_the_same_each_time_and_another_epoch_is_another(numbered: Dataset):
     def epoch(number: int) -> list[np.ndarray]:
-        how = recipe(flip=True, shift=1)
+        how = recipe(flip=True, shift=1, cutout=2)
         return [batch.images for batch in EpochBatches(numbered, np.arange(64), how, SEEDS, number)]
 
     np.testing.assert_array_equal(epoch(2), epoch(2))
@@ -132,3 +132,21 @@ def test_images_are_shifted_by_at_most_so_many_pixels_and_what_is_uncovered_is_z
         assert len(fitting) == 1
         shifts += fitting
     assert len(set(shifts)) == 25
+
+
+def test_a_square_around_any_pixel_is_set_to_zero_in_each_image():
+    images = np.random.default_rng(0).integers(1, 256, (600, 7, 6, 2), dtype=np.uint8)
+
+    found = augmented(images, recipe(cutout=3), np.random.default_rng(1))
+
+    assert found.dtype == np.uint8
+    squares = set()
+    for image, original in zip(found, images, strict=True):
+        hidden = (image == 0).all(axis=2)
+        np.testing.assert_array_equal(image[~hidden], original[~hidden])
+        rows, columns = np.flatnonzero(hidden.any(axis=1)), np.flatnonzero(hidden.any(axis=0))
+        assert hidden[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+        squares.add((rows[0], rows[-1], columns[0], columns[-1]))
+    sides = {(last - first + 1, right - left + 1) for first, last, left, right in squares}
+    assert sides == {(2, 2), (2, 3), (3, 2), (3, 3)}
+    assert len(squares) == 7 * 6

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.architecture import Architecture, Dense, Flatten
+from shared.architecture import Architecture
 from shared.checkpoint import encode_checkpoint
 from shared.errors import CheckpointError, InputError
+from shared.layers import Dense, Flatten
 from worker.initialization import initial_weights
 from worker.weight_files import find_weight_files, weight_candidates
 

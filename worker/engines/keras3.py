@@ -19,7 +19,7 @@ from shared.messages import Precision, Recipe
 from worker.engines import Batch, Device, Images, Probabilities, check_optimizer_state
 from worker.engines.batches import filled_batches
 from worker.engines.keras_backend import Backend, Loss
-from worker.engines.keras_layers import keras_layers
+from worker.engines.keras_layers import chained, keras_layers
 
 #: The module and class of each backend; importing it imports the framework.
 _BACKENDS = {
@@ -96,7 +96,7 @@ class Keras3Engine:
 
 
 class Keras3Network:
-    """A `keras.Sequential` whose random streams are set from outside, epoch by epoch."""
+    """A `keras.Model` whose random streams are set from outside, epoch by epoch."""
 
     def __init__(
         self,
@@ -114,7 +114,8 @@ class Keras3Network:
             *hidden, last = keras_layers(keras, architecture, dropout_scale=scale)
         # The last gives probabilities, which bfloat16 has too few digits for.
         last.dtype_policy = "float32"
-        self._model = keras.Sequential([keras.Input(architecture.input_shape), *hidden, last])
+        inputs = keras.Input(architecture.input_shape)
+        self._model = keras.Model(inputs, chained([*hidden, last], inputs))
         self._prediction_batch = backend.prediction_batch
         self._model.compile(optimizer=_optimizer(keras, recipe) if recipe else "sgd", jit_compile=xla)
         if recipe:

@@ -1,8 +1,11 @@
 """From an architecture to the layers of Keras; both its generations, 2 and 3, take the same arguments."""
 
+from collections.abc import Callable, Iterable
+from functools import reduce
 from typing import Any
 
-from shared.architecture import (
+from shared.architecture import ResolvedArchitecture, ResolvedLayer
+from shared.layers import (
     ActivationLayer,
     AveragePooling2D,
     BatchNormalization,
@@ -12,14 +15,35 @@ from shared.architecture import (
     Flatten,
     GlobalAveragePooling2D,
     MaxPooling2D,
-    ResolvedArchitecture,
-    ResolvedLayer,
+    Residual,
 )
+
+#: A layer of Keras, or several that act as one.
+KerasLayer = Callable[[Any], Any]
 
 
 def keras_layers(keras: Any, architecture: ResolvedArchitecture, *, dropout_scale: float = 1.0) -> list[Any]:
     """Return the layers of a network, named as in its checkpoints; their weights are to be set before use."""
-    return [_layer(keras.layers, layer, dropout_scale) for layer in architecture.layers]
+    return _made(keras.layers, architecture.layers, dropout_scale)
+
+
+def chained(layers: Iterable[KerasLayer], tensor: Any) -> Any:
+    """Return what the last of some layers makes of the outputs of those before it."""
+    return reduce(lambda value, layer: layer(value), layers, tensor)
+
+
+def _made(layers: Any, resolved: tuple[ResolvedLayer, ...], dropout_scale: float) -> list[KerasLayer]:
+    return [
+        _residual(layers, each, dropout_scale)
+        if isinstance(each.layer, Residual)
+        else _layer(layers, each, dropout_scale)
+        for each in resolved
+    ]
+
+
+def _residual(layers: Any, resolved: ResolvedLayer, dropout_scale: float) -> KerasLayer:
+    inside, add = _made(layers, resolved.layers, dropout_scale), layers.Add(name=resolved.name)
+    return lambda tensor: add([tensor, chained(inside, tensor)])
 
 
 def _layer(layers: Any, resolved: ResolvedLayer, dropout_scale: float) -> Any:

@@ -15,7 +15,7 @@ from shared.messages import Precision, Recipe
 from shared.plaidml_hardware import PlaidMLHardware
 from worker.engines import Batch, Device, Images, Labels, Probabilities, check_optimizer_state
 from worker.engines.batches import filled, filled_batches
-from worker.engines.keras_layers import keras_layers
+from worker.engines.keras_layers import chained, keras_layers
 from worker.engines.plaidml_compatibility import import_keras, import_plaidml
 from worker.engines.plaidml_devices import configured_devices
 
@@ -78,14 +78,14 @@ class PlaidMLEngine:
 
 
 class PlaidMLNetwork:
-    """A `keras.models.Sequential` that compiles each of its programs once: training step and prediction."""
+    """A `keras.models.Model` that compiles each of its programs once: training step and prediction."""
 
     def __init__(self, keras: Any, architecture: ResolvedArchitecture, recipe: Recipe | None) -> None:
         self._keras = keras
-        self._model = keras.models.Sequential([keras.layers.InputLayer(architecture.input_shape)])
+        layers = keras_layers(keras, architecture, dropout_scale=recipe.dropout_scale if recipe else 1.0)
+        inputs = keras.layers.Input(architecture.input_shape)
         with _recorded_random_states() as self._random_states:
-            for layer in keras_layers(keras, architecture, dropout_scale=recipe.dropout_scale if recipe else 1.0):
-                self._model.add(layer)
+            self._model = keras.models.Model(inputs, chained(layers, inputs))
         if recipe is not None:
             self._smoothing = recipe.label_smoothing
             self._model.compile(
@@ -132,6 +132,7 @@ class PlaidMLNetwork:
             if not np.isfinite(sums[0]):
                 break
             on_batch(number)
+        self._wait_for_last_step()
         loss, accuracy = sums / images
         return float(loss), float(accuracy)
 
@@ -151,6 +152,8 @@ class PlaidMLNetwork:
 
     def _set_learning_rate(self, rate: float) -> None:
         if rate != self._learning_rate:
+            # The last step may be running, and all that reads the rate makes weights: see _wait_for_last_step.
+            self.weights()
             self._keras.backend.set_value(self._model.optimizer.lr, rate)
             self._learning_rate = rate
 
@@ -172,6 +175,13 @@ class PlaidMLNetwork:
 
     def _weighted(self) -> list[Any]:
         return [layer for layer in self._model.layers if layer.weights]
+
+    def _wait_for_last_step(self) -> None:
+        """Read all that a step makes, so that none is still running: PlaidML writes at once into what one uses."""
+        self.weights()
+        self.optimizer_state()
+        for state in self._random_states:
+            self._keras.backend.get_value(state)
 
     def _seed_dropout(self, seed: int) -> None:
         for position, state in enumerate(self._random_states):

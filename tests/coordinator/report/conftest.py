@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from coordinator.report import ReportContent
-from shared.architecture import Architecture, Conv2D, Dense, Flatten
+from shared.architecture import Architecture
 from shared.datasets import Dataset
+from shared.layers import Conv2D, Dense, Flatten
 from shared.messages import (
     DatasetInfo,
     EnsembleEvaluation,

@@ -16,7 +16,9 @@ from coordinator.report.curves import curve_panels
 from coordinator.report.headline import facts, member_strip
 from coordinator.report.page import render_page
 from coordinator.report.pictures import film_strip, has_dark_ground, mean_images, shown_pixels
-from coordinator.report.provenance import recipe_toml
+from coordinator.report.provenance import network, recipe_toml
+from shared.architecture import Architecture
+from shared.layers import ActivationLayer, Conv2D, Residual
 from shared.messages import MemberRecord, TrainingPart
 
 MakeContent = Callable[..., ReportContent]
@@ -126,9 +128,14 @@ def test_long_histories_are_thinned_out_but_end_where_they_end(make_content: Mak
     assert "L100.00 " in member.train
 
 
-def test_recipe_plans_the_same_run_again(make_content: MakeContent, tmp_path: Path) -> None:
+@pytest.mark.parametrize("residual", [False, True])
+def test_recipe_plans_the_same_run_again(make_content: MakeContent, tmp_path: Path, residual: bool) -> None:
     spec = make_content().spec
     assert spec is not None
+    if residual:
+        first, *others = spec.architecture.layers
+        block = Residual(layers=(Conv2D(filters=4), ActivationLayer(activation="relu")))
+        spec = spec.model_copy(update={"architecture": Architecture(layers=(first, block, *others))})
     path = tmp_path / "recipe.toml"
     path.write_text(recipe_toml(spec), encoding="utf-8")
 
@@ -138,6 +145,20 @@ def test_recipe_plans_the_same_run_again(make_content: MakeContent, tmp_path: Pa
     assert request.recipe() == spec.recipe
     assert request.layers == spec.architecture.layers
     assert (request.members, request.min_members, request.seed) == (spec.members, spec.min_members, spec.seed)
+
+
+def test_a_residual_block_is_told_behind_its_layers(make_content: MakeContent) -> None:
+    spec = make_content().spec
+    assert spec is not None
+    first, *others = spec.architecture.layers
+    block = Residual(layers=(Conv2D(filters=4), ActivationLayer(activation="relu")))
+    spec = spec.model_copy(update={"architecture": Architecture(layers=(first, block, *others))})
+
+    lines = network(spec)
+
+    assert [line.name for line in lines] == ["conv2d", "conv2d", "activation", "residual", "flatten", "dense"]
+    assert lines[3].details == "adds the input of the 2 layers above"
+    assert lines[3].parameters == 0
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
