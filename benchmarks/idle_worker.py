@@ -73,6 +73,10 @@ class IdleEngine:
         del recipe
         return "float32"
 
+    def parallel_predictions(self) -> int:
+        """Return 1."""
+        return 1
+
 
 class IdleResources(Resources):
     """What a worker holds, with the idle engine."""

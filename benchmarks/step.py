@@ -1,9 +1,9 @@
 """A training step of the notebook's network, next to bare framework loops and what the processor could multiply.
 
-Each measurement runs in a process of its own; the figures of one row are taken in turns, several rounds, and the
-median is given.
+A row's loops run in one process, in turns, several rounds, and the median of each is given: the machine's speed changes
+more from minute to minute than the loops differ.
 
-    python -m benchmarks.step [--rounds 3] [--images 6400] [--json FILE]
+    python -m benchmarks.step [--rounds 7] [--images 6400] [--json FILE]
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main() -> None:
     """Measure and print."""
     arguments = _arguments()
     if arguments.here:
-        print("\n" + json.dumps(_measure_here(*arguments.here, arguments.images)))
+        print("\n" + json.dumps(_measure_here(*arguments.here, arguments.images, arguments.rounds)))
         return
     cores = int(str(describe()["cores"]))
     rows = []
@@ -46,7 +46,11 @@ def main() -> None:
                 for batch_size in arguments.batch_sizes:
                     rows.append(_row(arguments, engine, threads, precision, batch_size))
                     print(json.dumps(rows[-1]), flush=True)
-    peaks = {f"{threads}-{kind}": gflops for threads in sorted({1, cores}) for kind, gflops in _peaks(threads).items()}
+    peaks = {
+        f"{threads}-{kind}": gflops
+        for threads in sorted({1, cores})
+        for kind, gflops in _peaks(arguments, threads).items()
+    }
     for row in rows:
         limit_us = FLOP_PER_IMAGE / peaks[f"{row['threads']}-{row['precision']}"] / 1000
         row["limit_us"] = limit_us
@@ -63,51 +67,56 @@ def main() -> None:
 
 
 def _row(arguments: argparse.Namespace, engine: str, threads: int, precision: str, batch_size: int) -> dict[str, Any]:
-    names = ("deepchord", *_BARE[engine])
-    found: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(arguments.rounds):
-        for name in names:
-            found[name].append(_ask(arguments, name, engine, str(threads), precision, str(batch_size)))
+    found = _ask(arguments, engine, str(threads), precision, str(batch_size))
     medians = {f"{name}_us": statistics.median(values) for name, values in found.items()}
-    return {"engine": engine, "threads": threads, "precision": precision, "batch_size": batch_size, **medians}
+    row = {"engine": engine, "threads": threads, "precision": precision, "batch_size": batch_size, **medians}
+    bare = next((name for name in found if name.startswith("plain")), None)
+    if bare:
+        # Of each round: what slows the machine down for a while slows both.
+        row["times_the_bare_loop"] = statistics.median(
+            ours / theirs for ours, theirs in zip(found["deepchord"], found[bare], strict=True)
+        )
+    return row
 
 
-def _ask(arguments: argparse.Namespace, *what: str) -> float:
-    command = [sys.executable, "-m", "benchmarks.step", "--images", str(arguments.images), "--here", *what]
+def _peaks(arguments: argparse.Namespace, threads: int) -> dict[str, float]:
+    return _ask(arguments, "tensorflow", str(threads), "peak", "0")
+
+
+def _ask(arguments: argparse.Namespace, *what: str) -> dict[str, Any]:
+    options = ["--images", str(arguments.images), "--rounds", str(arguments.rounds)]
+    command = [sys.executable, "-m", "benchmarks.step", *options, "--here", *what]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
-    return float(json.loads(done.stdout.splitlines()[-1]))
-
-
-def _peaks(threads: int) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.step", "--here", "peak", "tensorflow", str(threads), "-", "0"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def _measure_here(name: str, engine: str, threads: str, precision: str, batch_size: str, images: int) -> Any:
-    """Return microseconds per image, or the peaks in GFLOP/s; runs in a process of its own."""
+def _measure_here(
+    engine: str, threads: str, precision: str, batch_size: str, images: int, rounds: int
+) -> dict[str, Any]:
+    """Return microseconds per image of each loop and round, or the peaks in GFLOP/s; runs in a process of its own."""
+    from benchmarks import bare_loops
     from worker.engines import open_engine
 
     opened = open_engine(engine, int(threads))
-    if name == "peak":
+    if precision == "peak":
         return {kind: _peak(kind) for kind in ("float32", "bfloat16")}
     size = int(batch_size)
-    loop: Callable[[Any, Any], None]
-    if name == "deepchord":
-        loop = _ours(opened, precision, size)
-    else:
-        from benchmarks import bare_loops
-
-        loop = getattr(bare_loops, name)(precision, size)
+    loops: dict[str, Callable[[Any, Any], None]] = {"deepchord": _ours(opened, precision, size)}
+    loops |= {name: getattr(bare_loops, name)(precision, size) for name in _BARE[engine]}
     generator = np.random.default_rng(0)
     pixels = generator.random((images // size * size, 28, 28, 1), dtype=np.float32)
     labels = generator.integers(0, 10, len(pixels))
-    loop(pixels[: 3 * size], labels[: 3 * size])
-    started = time.perf_counter()
-    loop(pixels, labels)
-    return 1e6 * (time.perf_counter() - started) / len(pixels)
+    for loop in loops.values():
+        loop(pixels[: 3 * size], labels[: 3 * size])
+    found: dict[str, list[float]] = {name: [] for name in loops}
+    for _ in range(rounds):
+        for name, loop in loops.items():
+            started = time.perf_counter()
+            loop(pixels, labels)
+            found[name].append(1e6 * (time.perf_counter() - started) / len(pixels))
+    return found
 
 
 def _ours(engine: Any, precision: str, batch_size: int) -> Callable[[Any, Any], None]:
@@ -157,11 +166,11 @@ def _ignore(batch: int) -> None:
 
 def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--images", type=int, default=6400)
     parser.add_argument("--engines", nargs="+", default=["tensorflow", "torch", "jax"])
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[128])
-    parser.add_argument("--here", nargs=5, help=argparse.SUPPRESS)
+    parser.add_argument("--here", nargs=4, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path)
     return parser.parse_args(given)
 

@@ -41,9 +41,16 @@ def conclude(resources: Resources, run: RunSpec, worker: str, advance: Callable[
     if len(trained) < run.min_members:
         return _fail(resources, run, f"{len(trained)} members were trained, min_members is {run.min_members}")
     dataset = resources.dataset(run.dataset)
-    candidates = run_candidates(store, run, trained)
     ensemble = evaluate(
-        resources.engine, resources.trainer, run.architecture, dataset, candidates, run.members, advance
+        resources.engine,
+        resources.trainer,
+        run.architecture,
+        dataset,
+        run_candidates(store, run, trained),
+        run.members,
+        advance,
+        # The members have been trained: their workers' cores are free.
+        threads=resources.engine.parallel_predictions(),
     )
     store.commit_evaluation(run, ensemble.evaluation, ensemble.probabilities)
     return "evaluated"

@@ -53,6 +53,7 @@ def evaluate(
     candidates: Iterable[Candidate],
     requested: int,
     advance: Callable[[], None] = lambda: None,
+    threads: int = 1,
 ) -> EvaluatedEnsemble:
     """Evaluate an ensemble on all training and test images; one member's weights are in memory at a time.
 
@@ -64,6 +65,7 @@ def evaluate(
         candidates: The members, at least one.
         requested: How many members were asked for.
         advance: Called when a step has ended.
+        threads: How many threads predict at once, see `Engine.parallel_predictions`.
 
     Raises:
         CheckpointError: A member's weights give no probabilities; it is named.
@@ -76,8 +78,8 @@ def evaluate(
     members = []
     for candidate in candidates:
         network.set_weights(candidate.weights())
-        on_train = predict(network, dataset.x_train, classes, advance)
-        on_test = predict(network, dataset.x_test, classes, advance)
+        on_train = predict(network, dataset.x_train, classes, advance, threads)
+        on_test = predict(network, dataset.x_test, classes, advance, threads)
         _check_finite(candidate, on_train, on_test)
         train_mean.add(on_train)
         test_mean.add(on_test)

@@ -14,6 +14,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -402,6 +403,17 @@ def probabilities_do_not_depend_on_how_many_images_are_asked_at_once(engine: Eng
         for size in (1, 999, 1001):
             np.testing.assert_allclose(network.probabilities(images[:size]), together[:size], atol=1e-6)
     np.testing.assert_allclose(untrained.probabilities(images[300:600]), together[:300], atol=1e-6)
+
+
+def several_threads_may_ask_for_probabilities_at_once(engine: Engine) -> None:
+    images = np.tile(digits(300)[0], (10, 1, 1, 1))
+    network = engine.build(resolved())
+    network.set_weights(random_weights(resolved()))
+    parts = np.split(images, 6)
+    with ThreadPoolExecutor(engine.parallel_predictions()) as pool:
+        found = list(pool.map(network.probabilities, parts))
+    for part, probabilities in zip(parts, found, strict=True):
+        np.testing.assert_array_equal(probabilities, network.probabilities(part))
 
 
 def dropout_is_off_when_probabilities_are_asked(engine: Engine) -> None:
@@ -855,6 +867,7 @@ CHECKS = (
     a_loss_that_is_no_number_is_returned_as_such,
     probabilities_are_float32_and_their_rows_sum_to_one,
     probabilities_do_not_depend_on_how_many_images_are_asked_at_once,
+    several_threads_may_ask_for_probabilities_at_once,
     dropout_is_off_when_probabilities_are_asked,
     every_optimizer_takes_a_step,
     every_optimizer_takes_the_steps_of_its_formula,

@@ -81,6 +81,9 @@ class NumpyEngine:
     def precision(self, recipe: Recipe) -> str:
         return "float32"
 
+    def parallel_predictions(self) -> int:
+        return 2
+
 
 @pytest.fixture
 def engine() -> NumpyEngine:

@@ -125,6 +125,13 @@ class Engine(Protocol):
         """Return in what this device multiplies when it trains with a recipe."""
         ...
 
+    def parallel_predictions(self) -> int:
+        """Return how many threads may ask a network for probabilities at once and gain by it.
+
+        More than one, where the engine was told to train with fewer threads than there are cores.
+        """
+        ...
+
 
 def check_optimizer_state(state: tuple[NDArray[Any], ...], wanted: Iterable[tuple[int, ...]]) -> None:
     """Raise `EngineError` unless the arrays have these shapes."""

@@ -86,6 +86,10 @@ class Keras3Engine:
         gains = recipe.precision == "bfloat16" and self._backend.gains_by_bfloat16(self._device)
         return "bfloat16" if gains else "float32"
 
+    def parallel_predictions(self) -> int:
+        """Return how many threads may ask a network for probabilities at once and gain by it."""
+        return self._backend.parallel_predictions() if self._device.kind == "cpu" else 1
+
     def _found(self, wanted: str | None) -> Device:
         devices = self.devices()
         found = next((device for device in devices if wanted in (None, device.id)), None)

@@ -29,6 +29,10 @@ class Backend(Protocol):
         """Use at most so many threads of the processor."""
         ...
 
+    def parallel_predictions(self) -> int:
+        """Return how many callers may predict at once on the processor, each on cores of its own."""
+        ...
+
     def devices(self) -> list[Device]:
         """Return what it can compute on."""
         ...

@@ -23,6 +23,10 @@ class JaxBackend:
         # There is no call for it: its CPU client reads this when it is made, which is when it is first used.
         os.environ["PJRT_NPROC"] = str(threads)
 
+    def parallel_predictions(self) -> int:
+        """Return 1: all callers share its threads."""
+        return 1
+
     def devices(self) -> list[Device]:
         """Return what it can compute on."""
         return [

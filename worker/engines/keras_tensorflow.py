@@ -1,11 +1,13 @@
 """What Keras 3 leaves to TensorFlow: devices, threads and the training step."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager.context import function_executor_type
 
+from shared.sharing import usable_cores
 from worker.engines import Device
 from worker.engines.keras_backend import Loss, Step, Sums, has_fast_bfloat16
 
@@ -17,10 +19,19 @@ class TensorFlowBackend:
     version: str = tf.__version__
     prediction_batch = 1024
 
+    def __init__(self) -> None:
+        self._one_by_one = False
+
     def limit_threads(self, threads: int) -> None:
         """Use at most so many threads."""
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        self._one_by_one = threads == 1
+        # One thread computes what a caller asks for; with one for all callers, they would wait for each other.
+        tf.config.threading.set_inter_op_parallelism_threads(usable_cores() if self._one_by_one else threads)
+
+    def parallel_predictions(self) -> int:
+        """Return how many callers may predict at once, each on a core of its own."""
+        return usable_cores() if self._one_by_one else 1
 
     def devices(self) -> list[Device]:
         """Return what it can compute on."""
@@ -52,7 +63,13 @@ class TensorFlowBackend:
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Step]]:
         """Return what lets the model take training steps; its optimizer must be built."""
         step = _step(model, loss)
-        return lambda: nullcontext(step)
+
+        @contextmanager
+        def steps() -> Iterator[Step]:
+            with function_executor_type("SINGLE_THREADED_EXECUTOR") if self._one_by_one else nullcontext():
+                yield step
+
+        return steps
 
 
 def _step(model: Any, loss: Loss) -> Step:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from shared.sharing import usable_cores
 from worker.engines import Batch, Device
 from worker.engines.keras_backend import Loss, Step, Sums, has_fast_bfloat16
 
@@ -22,6 +23,10 @@ class TorchBackend:
     def limit_threads(self, threads: int) -> None:
         """Use at most so many threads."""
         torch.set_num_threads(threads)
+
+    def parallel_predictions(self) -> int:
+        """Return how many callers may predict at once, each on cores of its own."""
+        return max(1, usable_cores() // int(torch.get_num_threads()))
 
     def devices(self) -> list[Device]:
         """Return what it can compute on."""

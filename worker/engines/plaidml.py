@@ -71,6 +71,10 @@ class PlaidMLEngine:
         """Return a network; with a recipe it can be trained."""
         return PlaidMLNetwork(self._keras, architecture, recipe)
 
+    def parallel_predictions(self) -> int:
+        """Return 1: its device is one queue."""
+        return 1
+
     def precision(self, recipe: Recipe) -> Precision:
         """Return float32: PlaidML knows no bfloat16."""
         del recipe
