@@ -115,7 +115,7 @@ class Keras3Network:
         self._keras = keras
         scale = recipe.dropout_scale if recipe else 1.0
         with _computing_in(keras, precision):
-            *hidden, last = keras_layers(keras, architecture, dropout_scale=scale)
+            *hidden, last = keras_layers(backend.layers(keras), architecture, dropout_scale=scale)
         # The last gives probabilities, which bfloat16 has too few digits for.
         last.dtype_policy = "float32"
         inputs = keras.Input(architecture.input_shape)

@@ -49,6 +49,10 @@ class Backend(Protocol):
         """Say whether the device multiplies in bfloat16 faster than in float32."""
         ...
 
+    def layers(self, keras: Any) -> Any:
+        """Return `keras.layers`, with classes of its own where they are faster."""
+        ...
+
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Step]]:
         """Return what lets a compiled model take steps; its variables may be stale until the context is left."""
         ...

@@ -53,6 +53,10 @@ class JaxBackend:
         (found,) = (one for one in jax.devices() if f"{one.platform}:{one.id}" == device.id)
         return device.kind == "gpu" and float(getattr(found, "compute_capability", None) or 0) >= 8.0
 
+    def layers(self, keras: Any) -> Any:
+        """Return Keras's own layers."""
+        return keras.layers
+
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Step]]:
         """Return what lets the model take training steps; its variables hold what was learnt when it is left."""
         kinds = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)

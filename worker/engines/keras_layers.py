@@ -22,9 +22,15 @@ from shared.layers import (
 KerasLayer = Callable[[Any], Any]
 
 
-def keras_layers(keras: Any, architecture: ResolvedArchitecture, *, dropout_scale: float = 1.0) -> list[Any]:
-    """Return the layers of a network, named as in its checkpoints; their weights are to be set before use."""
-    return _made(keras.layers, architecture.layers, dropout_scale)
+def keras_layers(layers: Any, architecture: ResolvedArchitecture, *, dropout_scale: float = 1.0) -> list[Any]:
+    """Return the layers of a network, named as in its checkpoints; their weights are to be set before use.
+
+    Args:
+        layers: `keras.layers`, or what has the same classes.
+        architecture: The network.
+        dropout_scale: Multiplies the rates of dropout.
+    """
+    return _made(layers, architecture.layers, dropout_scale)
 
 
 def chained(layers: Iterable[KerasLayer], tensor: Any) -> Any:

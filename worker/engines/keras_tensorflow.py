@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import tensorflow as tf
@@ -60,6 +62,12 @@ class TensorFlowBackend:
         capability = tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
         return bool(capability >= (8, 0))
 
+    def layers(self, keras: Any) -> Any:
+        """Return Keras's layers, with batch normalization of images in one operation on a processor."""
+        if tf.config.get_visible_devices("GPU"):
+            return keras.layers
+        return SimpleNamespace(**{**vars(keras.layers), "BatchNormalization": _batch_normalization(keras)})
+
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Step]]:
         """Return what lets the model take training steps; its optimizer must be built."""
         step = _step(model, loss)
@@ -70,6 +78,37 @@ class TensorFlowBackend:
                 yield step
 
         return steps
+
+
+@cache
+def _batch_normalization(keras: Any) -> Any:
+    """Return Keras's layer with TensorFlow's one operation in place of a dozen; it takes bfloat16 as it is."""
+
+    class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
+        def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+            if len(inputs.shape) != 4:
+                return super().call(inputs, training=training, mask=mask)
+            moments = ([], []) if training else (self.moving_mean.value, self.moving_variance.value)
+            outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+                x=inputs,
+                scale=self.gamma.value,
+                offset=self.beta.value,
+                mean=moments[0],
+                variance=moments[1],
+                epsilon=self.epsilon,
+                is_training=training,
+            )
+            if training:
+                # It returns the variance of the whole that the batch is a sample of; Keras keeps that of the batch.
+                size = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), "float32")
+                self._keep(self.moving_mean, mean)
+                self._keep(self.moving_variance, variance * (size - 1) / size)
+            return outputs
+
+        def _keep(self, moving: Any, found: Any) -> None:
+            moving.assign(moving * self.momentum + found * (1 - self.momentum))
+
+    return BatchNormalization
 
 
 def _step(model: Any, loss: Loss) -> Step:

@@ -56,6 +56,10 @@ class TorchBackend:
             return has_fast_bfloat16()
         return device.id.startswith("cuda") and torch.cuda.get_device_capability(device.id) >= (8, 0)
 
+    def layers(self, keras: Any) -> Any:
+        """Return Keras's own layers."""
+        return keras.layers
+
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Step]]:
         """Return what lets the model take training steps; its optimizer must be built."""
         optimizer, variables = model.optimizer, model.trainable_variables

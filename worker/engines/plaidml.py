@@ -86,7 +86,7 @@ class PlaidMLNetwork:
 
     def __init__(self, keras: Any, architecture: ResolvedArchitecture, recipe: Recipe | None) -> None:
         self._keras = keras
-        layers = keras_layers(keras, architecture, dropout_scale=recipe.dropout_scale if recipe else 1.0)
+        layers = keras_layers(keras.layers, architecture, dropout_scale=recipe.dropout_scale if recipe else 1.0)
         inputs = keras.layers.Input(architecture.input_shape)
         with _recorded_random_states() as self._random_states:
             self._model = keras.models.Model(inputs, chained(layers, inputs))
