@@ -25,7 +25,7 @@ def train(
     recipe: Annotated[
         Path | None, typer.Argument(metavar="[RECIPE.TOML]", help="A recipe file; options go before what it says.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="What to start from: quick, fast or notebook.")] = None,
+    preset: Annotated[str | None, typer.Option(help="What to start from: quick, fast, notebook or best.")] = None,
     dataset: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="fashion, digits, cifar10, or an .npz file.")
     ] = None,

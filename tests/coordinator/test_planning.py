@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.planning import PRESETS, plan_architecture, plan_member, plan_members, plan_request, plan_run
-from shared.architecture import Architecture, notebook_architecture
+from shared.architecture import Architecture
 from shared.errors import InputError
 from shared.layers import Dense, Flatten
 from shared.messages import DatasetInfo, RunSpec
@@ -55,18 +55,30 @@ def test_the_notebook_preset_says_all_that_the_notebook_did():
     assert request.recipe().model_dump() == {
         "optimizer": "nadam", "learning_rate": 0.002, "batch_size": 128, "epochs": 25, "validation_fraction": 0.2,
         "patience": 10, "schedule": "constant", "precision": "float32", "dropout_scale": 1.0, "label_smoothing": 0.0,
-        "weight_decay": 0.0, "flip": False, "shift": 0,
+        "weight_decay": 0.0, "flip": False, "shift": 0, "cutout": 0,
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_can_be_trained_with_the_network_of_the_notebook(preset):
+@pytest.mark.parametrize(
+    ("preset", "parameters"), [("quick", 331_450), ("fast", 331_450), ("notebook", 331_450), ("best", 474_794)]
+)
+def test_every_preset_has_a_network(preset, parameters):
     request = plan_request(None, {"preset": preset})
     architecture = plan_architecture(request, (28, 28, 1), 10)
     run = plan_run(request, architecture, DATASET, max_attempts=3)
 
-    assert run.architecture == notebook_architecture()
-    assert run.architecture.resolve(input_shape=(28, 28, 1), classes=10).parameters == 331_450
+    assert run.architecture.resolve(input_shape=(28, 28, 1), classes=10).parameters == parameters
+
+
+def test_no_preset_was_forgotten_here():
+    assert sorted(PRESETS) == ["best", "fast", "notebook", "quick"]
+
+
+def test_the_preset_best_can_be_trained_with_another_network(write):
+    request = plan_request(write("preset = 'best'\nlayers = [{type = 'flatten'}]"), {})
+
+    assert request.layers == (Flatten(),)
+    assert request.epochs == PRESETS["best"]["epochs"]
 
 
 def test_an_option_goes_before_the_recipe_and_the_recipe_before_the_preset(write):
@@ -95,11 +107,11 @@ def test_an_empty_recipe_is_the_quick_preset(write):
         ("learning-rate = 3", "unknown option 'learning-rate'; did you mean 'learning_rate'?"),
         (
             "run_id = 'mine'",
-            "unknown option 'run_id'; valid are architecture, batch_size, dataset, dropout_scale, epochs,",
+            "unknown option 'run_id'; valid are architecture, batch_size, cutout, dataset, dropout_scale,",
         ),
         ("[run]\nmembers = 3", "unknown option 'run'"),
         ("preset = 'notbook'", "There is no preset 'notbook'; did you mean 'notebook'?"),
-        ("preset = ''", "There is no preset ''; valid are fast, notebook, quick."),
+        ("preset = ''", "There is no preset ''; valid are best, fast, notebook, quick."),
         ("preset = [1]", "There is no preset [1]"),
         ("preset = 3", "There is no preset 3"),
         ("layers = [{type = 'conv2'}]", "layer 0 has the unknown type 'conv2'; did you mean 'conv2d'?"),

@@ -17,7 +17,7 @@ from coordinator.report.headline import facts, member_strip
 from coordinator.report.page import render_page
 from coordinator.report.pictures import film_strip, has_dark_ground, mean_images, shown_pixels
 from coordinator.report.provenance import network, recipe_toml
-from shared.architecture import Architecture
+from shared.architecture import Architecture, notebook_architecture
 from shared.layers import ActivationLayer, Conv2D, Residual
 from shared.messages import MemberRecord, TrainingPart
 
@@ -128,14 +128,18 @@ def test_long_histories_are_thinned_out_but_end_where_they_end(make_content: Mak
     assert "L100.00 " in member.train
 
 
-@pytest.mark.parametrize("residual", [False, True])
-def test_recipe_plans_the_same_run_again(make_content: MakeContent, tmp_path: Path, residual: bool) -> None:
+BLOCK = Residual(layers=(Conv2D(filters=4), ActivationLayer(activation="relu")))
+
+
+@pytest.mark.parametrize("change", ["none", "a residual block", "the notebook's network in the preset best"])
+def test_recipe_plans_the_same_run_again(make_content: MakeContent, tmp_path: Path, change: str) -> None:
     spec = make_content().spec
     assert spec is not None
-    if residual:
+    if change == "a residual block":
         first, *others = spec.architecture.layers
-        block = Residual(layers=(Conv2D(filters=4), ActivationLayer(activation="relu")))
-        spec = spec.model_copy(update={"architecture": Architecture(layers=(first, block, *others))})
+        spec = spec.model_copy(update={"architecture": Architecture(layers=(first, BLOCK, *others))})
+    elif change != "none":
+        spec = spec.model_copy(update={"preset": "best", "architecture": notebook_architecture()})
     path = tmp_path / "recipe.toml"
     path.write_text(recipe_toml(spec), encoding="utf-8")
 
@@ -151,8 +155,7 @@ def test_a_residual_block_is_told_behind_its_layers(make_content: MakeContent) -
     spec = make_content().spec
     assert spec is not None
     first, *others = spec.architecture.layers
-    block = Residual(layers=(Conv2D(filters=4), ActivationLayer(activation="relu")))
-    spec = spec.model_copy(update={"architecture": Architecture(layers=(first, block, *others))})
+    spec = spec.model_copy(update={"architecture": Architecture(layers=(first, BLOCK, *others))})
 
     lines = network(spec)
 
