@@ -3,14 +3,21 @@
 import math
 import os
 
+import joblib
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from shared.validation import Message
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many cores this process may use, by its affinity and its container's share."""
+    return int(joblib.cpu_count())
+
+
+def allotted_cores() -> int | None:
+    """Return how many cores a container's share is; None where there is none, and frameworks know best."""
+    seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores() if usable_cores() < seen else None
 
 
 class Sharing(Message):

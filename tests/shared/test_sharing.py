@@ -1,8 +1,10 @@
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.sharing import Calibration, Sharing
+from shared.sharing import Calibration, Sharing, allotted_cores, usable_cores
 
 
 def measured(*speeds: float) -> Calibration:
@@ -35,3 +37,14 @@ def test_no_other_sharing_trains_so_many_members_sooner(speeds: list[float], mem
         return -(-members // sharing.workers) * sharing.workers / sharing.samples_per_s
 
     assert seconds(calibration.best(members)) == min(map(seconds, calibration.sharings))
+
+
+def test_a_share_of_the_processor_counts_as_so_many_cores(monkeypatch: pytest.MonkeyPatch):
+    seen = len(os.sched_getaffinity(0))
+    assert usable_cores() <= seen
+
+    # joblib reads it from the cgroup, too, which only a container could show.
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+
+    assert usable_cores() == 1
+    assert allotted_cores() == (1 if seen > 1 else None)
