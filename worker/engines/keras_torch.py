@@ -10,6 +10,7 @@ import torch
 from shared.sharing import usable_cores
 from worker.engines import Batch, Device
 from worker.engines.keras_backend import Loss, Step, Sums, has_fast_bfloat16
+from worker.engines.torch_layers import channels_last_layers
 
 
 class TorchBackend:
@@ -57,8 +58,8 @@ class TorchBackend:
         return device.id.startswith("cuda") and torch.cuda.get_device_capability(device.id) >= (8, 0)
 
     def layers(self, keras: Any) -> Any:
-        """Return Keras's own layers."""
-        return keras.layers
+        """Return Keras's layers; on a processor with those that leave images as they lie in memory."""
+        return channels_last_layers(keras) if os.environ["KERAS_TORCH_DEVICE"] == "cpu" else keras.layers
 
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Step]]:
         """Return what lets the model take training steps; its optimizer must be built."""
