@@ -100,6 +100,11 @@ def _measure_here(
     from worker.engines import open_engine
 
     opened = open_engine(engine, int(threads))
+    if engine == "tensorflow":
+        import tensorflow as tf
+
+        # deepchord's own steps need no more, and the bare loops are not to have more.
+        tf.config.threading.set_inter_op_parallelism_threads(int(threads))
     if precision == "peak":
         return {kind: _peak(kind) for kind in ("float32", "bfloat16")}
     size = int(batch_size)

@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
+
+from pydantic import Field
 
 from shared.errors import InputError
 from shared.layers import (
+    LAYER_TYPES,
     ActivationLayer,
     AveragePooling2D,
     BatchNormalization,
@@ -20,7 +23,7 @@ from shared.layers import (
     Flatten,
     GlobalAveragePooling2D,
     Layer,
-    LayerList,
+    Layered,
     MaxPooling2D,
     Padding,
     Residual,
@@ -31,6 +34,8 @@ Shape = tuple[int, ...]
 
 #: More than this and a network is a mistake or an attack: 100 million float32 are 400 MB.
 MAX_PARAMETERS = 100_000_000
+#: Those inside of blocks count. A checkpoint's list of names could not hold many more.
+MAX_LAYERS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +77,12 @@ class ResolvedArchitecture:
         return sum(math.prod(weight.shape) for layer in self.all_layers for weight in layer.weights)
 
 
-class Architecture(LayerList):
+class Architecture(Layered):
     """A network as data: layers in the order in which the data flows through them."""
+
+    allowed = LAYER_TYPES
+
+    layers: tuple[Annotated[Layer, Field(discriminator="type")], ...] = Field(min_length=1, max_length=MAX_LAYERS)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -103,6 +112,8 @@ class Architecture(LayerList):
         """
         layers = _resolved(self.layers, input_shape, classes, Counter())
         network = ResolvedArchitecture(input_shape=input_shape, layers=layers)
+        if len(network.all_layers) > MAX_LAYERS:
+            raise InputError(f"The network has {len(network.all_layers)} layers; at most {MAX_LAYERS}.")
         _check_output(network, classes)
         if network.parameters > MAX_PARAMETERS:
             raise InputError(f"The network has {network.parameters:,} parameters; at most {MAX_PARAMETERS:,}.")

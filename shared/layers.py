@@ -95,7 +95,7 @@ SimpleLayer = (
 )
 
 
-#: The allow-list: what a network may be made of.
+#: What a residual block may be made of.
 SIMPLE_LAYER_TYPES = (
     "conv2d",
     "max_pooling2d",
@@ -107,10 +107,11 @@ SIMPLE_LAYER_TYPES = (
     "batch_normalization",
     "activation",
 )
+#: The allow-list: what a network may be made of.
 LAYER_TYPES = (*SIMPLE_LAYER_TYPES, "residual")
 
 
-class _Layered(Message):
+class Layered(Message):
     """Something with a list of layers, in which a type that is not on its allow-list is named."""
 
     allowed: ClassVar[tuple[str, ...]]
@@ -130,7 +131,7 @@ class _Layered(Message):
         return data
 
 
-class Residual(_Layered):
+class Residual(Layered):
     """Adds its input to what its layers make of it (He et al. 2015, eq. 1); both have the same shape."""
 
     allowed = SIMPLE_LAYER_TYPES
@@ -140,11 +141,3 @@ class Residual(_Layered):
 
 
 Layer = SimpleLayer | Residual
-
-
-class LayerList(_Layered):
-    """Layers in the order in which the data flows through them."""
-
-    allowed = LAYER_TYPES
-
-    layers: tuple[Annotated[Layer, Field(discriminator="type")], ...] = Field(min_length=1, max_length=512)

@@ -49,7 +49,7 @@ def conclude(resources: Resources, run: RunSpec, worker: str, advance: Callable[
         run_candidates(store, run, trained),
         run.members,
         advance,
-        # The members have been trained: their workers' cores are free.
+        # The members have been trained, so their workers' cores are free, unless other runs have members.
         threads=resources.engine.parallel_predictions(),
     )
     store.commit_evaluation(run, ensemble.evaluation, ensemble.probabilities)

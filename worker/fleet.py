@@ -15,7 +15,7 @@ from types import FrameType
 
 from shared.errors import EngineError, ExitCode
 from shared.settings import Settings
-from shared.sharing import allotted_cores, usable_cores
+from shared.sharing import usable_cores
 from worker.calibration import calibrate
 from worker.devices import EngineReport, report_engine
 from worker.engines import Device, installed_engines
@@ -73,7 +73,6 @@ def planned(settings: Settings, engine: str, device: str | None, tell: Callable[
         except EngineError as error:  # the worker itself will say what is wrong
             logger.info("One worker is started: %s", error)
     if count == 1:
-        threads = threads or allotted_cores()
         return (Start(name=worker_name(engine, device), engine=engine, device=device, threads=threads),)
     threads = threads or max(1, usable_cores() // count)
     return tuple(

@@ -154,11 +154,15 @@ def predict(
     def compute(start: int) -> NDArray[np.float32]:
         return network.probabilities(scaled(images[start : start + _CHUNK]))
 
-    with ThreadPoolExecutor(threads) as pool:
-        computed = map(compute, starts) if threads == 1 else pool.map(compute, starts)
-        for start, found in zip(starts, computed, strict=True):
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for start, found in zip(
+            starts, map(compute, starts) if threads == 1 else pool.map(compute, starts), strict=True
+        ):
             probabilities[start : start + len(found)] = found
             advance()
+    finally:
+        pool.shutdown(cancel_futures=True)
     return probabilities
 
 

@@ -31,7 +31,7 @@ def train(
     ] = None,
     members: Annotated[int | None, typer.Option(help="How many networks the ensemble has.")] = None,
     architecture: Annotated[
-        str | None, typer.Option(metavar="FILE.TOML", help="The network; default: the notebook's.")
+        str | None, typer.Option(metavar="FILE.TOML", help="The network; default: that of the preset.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="At most so many passes over a member's training split.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per training step.")] = None,

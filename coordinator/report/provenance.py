@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from coordinator.planning import default_architecture
 from coordinator.report.content import ReportContent
+from shared.architecture import notebook_architecture
 from shared.layers import Layer, Residual
 from shared.messages import RunSpec, Trainer, TrainingPart
 
@@ -83,7 +84,7 @@ def _details(layer: Layer) -> str:
 def recipe_toml(spec: RunSpec) -> str:
     """Return a recipe file with which `deepchord train` plans the same members with the same seeds.
 
-    The network of the preset is what a recipe without `layers` means, so it is not spelled out.
+    The notebook's network, which will never be another, is left out where a recipe without `layers` means it.
     """
     values = {
         "preset": spec.preset,
@@ -94,7 +95,7 @@ def recipe_toml(spec: RunSpec) -> str:
         **spec.recipe.model_dump(),
     }
     lines = [f"{name} = {_toml(value)}" for name, value in values.items()]
-    if spec.architecture != default_architecture(spec.preset):
+    if not spec.architecture == default_architecture(spec.preset) == notebook_architecture():
         for layer in spec.architecture.layers:
             lines += ["", "[[layers]]", *(f"{name} = {_toml(value)}" for name, value in layer.model_dump().items())]
     return "\n".join(lines) + "\n"

@@ -216,8 +216,22 @@ def it_keeps_to_the_number_of_threads_that_it_was_given(engine: Engine) -> None:
     else:
         threads = sum(_thread_name(task).startswith("tf_XLAEigen") for task in Path("/proc/self/task").iterdir())
     assert threads == 1, f"opened with threads=1, it has {threads}"
+    if engine.name == "tensorflow":  # between its operations, which the pool would take to other cores
+        assert _executors_of_a_step(engine) == ["SINGLE_THREADED_EXECUTOR"]
     # Pinned to its first core, it would share that one with every other worker of this machine.
     assert _cores() == CORES
+
+
+def _executors_of_a_step(engine: Engine) -> list[str]:
+    """What TensorFlow was asked to run a training step with."""
+    experimental = sys.modules["tensorflow"].experimental
+    original, asked = experimental.function_executor_type, []
+    experimental.function_executor_type = lambda name: (asked.append(name), original(name))[1]
+    try:
+        one_epoch(started(engine), *digits(32))
+    finally:
+        experimental.function_executor_type = original
+    return asked
 
 
 def _thread_name(task: Path) -> str:

@@ -75,10 +75,21 @@ def test_no_preset_was_forgotten_here():
 
 
 def test_the_preset_best_can_be_trained_with_another_network(write):
-    request = plan_request(write("preset = 'best'\nlayers = [{type = 'flatten'}]"), {})
+    layers = "layers = [{type='flatten'}, {type='dense', units='classes', activation='softmax'}]"
+    request = plan_request(write(f"preset = 'best'\n{layers}"), {})
 
-    assert request.layers == (Flatten(),)
+    assert plan_architecture(request, (28, 28, 1), 10) == TINY
     assert request.epochs == PRESETS["best"]["epochs"]
+
+
+@pytest.mark.parametrize(("option", "most"), [("shift", 7), ("cutout", 7)])
+def test_augmentation_that_could_leave_nothing_of_an_image_is_refused(write, option, most):
+    request = plan_request(write(f"{option} = {most}"), {})
+    assert plan_architecture(request, (8, 9, 1), 10)
+
+    request = plan_request(write(f"{option} = {most + 1}"), {})
+    with pytest.raises(InputError, match=f"{option} = 8 could .* images of 8x9 pixels"):
+        plan_architecture(request, (8, 9, 1), 10)
 
 
 def test_an_option_goes_before_the_recipe_and_the_recipe_before_the_preset(write):

@@ -180,6 +180,7 @@ def expected_parameters(layer: Layer, inputs: int, outputs: int) -> int:
         ([Residual(layers=(MaxPooling2D(),)), Flatten(), OUTPUT], r"of the shape \(4, 4, 1\); expected equal shapes"),
         ([Residual(layers=(Dense(units=3),)), Flatten(), OUTPUT], r"dense_1 needs a flat input"),
         ([Flatten(), Residual(layers=(Dense(units=64),))], r"residual_1 gives the shape \(64,\); expected \(3,\)"),
+        ([*[Residual(layers=(BatchNormalization(),) * 64)] * 8, Flatten(), OUTPUT], r"has 522 layers; at most 512"),
         ([Flatten(), Dense(units=65536), Dense(units=65536), OUTPUT], r"parameters; at most 100,000,000"),
     ],
 )

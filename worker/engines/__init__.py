@@ -15,6 +15,7 @@ from shared.checkpoint import Weights
 from shared.errors import DeepchordError, EngineError
 from shared.messages import Precision, Recipe
 from shared.plaidml_hardware import PlaidMLHardware
+from shared.sharing import allotted_cores
 
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -128,7 +129,7 @@ class Engine(Protocol):
     def parallel_predictions(self) -> int:
         """Return how many threads may ask a network for probabilities at once and gain by it.
 
-        More than one, where the engine was told to train with fewer threads than there are cores.
+        More than one where training has fewer threads than there are cores: on PyTorch, and on TensorFlow with one.
         """
         ...
 
@@ -217,7 +218,8 @@ def open_engine(
 
     Args:
         name: An engine, or `auto` for the first that is installed.
-        threads: Processor threads that it may use; None: as many as there are cores. PlaidML always takes all.
+        threads: Processor threads that it may use; None: as many as there are cores, or a container's
+            share of them. PlaidML always takes all.
         device: One of its devices, by id; None: the best.
         plaidml_hardware: Settings for PlaidML's devices, by a regular expression for their ids.
 
@@ -232,7 +234,7 @@ def open_engine(
             return PlaidMLEngine(device, plaidml_hardware)
         from worker.engines.keras3 import Keras3Engine
 
-        return Keras3Engine(chosen, threads, device)
+        return Keras3Engine(chosen, threads or allotted_cores(), device)
     except DeepchordError:
         raise
     except Exception as error:  # whatever a broken installation raises

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from shared.architecture import ResolvedArchitecture
@@ -30,6 +31,10 @@ _BACKENDS = {
 
 #: Probabilities nearer to 0 count as this near. Keras's 1e-7 would leave what is surely wrong without a gradient.
 _LEAST_PROBABILITY = 1e-37
+
+
+#: What a thread that predicts needs of memory, generously: half of it was measured.
+_PREDICTION_BYTES = 2**29
 
 
 class Keras3Engine:
@@ -88,7 +93,10 @@ class Keras3Engine:
 
     def parallel_predictions(self) -> int:
         """Return how many threads may ask a network for probabilities at once and gain by it."""
-        return self._backend.parallel_predictions() if self._device.kind == "cpu" else 1
+        if self._device.kind != "cpu":
+            return 1
+        fitting = psutil.virtual_memory().available // _PREDICTION_BYTES
+        return max(1, min(self._backend.parallel_predictions(), fitting))
 
     def _found(self, wanted: str | None) -> Device:
         devices = self.devices()

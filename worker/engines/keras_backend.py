@@ -26,7 +26,7 @@ class Backend(Protocol):
     prediction_batch: int
 
     def limit_threads(self, threads: int) -> None:
-        """Use at most so many threads of the processor."""
+        """Train with at most so many threads of the processor, before anything else is done."""
         ...
 
     def parallel_predictions(self) -> int:

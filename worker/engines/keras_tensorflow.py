@@ -7,11 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.eager.context import function_executor_type
 
 from shared.sharing import usable_cores
 from worker.engines import Device
 from worker.engines.keras_backend import Loss, Step, Sums, has_fast_bfloat16
+
+_ONE_BY_ONE = "SINGLE_THREADED_EXECUTOR"
 
 
 class TensorFlowBackend:
@@ -25,7 +26,7 @@ class TensorFlowBackend:
         self._one_by_one = False
 
     def limit_threads(self, threads: int) -> None:
-        """Use at most so many threads."""
+        """Train with at most so many threads."""
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         self._one_by_one = threads == 1
         # One thread computes what a caller asks for; with one for all callers, they would wait for each other.
@@ -74,7 +75,9 @@ class TensorFlowBackend:
 
         @contextmanager
         def steps() -> Iterator[Step]:
-            with function_executor_type("SINGLE_THREADED_EXECUTOR") if self._one_by_one else nullcontext():
+            # It is for processors; what XLA compiles does not regard it.
+            one_by_one = self._one_by_one and not model.jit_compile
+            with tf.experimental.function_executor_type(_ONE_BY_ONE) if one_by_one else nullcontext():
                 yield step
 
         return steps

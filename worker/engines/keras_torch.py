@@ -21,13 +21,17 @@ class TorchBackend:
     #: Its convolutions on a processor are fastest in batches smaller than the others'.
     prediction_batch = 256
 
+    def __init__(self) -> None:
+        self._threads: int | None = None
+
     def limit_threads(self, threads: int) -> None:
         """Use at most so many threads."""
+        self._threads = threads
         torch.set_num_threads(threads)
 
     def parallel_predictions(self) -> int:
         """Return how many callers may predict at once, each on cores of its own."""
-        return max(1, usable_cores() // int(torch.get_num_threads()))
+        return max(1, usable_cores() // self._threads) if self._threads else 1
 
     def devices(self) -> list[Device]:
         """Return what it can compute on."""

@@ -156,7 +156,7 @@ class PlaidMLNetwork:
 
     def _set_learning_rate(self, rate: float) -> None:
         if rate != self._learning_rate:
-            # The last step may be running, and all that reads the rate makes weights: see _wait_for_last_step.
+            # The last step may be running, and what reads the rate makes weights: see _wait_for_last_step.
             self.weights()
             self._keras.backend.set_value(self._model.optimizer.lr, rate)
             self._learning_rate = rate
