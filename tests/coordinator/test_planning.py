@@ -84,10 +84,11 @@ def test_the_preset_best_can_be_trained_with_another_network(write):
 
 @pytest.mark.parametrize(("option", "most"), [("shift", 7), ("cutout", 7)])
 def test_augmentation_that_could_leave_nothing_of_an_image_is_refused(write, option, most):
-    request = plan_request(write(f"{option} = {most}"), {})
-    assert plan_architecture(request, (8, 9, 1), 10)
+    layers = "layers = [{type='flatten'}, {type='dense', units='classes', activation='softmax'}]"
+    request = plan_request(write(f"{option} = {most}\n{layers}"), {})
+    assert plan_architecture(request, (8, 9, 1), 10) == TINY
 
-    request = plan_request(write(f"{option} = {most + 1}"), {})
+    request = plan_request(write(f"{option} = {most + 1}\n{layers}"), {})
     with pytest.raises(InputError, match=f"{option} = 8 could .* images of 8x9 pixels"):
         plan_architecture(request, (8, 9, 1), 10)
 
