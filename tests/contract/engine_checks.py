@@ -577,14 +577,14 @@ def dropout_can_be_scaled_down_to_none(engine: Engine) -> None:
 
 def a_member_learns_as_well_in_bfloat16_and_is_scored_in_float32(engine: Engine) -> None:
     """On whatever does not gain by it, it is trained in float32."""
-    how = recipe(epochs=12, precision="bfloat16")
+    how = recipe(epochs=20, precision="bfloat16")
     network, trained = train(engine, resolved(), how, SEEDS, digits_dataset())
     images = digits(100)[0]
     expected = expected_probabilities(resolved(), trained.best_weights, images)
     np.testing.assert_allclose(network.probabilities(images), expected, atol=1e-5)
     assert trained.history[-1].validation_accuracy > 0.8, trained.history
     assert all(array.dtype == np.float32 for arrays in trained.weights for array in arrays)
-    _, in_float32 = train(engine, resolved(), recipe(epochs=12), SEEDS, digits_dataset())
+    _, in_float32 = train(engine, resolved(), recipe(epochs=20), SEEDS, digits_dataset())
     same = digest(in_float32.weights) == digest(trained.weights)
     assert same == (engine.precision(how) == "float32")
 
