@@ -126,7 +126,7 @@ def test_a_link_is_cut_and_a_host_is_lost_and_the_run_completes_with_nothing_rea
     for number in (1, 2):
         fleet.start(number, "worker", "worker", "--name", f"worker@{fleet.hosts[number].name}").wait_for(" ready.")
     training = fleet.start(
-        0, "coordinator", "train", recipe, "--members", "4", "--epochs", "200", "--out", fleet.places[0].folder / "out"
+        0, "coordinator", "train", recipe, "--members", "8", "--epochs", "200", "--out", fleet.places[0].folder / "out"
     )
     for number in (0, 1):
         training.wait_for(f"member {number} epoch ")
@@ -141,7 +141,7 @@ def test_a_link_is_cut_and_a_host_is_lost_and_the_run_completes_with_nothing_rea
     assert training.ended() == 0, "\n".join([*training.out[-20:], *training.err])
     results = fleet.places[0].folder / "out"
     assert (results / "index.html").exists()
-    assert len(list(results.glob("best_weights_*.hdf5"))) == 4
+    assert len(list(results.glob("best_weights_*.hdf5"))) == 8
     wire = capture.read_bytes()
     assert len(wire) > 1_000_000
     for text in (b"secret-of-", b"train_member", b"run_id", b"ensembles", b"deepchord:", b"record.json", b"PK\x03\x04"):
