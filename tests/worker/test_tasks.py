@@ -38,6 +38,9 @@ class FailingEngine:
             raise self._errors.pop(0)
         return self._engine.build(*arguments)
 
+    def parallel_predictions(self) -> int:
+        return self._engine.parallel_predictions()
+
 
 @pytest.fixture
 def app(settings: Settings, resources: Resources) -> Celery:
