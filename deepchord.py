@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from shared.datasets import Dataset
-    from shared.messages import EnsembleEvaluation
+    from shared.endings import EnsembleEvaluation
 
 commands = typer.Typer(
     help=(

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import describe
-from shared.architecture import notebook_architecture
 from shared.checkpoint import Weights
 from shared.dataset_sources import Places, find_dataset
 from shared.datasets import Dataset, scaled
 from shared.messages import Recipe, Trainer
+from shared.networks import notebook_architecture
 from shared.settings import keras_home
 from worker.engines import Engine, open_engine
 from worker.ensemble import Candidate, evaluate

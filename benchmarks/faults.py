@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from shared.architecture import notebook_architecture
 from shared.array_files import read_idx
 from shared.dataset_sources import DEBIAN_FASHION, Places, find_dataset
 from shared.messages import MemberSeeds, MemberSpec, Recipe, TrainedMember, Trainer
+from shared.networks import notebook_architecture
 from shared.settings import Settings, keras_home, load_settings
 from shared.storage import RunStore
 from shared.training_state import SavedTraining, TrainingState, encode_training

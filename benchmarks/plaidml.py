@@ -23,11 +23,12 @@ from typing import Any
 import numpy as np
 import psutil
 
-from shared.architecture import Architecture, notebook_architecture
+from shared.architecture import Architecture
 from shared.dataset_sources import Places, find_dataset
 from shared.datasets import Dataset, scaled
 from shared.layers import Conv2D, Dense, Flatten, MaxPooling2D
 from shared.messages import MemberSeeds, Recipe
+from shared.networks import notebook_architecture
 from shared.settings import keras_home, load_settings
 from shared.training_state import TrainingState
 from worker.engines import open_engine

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.architecture import notebook_architecture
 from shared.dataset_sources import Places, find_dataset
 from shared.messages import MemberSeeds, Recipe
+from shared.networks import notebook_architecture
 from shared.settings import keras_home, load_settings
 from shared.training_state import TrainingState
 from worker.engines import ENGINES, open_engine

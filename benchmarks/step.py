@@ -125,8 +125,8 @@ def _measure_here(
 
 
 def _ours(engine: Any, precision: str, batch_size: int) -> Callable[[Any, Any], None]:
-    from shared.architecture import notebook_architecture
     from shared.messages import Recipe
+    from shared.networks import notebook_architecture
     from worker.initialization import initial_weights
     from worker.pipeline import batches_in_order
 

@@ -11,10 +11,11 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
-from shared.architecture import Architecture, notebook_architecture, residual_architecture
+from shared.architecture import Architecture
 from shared.errors import InputError
 from shared.layers import Layer
 from shared.messages import DatasetInfo, MemberSeeds, MemberSpec, Recipe, Requirement, RunSpec, Seed
+from shared.networks import notebook_architecture, residual_architecture
 from shared.validation import ended, explain, nearest
 
 #: What each preset asks for; everything can be overridden in a recipe file and with options.
@@ -154,16 +155,13 @@ def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes
     else:
         architecture = default_architecture(request.preset)
     architecture.resolve(input_shape=input_shape, classes=classes)
-    if request.shift >= min(input_shape[:2]):
-        raise InputError(
-            f"shift = {request.shift} could move images of {input_shape[0]}x{input_shape[1]} pixels out of sight; "
-            "give fewer pixels."
-        )
-    if request.cutout >= min(input_shape[:2]):
-        raise InputError(
-            f"cutout = {request.cutout} could hide the whole of images of {input_shape[0]}x{input_shape[1]} pixels; "
-            "give fewer pixels."
-        )
+    for option in ("shift", "cutout"):
+        pixels = getattr(request, option)
+        if pixels >= min(input_shape[:2]):
+            raise InputError(
+                f"{option} = {pixels} could leave nothing to be seen of images of {input_shape[0]}x{input_shape[1]} "
+                "pixels; give fewer pixels."
+            )
     return architecture
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
+from shared.endings import EnsembleEvaluation, RunFailure
 from shared.errors import StorageError
-from shared.messages import EnsembleEvaluation, MemberProgress, MemberRecord, RunFailure, RunSpec, TrainedMember
+from shared.messages import MemberProgress, MemberRecord, RunSpec, TrainedMember
 from shared.progress_board import ProgressBoard
 from shared.storage import RunStore
 

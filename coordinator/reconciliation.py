@@ -7,13 +7,13 @@ in none of them has been lost, with its message or with its worker, and is sent 
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from coordinator.lost_parts import Memory, due
 from coordinator.submission import evaluation_task_id, member_task_id, ring_evaluation, ring_member
 from shared.broker import KEY_PREFIX, connect_lazily
 from shared.celery_app import QUEUE, create_app, queue_of
@@ -39,42 +39,6 @@ _PORTION = 1000
 
 #: Stands for the evaluation where a member has its index.
 EVALUATION = -1
-
-
-@dataclass(kw_only=True)
-class Memory:
-    """What a reconciler has seen of a run."""
-
-    #: When each lost part was first found to be lost.
-    lost_since: dict[int, float] = field(default_factory=dict)
-    #: Parts that somebody worked at when last seen.
-    held: set[int] = field(default_factory=set)
-    #: How many attempts each part had when it was last rung, and how often in a row it was rung at that number.
-    rung: dict[int, tuple[int, int]] = field(default_factory=dict)
-    #: When the queue was last read.
-    read_at: float | None = None
-
-
-def due(memory: Memory, lost: Iterable[int], held: set[int], now: float, patience_s: float) -> list[int]:
-    """Return which of the lost parts are to be rung now, and remember the others.
-
-    One that somebody worked at a moment ago is rung at once, one that was never begun only after a while: its message
-    may just be on its way from the queue to a worker.
-
-    Args:
-        memory: What was seen so far; changed.
-        lost: Parts that are not done, not held and not in the queue.
-        held: Parts that somebody works at.
-        now: Seconds, on any clock that goes forward.
-        patience_s: How long one that was never begun may be on its way.
-    """
-    lost = set(lost)
-    memory.lost_since = {part: memory.lost_since.get(part, now) for part in lost}
-    found = [part for part in lost if part in memory.held or now - memory.lost_since[part] >= patience_s]
-    memory.held = set(held)
-    for part in found:  # rung now; looked at again only after as long a wait
-        memory.lost_since[part] = now
-    return sorted(found)
 
 
 class Reconciler:

@@ -9,8 +9,9 @@ import numpy as np
 
 from coordinator.report import ReportContent, write_report
 from shared.datasets import load_dataset
+from shared.endings import EnsembleEvaluation
 from shared.errors import InputError, RunFailedError, StorageError
-from shared.messages import EnsembleEvaluation, RunSpec, TrainedMember
+from shared.messages import RunSpec, TrainedMember
 from shared.settings import Settings
 from shared.storage import RunStore
 

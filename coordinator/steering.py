@@ -11,8 +11,9 @@ from kombu.exceptions import OperationalError
 
 from coordinator.planning import plan_member
 from shared.celery_app import DRAIN
+from shared.endings import Cancellation
 from shared.errors import BrokerError, InputError
-from shared.messages import MAX_MEMBERS, Cancellation, FailedMember, MemberRecord, RunSpec
+from shared.messages import MAX_MEMBERS, FailedMember, MemberRecord, RunSpec
 from shared.settings import without_password
 from shared.storage import RunStore
 

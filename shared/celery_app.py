@@ -19,6 +19,8 @@ WORKER_OPTIONS = ("--pool", "prefork", "--concurrency", "1", "--without-gossip",
 
 #: How long workers have to say which queues they serve.
 _ANSWER_WITHIN_S = 1.0
+#: A process of a worker that has not started by then is killed, and another one is started.
+_PROCESS_STARTS_WITHIN_S = 600.0
 _MONTH_S = 30 * 24 * 3600
 
 
@@ -92,6 +94,7 @@ def create_app(settings: Settings, *, takes_tasks: bool = False) -> Celery:
         worker_prefetch_multiplier=1,
         worker_concurrency=1,
         worker_pool_start_method="spawn",
+        worker_proc_alive_timeout=_PROCESS_STARTS_WITHIN_S,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         result_backend_always_retry=True,

@@ -5,8 +5,9 @@ import re
 import uuid
 
 from shared.attempts import Attempt, SavedEpoch
+from shared.endings import Cancellation, EnsembleEvaluation, RunFailure
 from shared.errors import CorruptObjectError, RunNotFoundError, StorageError
-from shared.messages import AttemptNote, Cancellation, EnsembleEvaluation, MemberRecord, RunFailure, RunSpec
+from shared.messages import AttemptNote, MemberRecord, RunSpec
 from shared.object_store import ObjectStore, open_object_store
 from shared.settings import Settings
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from shared.datasets import Dataset
-    from shared.messages import EnsembleEvaluation
+    from shared.endings import EnsembleEvaluation
 
 # Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
 
@@ -195,8 +195,9 @@ def evaluate(
     """Evaluate weight files that Keras 2 (or Keras 3 in that layout) saved, as one ensemble; needs no broker."""
     from rich.console import Console
 
-    from shared.architecture import Architecture, notebook_architecture
+    from shared.architecture import Architecture
     from shared.dataset_sources import Places, find_dataset
+    from shared.networks import notebook_architecture
     from shared.settings import keras_home, load_settings
     from worker.ensemble import evaluate as evaluate_ensemble
     from worker.resources import Resources

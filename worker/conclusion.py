@@ -4,7 +4,8 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from shared.messages import RunFailure, RunSpec, TrainedMember
+from shared.endings import RunFailure
+from shared.messages import RunSpec, TrainedMember
 from worker.ensemble import evaluate, run_candidates
 from worker.resources import Resources
 from worker.turns import note_of, sentence

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from shared.architecture import Architecture
 from shared.checkpoint import Weights, decode_checkpoint
 from shared.datasets import Dataset
+from shared.endings import EnsembleEvaluation, MemberEvaluation
 from shared.errors import CheckpointError, StorageError
-from shared.messages import EnsembleEvaluation, MemberEvaluation, RunSpec, TrainedMember, Trainer
+from shared.messages import RunSpec, TrainedMember, Trainer
 from shared.storage import RunStore
 from worker.engines import Engine
 from worker.evaluation import RunningMean, confusion, misclassified, score

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from shared.messages import Misclassified, Scores
+from shared.endings import Misclassified, Scores
 
 #: A probability of zero would cost infinitely many nats; Keras clips at the same value.
 _SMALLEST = 1e-7

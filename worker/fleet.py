@@ -191,6 +191,7 @@ def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
                     logger.error("Worker %s ended with exit code %d; so do the others.", name, process.returncode)
                     code = int(ExitCode.BAD_INPUT)
                     forward(signal.SIGTERM)
+            # Nothing portable waits for the first of several processes.
             time.sleep(_LOOK_EVERY_S)
     finally:
         forward(signal.SIGTERM)

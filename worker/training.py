@@ -10,8 +10,9 @@ from sklearn.model_selection import train_test_split
 
 from shared.architecture import ResolvedArchitecture
 from shared.datasets import Dataset, scaled
+from shared.endings import Scores
 from shared.errors import EngineError, InputError
-from shared.messages import EpochMetrics, MemberSeeds, Recipe, Scores
+from shared.messages import EpochMetrics, MemberSeeds, Recipe
 from shared.training_state import TrainingState
 from worker.engines import Engine, Network
 from worker.evaluation import score
@@ -155,10 +156,9 @@ def predict(
         return network.probabilities(scaled(images[start : start + _CHUNK]))
 
     pool = ThreadPoolExecutor(threads)
+    computed = map(compute, starts) if threads == 1 else pool.map(compute, starts)
     try:
-        for start, found in zip(
-            starts, map(compute, starts) if threads == 1 else pool.map(compute, starts), strict=True
-        ):
+        for start, found in zip(starts, computed, strict=True):
             probabilities[start : start + len(found)] = found
             advance()
     finally:

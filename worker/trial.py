@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from shared.architecture import notebook_architecture
 from shared.messages import Recipe
+from shared.networks import notebook_architecture
 from worker.engines import Batch, Engine
 from worker.initialization import initial_weights
 

@@ -7,14 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.datasets import Dataset
-from shared.messages import (
-    EnsembleEvaluation,
-    FailedMember,
-    MemberEvaluation,
-    MemberRecord,
-    RunSpec,
-    TrainedMember,
-)
+from shared.endings import EnsembleEvaluation, MemberEvaluation
+from shared.messages import FailedMember, MemberRecord, RunSpec, TrainedMember
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from numpy_network import expected_probabilities
 from sklearn.datasets import load_digits
 
-from shared.architecture import Architecture, ResolvedArchitecture, notebook_architecture
+from shared.architecture import Architecture, ResolvedArchitecture
 from shared.checkpoint import Weights, decode_checkpoint, encode_checkpoint, weighted_layers
 from shared.datasets import Dataset
 from shared.errors import EngineError, InputError
@@ -42,6 +42,7 @@ from shared.layers import (
     Residual,
 )
 from shared.messages import MemberSeeds, Recipe, Trainer, TrainingPart
+from shared.networks import notebook_architecture
 from shared.training_state import SavedTraining, TrainingState, decode_training, encode_training
 from worker.engines import Batch, Engine, Images, Labels, Network, installed_engines, open_engine
 from worker.ensemble import Candidate, evaluate

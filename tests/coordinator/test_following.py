@@ -16,17 +16,10 @@ from shared.architecture import Architecture
 from shared.broker import KEY_PREFIX, connect_lazily
 from shared.celery_app import QUEUE
 from shared.datasets import dataset_from_arrays, publish_dataset
+from shared.endings import Cancellation, RunFailure
 from shared.errors import RunCancelledError, RunFailedError, WorkersStoppedError
 from shared.layers import Dense, Flatten
-from shared.messages import (
-    Cancellation,
-    EpochMetrics,
-    MemberRecord,
-    RunFailure,
-    RunSpec,
-    TrainedMember,
-    Trainer,
-)
+from shared.messages import EpochMetrics, MemberRecord, RunSpec, TrainedMember, Trainer
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings, load_settings
 from shared.storage import RunStore

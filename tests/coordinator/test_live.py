@@ -9,6 +9,7 @@ from coordinator.live import changes, clock, render, show
 from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.progress import EnsembleSoFar, RunView
 from shared.architecture import Architecture
+from shared.endings import RunFailure
 from shared.layers import Dense, Flatten
 from shared.messages import (
     DatasetInfo,
@@ -16,7 +17,6 @@ from shared.messages import (
     FailedMember,
     MemberProgress,
     MemberRecord,
-    RunFailure,
     RunSpec,
     TrainedMember,
     Trainer,

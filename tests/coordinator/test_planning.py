@@ -356,8 +356,9 @@ def test_no_two_members_of_a_run_have_the_same_seeds(seed):
     assert len({member.seeds for member in members}) == 20
 
 
-def test_a_shift_that_could_move_images_out_of_sight_is_refused():
-    request = plan_request(None, {"shift": 28})
+@pytest.mark.parametrize("option", ["shift", "cutout"])
+def test_an_augmentation_that_could_leave_nothing_of_an_image_is_refused(option):
+    request = plan_request(None, {option: 28})
 
-    with pytest.raises(InputError, match=r"shift = 28 could move images of 28x32 pixels out of sight"):
+    with pytest.raises(InputError, match=rf"{option} = 28 could leave nothing to be seen of images of 28x32 pixels"):
         plan_architecture(request, (28, 32, 1), 10)

@@ -15,18 +15,15 @@ from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.progress import RunView, RunWatcher
 from shared.architecture import Architecture
 from shared.broker import connect_lazily
+from shared.endings import EnsembleEvaluation, MemberEvaluation, RunFailure, Scores
 from shared.layers import Dense, Flatten
 from shared.messages import (
     DatasetInfo,
-    EnsembleEvaluation,
     EpochMetrics,
     FailedMember,
-    MemberEvaluation,
     MemberProgress,
     MemberRecord,
-    RunFailure,
     RunSpec,
-    Scores,
     TrainedMember,
     Trainer,
 )

@@ -12,20 +12,10 @@ from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.results import collect_run, evaluation_of, report_content, summary, write_run_report
 from shared.architecture import Architecture
 from shared.datasets import dataset_from_arrays, publish_dataset
+from shared.endings import EnsembleEvaluation, MemberEvaluation, RunFailure, Scores
 from shared.errors import CorruptObjectError, InputError, RunFailedError, StorageError
 from shared.layers import Dense, Flatten
-from shared.messages import (
-    EnsembleEvaluation,
-    EpochMetrics,
-    FailedMember,
-    MemberEvaluation,
-    MemberRecord,
-    RunFailure,
-    RunSpec,
-    Scores,
-    TrainedMember,
-    Trainer,
-)
+from shared.messages import EpochMetrics, FailedMember, MemberRecord, RunSpec, TrainedMember, Trainer
 from shared.settings import Settings, load_settings
 from shared.storage import RunStore
 

@@ -7,9 +7,10 @@ from coordinator.steering import cancel_member, cancel_run, drain, extend_run, r
 from shared.architecture import Architecture
 from shared.attempts import failures_in_a_row
 from shared.celery_app import create_app
+from shared.endings import RunFailure
 from shared.errors import BrokerError, InputError
 from shared.layers import Dense, Flatten
-from shared.messages import DatasetInfo, FailedMember, RunFailure, RunSpec
+from shared.messages import DatasetInfo, FailedMember, RunSpec
 from shared.settings import load_settings
 from shared.storage import RunStore
 

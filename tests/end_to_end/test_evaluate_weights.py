@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from shared.messages import EnsembleEvaluation
+from shared.endings import EnsembleEvaluation
 
 
 @pytest.fixture

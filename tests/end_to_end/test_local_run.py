@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.messages import EnsembleEvaluation, RunSpec
+from shared.endings import EnsembleEvaluation
+from shared.messages import RunSpec
 from shared.storage import RunStore
 
 

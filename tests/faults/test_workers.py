@@ -38,6 +38,22 @@ def test_a_killed_training_process_costs_at_most_an_epoch_and_changes_no_weight(
     assert fleet.attempts()[-1].saved == ()
 
 
+def test_a_process_that_takes_long_to_start_after_another_was_killed_trains_nonetheless(fleet, tmp_path):
+    # Longer than the four seconds that Celery grants by itself.
+    slow = "import sys, time\nif '--billiard-fork' in sys.orig_argv:\n    time.sleep(6)\n"
+    (tmp_path / "sitecustomize.py").write_text(slow)
+    worker = fleet.start_worker(PYTHONPATH=str(tmp_path))
+    fleet.submit()
+    watching = fleet.watch()
+    fleet.wait_for_epoch(3)
+
+    fleet.training_process().kill()
+
+    fleet.evaluated(watching)
+
+    assert [line for line in worker.err if "UP message" in line] == []
+
+
 def test_when_a_worker_dies_with_all_its_processes_another_one_goes_on(fleet, uninterrupted):
     fleet.start_worker()
     fleet.start_worker()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.architecture import Architecture, ResolvedArchitecture, notebook_architecture
+from shared.architecture import Architecture, ResolvedArchitecture
 from shared.errors import InputError
 from shared.layers import (
     LAYER_TYPES,
@@ -54,22 +54,6 @@ ARCHITECTURES = st.builds(
     st.lists(VECTOR_LAYERS, max_size=3),
 )
 SIZES = st.integers(1, 40)
-
-
-def test_the_notebook_network_has_331450_parameters():
-    network = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
-
-    assert network.parameters == 331_450
-
-
-def test_the_notebook_network_has_the_shapes_of_the_notebook():
-    network = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
-
-    assert [layer.output_shape for layer in network.layers if layer.weights] == [
-        (28, 28, 16), (28, 28, 16), (14, 14, 32), (14, 14, 32),
-        (7, 7, 64), (7, 7, 64), (5, 5, 64), (128,), (128,), (10,),
-    ]  # fmt: skip
-    assert [layer.name for layer in network.layers[:3]] == ["conv2d_1", "conv2d_2", "max_pooling2d_1"]
 
 
 @given(architecture=ARCHITECTURES)

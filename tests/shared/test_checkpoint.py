@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.architecture import Architecture, ResolvedArchitecture, notebook_architecture
+from shared.architecture import Architecture, ResolvedArchitecture
 from shared.checkpoint import Weights, decode_checkpoint, encode_checkpoint, weighted_layers
 from shared.errors import CheckpointError
 from shared.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from shared.networks import notebook_architecture
 from worker.engines import installed_engines
 
 ARCHITECTURE = Architecture(

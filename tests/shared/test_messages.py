@@ -9,26 +9,22 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from shared import messages
-from shared.architecture import notebook_architecture
+from shared.endings import EnsembleEvaluation, MemberEvaluation, Misclassified, RunFailure, Scores
 from shared.errors import MessageDecodeError
 from shared.messages import (
     DatasetInfo,
-    EnsembleEvaluation,
     EpochMetrics,
     FailedMember,
-    MemberEvaluation,
     MemberProgress,
     MemberRecord,
     MemberSeeds,
     MemberSpec,
-    Misclassified,
     Recipe,
-    RunFailure,
     RunSpec,
-    Scores,
     TrainedMember,
     Trainer,
 )
+from shared.networks import notebook_architecture
 from shared.validation import Message
 
 SHARES = st.floats(0, 1)

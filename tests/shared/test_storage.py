@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.architecture import notebook_architecture
+from shared.endings import Cancellation, EnsembleEvaluation, MemberEvaluation, RunFailure, Scores
 from shared.errors import (
     CorruptObjectError,
     InputError,
@@ -17,22 +17,18 @@ from shared.errors import (
     StorageError,
 )
 from shared.messages import (
-    Cancellation,
     DatasetInfo,
-    EnsembleEvaluation,
     EpochMetrics,
     FailedMember,
-    MemberEvaluation,
     MemberRecord,
     MemberSeeds,
     MemberSpec,
     Recipe,
-    RunFailure,
     RunSpec,
-    Scores,
     TrainedMember,
     Trainer,
 )
+from shared.networks import notebook_architecture
 from shared.object_store import open_object_store
 from shared.settings import Settings
 from shared.storage import RunStore

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.architecture import Architecture, ResolvedArchitecture, notebook_architecture
+from shared.architecture import Architecture, ResolvedArchitecture
 from shared.checkpoint import weighted_layers
 from shared.layers import BatchNormalization, Conv2D, Dense, Flatten
+from shared.networks import notebook_architecture
 from worker.initialization import initial_weights
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from shared.endings import Cancellation
 from shared.errors import EngineError, RunNotFoundError, StorageError
 from shared.leases import Holder, member_lease
-from shared.messages import Cancellation, FailedMember, MemberSpec, RunSpec, TrainedMember
+from shared.messages import FailedMember, MemberSpec, RunSpec, TrainedMember
 from shared.settings import Settings
 from shared.storage import RunStore
 from worker.engines import Engine

@@ -1,26 +1,20 @@
 """Keras 3 on TensorFlow, PyTorch or JAX."""
 
 import importlib
-import math
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import numpy as np
 import psutil
-from numpy.typing import NDArray
 
 from shared.architecture import ResolvedArchitecture
-from shared.checkpoint import Weights
 from shared.errors import EngineError
 from shared.messages import Precision, Recipe
-from worker.engines import Batch, Device, Images, Probabilities, check_optimizer_state
-from worker.engines.batches import filled_batches
-from worker.engines.keras_backend import Backend, Loss
-from worker.engines.keras_layers import chained, keras_layers
+from worker.engines import Device
+from worker.engines.keras_backend import Backend
+from worker.engines.keras_network import Keras3Network
 
 #: The module and class of each backend; importing it imports the framework.
 _BACKENDS = {
@@ -28,10 +22,6 @@ _BACKENDS = {
     "torch": ("worker.engines.keras_torch", "TorchBackend"),
     "jax": ("worker.engines.keras_jax", "JaxBackend"),
 }
-
-#: Probabilities nearer to 0 count as this near. Keras's 1e-7 would leave what is surely wrong without a gradient.
-_LEAST_PROBABILITY = 1e-37
-
 
 #: What a thread that predicts needs of memory, generously: half of it was measured.
 _PREDICTION_BYTES = 2**29
@@ -80,7 +70,7 @@ class Keras3Engine:
         """Return the backend's devices, GPUs first."""
         return tuple(sorted(self._backend.devices(), key=lambda device: device.kind != "gpu"))
 
-    def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> "Keras3Network":
+    def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> Keras3Network:
         """Return a network; with a recipe it can be trained."""
         precision = self.precision(recipe) if recipe else "float32"
         xla = self._backend.may_use_xla(self._device)
@@ -105,138 +95,6 @@ class Keras3Engine:
             listed = ", ".join(device.id for device in devices)
             raise EngineError(f"{self.name} has no device {wanted}; it has: {listed}. See `deepchord devices`.")
         return found
-
-
-class Keras3Network:
-    """A `keras.Model` whose random streams are set from outside, epoch by epoch."""
-
-    def __init__(
-        self,
-        keras: Any,
-        backend: Backend,
-        architecture: ResolvedArchitecture,
-        recipe: Recipe | None,
-        *,
-        precision: Precision,
-        xla: bool,
-    ) -> None:
-        self._keras = keras
-        scale = recipe.dropout_scale if recipe else 1.0
-        with _computing_in(keras, precision):
-            *hidden, last = keras_layers(backend.layers(keras), architecture, dropout_scale=scale)
-        # The last gives probabilities, which bfloat16 has too few digits for.
-        last.dtype_policy = "float32"
-        inputs = keras.Input(architecture.input_shape)
-        self._model = keras.Model(inputs, chained([*hidden, last], inputs))
-        self._prediction_batch = backend.prediction_batch
-        self._model.compile(optimizer=_optimizer(keras, recipe) if recipe else "sgd", jit_compile=xla)
-        if recipe:
-            optimizer, variables = self._model.optimizer, self._model.trainable_variables
-            if recipe.weight_decay:
-                optimizer.exclude_from_weight_decay([variable for variable in variables if len(variable.shape) < 2])
-            optimizer.build(variables)
-            self._steps = backend.training(self._model, _loss(keras, recipe))
-
-    def weights(self) -> Weights:
-        """Return a copy of the weights."""
-        return tuple(
-            tuple(np.array(array, dtype=np.float32) for array in layer.get_weights())
-            for layer in self._weighted_layers()
-        )
-
-    def set_weights(self, weights: Weights) -> None:
-        """Replace all weights; the optimizer's state stays."""
-        for layer, arrays in zip(self._weighted_layers(), weights, strict=True):
-            layer.set_weights(list(arrays))
-
-    def optimizer_state(self) -> tuple[NDArray[Any], ...]:
-        """Return a copy of the optimizer's variables."""
-        convert = self._keras.ops.convert_to_numpy
-        return tuple(np.array(convert(variable)) for variable in self._model.optimizer.variables)
-
-    def set_optimizer_state(self, state: tuple[NDArray[Any], ...]) -> None:
-        """Let the optimizer go on from a state; see `Network`."""
-        variables = self._model.optimizer.variables
-        check_optimizer_state(state, (tuple(variable.shape) for variable in variables))
-        for variable, array in zip(variables, state, strict=True):
-            variable.assign(array)
-
-    def train_epoch(
-        self, batches: Iterable[Batch], *, dropout_seed: int, on_batch: Callable[[int], None]
-    ) -> tuple[float, float]:
-        """Take one training step for each batch; see `Network`."""
-        self._seed_dropout(dropout_seed)
-        images, total_loss, total_hits = 0, 0.0, 0.0
-        with self._steps() as step:
-            for number, batch in enumerate(batches):
-                loss, hits = step(batch)
-                images += len(batch.images)
-                total_loss += float(loss)
-                total_hits += float(hits)
-                if not math.isfinite(total_loss):
-                    break
-                on_batch(number)
-        return total_loss / images, total_hits / images
-
-    def probabilities(self, images: Images) -> Probabilities:
-        """Return the class probabilities [size, classes] of images [size, height, width, channels]."""
-        # Not `predict`, which builds an input pipeline for each call: on TensorFlow that takes 60 ms.
-        size = min(self._prediction_batch, 1 << (len(images) - 1).bit_length())
-        batches = filled_batches(images, size)
-        predict = self._model.predict_on_batch
-        return np.concatenate([np.asarray(predict(batch), dtype=np.float32)[:counted] for batch, counted in batches])
-
-    def _weighted_layers(self) -> list[Any]:
-        # A dropout layer's only variable is its random state, which is set by _seed_dropout.
-        return [
-            layer for layer in self._model.layers if not isinstance(layer, self._keras.layers.Dropout) and layer.weights
-        ]
-
-    def _seed_dropout(self, seed: int) -> None:
-        dropouts = [layer for layer in self._model.layers if isinstance(layer, self._keras.layers.Dropout)]
-        for position, layer in enumerate(dropouts):
-            state = np.random.SeedSequence(seed, spawn_key=(position,)).generate_state(2, np.uint32)
-            if layer.rate > 0:
-                # 31 bits: a backend may keep the state in signed integers.
-                layer.seed_generator.state.assign(state >> 1)
-
-
-def _optimizer(keras: Any, recipe: Recipe) -> Any:
-    """Return the optimizer with every hyperparameter said: the defaults of the Keras generations differ."""
-    rate, decay = recipe.learning_rate, recipe.weight_decay or None
-    match recipe.optimizer:
-        case "nadam":
-            return keras.optimizers.Nadam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=decay)
-        case "adam":
-            return keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=decay)
-        case "sgd":
-            return keras.optimizers.SGD(rate, momentum=0.0, weight_decay=decay)
-        case "rmsprop":
-            return keras.optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7, weight_decay=decay)
-
-
-def _loss(keras: Any, recipe: Recipe) -> Loss:
-    """Return the cross-entropy against smoothed labels, and whether the most probable class is the label."""
-    ops, smoothing = keras.ops, recipe.label_smoothing
-
-    def loss(labels: Any, probabilities: Any) -> tuple[Any, Any]:
-        logs = ops.log(ops.clip(probabilities, _LEAST_PROBABILITY, 1.0))
-        losses = -ops.squeeze(ops.take_along_axis(logs, labels[:, None], axis=1), axis=1)
-        if smoothing:
-            losses = (1 - smoothing) * losses - smoothing * ops.mean(logs, axis=1)
-        return losses, ops.cast(ops.equal(ops.argmax(probabilities, axis=1), labels), "float32")
-
-    return loss
-
-
-@contextmanager
-def _computing_in(keras: Any, precision: Precision) -> Iterator[None]:
-    """Let layers that are made here multiply in this precision, with weights in float32."""
-    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy("float32")
 
 
 @contextmanager

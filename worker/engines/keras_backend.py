@@ -64,3 +64,8 @@ def has_fast_bfloat16() -> bool:
         return "_bf16" in _PROCESSORS.read_text(encoding="utf-8")
     except OSError:  # not Linux: unknown, so no
         return False
+
+
+def move_average(layer: Any, moving: Any, found: Any) -> None:
+    """Let a moving average of a layer for batch normalization take in what was found in a batch."""
+    moving.assign(moving * layer.momentum + found * (1 - layer.momentum))

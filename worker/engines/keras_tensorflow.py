@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from shared.sharing import usable_cores
 from worker.engines import Device
-from worker.engines.keras_backend import Loss, Step, Sums, has_fast_bfloat16
+from worker.engines.keras_backend import Loss, Step, Sums, has_fast_bfloat16, move_average
 
 _ONE_BY_ONE = "SINGLE_THREADED_EXECUTOR"
 
@@ -87,7 +87,7 @@ class TensorFlowBackend:
 def _batch_normalization(keras: Any) -> Any:
     """Return Keras's layer with TensorFlow's one operation in place of a dozen; it takes bfloat16 as it is."""
 
-    class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
+    class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras has no types
         def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
             if len(inputs.shape) != 4:
                 return super().call(inputs, training=training, mask=mask)
@@ -104,12 +104,9 @@ def _batch_normalization(keras: Any) -> Any:
             if training:
                 # It returns the variance of the whole that the batch is a sample of; Keras keeps that of the batch.
                 size = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), "float32")
-                self._keep(self.moving_mean, mean)
-                self._keep(self.moving_variance, variance * (size - 1) / size)
+                move_average(self, self.moving_mean, mean)
+                move_average(self, self.moving_variance, variance * (size - 1) / size)
             return outputs
-
-        def _keep(self, moving: Any, found: Any) -> None:
-            moving.assign(moving * self.momentum + found * (1 - self.momentum))
 
     return BatchNormalization
 

@@ -23,6 +23,7 @@ class TorchBackend:
 
     def __init__(self) -> None:
         self._threads: int | None = None
+        self._kind = "cpu"
 
     def limit_threads(self, threads: int) -> None:
         """Use at most so many threads."""
@@ -49,6 +50,7 @@ class TorchBackend:
         """Compute on this device."""
         # What Keras itself reads when it is imported.
         os.environ["KERAS_TORCH_DEVICE"] = device.id
+        self._kind = device.kind
 
     def may_use_xla(self, device: Device) -> bool:
         """There is none."""
@@ -63,7 +65,7 @@ class TorchBackend:
 
     def layers(self, keras: Any) -> Any:
         """Return Keras's layers; on a processor with those that leave images as they lie in memory."""
-        return channels_last_layers(keras) if os.environ["KERAS_TORCH_DEVICE"] == "cpu" else keras.layers
+        return channels_last_layers(keras) if self._kind == "cpu" else keras.layers
 
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Step]]:
         """Return what lets the model take training steps; its optimizer must be built."""

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from worker.engines.keras_backend import move_average
+
 
 @cache
 def channels_last_layers(keras: Any) -> Any:
@@ -16,7 +18,7 @@ def channels_last_layers(keras: Any) -> Any:
     """
     tensor = keras.ops.convert_to_tensor
 
-    class Conv2D(keras.layers.Conv2D):  # type: ignore[misc]
+    class Conv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras has no types
         def call(self, inputs: Any) -> Any:
             # PyTorch pads evenly: nothing for strides, and with a copy for even kernels.
             is_even = self.padding == "valid" or (self.strides == (1, 1) and self.kernel_size[0] % 2 == 1)
@@ -27,13 +29,13 @@ def channels_last_layers(keras: Any) -> Any:
             outputs = functional.conv2d(_channels_first(inputs), kernel, tensor(self.bias), self.strides, padding)
             return self.activation(_channels_last(outputs))
 
-    class MaxPooling2D(keras.layers.MaxPooling2D):  # type: ignore[misc]
+    class MaxPooling2D(keras.layers.MaxPooling2D):  # type: ignore[misc]  # Keras has no types
         def call(self, inputs: Any) -> Any:
             if inputs.is_meta or self.padding == "same":
                 return super().call(inputs)
             return _channels_last(functional.max_pool2d(_channels_first(inputs), self.pool_size))
 
-    class AveragePooling2D(keras.layers.AveragePooling2D):  # type: ignore[misc]
+    class AveragePooling2D(keras.layers.AveragePooling2D):  # type: ignore[misc]  # Keras has no types
         def call(self, inputs: Any) -> Any:
             if inputs.is_meta or self.padding == "same":
                 return super().call(inputs)
@@ -46,7 +48,7 @@ def channels_last_layers(keras: Any) -> Any:
 def _batch_normalization(keras: Any) -> Any:
     tensor = keras.ops.convert_to_tensor
 
-    class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
+    class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras has no types
         def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
             if inputs.is_meta or inputs.ndim != 4:
                 return super().call(inputs, training=training, mask=mask)
@@ -56,13 +58,10 @@ def _batch_normalization(keras: Any) -> Any:
                 outputs = functional.batch_norm(images, mean, variance, gamma, beta, eps=self.epsilon)
                 return _channels_last(outputs)
             outputs, mean, inverse = torch.native_batch_norm(images, gamma, beta, None, None, True, 0.0, self.epsilon)
-            self._keep(self.moving_mean, mean.detach())
+            move_average(self, self.moving_mean, mean.detach())
             # It returns one divided by the standard deviation.
-            self._keep(self.moving_variance, inverse.detach() ** -2 - self.epsilon)
+            move_average(self, self.moving_variance, inverse.detach() ** -2 - self.epsilon)
             return _channels_last(outputs)
-
-        def _keep(self, moving: Any, found: Any) -> None:
-            moving.assign(moving * self.momentum + found * (1 - self.momentum))
 
     return BatchNormalization
 

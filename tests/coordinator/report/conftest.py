@@ -12,20 +12,17 @@ from sklearn.metrics import confusion_matrix
 from coordinator.report import ReportContent
 from shared.architecture import Architecture
 from shared.datasets import Dataset
+from shared.endings import EnsembleEvaluation, MemberEvaluation, Misclassified, Scores
 from shared.layers import Conv2D, Dense, Flatten
 from shared.messages import (
     DatasetInfo,
-    EnsembleEvaluation,
     EpochMetrics,
     FailedMember,
-    MemberEvaluation,
     MemberRecord,
     MemberSeeds,
     MemberSpec,
-    Misclassified,
     Recipe,
     RunSpec,
-    Scores,
     TrainedMember,
     Trainer,
 )

@@ -17,9 +17,10 @@ from coordinator.report.headline import facts, member_strip
 from coordinator.report.page import render_page
 from coordinator.report.pictures import film_strip, has_dark_ground, mean_images, shown_pixels
 from coordinator.report.provenance import network, recipe_toml
-from shared.architecture import Architecture, notebook_architecture
+from shared.architecture import Architecture
 from shared.layers import ActivationLayer, Conv2D, Residual
 from shared.messages import MemberRecord, TrainingPart
+from shared.networks import notebook_architecture
 
 MakeContent = Callable[..., ReportContent]
 

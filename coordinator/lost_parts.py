@@ -1,0 +1,40 @@
+"""The decision which lost members, and whether a lost evaluation, are to be sent again now."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+
+@dataclass(kw_only=True)
+class Memory:
+    """What a reconciler has seen of a run."""
+
+    #: When each lost part was first found to be lost.
+    lost_since: dict[int, float] = field(default_factory=dict)
+    #: Parts that somebody worked at when last seen.
+    held: set[int] = field(default_factory=set)
+    #: How many attempts each part had when it was last rung, and how often in a row it was rung at that number.
+    rung: dict[int, tuple[int, int]] = field(default_factory=dict)
+    #: When the queue was last read.
+    read_at: float | None = None
+
+
+def due(memory: Memory, lost: Iterable[int], held: set[int], now: float, patience_s: float) -> list[int]:
+    """Return which of the lost parts are to be rung now, and remember the others.
+
+    One that somebody worked at a moment ago is rung at once, one that was never begun only after a while: its message
+    may just be on its way from the queue to a worker.
+
+    Args:
+        memory: What was seen so far; changed.
+        lost: Parts that are not done, not held and not in the queue.
+        held: Parts that somebody works at.
+        now: Seconds, on any clock that goes forward.
+        patience_s: How long one that was never begun may be on its way.
+    """
+    lost = set(lost)
+    memory.lost_since = {part: memory.lost_since.get(part, now) for part in lost}
+    found = [part for part in lost if part in memory.held or now - memory.lost_since[part] >= patience_s]
+    memory.held = set(held)
+    for part in found:  # rung now; looked at again only after as long a wait
+        memory.lost_since[part] = now
+    return sorted(found)

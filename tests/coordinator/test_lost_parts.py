@@ -1,0 +1,63 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coordinator.lost_parts import Memory, due
+
+PATIENCE_S = 30.0
+
+
+def test_what_was_never_begun_is_rung_after_a_while_only():
+    memory = Memory()
+
+    assert due(memory, [3], set(), 0.0, PATIENCE_S) == []
+    assert due(memory, [3], set(), 29.0, PATIENCE_S) == []
+    assert due(memory, [3], set(), 30.0, PATIENCE_S) == [3]
+
+
+def test_what_somebody_worked_at_a_moment_ago_is_rung_at_once():
+    memory = Memory()
+    due(memory, [], {3}, 0.0, PATIENCE_S)
+
+    assert due(memory, [3], set(), 1.0, PATIENCE_S) == [3]
+
+
+def test_what_was_rung_is_left_alone_for_as_long_again():
+    memory = Memory()
+    due(memory, [3], set(), 0.0, PATIENCE_S)
+    assert due(memory, [3], set(), 30.0, PATIENCE_S) == [3]
+
+    assert due(memory, [3], set(), 59.0, PATIENCE_S) == []
+    assert due(memory, [3], set(), 60.0, PATIENCE_S) == [3]
+
+
+def test_what_is_found_in_between_begins_to_be_waited_for_anew():
+    memory = Memory()
+    due(memory, [3], set(), 0.0, PATIENCE_S)
+    due(memory, [], set(), 10.0, PATIENCE_S)
+    due(memory, [3], set(), 20.0, PATIENCE_S)
+
+    assert due(memory, [3], set(), 40.0, PATIENCE_S) == []
+    assert due(memory, [3], set(), 50.0, PATIENCE_S) == [3]
+
+
+@given(st.lists(st.tuples(st.sets(st.integers(0, 4)), st.sets(st.integers(0, 4)), st.floats(0, 40)), max_size=30))
+def test_only_what_is_lost_is_rung_and_never_more_often_than_patience_allows(steps):
+    memory, now, rung = Memory(), 0.0, {}
+    for lost, held, passed in steps:
+        now += passed
+        held = held - lost
+        was_held = set(memory.held)
+        for part in due(memory, lost, held, now, PATIENCE_S):
+            assert part in lost
+            assert part in was_held or part not in rung or now - rung[part] >= PATIENCE_S
+            rung[part] = now
+
+
+@given(st.integers(0, 4), st.lists(st.floats(1, 10), min_size=32, max_size=40))
+def test_what_stays_lost_is_rung_in_the_end(part, passed):
+    memory, now, found = Memory(), 0.0, []
+    for seconds in passed:
+        now += seconds
+        found += due(memory, [part], set(), now, PATIENCE_S)
+
+    assert found
