@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from shared import messages
+from shared import endings, messages
 from shared.endings import EnsembleEvaluation, MemberEvaluation, Misclassified, RunFailure, Scores
 from shared.errors import MessageDecodeError
 from shared.messages import (
@@ -147,7 +147,12 @@ FAILURES = st.builds(RunFailure, requested=COUNTS, trained=st.integers(0, 9), re
 NOTES = st.builds(messages.AttemptNote, host=TEXTS, process_id=COUNTS, started_at=TIMES)
 
 ALL = [RUN_SPECS, MEMBER_SPECS, RECORDS, PROGRESS, EVALUATIONS, FAILURES, NOTES]
-TYPES = [kind for kind in vars(messages).values() if isinstance(kind, type) and kind.__module__ == messages.__name__]
+TYPES = [
+    kind
+    for module in (messages, endings)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and kind.__module__ == module.__name__
+]
 
 
 @given(message=st.one_of(ALL))
