@@ -28,7 +28,7 @@ FLOWER_OPTION = $(if $(filter-out 0 no,$(FLOWER)),--flower)
 
 # Wheel folders of this machine are left out: the hashes must be those of the public index.
 COMPILE = env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(BIN)/uv pip compile -q --universal --generate-hashes \
-	--python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(ARGS)
+	--python-version 3.11 --no-header --no-annotate --no-strip-extras --no-emit-index-url --no-emit-find-links $(ARGS)
 
 .DELETE_ON_ERROR:
 .PHONY: help run plaidml test chaos compose-test check bench environment lock clean distclean
@@ -67,7 +67,8 @@ check: environment
 	@$(BIN)/lint-imports
 
 bench: environment
-	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS); done
+	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; \
+		$(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$name.json; done
 
 # What `make test` uses: the environments of `make run` and `make plaidml`, and the tools.
 environment: $(VENV)/.installed-test $(if $(PLAIDML_HERE),$(PLAIDML_VENV)/.installed-test)
