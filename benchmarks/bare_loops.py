@@ -22,20 +22,11 @@ _DROPOUTS = (0.25, 0.5, 0.5)
 def keras_fit(precision: str, batch_size: int) -> Loop:
     """Keras 3 as its guide has it: `compile` and `fit`."""
     import keras
-    from keras import layers
+
+    from benchmarks.plain_keras import network
 
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
-    body: list[Any] = []
-    for position, filters in enumerate(_CONVOLUTIONS):
-        last = position == len(_CONVOLUTIONS) - 1
-        padding = "valid" if last else "same"
-        body.append(layers.Conv2D(filters, 3, padding=padding, activation="relu") if filters else layers.MaxPooling2D())
-    body += [layers.Flatten(), layers.Dropout(_DROPOUTS[0])]
-    for units, rate in zip(_UNITS, _DROPOUTS[1:], strict=True):
-        body += [layers.Dense(units, activation="relu"), layers.Dropout(rate)]
-    head = layers.Dense(10, activation="softmax", dtype="float32")
-    model = keras.Sequential([keras.Input((28, 28, 1)), *body, head])
-    model.compile("nadam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    model = network()
 
     def loop(images: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
         model.fit(images, labels, batch_size=batch_size, shuffle=False, verbose=0)

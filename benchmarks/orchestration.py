@@ -59,10 +59,11 @@ def main() -> None:
         for tool in ("ray", "dask"):
             for kind in ("idle", "tiny"):
                 members = arguments.trials if tool == "ray" else getattr(arguments, kind)
-                seconds, version = _peer(arguments.peers, tool, kind, members, data)
-                result[kind][tool] = seconds
-                result[kind][f"{tool}_members"] = members
-                result["machine"][tool] = version
+                found = _peer(arguments.peers, tool, kind, members, data)
+                if found is None:
+                    break
+                result[kind] |= {tool: found["seconds"] / members, f"{tool}_members": members}
+                result["machine"][tool] = found["version"]
     print(json.dumps(result, indent=1))
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n")
@@ -91,13 +92,16 @@ def _run(session: LocalSession, dataset: Dataset, members: int) -> None:
     raise_if_failed(last)
 
 
-def _peer(python: str, tool: str, kind: str, members: int, data: Path) -> tuple[float, str]:
+def _peer(python: str, tool: str, kind: str, members: int, data: Path) -> dict[str, Any] | None:
+    """Return seconds and version; None, and a sentence, if that Python does not have the tool."""
+    if subprocess.run([python, "-c", f"import {tool}"], capture_output=True, check=False).returncode:
+        sys.stderr.write(f"{python} has no {tool}: install deepchord[bench] there, or give --peers.\n")
+        return None
     command = [python, str(_PEERS), tool, kind, str(members), str(_WORKERS), str(data)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
-    found = json.loads(done.stdout.splitlines()[-1])
-    return found["seconds"] / members, found["version"]
+    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def _digits() -> Dataset:

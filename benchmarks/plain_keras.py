@@ -39,7 +39,7 @@ def network() -> keras.Model:
             layers.Dropout(0.5),
             layers.Dense(128, activation="relu"),
             layers.Dropout(0.5),
-            layers.Dense(10, activation="softmax"),
+            layers.Dense(10, activation="softmax", dtype="float32"),
         ]
     )
     model.compile(

@@ -41,6 +41,8 @@ _SEED = 7000
 def main() -> None:
     """Train, score and print."""
     arguments = _arguments()
+    if arguments.members < 2:
+        sys.exit("A standard error needs at least two members.")
     task = partial(_trained, arguments.engine, arguments.preset)
     pairs = list(product(range(arguments.members), _PRECISIONS))
     with ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:

@@ -18,6 +18,7 @@ from coordinator.local import WORKER_COMMAND, local_session
 from shared.dataset_sources import Places, find_dataset
 from shared.datasets import Dataset
 from shared.settings import Settings, keras_home, load_settings
+from shared.sharing import usable_cores
 
 _MIB = 2**20
 
@@ -26,9 +27,9 @@ def main() -> None:
     """Measure and print."""
     arguments = _arguments()
     dataset = find_dataset("fashion", Places(keras_home=keras_home()))
-    counts = [count for count in (1, 2, 4, 8) if count <= (psutil.cpu_count() or 1)]
+    counts = [count for count in (1, 2, 4, 8) if count <= usable_cores()]
     seconds: dict[int, list[float]] = {count: [] for count in counts}
-    memory: dict[int, float] = {}
+    memory: dict[int, float | None] = {}
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(
             storage=f"{folder}/storage", state=Path(folder) / "state", cache=Path(folder) / "cache"
@@ -37,7 +38,7 @@ def main() -> None:
             for count in counts:
                 took, peak = _measure(settings, dataset, count, arguments.members, arguments.epochs)
                 seconds[count].append(took)
-                memory[count] = max(peak, memory.get(count, 0.0))
+                memory[count] = None if peak is None else max(peak, memory.get(count) or 0.0)
     one = statistics.median(seconds[1])
     rows = [
         {
@@ -54,24 +55,26 @@ def main() -> None:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def _measure(settings: Settings, dataset: Dataset, workers: int, members: int, epochs: int) -> tuple[float, float]:
-    """Return seconds, and the largest peak memory in MiB of a training process."""
+def _measure(
+    settings: Settings, dataset: Dataset, workers: int, members: int, epochs: int
+) -> tuple[float, float | None]:
+    """Return seconds, and the largest peak memory in MiB of a training process, where Linux tells it."""
     with local_session(settings, workers=workers, worker_command=WORKER_COMMAND) as session:
         time_run(session, small(dataset), members=2 * workers, epochs=1)  # all are up and have their engine
         seconds = time_run(session, dataset, members=members, epochs=epochs)
         return seconds, _peak()
 
 
-def _peak() -> float:
-    """Return the largest resident memory that a process of the workers has ever had, in MiB."""
-    peaks = [0]
+def _peak() -> float | None:
+    """Return the largest resident memory that a process of the workers has ever had, in MiB; None but on Linux."""
+    peaks: list[int] = []
     for process in psutil.Process().children(recursive=True):
         try:
             status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
         except OSError:  # it has just ended
             continue
         peaks += [int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")]
-    return max(peaks) / _MIB
+    return max(peaks) / _MIB if peaks else None
 
 
 def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:

@@ -1,9 +1,10 @@
 """A training step of the notebook's network, next to bare framework loops and what the processor could multiply.
 
 A row's loops run in one process, in turns, several rounds, and the median of each is given: the machine's speed changes
-more from minute to minute than the loops differ.
+more from minute to minute than the loops differ. Rows of several processes are of deepchord alone, with a thread each,
+all at the same time, as workers that share a machine. All is measured on the processor; TensorFlow finds its limits.
 
-    python -m benchmarks.step [--rounds 7] [--images 6400] [--json FILE]
+    python -m benchmarks.step [--engines tensorflow torch jax] [--rounds 7] [--images 6400] [--json FILE]
 """
 
 import argparse
@@ -13,12 +14,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.machine import describe
+from shared.messages import Recipe
+from shared.networks import notebook_architecture
+from shared.sharing import usable_cores
+from worker.engines import Engine, installed_engines, open_engine
+from worker.initialization import initial_weights
+from worker.pipeline import batches_in_order
 
 #: Multiplications and additions for one image, forward and backward: three times those forward.
 FLOP_PER_IMAGE = 3 * 2 * (
@@ -29,7 +38,7 @@ FLOP_PER_IMAGE = 3 * 2 * (
     + 1600 * 128 + 128 * 128 + 128 * 10
 )  # fmt: skip
 _BARE = {"tensorflow": ("plain_tensorflow", "keras_fit"), "torch": ("plain_torch", "keras_fit"), "jax": ()}
-_PRECISIONS = {"tensorflow": ("float32", "bfloat16"), "torch": ("float32", "bfloat16"), "jax": ("float32",)}
+_PROCESSORS = {"tensorflow": "CPU:0", "torch": "cpu", "jax": "cpu:0"}
 
 
 def main() -> None:
@@ -38,38 +47,40 @@ def main() -> None:
     if arguments.here:
         print("\n" + json.dumps(_measure_here(*arguments.here, arguments.images, arguments.rounds)))
         return
-    cores = int(str(describe()["cores"]))
-    rows = []
-    for engine in arguments.engines:
-        for threads in sorted({1, cores}):
-            for precision in _PRECISIONS[engine]:
-                for batch_size in arguments.batch_sizes:
-                    rows.append(_row(arguments, engine, threads, precision, batch_size))
-                    print(json.dumps(rows[-1]), flush=True)
-    peaks = {
-        f"{threads}-{kind}": gflops
-        for threads in sorted({1, cores})
-        for kind, gflops in _peaks(arguments, threads).items()
-    }
-    for row in rows:
-        limit_us = FLOP_PER_IMAGE / peaks[f"{row['threads']}-{row['precision']}"] / 1000
-        row["limit_us"] = limit_us
-        row["times_the_limit"] = row["deepchord_us"] / limit_us
-    result = {
+    cores = usable_cores()
+    result: dict[str, Any] = {
         "machine": describe("keras", *arguments.engines),
         "flop_per_image": FLOP_PER_IMAGE,
-        "peak_gflops": peaks,
-        "rows": rows,
+        "peak_gflops": {str(threads): _ask(arguments, "tensorflow", threads, "peak")[0] for threads in {1, cores}},
+        "rows": [],
     }
-    print(json.dumps(result, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+    for engine, size in product(arguments.engines, arguments.batch_sizes):
+        for processes, threads in sorted({(1, 1), (1, cores), (cores, 1)}):
+            for precision in ("float32", "bfloat16"):
+                row = _row(arguments, engine, processes, threads, precision, size)
+                if row is None:
+                    continue
+                limit_us = FLOP_PER_IMAGE / result["peak_gflops"][str(processes * threads)][precision] / 1000
+                row |= {"limit_us": limit_us, "times_the_limit": row["deepchord_us"] / limit_us}
+                result["rows"].append(row)
+                print(json.dumps(row), flush=True)
+                if arguments.json:
+                    arguments.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def _row(arguments: argparse.Namespace, engine: str, threads: int, precision: str, batch_size: int) -> dict[str, Any]:
-    found = _ask(arguments, engine, str(threads), precision, str(batch_size))
-    medians = {f"{name}_us": statistics.median(values) for name, values in found.items()}
-    row = {"engine": engine, "threads": threads, "precision": precision, "batch_size": batch_size, **medians}
+def _row(
+    arguments: argparse.Namespace, engine: str, processes: int, threads: int, precision: str, batch_size: int
+) -> dict[str, Any] | None:
+    """Return microseconds per image, of all processes together; None if the engine does not train in the precision."""
+    answers = _ask(arguments, engine, threads, precision, batch_size, processes=processes)
+    row: dict[str, Any] = {"engine": engine, "processes": processes, "threads": threads}
+    row |= {"precision": precision, "batch_size": batch_size}
+    if not all(answers):
+        return None
+    if processes > 1:
+        return row | {"deepchord_us": 1 / sum(1 / statistics.median(found["deepchord"]) for found in answers)}
+    (found,) = answers
+    row |= {f"{name}_us": statistics.median(values) for name, values in found.items()}
     bare = next((name for name in found if name.startswith("plain")), None)
     if bare:
         # Of each round: what slows the machine down for a while slows both.
@@ -79,27 +90,36 @@ def _row(arguments: argparse.Namespace, engine: str, threads: int, precision: st
     return row
 
 
-def _peaks(arguments: argparse.Namespace, threads: int) -> dict[str, float]:
-    return _ask(arguments, "tensorflow", str(threads), "peak", "0")
-
-
-def _ask(arguments: argparse.Namespace, *what: str) -> dict[str, Any]:
+def _ask(
+    arguments: argparse.Namespace, engine: str, threads: int, what: str, batch_size: int = 0, processes: int = 1
+) -> list[dict[str, Any]]:
+    """Return what each of so many processes measures, all at the same time."""
+    loops = "all" if processes == 1 else "deepchord"
     options = ["--images", str(arguments.images), "--rounds", str(arguments.rounds)]
-    command = [sys.executable, "-m", "benchmarks.step", *options, "--here", *what]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stderr)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    options += ["--here", engine, str(threads), what, str(batch_size), loops]
+    command = [sys.executable, "-m", "benchmarks.step", *options]
+    with ExitStack() as stack:
+        asked = [
+            stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+            for _ in range(processes)
+        ]
+        answers = [one.communicate() for one in asked]
+    for one, (_, stderr) in zip(asked, answers, strict=True):
+        if one.returncode:
+            sys.exit(stderr)
+    return [dict(json.loads(stdout.splitlines()[-1])) for stdout, _ in answers]
 
 
 def _measure_here(
-    engine: str, threads: str, precision: str, batch_size: str, images: int, rounds: int
+    engine: str, threads: str, precision: str, batch_size: str, which: str, images: int, rounds: int
 ) -> dict[str, Any]:
-    """Return microseconds per image of each loop and round, or the peaks in GFLOP/s; runs in a process of its own."""
-    from benchmarks import bare_loops
-    from worker.engines import open_engine
+    """Return microseconds per image of each loop and round, or the peaks in GFLOP/s; runs in a process of its own.
 
-    opened = open_engine(engine, int(threads))
+    Nothing if the engine trains in another precision here.
+    """
+    from benchmarks import bare_loops
+
+    opened = open_engine(engine, int(threads), _PROCESSORS[engine])
     if engine == "tensorflow":
         import tensorflow as tf
 
@@ -108,8 +128,12 @@ def _measure_here(
     if precision == "peak":
         return {kind: _peak(kind) for kind in ("float32", "bfloat16")}
     size = int(batch_size)
-    loops: dict[str, Callable[[Any, Any], None]] = {"deepchord": _ours(opened, precision, size)}
-    loops |= {name: getattr(bare_loops, name)(precision, size) for name in _BARE[engine]}
+    recipe = _recipe(precision, size)
+    if opened.precision(recipe) != precision:
+        return {}
+    loops: dict[str, Callable[[Any, Any], None]] = {"deepchord": _ours(opened, recipe)}
+    if which == "all":
+        loops |= {name: getattr(bare_loops, name)(precision, size) for name in _BARE[engine]}
     generator = np.random.default_rng(0)
     pixels = generator.random((images // size * size, 28, 28, 1), dtype=np.float32)
     labels = generator.integers(0, 10, len(pixels))
@@ -124,14 +148,8 @@ def _measure_here(
     return found
 
 
-def _ours(engine: Any, precision: str, batch_size: int) -> Callable[[Any, Any], None]:
-    from shared.messages import Recipe
-    from shared.networks import notebook_architecture
-    from worker.initialization import initial_weights
-    from worker.pipeline import batches_in_order
-
-    architecture = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
-    recipe = Recipe.model_validate(
+def _recipe(precision: str, batch_size: int) -> Recipe:
+    return Recipe.model_validate(
         {
             "optimizer": "nadam",
             "learning_rate": 0.002,
@@ -142,12 +160,16 @@ def _ours(engine: Any, precision: str, batch_size: int) -> Callable[[Any, Any], 
             "precision": precision,
         }
     )
+
+
+def _ours(engine: Engine, recipe: Recipe) -> Callable[[Any, Any], None]:
+    architecture = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
     network = engine.build(architecture, recipe)
     network.set_weights(initial_weights(architecture, 0))
 
     def loop(images: Any, labels: Any) -> None:
-        batches = batches_in_order(images, labels, batch_size, recipe.learning_rate)
-        network.train_epoch(batches, dropout_seed=0, on_batch=_ignore)
+        batches = batches_in_order(images, labels, recipe.batch_size, recipe.learning_rate)
+        network.train_epoch(batches, dropout_seed=0, on_batch=lambda _: None)
 
     return loop
 
@@ -165,17 +187,14 @@ def _peak(kind: str, size: int = 2048, times: int = 8) -> float:
     return best
 
 
-def _ignore(batch: int) -> None:
-    """Nobody watches."""
-
-
 def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--images", type=int, default=6400)
-    parser.add_argument("--engines", nargs="+", default=["tensorflow", "torch", "jax"])
+    installed = [name for name in installed_engines() if name in _PROCESSORS]
+    parser.add_argument("--engines", nargs="+", choices=_PROCESSORS, default=installed)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[128])
-    parser.add_argument("--here", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--here", nargs=5, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path)
     return parser.parse_args(given)
 

@@ -43,9 +43,10 @@ class LocalSession:
 
     @property
     def settings(self) -> Settings:
-        """The settings given, with this session's broker and the threads of one worker."""
+        """The settings given, with this session's broker, and the threads of one worker and of an evaluation."""
         threads = self._given.threads or max(1, usable_cores() // self._count)
-        return self._given.model_copy(update={"broker": self._broker.url, "threads": threads})
+        settings = self._given.model_copy(update={"broker": self._broker.url, "threads": threads})
+        return settings.for_workers(self._count)
 
     def environment(self) -> dict[str, str]:
         """Return the environment for a process that belongs to this session; the next start finds it if need be."""

@@ -50,8 +50,10 @@ def _calibration(settings: Settings, tell: Callable[[str], None]) -> Calibration
                     tell(answer.told)
                 elif answer.refused is not None:
                     tell(f"One worker is started, for how many suit this machine is unknown: {answer.refused}")
+                    return None
                 else:
                     return answer.found
+            tell(f"One worker is started: the measurement of this machine ended with exit code {asked.wait()}.")
         except MessageDecodeError as error:
             logger.info("One worker is started: %s", error)
         finally:

@@ -146,7 +146,7 @@ def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes
         classes: How many classes the data set has.
 
     Raises:
-        InputError: The network is not valid, or does not fit the images and classes.
+        InputError: The network is not valid, or it or the augmentation does not fit the images and classes.
     """
     if request.layers is not None:
         architecture = Architecture(layers=request.layers)
@@ -155,13 +155,11 @@ def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes
     else:
         architecture = default_architecture(request.preset)
     architecture.resolve(input_shape=input_shape, classes=classes)
-    for option in ("shift", "cutout"):
-        pixels = getattr(request, option)
-        if pixels >= min(input_shape[:2]):
-            raise InputError(
-                f"{option} = {pixels} could leave nothing to be seen of images of {input_shape[0]}x{input_shape[1]} "
-                "pixels; give fewer pixels."
-            )
+    if request.shift + request.cutout >= min(input_shape[:2]):
+        raise InputError(
+            f"shift = {request.shift} and cutout = {request.cutout} could leave nothing to be seen of images of "
+            f"{input_shape[0]}x{input_shape[1]} pixels; their sum must be less than the shorter side."
+        )
     return architecture
 
 

@@ -34,7 +34,7 @@ Shape = tuple[int, ...]
 
 #: More than this and a network is a mistake or an attack: 100 million float32 are 400 MB.
 MAX_PARAMETERS = 100_000_000
-#: Those inside of blocks count. A checkpoint's list of names could not hold many more.
+#: Those inside of blocks count. HDF5 has 64 KiB for a checkpoint's list of names.
 MAX_LAYERS = 512
 
 

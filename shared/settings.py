@@ -87,9 +87,12 @@ class Settings(BaseSettings):
     preflight: bool = True
     #: Processor threads of one worker; none: all cores, shared evenly between the workers of this machine.
     threads: PositiveInt | None = None
+    #: Processor threads of an evaluation, on engines that can use more than `threads` for it; none: as many. Workers
+    #: that are started together are told the threads of all of them.
+    evaluation_threads: PositiveInt | None = None
     #: Whether `train` starts a broker and workers on this machine although a broker is given here.
     local: bool = False
-    #: How many workers the embedded default starts on this machine; none: as many as train soonest by a measurement.
+    #: How many workers `train` starts on this machine, and `worker` on each device; none: what a measurement finds.
     workers: Annotated[int, Field(ge=1, le=1024)] | None = None
     #: Whether `train` returns as soon as the run is submitted.
     detach: bool = False
@@ -169,6 +172,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources: options, environment, file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+
+    def for_workers(self, workers: int) -> "Settings":
+        """Return what so many workers of this machine are told: an evaluation has the threads of all of them."""
+        if self.threads is None or self.evaluation_threads is not None:
+            return self
+        return self.model_copy(update={"evaluation_threads": workers * self.threads})
 
     def environment(self) -> dict[str, str]:
         """Return the environment for a child process that is to see these very settings."""

@@ -116,7 +116,8 @@ def worker(
             (start,) = starts
             run_worker(start.settings(settings), start.name, loglevel)
             return
-        export(settings)
+        together = starts[0].settings(settings).for_workers(len(starts))
+        export(settings.model_copy(update={"evaluation_threads": together.evaluation_threads}))
         raise typer.Exit(run_each((start.name, command_of(start, loglevel)) for start in starts))
 
 

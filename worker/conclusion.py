@@ -50,8 +50,7 @@ def conclude(resources: Resources, run: RunSpec, worker: str, advance: Callable[
         run_candidates(store, run, trained),
         run.members,
         advance,
-        # The members have been trained, so their workers' cores are free, unless other runs have members.
-        threads=resources.engine.parallel_predictions(),
+        threads=_callers(resources),
     )
     store.commit_evaluation(run, ensemble.evaluation, ensemble.probabilities)
     return "evaluated"
@@ -64,6 +63,14 @@ def give_up(resources: Resources, run: RunSpec, error: Exception) -> str | None:
     if resources.store.run(run.run_id).extension != run.extension:
         return None
     return _fail(resources, run, f"its evaluation failed: {sentence(error)}")
+
+
+def _callers(resources: Resources) -> int:
+    """Return how many threads may predict at once: the members' workers are idle now, but for those of other runs."""
+    settings = resources.settings
+    if settings.threads is None or settings.evaluation_threads is None:
+        return 1
+    return max(1, min(resources.engine.parallel_predictions(), settings.evaluation_threads // settings.threads))
 
 
 def _fail(resources: Resources, run: RunSpec, reason: str) -> str:

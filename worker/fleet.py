@@ -33,11 +33,11 @@ _LOOK_EVERY_S = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """An engine on a device: what one worker is started for."""
+    """An engine on a device: what one worker or several are started for."""
 
     engine: str
     device: Device
-    #: What two engines may call by different names; one worker at a time uses it.
+    #: What two engines may call by different names; the workers of one engine use it.
     silicon: str
 
 
@@ -161,7 +161,8 @@ def _locked(descriptor: int) -> bool:
 def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
     """Run a worker process per command until all have ended; Ctrl-C and SIGTERM reach every one of them.
 
-    When one does not end well, the others are told to end, too, so that whoever starts workers anew sees it.
+    The others go on without one that was refused, as its device is, say. When one dies they are told to end, too, so
+    that whoever starts workers anew sees it.
 
     Args:
         commands: The name of each worker, and its command.
@@ -169,40 +170,64 @@ def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
     Returns:
         The exit code of the command: an error if a worker did not end well.
     """
-    running: list[tuple[str, subprocess.Popen[bytes]]] = []
-
-    def forward(number: int, _: FrameType | None = None) -> None:
-        for _name, process in running:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(number)
-
+    workers = _Processes()
     for number in (signal.SIGTERM, signal.SIGINT):
         # A terminal sends Ctrl-C to all of its processes; then the workers have it already, and a second one counts.
-        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT and sys.stdin.isatty() else forward)
-    code = int(ExitCode.OK)
+        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT and sys.stdin.isatty() else workers.leave)
+    code = ExitCode.OK
     try:
         for name, command in commands:
-            running.append((name, subprocess.Popen(command, close_fds=False)))
-        while running:
-            ended = [(name, process) for name, process in running if process.poll() is not None]
-            running[:] = [one for one in running if one not in ended]
-            for name, process in ended:
-                if process.returncode != 0 and code == ExitCode.OK:
-                    logger.error("Worker %s ended with exit code %d; so do the others.", name, process.returncode)
-                    code = int(ExitCode.BAD_INPUT)
-                    forward(signal.SIGTERM)
+            workers.start(name, command)
+        while workers.running:
+            for name, found in workers.ended():
+                code = ExitCode.OK if found == code == ExitCode.OK else ExitCode.BAD_INPUT
+                if found == ExitCode.BAD_INPUT:
+                    logger.error("Worker %s was refused; the others go on.", name)
+                elif found != ExitCode.OK and not workers.are_leaving:
+                    logger.error("Worker %s died with exit code %d; the others end, too.", name, found)
+                    workers.leave(signal.SIGTERM)
             # Nothing portable waits for the first of several processes.
             time.sleep(_LOOK_EVERY_S)
     finally:
-        forward(signal.SIGTERM)
-    return code
+        workers.leave(signal.SIGTERM)
+    return int(code)
+
+
+class _Processes:
+    """Worker processes that end together."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.are_leaving = False
+
+    def start(self, name: str, command: list[str]) -> None:
+        """Start one more, unless all were told to end in the meantime."""
+        if self.are_leaving:
+            return
+        process = self.running[name] = subprocess.Popen(command, close_fds=False)
+        if self.are_leaving:  # said while it was being started
+            process.terminate()
+
+    def leave(self, number: int, _: FrameType | None = None) -> None:
+        """Tell all of them to end, by this signal; also the handler of it."""
+        self.are_leaving = True
+        for process in list(self.running.values()):
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+
+    def ended(self) -> list[tuple[str, int]]:
+        """Return name and exit code of those that have ended since this was last asked."""
+        found = [(name, process.returncode) for name, process in self.running.items() if process.poll() is not None]
+        for name, _ in found:
+            del self.running[name]
+        return found
 
 
 def command_of(start: Start, loglevel: str) -> list[str]:
     """Return the command of a worker; everything else it reads from the environment."""
     root = str(Path(__file__).parent.parent)
     code = f"import sys; sys.path.insert(0, {root!r}); from worker.cli import commands; commands()"
-    options = ["--name", start.name, "--engine", start.engine, "--loglevel", loglevel]
+    options = ["--name", start.name, "--engine", start.engine, "--loglevel", loglevel, "--workers", "1"]
     options += ["--device", start.device] if start.device is not None else []
     options += ["--threads", str(start.threads)] if start.threads is not None else []
     return [sys.executable, "-P", "-c", code, "worker", *options]

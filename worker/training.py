@@ -1,5 +1,6 @@
 """The loop that trains one member: split, epochs, best weights, early stopping."""
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +20,10 @@ from worker.evaluation import score
 from worker.initialization import initial_weights
 from worker.pipeline import EpochBatches
 
-#: Images that are scaled to float32 at a time while predicting: of 28x28 they take 6 MB.
-_CHUNK = 2048
+#: Images that are scaled to float32 at a time while predicting: 6.4 MB of 28x28, and as much of larger ones, so that a
+#: network's memory stays as it is; but not fewer than keep a device busy.
+_MOST_IMAGES, _LEAST_IMAGES = 2048, 128
+_CHUNK_BYTES = _MOST_IMAGES * 28 * 28 * 4
 
 
 class Observer:
@@ -150,10 +153,11 @@ def predict(
         threads: How many chunks are computed at once, see `Engine.parallel_predictions`.
     """
     probabilities = np.empty((len(images), classes), dtype=np.float32)
-    starts = range(0, len(images), _CHUNK)
+    size = min(_MOST_IMAGES, max(_LEAST_IMAGES, _CHUNK_BYTES // (4 * math.prod(images.shape[1:]))))
+    starts = range(0, len(images), size)
 
     def compute(start: int) -> NDArray[np.float32]:
-        return network.probabilities(scaled(images[start : start + _CHUNK]))
+        return network.probabilities(scaled(images[start : start + size]))
 
     pool = ThreadPoolExecutor(threads)
     computed = map(compute, starts) if threads == 1 else pool.map(compute, starts)

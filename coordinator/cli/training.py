@@ -156,7 +156,7 @@ def _train_rest(settings: "Settings", store: "RunStore", run: "RunSpec", out: Pa
     from coordinator.submission import submit_rest
     from shared.celery_app import create_app
 
-    # As many workers and threads as the run began with, whatever is left of it: the same members, to the last bit.
+    # As many workers as for the whole run, whatever is left of it: with other threads the last bits are others.
     with open_broker(settings, run.members, typer.echo) as session:
         submit_rest(create_app(session.settings), store, run, local=session.embedded)
         if settings.detach:

@@ -609,6 +609,29 @@ def the_gradient_through_batch_normalization_is_right(engine: Engine) -> None:
         np.testing.assert_allclose(network.weights()[layer][1], 0, atol=1e-5)
 
 
+def batch_normalization_remembers_mean_and_variance_of_its_batches(engine: Engine) -> None:
+    """Of images and of vectors; the variance is that of the batch itself, not of what it is a sample of."""
+    images, labels = digits(8)
+    layers = (
+        BatchNormalization(momentum=0.8),
+        Flatten(),
+        BatchNormalization(momentum=0.6),
+        Dense(units="classes", activation="softmax"),
+    )
+    normalized = (images - images.mean()) / np.sqrt(images.var() + 0.001)
+    vectors = normalized.reshape(8, 64)
+    expected = (
+        (0.2 * images.mean(keepdims=True).ravel(), 0.8 + 0.2 * images.var(keepdims=True).ravel()),
+        (0.4 * vectors.mean(axis=0), 0.6 + 0.4 * vectors.var(axis=0)),
+    )
+    for precision, close in (("float32", 2e-4), ("bfloat16", 1e-2)):
+        network = started(engine, Architecture(layers=layers), batch_size=8, precision=precision)
+        one_epoch(network, images, labels)
+        for layer, moments in zip(network.weights()[:2], expected, strict=True):
+            for found, moment in zip(layer[2:], moments, strict=True):
+                np.testing.assert_allclose(found, moment, rtol=close, atol=close, err_msg=precision)
+
+
 def a_dropout_rate_of_zero_is_no_dropout(engine: Engine) -> None:
     images, labels = digits(64)
     layers = (Flatten(), Dropout(rate=0.0), Dense(units="classes", activation="softmax"))
@@ -893,6 +916,7 @@ CHECKS = (
     dropout_can_be_scaled_down_to_none,
     a_member_learns_as_well_in_bfloat16_and_is_scored_in_float32,
     the_gradient_through_batch_normalization_is_right,
+    batch_normalization_remembers_mean_and_variance_of_its_batches,
     a_dropout_rate_of_zero_is_no_dropout,
     images_of_other_sizes_and_with_colours_are_trained_on,
     each_program_has_batches_of_one_shape_where_another_shape_is_compiled_anew,

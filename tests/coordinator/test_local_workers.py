@@ -24,10 +24,10 @@ MEASURED = {
 def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Let the process that is asked write these lines."""
 
-    def answer(*lines: object) -> None:
-        texts = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
+    def answer(*lines: object, code: int = 0) -> None:
+        texts = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
         script = tmp_path / "python"
-        script.write_text(f"#!{sys.executable}\nprint({texts!r})\n")
+        script.write_text(f"#!{sys.executable}\nprint({texts!r}, end='', flush=True)\nraise SystemExit({code})\n")
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setattr(local_workers.sys, "executable", str(script))
 
@@ -77,3 +77,12 @@ def test_without_a_usable_answer_one_worker_trains(answering, answer):
     answering(answer)
 
     assert decided(10) == (1, None)
+
+
+def test_a_measurement_that_dies_is_told(answering):
+    told: list[str] = []
+    answering({"told": "measuring"}, code=3)
+
+    with_workers(load_settings(), 10, told.append)
+
+    assert told == ["measuring", "One worker is started: the measurement of this machine ended with exit code 3."]

@@ -169,3 +169,20 @@ def test_ctrl_c_while_training_elsewhere_says_that_the_run_goes_on(new_place, re
     assert training.err == [
         f"error: Interrupted: run {run_id} goes on at the workers; `deepchord watch {run_id}` follows it."
     ]
+
+
+def test_one_command_starts_as_many_workers_as_it_is_told(new_place, recipe, broker_server):
+    broker = f"{broker_server}/9"
+    place = new_place(DEEPCHORD_BROKER=broker)
+    worker = place.start("worker", "--engine", "tensorflow", "--workers", "2", "--name", "pair@here")
+    with create_app(load_settings(broker=broker)) as app:
+        while len(names := app.control.ping(timeout=1.0)) < 2:
+            assert worker.process.poll() is None, worker.err
+
+    trained = place.run("train", recipe, "--members", "4")
+
+    assert trained.returncode == 0, trained.stderr
+    assert {name for answer in names for name in answer} == {"pair-1@here", "pair-2@here"}
+    worker.interrupt()
+    assert worker.ended() == 0
+    assert place.stop_all() == []

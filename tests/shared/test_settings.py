@@ -190,3 +190,11 @@ def test_secrets_are_in_no_repr():
 def test_a_broker_url_cannot_switch_the_check_of_its_certificate_off():
     with pytest.raises(InputError, match="is always checked"):
         load_settings(broker="rediss://h:6379/0?ssl_cert_reqs=none")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, None), ({"threads": 2}, 6), ({"threads": 2, "evaluation_threads": 1}, 1)],
+)
+def test_workers_that_are_started_together_evaluate_with_all_their_threads(given, expected):
+    assert load_settings(**given).for_workers(3).evaluation_threads == expected

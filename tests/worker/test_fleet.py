@@ -1,5 +1,7 @@
+import os
 import signal
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -78,15 +80,51 @@ def test_a_worker_is_named_for_its_engine_and_device(engine, device, name):
     assert worker_name(engine, device) == name
 
 
-def test_a_worker_that_ends_badly_does_not_end_the_others():
-    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    try:
-        well, badly = [sys.executable, "-c", ""], [sys.executable, "-c", "raise SystemExit(3)"]
-        assert run_each([("one", well), ("other", well)]) == 0
-        assert run_each([("one", badly), ("other", well)]) == 2
-    finally:
-        signal.signal(signal.SIGINT, handlers[0])
-        signal.signal(signal.SIGTERM, handlers[1])
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Leave the handlers of signals as they were."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+def process(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+@pytest.mark.usefixtures("handlers")
+def test_workers_that_end_well_are_all_that_is_wanted():
+    assert run_each([("one", process("")), ("other", process(""))]) == 0
+
+
+@pytest.mark.usefixtures("handlers")
+def test_the_others_go_on_without_a_worker_that_was_refused(tmp_path):
+    goes_on = f"import time, pathlib; time.sleep(2); pathlib.Path({str(tmp_path / 'went_on')!r}).touch()"
+
+    assert run_each([("one", process("raise SystemExit(2)")), ("other", process(goes_on))]) == 2
+
+    assert (tmp_path / "went_on").exists()
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_worker_that_dies_ends_the_others(tmp_path):
+    goes_on = f"import time, pathlib; time.sleep(600); pathlib.Path({str(tmp_path / 'went_on')!r}).touch()"
+
+    assert run_each([("one", process("raise SystemExit(3)")), ("other", process(goes_on))]) == 2
+
+    assert not (tmp_path / "went_on").exists()
+
+
+@pytest.mark.usefixtures("handlers")
+def test_no_worker_is_started_any_more_by_whoever_was_told_to_stop():
+    def commands() -> Iterator[tuple[str, list[str]]]:
+        yield "one", process("import time; time.sleep(600)")
+        os.kill(os.getpid(), signal.SIGTERM)
+        yield "other", process("import time; time.sleep(600)")
+
+    assert run_each(commands()) == 2
 
 
 def test_the_command_of_a_worker_says_all_that_is_its_own():
@@ -95,8 +133,9 @@ def test_the_command_of_a_worker_says_all_that_is_its_own():
     command = command_of(start, "info")
 
     assert command[0] == sys.executable
-    assert command[-11:] == [
-        *("worker", "--name", "a@%h", "--engine", "plaidml", "--loglevel", "info"),
+    # One, whatever the environment or the settings file say: it would start several in turn.
+    assert command[-13:] == [
+        *("worker", "--name", "a@%h", "--engine", "plaidml", "--loglevel", "info", "--workers", "1"),
         *("--device", "opencl_pocl.0", "--threads", "2"),
     ]
     assert "--device" not in command_of(Start(name="a@%h", engine="jax", device=None, threads=None), "info")

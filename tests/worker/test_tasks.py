@@ -1,6 +1,7 @@
 """The tasks' decisions, with a real broker and storage; what they send again follows at once."""
 
 import json
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -373,6 +374,39 @@ def test_a_run_with_too_few_trained_members_ends_as_failed(
     assert store.evaluation(run) is None
     assert evaluate(run.run_id) == "failed"
     assert store.failure(run) == failure
+
+
+@pytest.mark.parametrize(
+    ("threads", "evaluation_threads", "several"),
+    [(None, None, False), (1, None, False), (1, 2, True), (2, 2, False), (4, 2, False)],
+)
+def test_an_evaluation_has_no_more_threads_than_it_is_given(
+    evaluate: Callable,
+    resources: Resources,
+    run: RunSpec,
+    recorded: Callable,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    threads: int | None,
+    evaluation_threads: int | None,
+    several: bool,
+):
+    recorded("ttt")
+    given = {"threads": threads, "evaluation_threads": evaluation_threads}
+    resources.settings = resources.settings.model_copy(update=given)
+    asked_by = set()
+    network = type(engine.build(run.architecture.resolve(input_shape=(4, 4, 1), classes=3)))
+    probabilities = network.probabilities
+
+    def told(self: object, images: object) -> object:
+        asked_by.add(threading.current_thread())
+        return probabilities(self, images)
+
+    monkeypatch.setattr(network, "probabilities", told)
+
+    assert evaluate(run.run_id) == "evaluated"
+
+    assert (asked_by != {threading.current_thread()}) == several
 
 
 def test_an_evaluation_that_fails_is_tried_again(

@@ -372,7 +372,10 @@ def test_weights_that_explode_in_the_last_batch_are_an_error_too(
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_images_are_scaled_a_chunk_at_a_time_and_all_are_predicted(architecture: Architecture, threads: int):
+@pytest.mark.parametrize(
+    ("side", "chunks"), [(1, [1, 2048, 2048]), (56, [1, *[512] * 8]), (300, [1, *[128] * 32])], ids=str
+)
+def test_images_are_scaled_a_chunk_at_a_time_and_all_are_predicted(side: int, chunks: list[int], threads: int):
     sizes: list[int] = []
 
     class CountingNetwork:
@@ -380,12 +383,13 @@ def test_images_are_scaled_a_chunk_at_a_time_and_all_are_predicted(architecture:
             assert images.dtype == np.float32
             assert images.max() <= 1
             sizes.append(len(images))
-            return np.stack([images.ravel(), 1 - images.ravel()], axis=1)
+            first = images[:, 0, 0, 0]
+            return np.stack([first, 1 - first], axis=1)
 
-    images = (np.arange(4097) % 256).astype(np.uint8).reshape(-1, 1, 1, 1)
+    images = np.broadcast_to((np.arange(4097) % 256).astype(np.uint8)[:, None, None, None], (4097, side, side, 1))
 
     found = predict(CountingNetwork(), images, 2, threads=threads)
 
-    assert sorted(sizes) == [1, 2048, 2048]
+    assert sorted(sizes) == chunks
     assert found.dtype == np.float32
-    np.testing.assert_array_equal(found[:, 0], scaled(images).ravel())
+    np.testing.assert_array_equal(found[:, 0], scaled(images[:, 0, 0, 0]))

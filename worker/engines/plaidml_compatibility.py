@@ -51,7 +51,10 @@ def _normalized(backend: Any) -> Callable[..., tuple[Any, Any, Any]]:
         mean = backend.mean(x, axis=reduction_axes)
         centred = x - mean
         variance = backend.mean(centred * centred, axis=reduction_axes)
-        return centred / backend.sqrt(variance + epsilon) * gamma + beta, mean, variance
+        # Keras 2 keeps it times size / (size - 1 - epsilon) for prediction, Keras 3 keeps it as it is.
+        size = backend.cast(backend.prod([backend.shape(x)[axis] for axis in reduction_axes]), "float32")
+        kept = variance * ((size - (1.0 + epsilon)) / size)
+        return centred / backend.sqrt(variance + epsilon) * gamma + beta, mean, kept
 
     return normalize
 

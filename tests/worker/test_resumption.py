@@ -1,0 +1,95 @@
+"""States are published beside the training, into a real storage that answers when it is told to."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from shared.architecture import Architecture
+from shared.messages import EpochMetrics, MemberSpec, Trainer
+from shared.storage import RunStore
+from shared.training_state import TrainingState
+from worker.resumption import EpochSaver, Resumption
+from worker.training import start_of
+
+EPOCH = EpochMetrics(train_loss=1.0, train_accuracy=0.5, validation_loss=1.0, validation_accuracy=0.5, duration_s=1.0)
+
+
+@pytest.fixture
+def member(members: tuple[MemberSpec, ...]) -> MemberSpec:
+    return members[0]
+
+
+@pytest.fixture
+def state(architecture: Architecture, member: MemberSpec) -> TrainingState:
+    """After one epoch."""
+    start = start_of(architecture.resolve(input_shape=(4, 4, 1), classes=3), member.seeds)
+    return replace(start, history=(EPOCH,), best_epoch=1)
+
+
+@pytest.fixture
+def saver(store: RunStore, member: MemberSpec, trainer: Trainer) -> EpochSaver:
+    return EpochSaver(store, member, 1, trainer, Resumption(), tell=print)
+
+
+@pytest.fixture
+def may_answer(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """When set, storage publishes what it has been given."""
+    event, save = threading.Event(), store.save_epoch
+
+    def save_when_told(*given: object) -> object:
+        assert event.wait(60)
+        return save(*given)
+
+    monkeypatch.setattr(store, "save_epoch", save_when_told)
+    return event
+
+
+@pytest.fixture
+def saved(store: RunStore, member: MemberSpec) -> Callable[[], list[int]]:
+    """The epochs that lie in storage."""
+    return lambda: [epoch.epoch for attempt in store.attempts(member.run_id, member.index) for epoch in attempt.saved]
+
+
+def test_training_goes_on_while_a_state_is_published_but_not_far(
+    saver: EpochSaver, state: TrainingState, may_answer: threading.Event, saved: Callable[[], list[int]]
+):
+    with saver:
+        saver.epoch(state)
+        saver.batch(1, 0.09)
+        assert saved() == []
+
+        waiting = threading.Thread(target=saver.batch, args=(1, 0.1))
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+
+        may_answer.set()
+        waiting.join(60)
+        assert not waiting.is_alive()
+        assert saved() == [1]
+
+
+def test_an_attempt_does_not_end_before_its_last_state_is_published(
+    saver: EpochSaver, state: TrainingState, may_answer: threading.Event, saved: Callable[[], list[int]]
+):
+    with saver:
+        saver.epoch(state)
+        threading.Timer(0.3, may_answer.set).start()
+
+    assert saved() == [1]
+
+
+def test_what_is_wrong_with_a_state_ends_the_training(
+    saver: EpochSaver, state: TrainingState, store: RunStore, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*given: object) -> None:
+        raise ValueError("no state")
+
+    monkeypatch.setattr(store, "save_epoch", fail)
+
+    saver.epoch(state)
+
+    with pytest.raises(ValueError, match="no state"):
+        saver.batch(1, 0.5)
