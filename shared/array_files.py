@@ -55,7 +55,9 @@ def write_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
             member.create_system = _UNIX
             # Little-endian, as on nearly every host, so that the others write the same bytes.
             portable = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
-            with archive.open(member, "w", force_zip64=True) as file:
+            # Roughly; only whether it is beyond 2 GiB matters. `force_zip64` writes other bytes before Python 3.11.4.
+            member.file_size = portable.nbytes
+            with archive.open(member, "w") as file:
                 np.lib.format.write_array(file, portable, version=(1, 0), allow_pickle=False)
     return buffer.getvalue()
 

@@ -77,7 +77,7 @@ def test_a_data_set_comes_back_from_its_bytes_as_it_was(dataset: Dataset):
 
 
 def test_the_bytes_of_a_data_set_do_not_change_between_versions():
-    expected = "dbe57673c8b3f434a1f5e8593d4e85da3357a00266ba6073738b5c1150307d7e"
+    expected = "84f78a88c77273311c2f78877d34b4e3b36020fc1fdf74cba7df7410ce367f9d"
 
     assert hashlib.sha256(encode_dataset(small_dataset())).hexdigest() == expected
 
