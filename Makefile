@@ -12,7 +12,7 @@ PYTHON =
 # The least branch coverage, in percent, that `make test` accepts.
 COVERAGE = 85
 
-BENCHMARKS = step evaluation orchestration scaling overhead faults
+BENCHMARKS = step evaluation orchestration scaling overhead faults fleet
 
 VENV = .venv
 BIN = $(VENV)/bin

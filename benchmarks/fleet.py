@@ -2,9 +2,10 @@
 
 1. Runs of members that do nothing, on several worker processes of this machine: seconds and memory for each size, and
    the exponent of their growth (1: linear).
-2. The evaluation of stored members, in a process of its own: its memory must not grow with their number.
+2. The evaluation of stored members, in a process of its own: its memory must not grow with their number. With the
+   small network their records are larger than their weights; with the notebook's the weights would show.
 
-    python -m benchmarks.fleet [--sizes 1000 3000 10000] [--workers 8] [--evaluate 100 1000] [--json FILE]
+    python -m benchmarks.fleet [--sizes 1000 3000 10000] [--workers 8] [--network small|notebook] [--json FILE]
 """
 
 import argparse
@@ -34,7 +35,7 @@ from shared.datasets import Dataset, publish_dataset
 from shared.settings import Settings, keras_home, load_settings
 from shared.storage import RunStore
 
-_NETWORK = """
+_SMALL_NETWORK = """
 layers = [
   { type = "max_pooling2d", pool_size = 4 },
   { type = "flatten" },
@@ -52,9 +53,13 @@ def main() -> None:
         return
     dataset = _small(find_dataset("fashion", Places(keras_home=keras_home())))
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "network.toml").write_text(_NETWORK)
-        runs = [_measure(Path(folder), dataset, size, arguments.workers) for size in arguments.sizes]
+        network: dict[str, Any] = {}
+        if arguments.network == "small":
+            network["architecture"] = str(Path(folder) / "network.toml")
+            Path(network["architecture"]).write_text(_SMALL_NETWORK)
+        runs = [_measure(Path(folder), dataset, network, size, arguments.workers) for size in arguments.sizes]
     result = {
+        "network": arguments.network,
         "workers": arguments.workers,
         "runs": runs,
         "exponents": {
@@ -67,14 +72,14 @@ def main() -> None:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def _measure(folder: Path, dataset: Dataset, members: int, workers: int) -> dict[str, Any]:
+def _measure(folder: Path, dataset: Dataset, network: dict[str, Any], members: int, workers: int) -> dict[str, Any]:
     """Train a run in a storage, with a broker and a coordinator of its own."""
     place = folder / str(members)
     settings = load_settings(storage=str(place / "storage"), state=place / "state", cache=place / "cache")
     with local_session(settings, workers=workers, worker_command=IDLE_WORKER_COMMAND) as session:
-        _run(session, dataset, folder, workers)  # all workers are up
+        _run(session, dataset, network, workers)  # all workers are up
         before = psutil.Process().memory_info().rss
-        seconds = _run(session, dataset, folder, members)
+        seconds = _run(session, dataset, network, members)
         memory = redis.Redis.from_url(str(session.settings.broker)).info("memory")
     evaluation = subprocess.run(
         [sys.executable, "-m", "benchmarks.fleet", "--evaluate-here", str(place / "storage")],
@@ -93,11 +98,11 @@ def _measure(folder: Path, dataset: Dataset, members: int, workers: int) -> dict
     }
 
 
-def _run(session: LocalSession, dataset: Dataset, folder: Path, members: int) -> float:
+def _run(session: LocalSession, dataset: Dataset, network: dict[str, Any], members: int) -> float:
     """Return the seconds from the submission of a run to its evaluation."""
     store = RunStore.open(session.settings)
     options = {"preset": "quick", "members": members, "epochs": 1, "seed": 1}
-    request = plan_request(None, {**options, "architecture": str(folder / "network.toml")})
+    request = plan_request(None, options | network)
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     run = plan_run(request, architecture, publish_dataset(dataset, store), max_attempts=3)
     started = time.monotonic()
@@ -155,6 +160,7 @@ def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 3000, 10_000])
     parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--network", choices=("small", "notebook"), default="small")
     parser.add_argument("--evaluate-here", metavar="STORAGE", help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path)
     return parser.parse_args(given)

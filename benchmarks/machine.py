@@ -7,11 +7,15 @@ from pathlib import Path
 
 import psutil
 
+#: Those that multiply many numbers at a time.
+_INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+
 
 def describe(*packages: str) -> dict[str, object]:
-    """Return the processor, cores, memory, and the versions of Python and of these packages."""
+    """Return the processor and what decides its speed, cores, memory, and the versions of Python and these packages."""
     return {
-        "processor": _processor(),
+        "processor": _processor("model name") or platform.processor(),
+        "instructions": [name for name in _INSTRUCTIONS if name in _processor("flags").split()],
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "python": platform.python_version(),
@@ -28,9 +32,10 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _processor() -> str:
+def _processor(line: str) -> str:
+    """Return what Linux says of the first processor in a line of this name; elsewhere nothing."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+        return ""
+    return next((text.partition(":")[2].strip() for text in lines if text.startswith(line)), "")

@@ -3,6 +3,29 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+#: A part that was rung so often without anybody beginning an attempt is not rung in hope any more …
+MOST_FRUITLESS = 3
+#: … until so long after: workers that fit may have come.
+HOPE_AGAIN_AFTER_S = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """When a part was last rung, at how many attempts, and how often in a row at that number."""
+
+    attempts: int
+    times: int
+    at: float
+
+    def is_fruitless(self, attempts: int, now: float) -> bool:
+        """Say whether ringing once more, with so many attempts by now, is no use at present."""
+        return attempts == self.attempts and self.times >= MOST_FRUITLESS and now - self.at < HOPE_AGAIN_AFTER_S
+
+    def again(self, attempts: int, now: float) -> "Rung":
+        """Return what is to be remembered of ringing once more."""
+        goes_on = attempts == self.attempts and self.times < MOST_FRUITLESS
+        return Rung(attempts=attempts, times=self.times + 1 if goes_on else 1, at=now)
+
 
 @dataclass(kw_only=True)
 class Memory:
@@ -12,8 +35,7 @@ class Memory:
     lost_since: dict[int, float] = field(default_factory=dict)
     #: Parts that somebody worked at when last seen.
     held: set[int] = field(default_factory=set)
-    #: How many attempts each part had when it was last rung, and how often in a row it was rung at that number.
-    rung: dict[int, tuple[int, int]] = field(default_factory=dict)
+    rung: dict[int, Rung] = field(default_factory=dict)
     #: When the queue was last read.
     read_at: float | None = None
 

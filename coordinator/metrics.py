@@ -93,8 +93,8 @@ class FleetCollector(Collector):
         )
         at_work = [line.worker.at_work for line in lines if line.worker.at_work is not None]
         self._ended -= {run_id for run_id, _ in at_work}
-        for run_id in self._store.run_ids():
-            view = None if run_id in self._ended else self._look(run_id)
+        for run_id in self._store.run_ids(but=self._ended):
+            view = self._look(run_id)
             if view is None:
                 continue
             running = sum(run == run_id and index is not None for run, index in at_work)

@@ -13,7 +13,7 @@ import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from coordinator.lost_parts import Memory, due
+from coordinator.lost_parts import MOST_FRUITLESS, Memory, Rung, due
 from coordinator.submission import evaluation_task_id, member_task_id, ring_evaluation, ring_member
 from shared.broker import KEY_PREFIX, connect_lazily
 from shared.celery_app import QUEUE, create_app, queue_of
@@ -26,8 +26,6 @@ from shared.storage import RunStore
 
 logger = logging.getLogger(__name__)
 
-#: A message that was rung so often without anybody beginning an attempt is not rung in hope any more.
-_MOST_FRUITLESS = 3
 #: From the last member's end to the evaluation's beginning it takes less.
 _EVALUATION_STARTS_WITHIN_S = 5.0
 #: How often it is looked whether something was lost.
@@ -121,18 +119,19 @@ class Reconciler:
 
     def _ring(self, run: RunSpec, memory: Memory, part: int) -> bool:
         """Send a part again; False if that was done often enough without anybody beginning an attempt."""
-        attempts = 0 if part == EVALUATION else len(self._store.attempts(run.run_id, part))
-        before, times = memory.rung.get(part, (-1, 0))
-        if attempts == before and times >= _MOST_FRUITLESS:
+        is_evaluation, now = part == EVALUATION, self._clock()
+        attempts = self._store.evaluation_starts(run) if is_evaluation else len(self._store.attempts(run.run_id, part))
+        rung = memory.rung.get(part, Rung(attempts=attempts, times=0, at=now))
+        if rung.is_fruitless(attempts, now):
             return False
         # Whoever else looks after this run leaves it at that for the length of a lease.
         bell = f"{KEY_PREFIX}bell:{run.run_id}:{part}"
         if not self._client.set(bell, "", nx=True, px=int(self._lease_s * 1000)):
             return True
-        memory.rung[part] = (attempts, times + 1 if attempts == before else 1)
-        what = "evaluation" if part == EVALUATION else f"member {part}"
+        memory.rung[part] = rung.again(attempts, now)
+        what = "evaluation" if is_evaluation else f"member {part}"
         logger.info("The %s of run %s was lost and is sent again.", what, run.run_id, extra={"run_id": run.run_id})
-        if part == EVALUATION:
+        if is_evaluation:
             ring_evaluation(self._app, run)
         else:
             ring_member(self._app, run, part)
@@ -143,7 +142,7 @@ class Reconciler:
         told = "; ".join(f"member {index}: {note}" for index, note in sorted(notes.items()))
         members = ", ".join(str(part) for part in in_vain)
         what = "evaluation was" if EVALUATION in in_vain else f"members {members} were"
-        return f"its {what} sent {_MOST_FRUITLESS} times in vain ({told or 'the logs of the workers tell more'})"
+        return f"its {what} sent {MOST_FRUITLESS} times in vain ({told or 'the logs of the workers tell more'})"
 
 
 def reconcile_run(settings: Settings, store: RunStore, run_id: str) -> None:
@@ -164,7 +163,8 @@ def reconcile_run(settings: Settings, store: RunStore, run_id: str) -> None:
 def reconcile_all(settings: Settings, store: RunStore) -> None:
     """Look after all runs in storage, also those still to come, for ever, but those that have a broker of their own.
 
-    What is wrong with a run is logged, once.
+    What is wrong with a run is logged, once. One that cannot go on is tried again every now and then: workers that fit
+    may come.
     """
     reconciler = Reconciler(settings, store)
     ended: set[str] = set()
@@ -191,7 +191,7 @@ def reconcile_all(settings: Settings, store: RunStore) -> None:
 
 def _unended(store: RunStore, ended: set[str]) -> list[str]:
     try:
-        return [name for name in store.run_ids() if name not in ended]
+        return store.run_ids(but=ended)
     except DeepchordError as error:
         logger.warning("Nothing could be looked after: %s", error)
         return []

@@ -81,6 +81,20 @@ class BrokerStore:
                     return iter(found)
                 start = f"({found[-1]}".encode()
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the names directly below a prefix that further names follow, sorted."""
+        folder, found = check_prefix(prefix).encode(), list[str]()
+        with self._explained(prefix, "list"):
+            start = b"[" + folder
+            while portion := self._client.zrangebylex(_KEYS, start, b"(" + folder + b"\xff", 0, 1):
+                name, separator, _ = text_of(portion[0]).encode().removeprefix(folder).partition(b"/")
+                if separator:
+                    found.append(name.decode())
+                # Behind all keys that begin with this name, or behind this key.
+                start = b"(" + folder + name + (b"/\xff" if separator else b"")
+            # The order of keys is not that of names: `a-b/` comes before `a/`.
+            return iter(sorted(found))
+
     def exists(self, key: str) -> bool:
         """Say whether the key holds an object."""
         with self._explained(key, "read"):

@@ -55,22 +55,32 @@ class CheckpointError(DeepchordError):
 class StorageError(DeepchordError):
     """The storage cannot be reached, written or read."""
 
-    def __init__(self, message: str, *, permanent: bool = False) -> None:
-        """Take the message, and whether it is of no use to try again until somebody has done something about it."""
+    #: Whether it is of no use to try again until somebody has done something about it.
+    permanent = False
+
+    def __init__(self, message: str, *, permanent: bool | None = None) -> None:
+        """Take the message, and what is known of `permanent`."""
         super().__init__(message)
-        self.permanent = permanent
+        if permanent is not None:
+            self.permanent = permanent
 
 
 class ObjectNotFoundError(StorageError):
     """Storage holds nothing under the key."""
 
+    permanent = True
+
 
 class CorruptObjectError(StorageError):
     """What storage holds does not have the SHA-256 that was recorded for it."""
 
+    permanent = True
+
 
 class RunNotFoundError(StorageError):
     """Storage holds no run of that name."""
+
+    permanent = True
 
 
 class BrokerError(DeepchordError):

@@ -33,7 +33,9 @@ class FolderStore:
             try:
                 os.link(aside, path)
             except FileExistsError:
-                return False
+                # NFS asks again when an answer was lost, and is told that what it has just linked exists.
+                if aside.stat().st_nlink < 2:
+                    return False
             _flush_folder(path.parent)
             return True
 
@@ -55,6 +57,15 @@ class FolderStore:
         with self._explained(prefix, "list"):
             found = sorted(self._walk(folder))
         return iter(found)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the names of the folders in a folder, sorted; also of those without any file."""
+        with self._explained(prefix, "list"):
+            try:
+                entries = list(os.scandir(self.folder / check_prefix(prefix)))
+            except FileNotFoundError:
+                return iter(())
+            return iter(sorted(entry.name for entry in entries if is_name(entry.name) and entry.is_dir()))
 
     def exists(self, key: str) -> bool:
         """Say whether the file is there."""

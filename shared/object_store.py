@@ -47,6 +47,10 @@ class ObjectStore(Protocol):
         """Yield the keys that begin with the prefix (whole folders: it ends in `/` or is empty), sorted."""
         ...
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the names directly below a prefix that further names follow, sorted; what lies deeper is not read."""
+        ...
+
     def exists(self, key: str) -> bool:
         """Say whether the key holds an object."""
         ...

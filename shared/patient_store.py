@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import tenacity
 
-from shared.errors import ObjectNotFoundError, StorageError
+from shared.errors import StorageError
 from shared.object_store import ObjectStore
 
 T = TypeVar("T")
@@ -64,6 +64,10 @@ class PatientStore:
         """Yield the keys that begin with the prefix, sorted."""
         return iter(self._patiently(lambda: tuple(self.objects.list(prefix))))
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the names directly below a prefix that further names follow, sorted."""
+        return self._patiently(lambda: self.objects.folders(prefix))
+
     def exists(self, key: str) -> bool:
         """Say whether the key holds an object."""
         return self._patiently(lambda: self.objects.exists(key))
@@ -77,4 +81,4 @@ class PatientStore:
 
 
 def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, StorageError) and not isinstance(error, ObjectNotFoundError) and not error.permanent
+    return isinstance(error, StorageError) and not error.permanent

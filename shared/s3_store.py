@@ -20,7 +20,7 @@ _LISTED_AT_ONCE = 1000
 
 _URL = re.compile(r"s3://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]*)(?:/(?P<prefix>[A-Za-z0-9._/-]*))?")
 
-#: What in an answer says that trying again is of no use, and what to do about it.
+#: What in an answer, without its blanks, says that trying again is of no use, and what to do about it.
 _REMEDIES = (
     ("NoSuchBucket", "there is no such bucket; create it, or correct --storage"),
     ("169.254.169.254", "no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
@@ -28,7 +28,10 @@ _REMEDIES = (
     ("InvalidAccessKeyId", "the access key is unknown; correct AWS_ACCESS_KEY_ID"),
     ("RequestTimeTooSkewed", "this machine's clock is off; set it"),
     ("AccessDenied", "these credentials may not do that; change the bucket's policy or AWS_ACCESS_KEY_ID"),
-    ("403 Forbidden", "these credentials may not do that; correct AWS_ACCESS_KEY_ID, or the bucket's policy"),
+    ("ExpiredToken", "these credentials have expired; get new ones"),
+    ("403Forbidden", "these credentials may not do that; correct AWS_ACCESS_KEY_ID, or the bucket's policy"),
+    ("InvalidCertificate(Expired", "its certificate has expired; get a new one"),
+    ("InvalidCertificate(NotValidForName", "its certificate is for another host; correct AWS_ENDPOINT_URL"),
     ("InvalidCertificate", "its certificate is not trusted; name the authority's with DEEPCHORD_CA_FILE"),
     ("PermanentRedirect", "the bucket is in another region; set AWS_REGION"),
 )
@@ -121,6 +124,13 @@ class S3Store:
             portions = self._bucket.list(folder or None, chunk_size=_LISTED_AT_ONCE)
             return iter(sorted(found["path"] for portion in portions for found in portion))
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the names directly below a prefix that further names follow, sorted."""
+        folder = check_prefix(prefix)
+        with self._explained(prefix, "list"):
+            found = self._bucket.list_with_delimiter(folder or None)["common_prefixes"]
+            return iter(sorted(path.rstrip("/").rpartition("/")[2] for path in found))
+
     def exists(self, key: str) -> bool:
         """Say whether the key holds an object."""
         with self._explained(key, "read"):
@@ -145,7 +155,8 @@ class S3Store:
             yield
         except (errors.BaseError, FileNotFoundError, PermissionError, OSError) as error:
             text = str(error)
-            remedy = next((remedy for sign, remedy in _REMEDIES if sign in text), None)
+            signs = "".join(text.split())
+            remedy = next((remedy for sign, remedy in _REMEDIES if sign in signs), None)
             if remedy is None and isinstance(error, (FileNotFoundError, errors.NotFoundError)):
                 raise ObjectNotFoundError(f"Storage {self.url} has no {key}.") from error
             raise StorageError(

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import uuid
+from collections.abc import Collection
 
 from shared.attempts import Attempt, SavedEpoch
 from shared.endings import Cancellation, EnsembleEvaluation, RunFailure
@@ -67,10 +68,10 @@ class RunStore:
         """Say whether a run was cancelled."""
         return self.objects.exists(_cancellation(run_id))
 
-    def run_ids(self) -> list[str]:
-        """Return the ids of all runs, oldest first (ids begin with their date)."""
-        keys = (key.split("/") for key in self.objects.list("runs/"))
-        return sorted({parts[1] for parts in keys if len(parts) == 3 and parts[2] == "run.json"})
+    def run_ids(self, *, but: Collection[str] = ()) -> list[str]:
+        """Return the ids of all runs, oldest first (ids begin with their date), but for those that are known."""
+        names = (name for name in self.objects.folders("runs/") if name not in but)
+        return [name for name in names if self.objects.exists(f"runs/{name}/run.json")]
 
     # Members
 
@@ -174,6 +175,10 @@ class RunStore:
     def start_evaluation(self, run: RunSpec, note: bytes) -> int:
         """Take the next attempt number of the evaluation, from 1, as `start_attempt` does."""
         return self._take_number(f"{_ending(run)}/evaluations/", note)
+
+    def evaluation_starts(self, run: RunSpec) -> int:
+        """Return how often the evaluation was begun."""
+        return self._last_number(f"{_ending(run)}/evaluations/")
 
     def commit_evaluation(self, run: RunSpec, evaluation: EnsembleEvaluation, probabilities: bytes) -> bool:
         """Commit the evaluation and the ensemble's probabilities; False if the run has one already."""

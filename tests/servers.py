@@ -178,8 +178,13 @@ class _Proxy(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.send_header("Content-Length", length)
         self.end_headers()
+        if mood == "silent":
+            self.wfile.write(data[: len(data) // 2])
+            self.wfile.flush()
+            time.sleep(1)
+            data = b""
         self.wfile.write(data)
-        if mood == "torn":
+        if mood in ("torn", "silent"):
             self.close_connection = True
         return None
 

@@ -36,7 +36,7 @@ def conclude(resources: Resources, run: RunSpec, worker: str, advance: Callable[
     if len(records) < run.members:
         return None
     if store.start_evaluation(run, note_of(worker)) > _MOST_STARTS:
-        died = f"its evaluation was begun {_MOST_STARTS} times, its process died each time; see the workers' logs"
+        died = f"its evaluation was begun {_MOST_STARTS} times and never came to its end; see the workers' logs"
         return _fail(resources, run, died)
     trained = [record.member for record in records if isinstance(record.member, TrainedMember)]
     if len(trained) < run.min_members:

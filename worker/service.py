@@ -27,10 +27,11 @@ from worker.resources import Resources
 logger = logging.getLogger(__name__)
 
 #: What of Celery's remote control workers understand: questions, and the switch for events. The rest could stop a
-#: worker in the middle of its member, or let it take from other queues, and whoever may ask may also do that.
+#: worker in the middle of its member, let it take from other queues or (`hello`) drop tasks, and whoever may ask may
+#: also do that.
 _UNDERSTOOD = frozenset(
     {
-        *("active", "active_queues", "clock", "conf", "heartbeat", "hello", "ping", "query_task", "registered"),
+        *("active", "active_queues", "clock", "conf", "heartbeat", "ping", "query_task", "registered"),
         *("report", "reserved", "revoked", "scheduled", "stats", "enable_events", "disable_events", DRAIN),
     }
 )

@@ -11,7 +11,7 @@ from celery.exceptions import Ignore, Reject
 from kombu.exceptions import OperationalError
 
 from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, served_queues
-from shared.errors import DeepchordError, OtherVersionError, SignatureError
+from shared.errors import DeepchordError, OtherVersionError, SignatureError, StorageError
 from shared.leases import evaluation_lease
 from shared.messages import MemberSpec, RunSpec
 from shared.signing import check_signature
@@ -58,8 +58,9 @@ def register_tasks(app: Celery, resources: Resources) -> None:
         """Evaluate a run's ensemble, once; harmless when rung early, late or twice."""
         try:
             run = resources.store.run(run_id)
-        except OtherVersionError as error:
+        except DeepchordError as error:  # another storage, or none at present, or a run of another version
             _pass_on(task, resources, error)
+        resources.blind_turns = 0
         return {"run_id": run_id, "status": _evaluated(task, resources, run)}
 
 
@@ -108,6 +109,9 @@ def _evaluated(task: Task, resources: Resources, run: RunSpec) -> str:
                 outcome = conclude(resources, run, task.request.hostname, watchdog.advance)
         except Exception as error:
             logger.exception("The evaluation of run %s failed.", run.run_id, extra=extra)
+            if isinstance(error, StorageError) and not error.permanent:
+                # It is not the evaluation that failed. What never comes to its end is ended by `conclude`.
+                _send_again(task, _RETRY_AFTER_S)
             if task.request.retries < _EVALUATION_ATTEMPTS - 1:
                 _send_again(task, _RETRY_AFTER_S, retries=task.request.retries + 1)
             outcome = give_up(resources, run, error)

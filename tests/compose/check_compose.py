@@ -43,13 +43,17 @@ class Stack:
         self.password = secrets.token_hex(12)
         self._environment = {
             **os.environ,
-            "DEEPCHORD_BROKER_PASSWORD": secrets.token_hex(12),
+            **{f"BROKER_{role}_PASSWORD": secrets.token_hex(12) for role in ("COORDINATOR", "WORKER", "FLOWER")},
             "DEEPCHORD_FLOWER_PASSWORD": self.password,
             "DEEPCHORD_BROKER_PORT": str(self.broker_port),
             "DEEPCHORD_FLOWER_PORT": str(self.flower_port),
             "DEEPCHORD_UID": "1000",
             "DEEPCHORD_THREADS": "1",
         }
+
+    def secret(self, role: str) -> str:
+        """Return what a role says to the broker."""
+        return self._environment[f"BROKER_{role.upper()}_PASSWORD"]
 
     def run(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -165,6 +169,19 @@ def test_nothing_listens_beyond_loopback_and_flower_asks_for_its_password(stack)
     assert stack.flower("/", None) == 401
     assert stack.flower("/", stack.password) == 200
     assert stack.flower("/", "wrong") == 401
+
+
+def test_a_worker_and_flower_know_no_more_secrets_than_they_need(stack):
+    own = {"worker": {"worker"}, "flower": {"flower"}, "reconcile": {"coordinator"}}
+    for service, roles in own.items():
+        environment = docker("exec", stack.containers(service)[-1], "env").stdout
+        known = {role for role in ("coordinator", "worker", "flower") if stack.secret(role) in environment}
+        assert known == roles, service
+    assert "AWS_" not in docker("exec", stack.containers("flower")[-1], "env").stdout
+
+
+def test_the_way_from_the_coordinator_is_as_it_should_be(stack):
+    assert "fail" not in stack.coordinator("doctor")
 
 
 def test_containers_have_no_rights(stack):

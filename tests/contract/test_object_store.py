@@ -115,6 +115,31 @@ def test_what_exists_can_be_replaced(objects):
     assert list(objects.list("")) == ["weights"]
 
 
+def test_the_names_directly_below_a_prefix_are_listed_whatever_lies_deeper(objects):
+    for key in ("runs/a/run.json", "runs/a/members/000/record.json", "runs/a-b/run.json", "runs/file", "other/x/y"):
+        objects.create(key, b"")
+
+    assert list(objects.folders("runs/")) == ["a", "a-b"]
+    assert list(objects.folders("")) == ["other", "runs"]
+    assert list(objects.folders("runs/a/members/000/")) == []
+    assert list(objects.folders("absent/")) == []
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sets(st.lists(NAMES, min_size=1, max_size=3).map("/".join), max_size=6))
+def test_folders_are_those_of_the_listed_keys(objects, keys):
+    # No name may be an object's and a folder's, which a folder could not hold.
+    keys = {key for key in keys if not any(other.startswith(f"{key}/") for other in keys)}
+    for key in list(objects.list("")):
+        objects.delete(key)
+    for key in keys:
+        objects.create(key, b"")
+
+    found = [name for name in objects.folders("") if any(objects.list(f"{name}/"))]
+
+    assert found == sorted({key.partition("/")[0] for key in keys if "/" in key})
+
+
 def test_what_is_not_there_is_named(objects):
     assert not objects.exists("runs/absent/run.json")
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.lost_parts import Memory, due
+from coordinator.lost_parts import HOPE_AGAIN_AFTER_S, MOST_FRUITLESS, Memory, Rung, due
 
 PATIENCE_S = 30.0
 
@@ -38,6 +38,20 @@ def test_what_is_found_in_between_begins_to_be_waited_for_anew():
 
     assert due(memory, [3], set(), 40.0, PATIENCE_S) == []
     assert due(memory, [3], set(), 50.0, PATIENCE_S) == [3]
+
+
+def test_what_was_rung_in_vain_is_left_until_there_is_hope_again():
+    rung = Rung(attempts=2, times=0, at=0.0)
+    for _ in range(MOST_FRUITLESS):
+        assert not rung.is_fruitless(2, rung.at)
+        rung = rung.again(2, rung.at + PATIENCE_S)
+
+    assert rung.is_fruitless(2, rung.at + PATIENCE_S)
+    assert not rung.is_fruitless(3, rung.at + PATIENCE_S), "somebody began an attempt"
+    hopeful = rung.at + HOPE_AGAIN_AFTER_S
+    assert not rung.is_fruitless(2, hopeful)
+    assert rung.again(2, hopeful) == Rung(attempts=2, times=1, at=hopeful)
+    assert rung.again(3, rung.at).times == 1
 
 
 @given(st.lists(st.tuples(st.sets(st.integers(0, 4)), st.sets(st.integers(0, 4)), st.floats(0, 40)), max_size=30))

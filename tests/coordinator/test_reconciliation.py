@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import redis
 
+from coordinator.lost_parts import HOPE_AGAIN_AFTER_S
 from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.reconciliation import Reconciler, reconcile_all, reconcile_run
 from coordinator.submission import evaluation_task_id, member_task_id, submit
@@ -225,6 +226,27 @@ def test_an_evaluation_that_is_sent_in_vain_is_told_in_the_end(reconciler, clock
         clock.now += 5.0
 
     assert found.startswith("its evaluation was sent 3 times in vain")
+
+
+def test_an_evaluation_that_is_begun_each_time_is_sent_as_often_as_it_takes(reconciler, clock, run, client, store):
+    end(store, run, 0, 1, 2)
+    for _ in range(30):
+        client.flushall()
+        store.start_evaluation(run, b"{}")
+        assert reconciler.look_after(run) is None
+        clock.now += 5.0
+
+
+def test_what_was_sent_in_vain_is_sent_again_when_there_is_hope(reconciler, clock, run, queue, client):
+    while reconciler.look_after(run) is None:
+        client.flushall()
+        clock.now += 5.0
+    assert queue() == []
+
+    clock.now += HOPE_AGAIN_AFTER_S
+    reconciler.look_after(run)
+
+    assert ids(queue) == [member_task_id(run.run_id, index) for index in range(3)]
 
 
 def test_a_broker_that_does_not_answer_is_left_for_the_next_look(store, run, free_port, clock):

@@ -83,16 +83,24 @@ def test_a_run_needs_no_more_than_the_rights_of_its_roles(secured, new_place, re
         ("worker", ("GET", "elsewhere")),
         ("worker", ("HGETALL", f"{KEY_PREFIX}progress:one")),
         ("worker", ("KEYS", "*")),
+        ("worker", ("SCAN", "0")),
+        ("worker", ("RANDOMKEY",)),
         ("worker", ("FLUSHALL",)),
         ("worker", ("CONFIG", "GET", "*")),
         ("worker", ("ACL", "LIST")),
         ("coordinator", ("GET", "elsewhere")),
         ("coordinator", ("FLUSHALL",)),
+        ("coordinator", ("SCAN", "0")),
+        ("coordinator", ("RANDOMKEY",)),
         ("coordinator", ("CONFIG", "SET", "maxmemory", "1")),
         ("flower", ("LPUSH", f"{KEY_PREFIX}{QUEUE}", "message")),
         ("flower", ("GET", f"{KEY_PREFIX}storage:runs/one/run.json")),
         ("flower", ("GET", f"{KEY_PREFIX}lease:one:0")),
         ("flower", ("DEL", f"{KEY_PREFIX}{QUEUE}")),
+        ("flower", ("DEL", f"{KEY_PREFIX}_kombu.binding.{QUEUE}")),
+        ("flower", ("SADD", f"{KEY_PREFIX}_kombu.binding.{QUEUE}", "elsewhere")),
+        ("flower", ("SCAN", "0")),
+        ("flower", ("RANDOMKEY",)),
     ],
 )
 def test_a_role_has_no_rights_beyond_its_own(denied, role, command):
@@ -161,14 +169,16 @@ def test_a_file_without_certificates_is_refused(tmp_path):
         Settings(ca_file=path)
 
 
-@pytest.mark.parametrize("command", ["shutdown", "add_consumer"])
+@pytest.mark.parametrize("command", ["shutdown", "add_consumer", "hello", "revoke"])
 def test_workers_do_not_understand_what_could_disturb_them(new_place, broker_url, command):
     place = new_place(DEEPCHORD_BROKER=broker_url, DEEPCHORD_ENGINE="jax")
     worker = place.start("worker", "--name", "one@here")
     worker.wait_for(" ready.")
     with create_app(Settings(broker=broker_url)) as app:
-        app.control.broadcast(command, arguments={"queue": "x", "task_id": "y"}, reply=True, timeout=1)
+        arguments = {"queue": "x", "task_id": "y", "from_node": "z", "revoked": {"y": 0}}
+        app.control.broadcast(command, arguments=arguments, reply=True, timeout=1)
         assert list(app.control.ping(timeout=2)) == [{"one@here": {"ok": "pong"}}]
         assert app.control.inspect(timeout=2).active_queues()["one@here"]
+        assert app.control.inspect(timeout=2).revoked() == {"one@here": []}
     assert worker.process.poll() is None
     place.kill_all()

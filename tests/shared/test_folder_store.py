@@ -35,6 +35,21 @@ def mounted(folder: Path, require, options: str) -> Iterator[None]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+def test_an_answer_of_nfs_that_got_lost_after_linking_counts_as_ones_own(tmp_path, monkeypatch):
+    link = os.link
+
+    def link_and_lose_the_answer(source, target):
+        link(source, target)
+        link(source, target)
+
+    monkeypatch.setattr("shared.folder_store.os.link", link_and_lose_the_answer)
+    store = FolderStore(tmp_path)
+
+    assert store.create("record.json", b"mine")
+    assert not store.create("record.json", b"other")
+    assert store.get("record.json") == b"mine"
+
+
 @pytest.mark.parametrize("operation", ["create", "replace"])
 def test_a_full_disk_is_named_with_what_to_do_and_leaves_nothing(tmp_path, require, operation):
     with mounted(tmp_path / "small", require, "size=1m"):

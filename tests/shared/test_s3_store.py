@@ -1,8 +1,12 @@
+import subprocess
+from datetime import timedelta
+
 import pytest
 
 from shared.errors import InputError, ObjectNotFoundError, StorageError
 from shared.patient_store import PatientStore
 from shared.s3_store import S3Store
+from tests.servers import make_certificates, start_s3_server
 
 
 @pytest.fixture
@@ -48,7 +52,19 @@ def test_what_was_created_before_the_answer_got_lost_counts_as_created_here(stor
     assert store.get("runs/one") == b"mine"
 
 
-def test_a_torn_upload_is_never_seen(store, moods):
+def test_a_server_that_falls_silent_in_an_answer_is_asked_again(store, moods, monkeypatch):
+    monkeypatch.setattr("shared.s3_store._READ_WITHIN", timedelta(seconds=0.3))
+    impatient = PatientStore(S3Store(store.url), first_wait_s=0.001)
+    data = bytes(range(256)) * 4000
+    store.create("runs/one", data)
+
+    moods.next = ["silent"] * 2
+
+    assert impatient.get("runs/one") == data
+    assert moods.next == []
+
+
+def test_an_upload_that_is_refused_is_never_seen(store, moods):
     moods.next = ["overloaded"] * 5
 
     with pytest.raises(StorageError):
@@ -57,6 +73,31 @@ def test_a_torn_upload_is_never_seen(store, moods):
     assert not store.exists("runs/one")
     with pytest.raises(ObjectNotFoundError):
         store.get("runs/one")
+
+
+@pytest.mark.parametrize(
+    ("host", "days", "trusted", "message"),
+    [
+        ("localhost", 5, False, "its certificate is not trusted; name the authority's with DEEPCHORD_CA_FILE"),
+        ("localhost", -1, True, "its certificate has expired; get a new one"),
+        ("elsewhere.lan", 5, True, "its certificate is for another host; correct AWS_ENDPOINT_URL"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_said(tmp_path, monkeypatch, host, days, trusted, message):
+    address = "127.0.0.1" if host == "localhost" else "192.0.2.1"
+    certificates = make_certificates(tmp_path, host=host, address=address)
+    sign = "x509 -req -in broker.csr -CA ca.crt -CAkey ca.key -copy_extensions copy -out broker.crt -days"
+    subprocess.run(["openssl", *sign.split(), str(days)], cwd=certificates, check=True, capture_output=True)
+    server, process = start_s3_server(tmp_path / "log", certificates=certificates)
+    for name, value in server.variables().items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(StorageError, match=message) as caught:
+        S3Store("s3://ensembles/x", certificates / "ca.crt" if trusted else None).get("one")
+
+    assert caught.value.permanent
+    process.kill()
+    process.wait()
 
 
 @pytest.mark.parametrize(

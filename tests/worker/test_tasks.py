@@ -11,7 +11,14 @@ from celery import Celery
 
 from shared.broker import KEY_PREFIX
 from shared.celery_app import EVALUATE_ENSEMBLE, QUEUE, TRAIN_MEMBER, create_app
-from shared.errors import EngineError, MessageDecodeError, OtherVersionError, RunNotFoundError, SignatureError
+from shared.errors import (
+    EngineError,
+    MessageDecodeError,
+    OtherVersionError,
+    RunNotFoundError,
+    SignatureError,
+    StorageError,
+)
 from shared.messages import FailedMember, MemberSpec, RunSpec, TrainedMember
 from shared.settings import Settings, load_settings
 from shared.signing import sign
@@ -432,6 +439,29 @@ def test_an_evaluation_that_always_fails_ends_the_run_with_its_last_error(
     assert store.failure(run).trained == 3
 
 
+def test_a_storage_that_is_away_for_long_is_no_failed_evaluation(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, fails: Callable
+):
+    recorded("ttt")
+    engine = fails(*[StorageError("away")] * 6)
+
+    assert evaluate(run.run_id) == "evaluated"
+
+    assert engine.built > 6
+    assert store.failure(run) is None
+
+
+def test_an_evaluation_that_never_comes_to_its_end_fails_in_the_end(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, fails: Callable
+):
+    recorded("ttt")
+    fails(*[StorageError("away")] * 100)
+
+    assert evaluate(run.run_id) == "failed"
+
+    assert store.failure(run).reason.startswith("its evaluation was begun 10 times and never came to its end")
+
+
 def test_an_evaluation_that_fails_here_does_not_fail_a_run_that_was_evaluated_elsewhere(
     evaluate: Callable,
     resources: Resources,
@@ -462,6 +492,14 @@ def test_an_evaluation_that_fails_here_does_not_fail_a_run_that_was_evaluated_el
     assert store.failure(run) is None
 
 
-def test_an_evaluation_of_a_run_that_is_not_in_this_storage_is_an_error(evaluate: Callable):
+def test_an_evaluation_of_a_run_that_is_not_in_this_storage_is_tried_again_and_then_an_error(
+    evaluate: Callable, store: RunStore, monkeypatch: pytest.MonkeyPatch
+):
+    looked = []
+    look = RunStore.run
+    monkeypatch.setattr(RunStore, "run", lambda store, run_id: looked.append(run_id) or look(store, run_id))
+
     with pytest.raises(RunNotFoundError):
         evaluate("20260101-000000-dead")
+
+    assert len(looked) == 3
