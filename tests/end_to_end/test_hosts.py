@@ -19,6 +19,13 @@ from tests.servers import make_certificates, start_s3_server, start_secured_brok
 #: Longer than the lease, so that the member of the host behind the link may be taken.
 CUT_S = 20.0
 LEASE_S = 5.0
+#: Sent unencrypted, to see that the capture would show it.
+CONTROL = b"everybody may read this"
+#: Of passwords, keys, messages, names and files (zip, HDF5).
+READABLE = (
+    *(b"secret-of-", b"tester", b"train_member", b"run_id", b"ensembles", b"deepchord:", b"record.json"),
+    *(b"PK\x03\x04", b"\x89HDF"),
+)
 
 
 def ip(*arguments: str) -> None:
@@ -78,6 +85,11 @@ def capture(hosts: list[Host], require: Callable[[str, object], None], tmp_path:
         process.communicate(timeout=30)
 
 
+def send_in_clear_text(sender: Host, receiver: Host, text: bytes) -> None:
+    script = f"import socket; socket.socket(type=socket.SOCK_DGRAM).sendto({text!r}, ({receiver.address!r}, 9))"
+    subprocess.run([*sender.prefix, "python3", "-c", script], check=True, capture_output=True)
+
+
 @dataclass(frozen=True)
 class Fleet:
     hosts: list[Host]
@@ -123,6 +135,7 @@ def test_a_link_is_cut_and_a_host_is_lost_and_the_run_completes_with_nothing_rea
     fleet, capture, recipe
 ):
     _, cut, lost = fleet.hosts
+    send_in_clear_text(cut, lost, CONTROL)
     for number in (1, 2):
         fleet.start(number, "worker", "worker", "--name", f"worker@{fleet.hosts[number].name}").wait_for(" ready.")
     training = fleet.start(
@@ -144,5 +157,6 @@ def test_a_link_is_cut_and_a_host_is_lost_and_the_run_completes_with_nothing_rea
     assert len(list(results.glob("best_weights_*.hdf5"))) == 8
     wire = capture.read_bytes()
     assert len(wire) > 1_000_000
-    for text in (b"secret-of-", b"train_member", b"run_id", b"ensembles", b"deepchord:", b"record.json", b"PK\x03\x04"):
+    assert CONTROL in wire, "the capture does not show what can be read"
+    for text in READABLE:
         assert text not in wire, text
