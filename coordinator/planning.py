@@ -47,7 +47,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     # For accuracy: networks of half a million parameters, made for ten of them in three hours on two cores.
     "best": {
         "members": 10,
-        "epochs": 20,
+        "epochs": 16,
         "batch_size": 128,
         "optimizer": "nadam",
         "learning_rate": 0.003,
@@ -57,7 +57,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "flip": True,
         "shift": 2,
         "validation_fraction": 0.1,
-        "patience": 20,
+        "patience": 16,
     },
     # Three members in a few minutes on two cores.
     "quick": {
