@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 
 from shared.broker import KEY_PREFIX, connect
 from shared.celery_app import QUEUE, TRAIN_MEMBER, create_app
+from shared.checkup import examine_way
 from shared.errors import BrokerError
 from shared.settings import Settings
 from tests.servers import make_certificates, start_secured_broker
@@ -71,6 +72,12 @@ def test_a_run_needs_no_more_than_the_rights_of_its_roles(secured, new_place, re
     request = urllib.request.Request(f"{address}/api/tasks")
     request.add_header("Authorization", "Basic " + b64encode(f"deepchord:{password}".encode()).decode())
     assert TRAIN_MEMBER.encode() in urllib.request.urlopen(request, timeout=30).read()
+    for role in ("coordinator", "worker"):
+        found = examine_way(secured.settings(broker=secured.url(role), storage="broker://"))
+        assert {finding.what: finding.text for finding in found if finding.state != "ok"} == {}, role
+    drained = place.run("drain", "one@here", DEEPCHORD_BROKER=secured.url("coordinator"))
+    assert drained.returncode == 0, drained.stderr
+    assert worker.ended() == 0
     place.kill_all()
     everything = "\n".join([*worker.out, *worker.err, *flower.err, trained.stdout, trained.stderr, workers.stdout])
     assert "secret-of-" not in everything
@@ -120,6 +127,17 @@ def test_a_wrong_password_is_said_without_it(denied):
         connect(denied.settings(broker=denied.url("worker", "geheim")))
 
     assert "geheim" not in str(caught.value)
+
+
+def test_the_doctor_tells_what_is_wrong_with_the_way_and_with_its_exit_code(denied, new_place):
+    place = new_place(DEEPCHORD_CA_FILE=str(denied.ca_file), DEEPCHORD_ENGINE="jax")
+
+    told = place.run("doctor", DEEPCHORD_BROKER=denied.url("worker", "geheim"))
+
+    assert told.returncode == 2
+    assert "refuses the user name or password" in told.stdout
+    assert "problem: " in told.stdout
+    assert "geheim" not in told.stdout + told.stderr
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused_with_what_to_do(secured):

@@ -131,8 +131,9 @@ def test_a_worker_whose_clock_is_an_hour_off_trains_and_steals_nothing(fleet, re
     watching = fleet.watch()
     fleet.wait_for_epoch(3)
 
-    fleet.start_worker("faketime", "-f", offset)
+    elsewhen = fleet.start_worker("faketime", "-f", offset)
 
+    elsewhen.wait_for(f"This machine's clock is 3,600 s {'ahead of' if offset == '+1h' else 'behind'} the broker's")
     fleet.evaluated(watching)
     assert [fleet.member(index).attempt for index in range(3)] == [1, 1, 1]
     workers = {fleet.store.attempt_note(fleet.run_id, index, 1).worker for index in range(3)}
