@@ -24,16 +24,11 @@ import numpy as np
 import psutil
 import redis
 
-from benchmarks.overhead import IDLE_WORKER_COMMAND
-from coordinator.following import raise_if_failed, views
-from coordinator.local import LocalSession, local_session
-from coordinator.planning import plan_architecture, plan_request, plan_run
-from coordinator.submission import submit
-from shared.celery_app import create_app
+from benchmarks.overhead import IDLE_WORKER_COMMAND, small, time_run
+from coordinator.local import local_session
 from shared.dataset_sources import Places, find_dataset
-from shared.datasets import Dataset, publish_dataset
+from shared.datasets import Dataset
 from shared.settings import Settings, keras_home, load_settings
-from shared.storage import RunStore
 
 _SMALL_NETWORK = """
 layers = [
@@ -51,7 +46,7 @@ def main() -> None:
     if arguments.evaluate_here:
         print("\n" + json.dumps(_evaluate_here(arguments.evaluate_here)))
         return
-    dataset = _small(find_dataset("fashion", Places(keras_home=keras_home())))
+    dataset = small(find_dataset("fashion", Places(keras_home=keras_home())))
     with tempfile.TemporaryDirectory() as folder:
         network: dict[str, Any] = {}
         if arguments.network == "small":
@@ -77,9 +72,9 @@ def _measure(folder: Path, dataset: Dataset, network: dict[str, Any], members: i
     place = folder / str(members)
     settings = load_settings(storage=str(place / "storage"), state=place / "state", cache=place / "cache")
     with local_session(settings, workers=workers, worker_command=IDLE_WORKER_COMMAND) as session:
-        _run(session, dataset, network, workers)  # all workers are up
+        time_run(session, dataset, members=workers, epochs=1, **network)  # all workers are up
         before = psutil.Process().memory_info().rss
-        seconds = _run(session, dataset, network, members)
+        seconds = time_run(session, dataset, members=members, epochs=1, **network)
         memory = redis.Redis.from_url(str(session.settings.broker)).info("memory")
     evaluation = subprocess.run(
         [sys.executable, "-m", "benchmarks.fleet", "--evaluate-here", str(place / "storage")],
@@ -96,21 +91,6 @@ def _measure(folder: Path, dataset: Dataset, network: dict[str, Any], members: i
         "broker_peak_mib": memory["used_memory_peak"] / _MIB,
         "evaluation": json.loads(evaluation.stdout.splitlines()[-1]),
     }
-
-
-def _run(session: LocalSession, dataset: Dataset, network: dict[str, Any], members: int) -> float:
-    """Return the seconds from the submission of a run to its evaluation."""
-    store = RunStore.open(session.settings)
-    options = {"preset": "quick", "members": members, "epochs": 1, "seed": 1}
-    request = plan_request(None, options | network)
-    architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
-    run = plan_run(request, architecture, publish_dataset(dataset, store), max_attempts=3)
-    started = time.monotonic()
-    submit(create_app(session.settings), store, run)
-    for view in views(session.settings, store, run, session.check):
-        last = view
-    raise_if_failed(last)
-    return time.monotonic() - started
 
 
 def _evaluate_here(storage: str) -> dict[str, Any]:
@@ -142,18 +122,6 @@ def _evaluate_here(storage: str) -> dict[str, Any]:
 def _exponent(sizes: Sequence[float], values: Sequence[float]) -> float | None:
     """Return the slope of a line through the logarithms: 1 is linear growth; None for a single size."""
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0]) if len(sizes) > 1 else None
-
-
-def _small(dataset: Dataset, size: int = 100) -> Dataset:
-    rows = slice(0, size)
-    return Dataset(
-        name="small",
-        x_train=np.array(dataset.x_train[rows]),
-        y_train=np.arange(size) % len(dataset.class_names),
-        x_test=np.array(dataset.x_test[rows]),
-        y_test=np.arange(size) % len(dataset.class_names),
-        class_names=dataset.class_names,
-    )
 
 
 def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:

@@ -14,7 +14,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,10 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from benchmarks.machine import describe
-from benchmarks.overhead import IDLE_WORKER_COMMAND
-from coordinator.following import raise_if_failed, views
-from coordinator.local import WORKER_COMMAND, LocalSession, local_session
-from coordinator.planning import plan_architecture, plan_request, plan_run
-from coordinator.submission import submit
-from shared.celery_app import create_app
-from shared.datasets import Dataset, publish_dataset
+from benchmarks.overhead import IDLE_WORKER_COMMAND, time_run
+from coordinator.local import WORKER_COMMAND, local_session
+from shared.datasets import Dataset
 from shared.settings import load_settings
-from shared.storage import RunStore
 
 _WORKERS = 2
 _NETWORK = [
@@ -39,6 +33,7 @@ _NETWORK = [
     {"type": "flatten"},
     {"type": "dense", "units": "classes", "activation": "softmax"},
 ]
+_RECIPE: dict[str, Any] = {"epochs": 2, "batch_size": 64, "layers": _NETWORK}
 _PEERS = Path(__file__).with_name("orchestration_peers.py")
 
 
@@ -75,21 +70,8 @@ def _ours(folder: str, command: Sequence[str], dataset: Dataset, members: int) -
         storage=f"{folder}/storage", state=Path(folder) / "state", cache=Path(folder) / "cache", threads=1
     )
     with local_session(settings, workers=_WORKERS, worker_command=command) as session:
-        _run(session, dataset, 2 * _WORKERS)  # all are up and have their engine
-        started = time.monotonic()
-        _run(session, dataset, members)
-        return (time.monotonic() - started) / members
-
-
-def _run(session: LocalSession, dataset: Dataset, members: int) -> None:
-    store = RunStore.open(session.settings)
-    request = plan_request(None, {"members": members, "epochs": 2, "batch_size": 64, "seed": 1, "layers": _NETWORK})
-    architecture = plan_architecture(request, dataset.x_train.shape[1:], 10)
-    run = plan_run(request, architecture, publish_dataset(dataset, store), max_attempts=3)
-    submit(create_app(session.settings), store, run)
-    for view in views(session.settings, store, run, session.check):
-        last = view
-    raise_if_failed(last)
+        time_run(session, dataset, members=2 * _WORKERS, **_RECIPE)  # all are up and have their engine
+        return time_run(session, dataset, members=members, **_RECIPE) / members
 
 
 def _peer(python: str, tool: str, kind: str, members: int, data: Path) -> dict[str, Any] | None:

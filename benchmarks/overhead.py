@@ -85,10 +85,10 @@ def _time_idle_members(settings: Settings, dataset: Dataset, members: int) -> di
     return {"members": members, "seconds": seconds, "ms_per_member": 1000 * seconds / members}
 
 
-def time_run(session: LocalSession, dataset: Dataset, *, members: int, epochs: int) -> float:
-    """Return the seconds from the submission of a run to its evaluation."""
+def time_run(session: LocalSession, dataset: Dataset, *, members: int, epochs: int, **options: object) -> float:
+    """Return the seconds from the submission of a run, with these options of a recipe, to its evaluation."""
     store = RunStore.open(session.settings)
-    request = plan_request(None, {"preset": "quick", "members": members, "epochs": epochs, "seed": 1})
+    request = plan_request(None, {"preset": "quick", "members": members, "epochs": epochs, "seed": 1, **options})
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     run = plan_run(request, architecture, publish_dataset(dataset, store), max_attempts=3)
     started = time.monotonic()

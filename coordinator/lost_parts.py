@@ -35,6 +35,7 @@ class Memory:
     lost_since: dict[int, float] = field(default_factory=dict)
     #: Parts that somebody worked at when last seen.
     held: set[int] = field(default_factory=set)
+    #: What is remembered of ringing each part again.
     rung: dict[int, Rung] = field(default_factory=dict)
     #: When the queue was last read.
     read_at: float | None = None

@@ -181,7 +181,7 @@ class _Proxy(BaseHTTPRequestHandler):
         if mood == "silent":
             self.wfile.write(data[: len(data) // 2])
             self.wfile.flush()
-            time.sleep(1)
+            time.sleep(1)  # longer than the client waits for more
             data = b""
         self.wfile.write(data)
         if mood in ("torn", "silent"):

@@ -1,15 +1,10 @@
 """Runs whose workers and coordinator share no disk: everything goes through S3 or the broker."""
 
-import subprocess
-from pathlib import Path
-
 import pytest
 
 from shared.settings import load_settings
 from shared.storage import RunStore
 from tests.servers import S3Server
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(params=["S3", "the broker"])
@@ -42,16 +37,20 @@ def test_a_run_needs_no_disk_that_all_see(new_place, recipe, broker_url, storage
     assert run_id in listed.stdout
 
 
-def test_plaidml_workers_reach_the_same_bucket(plaidml_python, s3_server):
-    script = (
-        "from shared.settings import load_settings; from shared.object_store import open_object_store; "
-        "store = open_object_store(load_settings()); "
-        "print(store.create('one', b'1'), store.create('one', b'2'), store.get('one'), list(store.list('')))"
-    )
-    variables = {"DEEPCHORD_STORAGE": s3_server.new_storage(), **s3_server.variables()}
+def test_a_plaidml_worker_trains_with_the_same_storages(
+    new_place, plaidml_python, recipe, broker_url, storage, monkeypatch
+):
+    variables = {"DEEPCHORD_BROKER": broker_url, "DEEPCHORD_ENGINE": "plaidml", **storage}
+    place = new_place(**variables)
+    command = [str(plaidml_python), "-P", "-m", "deepchord"]
+    place.start(command=[*command, "worker", "--device", "llvm_cpu.0"]).wait_for(" ready.")
 
-    said = subprocess.run(
-        [plaidml_python, "-c", script], cwd=ROOT, env=variables, check=True, capture_output=True, text=True
-    )
+    ended = place.run("train", recipe, "--members", "2", "--out", "results")
 
-    assert said.stdout == "True False b'1' ['one']\n"
+    assert ended.returncode == 0, ended.stderr
+    place.kill_all()
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    store = RunStore.open(load_settings())
+    (run_id,) = store.run_ids()
+    assert {record.member.trainer.engine for record in store.records(run_id, 2)} == {"plaidml"}

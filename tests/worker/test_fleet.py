@@ -101,6 +101,7 @@ def test_workers_that_end_well_are_all_that_is_wanted():
 
 @pytest.mark.usefixtures("handlers")
 def test_the_others_go_on_without_a_worker_that_was_refused(tmp_path):
+    # Long after the other has been refused.
     goes_on = f"import time, pathlib; time.sleep(2); pathlib.Path({str(tmp_path / 'went_on')!r}).touch()"
 
     assert run_each([("one", process("raise SystemExit(2)")), ("other", process(goes_on))]) == 2
