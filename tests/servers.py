@@ -55,11 +55,14 @@ def start_s3_server(
         certificates: From `make_certificates`, for TLS.
     """
     (port,) = free_ports(1)
-    command = [*prefix, sys.executable, "-m", "moto.server", "-H", address, "-p", str(port)]
-    if certificates is not None:
-        command += ["-c", str(certificates / "broker.crt"), "-k", str(certificates / "broker.key")]
+    if certificates is None:
+        program = ["moto.server", "-H", address, "-p", str(port)]
+    else:
+        keys = [str(certificates / name) for name in ("broker.crt", "broker.key")]
+        program = ["tests.s3_server", address, str(port), *keys]
+    command = [*prefix, sys.executable, "-m", *program]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=ROOT)
     server = S3Server(f"{'http' if certificates is None else 'https'}://{address}:{port}")
     make_bucket = [*prefix, "curl", "-sfk", "-X", "PUT", f"{server.endpoint}/{_BUCKET}"]
     for _ in range(1200):
