@@ -102,7 +102,7 @@ def train(
         if settings.detach:
             typer.echo(f"Run {run.run_id} is submitted; follow it with `deepchord watch {run.run_id}`.")
             return
-        run = _follow(session, store, run)
+        run = follow(session, store, run)
     collect_into(settings, store, run, out or settings.results / run.run_id)
 
 
@@ -162,27 +162,32 @@ def _train_rest(settings: "Settings", store: "RunStore", run: "RunSpec", out: Pa
         if settings.detach:
             typer.echo(f"Run {run.run_id} goes on; follow it with `deepchord watch {run.run_id}`.")
             return
-        run = _follow(session, store, run)
+        run = follow(session, store, run)
     collect_into(settings, store, run, out or settings.results / run.run_id)
 
 
-def _follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
+def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
     """Show a run until it has ended, and return it as it was then: somebody may have extended it.
 
     Raises:
         InterruptedRunError: Somebody pressed Ctrl-C; what goes on is said.
         RunFailedError: It ended without an evaluation.
         RunCancelledError: Somebody cancelled it.
+        StorageError: Storage was away for too long; what goes on is said.
     """
     from coordinator.following import raise_if_failed, views
     from coordinator.live import show
+    from shared.errors import StorageError
 
+    if session.embedded:
+        goes_on = f"the workers are stopped; `deepchord resume {run.run_id}` goes on from where it is."
+    else:
+        goes_on = f"run {run.run_id} goes on at the workers; `deepchord watch {run.run_id}` follows it."
     try:
         view = show(views(session.settings, store, run, session.check), new_console())
     except KeyboardInterrupt:
-        where = "the workers are stopped" if session.embedded else f"run {run.run_id} goes on at the workers"
-        command = "resume" if session.embedded else "watch"
-        what = "goes on from where it is" if session.embedded else "follows it"
-        raise InterruptedRunError(f"Interrupted: {where}; `deepchord {command} {run.run_id}` {what}.") from None
+        raise InterruptedRunError(f"Interrupted: {goes_on}") from None
+    except StorageError as error:
+        raise StorageError(f"{error} Following it ended: {goes_on}", permanent=error.permanent) from error
     raise_if_failed(view)
     return view.run

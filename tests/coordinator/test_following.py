@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 
 import coordinator.following
+from coordinator.cli.training import follow
 from coordinator.following import raise_if_failed, views, watcher
 from coordinator.local import local_session
 from coordinator.planning import plan_member, plan_request, plan_run
+from coordinator.preparation import Session
 from coordinator.progress import RunView
 from shared.architecture import Architecture
 from shared.broker import KEY_PREFIX, connect_lazily
 from shared.celery_app import QUEUE
 from shared.datasets import dataset_from_arrays, publish_dataset
 from shared.endings import Cancellation, RunFailure
-from shared.errors import RunCancelledError, RunFailedError, WorkersStoppedError
+from shared.errors import RunCancelledError, RunFailedError, StorageError, WorkersStoppedError
 from shared.layers import Dense, Flatten
 from shared.messages import EpochMetrics, MemberRecord, RunSpec, TrainedMember, Trainer
 from shared.progress_board import ProgressBoard
@@ -98,6 +100,24 @@ def test_a_run_that_has_ended_is_not_checked_any_more(settings, store, run):
     fail(store, run)
 
     assert [view.state for view in views(settings, store, run, stop)] == ["failed"]
+
+
+@pytest.mark.parametrize(("embedded", "command"), [(False, "watch"), (True, "resume")])
+def test_storage_that_stays_away_ends_the_command_with_what_goes_on(
+    settings, store, run, monkeypatch, embedded, command
+):
+    monkeypatch.setattr(coordinator.following, "_STORAGE_MAY_BE_AWAY_S", 0.0)
+    folder = Path(store.objects.url)
+
+    def lose() -> None:
+        folder.rename(folder.with_name("away"))
+        folder.write_text("no folder")
+
+    session = Session(settings=settings, embedded=embedded, check=lose, flower_address=None)
+    with pytest.raises(StorageError, match=rf"^Cannot .*; `deepchord {command} {run.run_id}` (goes|follows)") as caught:
+        follow(session, store, run)
+
+    assert str(folder) in str(caught.value)
 
 
 def test_a_failed_run_raises_its_reason(store, run):
