@@ -14,8 +14,8 @@ from shared.celery_app import DRAIN
 from shared.endings import Cancellation
 from shared.errors import BrokerError, InputError
 from shared.messages import MAX_MEMBERS, FailedMember, MemberRecord, RunSpec
-from shared.settings import without_password
 from shared.storage import RunStore
+from shared.urls import without_password
 
 _ANSWER_WITHIN_S = 2.0
 

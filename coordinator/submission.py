@@ -11,9 +11,9 @@ from coordinator.planning import plan_member
 from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, queue_of
 from shared.errors import BrokerError, InputError
 from shared.messages import RunSpec
-from shared.settings import without_password
 from shared.signing import sign
 from shared.storage import RunStore
+from shared.urls import without_password
 
 
 def submit(app: Celery, store: RunStore, run: RunSpec, *, local: bool = False) -> None:

@@ -9,7 +9,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared.errors import BrokerError, InputError
-from shared.settings import Settings, without_password
+from shared.settings import Settings
+from shared.urls import without_password
 
 #: Put before every key, so that other users of the same Redis database are left alone.
 KEY_PREFIX = "deepchord:"

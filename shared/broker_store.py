@@ -8,7 +8,8 @@ import redis
 from shared.broker import KEY_PREFIX, connect_lazily, text_of
 from shared.errors import InputError, ObjectNotFoundError, StorageError
 from shared.object_store import BROKER_STORAGE, check_key, check_prefix
-from shared.settings import Settings, without_password
+from shared.settings import Settings
+from shared.urls import without_password
 
 #: Larger objects would keep the broker, which does one thing at a time, from everything else for too long.
 _LARGEST = 128 * 2**20

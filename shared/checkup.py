@@ -14,8 +14,9 @@ from shared.broker import connect
 from shared.dataset_sources import Places, find_dataset
 from shared.errors import DeepchordError
 from shared.object_store import BROKER_STORAGE
-from shared.settings import Settings, keras_home, without_password
+from shared.settings import Settings, keras_home
 from shared.storage import RunStore
+from shared.urls import without_password
 from shared.validation import PROTOCOL
 from shared.version import version
 from shared.worker_board import WorkerBoard

@@ -9,7 +9,8 @@ from typing import Any
 
 from shared.errors import InputError, ObjectNotFoundError, StorageError
 from shared.object_store import check_key, check_prefix
-from shared.settings import s3_endpoint, without_password
+from shared.settings import s3_endpoint
+from shared.urls import without_password
 
 _CONNECT_WITHIN = timedelta(seconds=5)
 #: A service that stops in the middle of an answer is asked again after so long.

@@ -2,12 +2,10 @@
 
 import json
 import os
-import re
 import tomllib
 import uuid
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
@@ -15,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from shared.errors import InputError
 from shared.plaidml_hardware import PlaidMLHardware
+from shared.urls import is_broker_url, without_password
 from shared.validation import ended, explain, nearest
 
 ENVIRONMENT_PREFIX = "DEEPCHORD_"
@@ -130,7 +129,7 @@ class Settings(BaseSettings):
                 "the certificate of a rediss:// broker is always checked, so its URL takes no ssl_ parameter; "
                 "DEEPCHORD_CA_FILE names an authority of one's own"
             )
-        if url is not None and not _is_broker_url(url):
+        if url is not None and not is_broker_url(url):
             raise ValueError(
                 f"expected redis://[:password@]host:port/db or rediss://…, found {without_password(url)} "
                 "(in a password, write / as %2F, @ as %40, ? as %3F and # as %23)"
@@ -216,15 +215,6 @@ def load_settings(**options: Any) -> Settings:
         raise InputError(f"Settings file {settings_file()} cannot be read: {error.strerror}.") from error
 
 
-def without_password(url: str) -> str:
-    """Return a URL that may be printed, however malformed: all that could be a user, password or query is left out."""
-    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
-    secret, _, place = rest.rpartition("@")
-    if "?" in secret or "#" in secret:
-        place = "…"  # nobody can say whether this is a password with a sign that should be encoded, or a query
-    return scheme + separator + place.partition("?")[0].partition("#")[0]
-
-
 def _check_named_file() -> None:
     named = os.environ.get(SETTINGS_FILE_VARIABLE)
     if named and not Path(named).is_file():
@@ -236,15 +226,6 @@ def _check_variables() -> None:
     for name in os.environ:
         if name.startswith(ENVIRONMENT_PREFIX) and name not in known:
             raise InputError(ended(f"The environment has the unknown setting {name}{nearest(name, known)}"))
-
-
-def _is_broker_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        known = parts.scheme in ("redis", "rediss") and (parts.port or 0) >= 0
-    except ValueError:
-        return False
-    return known and parts.netloc != "" and re.fullmatch(r"/?|/[0-9]{1,5}", parts.path) is not None
 
 
 def _setting_variables() -> set[str]:

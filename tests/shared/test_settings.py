@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InputError
-from shared.settings import Settings, load_settings, settings_file, without_password
+from shared.settings import Settings, load_settings, settings_file
+from shared.urls import without_password
 
 SECRET = "5ecret"
 BROKEN_URLS = [

@@ -1,0 +1,138 @@
+"""How everything in shared storage is called: the only place where its keys are spelled."""
+
+import re
+
+from shared.attempts import SavedEpoch
+from shared.messages import RunSpec
+
+RUNS = "runs/"
+_SPEC = "run.json"
+#: The last name of the note that an attempt does not count against its member.
+HANDED_OVER = "handed-over.json"
+
+
+def run(run_id: str) -> str:
+    """Return the key of a run's spec, as it was submitted."""
+    return f"{RUNS}{run_id}/{_SPEC}"
+
+
+def extensions(run_id: str) -> str:
+    """Return the folder of a run's extensions."""
+    return f"{RUNS}{run_id}/extensions/"
+
+
+def cancellation(run_id: str) -> str:
+    """Return the key of the note that a run is cancelled."""
+    return f"{RUNS}{run_id}/cancelled.json"
+
+
+def local(run_id: str) -> str:
+    """Return the key of the note that a run has a broker and workers of its own."""
+    return f"{RUNS}{run_id}/local.json"
+
+
+def members(run_id: str) -> str:
+    """Return the folder of a run's members."""
+    return f"{RUNS}{run_id}/members/"
+
+
+def record(run_id: str, index: int) -> str:
+    """Return the key of a member's committed record."""
+    return f"{members(run_id)}{index:03d}/record.json"
+
+
+def recorded_index(key: str) -> int | None:
+    """Return the index of the member whose record has this key; None if it is that of something else."""
+    found = re.fullmatch(rf"{RUNS}[^/]+/members/([0-9]+)/record\.json", key)
+    return None if found is None else int(found[1])
+
+
+def attempts(run_id: str, index: int) -> str:
+    """Return the folder of a member's attempts."""
+    return f"{members(run_id)}{index:03d}/attempts/"
+
+
+def attempt(run_id: str, index: int, number: int) -> str:
+    """Return the folder of one attempt."""
+    return numbered(attempts(run_id, index), number)
+
+
+def attempt_note(run_id: str, index: int, number: int) -> str:
+    """Return the key of the note of who took an attempt."""
+    return note(attempt(run_id, index, number))
+
+
+def handed_over(run_id: str, index: int, number: int) -> str:
+    """Return the key of the note that an attempt does not count against its member."""
+    return f"{attempt(run_id, index, number)}{HANDED_OVER}"
+
+
+def weights(run_id: str, index: int, number: int) -> str:
+    """Return the key of the weights of one attempt."""
+    return f"{attempt(run_id, index, number)}weights.hdf5"
+
+
+def member_probabilities(run_id: str, index: int, number: int) -> str:
+    """Return the key of the test probabilities of one attempt."""
+    return f"{attempt(run_id, index, number)}probabilities.npy"
+
+
+def epoch(run_id: str, index: int, saved: SavedEpoch) -> str:
+    """Return the key of a training state."""
+    return f"{attempt(run_id, index, saved.attempt)}epochs/{saved.epoch:06d}-{saved.sha256}.npz"
+
+
+def saved_epoch(number: int, names: list[str]) -> SavedEpoch | None:
+    """Return what training state the names below the folder of an attempt stand for; None if for something else."""
+    found = re.fullmatch(r"epochs/([0-9]{6})-([0-9a-f]{64})\.npz", "/".join(names))
+    return None if found is None else SavedEpoch(attempt=number, epoch=int(found[1]), sha256=found[2])
+
+
+def extension(spec: RunSpec) -> str:
+    """Return the key of the spec of an extended run."""
+    return f"{_ending(spec)}{_SPEC}"
+
+
+def is_spec(key: str) -> bool:
+    """Say whether a key is that of a spec."""
+    return key.endswith(f"/{_SPEC}")
+
+
+def evaluations(spec: RunSpec) -> str:
+    """Return the folder of the attempts at a run's evaluation."""
+    return f"{_ending(spec)}evaluations/"
+
+
+def evaluation(spec: RunSpec) -> str:
+    """Return the key of a run's evaluation."""
+    return f"{_ending(spec)}evaluation.json"
+
+
+def failure(spec: RunSpec) -> str:
+    """Return the key of why a run ended without an evaluation."""
+    return f"{_ending(spec)}failed.json"
+
+
+def ensemble_probabilities(spec: RunSpec, sha256: str) -> str:
+    """Return the key of the ensemble's probabilities."""
+    return f"{_ending(spec)}probabilities-{sha256[:12]}.npz"
+
+
+def dataset(sha256: str) -> str:
+    """Return the key of a data set."""
+    return f"datasets/{sha256}.npz"
+
+
+def numbered(folder: str, number: int) -> str:
+    """Return the folder of a numbered attempt at something."""
+    return f"{folder}{number:03d}/"
+
+
+def note(folder: str) -> str:
+    """Return the key of the note that takes the number of an attempt."""
+    return f"{folder}attempt.json"
+
+
+def _ending(spec: RunSpec) -> str:
+    """Return where the end of a run lies: an extended run ends anew."""
+    return numbered(extensions(spec.run_id), spec.extension) if spec.extension else f"{RUNS}{spec.run_id}/"
