@@ -12,7 +12,10 @@ PYTHON =
 # The least branch coverage, in percent, that `make test` accepts.
 COVERAGE = 85
 
+# Those of minutes, an hour in all. For hours: make bench BENCHMARKS="precision to_accuracy"
 BENCHMARKS = step evaluation orchestration scaling overhead faults fleet
+# Where their results go. What docs/performance.md tells lies in benchmarks/results.
+BENCH_RESULTS = results/benchmarks
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -43,7 +46,7 @@ help:
 	@echo 'make chaos      kills at random moments, SEEDS=50 times three of them; half an hour'
 	@echo 'make compose-test  the stack of docker-compose.yml, really run; needs a Docker engine'
 	@echo 'make check      ruff, mypy and import-linter'
-	@echo 'make bench      the benchmarks, one after another'
+	@echo 'make bench      the benchmarks, one after another, into $(BENCH_RESULTS)'
 	@echo 'make lock       write requirements/*.txt from pyproject.toml    ARGS=--upgrade  newer versions'
 	@echo 'make clean      remove caches and build folders; results stay'
 	@echo 'make distclean  the same, and the environments'
@@ -67,8 +70,9 @@ check: environment
 	@$(BIN)/lint-imports
 
 bench: environment
+	@mkdir -p $(BENCH_RESULTS)
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; \
-		$(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$name.json; done
+		$(BIN)/python -m benchmarks.$$name --json $(BENCH_RESULTS)/$$name.json; done
 
 # What `make test` uses: the environments of `make run` and `make plaidml`, and the tools.
 environment: $(VENV)/.installed-test $(if $(PLAIDML_HERE),$(PLAIDML_VENV)/.installed-test)

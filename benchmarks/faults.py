@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from shared.array_files import read_idx
-from shared.dataset_sources import DEBIAN_FASHION, Places, find_dataset
+from benchmarks.machine import describe
+from shared.dataset_sources import Places, find_dataset
+from shared.datasets import encode_dataset
 from shared.messages import MemberSeeds, MemberSpec, Recipe, TrainedMember, Trainer
 from shared.networks import notebook_architecture
 from shared.settings import Settings, keras_home, load_settings
@@ -40,6 +41,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole = _run(Path(folder) / "whole", lambda _: None)[0]
         result = {
+            "machine": describe("keras", "tensorflow", "celery"),
             "lease_s": LEASE_S,
             "training_process_killed": _summary(
                 [_kill(Path(folder) / f"process{seed}", seed, _kill_process) for seed in range(arguments.kills)], whole
@@ -103,12 +105,15 @@ def _run(folder: Path, fault: Callable[[Fleet], None]) -> tuple[TrainedMember, b
 
 
 def _write_recipe(folder: Path) -> Path:
-    arrays = {
-        name: read_idx(DEBIAN_FASHION / f"{prefix}-{kind}-ubyte")[:size]
-        for prefix, part, size in (("train", "train", 800), ("t10k", "test", 300))
-        for name, kind in ((f"x_{part}", "images-idx3"), (f"y_{part}", "labels-idx1"))
-    }
-    np.savez(folder / "clothes.npz", **arrays)
+    clothes = find_dataset("fashion", Places(keras_home=keras_home()))
+    few = replace(
+        clothes,
+        x_train=clothes.x_train[:800],
+        y_train=clothes.y_train[:800],
+        x_test=clothes.x_test[:300],
+        y_test=clothes.y_test[:300],
+    )
+    (folder / "clothes.npz").write_bytes(encode_dataset(few))
     (folder / "network.toml").write_text(NETWORK)
     path = folder / "long.toml"
     text = RECIPE.replace("members = 2", "members = 1").replace("epochs = 2", f"epochs = {EPOCHS}")

@@ -24,6 +24,7 @@ import numpy as np
 import psutil
 import redis
 
+from benchmarks.machine import describe
 from benchmarks.overhead import IDLE_WORKER_COMMAND, small, time_run
 from coordinator.local import local_session
 from shared.dataset_sources import Places, find_dataset
@@ -54,6 +55,7 @@ def main() -> None:
             Path(network["architecture"]).write_text(_SMALL_NETWORK)
         runs = [_measure(Path(folder), dataset, network, size, arguments.workers) for size in arguments.sizes]
     result = {
+        "machine": describe("tensorflow", "celery"),
         "network": arguments.network,
         "workers": arguments.workers,
         "runs": runs,
@@ -104,7 +106,8 @@ def _evaluate_here(storage: str) -> dict[str, Any]:
     resources.engine.build(run.architecture.resolve(input_shape=run.dataset.input_shape, classes=10))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     started = time.monotonic()
-    trained = (record.member for record in store.records(run.run_id, run.members))
+    members = (record.member for record in store.records(run.run_id, run.members))
+    trained = (member for member in members if member.status == "trained")
     # The idle members' own probabilities are not those of their weights.
     candidates = (replace(one, own_probabilities=None) for one in run_candidates(store, run, trained))
     evaluate(

@@ -82,7 +82,7 @@ class IdleResources(Resources):
     """What a worker holds, with the idle engine."""
 
     @property
-    def engine(self) -> IdleEngine:  # type: ignore[override]  # a cached property there
+    def engine(self) -> IdleEngine:
         """The idle engine."""
         return IdleEngine()
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.machine import describe
 from coordinator.following import raise_if_failed, views
 from coordinator.local import WORKER_COMMAND, LocalSession, local_session
 from coordinator.planning import plan_architecture, plan_request, plan_run
@@ -47,6 +48,7 @@ def main() -> None:
             storage=f"{folder}/storage", state=Path(folder) / "state", cache=Path(folder) / "cache"
         )
         result = {
+            "machine": describe("keras", "tensorflow", "celery"),
             "ensemble": _compare_ensembles(settings, dataset, arguments, Path(folder) / "fashion.npz"),
             "idle_member": _time_idle_members(settings, dataset, arguments.idle),
         }

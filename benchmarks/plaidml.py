@@ -31,7 +31,7 @@ from shared.messages import MemberSeeds, Recipe
 from shared.networks import notebook_architecture
 from shared.settings import keras_home, load_settings
 from shared.training_state import TrainingState
-from worker.engines import open_engine
+from worker.engines import open_engine_of
 from worker.engines.plaidml_compatibility import import_keras, import_plaidml
 from worker.engines.plaidml_devices import configured_devices
 from worker.training import Observer, split, train
@@ -132,7 +132,7 @@ def _run(part: str, arguments: argparse.Namespace) -> dict[str, Any]:
 def _train_member(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train the notebook's network as a worker does."""
     dataset = _dataset(arguments.images)
-    engine = open_engine("plaidml", device=arguments.device, plaidml_hardware=load_settings().plaidml_hardware)
+    engine = open_engine_of(load_settings(engine="plaidml", device=arguments.device))
     architecture = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
     clock = _Clock()
     _, trained = train(engine, architecture, _recipe(arguments.epochs), _SEEDS, dataset, clock)
@@ -213,7 +213,7 @@ def _train_in_one_process(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _train_small_members(arguments: argparse.Namespace, members: int) -> list[float]:
-    engine = open_engine("plaidml", device=arguments.device, plaidml_hardware=load_settings().plaidml_hardware)
+    engine = open_engine_of(load_settings(engine="plaidml", device=arguments.device))
     layers = (
         Conv2D(filters=16),
         MaxPooling2D(),

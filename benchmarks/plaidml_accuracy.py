@@ -21,7 +21,7 @@ from shared.messages import MemberSeeds, Recipe
 from shared.networks import notebook_architecture
 from shared.settings import keras_home, load_settings
 from shared.training_state import TrainingState
-from worker.engines import ENGINES, open_engine
+from worker.engines import ENGINES, open_engine_of
 from worker.evaluation import score
 from worker.training import Observer, predict, train
 
@@ -38,8 +38,8 @@ class _Log(Observer):
 def main() -> None:
     """Train, predict the test images, and print one line of JSON."""
     arguments = _arguments()
-    settings = load_settings()
-    engine = open_engine(arguments.engine, device=arguments.device, plaidml_hardware=settings.plaidml_hardware)
+    settings = load_settings(engine=arguments.engine, device=arguments.device)
+    engine = open_engine_of(settings)
     whole = find_dataset("fashion", Places(keras_home=keras_home()))
     rows = slice(0, arguments.images)
     dataset = replace(whole, x_train=whole.x_train[rows], y_train=whole.y_train[rows])

@@ -46,11 +46,12 @@ def main() -> None:
     task = partial(_trained, arguments.engine, arguments.preset)
     pairs = list(product(range(arguments.members), _PRECISIONS))
     with ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        found = dict(zip(pairs, pool.map(task, *zip(*pairs, strict=True)), strict=True))
+        trained = pool.map(task, [index for index, _ in pairs], [precision for _, precision in pairs])
+        found: dict[tuple[int, Precision], dict[str, Any]] = dict(zip(pairs, trained, strict=True))
     differences = [
         found[index, "bfloat16"]["accuracy"] - found[index, "float32"]["accuracy"] for index in range(arguments.members)
     ]
-    result = {
+    result: dict[str, Any] = {
         "machine": describe("keras", arguments.engine),
         "preset": arguments.preset,
         **{name: [found[index, name] for index in range(arguments.members)] for name in _PRECISIONS},

@@ -45,7 +45,9 @@ def main() -> None:
     """Measure and print."""
     arguments = _arguments()
     if arguments.here:
-        print("\n" + json.dumps(_measure_here(*arguments.here, arguments.images, arguments.rounds)))
+        engine, threads, precision, size, which = arguments.here
+        measured = _measure_here(engine, threads, precision, size, which, arguments.images, arguments.rounds)
+        print("\n" + json.dumps(measured))
         return
     cores = usable_cores()
     result: dict[str, Any] = {

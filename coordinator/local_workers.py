@@ -11,8 +11,7 @@ from shared.sharing import Calibration, CalibrationAnswer
 
 logger = logging.getLogger(__name__)
 
-#: With fewer members the last round would leave cores idle, so one worker with all of them is best, and nothing needs
-#: to be measured.
+#: With fewer members, measuring would mostly take longer than a better choice than one worker with all cores saves.
 _FEWEST_MEMBERS = 4
 
 

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from shared.architecture import Architecture
 from shared.errors import InputError
 from shared.layers import Layer
-from shared.messages import DatasetInfo, MemberSeeds, MemberSpec, Recipe, Requirement, RunSpec, Seed
+from shared.messages import MAX_MEMBERS, DatasetInfo, MemberSeeds, MemberSpec, Recipe, Requirement, RunSpec, Seed
 from shared.networks import notebook_architecture, residual_architecture
 from shared.validation import ended, explain, nearest
 
@@ -86,7 +86,7 @@ class RunRequest(Recipe):
 
     preset: str
     dataset: Annotated[str, Field(min_length=1)] = "fashion"
-    members: Annotated[int, Field(ge=1, le=100_000)]
+    members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)]
     #: None: half of the members, rounded up.
     min_members: Annotated[int, Field(ge=1)] | None = None
     #: Which workers may train members; None: all.

@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     ca_file: Path | None = None
     #: The same for coordinators and workers of a fleet: workers that have one train only what is signed with it.
     signing_key: str | None = Field(default=None, min_length=16, repr=False)
-    #: Where this host keeps copies of data sets.
+    #: Where this host keeps copies of data sets, and what JAX has compiled.
     cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("deepchord", False)))
     #: Where embedded brokers and local workers leave their pid files and logs.
     state: Path = Field(default_factory=lambda: Path(platformdirs.user_state_dir("deepchord", False)))

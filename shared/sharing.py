@@ -35,7 +35,7 @@ class Calibration(Message):
 
     host: str
     cores: PositiveInt
-    #: Of everything that decides the speed.
+    #: Of everything that decides the speed, and how many GPUs there were.
     versions: str
     #: In the order of their workers, one first.
     sharings: tuple[Sharing, ...] = Field(min_length=1)

@@ -73,9 +73,12 @@ def require(ci: bool) -> Callable[[str, object], None]:
 
 @pytest.fixture(scope="session")
 def _caches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Caches that are dear to make and hold nothing of ours: one for all tests."""
-    folder = tmp_path_factory.mktemp("caches")
+    """Caches that are dear to make and hold nothing of ours: one for all tests, whichever process runs them."""
+    ours = tmp_path_factory.getbasetemp()
+    folder = (ours.parent if "PYTEST_XDIST_WORKER" in os.environ else ours) / "caches"
     return {
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "MPLCONFIGDIR": str(folder / "matplotlib"),
         "KERAS_HOME": str(folder / "keras"),
         "POCL_CACHE_DIR": str(folder / "pocl"),

@@ -22,7 +22,7 @@ from shared.errors import DeepchordError, EngineError, MessageDecodeError
 from shared.settings import Settings, load_settings
 from shared.sharing import Calibration, CalibrationAnswer, Sharing, usable_cores
 from shared.version import version
-from worker.engines import choose_engine, open_engine
+from worker.engines import choose_engine, open_engine_of
 from worker.trial import BATCH_SIZE, trial
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,8 @@ _BUSY_PERCENT = 20.0
 _LOOK_S = 0.5
 #: Opening an engine can take long on a slow disk.
 _ANSWER_WITHIN_S = 180.0
+#: The device files of GPUs, below /dev: an engine's best device is another one when one is put in.
+_GPU_FILES = ("nvidia[0-9]*", "dri/renderD*")
 #: PlaidML takes all threads whatever it is told, and one GPU for itself.
 _ALONE = ("plaidml",)
 
@@ -75,11 +77,10 @@ def calibrate(settings: Settings, tell: Callable[[str], None]) -> Calibration:
 
 
 def candidates(cores: int, free_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yield workers and threads of each: one worker with all cores, then twice as many each time, as memory allows."""
-    workers = 1
-    while workers <= cores and (workers == 1 or workers * _WORKER_BYTES <= free_bytes):
-        yield workers, cores // workers
-        workers *= 2
+    """Yield workers and threads of each, as memory allows: one with all cores, twice as many, …, one for each core."""
+    for workers in (*(2**power for power in range(cores.bit_length()) if 2**power < cores), cores):
+        if workers == 1 or workers * _WORKER_BYTES <= free_bytes:
+            yield workers, cores // workers
 
 
 def _only(cores: int) -> Sharing:
@@ -105,11 +106,12 @@ def _measured(settings: Settings, cores: int) -> Iterator[Sharing]:
 
 
 def _versions(engine: str) -> str:
-    """Return the versions that decide the speed, without importing the engine."""
+    """Return the versions that decide the speed, and how many GPUs Linux has, without importing the engine."""
     distributions = list(importlib.metadata.packages_distributions().get(engine, []))
     distributions += [name for name in ("keras", "jaxlib") if importlib.util.find_spec(name)]
     found = sorted({f"{name} {importlib.metadata.version(name)}" for name in distributions})
-    return ", ".join([f"deepchord {version()}", f"python {platform.python_version()}", *found])
+    gpus = sum(len(list(Path("/dev").glob(pattern))) for pattern in _GPU_FILES)
+    return ", ".join([f"deepchord {version()}", f"python {platform.python_version()}", *found, f"{gpus} GPU files"])
 
 
 def _speed(settings: Settings, workers: int, threads: int) -> float:
@@ -164,7 +166,7 @@ class _Probe:
 def probe() -> None:
     """Say `ready`, wait for a line, train for a while, and write images per second; runs in a process of its own."""
     settings = load_settings()
-    engine = open_engine(settings.engine, settings.threads, settings.device, settings.plaidml_hardware)
+    engine = open_engine_of(settings)
     train = trial(engine)
     train(2)
     sys.stdout.write("ready\n")

@@ -93,12 +93,12 @@ _QUESTION = "import sys; from worker.devices import answer; answer(*sys.argv[1:]
 
 def answer(name: str, preflight: str = "") -> None:
     """Write what an engine has to stdout, as one line of JSON; runs in the process that `_ask` starts."""
-    from worker.engines import open_engine
+    from worker.engines import open_engine_of
     from worker.preflight import check_device
 
-    settings = load_settings()
+    settings = load_settings(engine=name)
     try:
-        engine = open_engine(name, settings.threads, settings.device, settings.plaidml_hardware)
+        engine = open_engine_of(settings)
         if preflight:
             check_device(engine)
     except DeepchordError as error:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from shared.checkup import examine_way
 from shared.errors import DeepchordError, ExitCode
 from shared.settings import Settings, load_settings
-from worker.engines import Engine, open_engine
+from worker.engines import Engine, open_engine_of
 from worker.preflight import check_device
 from worker.trial import BATCH_SIZE, trial
 
@@ -52,7 +52,7 @@ def examine() -> int:
     settings = load_settings()
     _say("deepchord", f"{version('deepchord')}, Python {platform.python_version()}, {platform.platform()}")
     try:
-        engine = open_engine(settings.engine, settings.threads, settings.device, settings.plaidml_hardware)
+        engine = open_engine_of(settings)
         _describe(engine)
         difference = check_device(engine)
         _say("preflight", f"passed; probabilities within {difference:.1e} of the reference")

@@ -11,7 +11,7 @@ from shared.messages import DatasetInfo, Trainer
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings, worker_id
 from shared.storage import RunStore
-from worker.engines import Engine, open_engine
+from worker.engines import Engine, open_engine_of
 
 
 class Resources:
@@ -52,8 +52,7 @@ class Resources:
     @cached_property
     def engine(self) -> Engine:
         """The engine of this process."""
-        settings = self.settings
-        return open_engine(settings.engine, settings.threads, settings.device, settings.plaidml_hardware)
+        return open_engine_of(self.settings)
 
     @cached_property
     def trainer(self) -> Trainer:

@@ -1,7 +1,7 @@
-"""Ends a training process whose device has stopped, as GPUs under old drivers do without an error.
+"""Ends a training process that stands still.
 
-What hangs is a call into the driver, which no exception reaches; so the process ends, the broker hands the member on,
-and the attempt that was taken in storage counts.
+A device has stopped, as GPUs under old drivers do without an error, or storage hangs. No exception reaches a call into
+a driver or a file system; so the process ends, the broker hands the member on, and the attempt that was taken counts.
 """
 
 import logging
@@ -80,12 +80,15 @@ class StallWatchdog(Observer):
         """End the process if it has stood still for too long."""
         if self.is_advancing():
             return
-        why = f"nothing was computed for {self._timeout_s:.0f} s: the device has stopped, and its process was ended"
+        why = (
+            f"nothing was computed for {self._timeout_s:.0f} s: the device has stopped, or the storage hangs; "
+            "the process was ended (DEEPCHORD_STALL_TIMEOUT_S)"
+        )
         logger.critical("%s", why)
         try:
             self._tell(why)
         except Exception:
-            logger.exception("Nobody could be told that the device has stopped.")
+            logger.exception("Nobody could be told that nothing was computed any more.")
         self._end(STALLED)
 
     def _watch(self) -> None:

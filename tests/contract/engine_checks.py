@@ -71,6 +71,8 @@ VARIED = Architecture(
     )
 )
 PLAIN = Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax")))
+#: For `PLAIN`, wherever another size makes no difference: PlaidML compiles a network anew for each.
+PLAIN_BATCH = 16
 SEEDS = MemberSeeds(split=1, initialization=2, shuffling=3, dropout=4)
 
 
@@ -326,7 +328,7 @@ def training_learns_digits(engine: Engine) -> None:
 
 def the_loss_and_accuracy_of_an_epoch_are_means_over_its_images(engine: Engine) -> None:
     images, labels = digits(45)
-    network = started(engine, PLAIN, optimizer="sgd", learning_rate=1e-9, batch_size=20)
+    network = started(engine, PLAIN, optimizer="sgd", learning_rate=1e-9, batch_size=PLAIN_BATCH)
     probabilities = network.probabilities(images)
     loss, accuracy = one_epoch(network, images, labels)
     np.testing.assert_allclose(loss, -np.log(probabilities[np.arange(45), labels]).mean(), rtol=1e-5)
@@ -337,7 +339,7 @@ def images_are_taken_in_the_order_given(engine: Engine) -> None:
     images, labels = digits(64)
 
     def trained(order: np.ndarray) -> Weights:
-        network = started(engine, PLAIN, optimizer="sgd", learning_rate=0.1, batch_size=16)
+        network = started(engine, PLAIN, optimizer="sgd", learning_rate=0.1, batch_size=PLAIN_BATCH)
         one_epoch(network, images[order], labels[order])
         return network.weights()
 
@@ -392,7 +394,7 @@ def what_on_batch_raises_ends_the_epoch_and_reaches_the_caller(engine: Engine) -
 
 def a_loss_that_is_no_number_is_returned_as_such(engine: Engine) -> None:
     images, labels = digits(64)
-    network = started(engine, PLAIN)
+    network = started(engine, PLAIN, batch_size=PLAIN_BATCH)
     network.set_weights(tuple(tuple(np.full_like(array, np.nan) for array in arrays) for arrays in network.weights()))
     assert np.isnan(one_epoch(network, images, labels)[0])
 
@@ -438,9 +440,10 @@ def dropout_is_off_when_probabilities_are_asked(engine: Engine) -> None:
 
 
 def every_optimizer_takes_a_step(engine: Engine) -> None:
-    images, labels = digits(64)
+    images, labels = digits(32)
+    layers = (Conv2D(filters=3), BatchNormalization(), *PLAIN.layers)
     for optimizer in OPTIMIZERS:
-        network = started(engine, optimizer=optimizer, learning_rate=0.001)
+        network = started(engine, Architecture(layers=layers), optimizer=optimizer, learning_rate=0.001)
         before = network.weights()
         loss, _ = one_epoch(network, images, labels)
         assert np.isfinite(loss), optimizer
@@ -454,7 +457,7 @@ def every_optimizer_takes_the_steps_of_its_formula(engine: Engine) -> None:
     """On every engine the same: what two generations of Keras call Nadam differs, deepchord's does not."""
     images, labels = digits(64)
     for optimizer in OPTIMIZERS:
-        network = started(engine, PLAIN, optimizer=optimizer, learning_rate=0.01, batch_size=16)
+        network = started(engine, PLAIN, optimizer=optimizer, learning_rate=0.01, batch_size=PLAIN_BATCH)
         one_epoch(network, images, labels)
         kernel, bias = (array.astype(np.float64) for array in initial_weights(resolved(PLAIN), 7)[0])
         step = _steps(optimizer, engine.name)
@@ -499,7 +502,7 @@ def _steps(optimizer: str, engine: str) -> Callable[[np.ndarray, float], np.ndar
 def every_batch_is_trained_at_its_own_learning_rate(engine: Engine) -> None:
     images, labels = digits(48)
     for optimizer in OPTIMIZERS:
-        network = started(engine, PLAIN, optimizer=optimizer, learning_rate=0.01)
+        network = started(engine, PLAIN, optimizer=optimizer, learning_rate=0.01, batch_size=PLAIN_BATCH)
         rates = (0.02, 0.0, 0.005)
         parts = (slice(16 * place, 16 * place + 16) for place in range(3))
         batches = [Batch(images[part], labels[part], rate) for part, rate in zip(parts, rates, strict=True)]
@@ -510,7 +513,7 @@ def every_batch_is_trained_at_its_own_learning_rate(engine: Engine) -> None:
         network.train_epoch(batches[2:], dropout_seed=1, on_batch=ignore)
         assert digest(network.weights()) != digest(before), optimizer
         if optimizer == "sgd":
-            others = started(engine, PLAIN, optimizer=optimizer, learning_rate=0.01)
+            others = started(engine, PLAIN, optimizer=optimizer, learning_rate=0.01, batch_size=PLAIN_BATCH)
             others.set_weights(before)
             doubled = batches[2]._replace(learning_rate=2 * batches[2].learning_rate)
             others.train_epoch([doubled], dropout_seed=1, on_batch=ignore)
@@ -522,7 +525,7 @@ def an_image_that_is_surely_wrong_still_teaches(engine: Engine) -> None:
     if engine.name == "plaidml":  # its cross-entropy clips probabilities at 1e-7, as Keras 2 does
         return
     images, labels = digits(16)
-    network = started(engine, PLAIN, optimizer="sgd", learning_rate=0.1, batch_size=16)
+    network = started(engine, PLAIN, optimizer="sgd", learning_rate=0.1, batch_size=PLAIN_BATCH)
     ((kernel, bias),) = network.weights()
     surely_wrong = np.where(np.arange(10) == (labels[0] + 1) % 10, np.float32(40), np.float32(0))
     network.set_weights(((0 * kernel, bias + surely_wrong),))
@@ -534,8 +537,8 @@ def an_image_that_is_surely_wrong_still_teaches(engine: Engine) -> None:
 def smoothed_labels_are_what_is_trained_towards(engine: Engine) -> None:
     """One step of plain gradient descent, computed here; weight decay takes its part of the kernel alone."""
     images, labels = digits(16)
-    how = {"optimizer": "sgd", "learning_rate": 0.5, "batch_size": 16, "label_smoothing": 0.2, "weight_decay": 0.1}
-    network = started(engine, PLAIN, **how)
+    how = {"optimizer": "sgd", "learning_rate": 0.5, "label_smoothing": 0.2, "weight_decay": 0.1}
+    network = started(engine, PLAIN, batch_size=PLAIN_BATCH, **how)
     bias = np.linspace(-1, 1, 10, dtype=np.float32)
     kernel = network.weights()[0][0]
     network.set_weights(((kernel, bias),))
@@ -553,10 +556,11 @@ def smoothed_labels_are_what_is_trained_towards(engine: Engine) -> None:
 
 
 def weight_decay_is_taken_whatever_the_optimizer(engine: Engine) -> None:
-    images, labels = digits(64)
+    images, labels = digits(PLAIN_BATCH)
     for optimizer in OPTIMIZERS:
         without, decaying = (
-            started(engine, PLAIN, optimizer=optimizer, batch_size=64, weight_decay=decay) for decay in (0.0, 0.5)
+            started(engine, PLAIN, optimizer=optimizer, batch_size=PLAIN_BATCH, weight_decay=decay)
+            for decay in (0.0, 0.5)
         )
         ((kernel, _),) = without.weights()
         for network in (without, decaying):
@@ -569,7 +573,8 @@ def weight_decay_is_taken_whatever_the_optimizer(engine: Engine) -> None:
 def dropout_can_be_scaled_down_to_none(engine: Engine) -> None:
     images, labels = digits(64)
     layers = (Flatten(), Dropout(rate=0.5), Dense(units="classes", activation="softmax"))
-    without, scaled_down = started(engine, PLAIN), started(engine, Architecture(layers=layers), dropout_scale=0.0)
+    without = started(engine, PLAIN, batch_size=PLAIN_BATCH)
+    scaled_down = started(engine, Architecture(layers=layers), batch_size=PLAIN_BATCH, dropout_scale=0.0)
     for network in (without, scaled_down):
         one_epoch(network, images, labels)
     for array, expected in zip(scaled_down.weights()[0], without.weights()[0], strict=True):
@@ -635,7 +640,9 @@ def batch_normalization_remembers_mean_and_variance_of_its_batches(engine: Engin
 def a_dropout_rate_of_zero_is_no_dropout(engine: Engine) -> None:
     images, labels = digits(64)
     layers = (Flatten(), Dropout(rate=0.0), Dense(units="classes", activation="softmax"))
-    without, with_zero = started(engine, PLAIN), started(engine, Architecture(layers=layers))
+    without, with_zero = (
+        started(engine, architecture, batch_size=PLAIN_BATCH) for architecture in (PLAIN, Architecture(layers=layers))
+    )
     for network in (without, with_zero):
         one_epoch(network, images, labels)
     for array, expected in zip(with_zero.weights()[0], without.weights()[0], strict=True):
@@ -644,7 +651,7 @@ def a_dropout_rate_of_zero_is_no_dropout(engine: Engine) -> None:
 
 def images_of_other_sizes_and_with_colours_are_trained_on(engine: Engine) -> None:
     generator = np.random.default_rng(0)
-    for shape in ((32, 32, 3), (8, 8, 1), (9, 13, 2)):
+    for shape in ((32, 32, 3), (9, 13, 2)):
         network = built(engine, resolved(VARIED, shape), batch_size=5)
         network.set_weights(initial_weights(resolved(VARIED, shape), 1))
         images = generator.random((10, *shape), dtype=np.float32)

@@ -40,7 +40,10 @@ def test_a_process_that_stands_still_is_ended_and_it_is_said_why():
     watchdog.check()
 
     assert ended == [STALLED]
-    assert said == ["nothing was computed for 10 s: the device has stopped, and its process was ended"]
+    assert said == [
+        "nothing was computed for 10 s: the device has stopped, or the storage hangs; "
+        "the process was ended (DEEPCHORD_STALL_TIMEOUT_S)"
+    ]
 
 
 def test_it_is_ended_even_if_nobody_can_be_told():

@@ -5,6 +5,7 @@ import importlib.util
 import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from shared.checkpoint import Weights
 from shared.errors import DeepchordError, EngineError
 from shared.messages import Precision, Recipe
 from shared.plaidml_hardware import PlaidMLHardware
+from shared.settings import Settings
 from shared.sharing import allotted_cores
 
 Images = NDArray[np.float32]
@@ -213,6 +215,7 @@ def open_engine(
     threads: int | None = None,
     device: str | None = None,
     plaidml_hardware: Mapping[str, PlaidMLHardware] | None = None,
+    programs: Path | None = None,
 ) -> Engine:
     """Return an engine, its framework imported and ready. A process can open one only.
 
@@ -222,6 +225,8 @@ def open_engine(
             share of them. PlaidML always takes all.
         device: One of its devices, by id; None: the best.
         plaidml_hardware: Settings for PlaidML's devices, by a regular expression for their ids.
+        programs: A folder where JAX keeps what it has compiled, for the next member and for other processes; None:
+            nowhere, unless `JAX_COMPILATION_CACHE_DIR` names one.
 
     Raises:
         EngineError: It is not installed, has no such device, or another engine is open in this process.
@@ -234,7 +239,7 @@ def open_engine(
             return PlaidMLEngine(device, plaidml_hardware)
         from worker.engines.keras3 import Keras3Engine
 
-        return Keras3Engine(chosen, threads or allotted_cores(), device)
+        return Keras3Engine(chosen, threads or allotted_cores(), device, programs)
     except DeepchordError:
         raise
     except Exception as error:  # whatever a broken installation raises
@@ -242,3 +247,9 @@ def open_engine(
             f"The engine {chosen} is installed but does not open ({type(error).__name__}: {error}); "
             f"install it anew: pip install --force-reinstall 'deepchord[{chosen}]'."
         ) from error
+
+
+def open_engine_of(settings: Settings) -> Engine:
+    """Return the engine of the settings; see `open_engine`."""
+    programs = settings.cache / "programs"
+    return open_engine(settings.engine, settings.threads, settings.device, settings.plaidml_hardware, programs)

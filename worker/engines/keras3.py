@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 
@@ -33,7 +34,9 @@ _PREDICTION_BYTES = 2**29
 class Keras3Engine:
     """Keras 3 with one of its backends; the backend is fixed for the life of the process."""
 
-    def __init__(self, backend: str, threads: int | None = None, device: str | None = None) -> None:
+    def __init__(
+        self, backend: str, threads: int | None = None, device: str | None = None, programs: Path | None = None
+    ) -> None:
         loaded = sys.modules.get("keras")
         if loaded is not None and loaded.backend.backend() != backend:
             raise EngineError(
@@ -46,6 +49,9 @@ class Keras3Engine:
             os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
         # Memory bit by bit: else the first worker on a GPU takes nearly all of it.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        if backend == "jax" and programs is not None and _can_be_written(programs):
+            # Each member is a new program to JAX, which takes ten seconds and more to compile on one core.
+            os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(programs))
         module, name = _BACKENDS[backend]
         with _without_greeting():
             self._backend: Backend = getattr(importlib.import_module(module), name)()
@@ -101,6 +107,15 @@ class Keras3Engine:
             listed = ", ".join(device.id for device in devices)
             raise EngineError(f"{self.name} has no device {wanted}; it has: {listed}. See `deepchord devices`.")
         return found
+
+
+def _can_be_written(folder: Path) -> bool:
+    try:
+        # What lies there is run: nobody else may put anything in.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
 
 
 @contextmanager

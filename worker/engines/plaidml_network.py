@@ -87,11 +87,14 @@ class PlaidMLNetwork:
 
     def _step(self, batch: Batch, full: int) -> NDArray[np.float64]:
         """Take a step with a batch that is filled up; return mean loss and accuracy of what counts."""
-        rows, counted = filled(np.arange(len(batch.images)), full)
+        images, labels, counted = batch.images, batch.labels, len(batch.images)
+        if counted < full:
+            rows, _ = filled(np.arange(counted), full)
+            images, labels = images[rows], labels[rows]
         weights = (np.arange(full) < counted).astype(np.float32)
-        labels = self._smoothed(batch.labels[rows])
         self._set_learning_rate(batch.learning_rate)
-        return np.array(self._model.train_on_batch(batch.images[rows], labels, sample_weight=weights), dtype=float)
+        trained = self._model.train_on_batch(images, self._smoothed(labels), sample_weight=weights)
+        return np.array(trained, dtype=float)
 
     def _smoothed(self, labels: Labels) -> NDArray[np.float32]:
         """Return the probabilities [size, classes] that are wanted."""
