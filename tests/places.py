@@ -21,7 +21,7 @@ from shared.settings import Settings
 from shared.storage import RunStore
 
 #: A safety net only; nothing here takes a tenth of it.
-PATIENCE_S = 240.0
+PATIENCE_S = 480.0
 
 NETWORK = """
 layers = [

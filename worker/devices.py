@@ -12,6 +12,8 @@ from worker.engines import ENGINES, Device, choose_engine, why_not_installed
 
 #: Importing a framework for the first time can take long on a slow disk.
 _ASK_WITHIN_S = 180.0
+#: PlaidML compiles what the preflight trains, on a busy processor for minutes.
+_PREFLIGHT_WITHIN_S = 900.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +59,13 @@ def examine(settings: Settings) -> EngineReport:
 
 def _ask(name: str, settings: Settings, *, preflight: bool) -> EngineReport:
     """Open an engine in a process of its own: a process can hold one only, and a broken one may crash it."""
+    within_s = _PREFLIGHT_WITHIN_S if preflight else _ASK_WITHIN_S
     try:
         asked = subprocess.run(
             [sys.executable, "-P", "-c", _QUESTION, name, *(["preflight"] if preflight else [])],
             env=settings.environment(),
             capture_output=True,
-            timeout=_ASK_WITHIN_S,
+            timeout=within_s,
             check=False,
         )
         answer = json.loads(asked.stdout.splitlines()[-1])
@@ -77,7 +80,7 @@ def _ask(name: str, settings: Settings, *, preflight: bool) -> EngineReport:
             hints=tuple(answer["hints"]),
         )
     except subprocess.TimeoutExpired:
-        return EngineReport(name=name, ready=False, remedy=f"{name} did not answer within {_ASK_WITHIN_S:.0f} s")
+        return EngineReport(name=name, ready=False, remedy=f"{name} did not answer within {within_s:.0f} s")
     except (IndexError, ValueError, KeyError, TypeError):
         return EngineReport(name=name, ready=False, remedy=_remedy(name, asked.returncode, asked.stderr))
 

@@ -126,12 +126,14 @@ def test_a_process_that_wakes_up_after_its_lease_does_not_change_the_record(flee
 @pytest.mark.parametrize("offset", ["+1h", "-1h"])
 def test_a_worker_whose_clock_is_an_hour_off_trains_and_steals_nothing(fleet, require, offset):
     require("faketime", shutil.which("faketime"))
-    fleet.start_worker()
+    # Less than the clocks are apart, and so long that a busy machine loses none.
+    lease = {"DEEPCHORD_LEASE_S": "20"}
+    fleet.start_worker(**lease)
     fleet.submit("--members", "3")
     watching = fleet.watch()
     fleet.wait_for_epoch(3)
 
-    elsewhen = fleet.start_worker("faketime", "-f", offset)
+    elsewhen = fleet.start_worker("faketime", "-f", offset, **lease)
 
     elsewhen.wait_for(f"This machine's clock is 3,600 s {'ahead of' if offset == '+1h' else 'behind'} the broker's")
     fleet.evaluated(watching)
