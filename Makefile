@@ -12,7 +12,7 @@ PYTHON =
 # The least branch coverage, in percent, that `make test` accepts.
 COVERAGE = 85
 
-# Those of minutes, an hour in all. For hours: make bench BENCHMARKS="precision to_accuracy"
+# Those of minutes, an hour in all. For hours: make bench BENCHMARKS=to_accuracy
 BENCHMARKS = step evaluation orchestration scaling overhead faults fleet
 # Where their results go. What docs/performance.md tells lies in benchmarks/results.
 BENCH_RESULTS = results/benchmarks
