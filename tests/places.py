@@ -20,7 +20,7 @@ from shared.dataset_sources import DEBIAN_FASHION
 from shared.settings import Settings
 from shared.storage import RunStore
 
-#: A safety net only; nothing here takes a tenth of it.
+#: A safety net only; PlaidML compiles for two minutes on a busy machine, nothing else takes a tenth of it.
 PATIENCE_S = 480.0
 
 NETWORK = """

@@ -68,6 +68,13 @@ def test_what_jax_compiled_for_one_member_serves_the_next_and_other_processes(tm
     assert later[1] == 0
 
 
+def test_a_cache_that_others_can_write_is_done_without(tmp_path):
+    (tmp_path / "programs").mkdir()
+    (tmp_path / "programs").chmod(0o777)
+
+    assert train(tmp_path) == [[0, 0], [0, 0]]
+
+
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
     (tmp_path / "programs").write_text("no folder")
 

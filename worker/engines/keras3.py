@@ -49,7 +49,7 @@ class Keras3Engine:
             os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
         # Memory bit by bit: else the first worker on a GPU takes nearly all of it.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-        if backend == "jax" and programs is not None and _can_be_written(programs):
+        if backend == "jax" and programs is not None and _is_ours(programs):
             # Each member is a new program to JAX, which takes ten seconds and more to compile on one core.
             os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(programs))
         module, name = _BACKENDS[backend]
@@ -109,13 +109,15 @@ class Keras3Engine:
         return found
 
 
-def _can_be_written(folder: Path) -> bool:
+def _is_ours(folder: Path) -> bool:
+    """Make the folder if need be; say whether this user, and nobody else, can write there: what lies there is run."""
     try:
-        # What lies there is run: nobody else may put anything in.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.stat()
     except OSError:
         return False
-    return os.access(folder, os.W_OK)
+    is_safe = os.name == "nt" or (found.st_uid == os.geteuid() and not found.st_mode & 0o022)
+    return is_safe and os.access(folder, os.W_OK)
 
 
 @contextmanager
