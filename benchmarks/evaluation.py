@@ -33,8 +33,9 @@ from shared.messages import Precision, Recipe, Trainer
 from shared.networks import notebook_architecture
 from shared.settings import keras_home
 from shared.sharing import usable_cores
-from worker.engines import Engine, open_engine
+from worker.engines import Engine
 from worker.engines.keras_backend import has_fast_bfloat16
+from worker.engines.opening import open_engine
 from worker.ensemble import Candidate, evaluate
 from worker.training import predict, train
 

@@ -28,7 +28,7 @@ from shared.storage import RunStore
 from shared.training_state import SavedTraining, TrainingState, encode_training
 from tests.faults.fleet import BATCH_SIZE, ENGINE, EPOCHS, LEASE_S, Broker, Fleet, kill_tree, wait_until
 from tests.places import NETWORK, RECIPE, Place
-from worker.engines import open_engine
+from worker.engines.opening import open_engine
 from worker.resumption import EpochSaver, Resumption
 from worker.training import Observer, train
 

@@ -31,7 +31,7 @@ from shared.messages import MemberSeeds, Recipe
 from shared.networks import notebook_architecture
 from shared.settings import keras_home, load_settings
 from shared.training_state import TrainingState
-from worker.engines import open_engine_of
+from worker.engines.opening import open_engine_of
 from worker.engines.plaidml_compatibility import import_keras, import_plaidml
 from worker.engines.plaidml_devices import configured_devices
 from worker.training import Observer, split, train

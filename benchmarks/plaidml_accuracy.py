@@ -21,7 +21,8 @@ from shared.messages import MemberSeeds, Recipe
 from shared.networks import notebook_architecture
 from shared.settings import keras_home, load_settings
 from shared.training_state import TrainingState
-from worker.engines import ENGINES, open_engine_of
+from worker.engines import ENGINES
+from worker.engines.opening import open_engine_of
 from worker.evaluation import score
 from worker.training import Observer, predict, train
 

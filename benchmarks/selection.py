@@ -31,7 +31,8 @@ from shared.dataset_sources import Places, find_dataset
 from shared.datasets import Dataset
 from shared.settings import keras_home
 from shared.sharing import usable_cores
-from worker.engines import ENGINES, Probabilities, open_engine
+from worker.engines import ENGINES, Probabilities
+from worker.engines.opening import open_engine
 from worker.evaluation import score
 from worker.training import predict, train
 

@@ -25,7 +25,8 @@ from benchmarks.machine import describe
 from shared.messages import Recipe
 from shared.networks import notebook_architecture
 from shared.sharing import usable_cores
-from worker.engines import Engine, installed_engines, open_engine
+from worker.engines import Engine
+from worker.engines.opening import installed_engines, open_engine
 from worker.initialization import initial_weights
 from worker.pipeline import batches_in_order
 

@@ -22,7 +22,7 @@ from shared.errors import DeepchordError, EngineError, MessageDecodeError
 from shared.settings import Settings, load_settings
 from shared.sharing import Calibration, CalibrationAnswer, Sharing, usable_cores
 from shared.version import version
-from worker.engines import choose_engine, open_engine_of
+from worker.engines.opening import choose_engine, open_engine_of
 from worker.trial import BATCH_SIZE, trial
 
 logger = logging.getLogger(__name__)

@@ -41,7 +41,9 @@ Engine = Annotated[
 ]
 Device = Annotated[
     str | None,
-    typer.Option(metavar="ID", help="One of the engine's devices, from `deepchord devices`. [DEEPCHORD_DEVICE]"),
+    typer.Option(
+        metavar="ID", help="A device of the engine, from `deepchord devices`; gpu or cpu: its best. [DEEPCHORD_DEVICE]"
+    ),
 ]
 Threads = Annotated[
     int | None, typer.Option(help="Processor threads of each; default: all cores, shared evenly. [DEEPCHORD_THREADS]")
@@ -88,7 +90,7 @@ def worker(
     from shared.broker import connect
     from shared.settings import export, load_settings
     from shared.storage import RunStore
-    from worker.engines import choose_engine
+    from worker.engines.opening import choose_engine
     from worker.fleet import claimed, command_of, find_assignments, named, planned, run_each
     from worker.service import run_worker
 
@@ -100,7 +102,7 @@ def worker(
     chosen = choose_engine(settings.engine)
     with ExitStack() as stack:
         wanted: list[tuple[str, str | None]] = [(chosen, settings.device)]
-        if settings.device is None and settings.engine == "auto":
+        if settings.device in (None, "gpu", "cpu") and settings.engine == "auto":
             found = find_assignments(settings)
             free = [one for one in found if stack.enter_context(claimed(settings, one.silicon))]
             if not free:
@@ -160,7 +162,7 @@ def doctor(
     """Examine broker, storage and device: what works, what does not, and what to do; fit to be pasted into an issue."""
     from shared.settings import load_settings
     from worker.doctor import examine_in_child, tell_of_way
-    from worker.engines import choose_engine, installed_engines
+    from worker.engines.opening import choose_engine, installed_engines
 
     settings = load_settings(broker=broker, storage=storage, engine=engine, device=device, threads=threads)
     code = tell_of_way(settings)

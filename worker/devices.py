@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 
 from shared.errors import DeepchordError, EngineError
 from shared.settings import Settings, load_settings
-from worker.engines import ENGINES, Device, choose_engine, why_not_installed
+from worker.engines import ENGINES, Device
+from worker.engines.opening import choose_engine, why_not_installed
 
 #: Importing a framework for the first time can take long on a slow disk.
 _ASK_WITHIN_S = 180.0
@@ -96,7 +97,7 @@ _QUESTION = "import sys; from worker.devices import answer; answer(*sys.argv[1:]
 
 def answer(name: str, preflight: str = "") -> None:
     """Write what an engine has to stdout, as one line of JSON; runs in the process that `_ask` starts."""
-    from worker.engines import open_engine_of
+    from worker.engines.opening import open_engine_of
     from worker.preflight import check_device
 
     settings = load_settings(engine=name)

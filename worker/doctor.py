@@ -11,7 +11,8 @@ from importlib.metadata import version
 from shared.checkup import examine_way
 from shared.errors import DeepchordError, ExitCode
 from shared.settings import Settings, load_settings
-from worker.engines import Engine, open_engine_of
+from worker.engines import Engine
+from worker.engines.opening import open_engine_of
 from worker.preflight import check_device
 from worker.trial import BATCH_SIZE, trial
 

@@ -18,7 +18,8 @@ from shared.settings import Settings
 from shared.sharing import usable_cores
 from worker.calibration import calibrate
 from worker.devices import EngineReport, report_engine
-from worker.engines import Device, installed_engines
+from worker.engines import Device
+from worker.engines.opening import installed_engines
 
 try:
     import fcntl
@@ -99,18 +100,24 @@ def find_assignments(settings: Settings) -> tuple[Assignment, ...]:
     """Return what this host can train on: one assignment per device, the fastest engine of each.
 
     Raises:
-        EngineError: No engine is ready; why is said for each.
+        EngineError: No engine is ready, or none has the kind of device that is asked for; why is said for each.
     """
     engines = installed_engines() if settings.engine == "auto" else (settings.engine,)
     reports = [report_engine(name, settings) for name in engines]
-    found = assign(reports)
+    found = assign(reports, settings.device)
     if not found:
-        reasons = "; ".join(f"{report.name}: {report.remedy}" for report in reports) or "none is installed"
-        raise EngineError(f"No engine is ready on this machine ({reasons}); see `deepchord devices`.")
+        what = "No GPU" if settings.device == "gpu" else "No processor" if settings.device == "cpu" else "No engine"
+        reasons = "; ".join(map(_why_not, reports)) or "none is installed"
+        raise EngineError(f"{what} is ready on this machine ({reasons}); see `deepchord devices`.")
     return found
 
 
-def assign(reports: Iterable[EngineReport]) -> tuple[Assignment, ...]:
+def _why_not(report: EngineReport) -> str:
+    devices = ", ".join(device.id for device in report.devices)
+    return f"{report.name}: {'; '.join((f'has {devices}', *report.hints)) if report.ready else report.remedy}"
+
+
+def assign(reports: Iterable[EngineReport], kind: str | None = None) -> tuple[Assignment, ...]:
     """Give each piece of silicon to the first engine that can use it; the processor works only if there is no GPU.
 
     A processor is so much slower than a GPU that whoever waits for the run would wait for its member alone; it also
@@ -118,6 +125,7 @@ def assign(reports: Iterable[EngineReport]) -> tuple[Assignment, ...]:
 
     Args:
         reports: Engines, fastest first, each with its devices best first.
+        kind: `gpu` or `cpu` for devices of that kind only.
     """
     taken: dict[str, Assignment] = {}
     for report in reports:
@@ -125,8 +133,11 @@ def assign(reports: Iterable[EngineReport]) -> tuple[Assignment, ...]:
         for device in report.devices if report.ready else ():
             silicon = _silicon(device, numbers)
             taken.setdefault(silicon, Assignment(engine=report.name, device=device, silicon=silicon))
-    gpus = tuple(assignment for silicon, assignment in taken.items() if silicon != _PROCESSOR)
-    return gpus or tuple(taken.values())
+    for wanted in ("gpu", "cpu") if kind is None else (kind,):
+        found = tuple(assignment for assignment in taken.values() if assignment.device.kind == wanted)
+        if found:
+            return found
+    return ()
 
 
 def _silicon(device: Device, numbers: dict[str, int]) -> str:

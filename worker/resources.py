@@ -11,7 +11,8 @@ from shared.messages import DatasetInfo, Trainer
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings, worker_id
 from shared.storage import RunStore
-from worker.engines import Engine, open_engine_of
+from worker.engines import Engine
+from worker.engines.opening import open_engine_of
 
 
 class Resources:

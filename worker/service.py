@@ -21,7 +21,7 @@ from shared.settings import WORKER_VARIABLE, Settings, export, worker_id
 from shared.worker_board import WorkerBoard
 from worker.announcement import Announcement
 from worker.devices import examine
-from worker.engines import choose_engine
+from worker.engines.opening import choose_engine
 from worker.resources import Resources
 
 logger = logging.getLogger(__name__)

@@ -1,5 +1,7 @@
 """Brings the stack of docker-compose.yml up, trains on two workers, kills one on the way, and takes it all down.
 
+The same with its profiles: storage in its own S3 server, and a PlaidML worker on a host without any device.
+
 `make compose-test` runs it; it needs a Docker engine and the base image of the Dockerfile.
 """
 
@@ -13,6 +15,7 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +39,7 @@ def docker(*arguments: str, **options: object) -> "subprocess.CompletedProcess[s
 class Stack:
     """The stack, under a project name of its own."""
 
-    def __init__(self, folder: Path, command: list[str]) -> None:
+    def __init__(self, folder: Path, command: list[str], **variables: str) -> None:
         self.folder = folder
         self._command = [*command, "-p", f"deepchord-test-{secrets.token_hex(3)}"]
         self.broker_port, self.flower_port = free_ports(2)
@@ -49,6 +52,7 @@ class Stack:
             "DEEPCHORD_FLOWER_PORT": str(self.flower_port),
             "DEEPCHORD_UID": "1000",
             "DEEPCHORD_THREADS": "1",
+            **variables,
         }
 
     def secret(self, role: str) -> str:
@@ -99,28 +103,40 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory) -> Iterator[Stack]:
+def compose() -> list[str]:
+    """The command, once all images are built."""
     if docker("info").returncode != 0:
         pytest.exit("`make compose-test` needs a Docker engine that answers `docker info`; none does.", returncode=2)
     has_plugin = docker("compose", "version").returncode == 0
     if not has_plugin and shutil.which("docker-compose") is None:
         pytest.exit("`make compose-test` needs docker compose (or docker-compose); it is not installed.", returncode=2)
-    for target in ("coordinator", "tensorflow"):
+    for target in ("coordinator", "tensorflow", "plaidml", "s3"):
         built = docker("build", *BUILD_OPTIONS, "--target", target, "--tag", f"deepchord:{target}", str(ROOT))
         if built.returncode != 0:
             pytest.exit(f"The image {target} could not be built:\n{built.stdout[-2000:]}{built.stderr}", returncode=2)
-    folder = tmp_path_factory.mktemp("compose")
+    return ["docker", "compose"] if has_plugin else ["docker-compose"]
+
+
+@contextmanager
+def prepared(folder: Path, compose: list[str], **variables: str) -> Iterator[Stack]:
+    """A stack that is not up yet; whatever comes up is taken down at the end."""
     shutil.copy(ROOT / "docker-compose.yml", folder)
     (folder / "results").mkdir(mode=0o777)
     (folder / "results").chmod(0o777)
     folder.chmod(0o755)
     _write_recipe(folder / "recipe")
-    stack = Stack(folder, ["docker", "compose"] if has_plugin else ["docker-compose"])
+    stack = Stack(folder, compose, **variables)
     try:
-        stack.run("up", "--detach", "--no-build", "--scale", "worker=2")
         yield stack
     finally:
         stack.run("down", "--volumes", "--timeout", "5")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory, compose) -> Iterator[Stack]:
+    with prepared(tmp_path_factory.mktemp("compose"), compose) as stack:
+        stack.run("up", "--detach", "--no-build", "--scale", "worker=2")
+        yield stack
 
 
 def _write_recipe(folder: Path) -> None:
@@ -188,3 +204,55 @@ def test_containers_have_no_rights(stack):
     for service in ("broker", "worker", "reconcile", "flower"):
         user = docker("exec", stack.containers(service)[-1], "python", "-c", "import os; print(os.getuid())")
         assert user.stdout.strip() == "1000", service
+
+
+@pytest.fixture
+def s3_stack(tmp_path, compose) -> Iterator[Stack]:
+    variables = {
+        "COMPOSE_PROFILES": "s3",
+        "DEEPCHORD_STORAGE": "s3://ensembles/runs",
+        "AWS_ENDPOINT_URL": "http://s3:8333",
+        "AWS_ACCESS_KEY_ID": secrets.token_hex(8),
+        "AWS_SECRET_ACCESS_KEY": secrets.token_hex(16),
+    }
+    with prepared(tmp_path, compose, **variables) as stack:
+        yield stack
+
+
+def test_a_run_is_kept_in_the_stacks_own_s3_server_even_when_that_is_started_anew(s3_stack):
+    s3_stack.run("up", "--detach", "--no-build", "--scale", "worker=2")
+    s3_stack.wait_until(lambda: len(s3_stack.fleet()) == 2, "two workers")
+
+    assert "fail" not in s3_stack.coordinator("doctor")
+    assert "is evaluated" in s3_stack.coordinator("train", "/recipe/recipe.toml", "--epochs", "2")
+    (server,) = s3_stack.containers("s3")
+    s3_stack.run("restart", "s3")
+    s3_stack.wait_until(lambda: s3_stack.health(server) == "healthy", "the storage")
+
+    assert "evaluated" in s3_stack.coordinator("runs")
+    assert docker("exec", server, "id", "-u").stdout.strip() == "1000"
+    assert "->" not in docker("ps", "--filter", f"id={server}", "--format", "{{.Ports}}").stdout
+    storage = docker("exec", s3_stack.containers("worker")[0], "ls", "/storage")
+    assert storage.stdout == ""
+
+
+def test_without_a_key_the_s3_server_serves_nobody_and_says_so(tmp_path, compose):
+    with prepared(tmp_path, compose, COMPOSE_PROFILES="s3") as stack:
+        stack.run("up", "--detach", "--no-build", "--no-deps", "s3")
+        stack.wait_until(lambda: "put them into .env" in stack.run("logs", "s3"), "the reason")
+        assert "weed" not in docker("top", stack.containers("s3")[0]).stdout
+
+
+def test_a_plaidml_worker_without_any_device_is_not_started(tmp_path, compose):
+    if Path("/dev/dri").exists():
+        pytest.skip("this host has a device")
+    with prepared(tmp_path, compose) as stack, pytest.raises(AssertionError, match="/dev/dri"):
+        stack.run("--profile", "plaidml", "up", "--detach", "--no-build", "--no-deps", "worker-plaidml")
+
+
+def test_a_plaidml_worker_whose_device_no_driver_knows_says_so(tmp_path, compose):
+    with prepared(tmp_path, compose, COMPOSE_PROFILES="plaidml") as stack:
+        file = tmp_path / "docker-compose.yml"
+        file.write_text(file.read_text().replace("/dev/dri:/dev/dri", "/dev/null:/dev/dri/renderD128"))
+        stack.run("up", "--detach", "--no-build", "worker-plaidml")
+        stack.wait_until(lambda: "No GPU is ready" in stack.run("logs", "worker-plaidml"), "the reason")

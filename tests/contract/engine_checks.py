@@ -44,7 +44,8 @@ from shared.layers import (
 from shared.messages import MemberSeeds, Recipe, Trainer, TrainingPart
 from shared.networks import notebook_architecture
 from shared.training_state import SavedTraining, TrainingState, decode_training, encode_training
-from worker.engines import Batch, Engine, Images, Labels, Network, installed_engines, open_engine
+from worker.engines import Batch, Engine, Images, Labels, Network
+from worker.engines.opening import installed_engines, open_engine
 from worker.ensemble import Candidate, evaluate
 from worker.initialization import initial_weights
 from worker.pipeline import batches_in_order

@@ -12,7 +12,8 @@ from typing import Any, Self
 
 import pytest
 
-from worker.engines import KERAS3_BACKENDS, installed_engines
+from worker.engines import KERAS3_BACKENDS
+from worker.engines.opening import installed_engines
 
 SCRIPT = Path(__file__).with_name("engine_checks.py")
 #: PlaidML twice: on the processor through LLVM, and through OpenCL on PoCL, which passes for a GPU here.

@@ -113,7 +113,7 @@ def fleet(
     first = hosts[0]
     certificates = make_certificates(tmp_path, host="broker.lan", address=first.address)
     with start_secured_broker(tmp_path, certificates, first.address, first.prefix) as port:
-        server, process = start_s3_server(tmp_path / "s3.log", first.address, first.prefix, certificates)
+        server, process = start_s3_server(tmp_path / "s3", first.address, first.prefix, certificates)
         variables = {
             "DEEPCHORD_STORAGE": server.new_storage(),
             "DEEPCHORD_CA_FILE": str(certificates / "ca.crt"),

@@ -105,7 +105,7 @@ def test_a_second_worker_does_not_share_the_processor_unless_it_is_asked_for(fle
 @pytest.mark.parametrize(
     ("options", "variables", "sentence"),
     [
-        (["--engine", "plaidml", "--device", "nope"], {}, "PlaidML has no device nope; it has: opencl_"),
+        (["--engine", "plaidml", "--device", "nope"], {}, "plaidml has no device nope here; it has: opencl_"),
         (["--engine", "tensorflow"], {}, "The engine tensorflow cannot be used here (installed: plaidml)"),
         (
             ["--engine", "plaidml"],

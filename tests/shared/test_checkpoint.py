@@ -19,7 +19,7 @@ from shared.checkpoint import Weights, decode_checkpoint, encode_checkpoint, wei
 from shared.errors import CheckpointError
 from shared.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from shared.networks import notebook_architecture
-from worker.engines import installed_engines
+from worker.engines.opening import installed_engines
 
 ARCHITECTURE = Architecture(
     layers=(

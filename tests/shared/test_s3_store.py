@@ -88,7 +88,7 @@ def test_what_is_wrong_with_a_certificate_is_said(tmp_path, monkeypatch, host, d
     certificates = make_certificates(tmp_path, host=host, address=address)
     sign = "x509 -req -in broker.csr -CA ca.crt -CAkey ca.key -copy_extensions copy -out broker.crt -days"
     subprocess.run(["openssl", *sign.split(), str(days)], cwd=certificates, check=True, capture_output=True)
-    server, process = start_s3_server(tmp_path / "log", certificates=certificates)
+    server, process = start_s3_server(tmp_path / "s3", certificates=certificates)
     for name, value in server.variables().items():
         monkeypatch.setenv(name, value)
 

@@ -11,7 +11,8 @@ import pytest
 import worker.devices
 from shared.settings import load_settings
 from worker.devices import EngineReport, report_engines
-from worker.engines import ENGINES, installed_engines, why_not_installed
+from worker.engines import ENGINES
+from worker.engines.opening import installed_engines, why_not_installed
 
 
 def report(name: str) -> EngineReport:

@@ -39,6 +39,14 @@ def test_every_gpu_has_a_worker_and_the_processor_then_has_none():
     assert assigned(report("plaidml", gpu(0), gpu(1), LLVM)) == [("plaidml", "gpu:0"), ("plaidml", "gpu:1")]
 
 
+def test_a_kind_of_device_can_be_asked_for():
+    reports = report("jax", CPU), report("plaidml", gpu(0), LLVM)
+
+    assert [one.device.id for one in assign(reports, "gpu")] == ["gpu:0"]
+    assert [one.device.id for one in assign(reports, "cpu")] == ["CPU:0"]
+    assert assign((report("plaidml", LLVM),), "gpu") == ()
+
+
 def test_two_engines_do_not_share_a_gpu():
     assert assigned(report("torch", gpu(0)), report("jax", gpu(0), gpu(1, "Another"))) == [
         ("torch", "gpu:0"),
@@ -56,6 +64,15 @@ def test_without_any_ready_engine_it_is_said_why(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(EngineError, match=r"No engine is ready on this machine \(torch: broken\)"):
         find_assignments(load_settings())
+
+
+def test_without_a_gpu_that_was_asked_for_it_is_said_what_there_is_instead(monkeypatch: pytest.MonkeyPatch):
+    found = EngineReport(name="plaidml", ready=True, devices=(LLVM,), hints=("no OpenCL found",))
+    monkeypatch.setattr(fleet, "installed_engines", lambda: ("plaidml",))
+    monkeypatch.setattr(fleet, "report_engine", lambda name, settings: found)
+
+    with pytest.raises(EngineError, match=r"No GPU .*\(plaidml: has llvm_cpu.0; no OpenCL found\)"):
+        find_assignments(load_settings(device="gpu"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no locks between processes there")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.engines import installed_engines
+from worker.engines.opening import installed_engines
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +21,8 @@ from shared.architecture import Architecture
 from shared.layers import Dense, Flatten
 from shared.messages import Recipe
 from shared.settings import load_settings
-from worker.engines import Batch, open_engine_of
+from worker.engines import Batch
+from worker.engines.opening import open_engine_of
 from worker.initialization import initial_weights
 
 engine = open_engine_of(load_settings(engine="jax", threads=1))

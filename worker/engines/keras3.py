@@ -14,7 +14,7 @@ import psutil
 from shared.architecture import ResolvedArchitecture
 from shared.errors import EngineError
 from shared.messages import Precision, Recipe
-from worker.engines import Device
+from worker.engines import Device, find_device
 from worker.engines.keras_backend import Backend
 from worker.engines.keras_network import Keras3Network
 
@@ -57,7 +57,7 @@ class Keras3Engine:
             self._backend: Backend = getattr(importlib.import_module(module), name)()
         if threads is not None:
             self._backend.limit_threads(threads)
-        self._device = self._found(device)
+        self._device = find_device(backend, self.devices(), device)
         self._backend.select(self._device)
         self._keras = importlib.import_module("keras")
         self._keras.config.set_floatx("float32")
@@ -99,14 +99,6 @@ class Keras3Engine:
             return 1
         fitting = psutil.virtual_memory().available // _PREDICTION_BYTES
         return max(1, min(self._backend.parallel_predictions(), fitting))
-
-    def _found(self, wanted: str | None) -> Device:
-        devices = self.devices()
-        found = next((device for device in devices if wanted in (None, device.id)), None)
-        if found is None:
-            listed = ", ".join(device.id for device in devices)
-            raise EngineError(f"{self.name} has no device {wanted}; it has: {listed}. See `deepchord devices`.")
-        return found
 
 
 def _is_ours(folder: Path) -> bool:

@@ -7,7 +7,7 @@ from shared.architecture import ResolvedArchitecture
 from shared.errors import EngineError
 from shared.messages import Precision, Recipe
 from shared.plaidml_hardware import PlaidMLHardware
-from worker.engines import Device
+from worker.engines import Device, find_device
 from worker.engines.plaidml_compatibility import import_keras, import_plaidml
 from worker.engines.plaidml_devices import configured_devices
 from worker.engines.plaidml_network import PlaidMLNetwork
@@ -65,16 +65,12 @@ class PlaidMLEngine:
 
 
 def _chosen(devices: tuple[Device, ...], wanted: str | None, chosen_by_setup: tuple[str, ...]) -> Device:
-    for name in (wanted,) if wanted is not None else chosen_by_setup:
-        found = next((device for device in devices if device.id == name), None)
-        if found is None:
-            listed = ", ".join(device.id for device in devices) or "none"
-            source = "" if wanted is not None else " (which plaidml-setup or PLAIDML_DEVICE_IDS chose)"
-            raise EngineError(f"PlaidML has no device {name}{source}; it has: {listed}. See `deepchord devices`.")
-        return found
-    if not devices:
-        raise EngineError("PlaidML finds no device here; `deepchord devices` tells why.")
-    return devices[0]
+    if wanted is not None or not chosen_by_setup:
+        return find_device("plaidml", devices, wanted)
+    try:
+        return find_device("plaidml", devices, chosen_by_setup[0])
+    except EngineError as error:
+        raise EngineError(f"{error} It was chosen by plaidml-setup or PLAIDML_DEVICE_IDS.") from error
 
 
 def _library_version(plaidml: Any) -> str:
