@@ -1,7 +1,7 @@
 """The notebook's network trained with nothing but a framework, as its experts would; what `step` compares with.
 
 Each loop takes images [size, 28, 28, 1] and labels [size] and trains on all of them, batch by batch, with
-Nadam; TensorFlow alone with Adam, which it has fewer operations for.
+Nadam; TensorFlow alone and JAX with Adam, which takes fewer operations.
 """
 
 import itertools
@@ -17,6 +17,8 @@ Loop = Callable[[NDArray[np.float32], NDArray[np.int64]], None]
 _CONVOLUTIONS = (16, 16, 0, 32, 32, 0, 64, 64, 64)
 _UNITS = (128, 128)
 _DROPOUTS = (0.25, 0.5, 0.5)
+_CONVOLVED = sum(filters > 0 for filters in _CONVOLUTIONS)
+_FLAT = 5 * 5 * 64
 
 
 def keras_fit(precision: str, batch_size: int) -> Loop:
@@ -39,18 +41,9 @@ def plain_tensorflow(precision: str, batch_size: int) -> Loop:
     import tensorflow as tf
 
     dtype = tf.bfloat16 if precision == "bfloat16" else tf.float32
-    generator = np.random.default_rng(0)
-    variables: list[Any] = []
-
-    def variable(*shape: int) -> Any:
-        scale = np.sqrt(2 / np.prod(shape[:-1])) if len(shape) > 1 else 0.0
-        variables.append(tf.Variable((generator.normal(size=shape) * scale).astype(np.float32)))
-        return variables[-1]
-
-    channels = [1, *(filters for filters in _CONVOLUTIONS if filters)]
-    kernels = [(variable(3, 3, *pair), variable(pair[1])) for pair in itertools.pairwise(channels)]
-    sizes = [5 * 5 * 64, *_UNITS, 10]
-    dense = [(variable(*pair), variable(pair[1])) for pair in itertools.pairwise(sizes)]
+    layers = [tuple(tf.Variable(array) for array in arrays) for arrays in _weights()]
+    kernels, dense = layers[:_CONVOLVED], layers[_CONVOLVED:]
+    variables = [variable for pair in layers for variable in pair]
     moments = [(tf.Variable(tf.zeros_like(one)), tf.Variable(tf.zeros_like(one))) for one in variables]
     steps = tf.Variable(0.0)
 
@@ -64,7 +57,7 @@ def plain_tensorflow(precision: str, batch_size: int) -> Loop:
             padding = "VALID" if position == len(_CONVOLUTIONS) - 1 else "SAME"
             values = tf.nn.conv2d(values, tf.cast(kernel, dtype), 1, padding)
             values = tf.nn.relu(tf.nn.bias_add(values, tf.cast(bias, dtype)))
-        values = tf.reshape(values, (-1, sizes[0]))
+        values = tf.reshape(values, (-1, _FLAT))
         for (kernel, bias), rate in zip(dense[:-1], _DROPOUTS, strict=False):
             values = tf.nn.dropout(values, rate)
             values = tf.nn.relu(tf.matmul(values, tf.cast(kernel, dtype)) + tf.cast(bias, dtype))
@@ -103,7 +96,7 @@ def plain_torch(precision: str, batch_size: int) -> Loop:
         body += [nn.Conv2d(channels, filters, 3, padding=padding), nn.ReLU()]
         channels = filters
     body += [nn.Flatten(), nn.Dropout(_DROPOUTS[0])]
-    inputs = 5 * 5 * 64
+    inputs = _FLAT
     for units, rate in zip(_UNITS, _DROPOUTS[1:], strict=True):
         body += [nn.Linear(inputs, units), nn.ReLU(), nn.Dropout(rate)]
         inputs = units
@@ -120,6 +113,79 @@ def plain_torch(precision: str, batch_size: int) -> Loop:
         optimizer.step()
 
     return _batches(step, batch_size)
+
+
+def plain_jax(precision: str, batch_size: int) -> Loop:
+    """JAX: `lax` convolutions, and one compiled function for a step, as its guide has it."""
+    import jax
+    from jax import lax, nn
+    from jax import numpy as jnp
+
+    dtype = jnp.bfloat16 if precision == "bfloat16" else jnp.float32
+    weights = [tuple(map(jnp.asarray, pair)) for pair in _weights()]
+    zeros = jax.tree.map(jnp.zeros_like, weights)
+    state = (weights, zeros, zeros, jnp.float32(0), jax.random.key(0))
+
+    def logits(weights: Any, images: Any, keys: Any) -> Any:
+        values, remaining = images.astype(dtype), iter(weights)
+        for position, filters in enumerate(_CONVOLUTIONS):
+            if not filters:
+                values = lax.reduce_window(values, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+                continue
+            kernel, bias = next(remaining)
+            padding = "VALID" if position == len(_CONVOLUTIONS) - 1 else "SAME"
+            values = lax.conv_general_dilated(
+                values, kernel.astype(dtype), (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
+            values = nn.relu(values + bias.astype(dtype))
+        values = values.reshape(-1, _FLAT)
+        for (kernel, bias), rate, key in zip(remaining, _DROPOUTS, keys, strict=True):
+            values = jnp.where(jax.random.bernoulli(key, 1 - rate, values.shape), values / (1 - rate), 0)
+            values = values @ kernel.astype(dtype) + bias.astype(dtype)
+            values = values if kernel is weights[-1][0] else nn.relu(values)
+        return values.astype(jnp.float32)
+
+    def loss_of(weights: Any, images: Any, labels: Any, keys: Any) -> Any:
+        chosen = jnp.take_along_axis(nn.log_softmax(logits(weights, images, keys)), labels[:, None], axis=1)
+        return -chosen.mean()
+
+    def step(state: Any, images: Any, labels: Any) -> Any:
+        weights, means, squares, steps, key = state
+        key, *keys = jax.random.split(key, 1 + len(_DROPOUTS))
+        gradients = jax.grad(loss_of)(weights, images, labels, keys)
+        steps = steps + 1
+        rate = 0.002 * jnp.sqrt(1 - 0.999**steps) / (1 - 0.9**steps)
+        means = jax.tree.map(lambda mean, gradient: 0.9 * mean + 0.1 * gradient, means, gradients)
+        squares = jax.tree.map(lambda square, gradient: 0.999 * square + 0.001 * gradient**2, squares, gradients)
+        weights = jax.tree.map(
+            lambda one, mean, square: one - rate * mean / (jnp.sqrt(square) + 1e-7), weights, means, squares
+        )
+        return weights, means, squares, steps, key
+
+    compiled = jax.jit(step)
+
+    def loop(images: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
+        nonlocal state
+        for start in range(0, len(images), batch_size):
+            state = compiled(state, images[start : start + batch_size], labels[start : start + batch_size])
+        jax.block_until_ready(state)
+
+    return loop
+
+
+def _weights() -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Return kernel and bias of each layer, convolutions first."""
+    generator = np.random.default_rng(0)
+    channels = [1, *(filters for filters in _CONVOLUTIONS if filters)]
+    shapes: list[tuple[int, ...]] = [(3, 3, *pair) for pair in itertools.pairwise(channels)]
+    shapes += list(itertools.pairwise([_FLAT, *_UNITS, 10]))
+    return [
+        (
+            (generator.normal(size=shape) * np.sqrt(2 / np.prod(shape[:-1]))).astype(np.float32),
+            np.zeros(shape[-1], np.float32),
+        )
+        for shape in shapes
+    ]
 
 
 def _batches(step: Callable[[Any, Any], None], batch_size: int) -> Loop:

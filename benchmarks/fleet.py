@@ -1,7 +1,8 @@
 """Large runs: does the time and memory of coordinator, broker and evaluation grow as their number of members does?
 
-1. Runs of members that do nothing, on several worker processes of this machine: seconds and memory for each size, and
-   the exponent of their growth (1: linear).
+1. Runs of members that do nothing, on several worker processes of this machine: seconds and memory for each size,
+   with a broker and a coordinator of its own, and the exponent of their growth (1: linear). The coordinator's growth is
+   what it takes beyond what it had when all workers were up.
 2. The evaluation of stored members, in a process of its own: its memory must not grow with their number. With the
    small network their records are larger than their weights; with the notebook's the weights would show.
 
@@ -16,7 +17,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +28,7 @@ import psutil
 import redis
 
 from benchmarks.machine import describe
-from benchmarks.overhead import IDLE_WORKER_COMMAND, small, time_run
+from benchmarks.overhead import IDLE_WORKER_COMMAND, small, time_run, warm_up
 from coordinator.local import local_session
 from shared.dataset_sources import Places, find_dataset
 from shared.datasets import Dataset
@@ -53,7 +56,12 @@ def main() -> None:
         if arguments.network == "small":
             network["architecture"] = str(Path(folder) / "network.toml")
             Path(network["architecture"]).write_text(_SMALL_NETWORK)
-        runs = [_measure(Path(folder), dataset, network, size, arguments.workers) for size in arguments.sizes]
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+            asked = [
+                pool.submit(_measure, Path(folder), dataset, network, size, arguments.workers)
+                for size in arguments.sizes
+            ]
+            runs = [one.result() for one in asked]
     result = {
         "machine": describe("tensorflow", "celery"),
         "network": arguments.network,
@@ -61,7 +69,7 @@ def main() -> None:
         "runs": runs,
         "exponents": {
             name: _exponent([run["members"] for run in runs], [run[name] for run in runs])
-            for name in ("seconds", "coordinator_mib", "broker_peak_mib")
+            for name in ("seconds", "coordinator_growth_mib", "broker_peak_mib")
         },
     }
     print(json.dumps(result, indent=1))
@@ -74,7 +82,7 @@ def _measure(folder: Path, dataset: Dataset, network: dict[str, Any], members: i
     place = folder / str(members)
     settings = load_settings(storage=str(place / "storage"), state=place / "state", cache=place / "cache")
     with local_session(settings, workers=workers, worker_command=IDLE_WORKER_COMMAND) as session:
-        time_run(session, dataset, members=workers, epochs=1, **network)  # all workers are up
+        warm_up(session, dataset, workers=workers, **network)
         before = psutil.Process().memory_info().rss
         seconds = time_run(session, dataset, members=members, epochs=1, **network)
         memory = redis.Redis.from_url(str(session.settings.broker)).info("memory")

@@ -1,9 +1,9 @@
 """What surrounds a member, next to Ray Tune and Dask: seconds for each that does nothing, and for each real tiny one.
 
-All have two workers, started before the clock is. A tiny member trains a small network on 1,400 images of digits for
-two epochs, in Keras, in whatever process the tool gives it.
+All have two workers, started before the clock is, and as many members of each kind. A tiny member trains a small
+network on 1,400 images of digits for two epochs, in Keras, in whatever process the tool gives it.
 
-    python -m benchmarks.orchestration [--idle 200] [--tiny 20] [--trials 20] [--peers PYTHON] [--json FILE]
+    python -m benchmarks.orchestration [--idle 100] [--tiny 20] [--peers PYTHON] [--json FILE]
 
 `--peers` names a Python that has `ray[tune]`, `dask[distributed]`, Keras and TensorFlow: deepchord's own with the extra
 `bench`, or another.
@@ -22,7 +22,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from benchmarks.machine import describe
-from benchmarks.overhead import IDLE_WORKER_COMMAND, time_run
+from benchmarks.overhead import IDLE_WORKER_COMMAND, time_run, warm_up
 from coordinator.local import WORKER_COMMAND, local_session
 from shared.datasets import Dataset
 from shared.settings import load_settings
@@ -53,11 +53,11 @@ def main() -> None:
         np.savez(data, x=dataset.x_train, y=dataset.y_train)
         for tool in ("ray", "dask"):
             for kind in ("idle", "tiny"):
-                members = arguments.trials if tool == "ray" else getattr(arguments, kind)
+                members = getattr(arguments, kind)
                 found = _peer(arguments.peers, tool, kind, members, data)
                 if found is None:
                     break
-                result[kind] |= {tool: found["seconds"] / members, f"{tool}_members": members}
+                result[kind][tool] = found["seconds"] / members
                 result["machine"][tool] = found["version"]
     print(json.dumps(result, indent=1))
     if arguments.json:
@@ -70,7 +70,7 @@ def _ours(folder: str, command: Sequence[str], dataset: Dataset, members: int) -
         storage=f"{folder}/storage", state=Path(folder) / "state", cache=Path(folder) / "cache", threads=1
     )
     with local_session(settings, workers=_WORKERS, worker_command=command) as session:
-        time_run(session, dataset, members=2 * _WORKERS, **_RECIPE)  # all are up and have their engine
+        warm_up(session, dataset, workers=_WORKERS, **_RECIPE)
         return time_run(session, dataset, members=members, **_RECIPE) / members
 
 
@@ -104,9 +104,8 @@ def _digits() -> Dataset:
 
 def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--idle", type=int, default=200)
+    parser.add_argument("--idle", type=int, default=100)
     parser.add_argument("--tiny", type=int, default=20)
-    parser.add_argument("--trials", type=int, default=20, help="members for Ray Tune, which takes seconds for each")
     parser.add_argument("--peers", default=sys.executable)
     parser.add_argument("--json", type=Path)
     return parser.parse_args(given)

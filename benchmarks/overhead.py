@@ -1,7 +1,8 @@
-"""What deepchord adds to the training itself.
+"""A whole ensemble next to the notebook's own loop, and what surrounds a member.
 
-1. A whole ensemble through workers that are started already, next to the same members in one plain Keras process
-   (`benchmarks.plain_keras`), one after the other in the same run.
+1. Members through one worker that is started already, next to the same members in one plain Keras process
+   (`benchmarks.plain_keras`), one after the other in the same run: as anybody would start it, and with oneDNN, which
+   TensorFlow leaves out by itself on processors without AVX-512.
 2. Dispatch and bookkeeping of a member that does nothing.
 
     python -m benchmarks.overhead [--members 3] [--epochs 4] [--rounds 1] [--idle 200] [--json FILE]
@@ -9,6 +10,7 @@
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -61,36 +63,40 @@ def _compare_ensembles(
     settings: Settings, dataset: Dataset, arguments: argparse.Namespace, copy: Path
 ) -> dict[str, object]:
     copy.write_bytes(encode_dataset(dataset))
-    ours, plain, accuracies = [], [], []
+    ours: list[float] = []
+    plain: dict[str, list[float]] = {"plain_keras_s": [], "plain_keras_with_onednn_s": []}
     for _ in range(arguments.rounds):
-        seconds, accuracy = time_plain(copy, arguments.members, arguments.epochs)
-        plain.append(seconds)
-        accuracies.append(accuracy)
+        for name, variables in zip(plain, ({}, {"TF_ENABLE_ONEDNN_OPTS": "1"}), strict=True):
+            plain[name].append(time_plain(copy, arguments.members, arguments.epochs, **variables)[0])
         with local_session(settings, workers=1, worker_command=WORKER_COMMAND) as session:
-            time_run(session, small(dataset), members=1, epochs=1)  # the worker is up and has its engine
+            warm_up(session, small(dataset), workers=1)
             ours.append(time_run(session, dataset, members=arguments.members, epochs=arguments.epochs))
     return {
         "members": arguments.members,
         "epochs": arguments.epochs,
         "deepchord_s": ours,
-        "plain_keras_s": plain,
-        "plain_keras_test_accuracy": accuracies,
-        "ratio": statistics.median(our / other for our, other in zip(ours, plain, strict=True)),
+        **plain,
+        **{
+            name.replace("plain", "times_as_fast_as_plain").removesuffix("_s"): statistics.median(
+                other / our for our, other in zip(ours, others, strict=True)
+            )
+            for name, others in plain.items()
+        },
     }
 
 
 def _time_idle_members(settings: Settings, dataset: Dataset, members: int) -> dict[str, object]:
     few = small(dataset)
     with local_session(settings, workers=1, worker_command=IDLE_WORKER_COMMAND) as session:
-        time_run(session, few, members=1, epochs=1)
+        warm_up(session, few, workers=1)
         seconds = time_run(session, few, members=members, epochs=1)
     return {"members": members, "seconds": seconds, "ms_per_member": 1000 * seconds / members}
 
 
-def time_run(session: LocalSession, dataset: Dataset, *, members: int, epochs: int, **options: object) -> float:
+def time_run(session: LocalSession, dataset: Dataset, **options: object) -> float:
     """Return the seconds from the submission of a run, with these options of a recipe, to its evaluation."""
     store = RunStore.open(session.settings)
-    request = plan_request(None, {"preset": "quick", "members": members, "epochs": epochs, "seed": 1, **options})
+    request = plan_request(None, {"preset": "quick", "seed": 1, **options})
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     run = plan_run(request, architecture, publish_dataset(dataset, store), max_attempts=3)
     started = time.monotonic()
@@ -101,10 +107,23 @@ def time_run(session: LocalSession, dataset: Dataset, *, members: int, epochs: i
     return time.monotonic() - started
 
 
-def time_plain(dataset: Path, members: int, epochs: int) -> tuple[float, float]:
+def warm_up(session: LocalSession, dataset: Dataset, *, workers: int, **options: object) -> None:
+    """Train members until each worker has had one: it is up then, and has its engine."""
+    store, seen = RunStore.open(session.settings), set[str]()
+    before = store.run_ids()
+    while len(seen) < workers:
+        time_run(session, dataset, members=2 * workers, **{"epochs": 1, **options})
+        for run_id in store.run_ids(but=before):
+            seen |= {store.attempt_note(run_id, index, 1).worker for index in range(2 * workers)}
+
+
+def time_plain(dataset: Path, members: int, epochs: int, **variables: str) -> tuple[float, float]:
     """Return the seconds and the test accuracy of the members in one plain Keras process that is ready already."""
     command = [sys.executable, "-m", "benchmarks.plain_keras", str(dataset), str(members), str(epochs)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, **variables}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018  both are pipes
         while process.stdout.readline().strip() != "ready":
             if process.poll() is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.machine import describe
-from benchmarks.overhead import small, time_run
+from benchmarks.overhead import small, time_run, warm_up
 from coordinator.local import WORKER_COMMAND, local_session
 from shared.dataset_sources import Places, find_dataset
 from shared.datasets import Dataset
@@ -60,7 +60,7 @@ def _measure(
 ) -> tuple[float, float | None]:
     """Return seconds, and the largest peak memory in MiB of a training process, where Linux tells it."""
     with local_session(settings, workers=workers, worker_command=WORKER_COMMAND) as session:
-        time_run(session, small(dataset), members=2 * workers, epochs=1)  # all are up and have their engine
+        warm_up(session, small(dataset), workers=workers)
         seconds = time_run(session, dataset, members=members, epochs=epochs)
         return seconds, _peak()
 

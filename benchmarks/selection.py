@@ -60,6 +60,8 @@ class Outcome:
 
     #: [size, classes].
     probabilities: Probabilities
+    #: In which it was trained, whatever was asked for.
+    precision: str
     seconds: float
 
 
@@ -108,7 +110,11 @@ def _trained(trial: Trial) -> Outcome:
     architecture = plan_architecture(request, shape, classes).resolve(input_shape=shape, classes=classes)
     started = time.monotonic()
     network, _ = train(engine, architecture, recipe, plan_member("selection", _SEED, trial.index).seeds, dataset)
-    outcome = Outcome(probabilities=predict(network, dataset.x_test, classes), seconds=time.monotonic() - started)
+    outcome = Outcome(
+        probabilities=predict(network, dataset.x_test, classes),
+        precision=engine.precision(recipe),
+        seconds=time.monotonic() - started,
+    )
     accuracy = score(outcome.probabilities, dataset.y_test).accuracy
     sys.stderr.write(f"{trial.changes} member {trial.index}: {accuracy:.2%} after {outcome.seconds:.0f} s\n")
     return outcome
@@ -119,6 +125,7 @@ def _row(changes: Mapping[str, Any], outcomes: Sequence[Outcome], labels: Any) -
     together = score(np.mean([outcome.probabilities for outcome in outcomes], axis=0), labels)
     return {
         "recipe": dict(changes),
+        "precision": sorted({outcome.precision for outcome in outcomes}),
         "accuracies": [one.accuracy for one in scores],
         "losses": [one.loss for one in scores],
         "seconds": [outcome.seconds for outcome in outcomes],

@@ -38,7 +38,7 @@ FLOP_PER_IMAGE = 3 * 2 * (
     + 5 * 5 * 9 * 64 * 64
     + 1600 * 128 + 128 * 128 + 128 * 10
 )  # fmt: skip
-_BARE = {"tensorflow": ("plain_tensorflow", "keras_fit"), "torch": ("plain_torch", "keras_fit"), "jax": ()}
+_BARE = {name: (f"plain_{name}", "keras_fit") for name in ("tensorflow", "torch", "jax")}
 _PROCESSORS = {"tensorflow": "CPU:0", "torch": "cpu", "jax": "cpu:0"}
 
 

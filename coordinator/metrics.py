@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from coordinator.fleet import FleetLine, fleet
 from coordinator.progress import RunView, RunWatcher
+from coordinator.unended import UnendedRuns
 from shared.broker import KEY_PREFIX, connect_lazily
 from shared.celery_app import queue_of
 from shared.errors import DeepchordError, InputError, MessageDecodeError, RunNotFoundError
@@ -22,19 +23,27 @@ from shared.storage import RunStore
 
 logger = logging.getLogger(__name__)
 
+#: A scrape waits for another one so long.
+_WAIT_S = 5.0
 _MEMBER = ("run", "member")
 _WORKER = ("worker", "host", "engine", "device")
 
 
 @contextmanager
-def serving_metrics(settings: Settings, store: RunStore, address: str, port: int) -> Iterator[str]:
+def serving_metrics(settings: Settings, address: str, port: int) -> Iterator[str]:
     """Answer scrapes for the length of a block; yield the address to ask.
+
+    Args:
+        settings: Where broker and storage are.
+        address: Where to listen.
+        port: 0 takes a free one.
 
     Raises:
         InputError: The port is taken, or the address is none of this machine's.
     """
     registry = CollectorRegistry()
-    registry.register(FleetCollector(connect_lazily(settings), store))
+    # Whoever scrapes waits ten seconds, and asks again soon.
+    registry.register(FleetCollector(connect_lazily(settings), RunStore.open(settings, patient=False)))
     try:
         server, thread = start_http_server(port, address, registry)
     except OSError as error:
@@ -57,25 +66,32 @@ class FleetCollector(Collector):
         self._store = store
         #: Of runs that have not ended: what is immutable of them is read once.
         self._watchers: dict[str, RunWatcher] = {}
-        #: They are looked at again when somebody is at work at them: when they were extended or resumed.
-        self._ended: set[str] = set()
+        self._unended = UnendedRuns(store)
+        #: Runs of which it was told what is wrong with them.
+        self._told: set[str] = set()
         #: Scrapes come in threads of their own.
         self._lock = Lock()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield all gauges."""
         up = GaugeMetricFamily("deepchord_up", "Whether broker and storage answered.")
-        try:
-            lines = fleet(self._client, self._store)
-            with self._lock:
-                families = [*_of_workers(lines), *_of_members(lines), *self._of_queues(), self._of_runs(lines)]
-        except (redis.RedisError, DeepchordError):
-            up.add_metric((), 0)
-            yield up
-            return
-        up.add_metric((), 1)
+        families = self._families()
+        up.add_metric((), 0 if families is None else 1)
         yield up
-        yield from families
+        yield from families or ()
+
+    def _families(self) -> list[GaugeMetricFamily] | None:
+        """Return what broker and storage tell; None if one of them does not answer, or not yet to another scrape."""
+        if not self._lock.acquire(timeout=_WAIT_S):
+            return None
+        try:
+            runs = self._unended.ids()
+            lines = fleet(self._client, self._store)
+            return [*_of_workers(lines), *_of_members(lines), *self._of_queues(), self._of_runs(runs, lines)]
+        except (redis.RedisError, DeepchordError):
+            return None
+        finally:
+            self._lock.release()
 
     def _of_queues(self) -> Iterator[GaugeMetricFamily]:
         waiting = GaugeMetricFamily("deepchord_queue_messages", "Messages that wait in a queue.", labels=("queue",))
@@ -87,13 +103,12 @@ class FleetCollector(Collector):
         taken.add_metric((), self._client.hlen(f"{KEY_PREFIX}unacked"))
         yield taken
 
-    def _of_runs(self, lines: list[FleetLine]) -> GaugeMetricFamily:
+    def _of_runs(self, runs: list[str], lines: list[FleetLine]) -> GaugeMetricFamily:
         members = GaugeMetricFamily(
             "deepchord_members", "Members of runs that have not ended, by state.", labels=("run", "state")
         )
         at_work = [line.worker.at_work for line in lines if line.worker.at_work is not None]
-        self._ended -= {run_id for run_id, _ in at_work}
-        for run_id in self._store.run_ids(but=self._ended):
+        for run_id in runs:
             view = self._look(run_id)
             if view is None:
                 continue
@@ -111,18 +126,20 @@ class FleetCollector(Collector):
     def _look(self, run_id: str) -> RunView | None:
         try:
             run = self._store.run(run_id)
+            if self._store.has_ended(run):
+                self._unended.leave_out(run_id)
+                self._watchers.pop(run_id, None)
+                return None
             watcher = self._watchers.get(run_id)
             if watcher is None or watcher.run != run:  # new, or extended
                 watcher = self._watchers[run_id] = RunWatcher(self._store, run)
             view = watcher.look()
         except (MessageDecodeError, RunNotFoundError) as error:
-            logger.warning("Run %s is left out: %s", run_id, error, extra={"run_id": run_id})
+            if run_id not in self._told:
+                self._told.add(run_id)
+                logger.warning("Run %s is left out: %s", run_id, error, extra={"run_id": run_id})
             return None
-        if view.has_ended:
-            self._ended.add(run_id)
-            del self._watchers[run_id]
-            return None
-        return view
+        return None if view.has_ended else view
 
 
 def _of_workers(lines: list[FleetLine]) -> Iterator[GaugeMetricFamily]:

@@ -11,6 +11,7 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
+from shared.broker import not_permitted
 from shared.endings import EnsembleEvaluation, RunFailure
 from shared.errors import StorageError
 from shared.messages import MemberProgress, MemberRecord, RunSpec, TrainedMember
@@ -147,6 +148,7 @@ class RunWatcher:
 
         Raises:
             StorageError: Storage does not answer; an unreachable broker only makes the view less live.
+            BrokerError: The broker's user may not read how far members are.
         """
         # The end is read first: whoever sees the evaluation then sees all records as well.
         evaluation = self._store.evaluation(self._run)
@@ -170,6 +172,8 @@ class RunWatcher:
         try:
             self._progress = self._board.read(self._run.run_id)
             self._notes = self._board.notes(self._run.run_id)
+        except redis.exceptions.NoPermissionError as error:
+            raise not_permitted(error) from error
         except redis.RedisError:
             return False
         return True

@@ -15,7 +15,8 @@ from kombu.exceptions import OperationalError
 
 from coordinator.lost_parts import MOST_FRUITLESS, Memory, Rung, due
 from coordinator.submission import evaluation_task_id, member_task_id, ring_evaluation, ring_member
-from shared.broker import KEY_PREFIX, connect_lazily
+from coordinator.unended import UnendedRuns
+from shared.broker import KEY_PREFIX, connect_lazily, not_permitted
 from shared.celery_app import QUEUE, create_app, queue_of
 from shared.errors import DeepchordError, RunFailedError
 from shared.leases import Leases, evaluation_lease
@@ -30,8 +31,6 @@ logger = logging.getLogger(__name__)
 _EVALUATION_STARTS_WITHIN_S = 5.0
 #: How often it is looked whether something was lost.
 EVERY_S = 5.0
-#: How often it is looked whether a run that had ended was extended.
-_FORGET_EVERY_S = 60.0
 #: Messages are read from a queue in portions.
 _PORTION = 1000
 
@@ -67,6 +66,7 @@ class Reconciler:
 
         Raises:
             StorageError: Storage does not answer.
+            BrokerError: The broker's user may not send tasks again.
         """
         if self._store.is_cancelled(run.run_id):
             return None
@@ -74,6 +74,8 @@ class Reconciler:
         recorded = set(self._store.recorded(run.run_id))
         pending = [index for index in range(run.members) if index not in recorded]
         try:
+            # Whether this user of the broker may ring at all is found out now, not when something has been lost.
+            self._client.exists(_bell(run, EVALUATION))
             if pending:
                 held = self._leases.held(run.run_id, pending)
                 lost = self._lost(run, memory, [index for index in pending if index not in held])
@@ -87,6 +89,8 @@ class Reconciler:
                 part for part in due(memory, lost, held, self._clock(), patience_s) if not self._ring(run, memory, part)
             ]
             return self._verdict(run, in_vain) if in_vain and not held else None
+        except redis.exceptions.NoPermissionError as error:
+            raise not_permitted(error) from error
         except (redis.RedisError, OperationalError) as error:
             logger.info("Run %s could not be looked after: %s.", run.run_id, error, extra={"run_id": run.run_id})
             return None
@@ -125,8 +129,7 @@ class Reconciler:
         if rung.is_fruitless(attempts, now):
             return False
         # Whoever else looks after this run leaves it at that for the length of a lease.
-        bell = f"{KEY_PREFIX}bell:{run.run_id}:{part}"
-        if not self._client.set(bell, "", nx=True, px=int(self._lease_s * 1000)):
+        if not self._client.set(_bell(run, part), "", nx=True, px=int(self._lease_s * 1000)):
             return True
         memory.rung[part] = rung.again(attempts, now)
         what = "evaluation" if is_evaluation else f"member {part}"
@@ -166,19 +169,14 @@ def reconcile_all(settings: Settings, store: RunStore) -> None:
     What is wrong with a run is logged, once. One that cannot go on is tried again every now and then: workers that fit
     may come.
     """
-    reconciler = Reconciler(settings, store)
-    ended: set[str] = set()
+    reconciler, unended = Reconciler(settings, store), UnendedRuns(store)
     told: dict[str, str] = {}
-    forgotten = time.monotonic()
     while True:
-        if time.monotonic() - forgotten > _FORGET_EVERY_S:
-            forgotten = time.monotonic()
-            ended.clear()
-        for run_id in _unended(store, ended):
+        for run_id in _ids(unended):
             try:
                 run = store.run(run_id)
                 if store.has_ended(run):
-                    ended.add(run_id)
+                    unended.leave_out(run_id)
                     continue
                 trouble = None if store.is_local(run_id) else reconciler.look_after(run)
             except DeepchordError as error:
@@ -189,9 +187,9 @@ def reconcile_all(settings: Settings, store: RunStore) -> None:
         time.sleep(EVERY_S)
 
 
-def _unended(store: RunStore, ended: set[str]) -> list[str]:
+def _ids(unended: UnendedRuns) -> list[str]:
     try:
-        return store.run_ids(but=ended)
+        return unended.ids()
     except DeepchordError as error:
         logger.warning("Nothing could be looked after: %s", error)
         return []
@@ -211,6 +209,10 @@ def _task_id(message: bytes | str) -> str | None:
         return str(json.loads(message)["headers"]["id"])
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _bell(run: RunSpec, part: int) -> str:
+    return f"{KEY_PREFIX}bell:{run.run_id}:{part}"
 
 
 def _key(queue: str) -> str:

@@ -73,6 +73,14 @@ def encryption(settings: Settings) -> dict[str, Any] | None:
     return {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True, **authorities}
 
 
+def not_permitted(error: redis.RedisError) -> BrokerError:
+    """Return what to say when the broker's user may not do what was asked of it: waiting does not help."""
+    return BrokerError(
+        f"The broker does not let this user do what a coordinator needs ({error}): give the coordinator's user in "
+        "DEEPCHORD_BROKER or --broker, with the rights of docs/users.acl."
+    )
+
+
 def text_of(value: bytes | str) -> str:
     """Return what the broker holds as text, whatever bytes it are."""
     return value if isinstance(value, str) else value.decode(errors="replace")

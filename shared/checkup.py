@@ -77,8 +77,12 @@ def _examine_broker(settings: Settings) -> Iterator[Finding]:
             yield _workers(client)
     except DeepchordError as error:
         yield Finding(what="broker", state="problem", text=str(error))
+    except redis.exceptions.NoPermissionError as error:
+        text = f"{address} does not let this user do what a run needs ({error}): give it the rights of docs/users.acl"
+        yield Finding(what="broker", state="problem", text=text)
     except redis.RedisError as error:
-        yield Finding(what="broker", state="problem", text=f"{address} does not allow what a run needs: {error}")
+        text = f"{address} answers no more ({error}): look at its log and at the network, and try again"
+        yield Finding(what="broker", state="problem", text=text)
 
 
 def _version(address: str, facts: dict[str, Any], milliseconds: float) -> Finding:

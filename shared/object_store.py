@@ -83,15 +83,20 @@ def check_prefix(prefix: str) -> str:
     return prefix
 
 
-def open_object_store(settings: Settings) -> ObjectStore:
-    """Return the storage of the settings; what fails in passing is tried again.
+def open_object_store(settings: Settings, *, patient: bool = True) -> ObjectStore:
+    """Return the storage of the settings.
+
+    Args:
+        settings: Where it is.
+        patient: Try again what fails in passing; else the first error counts, for whoever has to answer soon.
 
     Raises:
         InputError: A scheme that deepchord does not know, or a part that is not there.
     """
     from shared.patient_store import PatientStore
 
-    return PatientStore(_open(settings))
+    objects = _open(settings)
+    return PatientStore(objects) if patient else objects
 
 
 def _open(settings: Settings) -> ObjectStore:

@@ -32,6 +32,8 @@ def settings_file() -> Path:
 
 #: Settings whose values are never told.
 _SECRETS = ("flower_password", "signing_key")
+#: Settings that may hold a password, of whose values only our own checks tell, and what is fit to be told.
+_MAY_HOLD_SECRETS = ("broker", "storage")
 
 #: Settings that commands take as an option of the same name, too.
 _ALSO_OPTIONS = ("broker", "storage", "local", "workers", "detach", "flower", "engine", "device", "threads")
@@ -135,6 +137,13 @@ class Settings(BaseSettings):
                 "(in a password, write / as %2F, @ as %40, ? as %3F and # as %23)"
             )
         return url
+
+    @field_validator("flower_password")
+    @classmethod
+    def _check_flower_password(cls, password: str | None) -> str | None:
+        if password is not None and (not password.isascii() or not password.isprintable() or "," in password):
+            raise ValueError("Flower takes passwords of printable ASCII characters without a comma; choose another one")
+        return password
 
     @field_validator("cache", "state")
     @classmethod
@@ -240,6 +249,6 @@ def _explain(error: ValidationError) -> str:
         return ended(f"Settings file {settings_file()} has the unknown setting '{name}'{hint}")
     option = f" (or option --{name})" if name in _ALSO_OPTIONS else ""
     problem = explain(error).removeprefix(f"{name}: ")
-    if name in _SECRETS:
+    if name in _SECRETS or (name in _MAY_HOLD_SECRETS and first["type"] != "value_error"):
         problem = problem.partition(", found ")[0]
     return f"Setting {ENVIRONMENT_PREFIX}{name.upper()}{option} is not valid: {problem}."

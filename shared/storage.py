@@ -21,9 +21,9 @@ class RunStore:
         self.objects = objects
 
     @classmethod
-    def open(cls, settings: Settings) -> "RunStore":
+    def open(cls, settings: Settings, *, patient: bool = True) -> "RunStore":
         """Return the store of the settings; see `open_object_store`."""
-        return cls(open_object_store(settings))
+        return cls(open_object_store(settings, patient=patient))
 
     # Runs
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -27,8 +27,10 @@ from worker.trial import BATCH_SIZE, trial
 
 logger = logging.getLogger(__name__)
 
-#: So long every worker trains at the same time; shorter, and noise decides.
-_MEASURE_S = 3.0
+#: So long every worker trains at the same time, and again for each round; other work that comes between makes a round
+#: slower, never faster, so the fastest counts.
+_MEASURE_S = 1.5
+_ROUNDS = 3
 #: What a worker needs of memory, generously.
 _WORKER_BYTES = 3 * 2**29
 #: More workers have to be better by so much, for each costs memory and a longer last round.
@@ -47,6 +49,8 @@ _ALONE = ("plaidml",)
 def calibrate(settings: Settings, tell: Callable[[str], None]) -> Calibration:
     """Return what was measured for the engine and device of the settings; measures if that was never done here.
 
+    More workers than memory is free for at the moment are left out.
+
     Args:
         settings: Engine and device; where the result is kept (`state`).
         tell: Told before it takes a while.
@@ -58,20 +62,20 @@ def calibrate(settings: Settings, tell: Callable[[str], None]) -> Calibration:
     path = _path(settings, engine)
     kept = _kept(path)
     if kept is not None and (kept.host, kept.cores, kept.versions) == (platform.node(), cores, _versions(engine)):
-        return kept
-    busy = False
+        return _fitting(kept)
+    sharings, lasting = [_only(cores)], True
     if engine in _ALONE or cores == 1:
-        sharings = [_only(cores)]
-    elif busy := psutil.cpu_percent(_LOOK_S) > _BUSY_PERCENT:
+        pass
+    elif psutil.cpu_percent(_LOOK_S) > _BUSY_PERCENT:
         tell("Other work keeps this machine busy: one worker is started, and how many suit it is measured next time.")
-        sharings = [_only(cores)]
+        lasting = False
     else:
         tell("Finding out, once, how many workers suit this machine; this takes half a minute.")
-        sharings = list(_measured(settings.model_copy(update={"engine": engine}), cores))
+        sharings, lasting = _measured(settings.model_copy(update={"engine": engine}), cores)
     if not sharings:
         raise EngineError(f"No worker with {engine} could be measured on this machine; see `deepchord doctor`.")
     found = Calibration(host=platform.node(), cores=cores, versions=_versions(engine), sharings=tuple(sharings))
-    if not busy:
+    if lasting:
         _keep(path, found)
     return found
 
@@ -79,8 +83,18 @@ def calibrate(settings: Settings, tell: Callable[[str], None]) -> Calibration:
 def candidates(cores: int, free_bytes: int) -> Iterator[tuple[int, int]]:
     """Yield workers and threads of each, as memory allows: one with all cores, twice as many, …, one for each core."""
     for workers in (*(2**power for power in range(cores.bit_length()) if 2**power < cores), cores):
-        if workers == 1 or workers * _WORKER_BYTES <= free_bytes:
+        if _fits(workers, free_bytes):
             yield workers, cores // workers
+
+
+def _fits(workers: int, free_bytes: int) -> bool:
+    return workers == 1 or workers * _WORKER_BYTES <= free_bytes
+
+
+def _fitting(kept: Calibration) -> Calibration:
+    free_bytes = psutil.virtual_memory().available
+    fitting = tuple(sharing for sharing in kept.sharings if _fits(sharing.workers, free_bytes))
+    return kept.model_copy(update={"sharings": fitting})
 
 
 def _only(cores: int) -> Sharing:
@@ -88,21 +102,27 @@ def _only(cores: int) -> Sharing:
     return Sharing(workers=1, threads=cores, samples_per_s=1.0)
 
 
-def _measured(settings: Settings, cores: int) -> Iterator[Sharing]:
-    """Yield what is faster than fewer workers, until more do not help or do not fit."""
-    best = 0.0
-    for workers, threads in candidates(cores, psutil.virtual_memory().available):
+def _measured(settings: Settings, cores: int) -> tuple[list[Sharing], bool]:
+    """Return what is faster than fewer workers, until more do not help, and whether it will be so next time.
+
+    It may not be if something failed, or other work has left too little memory for more workers.
+    """
+    best, found = 0.0, list[Sharing]()
+    memory = psutil.virtual_memory()
+    fitting = list(candidates(cores, memory.available))
+    for workers, threads in fitting:
         try:
             speed = _speed(settings, workers, threads)
         except (OSError, ValueError) as error:
             logger.info("%d workers at once could not be measured: %s", workers, error)
-            return
+            return found, False
         logger.info("%d workers with %d threads each: %.0f images/s.", workers, threads, speed)
         if speed < best / _GAIN:
-            return
+            return found, True
         if speed > best * _GAIN:
-            yield Sharing(workers=workers, threads=threads, samples_per_s=speed)
+            found.append(Sharing(workers=workers, threads=threads, samples_per_s=speed))
         best = max(best, speed)
+    return found, fitting == list(candidates(cores, memory.total))
 
 
 def _versions(engine: str) -> str:
@@ -115,15 +135,19 @@ def _versions(engine: str) -> str:
 
 
 def _speed(settings: Settings, workers: int, threads: int) -> float:
-    """Return the images per second of so many processes that train at the same time."""
+    """Return the images per second of so many processes that train at the same time, in the best of several rounds."""
     environment = settings.model_copy(update={"threads": threads}).environment()
     with ExitStack() as stack:
         probes = [stack.enter_context(_Probe(environment)) for _ in range(workers)]
         for one in probes:
             one.line()
-        for one in probes:
-            one.go()
-        return sum(float(one.line()) for one in probes)
+        return max(_round(probes) for _ in range(_ROUNDS))
+
+
+def _round(probes: "Sequence[_Probe]") -> float:
+    for one in probes:
+        one.go()
+    return sum(float(one.line()) for one in probes)
 
 
 class _Probe:
@@ -164,21 +188,20 @@ class _Probe:
 
 
 def probe() -> None:
-    """Say `ready`, wait for a line, train for a while, and write images per second; runs in a process of its own."""
+    """Say `ready`; for each line, train for a while and write images per second; runs in a process of its own."""
     settings = load_settings()
     engine = open_engine_of(settings)
     train = trial(engine)
     train(2)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    if not sys.stdin.readline():  # whoever asked has died
-        return
-    started, steps = time.monotonic(), 0
-    while time.monotonic() - started < _MEASURE_S:
-        train(4)
-        steps += 4
-    sys.stdout.write(f"{steps * BATCH_SIZE / (time.monotonic() - started)}\n")
-    sys.stdout.flush()
+    while sys.stdin.readline():
+        started, steps = time.monotonic(), 0
+        while time.monotonic() - started < _MEASURE_S:
+            train(4)
+            steps += 4
+        sys.stdout.write(f"{steps * BATCH_SIZE / (time.monotonic() - started)}\n")
+        sys.stdout.flush()
 
 
 def _path(settings: Settings, engine: str) -> Path:

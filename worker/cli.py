@@ -88,6 +88,7 @@ def worker(
     them train fastest together is measured once, unless --workers or --threads is given.
     """
     from shared.broker import connect
+    from shared.logs import configure_logging
     from shared.settings import export, load_settings
     from shared.storage import RunStore
     from worker.engines.opening import choose_engine
@@ -120,6 +121,7 @@ def worker(
             return
         together = starts[0].settings(settings).for_workers(len(starts))
         export(settings.model_copy(update={"evaluation_threads": together.evaluation_threads}))
+        configure_logging(settings)
         raise typer.Exit(run_each((start.name, command_of(start, loglevel)) for start in starts))
 
 

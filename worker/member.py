@@ -37,7 +37,7 @@ def attempt_member(
         spec: The member's spec.
         attempt: The number that was taken for this attempt; names what it publishes.
         earlier: The attempts before; it goes on from the newest state that they saved.
-        observer: Told of each batch and epoch; may end the attempt.
+        observer: Told of each batch, epoch and prediction; may end the attempt.
         on_epoch: Called after each epoch with one line of text, from a thread of its own.
     """
     started_at = datetime.now(UTC)
@@ -73,7 +73,7 @@ def attempt_member(
                 start=found.start,
             )
         reporter.scoring()
-        probabilities = _npy(predict(network, dataset.x_test, run.dataset.classes))
+        probabilities = _npy(predict(network, dataset.x_test, run.dataset.classes, observer.predicted))
         weights = encode_checkpoint(architecture, state.best_weights)
         resources.store.put_weights(run.run_id, spec.index, attempt, weights)
         resources.store.put_member_probabilities(run.run_id, spec.index, attempt, probabilities)

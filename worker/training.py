@@ -32,6 +32,9 @@ class Observer:
     def batch(self, epochs_done: int, epoch_share: float) -> None:
         """A batch is done; `epoch_share` of the epoch under way is behind it, in [0, 1]."""
 
+    def predicted(self) -> None:
+        """Some images were predicted, for a validation or for the scores at the end."""
+
     def epoch(self, state: TrainingState) -> None:
         """An epoch is done and validated."""
 
@@ -46,6 +49,11 @@ class Observers(Observer):
         """A batch is done."""
         for observer in self._observers:
             observer.batch(epochs_done, epoch_share)
+
+    def predicted(self) -> None:
+        """Some images were predicted."""
+        for observer in self._observers:
+            observer.predicted()
 
     def epoch(self, state: TrainingState) -> None:
         """An epoch is done and validated."""
@@ -77,7 +85,7 @@ def train(
         recipe: How.
         seeds: The member's random streams: split, starting weights, shuffling, dropout.
         dataset: Train images and labels are used; test images are not looked at.
-        observer: Told of each batch and epoch.
+        observer: Told of each batch, validation and epoch.
         clock: Seconds, for the duration of an epoch.
         start: Where to go on; None: before the first epoch.
 
@@ -102,7 +110,7 @@ def train(
         started, epoch = clock(), len(state.history) + 1
         batches = EpochBatches(dataset, train_indices, recipe, seeds, epoch)
         loss, accuracy = _train_epoch(network, batches, seeds, epoch, observer)
-        validation = _validate(network, validation_images, validation_labels, epoch)
+        validation = _validate(network, validation_images, validation_labels, epoch, observer)
         metrics = EpochMetrics(
             train_loss=loss,
             train_accuracy=accuracy,
@@ -153,21 +161,25 @@ def predict(
         threads: How many chunks are computed at once, see `Engine.parallel_predictions`.
     """
     probabilities = np.empty((len(images), classes), dtype=np.float32)
-    size = min(_MOST_IMAGES, max(_LEAST_IMAGES, _CHUNK_BYTES // (4 * math.prod(images.shape[1:]))))
-    starts = range(0, len(images), size)
+    chunks = _chunks(images)
 
-    def compute(start: int) -> NDArray[np.float32]:
-        return network.probabilities(scaled(images[start : start + size]))
+    def compute(chunk: slice) -> NDArray[np.float32]:
+        return network.probabilities(scaled(images[chunk]))
 
     pool = ThreadPoolExecutor(threads)
-    computed = map(compute, starts) if threads == 1 else pool.map(compute, starts)
+    computed = map(compute, chunks) if threads == 1 else pool.map(compute, chunks)
     try:
-        for start, found in zip(starts, computed, strict=True):
-            probabilities[start : start + len(found)] = found
+        for chunk, found in zip(chunks, computed, strict=True):
+            probabilities[chunk] = found
             advance()
     finally:
         pool.shutdown(cancel_futures=True)
     return probabilities
+
+
+def _chunks(images: NDArray[np.generic]) -> list[slice]:
+    size = min(_MOST_IMAGES, max(_LEAST_IMAGES, _CHUNK_BYTES // (4 * math.prod(images.shape[1:]))))
+    return [slice(start, start + size) for start in range(0, len(images), size)]
 
 
 def _after(state: TrainingState, network: Network, metrics: EpochMetrics) -> TrainingState:
@@ -197,8 +209,14 @@ def _train_epoch(
     return loss, accuracy
 
 
-def _validate(network: Network, images: NDArray[np.float32], labels: NDArray[np.integer], epoch: int) -> Scores:
-    probabilities = network.probabilities(images)
+def _validate(
+    network: Network, images: NDArray[np.float32], labels: NDArray[np.integer], epoch: int, observer: Observer
+) -> Scores:
+    found = []
+    for chunk in _chunks(images):
+        found.append(network.probabilities(images[chunk]))
+        observer.predicted()
+    probabilities = np.concatenate(found)
     _check_finite(float(probabilities.sum()), "sum of the validation probabilities", epoch)
     return score(probabilities, labels)
 

@@ -67,6 +67,10 @@ class StallWatchdog(Observer):
         del epochs_done, epoch_share
         self.advance()
 
+    def predicted(self) -> None:
+        """Some images were predicted."""
+        self.advance()
+
     def epoch(self, state: TrainingState) -> None:
         """An epoch is done and validated."""
         del state

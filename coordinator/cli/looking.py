@@ -181,7 +181,7 @@ def metrics(
 
     settings = with_live_broker(read_settings(broker=broker, storage=storage))
     try:
-        with terminations_interrupting(), serving_metrics(settings, open_store(settings), address, port) as served:
+        with terminations_interrupting(), serving_metrics(settings, address, port) as served:
             typer.echo(f"Metrics: {served}")
             Event().wait()
     except KeyboardInterrupt:
@@ -195,14 +195,15 @@ def flower(
 ) -> None:
     """Start Flower on this machine, through deepchord's own Celery settings, until Ctrl-C."""
     from coordinator.flower import running_flower
+    from coordinator.interruptions import terminations_interrupting
 
     settings = with_live_broker(read_settings(broker=broker, flower_port=port))
-    with running_flower(settings) as process:
-        typer.echo(f"Flower: {process.address}")
-        try:
+    try:
+        with terminations_interrupting(), running_flower(settings) as process:
+            typer.echo(f"Flower: {process.address}")
             process.wait()
-        except KeyboardInterrupt:
-            return
+    except KeyboardInterrupt:
+        return
 
 
 def _view_json(view: "RunView") -> dict[str, Any]:

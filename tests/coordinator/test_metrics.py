@@ -3,15 +3,18 @@
 import json
 import re
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 
 import pytest
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
 from coordinator.fleet import fleet, fleet_table
-from coordinator.metrics import serving_metrics
+from coordinator.metrics import FleetCollector, serving_metrics
+from shared.endings import Cancellation
 from shared.errors import InputError
 from shared.leases import Holder, Leases, evaluation_lease, member_lease
 from shared.messages import EpochMetrics, MemberProgress, Trainer
@@ -70,8 +73,8 @@ def busy_fleet(client, store):
     ProgressBoard(client).publish(RUN, progress)
 
 
-def scrape(settings, store):
-    with serving_metrics(settings, store, "127.0.0.1", 0) as address, urllib.request.urlopen(address) as answer:
+def scrape(settings):
+    with serving_metrics(settings, "127.0.0.1", 0) as address, urllib.request.urlopen(address) as answer:
         families = text_string_to_metric_families(answer.read().decode())
         return {(s.name, *sorted(s.labels.values())): s.value for family in families for s in family.samples}
 
@@ -92,7 +95,7 @@ def test_the_fleet_is_listed_with_what_each_worker_is_at(busy_fleet, client, sto
 def test_a_scrape_tells_of_workers_members_queues_and_runs(busy_fleet, settings, store, client):
     client.lpush("deepchord:deepchord", "one", "two")
 
-    found = scrape(settings, store)
+    found = scrape(settings)
 
     assert found["deepchord_up",] == 1
     assert found["deepchord_member_epoch", *sorted((RUN, "1"))] == 3.5
@@ -104,17 +107,63 @@ def test_a_scrape_tells_of_workers_members_queues_and_runs(busy_fleet, settings,
     assert sum(key[0] == "deepchord_worker_up" for key in found) == 3
 
 
-def test_a_broker_that_is_away_is_told_of_as_being_down(free_port, store):
-    found = scrape(Settings(broker=f"redis://127.0.0.1:{free_port}", connect_timeout_s=1), store)
+def test_a_broker_that_is_away_is_told_of_as_being_down(free_port, settings):
+    found = scrape(settings.model_copy(update={"broker": f"redis://127.0.0.1:{free_port}", "connect_timeout_s": 1}))
 
-    assert found["deepchord_up",] == 0
+    assert found == {("deepchord_up",): 0}
+
+
+def test_a_storage_that_is_away_is_told_of_as_being_down(busy_fleet, settings, free_port, monkeypatch):
+    for name, value in {"ENDPOINT_URL": f"http://127.0.0.1:{free_port}", "REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "made-up")
+
+    found = scrape(settings.model_copy(update={"storage": "s3://ensembles/runs"}))
+
+    assert found == {("deepchord_up",): 0}
+
+
+def test_a_scrape_does_not_wait_for_one_that_hangs(busy_fleet, client, store, monkeypatch):
+    monkeypatch.setattr("coordinator.metrics._WAIT_S", 0.01)
+    answer, asked = Event(), Event()
+    ids = store.run_ids
+
+    def hang(**options: object) -> list[str]:
+        asked.set()
+        assert answer.wait(60)
+        return ids(**options)
+
+    monkeypatch.setattr(store, "run_ids", hang)
+    collector = FleetCollector(client, store)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(lambda: list(collector.collect()))
+        assert asked.wait(60)
+        second = list(collector.collect())
+        answer.set()
+
+        assert [sample.value for family in second for sample in family.samples] == [0]
+        assert first.result()[0].samples[0].value == 1
+
+
+def test_a_run_at_which_nobody_works_is_told_of_until_it_has_ended(settings, store):
+    run = run_spec()
+    store.create_run(run)
+    waiting = ("deepchord_members", *sorted((RUN, "waiting")))
+
+    before = scrape(settings)
+    store.cancel_run(RUN, Cancellation(host="here", cancelled_at=datetime.now(UTC)))
+    cancelled = scrape(settings)
+
+    assert before[waiting] == run.members
+    assert waiting not in cancelled
 
 
 def test_a_port_that_is_taken_is_said(settings, store):
     with (
-        serving_metrics(settings, store, "127.0.0.1", 0) as address,
+        serving_metrics(settings, "127.0.0.1", 0) as address,
         pytest.raises(InputError, match="give another one with --port"),
-        serving_metrics(settings, store, "127.0.0.1", int(address.rpartition(":")[2].partition("/")[0])),
+        serving_metrics(settings, "127.0.0.1", int(address.rpartition(":")[2].partition("/")[0])),
     ):
         pass
 
@@ -129,4 +178,4 @@ def test_the_dashboard_asks_for_gauges_that_there_are(busy_fleet, settings, stor
     }
 
     assert asked
-    assert asked <= {name for name, *_ in scrape(settings, store)}
+    assert asked <= {name for name, *_ in scrape(settings)}

@@ -53,7 +53,9 @@ def secured(tmp_path_factory, require):
 def denied(secured):
     """For tests of what is denied."""
     yield secured
-    secured.client("admin").acl_log_reset()
+    with secured.client("admin") as admin:
+        admin.flushall()
+        admin.acl_log_reset()
 
 
 def test_a_run_needs_no_more_than_the_rights_of_its_roles(secured, new_place, recipe):
@@ -113,6 +115,17 @@ def test_a_run_needs_no_more_than_the_rights_of_its_roles(secured, new_place, re
 def test_a_role_has_no_rights_beyond_its_own(denied, role, command):
     with denied.client(role) as client, pytest.raises(redis.exceptions.NoPermissionError):
         client.execute_command(*command)
+
+
+def test_whoever_coordinates_with_the_rights_of_a_worker_is_told_so(denied, new_place, recipe):
+    place = new_place(DEEPCHORD_CA_FILE=str(denied.ca_file))
+    submitted = place.run("train", recipe, "--detach", DEEPCHORD_BROKER=denied.url("coordinator"))
+    assert submitted.returncode == 0, submitted.stderr
+
+    for command in ("watch", "status", "reconcile"):
+        told = place.run(command, "last", DEEPCHORD_BROKER=denied.url("worker"))
+        assert told.returncode == 2, told.stdout
+        assert "give the coordinator's user" in told.stderr, command
 
 
 def test_flower_cannot_send_tasks(denied):

@@ -182,6 +182,24 @@ def test_a_secret_that_is_too_short_is_refused_without_telling_it(monkeypatch, n
     assert "geheim" not in str(caught.value)
 
 
+@pytest.mark.parametrize("password", ["geheim,geheim", "gehäimnisse", "geheim\tgeheim"])
+def test_a_password_that_flower_would_understand_otherwise_is_refused_without_telling_it(password):
+    with pytest.raises(InputError, match="printable ASCII characters without a comma") as caught:
+        load_settings(flower_password=password)
+
+    assert password not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ['broker = ["redis://:geheim@h/0"]', '[broker]\nurl = "redis://:geheim@h/0"'])
+def test_a_broker_of_a_wrong_type_is_refused_without_telling_it(text):
+    write_file(text)
+
+    with pytest.raises(InputError, match=r"DEEPCHORD_BROKER .*is not valid: .*string") as caught:
+        load_settings()
+
+    assert "geheim" not in str(caught.value)
+
+
 def test_secrets_are_in_no_repr():
     settings = Settings(broker="redis://:geheim@h/0", flower_password="geheim!!", signing_key="geheim" * 3)
 

@@ -1,4 +1,6 @@
 from collections.abc import Callable
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -34,6 +36,14 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
         return asked
 
     return measure
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The memory of this machine, in bytes."""
+    bytes_of = SimpleNamespace(total=MANY_GIB, available=MANY_GIB)
+    monkeypatch.setattr(calibration.psutil, "virtual_memory", lambda: bytes_of)
+    return bytes_of
 
 
 def settings(**changes: object) -> Settings:
@@ -72,6 +82,37 @@ def test_what_does_not_fit_is_left_out(four_cores):
 
     assert workers_found() == [1]
     assert asked == [1, 2]
+
+
+def test_what_failed_is_measured_again_next_time(four_cores):
+    speeds = {1: 100}
+    asked = four_cores(speeds)
+
+    assert workers_found() == [1]
+    speeds[2] = 150
+    assert workers_found() == [1, 2]
+    assert asked == [1, 2, 1, 2, 4]
+
+
+def test_what_memory_was_short_for_is_measured_next_time(four_cores, memory):
+    asked = four_cores({1: 100, 2: 150, 4: 200})
+
+    memory.available = 2**30
+    assert workers_found() == [1]
+    memory.available = memory.total
+    assert workers_found() == [1, 2, 4]
+    assert asked == [1, 1, 2, 4]
+
+
+def test_what_was_measured_is_left_out_while_memory_is_short(four_cores, memory):
+    asked = four_cores({1: 100, 2: 150, 4: 200})
+    calibrate(settings(), print)
+
+    memory.available = 4 * 2**30
+    assert workers_found() == [1, 2]
+    memory.available = memory.total
+    assert workers_found() == [1, 2, 4]
+    assert asked == [1, 2, 4]
 
 
 def test_without_one_worker_that_trains_there_is_no_answer(four_cores):
@@ -117,6 +158,26 @@ def test_beside_other_work_nothing_is_measured_and_nothing_kept(four_cores, monk
     assert "Other work keeps this machine busy" in told[0]
     monkeypatch.setattr(calibration.psutil, "cpu_percent", lambda interval: 3.0)
     assert workers_found() == [1, 2]
+
+
+def test_a_round_that_other_work_made_slower_does_not_count(monkeypatch: pytest.MonkeyPatch):
+    class Probe(nullcontext):
+        """Answers `ready`, then the speeds of its rounds."""
+
+        def __init__(self, environment: object) -> None:
+            super().__init__(self)
+            self._answers = iter(["ready\n", *speeds.pop()])
+
+        def line(self) -> str:
+            return next(self._answers)
+
+        def go(self) -> None:
+            pass
+
+    speeds = [["60\n", "100\n", "99\n"], ["70\n", "110\n", "120\n"]]
+    monkeypatch.setattr(calibration, "_Probe", Probe)
+
+    assert calibration._speed(settings(), 2, 1) == 219
 
 
 def test_where_it_cannot_be_kept_it_is_measured_each_time(four_cores, tmp_path):

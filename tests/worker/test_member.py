@@ -113,6 +113,23 @@ def test_a_member_fails_without_a_trainer_where_no_engine_could_be_opened(
     assert fail_member(resources, members[0], 1, "no engine here").member.trainer is None
 
 
+def test_the_scoring_after_the_last_epoch_is_told_of(
+    resources: Resources, run: RunSpec, members: tuple[MemberSpec, ...]
+):
+    told: list[str] = []
+
+    class Recorder(Observer):
+        def predicted(self) -> None:
+            told.append("predicted")
+
+        def epoch(self, state: TrainingState) -> None:
+            told.append("epoch")
+
+    attempt_member(resources, run, members[0], 1, (), Recorder(), lambda line: None)
+
+    assert told == [*["predicted", "epoch"] * run.recipe.epochs, "predicted"]
+
+
 def test_a_data_set_that_is_not_that_of_the_run_fails_the_attempt(
     resources: Resources, store: RunStore, run: RunSpec, members: tuple[MemberSpec, ...]
 ):

@@ -286,14 +286,17 @@ def test_test_images_are_not_looked_at(engine: Engine, architecture: Architectur
     assert len(trained.history) == recipe.epochs
 
 
-def test_the_observer_is_told_of_each_batch_and_each_epoch(
+def test_the_observer_is_told_of_each_batch_validation_and_epoch(
     engine: Engine, architecture: Architecture, recipe: Recipe, dataset: Dataset
 ):
-    told: list[tuple] = []
+    told: list[object] = []
 
     class Recorder(Observer):
         def batch(self, epochs_done: int, epoch_share: float) -> None:
             told.append((epochs_done, epoch_share))
+
+        def predicted(self) -> None:
+            told.append("predicted")
 
         def epoch(self, state: TrainingState) -> None:
             told.append((len(state.history), state.best_epoch))
@@ -304,8 +307,10 @@ def test_the_observer_is_told_of_each_batch_and_each_epoch(
     thirds = [1 / 3, 2 / 3, 1.0]
     assert told == [
         *((0, share) for share in thirds),
+        "predicted",
         (1, 1),
         *((1, share) for share in thirds),
+        "predicted",
         (2, trained.best_epoch),
     ]
 

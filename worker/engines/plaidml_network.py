@@ -74,14 +74,16 @@ class PlaidMLNetwork:
         """
         self._seed_dropout(dropout_seed)
         full, images, sums = 0, 0, np.zeros(2)
-        for number, batch in enumerate(batches):
-            full = full or -(-len(batch.images) // _BATCH_UNIT) * _BATCH_UNIT
-            images += len(batch.images)
-            sums += self._step(batch, full) * len(batch.images)
-            if not np.isfinite(sums[0]):
-                break
-            on_batch(number)
-        self._wait_for_last_step()
+        try:
+            for number, batch in enumerate(batches):
+                full = full or -(-len(batch.images) // _BATCH_UNIT) * _BATCH_UNIT
+                images += len(batch.images)
+                sums += self._step(batch, full) * len(batch.images)
+                if not np.isfinite(sums[0]):
+                    break
+                on_batch(number)
+        finally:
+            self._wait_for_last_step()
         loss, accuracy = sums / images
         return float(loss), float(accuracy)
 
