@@ -80,6 +80,8 @@ def test_a_run_needs_no_more_than_the_rights_of_its_roles(secured, new_place, re
     drained = place.run("drain", "one@here", DEEPCHORD_BROKER=secured.url("coordinator"))
     assert drained.returncode == 0, drained.stderr
     assert worker.ended() == 0
+    flower.process.terminate()
+    assert flower.ended() == 0
     place.kill_all()
     everything = "\n".join([*worker.out, *worker.err, *flower.err, trained.stdout, trained.stderr, workers.stdout])
     assert "secret-of-" not in everything
