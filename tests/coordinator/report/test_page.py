@@ -44,6 +44,15 @@ def test_page_refers_to_nothing_outside_of_itself(make_content: MakeContent) -> 
     assert not re.search(r"https?://|@import|url\(", page)
 
 
+def test_training_losses_towards_smoothed_labels_are_told_from_the_others(make_content: MakeContent) -> None:
+    content = make_content()
+    recipe = content.spec.recipe.model_copy(update={"label_smoothing": 0.1})
+    smoothed = replace(content, spec=content.spec.model_copy(update={"recipe": recipe}))
+
+    assert "smoothed labels" in render_page(smoothed)
+    assert "smoothed labels" not in render_page(content)
+
+
 def test_every_picture_says_what_it_shows(make_content: MakeContent) -> None:
     attributes = Parsed(render_page(make_content())).attributes
 
