@@ -120,6 +120,7 @@ def warm_up(session: LocalSession, dataset: Dataset, *, workers: int, **options:
 def time_plain(dataset: Path, members: int, epochs: int, **variables: str) -> tuple[float, float]:
     """Return the seconds and the test accuracy of the members in one plain Keras process that is ready already."""
     command = [sys.executable, "-m", "benchmarks.plain_keras", str(dataset), str(members), str(epochs)]
+    # The whole environment, as anybody's would be; TensorFlow reads what is added when it is imported.
     environment = {**os.environ, **variables}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
