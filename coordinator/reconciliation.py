@@ -163,11 +163,16 @@ def reconcile_run(settings: Settings, store: RunStore, run_id: str) -> None:
         time.sleep(EVERY_S)
 
 
-def reconcile_all(settings: Settings, store: RunStore) -> None:
+def reconcile_all(settings: Settings, store: RunStore, looked: Callable[[], None] = lambda: None) -> None:
     """Look after all runs in storage, also those still to come, for ever, but those that have a broker of their own.
 
     What is wrong with a run is logged, once. One that cannot go on is tried again every now and then: workers that fit
     may come.
+
+    Args:
+        settings: With a broker.
+        store: Shared storage.
+        looked: Called after each look at all runs.
     """
     reconciler, unended = Reconciler(settings, store), UnendedRuns(store)
     told: dict[str, str] = {}
@@ -184,6 +189,7 @@ def reconcile_all(settings: Settings, store: RunStore) -> None:
             if trouble is not None and told.get(run_id) != trouble:
                 logger.error("Run %s does not go on: %s", run_id, trouble, extra={"run_id": run_id})
                 told[run_id] = trouble
+        looked()
         time.sleep(EVERY_S)
 
 

@@ -1,5 +1,7 @@
 """The commands that steer what is under way: cancel, drain, reconcile."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -52,6 +54,10 @@ def drain(
 def reconcile(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run's id, or `last` for the latest.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every run in storage, also those still to come.")] = False,
+    alive: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --all: a file to touch after each look, for a health check."),
+    ] = None,
     broker: Broker = None,
     storage: Storage = None,
 ) -> None:
@@ -66,12 +72,14 @@ def reconcile(
 
     if (run is None) != everything:
         raise InputError("Give either a run or --all.")
+    if alive is not None and not everything:
+        raise InputError("--alive is for --all, which goes on for ever.")
     settings = with_live_broker(read_settings(broker=broker, storage=storage))
     configure_logging(settings)
     try:
         with terminations_interrupting():
             if run is None:
-                reconcile_all(settings, open_store(settings))
+                reconcile_all(settings, open_store(settings), _touching(alive) if alive else lambda: None)
                 return
             store, spec = find_run(settings, run)
             reconcile_run(settings, store, spec.run_id)
@@ -79,3 +87,13 @@ def reconcile(
         return
     raise_if_failed(watcher(settings, store, store.run(spec.run_id)).look())
     typer.echo(f"Run {spec.run_id} is evaluated.")
+
+
+def _touching(path: Path) -> Callable[[], None]:
+    def touch() -> None:
+        try:
+            path.touch()
+        except OSError as error:
+            raise InputError(f"The file {path} of --alive cannot be touched: {error.strerror}.") from error
+
+    return touch

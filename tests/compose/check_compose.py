@@ -172,6 +172,7 @@ def test_the_containers_say_that_they_are_well(stack):
     stack.wait_until(
         lambda: any(stack.health(worker) == "healthy" for worker in stack.containers("worker")), "a worker's health"
     )
+    stack.wait_until(lambda: stack.health(stack.containers("reconcile")[0]) == "healthy", "the reconciler's health")
 
 
 def test_nothing_listens_beyond_loopback_and_flower_asks_for_its_password(stack):

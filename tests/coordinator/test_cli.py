@@ -500,6 +500,7 @@ def test_a_settings_file_that_is_not_there_is_named(command, tmp_path):
         (("resume", "last", "--detach"), "--detach needs a broker that outlives this command"),
         (("reconcile",), "Give either a run or --all."),
         (("reconcile", "last", "--all"), "Give either a run or --all."),
+        (("reconcile", "last", "--alive", "file"), "--alive is for --all"),
         (("reconcile", "--all"), "No broker is given"),
         (("drain", "worker@here"), "No broker is given"),
     ],

@@ -282,6 +282,7 @@ def test_all_runs_are_looked_after_also_those_still_to_come_and_damaged_ones_are
     settings, store, run, monkeypatch, caplog
 ):
     looked: list[str] = []
+    rounds = 0
     later = run.model_copy(update={"run_id": "later"})
     monkeypatch.setattr(Reconciler, "look_after", lambda _, found: looked.append(found.run_id))
 
@@ -293,10 +294,15 @@ def test_all_runs_are_looked_after_also_those_still_to_come_and_damaged_ones_are
 
     monkeypatch.setattr("coordinator.reconciliation.time.sleep", pause)
 
+    def count() -> None:
+        nonlocal rounds
+        rounds += 1
+
     with pytest.raises(KeyboardInterrupt):
-        reconcile_all(settings, store)
+        reconcile_all(settings, store, looked=count)
 
     assert looked == [run.run_id, run.run_id, "later"]
+    assert rounds == 2
     assert caplog.text.count("Run broken does not go on") == 1
 
 

@@ -109,14 +109,15 @@ def test_a_message_that_its_worker_took_and_never_noted_is_sent_again(fleet):
     assert fleet.member().attempt == 1
 
 
-def test_two_that_look_after_a_run_at_once_send_nothing_twice(fleet):
+def test_two_that_look_after_a_run_at_once_send_nothing_twice(fleet, tmp_path):
     fleet.submit()
     fleet.broker.client.delete(f"{KEY_PREFIX}{QUEUE}")
     watching = [fleet.watch() for _ in range(2)]
-    service = fleet.place.start("reconcile", "--all")
+    service = fleet.place.start("reconcile", "--all", "--alive", str(tmp_path / "alive"))
     wait_until(lambda: fleet.broker.client.llen(f"{KEY_PREFIX}{QUEUE}"), "the message")
     time.sleep(3 * LEASE_S)
     assert fleet.broker.client.llen(f"{KEY_PREFIX}{QUEUE}") == 1
+    assert (tmp_path / "alive").exists()
 
     fleet.start_worker()
 
