@@ -44,15 +44,24 @@ def watcher(settings: Settings, store: RunStore, run: RunSpec) -> RunWatcher:
 
 
 def views(
-    settings: Settings, store: RunStore, run: RunSpec, check: Callable[[], None] = lambda: None
+    settings: Settings,
+    store: RunStore,
+    run: RunSpec,
+    check: Callable[[], None] = lambda: None,
+    *,
+    embedded: bool = False,
 ) -> Iterator[RunView]:
     """Yield a run as it is now, again and again, until it has ended.
+
+    A run that has an embedded broker of its own is looked after by the command that started that; to whoever only
+    watches, on another broker perhaps, all of its members would seem lost.
 
     Args:
         settings: Where the broker is; None there: storage alone is looked at.
         store: Shared storage.
         run: The run.
         check: Called between two views; raises what makes waiting pointless.
+        embedded: Whether the broker is one that this command has started for the run.
 
     Raises:
         RunFailedError: What was lost was sent again and again in vain.
@@ -83,7 +92,8 @@ def views(
             newest = _newest(store, run)
             if newest != run:  # somebody has extended it
                 run, watching = newest, watcher(settings, store, newest)
-            if app is not None and reconciler is not None and view.live:
+            is_ours = embedded or not _is_local(store, run)
+            if app is not None and reconciler is not None and view.live and is_ours:
                 _look_after(reconciler, run)
                 unserved = _why_unserved(app, view)
         time.sleep(min(_LONGEST_REST_S, max(_EVERY_S, _REST * (time.thread_time() - began))))
@@ -98,6 +108,13 @@ def raise_if_failed(view: RunView) -> None:
         )
     if view.failure is not None and view.evaluation is None:
         raise RunFailedError(f"Run {view.run.run_id} failed: {view.failure.reason}.")
+
+
+def _is_local(store: RunStore, run: RunSpec) -> bool:
+    try:
+        return store.is_local(run.run_id)
+    except StorageError:
+        return True  # the next view tells
 
 
 def _newest(store: RunStore, run: RunSpec) -> RunSpec:

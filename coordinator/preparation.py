@@ -91,7 +91,9 @@ def open_broker(settings: Settings, members: int, tell: Callable[[str], None]) -
         check: Callable[[], None] = _nothing_to_check
         embedded = is_embedded(settings)
         if embedded:
-            session = stack.enter_context(local_session(with_workers(settings, members, tell)))
+            session = stack.enter_context(
+                local_session(with_workers(settings, members, tell), grace_s=settings.grace_s)
+            )
             settings, environment, check = session.settings, session.environment(), session.check
         address = stack.enter_context(running_flower(settings, environment)).address if settings.flower else None
         yield Session(settings=settings, embedded=embedded, check=check, flower_address=address)
@@ -100,6 +102,11 @@ def open_broker(settings: Settings, members: int, tell: Callable[[str], None]) -
 def _check_detach(settings: Settings) -> None:
     if is_embedded(settings) and settings.detach:
         raise InputError("--detach needs a broker that outlives this command: give one with --broker.")
+    if settings.flower and settings.detach:
+        raise InputError(
+            "Flower would end with this command, which --detach ends at once: leave --flower (DEEPCHORD_FLOWER) out, "
+            "and start `deepchord flower`."
+        )
 
 
 def _nothing_to_check() -> None:

@@ -18,7 +18,7 @@ from coordinator.submission import evaluation_task_id, member_task_id, ring_eval
 from coordinator.unended import UnendedRuns
 from shared.broker import KEY_PREFIX, connect_lazily, not_permitted
 from shared.celery_app import QUEUE, create_app, queue_of
-from shared.errors import DeepchordError, RunFailedError
+from shared.errors import DeepchordError, InputError, RunFailedError
 from shared.leases import Leases, evaluation_lease
 from shared.messages import RunSpec
 from shared.progress_board import ProgressBoard
@@ -152,9 +152,15 @@ def reconcile_run(settings: Settings, store: RunStore, run_id: str) -> None:
     """Look after a run until it has ended, in whatever way.
 
     Raises:
+        InputError: It has an embedded broker of its own, whose queue nobody else sees.
         RunFailedError: It cannot go on.
         StorageError: Storage does not answer.
     """
+    if store.is_local(run_id) and not store.has_ended(store.run(run_id)):
+        raise InputError(
+            f"Run {run_id} has an embedded broker of its own: the command that trains it looks after it, and when that "
+            f"is gone, `deepchord resume {run_id}` goes on."
+        )
     reconciler = Reconciler(settings, store)
     while not store.has_ended(run := store.run(run_id)) and not store.is_cancelled(run_id):
         in_vain = reconciler.look_after(run)

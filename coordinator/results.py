@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,23 +69,21 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
     """
     content = report_content(settings, store, run)
     evaluation = content.evaluation
-    files: dict[str, bytes] = {
-        "run.json": run.encode(),
-        "evaluation.json": evaluation.encode(),
-        "probabilities.npz": store.ensemble_probabilities(run, evaluation.probabilities_sha256),
-    }
-    for index, record in content.records.items():
-        if isinstance(record.member, TrainedMember):
-            member = record.member
-            files[f"best_weights_{index}.hdf5"] = store.weights(
-                run.run_id, index, member.attempt, member.weights_sha256
-            )
-    # Everything is read and verified before anything is written; the page comes last.
-    for name, data in files.items():
-        _publish(folder / name, data)
+
+    def files() -> Iterator[tuple[str, bytes]]:
+        yield "run.json", run.encode()
+        yield "evaluation.json", evaluation.encode()
+        yield "probabilities.npz", store.ensemble_probabilities(run, evaluation.probabilities_sha256)
+        for index, record in content.records.items():
+            if isinstance(record.member, TrainedMember):
+                attempt, sha256 = record.member.attempt, record.member.weights_sha256
+                yield f"best_weights_{index}.hdf5", store.weights(run.run_id, index, attempt, sha256)
+
+    written = _publish(folder, files())
+    # The page comes last.
     write_report(content, folder)
     report = [folder / name for name in ("index.html", "summary.csv", "summary.json", "recipe.toml")]
-    return content, sorted([*(folder / name for name in files), *report, *(folder / "figures").glob("*.png")])
+    return content, sorted([*written, *report, *(folder / "figures").glob("*.png")])
 
 
 def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
@@ -105,14 +104,34 @@ def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
     }
 
 
-def _publish(path: Path, data: bytes) -> None:
-    aside = path.with_name(f".{path.name}.writing")
+def _publish(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
+    """Write files, one in memory at a time; none has its name before all of them were read, verified and written."""
+    written: list[Path] = []
+    with contextlib.ExitStack() as leftovers:
+        for name, data in files:
+            written.append(folder / name)
+            leftovers.callback(_remove, _aside(written[-1]))
+            with _said_of(written[-1]):
+                folder.mkdir(parents=True, exist_ok=True)
+                _aside(written[-1]).write_bytes(data)
+        for path in written:
+            with _said_of(path):
+                _aside(path).replace(path)
+    return written
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.writing")
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _said_of(path: Path) -> Iterator[None]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(data)
-        aside.replace(path)
+        yield
     except OSError as error:
         raise StorageError(f"Cannot write {path}: {error.strerror}; give another folder with --out.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)

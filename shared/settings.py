@@ -145,6 +145,11 @@ class Settings(BaseSettings):
             raise ValueError("Flower takes passwords of printable ASCII characters without a comma; choose another one")
         return password
 
+    @field_validator("results")
+    @classmethod
+    def _expand_home(cls, folder: Path) -> Path:
+        return folder.expanduser()
+
     @field_validator("cache", "state")
     @classmethod
     def _make_absolute(cls, folder: Path) -> Path:
@@ -188,11 +193,12 @@ class Settings(BaseSettings):
         return self.model_copy(update={"evaluation_threads": workers * self.threads})
 
     def environment(self) -> dict[str, str]:
-        """Return the environment for a child process that is to see these very settings."""
+        """Return the environment for a child process that is to see these very settings, whatever the file says."""
         inherited = {name: value for name, value in os.environ.items() if name not in _setting_variables()}
         given = self.model_dump(mode="json", exclude_none=True)
         values = {name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in given.items()}
-        return inherited | {ENVIRONMENT_PREFIX + name.upper(): value for name, value in values.items()}
+        variables = {ENVIRONMENT_PREFIX + name.upper(): value for name, value in values.items()}
+        return inherited | variables | {SETTINGS_FILE_VARIABLE: os.devnull}
 
 
 def export(settings: Settings, **variables: str) -> None:
@@ -226,7 +232,7 @@ def load_settings(**options: Any) -> Settings:
 
 def _check_named_file() -> None:
     named = os.environ.get(SETTINGS_FILE_VARIABLE)
-    if named and not Path(named).is_file():
+    if named and named != os.devnull and not Path(named).is_file():
         raise InputError(f"{SETTINGS_FILE_VARIABLE} names {named}, which is no file: correct the path or unset it.")
 
 

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from shared.endings import RunFailure
+from shared.errors import StorageError
 from shared.messages import RunSpec, TrainedMember
+from shared.storage import RunStore
 from worker.ensemble import evaluate, run_candidates
 from worker.resources import Resources
 from worker.turns import note_of, sentence
@@ -54,6 +56,14 @@ def conclude(resources: Resources, run: RunSpec, worker: str, advance: Callable[
     )
     store.commit_evaluation(run, ensemble.evaluation, ensemble.probabilities)
     return "evaluated"
+
+
+def may_begin_again(store: RunStore, run: RunSpec) -> bool:
+    """Say whether an evaluation may be begun once more; also if storage cannot tell."""
+    try:
+        return store.evaluation_starts(run) < _MOST_STARTS
+    except StorageError:
+        return True
 
 
 def give_up(resources: Resources, run: RunSpec, error: Exception) -> str | None:

@@ -184,7 +184,8 @@ def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
     workers = _Processes()
     for number in (signal.SIGTERM, signal.SIGINT):
         # A terminal sends Ctrl-C to all of its processes; then the workers have it already, and a second one counts.
-        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT and sys.stdin.isatty() else workers.leave)
+        # What is ignored would be ignored by them, too, until Celery listens.
+        signal.signal(number, _do_nothing if number == signal.SIGINT and sys.stdin.isatty() else workers.leave)
     code = ExitCode.OK
     try:
         for name, command in commands:
@@ -202,6 +203,10 @@ def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
     finally:
         workers.leave(signal.SIGTERM)
     return int(code)
+
+
+def _do_nothing(number: int, frame: FrameType | None) -> None:
+    """Handle a signal."""
 
 
 class _Processes:

@@ -15,7 +15,7 @@ from shared.errors import DeepchordError, OtherVersionError, SignatureError, Sto
 from shared.leases import evaluation_lease
 from shared.messages import MemberSpec, RunSpec
 from shared.signing import check_signature
-from worker.conclusion import conclude, give_up
+from worker.conclusion import conclude, give_up, may_begin_again
 from worker.lease import Lease
 from worker.resources import Resources
 from worker.service import leave_when_told
@@ -109,10 +109,10 @@ def _evaluated(task: Task, resources: Resources, run: RunSpec) -> str:
                 outcome = conclude(resources, run, task.request.hostname, watchdog.advance)
         except Exception as error:
             logger.exception("The evaluation of run %s failed.", run.run_id, extra=extra)
-            if isinstance(error, StorageError) and not error.permanent:
-                # It is not the evaluation that failed. What never comes to its end is ended by `conclude`.
+            may_pass = isinstance(error, StorageError) and not error.permanent
+            if may_pass and may_begin_again(resources.store, run):
                 _send_again(task, _RETRY_AFTER_S)
-            if task.request.retries < _EVALUATION_ATTEMPTS - 1:
+            if not may_pass and task.request.retries < _EVALUATION_ATTEMPTS - 1:
                 _send_again(task, _RETRY_AFTER_S, retries=task.request.retries + 1)
             outcome = give_up(resources, run, error)
     if outcome is None:

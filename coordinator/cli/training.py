@@ -82,10 +82,6 @@ def train(
     }
     if local and broker:
         raise InputError("--local starts a broker of its own: give either --local or --broker, not both.")
-    if workers and broker:
-        raise InputError(
-            "--workers is for the workers that `train` starts itself; with --broker, start `deepchord worker`."
-        )
     settings = read_settings(
         broker=broker,
         storage=storage,
@@ -94,10 +90,10 @@ def train(
         detach=detach or None,
         flower=flower or None,
     )
+    _check_options(settings, workers, out)
     store, run = prepare(settings, recipe, options)
     with open_broker(settings, run.members, typer.echo) as session:
-        if session.flower_address:
-            typer.echo(f"Flower: {session.flower_address}")
+        _tell_flower(session)
         submit(create_app(session.settings), store, run, local=session.embedded)
         if settings.detach:
             typer.echo(f"Run {run.run_id} is submitted; follow it with `deepchord watch {run.run_id}`.")
@@ -123,6 +119,7 @@ def resume(
     from coordinator.steering import resume_run
 
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
+    _check_options(settings, workers, out)
     check_broker(settings)
     store, spec = find_run(settings, run)
     _train_rest(settings, store, resume_run(store, spec), out)
@@ -146,9 +143,28 @@ def extend(
     from coordinator.steering import extend_run
 
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
+    _check_options(settings, workers, out)
     check_broker(settings)
     store, spec = find_run(settings, run)
     _train_rest(settings, store, extend_run(store, spec, members, min_members), out)
+
+
+def _check_options(settings: "Settings", workers: int | None, out: Path | None) -> None:
+    """Refuse options that would do nothing: those of workers and results that are not here."""
+    from coordinator.preparation import is_embedded
+
+    if workers and not is_embedded(settings):
+        raise InputError(
+            "--workers is for the workers that this command starts itself; for those of a broker that is given (by "
+            "--broker, DEEPCHORD_BROKER or the settings file), start `deepchord worker --workers`."
+        )
+    if settings.detach and out is not None:
+        raise InputError("--detach does not wait for results: leave --out out, and give it to `deepchord collect`.")
+
+
+def _tell_flower(session: "Session") -> None:
+    if session.flower_address:
+        typer.echo(f"Flower: {session.flower_address}")
 
 
 def _train_rest(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path | None) -> None:
@@ -158,6 +174,7 @@ def _train_rest(settings: "Settings", store: "RunStore", run: "RunSpec", out: Pa
 
     # As many workers as for the whole run, whatever is left of it: with other threads the last bits are others.
     with open_broker(settings, run.members, typer.echo) as session:
+        _tell_flower(session)
         submit_rest(create_app(session.settings), store, run, local=session.embedded)
         if settings.detach:
             typer.echo(f"Run {run.run_id} goes on; follow it with `deepchord watch {run.run_id}`.")
@@ -184,7 +201,8 @@ def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
     else:
         goes_on = f"run {run.run_id} goes on at the workers; `deepchord watch {run.run_id}` follows it."
     try:
-        view = show(views(session.settings, store, run, session.check), new_console())
+        seen = views(session.settings, store, run, session.check, embedded=session.embedded)
+        view = show(seen, new_console())
     except KeyboardInterrupt:
         raise InterruptedRunError(f"Interrupted: {goes_on}") from None
     except StorageError as error:

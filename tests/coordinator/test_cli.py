@@ -327,6 +327,21 @@ def test_a_broker_that_is_something_else_is_refused(command, free_port, tmp_path
     assert sentence.startswith(f"Broker redis://127.0.0.1:{free_port}/0 does not answer as Redis or Valkey")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("train", "--workers", "2"), "--workers is for the workers that this command starts itself"),
+        (("resume", "last", "--workers", "2"), "--workers is for the workers that this command starts itself"),
+        (("train", "--detach", "--out", "here"), "--detach does not wait for results: leave --out out"),
+        (("train", "--detach", "--flower"), "Flower would end with this command"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(command, free_port, arguments, sentence):
+    found = sentence_of(command(*arguments, DEEPCHORD_BROKER=f"redis://127.0.0.1:{free_port}/0"))
+
+    assert found.startswith(sentence)
+
+
 def test_detach_without_a_broker_is_refused(command, tmp_path):
     assert sentence_of(command("train", "--detach")) == (
         "--detach needs a broker that outlives this command: give one with --broker."

@@ -14,6 +14,7 @@ from coordinator.local import local_session
 from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.preparation import Session
 from coordinator.progress import RunView
+from coordinator.reconciliation import Reconciler
 from shared.architecture import Architecture
 from shared.broker import KEY_PREFIX, connect_lazily
 from shared.celery_app import QUEUE
@@ -164,6 +165,22 @@ def test_a_run_whose_members_are_sent_in_vain_ends_instead_of_waiting_for_ever(
     assert f"Run {run.run_id} cannot go on: its members 0, 1 were sent 3 times in vain" in str(caught.value)
     assert (f"member 1: {note}" if note else "the logs of the workers tell more") in str(caught.value)
     assert "Do all workers see the same storage as this command?" in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("embedded", [True, False])
+def test_a_run_with_a_broker_of_its_own_is_looked_after_by_nobody_else(
+    settings, store, run, broker_url, monkeypatch, embedded
+):
+    looked: list[str] = []
+    monkeypatch.setattr(coordinator.following, "_ASK_EVERY_S", 0.0)
+    monkeypatch.setattr(Reconciler, "look_after", lambda _, found: looked.append(found.run_id))
+    store.set_local(run.run_id, local=True)
+
+    seen = views(settings.model_copy(update={"broker": broker_url}), store, run, embedded=embedded)
+
+    assert [next(seen).live, next(seen).live] == [True, True]
+    assert looked == ([run.run_id] if embedded else [])
 
 
 def test_a_cancelled_run_ends_the_views_and_can_be_resumed(settings, store, run):

@@ -15,7 +15,7 @@ from shared.architecture import Architecture
 from shared.broker import KEY_PREFIX, connect_lazily
 from shared.celery_app import QUEUE, create_app
 from shared.endings import Cancellation, RunFailure
-from shared.errors import RunFailedError
+from shared.errors import InputError, RunFailedError
 from shared.layers import Dense, Flatten
 from shared.leases import Holder, Leases, evaluation_lease, member_lease
 from shared.messages import DatasetInfo, FailedMember, MemberRecord, RunSpec
@@ -317,6 +317,13 @@ def test_runs_with_a_broker_of_their_own_are_left_to_themselves(settings, store,
 
     with pytest.raises(KeyboardInterrupt):
         reconcile_all(settings, store)
+
+
+def test_a_run_with_a_broker_of_its_own_cannot_be_looked_after_from_outside(settings, store, run):
+    store.set_local(run.run_id, local=True)
+
+    with pytest.raises(InputError, match=f"embedded broker of its own.*`deepchord resume {run.run_id}`"):
+        reconcile_run(settings, store, run.run_id)
 
 
 def test_a_cancelled_run_needs_nobody_to_look_after_it(settings, store, run):

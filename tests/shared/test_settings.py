@@ -79,10 +79,17 @@ def test_a_storage_url_is_left_as_it_is():
     assert load_settings(storage="file:///srv/storage").storage == "file:///srv/storage"
 
 
+def test_the_folder_of_results_may_be_in_the_home_folder(monkeypatch):
+    monkeypatch.setenv("DEEPCHORD_RESULTS", "~/runs")
+
+    assert load_settings().results == Path.home() / "runs"
+
+
 def test_a_child_process_sees_the_very_settings(monkeypatch):
-    write_file("workers = 2\nthreads = 5")
+    write_file('workers = 2\nthreads = 5\ndevice = "GPU:0"')
     monkeypatch.setenv("DEEPCHORD_ENGINE", "jax")
     settings = load_settings(broker="redis://:p%40ss@localhost:6379/3", connect_timeout_s=0.25)
+    settings = settings.model_copy(update={"device": None})
 
     environment = settings.environment()
     for name in os.environ:

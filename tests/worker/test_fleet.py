@@ -2,6 +2,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -114,6 +115,14 @@ def process(code: str) -> list[str]:
 @pytest.mark.usefixtures("handlers")
 def test_workers_that_end_well_are_all_that_is_wanted():
     assert run_each([("one", process("")), ("other", process(""))]) == 0
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_worker_in_a_terminal_hears_ctrl_c_from_its_first_moment(monkeypatch):
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    hears = "import signal; raise SystemExit(signal.getsignal(signal.SIGINT) is signal.SIG_IGN and 3)"
+
+    assert run_each([("one", process(hears))]) == 0
 
 
 @pytest.mark.usefixtures("handlers")

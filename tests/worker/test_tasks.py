@@ -451,11 +451,24 @@ def test_a_storage_that_is_away_for_long_is_no_failed_evaluation(
     assert store.failure(run) is None
 
 
-def test_an_evaluation_that_never_comes_to_its_end_fails_in_the_end(
+def test_an_evaluation_that_storage_always_fails_says_of_what(
     evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, fails: Callable
 ):
     recorded("ttt")
-    fails(*[StorageError("away")] * 100)
+    engine = fails(*[StorageError("away")] * 100)
+
+    assert evaluate(run.run_id) == "failed"
+
+    assert engine.built == 10
+    assert store.failure(run).reason == "its evaluation failed: StorageError: away"
+
+
+def test_an_evaluation_that_never_comes_to_its_end_fails_in_the_end(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable
+):
+    recorded("ttt")
+    for _ in range(10):
+        store.start_evaluation(run, b"")
 
     assert evaluate(run.run_id) == "failed"
 
