@@ -42,9 +42,7 @@ def network() -> keras.Model:
             layers.Dense(10, activation="softmax", dtype="float32"),
         ]
     )
-    model.compile(
-        keras.optimizers.Nadam(0.002), "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
-    )
+    model.compile(keras.optimizers.Nadam(0.002), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 

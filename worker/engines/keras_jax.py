@@ -51,7 +51,12 @@ class JaxBackend:
     def gains_by_bfloat16(self, device: Device) -> bool:
         """Say whether the device multiplies in bfloat16 faster than in float32; XLA for processors does not."""
         (found,) = (one for one in jax.devices() if f"{one.platform}:{one.id}" == device.id)
-        return device.kind == "gpu" and float(getattr(found, "compute_capability", None) or 0) >= 8.0
+        if device.kind != "gpu":
+            return False
+        try:
+            return float(getattr(found, "compute_capability", None) or 0) >= 8.0
+        except ValueError:  # AMD's are names, such as gfx942; whether those gain was not measured
+            return False
 
     def layers(self, keras: Any) -> Any:
         """Return Keras's own layers."""
