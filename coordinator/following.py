@@ -31,6 +31,7 @@ _ASK_EVERY_S = EVERY_S
 #: Workers that are there take a member in less time.
 _UNSERVED_AFTER_S = 8.0
 _MOST_LISTED = 8
+_ELSEWHERE = "the command that trains it here has a broker of its own; if it is gone, `deepchord resume` goes on"
 
 
 def watcher(settings: Settings, store: RunStore, run: RunSpec) -> RunWatcher:
@@ -72,6 +73,7 @@ def views(
     asked = time.monotonic()
     seen: float | None = None
     unserved: str | None = None
+    elsewhere: str | None = None
     while True:
         began = time.thread_time()
         try:
@@ -83,7 +85,8 @@ def views(
                 raise
             time.sleep(_EVERY_S)
             continue
-        yield replace(view, unserved=unserved) if view.state == "waiting" else view
+        why = unserved if view.state == "waiting" else elsewhere
+        yield view if view.has_ended else replace(view, unserved=why)
         if view.has_ended:
             return
         check()
@@ -92,10 +95,12 @@ def views(
             newest = _newest(store, run)
             if newest != run:  # somebody has extended it
                 run, watching = newest, watcher(settings, store, newest)
-            is_ours = embedded or not _is_local(store, run)
-            if app is not None and reconciler is not None and view.live and is_ours:
-                _look_after(reconciler, run)
-                unserved = _why_unserved(app, view)
+            if app is not None and reconciler is not None and view.live:
+                is_ours = embedded or not _is_local(store, run)
+                if is_ours:
+                    _look_after(reconciler, run)
+                unserved = _why_unserved(app, view) if is_ours else _ELSEWHERE
+                elsewhere = None if is_ours else _ELSEWHERE
         time.sleep(min(_LONGEST_REST_S, max(_EVERY_S, _REST * (time.thread_time() - began))))
 
 

@@ -1,7 +1,7 @@
 """What a finished run leaves for people: its report, its weights and its numbers, copied out of storage."""
 
-import contextlib
 import io
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -107,31 +107,16 @@ def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
 def _publish(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
     """Write files, one in memory at a time; none has its name before all of them were read, verified and written."""
     written: list[Path] = []
-    with contextlib.ExitStack() as leftovers:
-        for name, data in files:
-            written.append(folder / name)
-            leftovers.callback(_remove, _aside(written[-1]))
-            with _said_of(written[-1]):
-                folder.mkdir(parents=True, exist_ok=True)
-                _aside(written[-1]).write_bytes(data)
-        for path in written:
-            with _said_of(path):
-                _aside(path).replace(path)
-    return written
-
-
-def _aside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.writing")
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _said_of(path: Path) -> Iterator[None]:
+    path = folder
     try:
-        yield
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".results-") as aside:
+            for name, data in files:
+                path = folder / name
+                (Path(aside) / name).write_bytes(data)
+                written.append(path)
+            for path in written:
+                (Path(aside) / path.name).replace(path)
     except OSError as error:
         raise StorageError(f"Cannot write {path}: {error.strerror}; give another folder with --out.") from error
+    return written

@@ -201,8 +201,7 @@ def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
     else:
         goes_on = f"run {run.run_id} goes on at the workers; `deepchord watch {run.run_id}` follows it."
     try:
-        seen = views(session.settings, store, run, session.check, embedded=session.embedded)
-        view = show(seen, new_console())
+        view = show(views(session.settings, store, run, session.check, embedded=session.embedded), new_console())
     except KeyboardInterrupt:
         raise InterruptedRunError(f"Interrupted: {goes_on}") from None
     except StorageError as error:

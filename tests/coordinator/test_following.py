@@ -179,8 +179,11 @@ def test_a_run_with_a_broker_of_its_own_is_looked_after_by_nobody_else(
 
     seen = views(settings.model_copy(update={"broker": broker_url}), store, run, embedded=embedded)
 
-    assert [next(seen).live, next(seen).live] == [True, True]
+    first, second = next(seen), next(seen)
+    assert first.live
+    assert second.live
     assert looked == ([run.run_id] if embedded else [])
+    assert ("`deepchord resume` goes on" in (second.unserved or "")) is not embedded
 
 
 def test_a_cancelled_run_ends_the_views_and_can_be_resumed(settings, store, run):
