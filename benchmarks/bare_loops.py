@@ -86,6 +86,7 @@ def plain_torch(precision: str, batch_size: int) -> Loop:
     from torch import nn
 
     torch.manual_seed(0)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     body: list[Any] = []
     channels = 1
     for position, filters in enumerate(_CONVOLUTIONS):
@@ -100,19 +101,26 @@ def plain_torch(precision: str, batch_size: int) -> Loop:
     for units, rate in zip(_UNITS, _DROPOUTS[1:], strict=True):
         body += [nn.Linear(inputs, units), nn.ReLU(), nn.Dropout(rate)]
         inputs = units
-    model = nn.Sequential(*body, nn.Linear(inputs, 10)).to(memory_format=torch.channels_last)
+    model = nn.Sequential(*body, nn.Linear(inputs, 10)).to(device, memory_format=torch.channels_last)
     optimizer, loss_of = torch.optim.NAdam(model.parameters(), 0.002), nn.CrossEntropyLoss()
 
     def step(images: Any, labels: Any) -> None:
         # One channel: last and first are the same numbers in the same order.
-        pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+        pixels = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
         optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
-            loss = loss_of(model(pixels), torch.from_numpy(labels))
+        with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
+            loss = loss_of(model(pixels), torch.from_numpy(labels).to(device))
         loss.backward()
         optimizer.step()
 
-    return _batches(step, batch_size)
+    loop = _batches(step, batch_size)
+
+    def whole_loop(images: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
+        loop(images, labels)
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return whole_loop
 
 
 def plain_jax(precision: str, batch_size: int) -> Loop:
@@ -171,6 +179,46 @@ def plain_jax(precision: str, batch_size: int) -> Loop:
         jax.block_until_ready(state)
 
     return loop
+
+
+def tensorflow_product(kind: str, size: int) -> Callable[[], None]:
+    """Return what multiplies two square matrices, and waits until it is done."""
+    import tensorflow as tf
+
+    matrix = tf.cast(tf.random.normal((size, size)), kind)
+
+    def multiply() -> None:
+        tf.matmul(matrix, matrix).numpy()
+
+    return multiply
+
+
+def torch_product(kind: str, size: int) -> Callable[[], None]:
+    """Return what multiplies two square matrices, and waits until it is done."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    matrix = torch.randn((size, size), device=device).to(getattr(torch, kind))
+
+    def multiply() -> None:
+        torch.matmul(matrix, matrix)
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return multiply
+
+
+def jax_product(kind: str, size: int) -> Callable[[], None]:
+    """Return what multiplies two square matrices, and waits until it is done."""
+    import jax
+
+    matrix = jax.random.normal(jax.random.key(0), (size, size)).astype(kind)
+    product = jax.jit(lambda one, other: one @ other)
+
+    def multiply() -> None:
+        product(matrix, matrix).block_until_ready()
+
+    return multiply
 
 
 def _weights() -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:

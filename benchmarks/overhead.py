@@ -5,7 +5,7 @@
    TensorFlow leaves out by itself on processors without AVX-512.
 2. Dispatch and bookkeeping of a member that does nothing.
 
-    python -m benchmarks.overhead [--members 3] [--epochs 4] [--rounds 1] [--idle 200] [--json FILE]
+    python -m benchmarks.overhead [--engine tensorflow] [--members 3] [--epochs 4] [--rounds 1] [--idle 200] [--json F]
 """
 
 import argparse
@@ -31,6 +31,7 @@ from shared.dataset_sources import Places, find_dataset
 from shared.datasets import Dataset, encode_dataset, publish_dataset
 from shared.settings import Settings, keras_home, load_settings
 from shared.storage import RunStore
+from worker.engines import KERAS3_BACKENDS
 
 _ROOT = str(Path(__file__).parent.parent)
 #: Workers do not start in this folder, and benchmarks are not installed: they are found by their path.
@@ -47,10 +48,13 @@ def main() -> None:
     dataset = find_dataset("fashion", Places(keras_home=keras_home()))
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(
-            storage=f"{folder}/storage", state=Path(folder) / "state", cache=Path(folder) / "cache"
+            engine=arguments.engine,
+            storage=f"{folder}/storage",
+            state=Path(folder) / "state",
+            cache=Path(folder) / "cache",
         )
         result = {
-            "machine": describe("keras", "tensorflow", "celery"),
+            "machine": describe("keras", arguments.engine, "celery"),
             "ensemble": _compare_ensembles(settings, dataset, arguments, Path(folder) / "fashion.npz"),
             "idle_member": _time_idle_members(settings, dataset, arguments.idle),
         }
@@ -64,10 +68,14 @@ def _compare_ensembles(
 ) -> dict[str, object]:
     copy.write_bytes(encode_dataset(dataset))
     ours: list[float] = []
-    plain: dict[str, list[float]] = {"plain_keras_s": [], "plain_keras_with_onednn_s": []}
+    variants: dict[str, dict[str, str]] = {"plain_keras_s": {}}
+    if arguments.engine == "tensorflow":
+        variants["plain_keras_with_onednn_s"] = {"TF_ENABLE_ONEDNN_OPTS": "1"}
+    plain: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(arguments.rounds):
-        for name, variables in zip(plain, ({}, {"TF_ENABLE_ONEDNN_OPTS": "1"}), strict=True):
-            plain[name].append(time_plain(copy, arguments.members, arguments.epochs, **variables)[0])
+        for name, variables in variants.items():
+            asked = {"KERAS_BACKEND": arguments.engine, **variables}
+            plain[name].append(time_plain(copy, arguments.members, arguments.epochs, **asked)[0])
         with local_session(settings, workers=1, worker_command=WORKER_COMMAND) as session:
             warm_up(session, small(dataset), workers=1)
             ours.append(time_run(session, dataset, members=arguments.members, epochs=arguments.epochs))
@@ -150,6 +158,7 @@ def small(dataset: Dataset, size: int = 100) -> Dataset:
 
 def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engine", choices=KERAS3_BACKENDS, default="tensorflow")
     parser.add_argument("--members", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=1)

@@ -2,9 +2,10 @@
 
 A row's loops run in one process, in turns, several rounds, and the median of each is given: the machine's speed changes
 more from minute to minute than the loops differ. Rows of several processes are of deepchord alone, with a thread each,
-all at the same time, as workers that share a machine. All is measured on the processor; TensorFlow finds its limits.
+all at the same time, as workers that share a machine or its GPU.
 
     python -m benchmarks.step [--engines tensorflow torch jax] [--rounds 7] [--images 6400] [--json FILE]
+    python -m benchmarks.step --device gpu --engines torch jax --images 64000
 """
 
 import argparse
@@ -17,6 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ from benchmarks.machine import describe
 from shared.messages import Recipe
 from shared.networks import notebook_architecture
 from shared.sharing import usable_cores
-from worker.engines import Engine
+from worker.engines import KERAS3_BACKENDS, Engine
 from worker.engines.opening import installed_engines, open_engine
 from worker.initialization import initial_weights
 from worker.pipeline import batches_in_order
@@ -38,32 +40,44 @@ FLOP_PER_IMAGE = 3 * 2 * (
     + 5 * 5 * 9 * 64 * 64
     + 1600 * 128 + 128 * 128 + 128 * 10
 )  # fmt: skip
-_BARE = {name: (f"plain_{name}", "keras_fit") for name in ("tensorflow", "torch", "jax")}
-_PROCESSORS = {"tensorflow": "CPU:0", "torch": "cpu", "jax": "cpu:0"}
+_BARE = {name: (f"plain_{name}", "keras_fit") for name in KERAS3_BACKENDS}
+_PRECISIONS = ("float32", "bfloat16")
+#: Of the matrices that tell how fast a device multiplies: rows, and how often.
+_PEAKS = {"cpu": (2048, 8), "gpu": (8192, 8)}
+#: What a process says that has compiled all it needs.
+_WARM = "warm\n"
 
 
 def main() -> None:
     """Measure and print."""
     arguments = _arguments()
     if arguments.here:
-        engine, threads, precision, size, which = arguments.here
-        measured = _measure_here(engine, threads, precision, size, which, arguments.images, arguments.rounds)
-        print("\n" + json.dumps(measured))
+        measure = _prepare(arguments, *arguments.here)
+        print(_WARM, end="", flush=True)
+        sys.stdin.readline()
+        print("\n" + json.dumps(measure()))
         return
     cores = usable_cores()
+    on_processor = arguments.device == "cpu"
+    shares = {(1, 1), (1, cores), (cores, 1)} if on_processor else {(count, 1) for count in arguments.processes}
+    # TensorFlow finds the limits of a processor; a GPU is as fast whoever asks, and however many do.
+    measures = "tensorflow" if on_processor else arguments.engines[0]
+    asking = {processes * threads if on_processor else 1 for processes, threads in shares}
     result: dict[str, Any] = {
         "machine": describe("keras", *arguments.engines),
+        "device": arguments.device,
         "flop_per_image": FLOP_PER_IMAGE,
-        "peak_gflops": {str(threads): _ask(arguments, "tensorflow", threads, "peak")[0] for threads in {1, cores}},
+        "peak_gflops": {str(threads): _ask(arguments, measures, threads, "peak")[0] for threads in sorted(asking)},
         "rows": [],
     }
     for engine, size in product(arguments.engines, arguments.batch_sizes):
-        for processes, threads in sorted({(1, 1), (1, cores), (cores, 1)}):
-            for precision in ("float32", "bfloat16"):
+        for processes, threads in sorted(shares):
+            for precision in arguments.precisions:
                 row = _row(arguments, engine, processes, threads, precision, size)
                 if row is None:
                     continue
-                limit_us = FLOP_PER_IMAGE / result["peak_gflops"][str(processes * threads)][precision] / 1000
+                peak = result["peak_gflops"][str(processes * threads if on_processor else 1)]
+                limit_us = FLOP_PER_IMAGE / peak[precision] / 1000
                 row |= {"limit_us": limit_us, "times_the_limit": row["deepchord_us"] / limit_us}
                 result["rows"].append(row)
                 print(json.dumps(row), flush=True)
@@ -96,59 +110,67 @@ def _row(
 def _ask(
     arguments: argparse.Namespace, engine: str, threads: int, what: str, batch_size: int = 0, processes: int = 1
 ) -> list[dict[str, Any]]:
-    """Return what each of so many processes measures, all at the same time."""
+    """Return what each of so many processes measures, all at the same time: none begins before all are warm."""
     loops = "all" if processes == 1 else "deepchord"
-    options = ["--images", str(arguments.images), "--rounds", str(arguments.rounds)]
+    options = ["--images", str(arguments.images), "--rounds", str(arguments.rounds), "--device", arguments.device]
     options += ["--here", engine, str(threads), what, str(batch_size), loops]
     command = [sys.executable, "-m", "benchmarks.step", *options]
     with ExitStack() as stack:
         asked = [
-            stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+            stack.enter_context(subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True))
             for _ in range(processes)
         ]
-        answers = [one.communicate() for one in asked]
+        for one in asked:
+            while (line := one.stdout.readline() if one.stdout else "") and line != _WARM:
+                pass
+        answers = [one.communicate("\n") for one in asked]
     for one, (_, stderr) in zip(asked, answers, strict=True):
         if one.returncode:
             sys.exit(stderr)
     return [dict(json.loads(stdout.splitlines()[-1])) for stdout, _ in answers]
 
 
-def _measure_here(
-    engine: str, threads: str, precision: str, batch_size: str, which: str, images: int, rounds: int
-) -> dict[str, Any]:
-    """Return microseconds per image of each loop and round, or the peaks in GFLOP/s; runs in a process of its own.
+def _prepare(
+    arguments: argparse.Namespace, engine: str, threads: str, precision: str, batch_size: str, which: str
+) -> Callable[[], dict[str, Any]]:
+    """Return what tells microseconds per image of each loop and round, or the peaks in GFLOP/s, in this process.
 
-    Nothing if the engine trains in another precision here.
+    It tells nothing if the engine trains in another precision here.
     """
     from benchmarks import bare_loops
 
-    opened = open_engine(engine, int(threads), _PROCESSORS[engine])
+    opened = open_engine(engine, int(threads), arguments.device)
     if engine == "tensorflow":
         import tensorflow as tf
 
         # deepchord's own steps need no more, and the bare loops are not to have more.
         tf.config.threading.set_inter_op_parallelism_threads(int(threads))
     if precision == "peak":
-        return {kind: _peak(kind) for kind in ("float32", "bfloat16")}
+        multiply = getattr(bare_loops, f"{engine}_product")
+        return lambda: {kind: _peak(multiply, kind, *_PEAKS[arguments.device]) for kind in _PRECISIONS}
     size = int(batch_size)
     recipe = _recipe(precision, size)
     if opened.precision(recipe) != precision:
-        return {}
+        return dict
     loops: dict[str, Callable[[Any, Any], None]] = {"deepchord": _ours(opened, recipe)}
     if which == "all":
         loops |= {name: getattr(bare_loops, name)(precision, size) for name in _BARE[engine]}
     generator = np.random.default_rng(0)
-    pixels = generator.random((images // size * size, 28, 28, 1), dtype=np.float32)
+    pixels = generator.random((arguments.images // size * size, 28, 28, 1), dtype=np.float32)
     labels = generator.integers(0, 10, len(pixels))
-    for loop in loops.values():
-        loop(pixels[: 3 * size], labels[: 3 * size])
+    for loop in loops.values():  # compiles all that it needs, for whole batches and several in a call
+        loop(pixels, labels)
     found: dict[str, list[float]] = {name: [] for name in loops}
-    for _ in range(rounds):
-        for name, loop in loops.items():
-            started = time.perf_counter()
-            loop(pixels, labels)
-            found[name].append(1e6 * (time.perf_counter() - started) / len(pixels))
-    return found
+
+    def measure() -> dict[str, list[float]]:
+        for _ in range(arguments.rounds):
+            for name, loop in loops.items():
+                started = time.perf_counter()
+                loop(pixels, labels)
+                found[name].append(1e6 * (time.perf_counter() - started) / len(pixels))
+        return found
+
+    return measure
 
 
 def _recipe(precision: str, batch_size: int) -> Recipe:
@@ -177,15 +199,14 @@ def _ours(engine: Engine, recipe: Recipe) -> Callable[[Any, Any], None]:
     return loop
 
 
-def _peak(kind: str, size: int = 2048, times: int = 8) -> float:
+def _peak(multiply: Callable[[str, int], Callable[[], None]], kind: str, size: int, times: int) -> float:
     """Return the GFLOP/s of the fastest of several products of two square matrices."""
-    import tensorflow as tf
-
-    matrix = tf.cast(tf.random.normal((size, size)), kind)
+    product_of_two = multiply(kind, size)
+    product_of_two()
     best = 0.0
     for _ in range(times):
         started = time.perf_counter()
-        tf.matmul(matrix, matrix).numpy()
+        product_of_two()
         best = max(best, 2 * size**3 / (time.perf_counter() - started) / 1e9)
     return best
 
@@ -194,8 +215,11 @@ def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--images", type=int, default=6400)
-    installed = [name for name in installed_engines() if name in _PROCESSORS]
-    parser.add_argument("--engines", nargs="+", choices=_PROCESSORS, default=installed)
+    installed = [name for name in installed_engines() if name in KERAS3_BACKENDS]
+    parser.add_argument("--engines", nargs="+", choices=KERAS3_BACKENDS, default=installed)
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--precisions", nargs="+", choices=_PRECISIONS, default=_PRECISIONS)
+    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 4], help="that share a GPU")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[128])
     parser.add_argument("--here", nargs=5, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path)

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import hypothesis
 import numpy as np
@@ -245,6 +246,23 @@ def _thread_name(task: Path) -> str:
         return ""
 
 
+def float32_is_not_shortened_on_a_gpu(engine: Engine) -> None:
+    """Where there is none, at least what each framework was told."""
+    if engine.name == "tensorflow":
+        import tensorflow as tf
+
+        assert not tf.config.experimental.tensor_float_32_execution_enabled()
+    elif engine.name == "torch":
+        import torch
+
+        assert not torch.backends.cudnn.allow_tf32
+        assert torch.get_float32_matmul_precision() == "highest"
+    elif engine.name == "jax":
+        import jax
+
+        assert jax.config.jax_default_matmul_precision == "highest"
+
+
 def a_second_engine_in_the_process_is_refused(engine: Engine) -> None:
     for other in installed_engines():
         if other == engine.name:
@@ -391,6 +409,26 @@ def what_on_batch_raises_ends_the_epoch_and_reaches_the_caller(engine: Engine) -
         raise AssertionError("the exception was swallowed")
     assert seen == [0, 1], seen
     assert np.isfinite(one_epoch(network, images, labels)[0])
+
+
+def several_steps_in_one_call_train_what_single_ones_do(engine: Engine) -> None:
+    if engine.name != "jax":
+        return  # the others take one at a time, on a GPU, too
+    # Five full batches and a partial one: calls of three, two and one.
+    images, labels = digits(176)
+    alone = started(engine)
+    expected = one_epoch(alone, images, labels)
+    with mock.patch.object(type(engine._backend), "steps_at_once", return_value=3):
+        together = started(engine)
+    numbers: list[int] = []
+    found = one_epoch(together, images, labels, on_batch=numbers.append)
+    assert numbers == [0, 1, 2, 3, 4, 5], numbers
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    for arrays, wanted in zip(together.weights(), alone.weights(), strict=True):
+        for array, one in zip(arrays, wanted, strict=True):
+            np.testing.assert_allclose(array, one, atol=1e-5)
+    for array, one in zip(together.optimizer_state(), alone.optimizer_state(), strict=True):
+        np.testing.assert_allclose(array, one, atol=1e-5)
 
 
 def a_loss_that_is_no_number_is_returned_as_such(engine: Engine) -> None:
@@ -896,6 +934,7 @@ CHECKS = (
     it_lists_its_devices_best_first,
     a_device_that_it_does_not_have_is_refused_with_the_list,
     it_keeps_to_the_number_of_threads_that_it_was_given,
+    float32_is_not_shortened_on_a_gpu,
     a_second_engine_in_the_process_is_refused,
     it_computes_the_reference_of_the_preflight,
     weights_are_read_back_bit_for_bit_in_the_order_of_the_network,
@@ -910,6 +949,7 @@ CHECKS = (
     images_are_taken_in_the_order_given,
     on_batch_is_called_with_the_number_of_each_batch_also_of_the_partial_last_one,
     what_on_batch_raises_ends_the_epoch_and_reaches_the_caller,
+    several_steps_in_one_call_train_what_single_ones_do,
     a_loss_that_is_no_number_is_returned_as_such,
     probabilities_are_float32_and_their_rows_sum_to_one,
     probabilities_do_not_depend_on_how_many_images_are_asked_at_once,

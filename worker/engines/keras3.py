@@ -85,8 +85,15 @@ class Keras3Engine:
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> Keras3Network:
         """Return a network; with a recipe it can be trained."""
         precision = self.precision(recipe) if recipe else "float32"
-        xla = self._backend.may_use_xla(self._device)
-        return Keras3Network(self._keras, self._backend, architecture, recipe, precision=precision, xla=xla)
+        return Keras3Network(
+            self._keras,
+            self._backend,
+            architecture,
+            recipe,
+            precision=precision,
+            xla=self._backend.may_use_xla(self._device),
+            steps_at_once=self._backend.steps_at_once(self._device),
+        )
 
     def precision(self, recipe: Recipe) -> Precision:
         """Return in what this device multiplies when it trains with a recipe."""

@@ -1,6 +1,6 @@
 """What the engine for Keras 3 asks of the framework below it, each of which has a module of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,10 +9,10 @@ from worker.engines import Batch, Device
 
 #: From labels [size] and probabilities [size, classes]: the loss of each image, and whether it was hit, [size] each.
 Loss = Callable[[Any, Any], tuple[Any, Any]]
-#: The sums of both over a batch, still on the device.
+#: The sums of both over a batch, or over each of several, still on the device.
 Sums = tuple[Any, Any]
-#: Takes one training step.
-Step = Callable[[Batch], Sums]
+#: Takes a training step for each of some batches, all of one size.
+Steps = Callable[[Sequence[Batch]], Sums]
 
 _PROCESSORS = Path("/proc/cpuinfo")
 
@@ -49,11 +49,15 @@ class Backend(Protocol):
         """Say whether the device multiplies in bfloat16 faster than in float32."""
         ...
 
+    def steps_at_once(self, device: Device) -> int:
+        """Return how many steps it is to be given at a time; the fewest that are fastest."""
+        ...
+
     def layers(self, keras: Any) -> Any:
         """Return `keras.layers`, with classes of its own where they are faster."""
         ...
 
-    def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Step]]:
+    def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Steps]]:
         """Return what lets a compiled model take steps; its variables may be stale until the context is left."""
         ...
 

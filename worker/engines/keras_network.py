@@ -1,9 +1,11 @@
 """A network of Keras 3, and how it learns; what differs between the frameworks below comes from a `Backend`."""
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from itertools import groupby, islice
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +18,13 @@ from worker.engines.batches import filled_batches
 from worker.engines.keras_backend import Backend, Loss
 from worker.engines.keras_layers import chained, keras_layers
 
+_Item = TypeVar("_Item")
+
 #: Probabilities nearer to 0 count as this near. Keras's 1e-7 would leave what is surely wrong without a gradient.
 _LEAST_PROBABILITY = 1e-37
+
+#: What the images of the steps of one call may need of memory.
+_CALL_BYTES = 2**26
 
 
 class Keras3Network:
@@ -32,6 +39,7 @@ class Keras3Network:
         *,
         precision: Precision,
         xla: bool,
+        steps_at_once: int = 1,
     ) -> None:
         self._keras = keras
         scale = recipe.dropout_scale if recipe else 1.0
@@ -49,6 +57,8 @@ class Keras3Network:
                 optimizer.exclude_from_weight_decay([variable for variable in variables if len(variable.shape) < 2])
             optimizer.build(variables)
             self._steps = backend.training(self._model, _loss(keras, recipe))
+            fitting = _CALL_BYTES // (4 * recipe.batch_size * math.prod(architecture.input_shape))
+            self._steps_at_once = max(1, min(steps_at_once, fitting))
 
     def weights(self) -> Weights:
         """Return a copy of the weights."""
@@ -79,16 +89,20 @@ class Keras3Network:
     ) -> tuple[float, float]:
         """Take one training step for each batch; see `Network`."""
         self._seed_dropout(dropout_seed)
-        images, total_loss, total_hits = 0, 0.0, 0.0
-        with self._steps() as step:
-            for number, batch in enumerate(batches):
-                loss, hits = step(batch)
-                images += len(batch.images)
-                total_loss += float(loss)
-                total_hits += float(hits)
+        images, total_loss, total_hits, number = 0, 0.0, 0.0, 0
+        with self._steps() as take:
+            calls = ((group, take(group)) for group in _groups(batches, self._steps_at_once))
+            # To read sums waits for the device, which has the next steps by then and need not idle.
+            for group, sums in _one_behind(calls):
+                loss, hits = (float(np.sum(self._keras.ops.convert_to_numpy(one))) for one in sums)
+                images += sum(len(batch.images) for batch in group)
+                total_loss += loss
+                total_hits += hits
                 if not math.isfinite(total_loss):
                     break
-                on_batch(number)
+                for _ in group:
+                    on_batch(number)
+                    number += 1
         return total_loss / images, total_hits / images
 
     def probabilities(self, images: Images) -> Probabilities:
@@ -112,6 +126,23 @@ class Keras3Network:
             if layer.rate > 0:
                 # 31 bits: a backend may keep the state in signed integers.
                 layer.seed_generator.state.assign(state >> 1)
+
+
+def _groups(batches: Iterable[Batch], most: int) -> Iterator[list[Batch]]:
+    """Yield batches as they come, those of one size together, but at most so many."""
+    for _, alike in groupby(batches, key=lambda batch: len(batch.images)):
+        while group := list(islice(alike, most)):
+            yield group
+
+
+def _one_behind(items: Iterable[_Item]) -> Iterator[_Item]:
+    """Yield each item when one more was taken, or there is none."""
+    waiting: deque[_Item] = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > 1:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def _optimizer(keras: Any, recipe: Recipe) -> Any:

@@ -1,6 +1,6 @@
 """What Keras 3 leaves to TensorFlow: devices, threads and the training step."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from types import SimpleNamespace
@@ -9,8 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from shared.sharing import usable_cores
-from worker.engines import Device
-from worker.engines.keras_backend import Loss, Step, Sums, has_fast_bfloat16, move_average
+from worker.engines import Batch, Device
+from worker.engines.keras_backend import Loss, Steps, Sums, has_fast_bfloat16, move_average
 
 _ONE_BY_ONE = "SINGLE_THREADED_EXECUTOR"
 
@@ -48,6 +48,8 @@ class TensorFlowBackend:
         """Compute on this device alone, and take its memory bit by bit."""
         gpus = [gpu for gpu in tf.config.list_physical_devices("GPU") if gpu.name.endswith(device.id)]
         tf.config.set_visible_devices(gpus, "GPU")
+        # GPUs multiply float32 in TF32 by default, whose ten bits no other engine's probabilities agree with.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
 
@@ -63,18 +65,23 @@ class TensorFlowBackend:
         capability = tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
         return bool(capability >= (8, 0))
 
+    def steps_at_once(self, device: Device) -> int:
+        """Return 1: on a processor there is nothing to be gained by more; on a GPU it was not measured."""
+        del device
+        return 1
+
     def layers(self, keras: Any) -> Any:
         """Return Keras's layers, with batch normalization of images in one operation on a processor."""
         if tf.config.get_visible_devices("GPU"):
             return keras.layers
         return SimpleNamespace(**{**vars(keras.layers), "BatchNormalization": _batch_normalization(keras)})
 
-    def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Step]]:
+    def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Steps]]:
         """Return what lets the model take training steps; its optimizer must be built."""
         step = _step(model, loss)
 
         @contextmanager
-        def steps() -> Iterator[Step]:
+        def steps() -> Iterator[Steps]:
             # It is for processors; what XLA compiles does not regard it.
             one_by_one = self._one_by_one and not model.jit_compile
             with tf.experimental.function_executor_type(_ONE_BY_ONE) if one_by_one else nullcontext():
@@ -111,7 +118,7 @@ def _batch_normalization(keras: Any) -> Any:
     return BatchNormalization
 
 
-def _step(model: Any, loss: Loss) -> Step:
+def _step(model: Any, loss: Loss) -> Steps:
     optimizer, variables = model.optimizer, model.trainable_variables
     values = [variable.value for variable in variables]
 
@@ -130,7 +137,13 @@ def _step(model: Any, loss: Loss) -> Step:
         tf.TensorSpec((), "float32"),
     ]
     compiled = tf.function(step, signature, autograph=False, jit_compile=model.jit_compile)
-    return lambda batch: compiled(*batch)
+
+    def alone(batches: Sequence[Batch]) -> Sums:
+        (batch,) = batches
+        sums: Sums = compiled(*batch)
+        return sums
+
+    return alone
 
 
 def _name(device: Any) -> str:

@@ -1,7 +1,7 @@
 """What Keras 3 leaves to PyTorch: devices, threads and the training step."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 
 from shared.sharing import usable_cores
 from worker.engines import Batch, Device
-from worker.engines.keras_backend import Loss, Step, Sums, has_fast_bfloat16
+from worker.engines.keras_backend import Loss, Steps, Sums, has_fast_bfloat16
 from worker.engines.torch_layers import channels_last_layers
 
 
@@ -51,6 +51,9 @@ class TorchBackend:
         # What Keras itself reads when it is imported.
         os.environ["KERAS_TORCH_DEVICE"] = device.id
         self._kind = device.kind
+        # GPUs convolve float32 in TF32 by default, whose ten bits no other engine's probabilities agree with.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
 
     def may_use_xla(self, device: Device) -> bool:
         """There is none."""
@@ -63,15 +66,21 @@ class TorchBackend:
             return has_fast_bfloat16()
         return device.id.startswith("cuda") and torch.cuda.get_device_capability(device.id) >= (8, 0)
 
+    def steps_at_once(self, device: Device) -> int:
+        """Return 1: there is nothing to be gained by more."""
+        del device
+        return 1
+
     def layers(self, keras: Any) -> Any:
         """Return Keras's layers; on a processor with those that leave images as they lie in memory."""
         return channels_last_layers(keras) if self._kind == "cpu" else keras.layers
 
-    def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Step]]:
+    def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Steps]]:
         """Return what lets the model take training steps; its optimizer must be built."""
         optimizer, variables = model.optimizer, model.trainable_variables
 
-        def step(batch: Batch) -> Sums:
+        def step(batches: Sequence[Batch]) -> Sums:
+            (batch,) = batches
             model.zero_grad()
             losses, hits = loss(batch.labels, model(batch.images, training=True))
             losses.mean().backward()
