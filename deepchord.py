@@ -45,6 +45,7 @@ def _hand_over(context: typer.Context) -> None:
 def write_evaluation_report(
     *,
     title: str,
+    command: str,
     member_names: Mapping[int, str],
     evaluation: "EnsembleEvaluation",
     dataset: "Dataset",
@@ -58,6 +59,7 @@ def write_evaluation_report(
 
     content = ReportContent(
         title=title,
+        command=command,
         spec=None,
         records={},
         member_names=member_names,

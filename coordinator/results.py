@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from coordinator.report import ReportContent, write_report
+from coordinator.report.provenance import RECIPE_FILE
 from shared.datasets import load_dataset
 from shared.endings import EnsembleEvaluation
 from shared.errors import InputError, RunFailedError, StorageError
@@ -31,6 +32,7 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
         test_probabilities = arrays["test"]
     return ReportContent(
         title=run.run_id,
+        command=f"deepchord train {RECIPE_FILE}",
         spec=run,
         records=records,
         member_names={index: str(index) for index in range(run.members)},

@@ -1,6 +1,7 @@
 """The commands that need an engine or a device: worker, devices, doctor, evaluate."""
 
 import json
+import shlex
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -58,6 +59,7 @@ class WriteReport(Protocol):
         self,
         *,
         title: str,
+        command: str,
         member_names: "Mapping[int, str]",
         evaluation: "EnsembleEvaluation",
         dataset: "Dataset",
@@ -65,7 +67,10 @@ class WriteReport(Protocol):
         folder: Path,
         width: int,
     ) -> "tuple[RenderableType, str, Path]":
-        """Write it into a folder; return a table for a terminal so wide, the same as JSON, and the page's path."""
+        """Write it into a folder; return a table for a terminal so wide, the same as JSON, and the page's path.
+
+        The page says with which command it is had again.
+        """
         ...
 
 
@@ -219,6 +224,13 @@ def evaluate(
     console = Console()
     table, as_data, page = write_report(
         title=str(files[0].parent),
+        command=shlex.join(
+            [
+                *("deepchord", "evaluate", "--weights", weights),
+                *(("--dataset", dataset) if dataset != "fashion" else ()),
+                *(("--architecture", str(architecture)) if architecture else ()),
+            ]
+        ),
         member_names={index: file.name for index, file in enumerate(files)},
         evaluation=ensemble.evaluation,
         dataset=data,

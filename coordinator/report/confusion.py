@@ -29,8 +29,8 @@ class ConfusionRow:
 
     name: str
     cells: tuple[ConfusionCell, ...]
-    #: The share of the class's images that the ensemble gets right.
-    recall: float
+    #: The share of the class's test images that the ensemble gets right; None if it has none.
+    recall: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +63,17 @@ class ConfusionMatrix:
     @property
     def hardest(self) -> ConfusionRow:
         """The class with the lowest recall."""
-        return min(self.rows, key=lambda row: row.recall)
+        return self._by_recall[0]
 
     @property
     def easiest(self) -> ConfusionRow:
         """The class with the highest recall."""
-        return max(self.rows, key=lambda row: row.recall)
+        return self._by_recall[-1]
+
+    @property
+    def _by_recall(self) -> list[ConfusionRow]:
+        known = [(row.recall, place) for place, row in enumerate(self.rows) if row.recall is not None]
+        return [self.rows[place] for _, place in sorted(known)]
 
 
 def confusion_matrix(content: ReportContent) -> ConfusionMatrix:
@@ -88,7 +93,7 @@ def confusion_matrix(content: ReportContent) -> ConfusionMatrix:
                 )
                 for column in range(len(names))
             ),
-            recall=float(counts[row, row] / totals[row]) if totals[row] else 0.0,
+            recall=float(counts[row, row] / totals[row]) if totals[row] else None,
         )
         for row, name in enumerate(names)
     )

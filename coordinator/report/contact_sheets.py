@@ -12,6 +12,7 @@ from coordinator.report.pictures import (
     first_samples,
     has_dark_ground,
     mean_images,
+    on_squares,
     shown_pixels,
 )
 
@@ -28,7 +29,7 @@ def draw_samples(content: ReportContent) -> Figure:
         axes.text(-0.2, row, plain(name), ha="right", va="center", fontsize=16 * height, color=INK)
         samples = first_samples(dataset, row)
         if len(samples):
-            strip = film_strip(list(255 - samples if inverted else samples), SAMPLES)
+            strip = film_strip(list(_printed(samples, inverted)), SAMPLES)
             axes.imshow(strip, extent=(0, SAMPLES, row + 0.46, row - 0.46), interpolation="nearest", aspect="auto")
     axes.set_xlim(-0.15, SAMPLES)
     axes.set_ylim(rows - 0.45, -0.55)
@@ -41,9 +42,10 @@ def draw_mean_images(content: ReportContent) -> Figure:
     in_a_row = min(10, len(names))
     rows, inverted = -(-len(names) // in_a_row), has_dark_ground(content.dataset)
     figure, axes = _blank_figure(in_a_row * 1.0 + 0.2, rows * 1.25 + 0.5, "Mean image of each class")
-    for index, (name, image) in enumerate(zip(names, mean_images(content.dataset), strict=True)):
+    images = _printed(mean_images(content.dataset), inverted)
+    for index, (name, image) in enumerate(zip(names, images, strict=True)):
         row, column = divmod(index, in_a_row)
-        _show(axes, image, column, row * 1.25, inverted, size=0.94)
+        _show(axes, image, column, row * 1.25, size=0.94)
         axes.text(column + 0.47, row * 1.25 + 0.6, plain(name), ha="center", va="center", fontsize=7, color=INK)
     axes.set_xlim(-0.05, in_a_row)
     axes.set_ylim(rows * 1.25 - 0.45, -0.55)
@@ -60,9 +62,9 @@ def draw_misclassified(content: ReportContent) -> Figure | None:
     figure, axes = _blank_figure(_MISTAKES_IN_A_ROW * 1.15, rows * 1.65 + 0.5, title)
     images = shown_pixels(content.dataset.x_test[[mistake.test_index for mistake in mistakes]], content.dataset)
     names = content.dataset.class_names
-    for position, (mistake, image) in enumerate(zip(mistakes, images, strict=True)):
+    for position, (mistake, image) in enumerate(zip(mistakes, _printed(images, inverted), strict=True)):
         row, column = divmod(position, _MISTAKES_IN_A_ROW)
-        _show(axes, image, column, row * 1.45, inverted)
+        _show(axes, image, column, row * 1.45)
         lines = (
             (f"{plain(names[mistake.actual])} {mistake.actual_probability:.2f}", MUTED),
             (f"{plain(names[mistake.predicted])} {mistake.predicted_probability:.2f}", HOT),
@@ -83,8 +85,12 @@ def _blank_figure(width: float, height: float, title: str) -> tuple[Figure, Axes
     return figure, axes
 
 
-def _show(axes: Axes, image: Pixels, left: float, middle: float, inverted: bool, size: float = 0.9) -> None:
-    shown = 255 - image if inverted else image
-    height = size * image.shape[0] / image.shape[1]
-    extent = (left, left + size, middle + height / 2, middle - height / 2)
-    axes.imshow(shown, cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="nearest", aspect="equal")
+def _printed(images: Pixels, inverted: bool) -> Pixels:
+    """Return images as they are printed: squares of white paper, which all have room in their places."""
+    return on_squares(255 - images if inverted else images, ground=255)
+
+
+def _show(axes: Axes, image: Pixels, left: float, middle: float, size: float = 0.9) -> None:
+    """Draw a square image."""
+    extent = (left, left + size, middle + size / 2, middle - size / 2)
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="nearest", aspect="equal")

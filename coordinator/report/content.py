@@ -17,6 +17,8 @@ class ReportContent:
 
     #: The run id, or the name of the folder that the weight files lie in.
     title: str
+    #: What gets this again.
+    command: str
     #: None for bare weight files.
     spec: RunSpec | None
     #: By member index, failed ones among them; empty for bare weight files.

@@ -75,6 +75,13 @@ def data_uri(pixels: Pixels) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
+def on_squares(images: Pixels, ground: int) -> Pixels:
+    """Return images [n, height, width] or [n, height, width, 3] with margins that make them squares."""
+    side = max(images.shape[1:3])
+    margins = [((side - length) // 2, (side - length + 1) // 2) for length in images.shape[1:3]]
+    return np.pad(images, [(0, 0), *margins, *[(0, 0)] * (images.ndim - 3)], constant_values=ground)
+
+
 def film_strip(images: Sequence[Pixels], places: int) -> Pixels:
     """Return images side by side with clear gaps between them, RGBA; places that no image takes stay clear."""
     height, width = images[0].shape[:2]

@@ -20,14 +20,16 @@ def evaluate(place, recipe):
     return run
 
 
-def test_the_collected_weights_give_the_accuracy_of_the_run(local_run, evaluate, place):
+def test_the_collected_weights_give_the_accuracy_of_the_run(local_run, evaluate, place, recipe):
     ended = evaluate(local_run.results, "--json")
 
     expected = EnsembleEvaluation.decode((local_run.results / "evaluation.json").read_bytes(), "evaluation.json")
     assert (ended.returncode, "error: " in ended.stderr) == (0, False)
     answer = json.loads(ended.stdout)
     assert answer["ensemble"]["test_accuracy"] == pytest.approx(expected.test.accuracy, abs=5e-5)  # one image: 3e-3
-    assert (place.folder / "report" / "index.html").is_file()
+    page = (place.folder / "report" / "index.html").read_text()
+    assert f"deepchord evaluate --weights {local_run.results} --dataset {recipe.parent}/clothes.npz" in page
+    assert f" --architecture {recipe.parent}/network.toml" in page
     assert place.processes() == []
 
 

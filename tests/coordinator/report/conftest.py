@@ -82,6 +82,7 @@ def build_content(
     )
     return ReportContent(
         title=title,
+        command="deepchord train recipe.toml" if records else "deepchord evaluate --weights 'old/*.hdf5'",
         spec=spec(dataset, members) if records else None,
         records=found if records else {},
         member_names={index: str(index) if records else f"best_weights_{index}.hdf5" for index in range(members)},

@@ -15,7 +15,7 @@ from coordinator.report.confusion import confusion_matrix, confusion_pixels
 from coordinator.report.curves import curve_panels
 from coordinator.report.headline import facts, member_strip
 from coordinator.report.page import render_page
-from coordinator.report.pictures import film_strip, has_dark_ground, mean_images, shown_pixels
+from coordinator.report.pictures import film_strip, has_dark_ground, mean_images, on_squares, shown_pixels
 from coordinator.report.provenance import network, recipe_toml
 from shared.architecture import Architecture
 from shared.layers import ActivationLayer, Conv2D, Residual
@@ -113,6 +113,16 @@ def test_confusion_is_coloured_by_the_largest_count_off_the_diagonal(make_conten
     assert matrix.hardest.recall == min(counts[row, row] / counts[row].sum() for row in range(4))
 
 
+def test_a_class_without_test_images_is_neither_hard_nor_easy(make_content: MakeContent) -> None:
+    content = make_content(classes=4, test_size=3, accuracy=0.0)
+    matrix = confusion_matrix(content)
+
+    assert [row.recall for row in matrix.rows] == [0.0, 0.0, 0.0, None]
+    assert matrix.hardest.name != "class 3"
+    assert matrix.easiest.name != "class 3"
+    assert '<td class="recall">\N{EN DASH}</td>' in render_page(content)
+
+
 def test_many_classes_turn_the_matrix_into_a_picture(make_content: MakeContent) -> None:
     content = make_content(classes=30, test_size=120)
 
@@ -181,6 +191,18 @@ def test_pictures_are_grey_or_rgb_whatever_the_channels(make_content: MakeConten
 
     assert pixels.shape == ((5, 6, 9) if channels < 3 else (5, 6, 9, 3))
     assert film_strip(list(pixels), 6).shape == (6, 6 * 10 - 1, 4)
+
+
+@pytest.mark.parametrize("shape", [(2, 9, 7), (2, 7, 9), (2, 8, 8), (2, 4, 9, 3)])
+def test_pictures_are_put_in_the_middle_of_squares(shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+    squares = on_squares(pixels, ground=255)
+    side = max(shape[1:3])
+    top, left = ((side - length) // 2 for length in shape[1:3])
+
+    assert squares.shape == (2, side, side, *shape[3:])
+    assert np.array_equal(squares[:, top : top + shape[1], left : left + shape[2]], pixels)
+    assert (squares == 255).sum() == squares.size - pixels.size
 
 
 def test_floats_and_bytes_look_alike(make_content: MakeContent) -> None:
