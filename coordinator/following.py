@@ -73,7 +73,7 @@ def views(
     asked = time.monotonic()
     seen: float | None = None
     unserved: str | None = None
-    elsewhere: str | None = None
+    before: RunView | None = None
     while True:
         began = time.thread_time()
         try:
@@ -85,8 +85,8 @@ def views(
                 raise
             time.sleep(_EVERY_S)
             continue
-        why = unserved if view.state == "waiting" else elsewhere
-        yield view if view.has_ended else replace(view, unserved=why)
+        holds = before is None or view.state == before.state or unserved == _ELSEWHERE
+        yield view if view.has_ended or not holds else replace(view, unserved=unserved)
         if view.has_ended:
             return
         check()
@@ -99,8 +99,8 @@ def views(
                 is_ours = embedded or not _is_local(store, run)
                 if is_ours:
                     _look_after(reconciler, run)
-                unserved = _why_unserved(app, view) if is_ours else _ELSEWHERE
-                elsewhere = None if is_ours else _ELSEWHERE
+                unserved = _why_unserved(app, view, before) if is_ours else _ELSEWHERE
+                before = view
         time.sleep(min(_LONGEST_REST_S, max(_EVERY_S, _REST * (time.thread_time() - began))))
 
 
@@ -141,9 +141,10 @@ def _look_after(reconciler: Reconciler, run: RunSpec) -> None:
         )
 
 
-def _why_unserved(app: Celery, view: RunView) -> str | None:
-    """Return why no member was taken yet, though workers have had the time to start; None if one may still be."""
-    if view.state != "waiting" or view.elapsed_s() < _UNSERVED_AFTER_S:
+def _why_unserved(app: Celery, view: RunView, before: RunView | None) -> str | None:
+    """Return why a run stands still, though workers have had the time to start; None if it may be at work."""
+    is_waiting = view.state == "waiting"
+    if view.elapsed_s() < _UNSERVED_AFTER_S if is_waiting else before is None or _has_moved(before, view):
         return None
     try:
         connected = served_queues(app)
@@ -151,8 +152,15 @@ def _why_unserved(app: Celery, view: RunView) -> str | None:
         return None  # the next view tells that no broker answers
     wanted = queue_of(view.run.require)
     if any(wanted in queues for queues in connected.values()):
-        return "no worker has taken a member yet: those that could are busy"
+        return "no worker has taken a member yet: those that could are busy" if is_waiting else None
     if not connected:
-        return "no worker is connected to this broker: `deepchord worker` starts one"
+        return (
+            f"no worker is connected to this broker{'' if is_waiting else ' any more'}: `deepchord worker` starts one"
+        )
     listed = ", ".join(sorted(connected)[:_MOST_LISTED])
     return f"no connected worker serves --require {view.run.require}; connected are {listed}"
+
+
+def _has_moved(before: RunView, view: RunView) -> bool:
+    """Say whether any member has come further, or the run has."""
+    return (view.state, view.progress, view.records.keys()) != (before.state, before.progress, before.records.keys())

@@ -186,6 +186,22 @@ def test_a_run_with_a_broker_of_its_own_is_looked_after_by_nobody_else(
     assert ("`deepchord resume` goes on" in (second.unserved or "")) is not embedded
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_run_that_its_last_worker_has_left_says_so(settings, store, run, broker_url, monkeypatch, members):
+    monkeypatch.setattr(coordinator.following, "_ASK_EVERY_S", 0.0)
+    monkeypatch.setattr(Reconciler, "look_after", lambda *_: None)
+    for index in range(members):
+        commit(store, run, index)
+
+    seen = views(settings.model_copy(update={"broker": broker_url}), store, run)
+
+    first, second, third = next(seen), next(seen), next(seen)
+    assert {view.state for view in (first, second, third)} == {"training" if members == 1 else "evaluating"}
+    assert (first.unserved, second.unserved) == (None, None)
+    assert third.unserved == "no worker is connected to this broker any more: `deepchord worker` starts one"
+
+
 def test_a_cancelled_run_ends_the_views_and_can_be_resumed(settings, store, run):
     store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=NOW))
 
