@@ -86,11 +86,16 @@ class RunView:
         return 0.0 if line is None else min(1.0, (line.epochs_done + line.epoch_share) / line.epochs)
 
     def member_seconds_left(self, index: int) -> float | None:
-        """Return how long a member in training still takes if it uses all its epochs; None if not known."""
+        """Return how long a member in training still takes if it uses all its epochs; None if not known.
+
+        Nor is known how long the validation after the last epoch takes.
+        """
         line = self.progress.get(index)
         if index in self.records or line is None or line.phase == "scoring":
             return None
         epochs_left = line.epochs - line.epochs_done - line.epoch_share
+        if epochs_left <= 0:
+            return None
         if line.last is not None:
             return line.last.duration_s * epochs_left
         trained_s = (line.updated_at - line.started_at).total_seconds()

@@ -20,6 +20,8 @@ from shared.validation import nearest
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
 #: Standardized floats stay well below; floats beyond are most likely 0..255.
 _LARGE_FLOAT = 16.0
+#: The largest of five bits; images of bytes reach further.
+_SMALL_BYTE = 31
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +60,8 @@ def read_dataset(path: Path) -> Dataset:
     """Return the data set in an `.npz` file, called like the file.
 
     Images of uint8 are divided by 255 when they are used; floats are used exactly as they are. Nothing is guessed
-    from the values, but floats that look like 0..255 are warned of, and so are classes without a training image.
+    from the values, but floats that look like 0..255 and whole numbers of a few bits are warned of, and so are classes
+    without a training image.
 
     Args:
         path: The file, with `x_train` and `x_test` as [size, height, width] or [size, height, width, channels],
@@ -162,6 +165,14 @@ def _warn(dataset: Dataset, path: Path) -> None:
             path,
             largest,
             extra={"action": "dataset_not_scaled"},
+        )
+    if dataset.x_train.dtype == np.uint8 and 0 < largest <= _SMALL_BYTE:
+        logger.warning(
+            "Images in %s are whole numbers of at most %d, and whole numbers are divided by 255 when they are used; "
+            "save floats to have them used as they are.",
+            path,
+            largest,
+            extra={"action": "dataset_scaled_to_little"},
         )
     empty = np.flatnonzero(np.bincount(dataset.y_train, minlength=len(dataset.class_names)) == 0)
     if empty.size:

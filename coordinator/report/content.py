@@ -48,6 +48,11 @@ class ReportContent:
         return {member.index: member for member in sorted(self.evaluation.members, key=lambda member: member.index)}
 
     @property
+    def has_smoothed_labels(self) -> bool:
+        """Whether training losses are towards smoothed labels, so that they do not compare with the others."""
+        return self.spec is not None and self.spec.recipe.label_smoothing > 0
+
+    @property
     def gain_over_average(self) -> float:
         """How much higher the ensemble's test accuracy is than the members' mean, in [-1, 1]."""
         return self.evaluation.test.accuracy - self.evaluation.mean_member_accuracy

@@ -45,6 +45,7 @@ class Measure:
     """What a panel shows of an epoch."""
 
     title: str
+    is_loss: bool
     train: Callable[[EpochMetrics], float]
     validation: Callable[[EpochMetrics], float]
     #: The axis covers at least this much.
@@ -54,12 +55,14 @@ class Measure:
 MEASURES = (
     Measure(
         title="Loss",
+        is_loss=True,
         train=lambda epoch: epoch.train_loss,
         validation=lambda epoch: epoch.validation_loss,
         narrowest=0.01,
     ),
     Measure(
         title="Accuracy",
+        is_loss=False,
         train=lambda epoch: epoch.train_accuracy,
         validation=lambda epoch: epoch.validation_accuracy,
         narrowest=0.01,

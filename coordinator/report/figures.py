@@ -45,7 +45,9 @@ def draw_training_curves(content: ReportContent) -> Figure | None:
         for member in members:
             _plot_member(axes, member, measure, alpha)
         _tidy(axes, measure.title)
-        axes.legend(axes.lines[:3], ("train", "validation", "best epoch"), frameon=False, fontsize=8, labelcolor=INK)
+        smoothed = content.has_smoothed_labels and measure.is_loss
+        labels = ("train, towards smoothed labels" if smoothed else "train", "validation", "best epoch")
+        axes.legend(axes.lines[:3], labels, frameon=False, fontsize=8, labelcolor=INK)
     return figure
 
 

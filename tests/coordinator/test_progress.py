@@ -169,6 +169,7 @@ def test_a_share_never_goes_beyond_the_whole():
         # In its first epoch a member is judged by the time that the part of it took.
         ({"epoch_share": 0.5, "updated_at": START + timedelta(seconds=5)}, 35.0),
         ({"epoch_share": 0.05, "updated_at": START + timedelta(seconds=5)}, None),
+        ({"epochs_done": 3, "epoch_share": 1.0, "last": epoch()}, None),  # its last epoch is being validated
         ({"phase": "scoring", "epochs_done": 4, "last": epoch()}, None),
     ],
 )

@@ -241,6 +241,20 @@ def test_floats_are_never_rescaled_but_large_ones_are_warned_of(
     assert [record.action for record in caplog.records] == actions
 
 
+@pytest.mark.parametrize(
+    ("largest", "actions"), [(0, []), (1, ["dataset_scaled_to_little"]), (16, ["dataset_scaled_to_little"]), (200, [])]
+)
+def test_whole_numbers_of_a_few_bits_are_warned_of(
+    places: Places, tmp_path: Path, caplog: pytest.LogCaptureFixture, largest: int, actions: list[str]
+):
+    images = np.zeros((2, 3, 3), dtype=np.int64)
+    images[0, 0, 0] = largest
+    np.savez(tmp_path / "mine.npz", x_train=images, y_train=[0, 1], x_test=images, y_test=[0, 1])
+
+    assert find_dataset(str(tmp_path / "mine.npz"), places).x_train[0, 0, 0, 0] == largest
+    assert [record.action for record in caplog.records] == actions
+
+
 def test_labels_that_count_from_one_are_warned_of(places: Places, tmp_path: Path, caplog: pytest.LogCaptureFixture):
     np.savez(tmp_path / "mine.npz", x_train=IMAGES, y_train=[1, 2, 3], x_test=IMAGES, y_test=[1, 2, 3])
 
