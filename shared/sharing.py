@@ -2,11 +2,17 @@
 
 import math
 import os
+from pathlib import Path
+from typing import NamedTuple
 
 import joblib
+import psutil
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from shared.validation import Message
+
+#: Of the second version, and of the first: where they lie, what the limit and the use are called.
+_CGROUP_FILES = {".": ("memory.max", "memory.current"), "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes")}
 
 
 def usable_cores() -> int:
@@ -18,6 +24,32 @@ def allotted_cores() -> int | None:
     """Return how many cores a container's share is; None where there is none, and frameworks know best."""
     seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return usable_cores() if usable_cores() < seen else None
+
+
+class Memory(NamedTuple):
+    """What a process may use of the host, or of its container if that is less."""
+
+    total_bytes: int
+    free_bytes: int
+
+
+def usable_memory(cgroups: Path = Path("/sys/fs/cgroup")) -> Memory:
+    """Return how much memory this process may use, and how much of that is free at the moment."""
+    host = psutil.virtual_memory()
+    limits = [_container_memory(cgroups / folder, *names) for folder, names in _CGROUP_FILES.items()]
+    known = [Memory(host.total, host.available), *(limit for limit in limits if limit is not None)]
+    return Memory(min(one.total_bytes for one in known), min(one.free_bytes for one in known))
+
+
+def _container_memory(folder: Path, limit: str, usage: str) -> Memory | None:
+    try:
+        total, used = (int((folder / name).read_text()) for name in (limit, usage))
+        statistics = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # no Linux, no such container, or no limit ("max")
+        return None
+    # The part of the page cache that is given back when somebody needs it.
+    cached = int(statistics.get("total_inactive_file", statistics.get("inactive_file", 0)))
+    return Memory(total, max(0, total - used + cached))
 
 
 class Sharing(Message):

@@ -20,7 +20,7 @@ import psutil
 
 from shared.errors import DeepchordError, EngineError, MessageDecodeError
 from shared.settings import Settings, load_settings
-from shared.sharing import Calibration, CalibrationAnswer, Sharing, usable_cores
+from shared.sharing import Calibration, CalibrationAnswer, Sharing, usable_cores, usable_memory
 from shared.version import version
 from worker.engines.opening import choose_engine, open_engine_of
 from worker.trial import BATCH_SIZE, trial
@@ -94,7 +94,7 @@ def _fits(workers: int, free_bytes: int) -> bool:
 
 
 def _fitting(kept: Calibration) -> Calibration:
-    free_bytes = psutil.virtual_memory().available
+    free_bytes = usable_memory().free_bytes
     fitting = tuple(sharing for sharing in kept.sharings if _fits(sharing.workers, free_bytes))
     return kept.model_copy(update={"sharings": fitting})
 
@@ -110,8 +110,8 @@ def _measured(settings: Settings, cores: int) -> tuple[list[Sharing], bool]:
     It may not be if something failed, or other work has left too little memory for more workers.
     """
     best, found = 0.0, list[Sharing]()
-    memory = psutil.virtual_memory()
-    fitting = list(candidates(cores, memory.available))
+    memory = usable_memory()
+    fitting = list(candidates(cores, memory.free_bytes))
     for workers, threads in fitting:
         try:
             speed = _speed(settings, workers, threads)
@@ -124,7 +124,7 @@ def _measured(settings: Settings, cores: int) -> tuple[list[Sharing], bool]:
         if speed > best * _GAIN:
             found.append(Sharing(workers=workers, threads=threads, samples_per_s=speed))
         best = max(best, speed)
-    return found, fitting == list(candidates(cores, memory.total))
+    return found, fitting == list(candidates(cores, memory.total_bytes))
 
 
 def _versions(engine: str) -> str:

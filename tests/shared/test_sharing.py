@@ -1,10 +1,12 @@
 import os
+from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.sharing import Calibration, Sharing, allotted_cores, usable_cores
+from shared.sharing import Calibration, Sharing, allotted_cores, usable_cores, usable_memory
 
 
 def measured(*speeds: float) -> Calibration:
@@ -48,3 +50,35 @@ def test_a_share_of_the_processor_counts_as_so_many_cores(monkeypatch: pytest.Mo
 
     assert usable_cores() == 1
     assert allotted_cores() == (1 if seen > 1 else None)
+
+
+@pytest.mark.parametrize(
+    ("folder", "limit", "usage", "cache"),
+    [
+        (".", "memory.max", "memory.current", "inactive_file"),
+        ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ],
+)
+def test_the_memory_of_a_container_is_what_its_limit_leaves(
+    tmp_path: Path, folder: str, limit: str, usage: str, cache: str
+):
+    (tmp_path / folder).mkdir(exist_ok=True)
+    (tmp_path / folder / limit).write_text("1000000\n")
+    (tmp_path / folder / usage).write_text("700000\n")
+    (tmp_path / folder / "memory.stat").write_text(f"anon 500000\n{cache} 200000\n")
+
+    assert usable_memory(tmp_path) == (1_000_000, 500_000)
+
+    (tmp_path / folder / usage).write_text("1300000\n")
+    assert usable_memory(tmp_path) == (1_000_000, 0)
+
+
+@pytest.mark.parametrize("limit", ["max\n", str(2**63 - 4096)])
+def test_without_a_limit_the_memory_is_the_host_s(tmp_path: Path, limit: str):
+    (tmp_path / "memory.max").write_text(limit)
+    (tmp_path / "memory.current").write_text("700000")
+    (tmp_path / "memory.stat").write_text("inactive_file 0")
+    total = psutil.virtual_memory().total
+
+    assert usable_memory(tmp_path).total_bytes == usable_memory(tmp_path / "none").total_bytes == total
+    assert 0 < usable_memory(tmp_path).free_bytes <= total

@@ -41,8 +41,8 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
 @pytest.fixture
 def memory(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The memory of this machine, in bytes."""
-    bytes_of = SimpleNamespace(total=MANY_GIB, available=MANY_GIB)
-    monkeypatch.setattr(calibration.psutil, "virtual_memory", lambda: bytes_of)
+    bytes_of = SimpleNamespace(total_bytes=MANY_GIB, free_bytes=MANY_GIB)
+    monkeypatch.setattr(calibration, "usable_memory", lambda: bytes_of)
     return bytes_of
 
 
@@ -97,9 +97,9 @@ def test_what_failed_is_measured_again_next_time(four_cores):
 def test_what_memory_was_short_for_is_measured_next_time(four_cores, memory):
     asked = four_cores({1: 100, 2: 150, 4: 200})
 
-    memory.available = 2**30
+    memory.free_bytes = 2**30
     assert workers_found() == [1]
-    memory.available = memory.total
+    memory.free_bytes = memory.total_bytes
     assert workers_found() == [1, 2, 4]
     assert asked == [1, 1, 2, 4]
 
@@ -108,9 +108,9 @@ def test_what_was_measured_is_left_out_while_memory_is_short(four_cores, memory)
     asked = four_cores({1: 100, 2: 150, 4: 200})
     calibrate(settings(), print)
 
-    memory.available = 4 * 2**30
+    memory.free_bytes = 4 * 2**30
     assert workers_found() == [1, 2]
-    memory.available = memory.total
+    memory.free_bytes = memory.total_bytes
     assert workers_found() == [1, 2, 4]
     assert asked == [1, 2, 4]
 

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from shared.architecture import ResolvedArchitecture
 from shared.errors import EngineError
 from shared.messages import Precision, Recipe
+from shared.sharing import usable_memory
 from worker.engines import Device, find_device
 from worker.engines.keras_backend import Backend
 from worker.engines.keras_network import Keras3Network
@@ -104,7 +103,7 @@ class Keras3Engine:
         """Return how many threads may ask a network for probabilities at once and gain by it."""
         if self._device.kind != "cpu":
             return 1
-        fitting = psutil.virtual_memory().available // _PREDICTION_BYTES
+        fitting = usable_memory().free_bytes // _PREDICTION_BYTES
         return max(1, min(self._backend.parallel_predictions(), fitting))
 
 
