@@ -12,7 +12,7 @@ ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 FROM python AS base
 RUN useradd --uid 1000 --create-home deepchord && \
     mkdir -m 1777 /storage /data /results /var/cache/deepchord /var/lib/deepchord
-# One worker in each container: its share of the processor is seen from inside, its limit of memory is not.
+# One worker in each container: there can be as many containers as are wanted.
 ENV PATH=/opt/deepchord/bin:$PATH DEEPCHORD_WORKERS=1 \
     DEEPCHORD_STORAGE=/storage DEEPCHORD_RESULTS=/results \
     DEEPCHORD_CACHE=/var/cache/deepchord DEEPCHORD_STATE=/var/lib/deepchord \

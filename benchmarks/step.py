@@ -13,9 +13,10 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import product
 from pathlib import Path
 from subprocess import PIPE
@@ -53,7 +54,7 @@ def main() -> None:
     arguments = _arguments()
     if arguments.here:
         measure = _prepare(arguments, *arguments.here)
-        print(_WARM, end="", flush=True)
+        print("\n" + _WARM, end="", flush=True)
         sys.stdin.readline()
         print("\n" + json.dumps(measure()))
         return
@@ -116,18 +117,26 @@ def _ask(
     options += ["--here", engine, str(threads), what, str(batch_size), loops]
     command = [sys.executable, "-m", "benchmarks.step", *options]
     with ExitStack() as stack:
+        errors = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(processes)]
         asked = [
-            stack.enter_context(subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True))
-            for _ in range(processes)
+            stack.enter_context(subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=error, text=True))
+            for error in errors
         ]
         for one in asked:
             while (line := one.stdout.readline() if one.stdout else "") and line != _WARM:
                 pass
-        answers = [one.communicate("\n") for one in asked]
-    for one, (_, stderr) in zip(asked, answers, strict=True):
-        if one.returncode:
-            sys.exit(stderr)
-    return [dict(json.loads(stdout.splitlines()[-1])) for stdout, _ in answers]
+        for one in asked:
+            # One that has ended is told of below.
+            with suppress(BrokenPipeError):
+                if one.stdin:
+                    one.stdin.write("\n")
+                    one.stdin.flush()
+        answers = [one.communicate()[0] for one in asked]
+        for one, error in zip(asked, errors, strict=True):
+            if one.returncode:
+                error.seek(0)
+                sys.exit(error.read())
+    return [dict(json.loads(stdout.splitlines()[-1])) for stdout in answers]
 
 
 def _prepare(

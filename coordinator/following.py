@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 from coordinator.progress import RunView, RunWatcher
 from coordinator.reconciliation import EVERY_S, Reconciler
 from shared.broker import connect_lazily
-from shared.celery_app import create_app, queue_of, served_queues
+from shared.celery_app import QUEUE, create_app, queue_of, served_queues
 from shared.datasets import load_dataset
 from shared.errors import DeepchordError, RunCancelledError, RunFailedError, StorageError
 from shared.messages import RunSpec
@@ -73,6 +73,7 @@ def views(
     asked = time.monotonic()
     seen: float | None = None
     unserved: str | None = None
+    suspected: str | None = None
     before: RunView | None = None
     while True:
         began = time.thread_time()
@@ -85,8 +86,9 @@ def views(
                 raise
             time.sleep(_EVERY_S)
             continue
-        holds = before is None or view.state == before.state or unserved == _ELSEWHERE
-        yield view if view.has_ended or not holds else replace(view, unserved=unserved)
+        if unserved not in (None, _ELSEWHERE) and (not view.live or _has_moved(before, view)):
+            unserved = None
+        yield view if view.has_ended else replace(view, unserved=unserved)
         if view.has_ended:
             return
         check()
@@ -99,8 +101,11 @@ def views(
                 is_ours = embedded or not _is_local(store, run)
                 if is_ours:
                     _look_after(reconciler, run)
-                unserved = _why_unserved(app, view, before) if is_ours else _ELSEWHERE
-                before = view
+                # Who has an embedded broker has its workers, too, and sees them end.
+                why = _why_unserved(app, view, None if embedded else before) if is_ours else _ELSEWHERE
+                # That nobody has answered once may be chance.
+                unserved = why if view.state == "waiting" or why in (suspected, _ELSEWHERE) else None
+                suspected, before = why, view
         time.sleep(min(_LONGEST_REST_S, max(_EVERY_S, _REST * (time.thread_time() - began))))
 
 
@@ -150,7 +155,7 @@ def _why_unserved(app: Celery, view: RunView, before: RunView | None) -> str | N
         connected = served_queues(app)
     except (redis.RedisError, OperationalError):
         return None  # the next view tells that no broker answers
-    wanted = queue_of(view.run.require)
+    wanted = QUEUE if view.state == "evaluating" else queue_of(view.run.require)
     if any(wanted in queues for queues in connected.values()):
         return "no worker has taken a member yet: those that could are busy" if is_waiting else None
     if not connected:
@@ -161,6 +166,8 @@ def _why_unserved(app: Celery, view: RunView, before: RunView | None) -> str | N
     return f"no connected worker serves --require {view.run.require}; connected are {listed}"
 
 
-def _has_moved(before: RunView, view: RunView) -> bool:
+def _has_moved(before: RunView | None, view: RunView) -> bool:
     """Say whether any member has come further, or the run has."""
+    if before is None:
+        return False
     return (view.state, view.progress, view.records.keys()) != (before.state, before.progress, before.records.keys())

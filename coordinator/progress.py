@@ -47,7 +47,7 @@ class RunView:
     cancelled: bool = False
     #: False while the broker does not answer, or none is known: the lines in `progress` are old.
     live: bool = True
-    #: Why no worker has taken a member yet; None while that is no surprise.
+    #: Why the run stands still: no member was taken yet, or no worker is left; None while that is no surprise.
     unserved: str | None = None
 
     @property

@@ -124,7 +124,8 @@ def _measured(settings: Settings, cores: int) -> tuple[list[Sharing], bool]:
         if speed > best * _GAIN:
             found.append(Sharing(workers=workers, threads=threads, samples_per_s=speed))
         best = max(best, speed)
-    return found, fitting == list(candidates(cores, memory.total_bytes))
+    # Of all memory something is always in use.
+    return found, len(fitting) >= len(list(candidates(cores, memory.total_bytes - _WORKER_BYTES)))
 
 
 def _versions(engine: str) -> str:

@@ -196,10 +196,33 @@ def test_a_run_that_its_last_worker_has_left_says_so(settings, store, run, broke
 
     seen = views(settings.model_copy(update={"broker": broker_url}), store, run)
 
-    first, second, third = next(seen), next(seen), next(seen)
-    assert {view.state for view in (first, second, third)} == {"training" if members == 1 else "evaluating"}
-    assert (first.unserved, second.unserved) == (None, None)
-    assert third.unserved == "no worker is connected to this broker any more: `deepchord worker` starts one"
+    *looks, last = (next(seen) for _ in range(4))
+    assert {view.state for view in (*looks, last)} == {"training" if members == 1 else "evaluating"}
+    assert [view.unserved for view in looks] == [None, None, None]
+    assert last.unserved == "no worker is connected to this broker any more: `deepchord worker` starts one"
+
+    commit(store, run, 1)
+    if members == 1:
+        assert next(seen).unserved is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("members", "embedded", "told"), [(1, False, True), (1, True, False), (2, False, False)])
+def test_any_worker_may_evaluate_what_few_may_train(
+    settings, store, run, broker_url, monkeypatch, members, embedded, told
+):
+    monkeypatch.setattr(coordinator.following, "_ASK_EVERY_S", 0.0)
+    monkeypatch.setattr(coordinator.following, "served_queues", lambda _: {"box": frozenset({QUEUE})})
+    monkeypatch.setattr(Reconciler, "look_after", lambda *_: None)
+    for index in range(members):
+        commit(store, run, index)
+
+    run = run.model_copy(update={"require": "gpu"})
+    monkeypatch.setattr(RunStore, "run", lambda *_: run)
+    seen = views(settings.model_copy(update={"broker": broker_url}), store, run, embedded=embedded)
+
+    *_, last = (next(seen) for _ in range(4))
+    assert ("no connected worker serves --require gpu" in (last.unserved or "")) is told
 
 
 def test_a_cancelled_run_ends_the_views_and_can_be_resumed(settings, store, run):

@@ -104,6 +104,15 @@ def test_what_memory_was_short_for_is_measured_next_time(four_cores, memory):
     assert asked == [1, 1, 2, 4]
 
 
+def test_what_is_always_in_use_of_a_container_s_memory_is_no_reason_to_measure_again(four_cores, memory):
+    asked = four_cores({1: 100, 2: 150, 4: 200})
+    memory.total_bytes = 6 * 2**30
+    memory.free_bytes = memory.total_bytes - 2**28
+
+    assert workers_found() == workers_found() == [1, 2]
+    assert asked == [1, 2]
+
+
 def test_what_was_measured_is_left_out_while_memory_is_short(four_cores, memory):
     asked = four_cores({1: 100, 2: 150, 4: 200})
     calibrate(settings(), print)

@@ -50,7 +50,7 @@ class Backend(Protocol):
         ...
 
     def steps_at_once(self, device: Device) -> int:
-        """Return how many steps it is to be given at a time; the fewest that are fastest."""
+        """Return how many steps it is to be given at a time: more than one where a call costs more than a step."""
         ...
 
     def layers(self, keras: Any) -> Any:
