@@ -94,7 +94,7 @@ def plain_torch(precision: str, batch_size: int) -> Loop:
     from torch import nn
 
     torch.manual_seed(0)
-    device = os.environ["KERAS_TORCH_DEVICE"]
+    device = _torch_device()
     body: list[Any] = []
     channels = 1
     for position, filters in enumerate(_CONVOLUTIONS):
@@ -205,7 +205,7 @@ def torch_product(kind: str, size: int) -> Callable[[], None]:
     """Return what multiplies two square matrices, and waits until it is done."""
     import torch
 
-    device = os.environ["KERAS_TORCH_DEVICE"]
+    device = _torch_device()
     matrix = torch.randn((size, size), device=device).to(getattr(torch, kind))
 
     def multiply() -> None:
@@ -213,6 +213,11 @@ def torch_product(kind: str, size: int) -> Callable[[], None]:
         _wait_for_torch(device)
 
     return multiply
+
+
+def _torch_device() -> str:
+    # Set by the engine that was opened; PyTorch itself has no device that is taken by default.
+    return os.environ["KERAS_TORCH_DEVICE"]
 
 
 def _wait_for_torch(device: str) -> None:

@@ -149,7 +149,7 @@ def _look_after(reconciler: Reconciler, run: RunSpec) -> None:
 def _why_unserved(app: Celery, view: RunView, before: RunView | None) -> str | None:
     """Return why a run stands still, though workers have had the time to start; None if it may be at work."""
     is_waiting = view.state == "waiting"
-    if view.elapsed_s() < _UNSERVED_AFTER_S if is_waiting else before is None or _has_moved(before, view):
+    if view.elapsed_s() < _UNSERVED_AFTER_S if is_waiting else _has_moved(before, view):
         return None
     try:
         connected = served_queues(app)
@@ -167,7 +167,7 @@ def _why_unserved(app: Celery, view: RunView, before: RunView | None) -> str | N
 
 
 def _has_moved(before: RunView | None, view: RunView) -> bool:
-    """Say whether any member has come further, or the run has."""
+    """Say whether any member has come further, or the run has; it may have if nothing is known of before."""
     if before is None:
-        return False
+        return True
     return (view.state, view.progress, view.records.keys()) != (before.state, before.progress, before.records.keys())

@@ -104,7 +104,8 @@ class JaxBackend:
 def _stacked(batches: Sequence[Batch]) -> Batch:
     """Return batches of one size as one, with another axis in front of all that they hold."""
     images, labels, rates = zip(*batches, strict=True)
-    return Batch(np.stack(images), np.stack(labels), np.array(rates, np.float32))  # type: ignore[arg-type]  # several
+    # A rate for each step, where a batch has one.
+    return Batch(np.stack(images), np.stack(labels), np.array(rates, np.float32))  # type: ignore[arg-type]
 
 
 def _step(model: Any, loss: Loss) -> Callable[[Any, Batch], tuple[Any, Sums]]:
