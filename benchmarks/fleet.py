@@ -11,7 +11,6 @@
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,7 @@ import numpy as np
 import psutil
 import redis
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, peak_mib
 from benchmarks.overhead import IDLE_WORKER_COMMAND, small, time_run, warm_up
 from coordinator.local import local_session
 from shared.dataset_sources import Places, find_dataset
@@ -112,7 +111,7 @@ def _evaluate_here(storage: str) -> dict[str, Any]:
     store = resources.store
     run = store.run(store.run_ids()[-1])
     resources.engine.build(run.architecture.resolve(input_shape=run.dataset.input_shape, classes=10))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before = peak_mib()
     started = time.monotonic()
     members = (record.member for record in store.records(run.run_id, run.members))
     trained = (member for member in members if member.status == "trained")
@@ -121,12 +120,11 @@ def _evaluate_here(storage: str) -> dict[str, Any]:
     evaluate(
         resources.engine, resources.trainer, run.architecture, resources.dataset(run.dataset), candidates, run.members
     )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "members": run.members,
         "seconds": time.monotonic() - started,
         "engine_mib": before,
-        "growth_mib": peak - before,
+        "growth_mib": peak_mib() - before,
     }
 
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
@@ -21,6 +22,14 @@ def describe(*packages: str) -> dict[str, object]:
         "python": platform.python_version(),
         **{name: _version(name) for name in packages},
     }
+
+
+def peak_mib() -> float:
+    """Return the most memory that this process has had so far, in MiB."""
+    import resource  # not on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB, on macOS bytes
+    return float(peak / (2**20 if sys.platform == "darwin" else 2**10))
 
 
 def _version(package: str) -> str | None:

@@ -1,7 +1,8 @@
 """What surrounds a member, next to Ray Tune and Dask: seconds for each that does nothing, and for each real tiny one.
 
-All have two workers, started before the clock is, and as many members of each kind. A tiny member trains a small
-network on 1,400 images of digits for two epochs, in Keras, in whatever process the tool gives it.
+All have two workers and as many members of each kind. Those of deepchord and Dask are started before the clock is;
+Ray Tune starts a process for each trial, or, as `ray_reusing`, one for several. A tiny member trains a small network
+on 1,400 images of digits for two epochs, in Keras, in whatever process the tool gives it.
 
     python -m benchmarks.orchestration [--idle 100] [--tiny 20] [--peers PYTHON] [--json FILE]
 
@@ -51,14 +52,14 @@ def main() -> None:
             result[kind] = {"members": members, "deepchord": _ours(folder, command, dataset, members)}
         data = Path(folder) / "digits.npz"
         np.savez(data, x=dataset.x_train, y=dataset.y_train)
-        for tool in ("ray", "dask"):
+        for tool in ("ray", "ray_reusing", "dask"):
             for kind in ("idle", "tiny"):
                 members = getattr(arguments, kind)
                 found = _peer(arguments.peers, tool, kind, members, data)
                 if found is None:
                     break
                 result[kind][tool] = found["seconds"] / members
-                result["machine"][tool] = found["version"]
+                result["machine"][_package(tool)] = found["version"]
     print(json.dumps(result, indent=1))
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n")
@@ -76,14 +77,19 @@ def _ours(folder: str, command: Sequence[str], dataset: Dataset, members: int) -
 
 def _peer(python: str, tool: str, kind: str, members: int, data: Path) -> dict[str, Any] | None:
     """Return seconds and version; None, and a sentence, if that Python does not have the tool."""
-    if subprocess.run([python, "-c", f"import {tool}"], capture_output=True, check=False).returncode:
-        sys.stderr.write(f"{python} has no {tool}: install deepchord[bench] there, or give --peers.\n")
+    package = _package(tool)
+    if subprocess.run([python, "-c", f"import {package}"], capture_output=True, check=False).returncode:
+        sys.stderr.write(f"{python} has no {package}: install deepchord[bench] there, or give --peers.\n")
         return None
     command = [python, str(_PEERS), tool, kind, str(members), str(_WORKERS), str(data)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
     return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _package(tool: str) -> str:
+    return tool.partition("_")[0]
 
 
 def _digits() -> Dataset:

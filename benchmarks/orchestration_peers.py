@@ -1,8 +1,9 @@
 """The same members under Ray Tune and Dask; run by `orchestration`, maybe with another Python.
 
-python orchestration_peers.py ray|dask idle|tiny MEMBERS WORKERS DIGITS.NPZ
+python orchestration_peers.py ray|ray_reusing|dask idle|tiny MEMBERS WORKERS DIGITS.NPZ
 """
 
+import functools
 import json
 import os
 import sys
@@ -46,8 +47,8 @@ def tiny(member):
     return {"accuracy": float(fitted.history["val_accuracy"][-1])}
 
 
-def with_ray(work, members, workers):
-    """Return seconds for so many trials of Ray Tune, and its version."""
+def with_ray(work, members, workers, *, reuse=False):
+    """Return seconds for so many trials of Ray Tune, and its version; it may train several in a process."""
     import ray
     from ray import tune
 
@@ -60,6 +61,7 @@ def with_ray(work, members, workers):
         tuner = tune.Tuner(
             trial,
             param_space={"member": tune.grid_search(list(range(count)))},
+            tune_config=tune.TuneConfig(reuse_actors=reuse),
             run_config=tune.RunConfig(verbose=0),
         )
         results = tuner.fit()
@@ -86,6 +88,6 @@ def with_dask(work, members, workers):
 
 if __name__ == "__main__":
     tool, kind, members, workers, os.environ["DIGITS"] = sys.argv[1:6]
-    run = {"ray": with_ray, "dask": with_dask}[tool]
+    run = {"ray": with_ray, "ray_reusing": functools.partial(with_ray, reuse=True), "dask": with_dask}[tool]
     seconds, version = run({"idle": idle, "tiny": tiny}[kind], int(members), int(workers))
     print("\n" + json.dumps({"seconds": seconds, "version": version}))

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from benchmarks.machine import peak_mib
 from shared.architecture import Architecture
 from shared.dataset_sources import Places, find_dataset
 from shared.datasets import Dataset, scaled
@@ -200,11 +201,8 @@ def _keras_network(keras: Any) -> Any:
 
 def _train_small(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train one small member and return the peak of this process."""
-    import resource  # not on Windows
-
     _train_small_members(arguments, 1)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB, on macOS bytes
-    return {"peak_mib": round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)}
+    return {"peak_mib": round(peak_mib(), 1)}
 
 
 def _train_in_one_process(arguments: argparse.Namespace) -> dict[str, Any]:

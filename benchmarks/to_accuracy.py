@@ -22,12 +22,12 @@ from typing import Any
 
 from benchmarks.machine import describe
 from benchmarks.overhead import time_plain
-from coordinator.local_workers import with_workers
 from coordinator.planning import PRESETS
 from shared.dataset_sources import Places, find_dataset
 from shared.datasets import encode_dataset
 from shared.settings import keras_home, load_settings
 from shared.storage import RunStore
+from worker.calibration import calibrate
 
 #: Of the notebook's ensemble, on the test images.
 _NOTEBOOK_ACCURACY = 0.9355
@@ -51,8 +51,13 @@ def main() -> None:
 
 def _preset(preset: str, seed: int, folder: Path) -> dict[str, Any]:
     """Run a preset as anybody would, on a machine that was measured before."""
-    settings = with_workers(load_settings(local=True), PRESETS[preset]["members"], print)
-    variables = {"DEEPCHORD_STORAGE": str(folder / "storage"), "DEEPCHORD_CACHE": str(folder / "cache")}
+    chosen = calibrate(load_settings(), print).best(PRESETS[preset]["members"])
+    variables = {
+        "DEEPCHORD_STORAGE": str(folder / "storage"),
+        "DEEPCHORD_CACHE": str(folder / "cache"),
+        "DEEPCHORD_WORKERS": str(chosen.workers),
+        "DEEPCHORD_THREADS": str(chosen.threads),
+    }
     command = [sys.executable, "-m", "deepchord", "train", "--preset", preset, "--seed", str(seed), "--local"]
     started = time.monotonic()
     done = subprocess.run(
@@ -70,8 +75,8 @@ def _preset(preset: str, seed: int, folder: Path) -> dict[str, Any]:
     members = [record.member for record in store.records(run_id, run.members)]
     return {
         "seed": seed,
-        "workers": settings.workers,
-        "threads": settings.threads,
+        "workers": chosen.workers,
+        "threads": chosen.threads,
         "seconds": seconds,
         "evaluation_seconds": evaluation.duration_s,
         "test_accuracy": evaluation.test.accuracy,

@@ -98,11 +98,11 @@ def views(
             if newest != run:  # somebody has extended it
                 run, watching = newest, watcher(settings, store, newest)
             if app is not None and reconciler is not None and view.live:
-                is_ours = embedded or not _is_local(store, run)
-                if is_ours:
+                is_elsewhere = not embedded and _is_local(store, run)
+                if not is_elsewhere:
                     _look_after(reconciler, run)
-                # Who has an embedded broker has its workers, too, and sees them end.
-                why = _why_unserved(app, view, None if embedded else before) if is_ours else _ELSEWHERE
+                # Who has an embedded broker has its workers, too: knows that they are starting, and sees them end.
+                why = None if embedded else _ELSEWHERE if is_elsewhere else _why_unserved(app, view, before)
                 # That nobody has answered once may be chance.
                 unserved = why if view.state == "waiting" or why in (suspected, _ELSEWHERE) else None
                 suspected, before = why, view

@@ -6,29 +6,33 @@ import sys
 from collections.abc import Callable
 
 from shared.errors import MessageDecodeError
+from shared.messages import RunSpec
 from shared.settings import Settings
-from shared.sharing import Calibration, CalibrationAnswer
+from shared.sharing import WORKER_BYTES, Calibration, CalibrationAnswer, usable_memory
 
 logger = logging.getLogger(__name__)
 
 #: With fewer members, measuring would mostly take longer than a better choice than one worker with all cores saves.
 _FEWEST_MEMBERS = 4
+#: A worker has the data set twice while it reads it, and a fifth of the images as float32 for validation.
+_BYTES_OF_A_PIXEL = 3
 
 
-def with_workers(settings: Settings, members: int, tell: Callable[[str], None]) -> Settings:
-    """Return the settings with the number of workers, and of the threads of each, for so many members.
+def with_workers(settings: Settings, run: RunSpec, tell: Callable[[str], None]) -> Settings:
+    """Return the settings with the number of workers, and of the threads of each, that train a run soonest.
 
     Args:
         settings: Whatever they say of workers or threads is taken.
-        members: How many are to be trained.
+        run: What is to be trained.
         tell: Told of a measurement before it begins.
     """
-    if settings.workers is not None or settings.threads is not None or members < _FEWEST_MEMBERS:
+    if settings.workers is not None or settings.threads is not None or run.members < _FEWEST_MEMBERS:
         return settings.model_copy(update={"workers": settings.workers or 1})
     calibration = _calibration(settings, tell)
     if calibration is None:
         return settings.model_copy(update={"workers": 1})
-    best = calibration.best(members)
+    room_for = usable_memory().free_bytes // (WORKER_BYTES + _BYTES_OF_A_PIXEL * run.dataset.train_pixels)
+    best = calibration.best(run.members, most=room_for)
     return settings.model_copy(update={"workers": best.workers, "threads": best.threads})
 
 

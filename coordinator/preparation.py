@@ -77,12 +77,12 @@ def is_embedded(settings: Settings) -> bool:
 
 
 @contextmanager
-def open_broker(settings: Settings, members: int, tell: Callable[[str], None]) -> Iterator[Session]:
+def open_broker(settings: Settings, run: RunSpec, tell: Callable[[str], None]) -> Iterator[Session]:
     """Open the broker that was given, or start one with workers on this machine, for the length of a block.
 
     Args:
         settings: Which of both, and how many workers if the number is not to be found out.
-        members: How many are to be trained.
+        run: What is to be trained.
         tell: Told of what takes a while.
     """
     with ExitStack() as stack:
@@ -91,9 +91,7 @@ def open_broker(settings: Settings, members: int, tell: Callable[[str], None]) -
         check: Callable[[], None] = _nothing_to_check
         embedded = is_embedded(settings)
         if embedded:
-            session = stack.enter_context(
-                local_session(with_workers(settings, members, tell), grace_s=settings.grace_s)
-            )
+            session = stack.enter_context(local_session(with_workers(settings, run, tell), grace_s=settings.grace_s))
             settings, environment, check = session.settings, session.environment(), session.check
         address = stack.enter_context(running_flower(settings, environment)).address if settings.flower else None
         yield Session(settings=settings, embedded=embedded, check=check, flower_address=address)

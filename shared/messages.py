@@ -1,5 +1,6 @@
 """What crosses the wire or lies in storage, one frozen, validated type each."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
@@ -32,6 +33,11 @@ class DatasetInfo(Message):
     def classes(self) -> int:
         """How many classes the labels tell apart."""
         return len(self.class_names)
+
+    @property
+    def train_pixels(self) -> int:
+        """How many numbers the training images consist of."""
+        return self.train_size * math.prod(self.input_shape)
 
 
 class Recipe(Message):

@@ -11,13 +11,18 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from shared.validation import Message
 
-#: Of the second version, and of the first: where they lie, what the limit and the use are called.
-_CGROUP_FILES = {".": ("memory.max", "memory.current"), "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes")}
+#: What a worker needs of memory for the framework and a network, generously; its data set comes on top of it.
+WORKER_BYTES = 3 * 2**29
+#: Of control groups of the second version, and of the first: the controller, what limit and use are called.
+_MEMORY_FILES = {"": ("memory.max", "memory.current"), "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes")}
+_CGROUPS, _OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use, by its affinity and its container's share."""
-    return int(joblib.cpu_count())
+def usable_cores(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
+    """Return how many cores this process may use, by its affinity and the share of its container or service."""
+    # joblib knows of a container, but not of groups within it, such as those of services.
+    shares = [_processor_share(folder) for folder in _own_groups("", cgroups, own)]
+    return min([int(joblib.cpu_count()), *(share for share in shares if share is not None)])
 
 
 def allotted_cores() -> int | None:
@@ -33,19 +38,43 @@ class Memory(NamedTuple):
     free_bytes: int
 
 
-def usable_memory(cgroups: Path = Path("/sys/fs/cgroup")) -> Memory:
+def usable_memory(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> Memory:
     """Return how much memory this process may use, and how much of that is free at the moment."""
     host = psutil.virtual_memory()
-    limits = [_container_memory(cgroups / folder, *names) for folder, names in _CGROUP_FILES.items()]
+    limits = [
+        _group_memory(folder, *names)
+        for controller, names in _MEMORY_FILES.items()
+        for folder in _own_groups(controller, cgroups, own)
+    ]
     known = [Memory(host.total, host.available), *(limit for limit in limits if limit is not None)]
     return Memory(min(one.total_bytes for one in known), min(one.free_bytes for one in known))
 
 
-def _container_memory(folder: Path, limit: str, usage: str) -> Memory | None:
+def _own_groups(controller: str, cgroups: Path, own: Path) -> list[Path]:
+    """Return this process's control group of a controller ("": of the second version) and all that it lies in."""
+    root = cgroups / controller
+    try:
+        found = [line.split(":", 2)[1:] for line in own.read_text().splitlines()]
+    except OSError:  # no Linux
+        return [root]
+    paths = [root / path.lstrip("/") for controllers, path in found if controller in controllers.split(",")]
+    # In a container the path may be that of the host, which does not exist there; the root always does.
+    return [folder for path in paths for folder in (path, *path.parents) if folder.is_relative_to(root)] or [root]
+
+
+def _processor_share(folder: Path) -> int | None:
+    try:
+        quota, period = map(int, (folder / "cpu.max").read_text().split())
+    except (OSError, ValueError):  # no such group, or no limit ("max")
+        return None
+    return max(1, math.ceil(quota / period))
+
+
+def _group_memory(folder: Path, limit: str, usage: str) -> Memory | None:
     try:
         total, used = (int((folder / name).read_text()) for name in (limit, usage))
         statistics = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-    except (OSError, ValueError):  # no Linux, no such container, or no limit ("max")
+    except (OSError, ValueError):  # no such group, or no limit ("max")
         return None
     # The part of the page cache that is given back when somebody needs it.
     cached = int(statistics.get("total_inactive_file", statistics.get("inactive_file", 0)))
@@ -72,18 +101,21 @@ class Calibration(Message):
     #: In the order of their workers, one first.
     sharings: tuple[Sharing, ...] = Field(min_length=1)
 
-    def best(self, members: int | None = None) -> Sharing:
+    def best(self, members: int | None = None, *, most: int | None = None) -> Sharing:
         """Return the sharing that trains members soonest.
 
         Args:
             members: How many there are; None: so many that it does not matter whether the last round is full.
+            most: So many workers there is room for; None: for any number. There is always room for the fewest.
         """
+        fewest, *others = self.sharings
+        fitting = [fewest, *(sharing for sharing in others if most is None or sharing.workers <= most)]
 
         def seconds_per_image(sharing: Sharing) -> float:
             rounds = 1.0 if members is None else math.ceil(members / sharing.workers) * sharing.workers
             return rounds / sharing.samples_per_s
 
-        return min(self.sharings, key=seconds_per_image)
+        return min(fitting, key=seconds_per_image)
 
 
 class CalibrationAnswer(Message):

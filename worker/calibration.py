@@ -20,7 +20,7 @@ import psutil
 
 from shared.errors import DeepchordError, EngineError, MessageDecodeError
 from shared.settings import Settings, load_settings
-from shared.sharing import Calibration, CalibrationAnswer, Sharing, usable_cores, usable_memory
+from shared.sharing import WORKER_BYTES, Calibration, CalibrationAnswer, Sharing, usable_cores, usable_memory
 from shared.version import version
 from worker.engines.opening import choose_engine, open_engine_of
 from worker.trial import BATCH_SIZE, trial
@@ -33,8 +33,6 @@ _MEASURE_S = 1.5
 _ROUNDS = 3
 #: Between two looks at the clock; an engine may take several of a GPU's steps in one call.
 _STEPS, _STEPS_ON_A_GPU = 4, 64
-#: What a worker needs of memory, generously.
-_WORKER_BYTES = 3 * 2**29
 #: More workers have to be better by so much, for each costs memory and a longer last round.
 _GAIN = 1.03
 #: With so much other work, seen for so long before, a measurement would say nothing.
@@ -44,11 +42,14 @@ _LOOK_S = 0.5
 _ANSWER_WITHIN_S = 180.0
 #: The device files of GPUs, below /dev: an engine's best device is another one when one is put in.
 _GPU_FILES = ("nvidia[0-9]*", "dri/renderD*")
+#: Which GPUs a framework sees depends on what is installed besides, under these names, and on the environment.
+_DRIVING = ("nvidia", "jax_plugins")
+_HIDING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "JAX_PLATFORMS")
 #: PlaidML takes all threads whatever it is told, and one GPU for itself.
 _ALONE = ("plaidml",)
 
 
-def calibrate(settings: Settings, tell: Callable[[str], None]) -> Calibration:
+def calibrate(settings: Settings, tell: Callable[[str], None], *, devices: int = 1) -> Calibration:
     """Return what was measured for the engine and device of the settings; measures if that was never done here.
 
     More workers than memory is free for at the moment are left out.
@@ -56,15 +57,16 @@ def calibrate(settings: Settings, tell: Callable[[str], None]) -> Calibration:
     Args:
         settings: Engine and device; where the result is kept (`state`).
         tell: Told before it takes a while.
+        devices: So many share this host's cores and memory evenly.
 
     Raises:
         EngineError: The engine is not installed, or not even one worker could be measured.
     """
-    engine, cores = choose_engine(settings.engine), usable_cores()
+    engine, cores = choose_engine(settings.engine), max(1, usable_cores() // devices)
     path = _path(settings, engine)
     kept = _kept(path)
     if kept is not None and (kept.host, kept.cores, kept.versions) == (platform.node(), cores, _versions(engine)):
-        return _fitting(kept)
+        return _fitting(kept, devices)
     sharings, lasting = [_only(cores)], True
     if engine in _ALONE or cores == 1:
         pass
@@ -73,7 +75,7 @@ def calibrate(settings: Settings, tell: Callable[[str], None]) -> Calibration:
         lasting = False
     else:
         tell("Finding out, once, how many workers suit this machine; this takes half a minute.")
-        sharings, lasting = _measured(settings.model_copy(update={"engine": engine}), cores)
+        sharings, lasting = _measured(settings.model_copy(update={"engine": engine}), cores, devices)
     if not sharings:
         raise EngineError(f"No worker with {engine} could be measured on this machine; see `deepchord doctor`.")
     found = Calibration(host=platform.node(), cores=cores, versions=_versions(engine), sharings=tuple(sharings))
@@ -90,11 +92,11 @@ def candidates(cores: int, free_bytes: int) -> Iterator[tuple[int, int]]:
 
 
 def _fits(workers: int, free_bytes: int) -> bool:
-    return workers == 1 or workers * _WORKER_BYTES <= free_bytes
+    return workers == 1 or workers * WORKER_BYTES <= free_bytes
 
 
-def _fitting(kept: Calibration) -> Calibration:
-    free_bytes = usable_memory().free_bytes
+def _fitting(kept: Calibration, devices: int) -> Calibration:
+    free_bytes = usable_memory().free_bytes // devices
     fitting = tuple(sharing for sharing in kept.sharings if _fits(sharing.workers, free_bytes))
     return kept.model_copy(update={"sharings": fitting})
 
@@ -104,14 +106,14 @@ def _only(cores: int) -> Sharing:
     return Sharing(workers=1, threads=cores, samples_per_s=1.0)
 
 
-def _measured(settings: Settings, cores: int) -> tuple[list[Sharing], bool]:
+def _measured(settings: Settings, cores: int, devices: int) -> tuple[list[Sharing], bool]:
     """Return what is faster than fewer workers, until more do not help, and whether it will be so next time.
 
     It may not be if something failed, or other work has left too little memory for more workers.
     """
     best, found = 0.0, list[Sharing]()
     memory = usable_memory()
-    fitting = list(candidates(cores, memory.free_bytes))
+    fitting = list(candidates(cores, memory.free_bytes // devices))
     for workers, threads in fitting:
         try:
             speed = _speed(settings, workers, threads)
@@ -125,16 +127,19 @@ def _measured(settings: Settings, cores: int) -> tuple[list[Sharing], bool]:
             found.append(Sharing(workers=workers, threads=threads, samples_per_s=speed))
         best = max(best, speed)
     # Of all memory something is always in use.
-    return found, len(fitting) >= len(list(candidates(cores, memory.total_bytes - _WORKER_BYTES)))
+    return found, len(fitting) >= len(list(candidates(cores, (memory.total_bytes - WORKER_BYTES) // devices)))
 
 
 def _versions(engine: str) -> str:
-    """Return the versions that decide the speed, and how many GPUs Linux has, without importing the engine."""
-    distributions = list(importlib.metadata.packages_distributions().get(engine, []))
+    """Return the versions that decide the speed, and what GPUs there are to see, without importing the engine."""
+    of_packages = importlib.metadata.packages_distributions()
+    distributions = [name for package in (engine, *_DRIVING) for name in of_packages.get(package, [])]
     distributions += [name for name in ("keras", "jaxlib") if importlib.util.find_spec(name)]
     found = sorted({f"{name} {importlib.metadata.version(name)}" for name in distributions})
     gpus = sum(len(list(Path("/dev").glob(pattern))) for pattern in _GPU_FILES)
-    return ", ".join([f"deepchord {version()}", f"python {platform.python_version()}", *found, f"{gpus} GPU files"])
+    hidden = [f"{name}={os.environ[name]}" for name in _HIDING if name in os.environ]
+    versions = [f"deepchord {version()}", f"python {platform.python_version()}", *found]
+    return ", ".join([*versions, f"{gpus} GPU files", *hidden])
 
 
 def _speed(settings: Settings, workers: int, threads: int) -> float:

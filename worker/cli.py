@@ -118,7 +118,7 @@ def worker(
                     "to start a second one on the same device, name it with --engine and --device."
                 )
             wanted = [(one.engine, one.device.id) for one in free]
-        starts = tuple(start for one in wanted for start in planned(settings, *one, typer.echo))
+        starts = tuple(start for one in wanted for start in planned(settings, *one, typer.echo, devices=len(wanted)))
         starts = starts if name is None else named(starts, name)
         if len(starts) == 1:
             (start,) = starts

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -57,7 +58,9 @@ class Start:
         return given.model_copy(update={"engine": self.engine, "device": self.device, "threads": self.threads})
 
 
-def planned(settings: Settings, engine: str, device: str | None, tell: Callable[[str], None]) -> tuple[Start, ...]:
+def planned(
+    settings: Settings, engine: str, device: str | None, tell: Callable[[str], None], *, devices: int = 1
+) -> tuple[Start, ...]:
     """Return the workers of one device: so many as are asked for, else as train fastest together by a measurement.
 
     Args:
@@ -65,17 +68,19 @@ def planned(settings: Settings, engine: str, device: str | None, tell: Callable[
         engine: What trains.
         device: The engine's name for it; None: its best.
         tell: Told of a measurement before it begins.
+        devices: So many share the processor and the memory of this host.
     """
     count, threads = settings.workers or 1, settings.threads
     if settings.workers is None and threads is None:
         try:
-            best = calibrate(settings.model_copy(update={"engine": engine, "device": device}), tell).best()
-            count, threads = best.workers, best.threads if best.workers > 1 else None
+            asked = settings.model_copy(update={"engine": engine, "device": device})
+            count = calibrate(asked, tell, devices=devices).best().workers
         except EngineError as error:  # the worker itself will say what is wrong
             logger.info("One worker is started: %s", error)
+    if count * devices > 1:
+        threads = threads or max(1, usable_cores() // (count * devices))
     if count == 1:
         return (Start(name=worker_name(engine, device), engine=engine, device=device, threads=threads),)
-    threads = threads or max(1, usable_cores() // count)
     return tuple(
         Start(name=worker_name(engine, device, number), engine=engine, device=device, threads=threads)
         for number in range(1, count + 1)
@@ -153,7 +158,8 @@ def claimed(settings: Settings, silicon: str) -> Iterator[bool]:
     """Claim a piece of silicon for the length of a block; False if another worker of this user has it."""
     folder = settings.state / "devices"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{silicon}.lock").open("w") as lock:
+    # Hosts may share a home folder, and the locks in it.
+    with (folder / f"{platform.node()}-{silicon}.lock").open("w") as lock:
         # The workers that are started have it as well, should this process be killed before them.
         os.set_inheritable(lock.fileno(), True)
         yield _locked(lock.fileno())
@@ -164,8 +170,10 @@ def _locked(descriptor: int) -> bool:
         return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError as error:
+        logger.warning("Whether another worker uses the device is unknown, for its lock does not work: %s", error)
     return True
 
 
@@ -185,7 +193,7 @@ def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         # A terminal sends Ctrl-C to all of its processes; then the workers have it already, and a second one counts.
         # What is ignored would be ignored by them, too, until Celery listens.
-        signal.signal(number, _do_nothing if number == signal.SIGINT and sys.stdin.isatty() else workers.leave)
+        signal.signal(number, _do_nothing if number == signal.SIGINT and _is_in_front() else workers.leave)
     code = ExitCode.OK
     try:
         for name, command in commands:
@@ -203,6 +211,15 @@ def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
     finally:
         workers.leave(signal.SIGTERM)
     return int(code)
+
+
+def _is_in_front() -> bool:
+    """Say whether a terminal's Ctrl-C reaches this process and those that it starts, wherever their input is from."""
+    try:
+        with Path("/dev/tty").open("rb") as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:  # without a terminal
+        return False
 
 
 def _do_nothing(number: int, frame: FrameType | None) -> None:

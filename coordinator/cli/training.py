@@ -92,7 +92,7 @@ def train(
     )
     _check_options(settings, workers, out)
     store, run = prepare(settings, recipe, options)
-    with open_broker(settings, run.members, typer.echo) as session:
+    with open_broker(settings, run, typer.echo) as session:
         _tell_flower(session)
         submit(create_app(session.settings), store, run, local=session.embedded)
         if settings.detach:
@@ -173,7 +173,7 @@ def _train_rest(settings: "Settings", store: "RunStore", run: "RunSpec", out: Pa
     from shared.celery_app import create_app
 
     # As many workers as for the whole run, whatever is left of it: with other threads the last bits are others.
-    with open_broker(settings, run.members, typer.echo) as session:
+    with open_broker(settings, run, typer.echo) as session:
         _tell_flower(session)
         submit_rest(create_app(session.settings), store, run, local=session.embedded)
         if settings.detach:

@@ -198,6 +198,23 @@ def it_lists_its_devices_best_first(engine: Engine) -> None:
     assert engine.device in devices, engine.device
 
 
+def the_processor_is_listed_beside_gpus(engine: Engine) -> None:
+    if engine.name != "jax":
+        return  # the others tell of both by themselves
+    processors = sys.modules["jax"].devices()
+    gpu = mock.Mock(platform="gpu", id=0, device_kind="a GPU")
+    with mock.patch("jax.devices", lambda backend=None: processors if backend == "cpu" else [gpu]):
+        assert [device.id for device in engine._backend.devices()] == ["gpu:0", "cpu:0"]
+
+    def only_gpus(backend: str | None = None) -> list[mock.Mock]:
+        if backend == "cpu":
+            raise RuntimeError("Unknown backend cpu")
+        return [gpu]
+
+    with mock.patch("jax.devices", only_gpus):
+        assert [device.id for device in engine._backend.devices()] == ["gpu:0"]
+
+
 def a_device_that_it_does_not_have_is_refused_with_the_list(engine: Engine) -> None:
     try:
         open_engine(engine.name, threads=1, device="no-such-device")
@@ -942,6 +959,7 @@ def agree_with_the_checkpoint_of(engine: Engine, writer: str) -> None:
 CHECKS = (
     it_says_its_name_and_the_versions_that_decide_its_numbers,
     it_lists_its_devices_best_first,
+    the_processor_is_listed_beside_gpus,
     a_device_that_it_does_not_have_is_refused_with_the_list,
     it_keeps_to_the_number_of_threads_that_it_was_given,
     float32_is_not_shortened_on_a_gpu,

@@ -2,11 +2,15 @@ import json
 import stat
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from coordinator import local_workers
 from coordinator.local_workers import with_workers
+from coordinator.planning import plan_request, plan_run
+from shared.messages import DatasetInfo, RunSpec
+from shared.networks import notebook_architecture
 from shared.settings import load_settings
 
 MEASURED = {
@@ -34,8 +38,28 @@ def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return answer
 
 
-def decided(members: int, **settings: object) -> tuple[int | None, int | None]:
-    found = with_workers(load_settings(**settings), members, print)
+@pytest.fixture(autouse=True)
+def memory(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The memory of this machine, in bytes."""
+    bytes_of = SimpleNamespace(free_bytes=8 * 2**30)
+    monkeypatch.setattr(local_workers, "usable_memory", lambda: bytes_of)
+    return bytes_of
+
+
+def run_of(members: int, train_size: int = 100) -> RunSpec:
+    dataset = DatasetInfo(
+        name="made.npz",
+        sha256="0" * 64,
+        input_shape=(64, 64, 3),
+        class_names=("a", "b"),
+        train_size=train_size,
+        test_size=10,
+    )
+    return plan_run(plan_request(None, {"members": members}), notebook_architecture(), dataset, max_attempts=3)
+
+
+def decided(members: int, train_size: int = 100, **settings: object) -> tuple[int | None, int | None]:
+    found = with_workers(load_settings(**settings), run_of(members, train_size), print)
     return found.workers, found.threads
 
 
@@ -47,11 +71,20 @@ def test_as_many_workers_as_train_so_many_members_soonest(answering):
     assert decided(5) == (2, 2)
 
 
+def test_no_more_workers_than_there_is_memory_for_with_the_data_set(answering, memory):
+    answering({"found": MEASURED})
+
+    # 1.2 GB of images, of which each worker needs up to three times as much.
+    assert decided(10, train_size=100_000) == (1, 4)
+    memory.free_bytes *= 2
+    assert decided(10, train_size=100_000) == (2, 2)
+
+
 def test_the_measurement_is_announced(answering):
     told: list[str] = []
     answering({"told": "measuring"}, {"found": MEASURED})
 
-    with_workers(load_settings(), 10, told.append)
+    with_workers(load_settings(), run_of(10), told.append)
 
     assert told == ["measuring"]
 
@@ -83,6 +116,6 @@ def test_a_measurement_that_dies_is_told(answering):
     told: list[str] = []
     answering({"told": "measuring"}, code=3)
 
-    with_workers(load_settings(), 10, told.append)
+    with_workers(load_settings(), run_of(10), told.append)
 
     assert told == ["measuring", "One worker is started: the measurement of this machine ended with exit code 3."]

@@ -99,20 +99,20 @@ def test_local_does_without_the_broker_that_is_configured(settings, recipe, free
     assert prepare(settings, recipe, {})[1].members == 3
 
 
-def test_a_broker_that_was_given_is_used_as_it_is(settings, broker_url):
+def test_a_broker_that_was_given_is_used_as_it_is(settings, recipe, broker_url):
     settings = settings.model_copy(update={"broker": broker_url})
 
     assert not is_embedded(settings)
-    with open_broker(settings, 3, print) as session:
+    with open_broker(settings, prepare(settings, recipe, {})[1], print) as session:
         assert (session.settings, session.embedded, session.flower_address) == (settings, False, None)
         session.check()
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker on Windows")
-def test_without_one_a_broker_and_workers_run_here_for_as_long_as_the_block(settings):
+def test_without_one_a_broker_and_workers_run_here_for_as_long_as_the_block(settings, recipe):
     assert is_embedded(settings)
-    with open_broker(settings, 3, print) as session:
+    with open_broker(settings, prepare(settings, recipe, {})[1], print) as session:
         assert session.embedded
         connect(session.settings).close()
         with create_app(session.settings) as app:

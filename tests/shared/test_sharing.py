@@ -73,6 +73,40 @@ def test_the_memory_of_a_container_is_what_its_limit_leaves(
     assert usable_memory(tmp_path) == (1_000_000, 0)
 
 
+def test_the_limits_of_a_service_are_those_of_all_groups_that_it_lies_in(tmp_path: Path):
+    groups, own = tmp_path / "cgroup", tmp_path / "own"
+    own.write_text("0::/system.slice/deepchord.service\n")
+    service = groups / "system.slice" / "deepchord.service"
+    service.mkdir(parents=True)
+    (service / "memory.max").write_text("max\n")
+    (service.parent / "memory.max").write_text("1000000\n")
+    (service.parent / "memory.current").write_text("300000\n")
+    (service.parent / "memory.stat").write_text("inactive_file 0\n")
+    (service / "cpu.max").write_text("50000 100000\n")
+    (service.parent / "cpu.max").write_text("max 100000\n")
+
+    assert usable_memory(groups, own) == (1_000_000, 700_000)
+    assert usable_cores(groups, own) == 1
+    assert usable_cores(groups, tmp_path / "none") == usable_cores()
+
+
+def test_of_two_versions_of_control_groups_each_has_its_own_folder(tmp_path: Path):
+    groups, own = tmp_path / "cgroup", tmp_path / "own"
+    own.write_text("4:memory,pids:/job\n1:cpu:/other\n0::/\n")
+    job = groups / "memory" / "job"
+    job.mkdir(parents=True)
+    (job / "memory.limit_in_bytes").write_text("1000000\n")
+    (job / "memory.usage_in_bytes").write_text("300000\n")
+    (job / "memory.stat").write_text("total_inactive_file 0\n")
+
+    assert usable_memory(groups, own) == (1_000_000, 700_000)
+
+
+def test_no_more_workers_than_there_is_room_for_but_always_one():
+    assert measured(100, 150, 200).best(most=3).workers == 2
+    assert measured(100, 150, 200).best(most=0).workers == 1
+
+
 @pytest.mark.parametrize("limit", ["max\n", str(2**63 - 4096)])
 def test_without_a_limit_the_memory_is_the_host_s(tmp_path: Path, limit: str):
     (tmp_path / "memory.max").write_text(limit)

@@ -124,6 +124,41 @@ def test_what_was_measured_is_left_out_while_memory_is_short(four_cores, memory)
     assert asked == [1, 2, 4]
 
 
+def test_several_devices_share_cores_and_memory(four_cores, memory, monkeypatch: pytest.MonkeyPatch):
+    asked = four_cores({1: 100, 2: 150, 4: 200})
+    monkeypatch.setattr(calibration, "usable_cores", lambda: 8)
+    memory.free_bytes = memory.total_bytes = 8 * 2**30
+
+    found = calibrate(settings(), print, devices=2)
+
+    assert [(sharing.workers, sharing.threads) for sharing in found.sharings] == [(1, 4), (2, 2)]
+    assert calibrate(settings(), print, devices=2) == found
+    memory.free_bytes = 4 * 2**30
+    assert [sharing.workers for sharing in calibrate(settings(), print, devices=2).sharings] == [1]
+    assert asked == [1, 2]
+
+
+@pytest.mark.parametrize("variable", ["CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"])
+def test_other_devices_to_be_seen_are_measured_anew(four_cores, monkeypatch: pytest.MonkeyPatch, variable: str):
+    asked = four_cores({1: 100, 2: 90})
+    calibrate(settings(), print)
+    monkeypatch.setenv(variable, "")
+    calibrate(settings(), print)
+
+    assert asked == [1, 2] * 2
+
+
+def test_what_drives_gpus_is_of_the_versions(monkeypatch: pytest.MonkeyPatch):
+    packages = {"jax": ["jax"], "nvidia": ["nvidia-cudnn-cu12"], "jax_plugins": ["jax-cuda12-pjrt"], "other": ["other"]}
+    monkeypatch.setattr(calibration.importlib.metadata, "packages_distributions", lambda: packages)
+    monkeypatch.setattr(calibration.importlib.metadata, "version", lambda name: "1")
+
+    versions = calibration._versions("jax")
+
+    assert all(f"{name} 1" in versions for name in ("jax", "nvidia-cudnn-cu12", "jax-cuda12-pjrt"))
+    assert "other" not in versions
+
+
 def test_without_one_worker_that_trains_there_is_no_answer(four_cores):
     four_cores({})
 

@@ -1,8 +1,12 @@
+import errno
 import os
+import pty
+import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +18,7 @@ from worker.devices import EngineReport
 from worker.engines import Device
 from worker.fleet import Start, assign, claimed, command_of, find_assignments, named, planned, run_each, worker_name
 
+ROOT = Path(__file__).parents[2]
 CPU = Device(id="CPU:0", kind="cpu", name="CPU")
 LLVM = Device(id="llvm_cpu.0", kind="cpu", name="CPU (via LLVM)")
 POCL = Device(id="opencl_pocl.0", kind="cpu", name="PoCL")
@@ -86,6 +91,54 @@ def test_silicon_is_claimed_by_one_at_a_time():
         assert again
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks between processes there")
+def test_hosts_that_share_a_home_folder_claim_their_own_silicon(monkeypatch: pytest.MonkeyPatch):
+    settings = load_settings()
+
+    with claimed(settings, "processor") as here:
+        monkeypatch.setattr(fleet.platform, "node", lambda: "another-host")
+        with claimed(settings, "processor") as there:
+            assert (here, there) == (True, True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks between processes there")
+def test_a_folder_that_has_no_locks_keeps_nobody_from_training(monkeypatch: pytest.MonkeyPatch, caplog):
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fleet.fcntl, "flock", refuse)
+
+    with claimed(load_settings(), "processor") as free:
+        assert free
+    assert "No locks available" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no terminals of this kind there")
+@pytest.mark.parametrize("stdin", ["a terminal", "nothing"])
+def test_a_terminal_s_ctrl_c_is_known_to_reach_all_whatever_stdin_is(stdin: str):
+    code = "from worker.fleet import _is_in_front; print('in front:', _is_in_front())"
+    command = [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"]
+    if stdin == "nothing":
+        command = ["sh", "-c", f"{shlex.join(command)} < /dev/null"]
+    main, terminal = pty.openpty()
+    # The child of a new session takes the first terminal that it opens for its own.
+    opens = f"import os, sys; os.open({os.ttyname(terminal)!r}, os.O_RDWR); os.execvp(sys.argv[1], sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", opens, *command],
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    without = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    os.close(main)
+    os.close(terminal)
+
+    assert (done.stdout, without.stdout) == ("in front: True\n", "in front: False\n")
+
+
 @pytest.mark.parametrize(
     ("engine", "device", "name"),
     [
@@ -119,7 +172,7 @@ def test_workers_that_end_well_are_all_that_is_wanted():
 
 @pytest.mark.usefixtures("handlers")
 def test_a_worker_in_a_terminal_hears_ctrl_c_from_its_first_moment(monkeypatch):
-    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(fleet, "_is_in_front", lambda: True)
     hears = "import signal; raise SystemExit(signal.getsignal(signal.SIGINT) is signal.SIG_IGN and 3)"
 
     assert run_each([("one", process(hears))]) == 0
@@ -171,9 +224,9 @@ def test_the_command_of_a_worker_says_all_that_is_its_own():
 # How many workers a device has
 
 
-def names_and_threads(**settings: object) -> list[tuple[str, int | None]]:
-    given = load_settings(**settings)
-    return [(start.name, start.threads) for start in planned(given, "jax", "cpu:0", lambda _: None)]
+def names_and_threads(devices: int = 1, **settings: object) -> list[tuple[str, int | None]]:
+    starts = planned(load_settings(**settings), "jax", "cpu:0", lambda _: None, devices=devices)
+    return [(start.name, start.threads) for start in starts]
 
 
 def found(*speeds: float) -> Calibration:
@@ -184,15 +237,27 @@ def found(*speeds: float) -> Calibration:
 
 
 def test_as_many_workers_as_were_measured_to_be_fastest(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(fleet, "calibrate", lambda settings, tell: found(100, 130, 120))
+    monkeypatch.setattr(fleet, "usable_cores", lambda: 4)
+    monkeypatch.setattr(fleet, "calibrate", lambda settings, tell, devices: found(100, 130, 120))
 
     assert names_and_threads() == [("jax-cpu-0-1@%h", 2), ("jax-cpu-0-2@%h", 2)]
 
 
 def test_one_worker_has_all_threads_and_no_number(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(fleet, "calibrate", lambda settings, tell: found(100))
+    monkeypatch.setattr(fleet, "calibrate", lambda settings, tell, devices: found(100))
 
     assert names_and_threads() == [("jax-cpu-0@%h", None)]
+
+
+def test_the_workers_of_several_devices_share_the_cores(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fleet, "usable_cores", lambda: 8)
+    monkeypatch.setattr(
+        fleet, "calibrate", lambda settings, tell, devices: found(100) if devices > 1 else found(100, 130)
+    )
+
+    assert names_and_threads(devices=2) == [("jax-cpu-0@%h", 4)]
+    assert [threads for _, threads in names_and_threads(devices=2, workers=2)] == [2, 2]
+    assert [threads for _, threads in names_and_threads(devices=16, workers=2)] == [1, 1]
 
 
 def test_whoever_asks_for_workers_or_threads_gets_them_without_a_measurement(monkeypatch: pytest.MonkeyPatch):
@@ -211,7 +276,7 @@ def test_one_worker_has_the_name_that_it_is_given_and_several_have_numbers():
 
 
 def test_an_engine_that_cannot_be_measured_gets_one_worker_which_says_why(monkeypatch: pytest.MonkeyPatch):
-    def broken(*_: object) -> Calibration:
+    def broken(*_: object, **__: object) -> Calibration:
         raise EngineError("broken")
 
     monkeypatch.setattr(fleet, "calibrate", broken)

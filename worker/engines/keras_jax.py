@@ -39,12 +39,12 @@ class JaxBackend:
                 kind="cpu" if device.platform == "cpu" else "gpu",
                 name=str(device.device_kind),
             )
-            for device in jax.devices()
+            for device in _devices()
         ]
 
     def select(self, device: Device) -> None:
         """Compute on this device."""
-        (chosen,) = (found for found in jax.devices() if f"{found.platform}:{found.id}" == device.id)
+        (chosen,) = (found for found in _devices() if f"{found.platform}:{found.id}" == device.id)
         jax.config.update("jax_default_device", chosen)
         # GPUs multiply float32 in TF32 by default, whose ten bits no other engine's probabilities agree with.
         jax.config.update("jax_default_matmul_precision", "highest")
@@ -56,7 +56,7 @@ class JaxBackend:
 
     def gains_by_bfloat16(self, device: Device) -> bool:
         """Say whether the device multiplies in bfloat16 faster than in float32; XLA for processors does not."""
-        (found,) = (one for one in jax.devices() if f"{one.platform}:{one.id}" == device.id)
+        (found,) = (one for one in _devices() if f"{one.platform}:{one.id}" == device.id)
         if device.kind != "gpu":
             return False
         try:
@@ -99,6 +99,17 @@ class JaxBackend:
                         variable.assign(value)
 
         return steps
+
+
+def _devices() -> list[Any]:
+    """Return JAX's devices, GPUs first; by itself it tells of the processor only where there is nothing else."""
+    found = list(jax.devices())
+    if any(device.platform == "cpu" for device in found):
+        return found
+    try:
+        return [*found, *jax.devices("cpu")]
+    except RuntimeError:  # JAX_PLATFORMS leaves it out
+        return found
 
 
 def _stacked(batches: Sequence[Batch]) -> Batch:

@@ -64,7 +64,9 @@ class TorchBackend:
         """Say whether the device multiplies in bfloat16 faster than in float32."""
         if device.kind == "cpu":
             return has_fast_bfloat16()
-        return device.id.startswith("cuda") and torch.cuda.get_device_capability(device.id) >= (8, 0)
+        # AMD's cards are "cuda", too, with numbers of another meaning; whether they gain was not measured.
+        is_nvidia = device.id.startswith("cuda") and torch.version.hip is None
+        return is_nvidia and torch.cuda.get_device_capability(device.id) >= (8, 0)
 
     def steps_at_once(self, device: Device) -> int:
         """Return 1: there is nothing to be gained by more."""
