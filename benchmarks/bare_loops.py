@@ -66,7 +66,8 @@ def plain_tensorflow(precision: str, batch_size: int) -> Loop:
         values = tf.nn.dropout(values, _DROPOUTS[-1])
         return tf.matmul(tf.cast(values, tf.float32), dense[-1][0]) + dense[-1][1]
 
-    @tf.function(autograph=False)
+    # Where deepchord and Keras have XLA, too.
+    @tf.function(autograph=False, jit_compile=bool(tf.config.get_visible_devices("GPU")))
     def step(images: Any, labels: Any) -> None:
         with tf.GradientTape() as tape:
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits(images))

@@ -9,6 +9,7 @@ all at the same time, as workers that share a machine or its GPU.
 """
 
 import argparse
+import importlib.util
 import json
 import statistics
 import subprocess
@@ -62,7 +63,8 @@ def main() -> None:
     on_processor = arguments.device == "cpu"
     shares = {(1, 1), (1, cores), (cores, 1)} if on_processor else {(count, 1) for count in arguments.processes}
     # TensorFlow finds the limits of a processor; a GPU is as fast whoever asks, and however many do.
-    measures = "tensorflow" if on_processor else arguments.engines[0]
+    finds_limits = on_processor and importlib.util.find_spec("tensorflow") is not None
+    measures = "tensorflow" if finds_limits else arguments.engines[0]
     asking = {processes * threads if on_processor else 1 for processes, threads in shares}
     result: dict[str, Any] = {
         "machine": describe("keras", *arguments.engines),
