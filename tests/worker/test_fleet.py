@@ -1,6 +1,5 @@
 import errno
 import os
-import pty
 import shlex
 import signal
 import subprocess
@@ -116,6 +115,8 @@ def test_a_folder_that_has_no_locks_keeps_nobody_from_training(monkeypatch: pyte
 @pytest.mark.skipif(sys.platform == "win32", reason="no terminals of this kind there")
 @pytest.mark.parametrize("stdin", ["a terminal", "nothing"])
 def test_a_terminal_s_ctrl_c_is_known_to_reach_all_whatever_stdin_is(stdin: str):
+    import pty  # not on Windows
+
     code = "from worker.fleet import _is_in_front; print('in front:', _is_in_front())"
     command = [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"]
     if stdin == "nothing":
