@@ -97,7 +97,8 @@ def worker(
     from shared.settings import export, load_settings
     from shared.storage import RunStore
     from worker.engines.opening import choose_engine
-    from worker.fleet import claimed, command_of, find_assignments, named, planned, run_each
+    from worker.fleet import claimed, command_of, find_assignments, named, planned
+    from worker.processes import run_each
     from worker.service import run_worker
 
     settings = load_settings(

@@ -52,6 +52,13 @@ def test_a_share_of_the_processor_counts_as_so_many_cores(monkeypatch: pytest.Mo
     assert allotted_cores() == (1 if seen > 1 else None)
 
 
+def write_group(folder: Path, files: dict[str, str]) -> None:
+    """Write a control group as Linux shows it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text + "\n")
+
+
 @pytest.mark.parametrize(
     ("folder", "limit", "usage", "cache"),
     [
@@ -62,28 +69,20 @@ def test_a_share_of_the_processor_counts_as_so_many_cores(monkeypatch: pytest.Mo
 def test_the_memory_of_a_container_is_what_its_limit_leaves(
     tmp_path: Path, folder: str, limit: str, usage: str, cache: str
 ):
-    (tmp_path / folder).mkdir(exist_ok=True)
-    (tmp_path / folder / limit).write_text("1000000\n")
-    (tmp_path / folder / usage).write_text("700000\n")
-    (tmp_path / folder / "memory.stat").write_text(f"anon 500000\n{cache} 200000\n")
+    write_group(tmp_path / folder, {limit: "1000000", usage: "700000", "memory.stat": f"anon 500000\n{cache} 200000"})
 
     assert usable_memory(tmp_path) == (1_000_000, 500_000)
 
-    (tmp_path / folder / usage).write_text("1300000\n")
+    write_group(tmp_path / folder, {usage: "1300000"})
     assert usable_memory(tmp_path) == (1_000_000, 0)
 
 
 def test_the_limits_of_a_service_are_those_of_all_groups_that_it_lies_in(tmp_path: Path):
     groups, own = tmp_path / "cgroup", tmp_path / "own"
     own.write_text("0::/system.slice/deepchord.service\n")
-    service = groups / "system.slice" / "deepchord.service"
-    service.mkdir(parents=True)
-    (service / "memory.max").write_text("max\n")
-    (service.parent / "memory.max").write_text("1000000\n")
-    (service.parent / "memory.current").write_text("300000\n")
-    (service.parent / "memory.stat").write_text("inactive_file 0\n")
-    (service / "cpu.max").write_text("50000 100000\n")
-    (service.parent / "cpu.max").write_text("max 100000\n")
+    limits = {"memory.max": "1000000", "memory.current": "300000", "memory.stat": "inactive_file 0"}
+    write_group(groups / "system.slice", {**limits, "cpu.max": "max 100000"})
+    write_group(groups / "system.slice" / "deepchord.service", {"memory.max": "max", "cpu.max": "50000 100000"})
 
     assert usable_memory(groups, own) == (1_000_000, 700_000)
     assert usable_cores(groups, own) == 1
@@ -93,11 +92,8 @@ def test_the_limits_of_a_service_are_those_of_all_groups_that_it_lies_in(tmp_pat
 def test_of_two_versions_of_control_groups_each_has_its_own_folder(tmp_path: Path):
     groups, own = tmp_path / "cgroup", tmp_path / "own"
     own.write_text("4:memory,pids:/job\n1:cpu:/other\n0::/\n")
-    job = groups / "memory" / "job"
-    job.mkdir(parents=True)
-    (job / "memory.limit_in_bytes").write_text("1000000\n")
-    (job / "memory.usage_in_bytes").write_text("300000\n")
-    (job / "memory.stat").write_text("total_inactive_file 0\n")
+    limits = {"memory.limit_in_bytes": "1000000", "memory.usage_in_bytes": "300000"}
+    write_group(groups / "memory" / "job", {**limits, "memory.stat": "total_inactive_file 0"})
 
     assert usable_memory(groups, own) == (1_000_000, 700_000)
 
@@ -107,11 +103,9 @@ def test_no_more_workers_than_there_is_room_for_but_always_one():
     assert measured(100, 150, 200).best(most=0).workers == 1
 
 
-@pytest.mark.parametrize("limit", ["max\n", str(2**63 - 4096)])
+@pytest.mark.parametrize("limit", ["max", str(2**63 - 4096)])
 def test_without_a_limit_the_memory_is_the_host_s(tmp_path: Path, limit: str):
-    (tmp_path / "memory.max").write_text(limit)
-    (tmp_path / "memory.current").write_text("700000")
-    (tmp_path / "memory.stat").write_text("inactive_file 0")
+    write_group(tmp_path, {"memory.max": limit, "memory.current": "700000", "memory.stat": "inactive_file 0"})
     total = psutil.virtual_memory().total
 
     assert usable_memory(tmp_path).total_bytes == usable_memory(tmp_path / "none").total_bytes == total
