@@ -57,6 +57,10 @@ class Backend(Protocol):
         """Return `keras.layers`, with classes of its own where they are faster."""
         ...
 
+    def optimizers(self, keras: Any) -> Any:
+        """Return `keras.optimizers`, with classes of its own where they are faster."""
+        ...
+
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Steps]]:
         """Return what lets a compiled model take steps; its variables may be stale until the context is left."""
         ...

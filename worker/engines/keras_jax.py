@@ -72,6 +72,10 @@ class JaxBackend:
         """Return Keras's own layers."""
         return keras.layers
 
+    def optimizers(self, keras: Any) -> Any:
+        """Return Keras's optimizers as they are."""
+        return keras.optimizers
+
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Steps]]:
         """Return what lets the model take training steps; its variables hold what was learnt when it is left."""
         kinds = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)

@@ -50,7 +50,8 @@ class Keras3Network:
         inputs = keras.Input(architecture.input_shape)
         self._model = keras.Model(inputs, chained([*hidden, last], inputs))
         self._prediction_batch = backend.prediction_batch
-        self._model.compile(optimizer=_optimizer(keras, recipe) if recipe else "sgd", jit_compile=xla)
+        made = _optimizer(backend.optimizers(keras), recipe) if recipe else "sgd"
+        self._model.compile(optimizer=made, jit_compile=xla)
         if recipe:
             optimizer, variables = self._model.optimizer, self._model.trainable_variables
             if recipe.weight_decay:
@@ -145,18 +146,18 @@ def _one_behind(items: Iterable[_Item]) -> Iterator[_Item]:
     yield from waiting
 
 
-def _optimizer(keras: Any, recipe: Recipe) -> Any:
+def _optimizer(optimizers: Any, recipe: Recipe) -> Any:
     """Return the optimizer with every hyperparameter said: the defaults of the Keras generations differ."""
     rate, decay = recipe.learning_rate, recipe.weight_decay or None
     match recipe.optimizer:
         case "nadam":
-            return keras.optimizers.Nadam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=decay)
+            return optimizers.Nadam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=decay)
         case "adam":
-            return keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=decay)
+            return optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=decay)
         case "sgd":
-            return keras.optimizers.SGD(rate, momentum=0.0, weight_decay=decay)
+            return optimizers.SGD(rate, momentum=0.0, weight_decay=decay)
         case "rmsprop":
-            return keras.optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7, weight_decay=decay)
+            return optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7, weight_decay=decay)
 
 
 def _loss(keras: Any, recipe: Recipe) -> Loss:

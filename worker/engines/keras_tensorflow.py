@@ -76,6 +76,10 @@ class TensorFlowBackend:
             return keras.layers
         return SimpleNamespace(**{**vars(keras.layers), "BatchNormalization": _batch_normalization(keras)})
 
+    def optimizers(self, keras: Any) -> Any:
+        """Return Keras's optimizers as they are."""
+        return keras.optimizers
+
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Steps]]:
         """Return what lets the model take training steps; its optimizer must be built."""
         step = _step(model, loss)
