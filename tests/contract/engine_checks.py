@@ -507,9 +507,9 @@ def dropout_is_off_when_probabilities_are_asked(engine: Engine) -> None:
 
 def every_optimizer_takes_a_step(engine: Engine) -> None:
     images, labels = digits(32)
-    layers = (Conv2D(filters=3), BatchNormalization(), *PLAIN.layers)
+    architecture = Architecture(layers=(BatchNormalization(), *PLAIN.layers))
     for optimizer in OPTIMIZERS:
-        network = started(engine, Architecture(layers=layers), optimizer=optimizer, learning_rate=0.001)
+        network = started(engine, architecture, optimizer=optimizer, learning_rate=0.001)
         before = network.weights()
         loss, _ = one_epoch(network, images, labels)
         assert np.isfinite(loss), optimizer
@@ -636,6 +636,20 @@ def weight_decay_is_taken_whatever_the_optimizer(engine: Engine) -> None:
         np.testing.assert_allclose(bias_decaying, bias_without, atol=1e-6, err_msg=optimizer)
 
 
+def dropout_drops_its_share_and_makes_up_for_it(engine: Engine) -> None:
+    """Of one input that speaks for the right class: what the loss is where it is kept, and where it is dropped."""
+    architecture = resolved(Architecture(layers=(Flatten(), Dropout(rate=0.25), *PLAIN.layers[1:])), (1, 1, 1))
+    network = built(engine, architecture, optimizer="sgd", learning_rate=1e-6, batch_size=4096)
+    images, labels = np.ones((4096, 1, 1, 1), np.float32), np.zeros(4096, np.int64)
+    for strength in (1.0, 10.0):
+        network.set_weights(((strength * np.eye(1, 10, dtype=np.float32), np.zeros(10, np.float32)),))
+        found, _ = one_epoch(network, images, labels)
+        kept = np.log(1 + 9 * np.exp(-strength / 0.75))
+        dropped = np.log(10)
+        standard_error = (dropped - kept) * (0.75 * 0.25 / 4096) ** 0.5
+        assert abs(found - (0.75 * kept + 0.25 * dropped)) < 5 * standard_error, (strength, found)
+
+
 def dropout_can_be_scaled_down_to_none(engine: Engine) -> None:
     images, labels = digits(64)
     layers = (Flatten(), Dropout(rate=0.5), Dense(units="classes", activation="softmax"))
@@ -718,7 +732,7 @@ def a_dropout_rate_of_zero_is_no_dropout(engine: Engine) -> None:
 def images_of_other_sizes_and_with_colours_are_trained_on(engine: Engine) -> None:
     generator = np.random.default_rng(0)
     for shape in ((32, 32, 3), (9, 13, 2)):
-        network = built(engine, resolved(VARIED, shape), batch_size=5)
+        network = built(engine, resolved(VARIED, shape), batch_size=5, optimizer="sgd")
         network.set_weights(initial_weights(resolved(VARIED, shape), 1))
         images = generator.random((10, *shape), dtype=np.float32)
         one_epoch(network, images, np.arange(10))
@@ -989,6 +1003,7 @@ CHECKS = (
     an_image_that_is_surely_wrong_still_teaches,
     smoothed_labels_are_what_is_trained_towards,
     weight_decay_is_taken_whatever_the_optimizer,
+    dropout_drops_its_share_and_makes_up_for_it,
     dropout_can_be_scaled_down_to_none,
     a_member_learns_as_well_in_bfloat16_and_is_scored_in_float32,
     the_gradient_through_batch_normalization_is_right,
