@@ -507,7 +507,7 @@ def dropout_is_off_when_probabilities_are_asked(engine: Engine) -> None:
 
 def every_optimizer_takes_a_step(engine: Engine) -> None:
     images, labels = digits(32)
-    architecture = Architecture(layers=(BatchNormalization(), *PLAIN.layers))
+    architecture = Architecture(layers=(Conv2D(filters=3), BatchNormalization(), *PLAIN.layers))
     for optimizer in OPTIMIZERS:
         network = started(engine, architecture, optimizer=optimizer, learning_rate=0.001)
         before = network.weights()
@@ -731,9 +731,8 @@ def a_dropout_rate_of_zero_is_no_dropout(engine: Engine) -> None:
 
 def images_of_other_sizes_and_with_colours_are_trained_on(engine: Engine) -> None:
     generator = np.random.default_rng(0)
-    layers = (Conv2D(filters=6), MaxPooling2D(), Conv2D(filters=8, padding="valid"), *PLAIN.layers)
     for shape in ((32, 32, 3), (9, 13, 2)):
-        architecture = resolved(Architecture(layers=layers), shape)
+        architecture = resolved(VARIED, shape)
         network = built(engine, architecture, batch_size=5, optimizer="sgd")
         network.set_weights(initial_weights(architecture, 1))
         images = generator.random((10, *shape), dtype=np.float32)

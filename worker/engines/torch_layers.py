@@ -105,7 +105,8 @@ def _dropout(keras: Any) -> Any:
             generator = torch.Generator(inputs.device).manual_seed(int(first + second))
             # `bernoulli_` takes twice as long as numbers that are compared, and `where` twice as long as a product.
             kept = torch.rand(inputs.shape, generator=generator, device=inputs.device) >= self.rate
-            return inputs * kept.to(inputs.dtype).div_(1 - self.rate)
+            # Scaled after it, not in the factor, which bfloat16 would round the same way for all.
+            return inputs * kept.to(inputs.dtype) * (1 / (1 - self.rate))
 
     return Dropout
 
