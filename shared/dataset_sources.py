@@ -11,6 +11,7 @@ import numpy as np
 
 from shared.array_files import read_npz
 from shared.datasets import ARRAYS, CLASS_NAMES, Dataset, dataset_from_arrays
+from shared.downloads import ADDRESS, download
 from shared.errors import DatasetError
 from shared.keras_datasets import KerasProcess, keep_download
 from shared.named_datasets import FASHION, NAMED_DATASETS, Arrays, NamedDataset, read_idx_folder
@@ -33,8 +34,10 @@ class Places:
     #: `$KERAS_HOME`, or `.keras` in the user's home.
     keras_home: Path
     debian_folder: Path = DEBIAN_FASHION
-    #: Reads what only Keras can read, and downloads.
+    #: Downloads and reads what only Keras can read.
     keras: KerasProcess = field(default_factory=KerasProcess)
+    #: Where other files are downloaded from.
+    address: str = ADDRESS
     #: Whether what is not on this host may be fetched.
     download: bool = True
 
@@ -46,7 +49,7 @@ def find_dataset(name_or_path: str, places: Places) -> Dataset:
         name_or_path: `fashion`, `digits`, `cifar10`, or the path of an `.npz` with `x_train`, `y_train`, `x_test`,
             `y_test` and perhaps `class_names`.
         places: Where a data set with a name is looked for, in this order: the Debian folder (`fashion` only), the
-            Keras cache, a download through Keras.
+            Keras cache, a download (through Keras where only Keras can read the files).
 
     Raises:
         DatasetError: Nothing was found, with every place looked at, or what was found cannot be used.
@@ -110,20 +113,20 @@ def _candidates(named: NamedDataset, places: Places) -> Iterator[tuple[str, Call
         yield f"the Debian folder {places.debian_folder}", partial(read_idx_folder, named, places.debian_folder)
     yield f"the Keras cache {keras_datasets}", partial(named.read, named, keras_datasets, places.keras)
     if places.download:
-        yield "a download through Keras", partial(_download, named, keras_datasets, places.keras)
+        source = f"from {places.address}" if named.keras_name is None else "through Keras"
+        yield f"a download {source}", partial(_download, named, places, source)
 
 
-def _download(named: NamedDataset, keras_datasets: Path, keras: KerasProcess) -> Arrays:
-    logger.info(
-        "Data set %s is being downloaded through Keras, for at most %g s.",
-        named.name,
-        keras.timeout_s,
-        extra={"action": "dataset_download"},
-    )
+def _download(named: NamedDataset, places: Places, source: str) -> Arrays:
+    keras_datasets = places.keras_home / "datasets"
+    logger.info("Data set %s is being downloaded %s.", named.name, source, extra={"action": "dataset_download"})
     with tempfile.TemporaryDirectory(prefix="deepchord-") as home:
         downloaded = Path(home) / "datasets"
-        keras.load(named.keras_name, Path(home))
-        arrays = named.read(named, downloaded, keras)
+        if named.keras_name is None:
+            download(places.address, named.files, downloaded)
+        else:
+            places.keras.load(named.keras_name, Path(home))
+        arrays = named.read(named, downloaded, places.keras)
         try:
             keep_download(named.files, downloaded, keras_datasets)
         except OSError as error:
@@ -139,7 +142,10 @@ def _download(named: NamedDataset, keras_datasets: Path, keras: KerasProcess) ->
 
 def _remedy(named: NamedDataset) -> str:
     if named.name == FASHION.name:
-        return "Get it with `apt install dataset-fashion-mnist`, or give a file of your own: `--dataset file.npz`."
+        return (
+            "Get it with `apt install dataset-fashion-mnist`, put its four files into ~/.keras/datasets/fashion-mnist, "
+            "or give a file of your own: `--dataset file.npz`."
+        )
     return (
         "Give a file of your own, `--dataset file.npz`, or take Fashion-MNIST instead: "
         "`apt install dataset-fashion-mnist` and `--dataset fashion`."

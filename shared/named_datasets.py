@@ -25,9 +25,9 @@ class NamedDataset:
 
     name: str
     class_names: tuple[str, ...]
-    #: Its module in `keras.datasets`.
-    keras_name: str
-    #: What Keras downloads, below the folder `datasets` of its home, by its present name first.
+    #: Its module in `keras.datasets`, if only Keras can read what is downloaded; None: any download will do.
+    keras_name: str | None
+    #: What is downloaded, below the folder `datasets` of its home, by its present name first.
     files: tuple[str, ...]
     #: What it covers is up to `read`: the arrays, or the file that Keras downloads.
     sha256: str
@@ -77,6 +77,7 @@ def read_keras_archive(named: NamedDataset, keras_datasets: Path, keras: KerasPr
     The SHA-256 is the one of the archive, pinned by Keras too. Keras is given the archive alone, in a home of ours,
     so that what was unpacked before, and perhaps changed, is not read.
     """
+    assert named.keras_name is not None, f"{named.name} is read by Keras"  # noqa: S101  for the type checker
     present = [file for file in named.files if (keras_datasets / file).exists()]
     archive = keras_datasets / (present or named.files)[0]
     with archive.open("rb") as file:
@@ -117,7 +118,7 @@ FASHION = NamedDataset(
         "Bag",
         "Ankle boot",
     ),
-    keras_name="fashion_mnist",
+    keras_name=None,
     files=tuple(f"fashion-mnist/{file}.gz" for file in _IDX_FILES.values()),
     sha256="8294d2ca571ee42977a0b2dbf2f2f22ac6655a869e4497e2cd010da5acf40c92",
     read=read_keras_idx,
@@ -125,7 +126,7 @@ FASHION = NamedDataset(
 DIGITS = NamedDataset(
     name="digits",
     class_names=tuple("0123456789"),
-    keras_name="mnist",
+    keras_name=None,
     files=("mnist.npz",),
     sha256="731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
     read=read_keras_npz,

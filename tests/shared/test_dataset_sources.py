@@ -1,7 +1,12 @@
 import hashlib
+import importlib.util
 import logging
 import os
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -9,30 +14,32 @@ import pytest
 
 from shared.array_files import write_npz
 from shared.dataset_sources import DEBIAN_FASHION, Places, find_dataset, find_named_dataset
+from shared.downloads import ADDRESS
 from shared.errors import DatasetError
 from shared.keras_datasets import KerasProcess
-from shared.named_datasets import DIGITS, NamedDataset
+from shared.named_datasets import CIFAR10, DIGITS, NamedDataset
 
 IMAGES = np.arange(48, dtype=np.uint8).reshape(3, 4, 4)
 LABELS = np.array([0, 1, 9])
 ARRAYS = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:2], "y_test": LABELS[:2]}
 #: Downloads the file whose bytes are given, the way Keras does: into its home, and reads it.
-FAKE_MNIST = """
+FAKE_CIFAR10 = """
 import os, pathlib, numpy as np
 def load_data():
-    path = pathlib.Path(os.environ["KERAS_HOME"]) / "datasets" / "mnist.npz"
-    path.parent.mkdir()
-    path.write_bytes({content!r})
-    return (1, 2), (3, 4)
+    path = pathlib.Path(os.environ["KERAS_HOME"]) / "datasets" / "cifar-10-batches-py-target_archive"
+    path.parent.mkdir(exist_ok=True)
+    path.exists() or path.write_bytes(b"77")
+    images, labels = np.full((2, 4, 4, 3), 7, "u1"), np.array([[0], [1]])
+    return (images, labels), (images, labels)
 """
 
 
-def keras_that_downloads(folder: Path, content: bytes) -> KerasProcess:
+def keras_that_downloads(folder: Path) -> KerasProcess:
     datasets = folder / "packages" / "keras" / "datasets"
     datasets.mkdir(parents=True)
     (datasets.parent / "__init__.py").write_text("__version__ = '3.99'")
     (datasets / "__init__.py").touch()
-    (datasets / "mnist.py").write_text(FAKE_MNIST.format(content=content))
+    (datasets / "cifar10.py").write_text(FAKE_CIFAR10)
     return KerasProcess(environment=os.environ | {"PYTHONPATH": str(folder / "packages")}, timeout_s=60)
 
 
@@ -43,11 +50,28 @@ def keras_that_is_missing(folder: Path) -> KerasProcess:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def places(tmp_path: Path, free_port: int) -> Places:
     """Nothing is in any of these places."""
     return Places(
-        keras_home=tmp_path / "keras_home", debian_folder=tmp_path / "debian", keras=keras_that_is_missing(tmp_path)
+        keras_home=tmp_path / "keras_home",
+        debian_folder=tmp_path / "debian",
+        keras=keras_that_is_missing(tmp_path),
+        address=f"http://127.0.0.1:{free_port}",
     )
+
+
+@pytest.fixture
+def served(places: Places, tmp_path: Path) -> Iterator[Path]:
+    """The folder whose files are at the address of the places."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", int(places.address.rpartition(":")[2])), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield folder
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture
@@ -87,15 +111,16 @@ def test_a_damaged_debian_file_is_passed_over_and_ends_in_the_error_with_its_rea
         find_dataset("fashion", places)
 
 
-def test_fashion_that_is_nowhere_names_every_place_and_two_ways_to_get_it(places: Places):
+def test_fashion_that_is_nowhere_names_every_place_and_three_ways_to_get_it(places: Places):
     with pytest.raises(DatasetError) as raised:
         find_dataset("fashion", places)
 
     message = str(raised.value)
     assert f"the Debian folder {places.debian_folder} (no train-images-idx3-ubyte.gz)" in message
     assert f"the Keras cache {places.keras_home}/datasets (no train-images-idx3-ubyte.gz)" in message
-    assert "a download through Keras (Keras cannot be imported: No module named 'keras')" in message
+    assert f"a download from {places.address} (train-images-idx3-ubyte.gz: [Errno 111] Connection refused)" in message
     assert "`apt install dataset-fashion-mnist`" in message
+    assert "put its four files into ~/.keras/datasets/fashion-mnist" in message
     assert "`--dataset file.npz`" in message
 
 
@@ -119,45 +144,94 @@ def test_digits_come_from_the_keras_cache_with_their_class_names(places: Places,
 
 
 def test_a_download_is_verified_and_kept_for_the_next_time(
-    places: Places, small_digits: NamedDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    places: Places, small_digits: NamedDataset, served: Path, caplog: pytest.LogCaptureFixture
 ):
-    keras = keras_that_downloads(tmp_path / "fake", write_npz(ARRAYS))
+    (served / "mnist.npz").write_bytes(write_npz(ARRAYS))
 
     with caplog.at_level(logging.INFO):
-        find_named_dataset(small_digits, replace(places, keras=keras))
+        find_named_dataset(small_digits, places)
 
     assert [record.action for record in caplog.records] == ["dataset_download"]
+    (served / "mnist.npz").unlink()
     assert find_named_dataset(small_digits, places).x_train.shape == (3, 4, 4, 1)
 
 
-def test_a_download_that_is_not_the_data_set_is_neither_used_nor_kept(places: Places, tmp_path: Path):
-    keras = keras_that_downloads(tmp_path / "fake", write_npz(ARRAYS))
+def test_the_four_files_of_fashion_are_downloaded_without_keras(places: Places, served: Path):
+    if not DEBIAN_FASHION.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail("CI must have dataset-fashion-mnist installed")
+        pytest.skip("dataset-fashion-mnist is not installed")
+    for path in DEBIAN_FASHION.iterdir():
+        (served / path.name).symlink_to(path)
 
-    with pytest.raises(DatasetError, match=f"a download through Keras .*expected the SHA-256 {DIGITS.sha256}"):
-        find_dataset("digits", replace(places, keras=keras))
+    assert find_dataset("fashion", places).x_train.shape == (60000, 28, 28, 1)
+
+    kept = places.keras_home / "datasets" / "fashion-mnist"
+    assert sorted(path.name for path in kept.iterdir()) == sorted(path.name for path in DEBIAN_FASHION.iterdir())
+
+
+def test_what_only_keras_can_read_is_downloaded_through_it(places: Places, tmp_path: Path):
+    small = replace(CIFAR10, sha256=hashlib.sha256(b"77").hexdigest())
+
+    with pytest.raises(DatasetError, match=r"a download through Keras \(Keras cannot be imported: No module named"):
+        find_named_dataset(small, places)
+    dataset = find_named_dataset(small, replace(places, keras=keras_that_downloads(tmp_path / "fake")))
+
+    assert dataset.x_train.shape == (2, 4, 4, 3)
+    assert (places.keras_home / "datasets" / "cifar-10-batches-py-target_archive").read_bytes() == b"77"
+
+
+def test_files_come_from_where_keras_has_them():
+    spec = importlib.util.find_spec("keras")
+    if spec is None or spec.origin is None:
+        pytest.skip("Keras is not installed")
+    sources = Path(spec.origin).parent / "src" / "datasets"
+    if not sources.is_dir():
+        pytest.skip("this is not Keras 3")
+
+    for name in ("fashion_mnist.py", "mnist.py"):
+        assert f"{ADDRESS}/" in (sources / name).read_text()
+
+
+@pytest.mark.parametrize(("name", "content"), [("mnist.npz", b""), ("another", b"")])
+def test_a_download_that_is_missing_or_empty_is_named_with_the_reason(
+    places: Places, served: Path, name: str, content: bytes
+):
+    (served / name).write_bytes(content)
+    reason = "is not the data set" if name == "mnist.npz" else "mnist.npz: HTTP Error 404: File not found"
+
+    with pytest.raises(DatasetError, match=f"a download from {places.address} .*{reason}"):
+        find_dataset("digits", places)
+
+
+def test_a_download_that_is_not_the_data_set_is_neither_used_nor_kept(places: Places, served: Path):
+    (served / "mnist.npz").write_bytes(write_npz(ARRAYS))
+
+    with pytest.raises(DatasetError, match=f"a download from .*expected the SHA-256 {DIGITS.sha256}"):
+        find_dataset("digits", places)
     assert not places.keras_home.exists()
 
 
 def test_a_download_that_cannot_be_kept_is_used_all_the_same(
-    places: Places, small_digits: NamedDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    places: Places, small_digits: NamedDataset, served: Path, caplog: pytest.LogCaptureFixture
 ):
     places.keras_home.mkdir()
     (places.keras_home / "datasets").write_text("a file stands where a folder is needed")
-    keras = keras_that_downloads(tmp_path / "fake", write_npz(ARRAYS))
+    (served / "mnist.npz").write_bytes(write_npz(ARRAYS))
 
-    dataset = find_named_dataset(small_digits, replace(places, keras=keras))
+    dataset = find_named_dataset(small_digits, places)
 
     assert dataset.x_train.shape == (3, 4, 4, 1)
     assert [record.action for record in caplog.records] == ["dataset_not_kept", "dataset_place_damaged"]
 
 
 def test_a_damaged_file_in_the_keras_cache_is_passed_over_with_a_warning(
-    places: Places, small_digits: NamedDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    places: Places, small_digits: NamedDataset, served: Path, caplog: pytest.LogCaptureFixture
 ):
     damaged = put_in_keras_cache(places, b"cut off")
-    keras = keras_that_downloads(tmp_path / "fake", write_npz(ARRAYS))
+    (served / "mnist.npz").write_bytes(write_npz(ARRAYS))
 
-    find_named_dataset(small_digits, replace(places, keras=keras))
+    find_named_dataset(small_digits, places)
 
     assert "passed over was the Keras cache" in caplog.text
     assert damaged.read_bytes() == write_npz(ARRAYS)
