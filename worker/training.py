@@ -20,10 +20,12 @@ from worker.evaluation import score
 from worker.initialization import initial_weights
 from worker.pipeline import EpochBatches
 
-#: Images that are scaled to float32 at a time while predicting: 6.4 MB of 28x28, and as much of larger ones, so that a
-#: network's memory stays as it is; but not fewer than keep a device busy.
-_MOST_IMAGES, _LEAST_IMAGES = 2048, 128
-_CHUNK_BYTES = _MOST_IMAGES * 28 * 28 * 4
+#: Images that are scaled to float32 at a time while predicting, so that a network's memory stays as it is however large
+#: they are; but not fewer than keep a device busy.
+_MOST_IMAGES, _LEAST_IMAGES = 1024, 128
+_CHUNK_BYTES = 2**23
+#: Several callers have smaller chunks, so that all of them end at about the same time; these are no slower.
+_FEWEST_OF_SEVERAL = 256
 
 
 class Observer:
@@ -161,7 +163,7 @@ def predict(
         threads: How many chunks are computed at once, see `Engine.parallel_predictions`.
     """
     probabilities = np.empty((len(images), classes), dtype=np.float32)
-    chunks = _chunks(images)
+    chunks = _chunks(images, threads)
 
     def compute(chunk: slice) -> NDArray[np.float32]:
         return network.probabilities(scaled(images[chunk]))
@@ -177,8 +179,11 @@ def predict(
     return probabilities
 
 
-def _chunks(images: NDArray[np.generic]) -> list[slice]:
-    size = min(_MOST_IMAGES, max(_LEAST_IMAGES, _CHUNK_BYTES // (4 * math.prod(images.shape[1:]))))
+def _chunks(images: NDArray[np.generic], callers: int = 1) -> list[slice]:
+    most = _MOST_IMAGES if callers == 1 else max(_FEWEST_OF_SEVERAL, _MOST_IMAGES // callers)
+    fitting = min(most, max(_LEAST_IMAGES, _CHUNK_BYTES // (4 * math.prod(images.shape[1:]))))
+    # A power of two, as networks fill up what they are given to one.
+    size = 1 << (fitting.bit_length() - 1)
     return [slice(start, start + size) for start in range(0, len(images), size)]
 
 
@@ -206,7 +211,8 @@ def _train_epoch(
         on_batch=lambda batch: observer.batch(epoch - 1, (batch + 1) / len(batches)),
     )
     _check_finite(loss, "training loss", epoch)
-    return loss, accuracy
+    # A device that adds shares in float32 may find a little more than all of them.
+    return loss, min(1.0, accuracy)
 
 
 def _validate(

@@ -373,14 +373,42 @@ def test_weights_that_explode_in_the_last_batch_are_an_error_too(
         train(ExplodingEngine(), resolve(architecture), recipe, SEEDS, dataset)
 
 
+def test_an_accuracy_that_rounding_puts_above_one_is_one(
+    engine: Engine, architecture: Architecture, dataset: Dataset, recipe: Recipe
+):
+    class RoundingNetwork(type(engine.build(resolve(architecture)))):
+        def train_epoch(self, *_: object, **__: object) -> tuple[float, float]:
+            return 0.5, float(np.nextafter(np.float32(1), np.float32(2)))
+
+    class RoundingEngine:
+        precision = engine.precision
+
+        def build(self, *_: object) -> RoundingNetwork:
+            return RoundingNetwork(recipe)
+
+    _, state = train(RoundingEngine(), resolve(architecture), recipe, SEEDS, dataset)
+
+    assert {epoch.train_accuracy for epoch in state.history} == {1.0}
+
+
 # Prediction
 
 
-@pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize(
-    ("side", "chunks"), [(1, [1, 2048, 2048]), (56, [1, *[512] * 8]), (300, [1, *[128] * 32])], ids=str
+    ("side", "threads", "chunks"),
+    [
+        (1, 1, [1, *[1024] * 4]),
+        (1, 2, [1, *[512] * 8]),
+        (1, 3, [1, *[256] * 16]),
+        (1, 9, [1, *[256] * 16]),
+        (56, 1, [1, *[512] * 8]),
+        (56, 3, [1, *[256] * 16]),
+        (300, 1, [1, *[128] * 32]),
+        (300, 3, [1, *[128] * 32]),
+    ],
+    ids=str,
 )
-def test_images_are_scaled_a_chunk_at_a_time_and_all_are_predicted(side: int, chunks: list[int], threads: int):
+def test_images_are_scaled_a_chunk_at_a_time_and_all_are_predicted(side: int, threads: int, chunks: list[int]):
     sizes: list[int] = []
 
     class CountingNetwork:
