@@ -69,14 +69,23 @@ def changes(previous: RunView | None, view: RunView) -> Iterator[str]:
             yield f"member {index} {_result(view, index)}"
         if index in view.notes and (previous is None or previous.notes.get(index) != view.notes[index]):
             yield f"member {index} had trouble: {_one_line(view.notes[index])}"
-    if view.so_far and (previous is None or previous.so_far != view.so_far):
-        yield _so_far(view)
-    if view.unserved is not None and (previous is None or previous.unserved != view.unserved):
-        yield view.unserved
-    if _is_blind(view) and (previous is None or not _is_blind(previous)):
-        yield _BLIND
+    told = _sentences(previous) if previous else {}
+    for about, sentence in _sentences(view).items():
+        if told.get(about) != sentence:
+            yield sentence
     if previous is None or previous.state != view.state:
         yield f"run {run.run_id} is {view.state} ({view.trained} of {run.members} members trained)"
+
+
+def _sentences(view: RunView) -> dict[str, str]:
+    """Return what there is to say of the run as a whole, by what it is about."""
+    found = {
+        "evaluation": view.evaluation_note and _evaluation_trouble(view.evaluation_note),
+        "so far": view.so_far and _so_far(view),
+        "unserved": view.unserved,
+        "blind": _BLIND if _is_blind(view) else None,
+    }
+    return {about: sentence for about, sentence in found.items() if sentence}
 
 
 def render(view: RunView, width: int, height: int | None = None) -> RenderableType:
@@ -208,12 +217,19 @@ def _metrics(line: MemberProgress) -> str:
 
 def _troubles(view: RunView) -> list[str]:
     failed = {index for index, record in view.records.items() if isinstance(record.member, FailedMember)}
-    return [
+    found = [
         f"member {index} {_result(view, index)}"
         if index in failed
         else f"member {index} had trouble: {_one_line(view.notes[index])}"
         for index in sorted(failed.union(view.notes))
     ]
+    if view.evaluation is None and view.evaluation_note is not None:
+        found.append(_evaluation_trouble(view.evaluation_note))
+    return found
+
+
+def _evaluation_trouble(note: str) -> str:
+    return f"the evaluation had trouble: {_one_line(note)}"
 
 
 _BLIND = "no broker answers here: this is what storage tells"

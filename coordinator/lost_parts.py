@@ -1,12 +1,16 @@
 """The decision which lost members, and whether a lost evaluation, are to be sent again now."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from shared.leases import RENEWED_WITHIN_S
 
 #: A part that was rung so often without anybody beginning an attempt is not rung in hope any more …
 MOST_FRUITLESS = 3
 #: … until so long after: workers that fit may have come.
 HOPE_AGAIN_AFTER_S = 600.0
+#: If the broker has lost its memory, whoever holds a lease takes it again within this time.
+_HELD_AGAIN_AFTER_S = RENEWED_WITHIN_S + 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,31 +37,39 @@ class Memory:
 
     #: When each lost part was first found to be lost.
     lost_since: dict[int, float] = field(default_factory=dict)
-    #: Parts that somebody worked at when last seen.
-    held: set[int] = field(default_factory=set)
+    #: Parts that somebody worked at when last seen, or before they were lost, and when their leases end by themselves.
+    held: dict[int, float] = field(default_factory=dict)
     #: What is remembered of ringing each part again.
     rung: dict[int, Rung] = field(default_factory=dict)
     #: When the queue was last read.
     read_at: float | None = None
 
 
-def due(memory: Memory, lost: Iterable[int], held: set[int], now: float, patience_s: float) -> list[int]:
+def due(memory: Memory, lost: Iterable[int], held: Mapping[int, float], now: float, patience_s: float) -> list[int]:
     """Return which of the lost parts are to be rung now, and remember the others.
 
-    One that somebody worked at a moment ago is rung at once, one that was never begun only after a while: its message
+    One that somebody worked at is rung when its lease has ended by itself. If it went before its time, the broker has
+    forgotten it, and whoever holds it may take it again. One that was never begun is rung after a while: its message
     may just be on its way from the queue to a worker.
 
     Args:
         memory: What was seen so far; changed.
         lost: Parts that are not done, not held and not in the queue.
-        held: Parts that somebody works at.
+        held: Parts that somebody works at, and for how many seconds their leases last.
         now: Seconds, on any clock that goes forward.
         patience_s: How long one that was never begun may be on its way.
     """
     lost = set(lost)
     memory.lost_since = {part: memory.lost_since.get(part, now) for part in lost}
-    found = [part for part in lost if part in memory.held or now - memory.lost_since[part] >= patience_s]
-    memory.held = set(held)
+
+    def is_due(part: int) -> bool:
+        since = now - memory.lost_since[part]
+        was_held = part in memory.held
+        return since >= patience_s or (was_held and (now >= memory.held[part] or since >= _HELD_AGAIN_AFTER_S))
+
+    found = {part for part in lost if is_due(part)}
+    waiting = {part: end for part, end in memory.held.items() if part in lost - found}
+    memory.held = {part: now + remaining_s for part, remaining_s in held.items()} | waiting
     for part in found:  # rung now; looked at again only after as long a wait
         memory.lost_since[part] = now
     return sorted(found)

@@ -40,6 +40,8 @@ class RunView:
     progress: Mapping[int, MemberProgress] = field(default_factory=dict)
     #: The last trouble of members, by index.
     notes: Mapping[int, str] = field(default_factory=dict)
+    #: The last trouble of the evaluation.
+    evaluation_note: str | None = None
     so_far: EnsembleSoFar | None = None
     evaluation: EnsembleEvaluation | None = None
     failure: RunFailure | None = None
@@ -142,6 +144,7 @@ class RunWatcher:
         self._so_far: EnsembleSoFar | None = None
         self._progress: dict[int, MemberProgress] = {}
         self._notes: dict[int, str] = {}
+        self._evaluation_note: str | None = None
 
     @property
     def run(self) -> RunSpec:
@@ -165,6 +168,7 @@ class RunWatcher:
             records=dict(self._records),
             progress=dict(self._progress),
             notes=dict(self._notes),
+            evaluation_note=self._evaluation_note,
             so_far=self._so_far,
             evaluation=evaluation,
             failure=failure,
@@ -177,6 +181,7 @@ class RunWatcher:
         try:
             self._progress = self._board.read(self._run.run_id)
             self._notes = self._board.notes(self._run.run_id)
+            self._evaluation_note = self._board.evaluation_note(self._run.run_id)
         except redis.exceptions.NoPermissionError as error:
             raise not_permitted(error) from error
         except redis.RedisError:

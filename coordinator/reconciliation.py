@@ -81,7 +81,8 @@ class Reconciler:
                 lost = self._lost(run, memory, [index for index in pending if index not in held])
                 patience_s = self._lease_s
             else:
-                held = {EVALUATION} if self._leases.is_held(evaluation_lease(run.run_id)) else set()
+                remaining_s = self._leases.remaining_s(evaluation_lease(run.run_id))
+                held = {} if remaining_s is None else {EVALUATION: remaining_s}
                 heard = held or evaluation_task_id(run) in self._queued(QUEUE)
                 lost = [] if heard else [EVALUATION]
                 patience_s = _EVALUATION_STARTS_WITHIN_S
@@ -100,7 +101,7 @@ class Reconciler:
         queue = queue_of(run.require)
         now = self._clock()
         suspicious = (
-            memory.held.intersection(unheld)
+            memory.held.keys() & set(unheld)
             or memory.lost_since
             or int(self._client.llen(_key(queue))) < len(unheld)
             # Other runs' messages and doubled ones may hide that some are missing.
@@ -124,7 +125,8 @@ class Reconciler:
     def _ring(self, run: RunSpec, memory: Memory, part: int) -> bool:
         """Send a part again; False if that was done often enough without anybody beginning an attempt."""
         is_evaluation, now = part == EVALUATION, self._clock()
-        attempts = self._store.evaluation_starts(run) if is_evaluation else len(self._store.attempts(run.run_id, part))
+        begun = self._store.evaluation_attempts(run) if is_evaluation else self._store.attempts(run.run_id, part)
+        attempts = len(begun)
         rung = memory.rung.get(part, Rung(attempts=attempts, times=0, at=now))
         if rung.is_fruitless(attempts, now):
             return False
@@ -142,7 +144,9 @@ class Reconciler:
 
     def _verdict(self, run: RunSpec, in_vain: list[int]) -> str:
         notes = self._board.notes(run.run_id)
-        told = "; ".join(f"member {index}: {note}" for index, note in sorted(notes.items()))
+        troubles = [f"member {index}: {note}" for index, note in sorted(notes.items())]
+        evaluation = self._board.evaluation_note(run.run_id)
+        told = "; ".join(troubles if evaluation is None else [*troubles, f"the evaluation: {evaluation}"])
         members = ", ".join(str(part) for part in in_vain)
         what = "evaluation was" if EVALUATION in in_vain else f"members {members} were"
         return f"its {what} sent {MOST_FRUITLESS} times in vain ({told or 'the logs of the workers tell more'})"

@@ -1,4 +1,4 @@
-"""What storage tells of the attempts at a member: which epochs they saved, which of them counts as a failure."""
+"""What storage tells of the attempts at a member or an evaluation: what they saved, which count as failures."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,13 +16,15 @@ class SavedEpoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One attempt at a member."""
+    """One attempt at a member, or at the evaluation."""
 
     #: Counted from 1; grows strictly, whatever else is lost.
     number: int
     saved: tuple[SavedEpoch, ...] = ()
     #: Whether the worker gave the member back on purpose, or somebody resumed the run since: no failure of the member.
     handed_over: bool = False
+    #: Of an evaluation: whether it ended with an error that was not a passing trouble of storage.
+    failed: bool = False
 
 
 def newest_first(attempts: Iterable[Attempt]) -> tuple[SavedEpoch, ...]:

@@ -7,8 +7,8 @@ from shared.messages import RunSpec
 
 RUNS = "runs/"
 _SPEC = "run.json"
-#: The last name of the note that an attempt does not count against its member.
-HANDED_OVER = "handed-over.json"
+#: The last names of the notes that an attempt does not count, and that an attempt at an evaluation failed.
+HANDED_OVER, FAILED = "handed-over.json", "failed.json"
 
 
 def run(run_id: str) -> str:
@@ -101,6 +101,11 @@ def is_spec(key: str) -> bool:
 def evaluations(spec: RunSpec) -> str:
     """Return the folder of the attempts at a run's evaluation."""
     return f"{_ending(spec)}evaluations/"
+
+
+def evaluation_attempt(spec: RunSpec, number: int) -> str:
+    """Return the folder of one attempt at a run's evaluation."""
+    return numbered(evaluations(spec), number)
 
 
 def evaluation(spec: RunSpec) -> str:

@@ -36,6 +36,9 @@ redis.call('SET', KEYS[1], '-', 'PX', ARGV[2])
 return 1
 """
 
+#: Who holds a lease renews it at least so often, and finds out so soon that it was lost.
+RENEWED_WITHIN_S = 5.0
+
 #: Keys are asked for in portions, so that the broker has time for others in between.
 _PORTION = 1000
 
@@ -89,19 +92,23 @@ class Leases:
         keys = (name, at_work(holder.worker))
         self._client.eval(_RELEASE, len(keys), *keys, holder.model_dump_json(), str(int(rest_s * 1000)))
 
-    def held(self, run_id: str, indices: Iterable[int]) -> set[int]:
-        """Return which of these members somebody works at, or did so a moment ago."""
+    def held(self, run_id: str, indices: Iterable[int]) -> dict[int, float]:
+        """Return which of these members somebody works at, or did a moment ago, and for how many seconds at least."""
         wanted = list(indices)
-        found: set[int] = set()
+        found: dict[int, float] = {}
         for start in range(0, len(wanted), _PORTION):
             portion = wanted[start : start + _PORTION]
-            values = self._client.mget([member_lease(run_id, index) for index in portion])
-            found.update(index for index, value in zip(portion, values, strict=True) if value is not None)
+            pipeline = self._client.pipeline(transaction=False)
+            for index in portion:
+                pipeline.pttl(member_lease(run_id, index))
+            times = zip(portion, pipeline.execute(), strict=True)
+            found.update({index: milliseconds / 1000 for index, milliseconds in times if milliseconds >= 0})
         return found
 
-    def is_held(self, name: str) -> bool:
-        """Say whether somebody has this lease."""
-        return bool(self._client.exists(name))
+    def remaining_s(self, name: str) -> float | None:
+        """Return for how many seconds somebody has this lease at least; None if nobody has it."""
+        milliseconds = int(self._client.pttl(name))
+        return milliseconds / 1000 if milliseconds >= 0 else None
 
 
 def member_lease(run_id: str, index: int) -> str:

@@ -53,8 +53,25 @@ class ProgressBoard:
         except redis.RedisError:
             logger.info("A note could not be published: %s", text, extra={"run_id": run_id, "member": index})
 
-    def last_failed_on(self, run_id: str, index: int) -> str | None:
-        """Return the worker that a member failed on a moment ago; None if there is none, or nobody knows."""
+    def note_evaluation(self, run_id: str, text: str, failed_on: str) -> None:
+        """Leave a sentence about the last trouble of an evaluation, and on which worker it was; it may be lost."""
+        try:
+            self._client.set(_evaluation_note_key(run_id), text, ex=_KEEP_S)
+            self._client.set(_failed_key(run_id, None), failed_on, ex=_AWAY_S)
+        except redis.RedisError:
+            logger.info("A note could not be published: %s", text, extra={"run_id": run_id})
+
+    def evaluation_note(self, run_id: str) -> str | None:
+        """Return the last trouble of an evaluation; None if it had none.
+
+        Raises:
+            redis.RedisError: The broker does not answer.
+        """
+        note = self._client.get(_evaluation_note_key(run_id))
+        return None if note is None else text_of(note)
+
+    def last_failed_on(self, run_id: str, index: int | None = None) -> str | None:
+        """Return the worker that a member, or the evaluation, failed on a moment ago; None if nobody knows of one."""
         try:
             worker = self._client.get(_failed_key(run_id, index))
         except redis.RedisError:
@@ -92,5 +109,9 @@ def _notes_key(run_id: str) -> str:
     return f"{KEY_PREFIX}notes:{run_id}"
 
 
-def _failed_key(run_id: str, index: int) -> str:
-    return f"{KEY_PREFIX}failed-on:{run_id}:{index}"
+def _evaluation_note_key(run_id: str) -> str:
+    return f"{_notes_key(run_id)}:evaluation"
+
+
+def _failed_key(run_id: str, index: int | None) -> str:
+    return f"{KEY_PREFIX}failed-on:{run_id}:{'evaluation' if index is None else index}"

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from shared import keys
 from shared.attempts import Attempt, SavedEpoch
@@ -38,12 +38,16 @@ class RunStore:
         )
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", run_id):
             raise missing
-        extended = [key for key in self.objects.list(keys.extensions(run_id)) if keys.is_spec(key)]
-        newest = extended[-1] if extended else keys.run(run_id)
         try:
-            return RunSpec.decode(self.objects.get(newest), newest)
+            return next(self.versions(run_id))
         except ObjectNotFoundError:
             raise missing from None
+
+    def versions(self, run_id: str) -> Iterator[RunSpec]:
+        """Yield the specs of a run, the newest extension first."""
+        extended = [key for key in self.objects.list(keys.extensions(run_id)) if keys.is_spec(key)]
+        for key in (*reversed(extended), keys.run(run_id)):
+            yield RunSpec.decode(self.objects.get(key), key)
 
     def extend_run(self, spec: RunSpec) -> bool:
         """Publish the spec with more members; False if somebody else has extended the run in the meantime."""
@@ -97,20 +101,7 @@ class RunStore:
 
     def attempts(self, run_id: str, index: int) -> tuple[Attempt, ...]:
         """Return the attempts that a member has had, in order; nothing but names is read."""
-        folder = keys.attempts(run_id, index)
-        names: dict[int, list[list[str]]] = {}
-        for key in self.objects.list(folder):
-            number, *rest = key.removeprefix(folder).split("/")
-            if number.isdecimal():
-                names.setdefault(int(number), []).append(rest)
-        return tuple(
-            Attempt(
-                number=number,
-                saved=tuple(filter(None, (keys.saved_epoch(number, parts) for parts in names[number]))),
-                handed_over=[keys.HANDED_OVER] in names[number],
-            )
-            for number in sorted(names)
-        )
+        return self._attempts(keys.attempts(run_id, index))
 
     def save_epoch(self, run_id: str, index: int, attempt: int, epoch: int, state: bytes) -> SavedEpoch:
         """Publish the training state after an epoch."""
@@ -156,7 +147,10 @@ class RunStore:
     def record(self, run_id: str, index: int) -> MemberRecord | None:
         """Return a member's committed record, or None."""
         key = keys.record(run_id, index)
-        return MemberRecord.decode(self.objects.get(key), key) if self.objects.exists(key) else None
+        try:
+            return MemberRecord.decode(self.objects.get(key), key)
+        except ObjectNotFoundError:
+            return None
 
     def has_record(self, run_id: str, index: int) -> bool:
         """Say whether a member has a committed record."""
@@ -178,9 +172,17 @@ class RunStore:
         """Take the next attempt number of the evaluation, from 1, as `start_attempt` does."""
         return self._take_number(keys.evaluations(run), note)
 
-    def evaluation_starts(self, run: RunSpec) -> int:
-        """Return how often the evaluation was begun."""
-        return self._last_number(keys.evaluations(run))
+    def evaluation_attempts(self, run: RunSpec) -> tuple[Attempt, ...]:
+        """Return how often the evaluation was begun, in order; nothing but names is read."""
+        return self._attempts(keys.evaluations(run))
+
+    def hand_over_evaluation(self, run: RunSpec, attempt: int) -> None:
+        """Note that an attempt at the evaluation does not count: it ended on purpose."""
+        self.objects.replace(f"{keys.evaluation_attempt(run, attempt)}{keys.HANDED_OVER}", b"{}\n")
+
+    def fail_evaluation(self, run: RunSpec, attempt: int) -> None:
+        """Note that an attempt at the evaluation ended with an error."""
+        self.objects.replace(f"{keys.evaluation_attempt(run, attempt)}{keys.FAILED}", b"{}\n")
 
     def commit_evaluation(self, run: RunSpec, evaluation: EnsembleEvaluation, probabilities: bytes) -> bool:
         """Commit the evaluation and the ensemble's probabilities; False if the run has one already."""
@@ -205,9 +207,17 @@ class RunStore:
         key = keys.failure(run)
         return RunFailure.decode(self.objects.get(key), key) if self.objects.exists(key) else None
 
+    def has_evaluation(self, run: RunSpec) -> bool:
+        """Say whether a run was evaluated."""
+        return self.objects.exists(keys.evaluation(run))
+
+    def has_failed(self, run: RunSpec) -> bool:
+        """Say whether a run ended without an evaluation."""
+        return self.objects.exists(keys.failure(run))
+
     def has_ended(self, run: RunSpec) -> bool:
         """Say whether a run was evaluated or has failed."""
-        return any(self.objects.exists(key) for key in (keys.evaluation(run), keys.failure(run)))
+        return self.has_evaluation(run) or self.has_failed(run)
 
     # Data sets
 
@@ -237,6 +247,22 @@ class RunStore:
                 )
         finally:
             self.objects.delete(probe)
+
+    def _attempts(self, folder: str) -> tuple[Attempt, ...]:
+        names: dict[int, list[list[str]]] = {}
+        for key in self.objects.list(folder):
+            number, *rest = key.removeprefix(folder).split("/")
+            if number.isdecimal():
+                names.setdefault(int(number), []).append(rest)
+        return tuple(
+            Attempt(
+                number=number,
+                saved=tuple(filter(None, (keys.saved_epoch(number, parts) for parts in names[number]))),
+                handed_over=[keys.HANDED_OVER] in names[number],
+                failed=[keys.FAILED] in names[number],
+            )
+            for number in sorted(names)
+        )
 
     def _take_number(self, folder: str, note: bytes) -> int:
         number = self._last_number(folder) + 1

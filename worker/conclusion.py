@@ -1,21 +1,45 @@
 """How a run ends when all its members have: evaluated, or failed with a reason."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from shared.endings import RunFailure
 from shared.errors import StorageError
-from shared.messages import RunSpec, TrainedMember
+from shared.messages import MemberRecord, RunSpec, TrainedMember
 from shared.storage import RunStore
 from worker.ensemble import evaluate, run_candidates
+from worker.lease import WorkerLeaving
 from worker.resources import Resources
-from worker.turns import note_of, sentence
+from worker.turns import Done, note_of, sentence
 
 logger = logging.getLogger(__name__)
 
 #: How often an evaluation is begun at all, by whoever: more, and it must be what kills its process each time.
 _MOST_STARTS = 10
+#: How often it may end with an error.
+_MOST_FAILURES = 3
+
+
+class EvaluationFailed(Exception):  # noqa: N818  the error itself is its cause
+    """An attempt at an evaluation ended with an error, its `__cause__`."""
+
+
+def settled(store: RunStore, run: RunSpec) -> Done | None:
+    """Return what there is to say of a run that is not to be evaluated, now or ever; None if it is.
+
+    Reads no record, because it is asked as often as a member ends.
+
+    Raises:
+        StorageError: Storage does not answer.
+    """
+    if store.has_evaluation(run):
+        return Done(status="evaluated")
+    if store.has_failed(run):
+        return Done(status="failed")
+    if store.is_cancelled(run.run_id) or len(_recorded(store, run)) < run.members:
+        return Done(status=None)
+    return None
 
 
 def conclude(resources: Resources, run: RunSpec, worker: str, advance: Callable[[], None]) -> str | None:
@@ -25,24 +49,57 @@ def conclude(resources: Resources, run: RunSpec, worker: str, advance: Callable[
         resources: Engine and storage of this process.
         run: The run as it was last extended.
         worker: The name of this worker as Celery has it.
-        advance: Called when a step has ended.
+        advance: Called when a step has ended; may raise `WorkerLeaving`.
+
+    Raises:
+        WorkerLeaving: The worker was told to stop; the attempt does not count.
+        EvaluationFailed: The attempt, which counts, ended with an error.
+        StorageError: No attempt could be begun.
     """
     store = resources.store
-    if store.evaluation(run) is not None:
+    done = settled(store, run)
+    if done is not None:
+        return done.status
+    attempt = store.start_evaluation(run, note_of(worker))
+    try:
+        return _attempt(resources, run, advance)
+    except WorkerLeaving:
+        _note(run, lambda: store.hand_over_evaluation(run, attempt))
+        raise
+    except Exception as error:  # whatever it fails of is bounded
+        if not (isinstance(error, StorageError) and not error.permanent):
+            _note(run, lambda: store.fail_evaluation(run, attempt))
+        raise EvaluationFailed from error
+
+
+def may_begin_again(store: RunStore, run: RunSpec) -> bool:
+    """Say whether an evaluation may be begun once more; also if storage cannot tell."""
+    try:
+        attempts = store.evaluation_attempts(run)
+    except StorageError:
+        return True
+    failures = sum(attempt.failed for attempt in attempts)
+    return failures < _MOST_FAILURES and sum(not attempt.handed_over for attempt in attempts) < _MOST_STARTS
+
+
+def give_up(resources: Resources, run: RunSpec, error: BaseException | None, advance: Callable[[], None]) -> str | None:
+    """Commit that the evaluation fails again and again, unless the run was evaluated or extended in the meantime."""
+    if resources.store.has_evaluation(run):
         return "evaluated"
-    if store.failure(run) is not None:
-        return "failed"
-    if store.is_cancelled(run.run_id):
+    if resources.store.run(run.run_id).extension != run.extension:
         return None
-    records = store.records(run.run_id, run.members)
-    if len(records) < run.members:
-        return None
-    if store.start_evaluation(run, note_of(worker)) > _MOST_STARTS:
+    reason = "its evaluation failed" if error is None else f"its evaluation failed: {sentence(error)}"
+    return _fail(resources, run, reason, advance)
+
+
+def _attempt(resources: Resources, run: RunSpec, advance: Callable[[], None]) -> str:
+    store = resources.store
+    if sum(not attempt.handed_over for attempt in store.evaluation_attempts(run)) > _MOST_STARTS:
         died = f"its evaluation was begun {_MOST_STARTS} times and never came to its end; see the workers' logs"
-        return _fail(resources, run, died)
-    trained = [record.member for record in records if isinstance(record.member, TrainedMember)]
+        return _fail(resources, run, died, advance)
+    trained = [record.member for record in _records(store, run, advance) if isinstance(record.member, TrainedMember)]
     if len(trained) < run.min_members:
-        return _fail(resources, run, f"{len(trained)} members were trained, min_members is {run.min_members}")
+        return _fail(resources, run, f"{len(trained)} members were trained, min_members is {run.min_members}", advance)
     dataset = resources.dataset(run.dataset)
     ensemble = evaluate(
         resources.engine,
@@ -58,21 +115,24 @@ def conclude(resources: Resources, run: RunSpec, worker: str, advance: Callable[
     return "evaluated"
 
 
-def may_begin_again(store: RunStore, run: RunSpec) -> bool:
-    """Say whether an evaluation may be begun once more; also if storage cannot tell."""
+def _recorded(store: RunStore, run: RunSpec) -> list[int]:
+    return [index for index in store.recorded(run.run_id) if index < run.members]
+
+
+def _records(store: RunStore, run: RunSpec, advance: Callable[[], None]) -> Iterator[MemberRecord]:
+    for index in range(run.members):
+        record = store.record(run.run_id, index)
+        advance()
+        if record is not None:
+            yield record
+
+
+def _note(run: RunSpec, write: Callable[[], None]) -> None:
     try:
-        return store.evaluation_starts(run) < _MOST_STARTS
-    except StorageError:
-        return True
-
-
-def give_up(resources: Resources, run: RunSpec, error: Exception) -> str | None:
-    """Commit that the evaluation fails again and again, unless the run was evaluated or extended in the meantime."""
-    if resources.store.evaluation(run) is not None:
-        return "evaluated"
-    if resources.store.run(run.run_id).extension != run.extension:
-        return None
-    return _fail(resources, run, f"its evaluation failed: {sentence(error)}")
+        write()
+    except StorageError as error:  # then it counts as one that never came to its end
+        extra = {"run_id": run.run_id}
+        logger.warning("It could not be noted how an attempt at an evaluation ended: %s", error, extra=extra)
 
 
 def _callers(resources: Resources) -> int:
@@ -83,8 +143,8 @@ def _callers(resources: Resources) -> int:
     return max(1, min(resources.engine.parallel_predictions(), settings.evaluation_threads // settings.threads))
 
 
-def _fail(resources: Resources, run: RunSpec, reason: str) -> str:
-    records = resources.store.records(run.run_id, run.members)
+def _fail(resources: Resources, run: RunSpec, reason: str, advance: Callable[[], None]) -> str:
+    records = _records(resources.store, run, advance)
     trained = sum(record.member.status == "trained" for record in records)
     failure = RunFailure(requested=run.members, trained=trained, reason=reason, failed_at=datetime.now(UTC))
     resources.store.commit_failure(run, failure)

@@ -13,7 +13,7 @@ import psutil
 import redis
 
 from shared.errors import StorageError
-from shared.leases import Held, Holder, Leases
+from shared.leases import RENEWED_WITHIN_S, Held, Holder, Leases
 from shared.training_state import TrainingState
 from worker.training import Observer
 
@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 #: How often a lease is renewed within its time, at least.
 _RENEWALS = 6
-_AT_MOST_EVERY_S = 5.0
 #: Between attempts to take a lease while the broker does not answer.
 _WAITS_S = (0.5, 1.0, 2.0)
 #: A thread that a storage holds up is left behind.
@@ -165,5 +164,5 @@ class Lease(Observer):
         )
 
     def _until_stopped(self, work: Callable[[], None]) -> None:
-        while not self._stopped.wait(min(_AT_MOST_EVERY_S, self._ttl_s / _RENEWALS)):
+        while not self._stopped.wait(min(RENEWED_WITHIN_S, self._ttl_s / _RENEWALS)):
             work()

@@ -24,7 +24,7 @@ class Resources:
         self.leaving = threading.Event()
         #: Whether it was by SIGTERM to this very process.
         self.terminated = False
-        #: Whether a member is being trained.
+        #: Whether a member is being trained, or an evaluation made.
         self.in_turn = False
         #: How many messages in a row were of runs whose storage could not be read or written.
         self.blind_turns = 0

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import redis
@@ -11,23 +12,21 @@ from celery.exceptions import Ignore, Reject
 from kombu.exceptions import OperationalError
 
 from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, served_queues
-from shared.errors import DeepchordError, OtherVersionError, SignatureError, StorageError
+from shared.errors import DeepchordError, OtherVersionError, SignatureError
 from shared.leases import evaluation_lease
 from shared.messages import MemberSpec, RunSpec
 from shared.signing import check_signature
-from worker.conclusion import conclude, give_up, may_begin_again
-from worker.lease import Lease
+from worker.conclusion import EvaluationFailed, conclude, give_up, may_begin_again, settled
+from worker.lease import Lease, WorkerLeaving
 from worker.resources import Resources
 from worker.service import leave_when_told
-from worker.turns import Again, GivenBack, Turn, sentence, take_turn
+from worker.turns import Again, Done, GivenBack, Turn, sentence, take_turn
 from worker.watchdog import StallWatchdog
 
 logger = logging.getLogger(__name__)
 
 #: Wait so long before a task that failed is tried again.
 _RETRY_AFTER_S = 2.0
-#: How often an evaluation that raises errors is tried before the run ends as failed.
-_EVALUATION_ATTEMPTS = 3
 #: How often a message is looked at by workers that cannot read or write its run's storage.
 _BLIND_ATTEMPTS = 3
 #: How often if others are connected, who may be busy for long; they may all be as blind.
@@ -36,6 +35,8 @@ _MOST_PASSED_ON = 100
 _LONGEST_BLIND_S = 30.0
 #: A message for somebody else's member is sent back to the end of the queue after so long at most.
 _LONGEST_PAUSE_S = 2.0
+#: Between giving an evaluation back and taking the next message.
+_BREATH_S = 1.0
 
 
 def register_tasks(app: Celery, resources: Resources) -> None:
@@ -81,20 +82,38 @@ def _trained(task: Task, resources: Resources, spec: MemberSpec) -> str:
     if isinstance(turn, Again):
         _send_again(task, turn.after_s)
     if isinstance(turn, GivenBack):
-        time.sleep(turn.after_s)
-        raise Reject(f"member {spec.index} is given back", requeue=True)
+        _give_back(f"member {spec.index}", turn.after_s)
     if turn.status is None:
         raise Ignore
     return turn.status
 
 
 def _evaluated(task: Task, resources: Resources, run: RunSpec) -> str:
-    extra = {"run_id": run.run_id}
+    """Evaluate a run, unless it is too early; what becomes of the message otherwise is decided here.
 
-    def tell(why: str) -> None:
-        logger.critical("The evaluation of run %s: %s", run.run_id, why, extra=extra)
+    Raises:
+        Ignore: It is too early, the run was cancelled, or the message was sent again.
+        Reject: The message is for another worker.
+    """
+    try:
+        done = settled(resources.store, run)
+        if done is None:
+            with _in_turn(task, resources):
+                done = Done(status=_concluded(task, resources, run))
+    except DeepchordError as error:  # no attempt could be begun
+        _pass_on(task, resources, error)
+    if done.status is None:
+        raise Ignore
+    return done.status
 
-    with StallWatchdog(resources.settings.stall_timeout_s, tell) as watchdog:
+
+def _concluded(task: Task, resources: Resources, run: RunSpec) -> str | None:
+    board, worker = resources.board, task.request.hostname
+
+    def note(trouble: str) -> None:
+        board.note_evaluation(run.run_id, trouble, failed_on=worker)
+
+    with StallWatchdog(resources.settings.stall_timeout_s, note) as watchdog:
         lease = Lease(
             resources.leases,
             evaluation_lease(run.run_id),
@@ -104,32 +123,47 @@ def _evaluated(task: Task, resources: Resources, run: RunSpec) -> str:
         )
         if lease.take() is not None:
             _send_again(task, _LONGEST_PAUSE_S)
+
+        def advance() -> None:
+            watchdog.advance()
+            if resources.leaving.is_set():
+                raise WorkerLeaving
+
         try:
             with lease:
-                outcome = conclude(resources, run, task.request.hostname, watchdog.advance)
-        except Exception as error:
-            logger.exception("The evaluation of run %s failed.", run.run_id, extra=extra)
-            may_pass = isinstance(error, StorageError) and not error.permanent
-            if may_pass and may_begin_again(resources.store, run):
+                if resources.leaving.is_set() or (board.last_failed_on(run.run_id) == worker and _others_can(task)):
+                    _give_back(f"the evaluation of {run.run_id}", _BREATH_S)
+                return conclude(resources, run, worker, advance)
+        except WorkerLeaving:
+            logger.info("The evaluation of run %s is handed over.", run.run_id, extra={"run_id": run.run_id})
+            _give_back(f"the evaluation of {run.run_id}", 0.0)
+        except EvaluationFailed as failed:
+            logger.exception("The evaluation of run %s failed.", run.run_id, extra={"run_id": run.run_id})
+            if failed.__cause__ is not None:
+                note(sentence(failed.__cause__))
+            if may_begin_again(resources.store, run):
                 _send_again(task, _RETRY_AFTER_S)
-            if not may_pass and task.request.retries < _EVALUATION_ATTEMPTS - 1:
-                _send_again(task, _RETRY_AFTER_S, retries=task.request.retries + 1)
-            outcome = give_up(resources, run, error)
-    if outcome is None:
-        raise Ignore
-    return outcome
+            return give_up(resources, run, failed.__cause__, watchdog.advance)
 
 
 def _turn(task: Task, resources: Resources, spec: MemberSpec) -> Turn:
-    if not task.request.is_eager:
-        leave_when_told(resources)
-    resources.in_turn = True
     try:
-        turn = take_turn(resources, spec, task.request.hostname, _flower(task), lambda: _others_can(task))
+        with _in_turn(task, resources):
+            turn = take_turn(resources, spec, task.request.hostname, _flower(task), lambda: _others_can(task))
         resources.blind_turns = 0
         return turn
     except DeepchordError as error:
         _leave_to_others(task, resources, spec.run_id, spec.index, error)
+
+
+@contextmanager
+def _in_turn(task: Task, resources: Resources) -> Iterator[None]:
+    """Let this process stop at the next step when it is told to, for as long as it is at something."""
+    if not task.request.is_eager:
+        leave_when_told(resources)
+    resources.in_turn = True
+    try:
+        yield
     finally:
         resources.in_turn = False
 
@@ -150,6 +184,11 @@ def _pass_on(task: Task, resources: Resources, error: DeepchordError) -> NoRetur
     if others_can:
         time.sleep(min(_LONGEST_BLIND_S, _RETRY_AFTER_S**resources.blind_turns))
     _send_again(task, _RETRY_AFTER_S, retries=task.request.retries + 1)
+
+
+def _give_back(what: str, after_s: float) -> NoReturn:
+    time.sleep(after_s)
+    raise Reject(f"{what} is given back", requeue=True)
 
 
 def _send_again(task: Task, after_s: float, retries: int | None = None) -> NoReturn:

@@ -116,7 +116,7 @@ def note_of(worker: str) -> bytes:
     return note.encode()
 
 
-def sentence(error: Exception) -> str:
+def sentence(error: BaseException) -> str:
     """Return an error as it is told to people."""
     return f"{type(error).__name__}: {error}"
 

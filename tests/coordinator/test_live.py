@@ -336,3 +336,12 @@ def test_a_broker_that_goes_away_is_told_once():
 )
 def test_durations_are_written_as_on_a_clock(seconds, text):
     assert clock(seconds) == text
+
+
+def test_the_trouble_of_an_evaluation_is_told_once_and_shown_until_it_is_evaluated():
+    run = run_of(2)
+    before, after = RunView(run=run), RunView(run=run, evaluation_note="MemoryError: no\nroom")
+
+    assert "the evaluation had trouble: MemoryError: no room" in list(changes(before, after))
+    assert not any("the evaluation" in line for line in changes(after, after))
+    assert "the evaluation had trouble: MemoryError: no room" in "\n".join(rendered(after))

@@ -128,11 +128,26 @@ def test_a_member_that_is_being_trained_is_left_alone(reconciler, clock, run, qu
     assert len(queue()) == 2
 
 
-def test_a_member_whose_worker_vanished_is_sent_again_at_once(reconciler, clock, run, queue, client):
+def test_a_member_whose_worker_vanished_is_sent_again_when_its_lease_has_ended(reconciler, clock, run, queue, client):
+    take(client, run, holding=True)
+    client.pexpire(member_lease(run.run_id, 0), 2000)
+    looks(reconciler, clock, run, times=1)
+    client.delete(member_lease(run.run_id, 0))
+
+    looks(reconciler, clock, run, times=1)
+
+    assert ids(queue)[-1] == member_task_id(run.run_id, 0)
+
+
+def test_a_member_whose_lease_the_broker_forgot_is_left_to_its_holder_for_a_while(
+    reconciler, clock, run, queue, client
+):
     take(client, run, holding=True)
     looks(reconciler, clock, run, times=1)
     client.delete(member_lease(run.run_id, 0))
 
+    looks(reconciler, clock, run, times=2)
+    assert len(queue()) == 2
     looks(reconciler, clock, run, times=1)
 
     assert ids(queue)[-1] == member_task_id(run.run_id, 0)

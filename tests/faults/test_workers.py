@@ -11,6 +11,27 @@ from shared.broker import KEY_PREFIX
 from shared.celery_app import QUEUE
 from tests.faults.fleet import EPOCHS, kill_tree, wait_until
 
+#: Lets whatever process evaluates take a minute for it, in steps.
+SLOW_EVALUATION = """
+import sys, threading, time
+
+def slow_down():
+    while not hasattr(sys.modules.get("worker.ensemble"), "run_candidates"):
+        time.sleep(0.01)
+    module = sys.modules["worker.ensemble"]
+    predict = module.predict
+
+    def slowly(network, images, classes, advance, threads):
+        for _ in range(600):
+            time.sleep(0.1)
+            advance()
+        return predict(network, images, classes, advance, threads)
+
+    module.predict = slowly
+
+threading.Thread(target=slow_down, daemon=True).start()
+"""
+
 
 def test_a_killed_training_process_costs_at_most_an_epoch_and_changes_no_weight(fleet, uninterrupted):
     fleet.start_worker()
@@ -99,6 +120,24 @@ def test_a_worker_that_is_told_to_stop_hands_its_member_over_at_once(fleet, way)
     fleet.start_worker()
     fleet.evaluated(fleet.watch())
     assert [number for number, _ in fleet.epochs_by_attempt()] == [1, 2]
+
+
+def test_a_worker_that_is_told_to_stop_hands_its_evaluation_over_and_another_one_makes_it(fleet, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(SLOW_EVALUATION)
+    worker = fleet.start_worker(PYTHONPATH=str(tmp_path))
+    fleet.submit("--epochs", "2", "--batch-size", "32")
+    wait_until(lambda: fleet.store.evaluation_attempts(fleet.run), "the evaluation")
+
+    for process in [worker.process.pid, *(child.pid for child in psutil.Process(worker.process.pid).children())]:
+        os.kill(process, signal.SIGTERM)
+
+    assert worker.ended() == 0, "\n".join(worker.err)
+    (attempt,) = fleet.store.evaluation_attempts(fleet.run)
+    assert attempt.handed_over
+    assert fleet.broker.client.llen(f"{KEY_PREFIX}{QUEUE}") == 1
+    fleet.start_worker()
+    fleet.evaluated(fleet.watch())
+    assert len(fleet.store.evaluation_attempts(fleet.run)) == 2
 
 
 def test_a_process_that_wakes_up_after_its_lease_does_not_change_the_record(fleet):

@@ -75,3 +75,17 @@ def test_a_broker_that_is_away_costs_the_line_and_nothing_else(free_port: int) -
 
     with pytest.raises(redis.RedisError):
         board.read("run-a")
+
+
+def test_the_trouble_of_an_evaluation_is_told_apart_from_those_of_members(client: redis.Redis) -> None:
+    board = ProgressBoard(client)
+    assert (board.evaluation_note("run-a"), board.last_failed_on("run-a")) == (None, None)
+
+    board.note("run-a", 0, "it broke", failed_on="worker-1")
+    board.note_evaluation("run-a", "no memory", failed_on="worker-2")
+
+    assert board.notes("run-a") == {0: "it broke"}
+    assert board.evaluation_note("run-a") == "no memory"
+    assert (board.last_failed_on("run-a", 0), board.last_failed_on("run-a")) == ("worker-1", "worker-2")
+    assert board.evaluation_note("run-b") is None
+    assert all(client.ttl(key) > 0 for key in client.keys("*"))

@@ -338,3 +338,28 @@ def test_a_storage_that_is_not_known_is_named(url):
 def test_a_run_id_can_never_lead_out_of_the_storage(store):
     with pytest.raises(StorageError, match="no valid key"):
         store.attempts("../../etc", 0)
+
+
+def test_an_attempt_at_the_evaluation_shows_how_it_ended(store):
+    run = run_spec()
+    for _ in range(3):
+        store.start_evaluation(run, b"me")
+    store.fail_evaluation(run, 1)
+    store.hand_over_evaluation(run, 2)
+
+    found = [(attempt.number, attempt.failed, attempt.handed_over) for attempt in store.evaluation_attempts(run)]
+
+    assert found == [(1, True, False), (2, False, True), (3, False, False)]
+    assert not store.has_ended(run)
+    extended = run.model_copy(update={"members": run.members + 1, "extension": 1})
+    assert store.evaluation_attempts(extended) == ()
+
+
+def test_the_specs_of_a_run_are_its_extensions_and_what_it_was_the_newest_first(store):
+    run = run_spec()
+    store.create_run(run)
+    extensions = [run.model_copy(update={"members": run.members + n, "extension": n}) for n in range(1, 12)]
+    for extension in extensions:
+        store.extend_run(extension)
+
+    assert list(store.versions(RUN)) == [*reversed(extensions), run]

@@ -439,6 +439,85 @@ def test_an_evaluation_that_always_fails_ends_the_run_with_its_last_error(
     assert store.failure(run).trained == 3
 
 
+def test_a_message_that_others_could_do_nothing_with_is_no_failed_evaluation(
+    app: Celery, store: RunStore, run: RunSpec, recorded: Callable, fails: Callable
+):
+    recorded("ttt")
+    fails(MemoryError("busy"))
+
+    result = app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id], retries=50)
+
+    assert result.state == "IGNORED"
+    assert store.failure(run) is None
+
+
+def test_an_evaluation_that_fails_is_left_to_another_worker_and_watchers_see_why(
+    app: Celery, resources: Resources, run: RunSpec, recorded: Callable, fails: Callable, monkeypatch
+):
+    recorded("ttt")
+    engine = fails(MemoryError("busy"), MemoryError("busy"))
+    evaluation = app.tasks[EVALUATE_ENSEMBLE]
+    assert evaluation.apply(args=[run.run_id]).state == "IGNORED"
+    assert resources.board.evaluation_note(run.run_id) == "MemoryError: busy"
+
+    monkeypatch.setattr("worker.tasks._others_can", lambda _: True)
+    assert evaluation.apply(args=[run.run_id]).state == "REJECTED"
+
+    assert engine.built == 1
+    assert len(resources.store.evaluation_attempts(run)) == 1
+
+
+def test_a_worker_that_is_told_to_stop_hands_its_evaluation_over_and_that_does_not_count(
+    app: Celery, evaluate: Callable, resources: Resources, run: RunSpec, recorded: Callable, fails: Callable
+):
+    recorded("ttt")
+
+    class LeavingEngine(FailingEngine):
+        def build(self, *arguments: Any) -> Any:
+            resources.leaving.set()
+            return super().build(*arguments)
+
+    resources.engine = LeavingEngine(resources.engine, [])
+
+    assert app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id]).state == "REJECTED"
+    assert app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id]).state == "REJECTED"
+
+    assert [attempt.handed_over for attempt in resources.store.evaluation_attempts(run)] == [True]
+    resources.leaving.clear()
+    fails()
+    for _ in range(12):
+        resources.store.hand_over_evaluation(run, resources.store.start_evaluation(run, b""))
+    assert evaluate(run.run_id) == "evaluated"
+
+
+def test_an_evaluation_that_is_rung_early_reads_no_record_and_takes_no_lease(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, monkeypatch
+):
+    recorded("tt-")
+    monkeypatch.setattr(RunStore, "record", lambda *_: pytest.fail("a record was read"))
+    monkeypatch.setattr("worker.tasks.Lease", lambda *_, **__: pytest.fail("a lease was taken"))
+
+    assert evaluate(run.run_id) is None
+
+    assert store.evaluation_attempts(run) == ()
+
+
+def test_an_evaluation_that_no_attempt_can_be_begun_at_is_left_to_others(
+    app: Celery, store: RunStore, run: RunSpec, recorded: Callable, monkeypatch
+):
+    recorded("ttt")
+
+    def refuse(*_: object) -> int:
+        raise StorageError("read-only", permanent=True)
+
+    monkeypatch.setattr(RunStore, "start_evaluation", refuse)
+
+    assert app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id]).state == "IGNORED"
+    with pytest.raises(StorageError, match="read-only"):
+        app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id], retries=2).get()
+    assert not store.has_ended(run)
+
+
 def test_a_storage_that_is_away_for_long_is_no_failed_evaluation(
     evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, fails: Callable
 ):

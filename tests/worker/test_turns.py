@@ -83,7 +83,7 @@ def test_a_member_is_trained_and_nothing_is_left_but_its_record(turn, store: Run
     assert member.parts == ()
     (attempt,) = store.attempts(run.run_id, 0)
     assert attempt.saved == ()
-    assert not resources.leases.is_held(member_lease(run.run_id, 0))
+    assert resources.leases.remaining_s(member_lease(run.run_id, 0)) is None
     assert store.attempt_note(run.run_id, 0, 1).worker == "me@here"
 
 
@@ -162,7 +162,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_member_over_at_the_next_batch(
     (attempt,) = store.attempts(run.run_id, 0)
     assert attempt.handed_over
     assert [saved.epoch for saved in attempt.saved] == [1]
-    assert not resources.leases.is_held(member_lease(run.run_id, 0))
+    assert resources.leases.remaining_s(member_lease(run.run_id, 0)) is None
     assert isinstance(turn(), GivenBack)  # it takes no other one
     assert len(store.attempts(run.run_id, 0)) == 1
 
@@ -175,7 +175,7 @@ def test_an_attempt_that_fails_is_followed_by_one_that_goes_on_where_it_stopped(
     assert isinstance(turn(), Again)
 
     assert resources.board.notes(run.run_id) == {0: "EngineError: the driver hung"}
-    assert resources.leases.held(run.run_id, [0]) == {0}  # it rests
+    assert set(resources.leases.held(run.run_id, [0])) == {0}  # it rests
     resources.engine = engine
     assert turn() == Done(status="trained")
     member = store.record(run.run_id, 0).member
