@@ -123,14 +123,13 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         FileNotFoundError: Neither file is there.
         DatasetError: The file cannot be read, is damaged or no IDX file of unsigned bytes.
     """
-    compressed = path.with_name(f"{path.name}.gz")
+    found = path if path.is_file() else path.with_name(f"{path.name}.gz")
     try:
-        found = path if path.is_file() else compressed
-        content = gzip.decompress(found.read_bytes()) if found == compressed else found.read_bytes()
+        content = found.read_bytes() if found == path else gzip.decompress(found.read_bytes())
     except FileNotFoundError:
         raise
     except (OSError, EOFError, zlib.error) as error:
-        raise DatasetError(f"{compressed} cannot be read or is damaged: {error}.") from error
+        raise DatasetError(f"{found} cannot be read or is damaged: {error}.") from error
     if len(content) < 4 or content[:3] != b"\0\0\x08" or len(content) < (start := 4 + 4 * content[3]):
         raise DatasetError(f"{found} is no IDX file of unsigned bytes.")
     shape = struct.unpack(f">{content[3]}I", content[4:start])

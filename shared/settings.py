@@ -39,6 +39,10 @@ _MAY_HOLD_SECRETS = ("broker", "storage")
 _ALSO_OPTIONS = ("broker", "storage", "local", "workers", "detach", "flower", "engine", "device", "threads")
 
 
+def _with_home(path: Path) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111  leaves an unknown ~user as it is
+
+
 def keras_home() -> Path:
     """Return where Keras keeps its data sets: `$KERAS_HOME`, else `.keras` in the user's home."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
@@ -148,19 +152,19 @@ class Settings(BaseSettings):
     @field_validator("results")
     @classmethod
     def _expand_home(cls, folder: Path) -> Path:
-        return folder.expanduser()
+        return _with_home(folder)
 
     @field_validator("cache", "state")
     @classmethod
     def _make_absolute(cls, folder: Path) -> Path:
-        return folder.expanduser().absolute()
+        return _with_home(folder).absolute()
 
     @field_validator("ca_file")
     @classmethod
     def _check_ca_file(cls, path: Path | None) -> Path | None:
         if path is None:
             return None
-        path = path.expanduser().absolute()
+        path = _with_home(path).absolute()
         try:
             certificates = path.read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError):
@@ -172,7 +176,7 @@ class Settings(BaseSettings):
     @field_validator("storage")
     @classmethod
     def _make_storage_absolute(cls, storage: str) -> str:
-        return storage if "://" in storage else str(Path(storage).expanduser().absolute())
+        return storage if "://" in storage else str(_with_home(Path(storage)).absolute())
 
     @classmethod
     def settings_customise_sources(

@@ -26,6 +26,8 @@ except ImportError:  # Windows
 logger = logging.getLogger(__name__)
 
 _PROCESSOR = "processor"
+#: How PlaidML's names for devices begin.
+_METAL, _OPENCL = "metal_", "opencl_"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,14 +132,24 @@ def assign(reports: Iterable[EngineReport], kind: str | None = None) -> tuple[As
     taken: dict[str, Assignment] = {}
     for report in reports:
         numbers: dict[str, int] = {}
-        for device in report.devices if report.ready else ():
-            silicon = _silicon(device, numbers)
+        found = [(device, _silicon(device, numbers)) for device in report.devices if report.ready]
+        for device, silicon in _worth_a_worker(found):
             taken.setdefault(silicon, Assignment(engine=report.name, device=device, silicon=silicon))
     for wanted in ("gpu", "cpu") if kind is None else (kind,):
-        found = tuple(assignment for assignment in taken.values() if assignment.device.kind == wanted)
-        if found:
-            return found
+        assigned = tuple(assignment for assignment in taken.values() if assignment.device.kind == wanted)
+        if assigned:
+            return assigned
     return ()
+
+
+def _worth_a_worker(found: list[tuple[Device, str]]) -> list[tuple[Device, str]]:
+    """Return what workers may be started for, of an engine's devices with their silicon.
+
+    PlaidML lists each GPU of a Mac twice, under two names: through Metal, and through OpenCL, which is worse there.
+    """
+    preferred = [(device, silicon) for device, silicon in found if device.is_preferred]
+    has_metal = any(device.id.startswith(_METAL) for device, _ in found)
+    return preferred or [pair for pair in found if not (has_metal and pair[0].id.startswith(_OPENCL))]
 
 
 def _silicon(device: Device, numbers: dict[str, int]) -> str:
@@ -151,13 +163,23 @@ def _silicon(device: Device, numbers: dict[str, int]) -> str:
 @contextlib.contextmanager
 def claimed(settings: Settings, silicon: str) -> Iterator[bool]:
     """Claim a piece of silicon for the length of a block; False if another worker of this user has it."""
-    folder = settings.state / "devices"
-    folder.mkdir(parents=True, exist_ok=True)
     # Hosts may share a home folder, and the locks in it.
-    with (folder / f"{platform.node()}-{silicon}.lock").open("w") as lock:
+    path = settings.state / "devices" / f"{platform.node()}-{silicon}.lock"
+    descriptor: int | None = None
+    free = True
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
         # The workers that are started have it as well, should this process be killed before them.
-        os.set_inheritable(lock.fileno(), True)
-        yield _locked(lock.fileno())
+        os.set_inheritable(descriptor, True)
+        free = _locked(descriptor)
+    except OSError as error:
+        logger.warning("Whether another worker uses the device is unknown, for its lock does not work: %s", error)
+    try:
+        yield free
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _locked(descriptor: int) -> bool:
@@ -167,8 +189,6 @@ def _locked(descriptor: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as error:
-        logger.warning("Whether another worker uses the device is unknown, for its lock does not work: %s", error)
     return True
 
 

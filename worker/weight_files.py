@@ -1,6 +1,7 @@
 """Weight files that people have from years ago, evaluated as one ensemble; needs neither broker nor storage."""
 
 import glob
+import os
 import re
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def find_weight_files(pattern: str) -> tuple[Path, ...]:
     Raises:
         InputError: There are none.
     """
-    path = Path(pattern).expanduser()
+    path = Path(os.path.expanduser(pattern))  # noqa: PTH111  leaves an unknown ~user as it is
     if path.is_dir():
         found = [*path.glob("*.h5"), *path.glob("*.hdf5")]
     elif path.is_file():  # its name may hold brackets

@@ -172,5 +172,17 @@ def test_an_idx_file_that_is_none_is_refused(tmp_path: Path, data: bytes, messag
 def test_a_damaged_gzip_file_is_refused(tmp_path: Path, data: bytes):
     (tmp_path / "x.gz").write_bytes(data)
 
-    with pytest.raises(DatasetError, match="cannot be read or is damaged"):
+    with pytest.raises(DatasetError, match=r"x\.gz cannot be read or is damaged"):
+        read_idx(tmp_path / "x")
+
+
+def test_a_file_that_cannot_be_read_is_named_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "x").touch()
+
+    def refuse(_: Path) -> bytes:
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+
+    with pytest.raises(DatasetError, match="x cannot be read or is damaged: not yours"):
         read_idx(tmp_path / "x")

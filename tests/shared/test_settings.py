@@ -224,3 +224,12 @@ def test_a_broker_url_cannot_switch_the_check_of_its_certificate_off():
 )
 def test_workers_that_are_started_together_evaluate_with_all_their_threads(given, expected):
     assert load_settings(**given).for_workers(3).evaluation_threads == expected
+
+
+def test_the_home_of_a_user_that_there_is_not_is_a_folder_like_any_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    settings = load_settings(storage="~nobody-of-that-name/x", state=Path("~nobody-of-that-name/y"))
+
+    assert settings.storage == str(tmp_path / "~nobody-of-that-name" / "x")
+    assert settings.state == tmp_path / "~nobody-of-that-name" / "y"

@@ -1,5 +1,7 @@
 import errno
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,26 @@ def test_two_engines_do_not_share_a_gpu():
         ("torch", "gpu:0"),
         ("jax", "gpu:1"),
     ]
+
+
+def test_a_gpu_of_a_mac_has_one_worker_though_plaidml_lists_it_twice():
+    amd = Device(id="metal_amd_radeon_pro_5300m.0", kind="gpu", name="AMD Radeon Pro 5300M (Metal)")
+    intel = Device(id="metal_intel_uhd_graphics_630.0", kind="gpu", name="Intel UHD Graphics 630 (Metal)")
+    twins = (
+        Device(id="opencl_amd_radeon_pro_5300m_compute_engine.0", kind="gpu", name="AMD AMD Radeon Pro 5300M (OpenCL)"),
+        Device(id="opencl_intel_uhd_graphics_630.0", kind="gpu", name="Intel Inc. UHD Graphics 630 (OpenCL)"),
+    )
+
+    assert [device for _, device in assigned(report("plaidml", amd, intel, *twins, LLVM))] == [amd.id, intel.id]
+    assert [device for _, device in assigned(report("plaidml", *twins, LLVM))] == [twin.id for twin in twins]
+
+
+def test_a_device_that_the_engine_s_own_settings_choose_is_the_only_one():
+    second = replace(gpu(1), is_preferred=True)
+    (found,) = assign([report("plaidml", gpu(0), second, LLVM)])
+
+    assert (found.device, found.silicon) == (second, "radeon-pro-5300m-1")
+    assert assigned(report("plaidml", gpu(0), replace(LLVM, is_preferred=True))) == [("plaidml", LLVM.id)]
 
 
 def test_an_engine_that_is_not_ready_gets_nothing():
@@ -103,6 +125,14 @@ def test_a_folder_that_has_no_locks_keeps_nobody_from_training(monkeypatch: pyte
     with claimed(load_settings(), "processor") as free:
         assert free
     assert "No locks available" in caplog.text
+
+
+def test_a_state_folder_that_cannot_be_written_keeps_nobody_from_training(tmp_path: Path, caplog):
+    (tmp_path / "devices").write_text("a file stands where a folder is needed")
+
+    with claimed(load_settings(state=tmp_path), "processor") as free:
+        assert free
+    assert "its lock does not work" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -110,3 +110,8 @@ def test_a_file_of_another_network_is_named_before_anything_is_computed(tmp_path
 
     with pytest.raises(CheckpointError, match=r"w2\.hdf5 does not fit the network: .*4x4 and 4, expected 4x3 and 3"):
         weight_candidates(find_weight_files(str(tmp_path)), NETWORK, (2, 2, 1), 3)
+
+
+def test_a_folder_of_a_user_that_there_is_not_holds_no_weights():
+    with pytest.raises(InputError, match="No weight file fits '~nobody-of-that-name/"):
+        find_weight_files("~nobody-of-that-name/*.hdf5")

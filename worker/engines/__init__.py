@@ -33,6 +33,8 @@ class Device:
     name: str
     #: None where the engine does not tell.
     memory_bytes: int | None = None
+    #: Whether settings of the engine itself choose it: then workers are started for no other, unless asked for.
+    is_preferred: bool = False
     #: Driver, settings and the like, for reports of trouble.
     details: Mapping[str, object] = field(default_factory=dict)
 

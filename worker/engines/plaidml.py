@@ -1,6 +1,7 @@
 """Keras 2.2.4 on PlaidML 0.7.0: Metal, any OpenCL device, and the processor through LLVM."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from shared.architecture import ResolvedArchitecture
@@ -30,7 +31,8 @@ class PlaidMLEngine:
         """
         plaidml = import_plaidml()
         chosen_by_setup = tuple(plaidml.settings.device_ids)
-        self._devices = configured_devices(plaidml, hardware or {})
+        found = configured_devices(plaidml, hardware or {})
+        self._devices = tuple(replace(one, is_preferred=one.id in chosen_by_setup) for one in found)
         self._device = _chosen(self._devices, device, chosen_by_setup)
         plaidml.settings.device_ids = [self._device.id]
         self._keras = import_keras()
