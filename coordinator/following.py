@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 from coordinator.progress import RunView, RunWatcher
 from coordinator.reconciliation import EVERY_S, Reconciler
+from coordinator.sessions import session_of
 from shared.broker import connect_lazily
 from shared.celery_app import QUEUE, create_app, queue_of, served_queues
 from shared.datasets import load_dataset
@@ -31,7 +32,10 @@ _ASK_EVERY_S = EVERY_S
 #: Workers that are there take a member in less time.
 _UNSERVED_AFTER_S = 8.0
 _MOST_LISTED = 8
-_ELSEWHERE = "the command that trains it here has a broker of its own; if it is gone, `deepchord resume` goes on"
+_ELSEWHERE = (
+    "the command that trains it has a broker of its own, and does not run on this machine; if it is gone, "
+    "`deepchord resume` goes on"
+)
 
 
 def watcher(settings: Settings, store: RunStore, run: RunSpec) -> RunWatcher:
@@ -42,6 +46,11 @@ def watcher(settings: Settings, store: RunStore, run: RunSpec) -> RunWatcher:
     except DeepchordError:
         labels = None  # the view does without the ensemble so far; the evaluation will say what is wrong
     return RunWatcher(store, run, board, labels)
+
+
+def elsewhere(settings: Settings, store: RunStore, run: RunSpec) -> str | None:
+    """Return that a run has workers of its own, none of which are here; None if that is not so."""
+    return _ELSEWHERE if _is_local(store, run) and session_of(settings, run.run_id) is None else None
 
 
 def views(
@@ -55,10 +64,11 @@ def views(
     """Yield a run as it is now, again and again, until it has ended.
 
     A run that has an embedded broker of its own is looked after by the command that started that; to whoever only
-    watches, on another broker perhaps, all of its members would seem lost.
+    watches, on another broker perhaps, all of its members would seem lost. It is watched on its own broker, as soon as
+    that is there.
 
     Args:
-        settings: Where the broker is; None there: storage alone is looked at.
+        settings: Where the broker is, unless the run has its own; None there: storage alone is looked at.
         store: Shared storage.
         run: The run.
         check: Called between two views; raises what makes waiting pointless.
@@ -67,14 +77,10 @@ def views(
     Raises:
         RunFailedError: What was lost was sent again and again in vain.
     """
+    care = _Care(settings, store, run, embedded=embedded)
     watching = watcher(settings, store, run)
-    app = create_app(settings) if settings.broker else None
-    reconciler = Reconciler(settings, store) if settings.broker else None
     asked = time.monotonic()
     seen: float | None = None
-    unserved: str | None = None
-    suspected: str | None = None
-    before: RunView | None = None
     while True:
         began = time.thread_time()
         try:
@@ -86,27 +92,56 @@ def views(
                 raise
             time.sleep(_EVERY_S)
             continue
-        if unserved not in (None, _ELSEWHERE) and (not view.live or _has_moved(before, view)):
-            unserved = None
-        yield view if view.has_ended else replace(view, unserved=unserved)
+        yield replace(view, unserved=care.unserved(view))
         if view.has_ended:
             return
         check()
         if time.monotonic() - asked >= _ASK_EVERY_S:
             asked = time.monotonic()
             newest = _newest(store, run)
-            if newest != run:  # somebody has extended it
-                run, watching = newest, watcher(settings, store, newest)
-            if app is not None and reconciler is not None and view.live:
-                is_elsewhere = not embedded and _is_local(store, run)
-                if not is_elsewhere:
-                    _look_after(reconciler, run)
-                # Who has an embedded broker has its workers, too: knows that they are starting, and sees them end.
-                why = None if embedded else _ELSEWHERE if is_elsewhere else _why_unserved(app, view, before)
-                # That nobody has answered once may be chance.
-                unserved = why if view.state == "waiting" or why in (suspected, _ELSEWHERE) else None
-                suspected, before = why, view
+            joined = care.take(newest, view)
+            if newest != run or joined:  # somebody has extended it, or resumed it
+                run, watching = newest, watcher(care.settings, store, newest)
         time.sleep(min(_LONGEST_REST_S, max(_EVERY_S, _REST * (time.thread_time() - began))))
+
+
+class _Care:
+    """Looks after a run between two views: sends again what was lost, and finds out why it stands still."""
+
+    def __init__(self, settings: Settings, store: RunStore, run: RunSpec, *, embedded: bool) -> None:
+        #: With the broker that the run is on.
+        self.settings = settings
+        self._store = store
+        self._embedded = embedded
+        self._app = create_app(settings) if settings.broker else None
+        self._reconciler = Reconciler(settings, store) if settings.broker else None
+        self._unserved = None if embedded else elsewhere(settings, store, run)
+        self._suspected: str | None = None
+        self._before: RunView | None = None
+
+    def unserved(self, view: RunView) -> str | None:
+        """Return why the run stands still, as far as that is known."""
+        if self._unserved not in (None, _ELSEWHERE) and (not view.live or _has_moved(self._before, view)):
+            self._unserved = None
+        return None if view.has_ended else self._unserved
+
+    def take(self, run: RunSpec, view: RunView) -> bool:
+        """Look after the run as it was in a view; return whether it is on another broker now."""
+        if not self._embedded and _is_local(self._store, run):
+            session = session_of(self.settings, run.run_id)
+            self._unserved = None if session else _ELSEWHERE
+            if session is None or session.broker == self.settings.broker:
+                return False
+            self.settings = self.settings.model_copy(update={"broker": session.broker})
+            return True
+        if self._app is not None and self._reconciler is not None and view.live:
+            _look_after(self._reconciler, run)
+            # Who has an embedded broker has its workers, too: knows that they are starting, and sees them end.
+            why = None if self._embedded else _why_unserved(self._app, view, self._before)
+            # That nobody has answered once may be chance.
+            self._unserved = why if view.state == "waiting" or why == self._suspected else None
+            self._suspected, self._before = why, view
+        return False
 
 
 def raise_if_failed(view: RunView) -> None:

@@ -31,12 +31,14 @@ class LocalSession:
         count: int,
         command: Sequence[str],
         grace_s: float,
+        run_id: str | None = None,
     ) -> None:
         self._folder = folder
         self._given = settings
         self._count = count
         self._command = command
         self._grace_s = grace_s
+        self._run_id = run_id
         self._broker = EmbeddedBroker(folder, server)
         self._workers: list[ChildProcess] = []
         self._answers = False
@@ -125,7 +127,7 @@ class LocalSession:
     def _record(self) -> None:
         running = [p.identity for p in [self._broker.process, *self._workers] if p.identity is not None]
         url = self._broker.url if self._answers else None
-        self._folder.write(SessionRecord(broker=url, processes=tuple(running)))
+        self._folder.write(SessionRecord(run_id=self._run_id, broker=url, processes=tuple(running)))
 
     def _start_anew(self, process: ChildProcess) -> None:
         if process is not self._broker.process:

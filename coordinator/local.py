@@ -8,11 +8,11 @@ from coordinator.embedded_broker import server_binary
 from coordinator.interruptions import terminations_interrupting
 from coordinator.live_session import LocalSession
 from coordinator.session_folder import SessionFolder, gate
-from coordinator.sessions import clear_away_the_dead, live_brokers, stop_leftovers
+from coordinator.sessions import clear_away_the_dead, live_sessions, stop_leftovers
 from shared.errors import BrokerError
 from shared.settings import Settings
 
-__all__ = ["WORKER_COMMAND", "LocalSession", "live_brokers", "local_session", "stop_leftovers"]
+__all__ = ["WORKER_COMMAND", "LocalSession", "live_sessions", "local_session", "stop_leftovers"]
 
 #: How a worker is started; options follow. Not `celery -A worker.app`, which looks for `worker` in the current folder
 #: first and would take anybody's folder of that name.
@@ -28,6 +28,7 @@ def local_session(
     settings: Settings,
     workers: int | None = None,
     *,
+    run_id: str | None = None,
     worker_command: Sequence[str] = WORKER_COMMAND,
     grace_s: float = 5.0,
 ) -> Iterator[LocalSession]:
@@ -39,6 +40,7 @@ def local_session(
     Args:
         settings: Where the session is kept (`state`) and what its workers are told.
         workers: How many workers; none: as many as the settings say, else one.
+        run_id: The run that it is for, so that who watches that finds it.
         worker_command: What starts a worker, up to its options.
         grace_s: How long workers, then the broker, may take to end before they are killed.
 
@@ -49,7 +51,8 @@ def local_session(
     server = server_binary()
     with terminations_interrupting():
         folder = _open_folder(settings)
-        session = LocalSession(folder, server, settings, workers or settings.workers or 1, worker_command, grace_s)
+        count = workers or settings.workers or 1
+        session = LocalSession(folder, server, settings, count, worker_command, grace_s, run_id)
         went_wrong = True
         try:
             session.start()

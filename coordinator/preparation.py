@@ -11,6 +11,7 @@ from coordinator.interruptions import terminations_interrupting
 from coordinator.local import local_session
 from coordinator.local_workers import with_workers
 from coordinator.planning import plan_architecture, plan_request, plan_run
+from shared.architecture import ResolvedArchitecture
 from shared.broker import connect
 from shared.dataset_sources import Places, find_dataset
 from shared.datasets import publish_dataset
@@ -18,6 +19,9 @@ from shared.errors import InputError
 from shared.messages import RunSpec
 from shared.settings import Settings, keras_home
 from shared.storage import RunStore
+
+#: In float32: the weights, the best weights, and two numbers that the optimizer keeps.
+_BYTES_OF_A_PARAMETER = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,31 +48,35 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
         StorageError: Storage cannot be written.
     """
     request = plan_request(recipe_file, options)
-    _check_detach(settings)
-    if is_embedded(settings) and request.require not in (None, settings.engine):
-        raise InputError(
-            f"--require {request.require} is for the workers of a fleet: give its broker with --broker; "
-            "for the workers that `train` starts here, set DEEPCHORD_ENGINE."
-        )
+    check_broker(settings, request.require)
     store = RunStore.open(settings)
-    check_broker(settings)
     dataset = find_dataset(request.dataset, Places(keras_home=keras_home()))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
+    _check_room(store, architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names)))
     store.check_writable()
     published = publish_dataset(dataset, store)
     return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts)
 
 
-def check_broker(settings: Settings) -> None:
-    """Raise unless the broker that was given answers, or one can be started here.
+def check_broker(settings: Settings, require: str | None) -> None:
+    """Raise unless the broker that was given answers, or one can be started here, with workers that fit.
+
+    Args:
+        settings: The broker, and the engine of workers that are started here.
+        require: What the members require of a worker.
 
     Raises:
-        InputError: `--detach` was asked for without a broker.
+        InputError: `--detach` was asked for without a broker, or what is required is not sure to be here.
         BrokerError: The broker that was given does not answer.
     """
     _check_detach(settings)
     if not is_embedded(settings):
         connect(settings).close()
+    elif require not in (None, settings.engine):
+        raise InputError(
+            f"--require {require} is for the workers of a fleet: give its broker with --broker; "
+            "for the workers that are started here, set DEEPCHORD_ENGINE."
+        )
 
 
 def is_embedded(settings: Settings) -> bool:
@@ -91,10 +99,23 @@ def open_broker(settings: Settings, run: RunSpec, tell: Callable[[str], None]) -
         check: Callable[[], None] = _nothing_to_check
         embedded = is_embedded(settings)
         if embedded:
-            session = stack.enter_context(local_session(with_workers(settings, run, tell), grace_s=settings.grace_s))
+            sized = with_workers(settings, run, tell)
+            session = stack.enter_context(local_session(sized, run_id=run.run_id, grace_s=settings.grace_s))
             settings, environment, check = session.settings, session.environment(), session.check
         address = stack.enter_context(running_flower(settings, environment)).address if settings.flower else None
         yield Session(settings=settings, embedded=embedded, check=check, flower_address=address)
+
+
+def _check_room(store: RunStore, network: ResolvedArchitecture) -> None:
+    """Raise unless storage takes what a member saves after each epoch; without that a crash would cost the member."""
+    largest = store.objects.largest_bytes
+    needed = _BYTES_OF_A_PARAMETER * network.parameters
+    if largest is not None and needed > largest:
+        raise InputError(
+            f"The network has {network.parameters:,} parameters, so that the state after an epoch takes up to "
+            f"{needed / 2**20:.0f} MiB; storage {store.objects.url} takes objects of at most {largest // 2**20} MiB: "
+            "give a folder or s3://bucket with --storage."
+        )
 
 
 def _check_detach(settings: Settings) -> None:

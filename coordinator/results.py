@@ -1,8 +1,10 @@
 """What a finished run leaves for people: its report, its weights and its numbers, copied out of storage."""
 
 import io
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +14,23 @@ from coordinator.report import ReportContent, write_report
 from coordinator.report.provenance import RECIPE_FILE
 from shared.datasets import load_dataset
 from shared.endings import EnsembleEvaluation
-from shared.errors import InputError, RunFailedError, StorageError
+from shared.errors import InputError, MessageDecodeError, RunFailedError, StorageError
 from shared.messages import RunSpec, TrainedMember
 from shared.settings import Settings
 from shared.storage import RunStore
 
 
 def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportContent:
-    """Return all that the report of an evaluated run is made of.
+    """Return all that the report of a run is made of, as it was when it was last evaluated.
 
     Raises:
         RunFailedError: The run has ended without an evaluation.
         InputError: It has not ended yet.
     """
-    evaluation = evaluation_of(store, run)
+    run, evaluation = last_evaluation(store, run)
     probabilities = store.ensemble_probabilities(run, evaluation.probabilities_sha256)
     records = {record.member.spec.index: record for record in store.records(run.run_id, run.members)}
+    trained = [record.member for record in records.values() if isinstance(record.member, TrainedMember)]
     with np.load(io.BytesIO(probabilities), allow_pickle=False) as arrays:
         test_probabilities = arrays["test"]
     return ReportContent(
@@ -39,21 +42,27 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
         evaluation=evaluation,
         dataset=load_dataset(run.dataset, store, settings.cache),
         test_probabilities=test_probabilities,
+        started_at=min((_began(store, member) for member in trained), default=None),
     )
 
 
-def evaluation_of(store: RunStore, run: RunSpec) -> EnsembleEvaluation:
-    """Return the evaluation of a run that has one; see `report_content` for the errors."""
-    evaluation = store.evaluation(run)
-    if evaluation is not None:
-        return evaluation
+def last_evaluation(store: RunStore, run: RunSpec) -> tuple[RunSpec, EnsembleEvaluation]:
+    """Return a run as it was when it was last evaluated, and the evaluation: it may have been extended since.
+
+    See `report_content` for the errors.
+    """
+    for version in store.versions(run.run_id):
+        evaluation = store.evaluation(version)
+        if evaluation is not None:
+            return version, evaluation
     failure = store.failure(run)
     if failure is not None:
         raise RunFailedError(f"Run {run.run_id} has no evaluation: {failure.reason}.")
     done = len(store.recorded(run.run_id))
     raise InputError(
         f"Run {run.run_id} is not evaluated yet: {done} of {run.members} members have ended; "
-        f"`deepchord watch {run.run_id}` follows it."
+        f"`deepchord watch {run.run_id}` follows it, and if nobody trains it any more, "
+        f"`deepchord resume {run.run_id}` goes on."
     )
 
 
@@ -63,6 +72,22 @@ def write_run_report(settings: Settings, store: RunStore, run: RunSpec, folder: 
     return content, write_report(content, folder)
 
 
+def check_folder(folder: Path) -> None:
+    """Raise unless a folder can be made or written, as far as that can be told without doing so.
+
+    Raises:
+        InputError: It cannot.
+    """
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.exists(path))  # noqa: PTH110  Path.exists raises where a folder may not be entered
+    if not existing.is_dir():
+        raise InputError(f"Results cannot be written to {folder}: {existing} is no folder; give another with --out.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(
+            f"Results cannot be written to {folder}: {existing} cannot be written by this user; give another folder "
+            "with --out."
+        )
+
+
 def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path) -> tuple[ReportContent, list[Path]]:
     """Copy a run's results into a folder: weights, evaluation, probabilities and the report.
 
@@ -70,7 +95,7 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
         What the report shows, and the paths of all files in the folder that were written.
     """
     content = report_content(settings, store, run)
-    evaluation = content.evaluation
+    run, evaluation = content.spec or run, content.evaluation
 
     def files() -> Iterator[tuple[str, bytes]]:
         yield "run.json", run.encode()
@@ -86,6 +111,16 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
     write_report(content, folder)
     report = [folder / name for name in ("index.html", "summary.csv", "summary.json", "recipe.toml")]
     return content, sorted([*written, *report, *(folder / "figures").glob("*.png")])
+
+
+def _began(store: RunStore, member: TrainedMember) -> datetime:
+    """Return when the first attempt of a member began; its record tells of the last."""
+    if member.attempt == 1:
+        return member.started_at
+    try:
+        return min(member.started_at, store.attempt_note(member.spec.run_id, member.spec.index, 1).started_at)
+    except (StorageError, MessageDecodeError):
+        return member.started_at
 
 
 def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:

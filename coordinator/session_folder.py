@@ -26,6 +26,8 @@ class SessionRecord(Message):
 
     #: The host's name: a home folder may be shared by several.
     host: str = Field(default_factory=platform.node)
+    #: The run that it was started for.
+    run_id: str | None = None
     #: The broker's URL with its password, as soon as it answers.
     broker: str | None = Field(default=None, repr=False)
     #: Every process that was started and not yet stopped.

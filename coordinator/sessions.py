@@ -16,13 +16,18 @@ logger = logging.getLogger(__name__)
 _ROUNDS = 5
 
 
-def live_brokers(settings: Settings) -> list[str]:
-    """Return the URLs, passwords included, of the brokers of all sessions that are alive, the oldest first."""
+def live_sessions(settings: Settings) -> list[SessionRecord]:
+    """Return all sessions of this host that are alive and whose broker answers, the oldest first."""
     if sys.platform == "win32" or not session_folders(settings):
         return []
     with gate(settings):
         records = [folder.read() for folder in session_folders(settings) if not _take_over(folder, keep=False)]
-    return [record.broker for record in records if record is not None and record.broker is not None]
+    return [record for record in records if record is not None and record.broker is not None and _is_here(record)]
+
+
+def session_of(settings: Settings, run_id: str) -> SessionRecord | None:
+    """Return the live session of this host that a run has for itself; None if there is none."""
+    return next((record for record in live_sessions(settings) if record.run_id == run_id), None)
 
 
 def stop_leftovers(settings: Settings) -> None:
@@ -62,7 +67,7 @@ def _stop(folder: SessionFolder) -> None:
             break
         stopped += len(found)
         _kill(found)
-    if record is None or record.host == SessionRecord().host or stopped:
+    if record is None or _is_here(record) or stopped:
         logger.warning(
             "Stopped %d processes of session %s, whose coordinator was killed; its logs are in %s.",
             stopped,
@@ -73,6 +78,10 @@ def _stop(folder: SessionFolder) -> None:
         folder.remove()
     else:
         logger.info("Session folder %s was left to host %s.", folder.path, record.host)
+
+
+def _is_here(record: SessionRecord) -> bool:
+    return record.host == SessionRecord().host
 
 
 def _find_processes(session: str, recorded: Iterable[ProcessIdentity]) -> list[psutil.Process]:

@@ -26,7 +26,7 @@ def cancel_run(store: RunStore, run: RunSpec) -> None:
     Raises:
         InputError: It has ended.
     """
-    _check_unfinished(store, run)
+    _check_not_ended(store, run)
     store.cancel_run(run.run_id, Cancellation(host=platform.node() or "unknown", cancelled_at=datetime.now(UTC)))
 
 
@@ -53,6 +53,17 @@ def cancel_member(store: RunStore, run: RunSpec, index: int) -> None:
     store.forget_epochs(run.run_id, index)
 
 
+def check_unfinished(store: RunStore, run: RunSpec) -> None:
+    """Raise unless a run has not ended, or only its evaluation has failed.
+
+    Raises:
+        InputError: The run was evaluated, or too few of its members could be trained.
+    """
+    failure = store.failure(run)
+    if failure is None or failure.trained < run.min_members:
+        _check_not_ended(store, run)
+
+
 def resume_run(store: RunStore, run: RunSpec) -> RunSpec:
     """Take a cancellation back, and let no attempt so far count against a member that has not ended.
 
@@ -62,10 +73,9 @@ def resume_run(store: RunStore, run: RunSpec) -> RunSpec:
     Raises:
         InputError: The run was evaluated, or too few of its members could be trained.
     """
-    failure = store.failure(run)
-    if failure is not None and failure.trained >= run.min_members:
-        run = _published_anew(store, run, {})
-    _check_unfinished(store, run)
+    check_unfinished(store, run)
+    if store.failure(run) is not None:
+        run = _publish_anew(store, _anew(run, {}))
     recorded = set(store.recorded(run.run_id))
     for index in range(run.members):
         for attempt in store.attempts(run.run_id, index) if index not in recorded else ():
@@ -75,26 +85,34 @@ def resume_run(store: RunStore, run: RunSpec) -> RunSpec:
     return run
 
 
-def extend_run(store: RunStore, run: RunSpec, members: int, min_members: int | None) -> RunSpec:
-    """Publish a run anew with more members; those it has already are kept.
+def extended_by(run: RunSpec, members: int, min_members: int | None) -> RunSpec:
+    """Return a run with more members; those it has already are kept.
 
     Args:
-        store: Shared storage.
         run: The run as it is.
         members: How many members it is to have in all.
         min_members: How many of them must be trained; None: the same share as before.
 
     Raises:
-        InputError: It has that many members already, or somebody else extends it right now.
+        InputError: It has that many members already, or fewer than must be trained.
     """
     if not run.members < members <= MAX_MEMBERS:
         raise InputError(
             f"Run {run.run_id} has {run.members} members: give a larger number, of at most {MAX_MEMBERS:,}, "
-            f"found {members}."
+            f"found {members}; with those that it has, `deepchord resume {run.run_id}` goes on."
         )
     least = -(-run.min_members * members // run.members) if min_members is None else min_members
-    extended = _published_anew(store, run, {"members": members, "min_members": least})
-    store.resume_run(run.run_id)
+    return _anew(run, {"members": members, "min_members": least})
+
+
+def extend_run(store: RunStore, extended: RunSpec) -> RunSpec:
+    """Publish what `extended_by` returned, and take a cancellation back.
+
+    Raises:
+        InputError: Somebody else extends the run right now.
+    """
+    _publish_anew(store, extended)
+    store.resume_run(extended.run_id)
     return extended
 
 
@@ -124,15 +142,19 @@ def drain(app: Celery, pattern: str) -> list[str]:
     return chosen
 
 
-def _published_anew(store: RunStore, run: RunSpec, changes: Mapping[str, int]) -> RunSpec:
-    anew = {**run.model_dump(), **changes, "extension": run.extension + 1}
-    extended = RunSpec.parse(anew, "The extended run", InputError)
-    if not store.extend_run(extended):
+def _anew(run: RunSpec, changes: Mapping[str, int]) -> RunSpec:
+    return RunSpec.parse(
+        {**run.model_dump(), **changes, "extension": run.extension + 1}, "The extended run", InputError
+    )
+
+
+def _publish_anew(store: RunStore, run: RunSpec) -> RunSpec:
+    if not store.extend_run(run):
         raise InputError(f"Somebody else has just extended run {run.run_id}: look at it with `deepchord status`.")
-    return extended
+    return run
 
 
-def _check_unfinished(store: RunStore, run: RunSpec) -> None:
+def _check_not_ended(store: RunStore, run: RunSpec) -> None:
     if store.evaluation(run) is not None:
         raise InputError(
             f"Run {run.run_id} is evaluated; `deepchord extend {run.run_id} --members N` adds members to it."

@@ -54,6 +54,11 @@ class BrokerStore:
         """`broker://`."""
         return f"{BROKER_STORAGE}://"
 
+    @property
+    def largest_bytes(self) -> int:
+        """How large an object may be."""
+        return _LARGEST
+
     def create(self, key: str, data: bytes) -> bool:
         """Write unless the key exists; return whether this call wrote it."""
         return self._write(key, data, only_new=True)

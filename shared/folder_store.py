@@ -26,6 +26,11 @@ class FolderStore:
         """The folder's absolute path."""
         return str(self.folder)
 
+    @property
+    def largest_bytes(self) -> None:
+        """Objects of any size are taken."""
+        return None
+
     def create(self, key: str, data: bytes) -> bool:
         """Write unless the key exists; return whether this call wrote it."""
         path = self._path(key)

@@ -31,6 +31,11 @@ class ObjectStore(Protocol):
         """The address, fit to be printed."""
         ...
 
+    @property
+    def largest_bytes(self) -> int | None:
+        """How large an object may be; None: larger than anything that deepchord writes."""
+        ...
+
     def create(self, key: str, data: bytes) -> bool:
         """Write unless the key exists; return whether this call wrote it. Exactly one of many callers wins."""
         ...

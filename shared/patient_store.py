@@ -38,6 +38,11 @@ class PatientStore:
         """The address, fit to be printed."""
         return self.objects.url
 
+    @property
+    def largest_bytes(self) -> int | None:
+        """How large an object may be."""
+        return self.objects.largest_bytes
+
     def create(self, key: str, data: bytes) -> bool:
         """Write unless the key exists; an attempt that failed after it had written counts as the caller's."""
         failed = False

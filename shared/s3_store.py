@@ -99,6 +99,11 @@ class S3Store:
         """`s3://bucket/prefix`."""
         return self._url
 
+    @property
+    def largest_bytes(self) -> None:
+        """Objects of any size are taken."""
+        return None
+
     def create(self, key: str, data: bytes) -> bool:
         """Write unless the key exists; return whether this call wrote it."""
         with self._explained(key, "write"):

@@ -1,6 +1,7 @@
 """The commands that look at runs and workers: runs, status, watch, collect, report, workers, metrics, flower."""
 
 import json
+from dataclasses import replace
 from importlib.util import find_spec
 from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from coordinator.cli.surroundings import (
     open_store,
     print_json,
     read_settings,
+    tell_if_extended,
     with_live_broker,
 )
 from shared.errors import BrokerError, DeepchordError, InputError, InterruptedRunError
@@ -70,11 +72,13 @@ def runs(broker: Broker = None, storage: Storage = None, as_json: Json = False) 
 @commands.command()
 def status(run: Run, broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
     """Show how far a run is, once."""
-    from coordinator.following import watcher
+    from coordinator.following import elsewhere, watcher
     from coordinator.live import render
 
     settings, store, spec = open_run(run, storage=storage, broker=broker)
     view = watcher(settings, store, spec).look()
+    if not view.has_ended:
+        view = replace(view, unserved=elsewhere(settings, store, spec))
     if as_json:
         print_json(_view_json(view))
     else:
@@ -135,6 +139,7 @@ def report(
 
     settings, store, spec = open_run(run, storage=storage, broker=broker)
     content, page = write_run_report(settings, store, spec, out or settings.results / spec.run_id)
+    tell_if_extended(content, spec)
     if as_json:
         typer.echo(summary_json(content))
         return
@@ -219,6 +224,7 @@ def _view_json(view: "RunView") -> dict[str, Any]:
         "records": {index: record.member.model_dump(mode="json") for index, record in view.records.items()},
         "progress": {index: line.model_dump(mode="json") for index, line in view.progress.items()},
         "notes": dict(view.notes),
+        "evaluation_note": view.evaluation_note,
         "evaluation": view.evaluation.model_dump(mode="json") if view.evaluation else None,
         "failure": view.failure.model_dump(mode="json") if view.failure else None,
     }

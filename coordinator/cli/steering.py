@@ -8,7 +8,7 @@ import typer
 
 from coordinator.cli.options import Broker, Run, Storage
 from coordinator.cli.surroundings import find_run, open_store, read_settings, with_live_broker
-from shared.errors import InputError
+from shared.errors import InputError, InterruptedRunError
 
 # Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
 
@@ -74,7 +74,7 @@ def reconcile(
         raise InputError("Give either a run or --all.")
     if alive is not None and not everything:
         raise InputError("--alive is for --all, which goes on for ever.")
-    settings = with_live_broker(read_settings(broker=broker, storage=storage))
+    settings = read_settings(broker=broker, storage=storage)
     configure_logging(settings)
     try:
         with terminations_interrupting():
@@ -84,7 +84,9 @@ def reconcile(
             store, spec = find_run(settings, run)
             reconcile_run(settings, store, spec.run_id)
     except KeyboardInterrupt:
-        return
+        if run is None:
+            return
+        raise InterruptedRunError(f"Interrupted: nobody sends again what run {run} loses from now on.") from None
     raise_if_failed(watcher(settings, store, store.run(spec.run_id)).look())
     typer.echo(f"Run {spec.run_id} is evaluated.")
 

@@ -11,6 +11,7 @@ from shared.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from coordinator.report import ReportContent
     from shared.messages import RunSpec
     from shared.settings import Settings
     from shared.storage import RunStore
@@ -33,14 +34,18 @@ def open_store(settings: "Settings") -> "RunStore":
 
 
 def open_run(name: str, **options: Any) -> "tuple[Settings, RunStore, RunSpec]":
-    """Return settings, storage and a run by its id or `last`; the broker is the embedded one if that is running.
+    """Return settings, storage and a run by its id or `last`; without a broker given, with the run's own if it has one.
 
     Raises:
         InputError: There is no run yet.
         RunNotFoundError: There is no such run.
     """
-    settings = with_live_broker(read_settings(**options), required=False)
-    return settings, *find_run(settings, name)
+    from coordinator.sessions import session_of
+
+    settings = read_settings(**options)
+    store, run = find_run(settings, name)
+    session = None if settings.broker else session_of(settings, run.run_id)
+    return settings.model_copy(update={"broker": session.broker}) if session else settings, store, run
 
 
 def find_run(settings: "Settings", name: str) -> "tuple[RunStore, RunSpec]":
@@ -54,21 +59,19 @@ def find_run(settings: "Settings", name: str) -> "tuple[RunStore, RunSpec]":
     return store, store.run(name)
 
 
-def with_live_broker(settings: "Settings", *, required: bool = True) -> "Settings":
-    """Without a broker of our own, take the embedded one of a `deepchord train` that runs on this machine.
+def with_live_broker(settings: "Settings") -> "Settings":
+    """Without a broker given, take the embedded one of a `deepchord train` that runs on this machine.
 
     Raises:
-        InputError: One is required, and there is none, or several.
+        InputError: There is none, or several.
     """
-    from coordinator.local import live_brokers
+    from coordinator.sessions import live_sessions
 
     if settings.broker is not None:
         return settings
-    live = live_brokers(settings)
+    live = live_sessions(settings)
     if len(live) == 1:
-        return settings.model_copy(update={"broker": live[0]})
-    if not required:
-        return settings
+        return settings.model_copy(update={"broker": live[0].broker})
     found = "none is running on this machine" if not live else f"{len(live)} are running on this machine"
     raise InputError(f"No broker is given, and of the embedded ones {found}: set --broker or DEEPCHORD_BROKER.")
 
@@ -86,12 +89,23 @@ def collect_into(settings: "Settings", store: "RunStore", run: "RunSpec", out: P
     from coordinator.results import collect_run
 
     content, files = collect_run(settings, store, run, out)
+    tell_if_extended(content, run)
     if as_json:
         print_json({"run_id": run.run_id, "folder": str(out.resolve()), "files": [str(path) for path in files]})
         return
     console = new_console()
     console.print(summary_table(content, console.width))
     typer.echo(f"Results: {out}\nReport:  {(out / 'index.html').resolve().as_uri()}")
+
+
+def tell_if_extended(content: "ReportContent", run: "RunSpec") -> None:
+    """Warn that what is shown is of before the run was extended."""
+    if content.spec is not None and content.spec.extension < run.extension:
+        typer.echo(
+            f"warning: run {run.run_id}, extended to {run.members} members, has no evaluation of all of them; this is "
+            f"that of {content.spec.members}.",
+            err=True,
+        )
 
 
 def print_json(data: Any) -> None:

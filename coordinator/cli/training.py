@@ -7,9 +7,11 @@ import typer
 
 from coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
 from coordinator.cli.surroundings import collect_into, find_run, new_console, read_settings
-from shared.errors import InputError, InterruptedRunError
+from shared.errors import InputError, InterruptedRunError, StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from coordinator.preparation import Session
     from shared.messages import RunSpec
     from shared.settings import Settings
@@ -99,7 +101,7 @@ def train(
             typer.echo(f"Run {run.run_id} is submitted; follow it with `deepchord watch {run.run_id}`.")
             return
         run = follow(session, store, run)
-    collect_into(settings, store, run, out or settings.results / run.run_id)
+    _collect(settings, store, run, out)
 
 
 @commands.command()
@@ -116,13 +118,14 @@ def resume(
     Without a broker on this machine, as `train` does.
     """
     from coordinator.preparation import check_broker
-    from coordinator.steering import resume_run
+    from coordinator.steering import check_unfinished, resume_run
 
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     _check_options(settings, workers, out)
-    check_broker(settings)
     store, spec = find_run(settings, run)
-    _train_rest(settings, store, resume_run(store, spec), out)
+    check_unfinished(store, spec)
+    check_broker(settings, spec.require)
+    _train_rest(settings, store, spec, lambda: resume_run(store, spec), out)
 
 
 @commands.command()
@@ -140,18 +143,20 @@ def extend(
 ) -> None:
     """Add members to a run: trains only the new ones, then evaluates all of them."""
     from coordinator.preparation import check_broker
-    from coordinator.steering import extend_run
+    from coordinator.steering import extend_run, extended_by
 
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     _check_options(settings, workers, out)
-    check_broker(settings)
     store, spec = find_run(settings, run)
-    _train_rest(settings, store, extend_run(store, spec, members, min_members), out)
+    extended = extended_by(spec, members, min_members)
+    check_broker(settings, spec.require)
+    _train_rest(settings, store, extended, lambda: extend_run(store, extended), out)
 
 
 def _check_options(settings: "Settings", workers: int | None, out: Path | None) -> None:
-    """Refuse options that would do nothing: those of workers and results that are not here."""
+    """Refuse options that would do nothing, those of workers and results that are not here, and what ends in vain."""
     from coordinator.preparation import is_embedded
+    from coordinator.results import check_folder
 
     if workers and not is_embedded(settings):
         raise InputError(
@@ -160,6 +165,18 @@ def _check_options(settings: "Settings", workers: int | None, out: Path | None) 
         )
     if settings.detach and out is not None:
         raise InputError("--detach does not wait for results: leave --out out, and give it to `deepchord collect`.")
+    if not settings.detach:
+        check_folder(out or settings.results)
+
+
+def _collect(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path | None) -> None:
+    try:
+        collect_into(settings, store, run, out or settings.results / run.run_id)
+    except StorageError as error:
+        raise StorageError(
+            f"{error} Run {run.run_id} is evaluated and safe: `deepchord collect {run.run_id}` copies its results.",
+            permanent=error.permanent,
+        ) from error
 
 
 def _tell_flower(session: "Session") -> None:
@@ -167,7 +184,10 @@ def _tell_flower(session: "Session") -> None:
         typer.echo(f"Flower: {session.flower_address}")
 
 
-def _train_rest(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path | None) -> None:
+def _train_rest(
+    settings: "Settings", store: "RunStore", run: "RunSpec", change: "Callable[[], RunSpec]", out: Path | None
+) -> None:
+    """Train what is left of a run; `change` publishes that it goes on, and how, when all else is found in order."""
     from coordinator.preparation import open_broker
     from coordinator.submission import submit_rest
     from shared.celery_app import create_app
@@ -175,12 +195,13 @@ def _train_rest(settings: "Settings", store: "RunStore", run: "RunSpec", out: Pa
     # As many workers as for the whole run, whatever is left of it: with other threads the last bits are others.
     with open_broker(settings, run, typer.echo) as session:
         _tell_flower(session)
+        run = change()
         submit_rest(create_app(session.settings), store, run, local=session.embedded)
         if settings.detach:
             typer.echo(f"Run {run.run_id} goes on; follow it with `deepchord watch {run.run_id}`.")
             return
         run = follow(session, store, run)
-    collect_into(settings, store, run, out or settings.results / run.run_id)
+    _collect(settings, store, run, out)
 
 
 def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
@@ -194,7 +215,6 @@ def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
     """
     from coordinator.following import raise_if_failed, views
     from coordinator.live import show
-    from shared.errors import StorageError
 
     if session.embedded:
         goes_on = f"the workers are stopped; `deepchord resume {run.run_id}` goes on from where it is."

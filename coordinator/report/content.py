@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ class ReportContent:
     dataset: Dataset
     #: The ensemble's, float32 [test_size, classes].
     test_probabilities: NDArray[np.float32]
+    #: When the first attempt of any trained member began; None for bare weight files.
+    started_at: datetime | None = None
 
     @property
     def trained(self) -> dict[int, TrainedMember]:

@@ -1,6 +1,6 @@
 """How numbers are written, the same in the terminal and on the page."""
 
-from shared.messages import Trainer
+from shared.messages import FailedMember, Trainer
 
 _NO_BREAK_SPACE = "\u00a0"
 _MINUS = "\u2212"
@@ -37,11 +37,15 @@ def count(number: int, noun: str) -> str:
     return f"{number:,}{_NO_BREAK_SPACE}{noun}{'' if number == 1 else 's'}"
 
 
-def place_of(trainer: Trainer | None) -> str:
+def place_of(trainer: Trainer) -> str:
     """Return where something ran: `on gpu-box (torch, cuda:0)`."""
-    if trainer is None:
-        return "before its engine could be opened"
     return f"on {trainer.host} ({trainer.engine}, {trainer.device})"
+
+
+def failure_of(member: FailedMember) -> str:
+    """Return that a member failed, in which attempt and where, as far as there was one."""
+    attempt = f" in attempt {member.attempt}" if member.attempt else ""
+    return f"failed{attempt}{f', {place_of(member.trainer)}' if member.trainer else ''}"
 
 
 def _joined(*parts: tuple[int, str]) -> str:

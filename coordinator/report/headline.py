@@ -140,10 +140,9 @@ def _members(content: ReportContent) -> Fact:
 
 
 def _time(content: ReportContent) -> tuple[Fact, ...]:
-    members = content.trained.values()
-    if not members:
+    members, start = content.trained.values(), content.started_at
+    if start is None:
         return (Fact(label="Evaluation took", value=duration(content.evaluation.duration_s)),)
-    start = min(member.started_at for member in members)
     end = max(member.finished_at for member in members)
     training = sum(member.duration_s for member in members)
     return (

@@ -52,7 +52,7 @@ def render_page(content: ReportContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for used in (formats.percent, formats.points, formats.duration, formats.count, formats.place_of):
+    for used in (formats.percent, formats.points, formats.duration, formats.count, formats.failure_of):
         environment.filters[used.__name__] = used
     environment.filters["place"] = _place
     return environment.get_template("page.html").render(page=_page(content), content=content)

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coordinator.report.content import ReportContent
-from coordinator.report.formats import percent, place_of, points
+from coordinator.report.formats import failure_of, percent, points
 from coordinator.report.tables import Column, SummaryRow, columns, summary_rows
 
 _TRAINER = ("host", "engine", "device")
@@ -116,6 +116,5 @@ def _caption(content: ReportContent, notes: list[str]) -> Text:
         agree = f"Members and evaluator {differ} in any probability"
         lines.append(Text(agree, style="dim"))
     for index, member in content.failed.items():
-        text = f"Member {content.name(index)} failed in attempt {member.attempt}, {place_of(member.trainer)}: "
-        lines.append(Text(text + member.error, style="red"))
+        lines.append(Text(f"Member {content.name(index)} {failure_of(member)}: {member.error}", style="red"))
     return Text("\n").join(lines)

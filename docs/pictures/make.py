@@ -19,19 +19,13 @@ COLUMNS = 120
 
 def live(run_id: str) -> None:
     """Write live.svg: the view as a terminal of 120 columns shows it now."""
+    from coordinator.cli.surroundings import open_run
     from coordinator.following import watcher
     from coordinator.live import render
-    from coordinator.sessions import live_brokers
-    from shared.settings import load_settings
-    from shared.storage import RunStore
 
-    settings = load_settings()
-    brokers = live_brokers(settings) if settings.broker is None else [settings.broker]
-    settings = settings.model_copy(update={"broker": next(iter(brokers), None)})
-    store = RunStore.open(settings.storage)
-    run_id = store.run_ids()[-1] if run_id == "last" else run_id
+    settings, store, run = open_run(run_id)
     console = Console(record=True, width=COLUMNS, force_terminal=True, file=Path("/dev/null").open("w"))
-    console.print(render(watcher(settings, store, store.run(run_id)).look(), COLUMNS))
+    console.print(render(watcher(settings, store, run).look(), COLUMNS))
     picture = console.export_svg(title="deepchord train", theme=MONOKAI)
     # The web font that rich names would have to be fetched.
     (FOLDER / "live.svg").write_text(re.sub(r"@font-face {.*?}", "", picture, flags=re.DOTALL))

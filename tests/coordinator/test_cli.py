@@ -482,7 +482,8 @@ def test_a_run_without_an_evaluation_cannot_be_collected_yet(command, stored_run
 
     assert sentence == (
         f"Run {stored_run.run_id} is not evaluated yet: 0 of 2 members have ended; "
-        f"`deepchord watch {stored_run.run_id}` follows it."
+        f"`deepchord watch {stored_run.run_id}` follows it, and if nobody trains it any more, "
+        f"`deepchord resume {stored_run.run_id}` goes on."
     )
     assert list((tmp_path / "here").iterdir()) == []
 
@@ -517,11 +518,52 @@ def test_a_settings_file_that_is_not_there_is_named(command, tmp_path):
         (("reconcile", "last", "--all"), "Give either a run or --all."),
         (("reconcile", "last", "--alive", "file"), "--alive is for --all"),
         (("reconcile", "--all"), "No broker is given"),
+        (("reconcile", "last"), "No broker is given"),
         (("drain", "worker@here"), "No broker is given"),
     ],
 )
 def test_what_cannot_be_steered_is_said_in_a_sentence(command, stored_run, arguments, sentence):
     assert sentence in sentence_of(command(*arguments))
+
+
+@pytest.mark.parametrize("arguments", [("train",), ("resume", "last"), ("extend", "last", "--members", "3")])
+def test_results_that_could_not_be_written_are_no_work_of_hours(command, stored_run, tmp_path, arguments):
+    (tmp_path / "file").write_text("")
+
+    sentence = sentence_of(command(*arguments, "--out", tmp_path / "file" / "results"))
+
+    assert sentence.endswith(f"{tmp_path / 'file'} is no folder; give another with --out.")
+    assert len(RunStore.open(Settings(storage=str(tmp_path / "storage"))).run_ids()) == 1
+
+
+@pytest.mark.parametrize("name", ["resume", "extend"])
+def test_a_run_whose_members_no_local_worker_may_train_is_left_as_it_is(command, tmp_path, recipe, broker_url, name):
+    command("train", recipe("members = 2"), "--require", "gpu", "--broker", broker_url, "--detach")
+    members = ("--members", "3") if name == "extend" else ()
+
+    sentence = sentence_of(command(name, "last", *members))
+
+    assert sentence.startswith("--require gpu is for the workers of a fleet: give its broker with --broker")
+    store = RunStore.open(Settings(storage=str(tmp_path / "storage")))
+    assert store.run(store.run_ids()[0]).members == 2
+
+
+def test_a_run_is_extended_only_when_all_else_is_in_order(command, tmp_path, stored_run, free_port):
+    (tmp_path / "state").write_text("a file stands where a folder is needed")
+
+    sentence = sentence_of(command("extend", "last", "--members", "3", DEEPCHORD_STATE=str(tmp_path / "state")))
+
+    assert sentence.startswith("The embedded broker cannot keep its files")
+    store = RunStore.open(Settings(storage=str(tmp_path / "storage")))
+    assert store.run(stored_run.run_id).members == 2
+
+
+def test_a_run_of_a_command_that_is_gone_says_how_to_go_on(command, tmp_path, stored_run):
+    RunStore.open(Settings(storage=str(tmp_path / "storage"))).set_local(stored_run.run_id, local=True)
+
+    shown = " ".join(command("status", "last").stdout.split())
+
+    assert "if it is gone, `deepchord resume` goes on" in shown.replace("│ ", "").replace(" │", "")
 
 
 def test_a_cancelled_run_is_listed_as_cancelled_and_watching_it_says_how_to_go_on(command, stored_run):

@@ -186,6 +186,33 @@ def test_a_run_with_a_broker_of_its_own_is_looked_after_by_nobody_else(
     assert ("`deepchord resume` goes on" in (second.unserved or "")) is not embedded
 
 
+def test_a_run_with_a_broker_of_its_own_that_is_not_here_says_at_once_how_to_go_on(settings, store, run):
+    assert next(views(settings, store, run)).unserved is None
+    store.set_local(run.run_id, local=True)
+
+    view = next(views(settings, store, run))
+
+    assert not view.live
+    assert "if it is gone, `deepchord resume` goes on" in view.unserved
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker on Windows")
+def test_a_run_that_somebody_resumes_meanwhile_is_watched_on_its_own_broker(settings, store, run, monkeypatch):
+    monkeypatch.setattr(coordinator.following, "_ASK_EVERY_S", 0.0)
+    store.set_local(run.run_id, local=True)
+    seen = views(settings, store, run)
+    assert not next(seen).live
+
+    with local_session(settings, run_id=run.run_id, worker_command=IDLE_WORKER):
+        looks = [next(seen) for _ in range(3)]
+    gone = [next(seen) for _ in range(3)]
+
+    assert (looks[-1].live, looks[-1].unserved) == (True, None)
+    assert not gone[-1].live
+    assert "`deepchord resume` goes on" in gone[-1].unserved
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_run_that_its_last_worker_has_left_says_so(settings, store, run, broker_url, monkeypatch, members):

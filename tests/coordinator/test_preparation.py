@@ -1,10 +1,11 @@
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from coordinator.preparation import is_embedded, open_broker, prepare
+from coordinator.preparation import check_broker, is_embedded, open_broker, prepare
 from shared.broker import connect
 from shared.celery_app import create_app
 from shared.datasets import load_dataset
@@ -121,3 +122,28 @@ def test_without_one_a_broker_and_workers_run_here_for_as_long_as_the_block(sett
 
     with pytest.raises(BrokerError, match="does not answer"):
         connect(session.settings)
+
+
+@pytest.mark.parametrize(
+    ("engine", "require", "fits"),
+    [("auto", "torch", False), ("torch", "torch", True), ("auto", None, True), ("torch", "gpu", False)],
+)
+def test_what_the_members_require_must_be_what_is_started_here(settings, engine, require, fits):
+    settings = settings.model_copy(update={"engine": engine})
+    expected = nullcontext() if fits else pytest.raises(InputError, match=f"--require {require} is for the workers")
+
+    with expected:
+        check_broker(settings, require)
+
+
+def test_a_network_whose_states_storage_does_not_take_is_refused(settings, recipe, broker_url):
+    recipe.write_text(
+        "dataset = 'data.npz'\nlayers = [{ type = 'flatten' }, { type = 'dense', units = 3000 }, "
+        "{ type = 'dense', units = 3000 }, { type = 'dense', units = 'classes', activation = 'softmax' }]"
+    )
+    in_broker = settings.model_copy(update={"broker": broker_url, "storage": "broker://"})
+
+    with pytest.raises(InputError, match=r"9,120,002 parameters.* takes up to 139 MiB; .* at most 128 MiB"):
+        prepare(in_broker, recipe, {})
+
+    assert prepare(settings, recipe, {})[1].members == 3

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from coordinator.planning import plan_member, plan_request, plan_run
-from coordinator.results import collect_run, evaluation_of, report_content, summary, write_run_report
+from coordinator.results import check_folder, collect_run, last_evaluation, report_content, summary, write_run_report
 from shared.architecture import Architecture
 from shared.datasets import dataset_from_arrays, publish_dataset
 from shared.endings import EnsembleEvaluation, MemberEvaluation, RunFailure, Scores
 from shared.errors import CorruptObjectError, InputError, RunFailedError, StorageError
 from shared.layers import Dense, Flatten
-from shared.messages import EpochMetrics, FailedMember, MemberRecord, RunSpec, TrainedMember, Trainer
+from shared.messages import AttemptNote, EpochMetrics, FailedMember, MemberRecord, RunSpec, TrainedMember, Trainer
 from shared.settings import Settings, load_settings
 from shared.storage import RunStore
 
@@ -161,14 +161,60 @@ def test_probabilities_that_are_not_those_of_the_evaluation_are_refused(settings
 
 def test_a_run_that_goes_on_says_how_far_it_is(store, run):
     with pytest.raises(InputError, match=r"is not evaluated yet: 3 of 3 members have ended; `deepchord watch"):
-        evaluation_of(store, run)
+        last_evaluation(store, run)
+
+
+def test_a_run_that_was_extended_since_is_reported_as_it_was_evaluated(settings, store, run, evaluation):
+    extended = RunSpec.parse({**run.model_dump(), "members": 4, "extension": 1}, "extended", InputError)
+    store.extend_run(extended)
+    store.commit_record(trained(extended, 3))
+
+    content = report_content(settings, store, extended)
+
+    assert (content.spec, content.evaluation, set(content.records)) == (run, evaluation, {0, 1, 2})
+    store.commit_failure(extended, RunFailure(requested=4, trained=0, reason="nobody learnt", failed_at=NOW))
+    assert last_evaluation(store, extended) == (run, evaluation)
+
+
+def test_a_run_begins_with_the_first_attempt_of_a_member_not_with_the_one_that_ended_well(
+    settings, store, run, evaluation
+):
+    earlier = NOW - timedelta(hours=2)
+    extended = RunSpec.parse({**run.model_dump(), "members": 5, "extension": 1}, "extended", InputError)
+    assert report_content(settings, store, run).started_at == NOW
+    for index, note in ((3, AttemptNote(host="a", worker="b", process_id=1, started_at=earlier).encode()), (4, b"{")):
+        record = trained(extended, index)
+        member = record.member.model_copy(update={"attempt": store.start_attempt(run.run_id, index, note) + 1})
+        store.commit_record(MemberRecord(member=member))
+    store.extend_run(extended)
+    evaluated = evaluation.model_copy(update={"requested": 5})
+    store.commit_evaluation(extended, evaluated, store.ensemble_probabilities(run, evaluation.probabilities_sha256))
+
+    assert report_content(settings, store, extended).started_at == earlier
 
 
 def test_a_run_that_failed_says_why(store, run):
     store.commit_failure(run, RunFailure(requested=3, trained=0, reason="nobody learnt", failed_at=NOW))
 
     with pytest.raises(RunFailedError, match=f"^Run {run.run_id} has no evaluation: nobody learnt.$"):
-        evaluation_of(store, run)
+        last_evaluation(store, run)
+
+
+def test_whether_a_folder_can_be_made_is_known_without_making_it(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    check_folder(tmp_path / "new" / "results")
+    with pytest.raises(InputError, match=r"file is no folder; give another with --out\.$"):
+        check_folder(tmp_path / "file" / "results")
+    assert [path.name for path in tmp_path.iterdir() if path.name != "storage"] == ["file"]
+
+
+def test_a_folder_that_this_user_may_not_write_is_named(tmp_path, monkeypatch):
+    # Tests may run as root, who may write everywhere.
+    monkeypatch.setattr("coordinator.results.os.access", lambda *_: False)
+
+    with pytest.raises(InputError, match=rf"{tmp_path} cannot be written by this user"):
+        check_folder(tmp_path / "results")
 
 
 def test_a_folder_that_cannot_be_written_is_named(settings, store, run, evaluation, tmp_path):

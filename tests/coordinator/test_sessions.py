@@ -12,7 +12,7 @@ import redis
 from coordinator.local import local_session
 from coordinator.processes import ProcessIdentity
 from coordinator.session_folder import SessionFolder, SessionRecord, session_folders
-from coordinator.sessions import SESSION_VARIABLE, live_brokers, stop_leftovers
+from coordinator.sessions import SESSION_VARIABLE, live_sessions, session_of, stop_leftovers
 from shared.settings import Settings, load_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker on Windows")]
@@ -221,16 +221,16 @@ def test_a_folder_whose_lock_cannot_be_opened_is_left_alone(settings):
 def test_without_any_session_there_is_nothing_to_do(settings):
     stop_leftovers(settings)
 
-    assert live_brokers(settings) == []
+    assert live_sessions(settings) == []
     assert not settings.state.exists()
 
 
 def test_the_broker_of_a_live_session_can_be_reached_from_elsewhere(settings, start_coordinator):
     start_coordinator()
 
-    (url,) = live_brokers(settings)
+    (session,) = live_sessions(settings)
 
-    with redis.Redis.from_url(url) as client:
+    with redis.Redis.from_url(session.broker) as client:
         assert client.ping()
 
 
@@ -238,4 +238,26 @@ def test_the_broker_of_a_dead_session_is_not_offered(settings, start_coordinator
     killed, _ = start_coordinator()
     killed.end(signal.SIGKILL)
 
-    assert live_brokers(settings) == []
+    assert live_sessions(settings) == []
+
+
+def test_the_broker_of_another_host_that_shares_the_home_folder_is_not_offered(settings):
+    folder = SessionFolder.create(settings)
+    record = SessionRecord(broker="redis://127.0.0.1:1/0", run_id="mine")
+    folder.write(record)
+    assert live_sessions(settings) == [record]
+
+    folder.write(record.model_copy(update={"host": "another"}))
+
+    assert live_sessions(settings) == []
+    folder.remove()
+
+
+def test_each_run_is_found_with_the_session_that_was_started_for_it(settings):
+    with (
+        local_session(settings, run_id="one", worker_command=IDLE) as one,
+        local_session(settings, run_id="two", worker_command=IDLE) as two,
+    ):
+        found = [session_of(settings, run_id) for run_id in ("one", "two", "three")]
+
+        assert [session and session.broker for session in found] == [one.settings.broker, two.settings.broker, None]

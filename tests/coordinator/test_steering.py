@@ -3,11 +3,11 @@ from datetime import UTC, datetime
 import pytest
 
 from coordinator.planning import plan_members, plan_request, plan_run
-from coordinator.steering import cancel_member, cancel_run, drain, extend_run, resume_run
+from coordinator.steering import cancel_member, cancel_run, check_unfinished, drain, extend_run, extended_by, resume_run
 from shared.architecture import Architecture
 from shared.attempts import failures_in_a_row
 from shared.celery_app import create_app
-from shared.endings import RunFailure
+from shared.endings import Cancellation, RunFailure
 from shared.errors import BrokerError, InputError
 from shared.layers import Dense, Flatten
 from shared.messages import DatasetInfo, FailedMember, RunSpec
@@ -53,7 +53,7 @@ def test_attempts_before_a_run_was_resumed_do_not_count(store, run):
     assert failures_in_a_row(store.attempts(run.run_id, 2)) == 0
 
 
-@pytest.mark.parametrize("what", [cancel_run, resume_run])
+@pytest.mark.parametrize("what", [cancel_run, check_unfinished, resume_run])
 def test_a_run_that_has_ended_is_neither_cancelled_nor_resumed(store, failed, what):
     with pytest.raises(InputError, match=r"has failed \(nobody learnt\); `deepchord extend .* trains further members"):
         what(store, failed)
@@ -62,6 +62,9 @@ def test_a_run_that_has_ended_is_neither_cancelled_nor_resumed(store, failed, wh
 def test_a_run_whose_evaluation_failed_can_be_evaluated_once_more(store, run):
     store.commit_failure(run, RunFailure(requested=4, trained=3, reason="its evaluation failed", failed_at=NOW))
 
+    check_unfinished(store, run)
+    with pytest.raises(InputError, match=r"has failed \(its evaluation failed\)"):
+        cancel_run(store, run)
     anew = resume_run(store, run)
 
     assert (anew.extension, anew.members) == (1, 4)
@@ -95,7 +98,7 @@ def test_a_member_that_there_is_not_is_named_with_those_there_are(store, run, in
 
 
 def test_an_extended_run_has_its_earlier_members_and_needs_the_same_share(store, run):
-    extended = extend_run(store, run, 10, None)
+    extended = extend_run(store, extended_by(run, 10, None))
 
     assert store.run(run.run_id) == extended
     assert (extended.members, extended.min_members, extended.extension) == (10, 8, 1)
@@ -103,28 +106,32 @@ def test_an_extended_run_has_its_earlier_members_and_needs_the_same_share(store,
 
 
 def test_a_failed_or_cancelled_run_can_be_extended(store, failed):
-    extended = extend_run(store, failed, 6, 2)
+    cancel = Cancellation(host="here", cancelled_at=NOW)
+    store.cancel_run(failed.run_id, cancel)
+
+    extended = extend_run(store, extended_by(failed, 6, 2))
 
     assert (extended.min_members, store.failure(extended)) == (2, None)
-    assert extend_run(store, extended, 8, None).extension == 2
+    assert not store.is_cancelled(failed.run_id)
+    assert extend_run(store, extended_by(extended, 8, None)).extension == 2
 
 
 @pytest.mark.parametrize("members", [0, 4, 100_001])
-def test_a_number_of_members_that_is_not_larger_or_too_large_is_refused(store, run, members):
-    with pytest.raises(InputError, match=rf"has 4 members: give a larger number, of at most 100,000, found {members}"):
-        extend_run(store, run, members, None)
+def test_a_number_of_members_that_is_not_larger_or_too_large_is_refused(run, members):
+    with pytest.raises(InputError, match=rf"has 4 members: give a larger number, of at most 100,000, found {members};"):
+        extended_by(run, members, None)
 
 
-def test_more_required_members_than_there_are_are_refused(store, run):
+def test_more_required_members_than_there_are_are_refused(run):
     with pytest.raises(InputError, match="min_members is 9, more than the 5 members"):
-        extend_run(store, run, 5, 9)
+        extended_by(run, 5, 9)
 
 
 def test_only_one_of_two_that_extend_a_run_at_once_does(store, run):
-    extend_run(store, run, 5, None)
+    extend_run(store, extended_by(run, 5, None))
 
     with pytest.raises(InputError, match="Somebody else has just extended run"):
-        extend_run(store, run, 6, None)
+        extend_run(store, extended_by(run, 6, None))
 
 
 def test_a_worker_that_is_not_there_is_named_with_those_that_are(broker_url):

@@ -1,8 +1,9 @@
 """Cancel, resume and extend a run while real workers train it."""
 
+import signal
 import time
 
-from tests.faults.fleet import ENGINE, LEASE_S, kill_tree
+from tests.faults.fleet import ENGINE, LEASE_S, kill_tree, wait_until
 
 
 def test_a_run_is_cancelled_for_good_until_it_is_resumed(fleet, uninterrupted):
@@ -88,3 +89,49 @@ def test_an_interrupted_local_run_goes_on_where_it_stopped(new_place, long_recip
     assert member.attempt == 2
     assert member.weights_sha256 == uninterrupted.weights_sha256
     assert (place.folder / "results" / "index.html").exists()
+
+
+def test_a_local_run_is_watched_from_another_terminal_which_sees_that_its_command_was_killed(new_place, long_recipe):
+    place = new_place(DEEPCHORD_ENGINE=ENGINE)
+    training = place.start("train", "--local", long_recipe)
+    training.wait_for("member 0 epoch ")
+
+    watching = place.start("watch", "last")
+    watching.wait_for("member 0 epoch ")
+    assert not any("resume" in line for line in watching.out)
+    for process in place.processes():
+        if process.pid != watching.process.pid:
+            process.kill()
+    watching.wait_for("if it is gone, `deepchord resume` goes on")
+    resumed = place.run("resume", "last")
+
+    assert resumed.returncode == 0, resumed.stderr
+    assert watching.ended() == 0, "\n".join([*watching.out, *watching.err])
+    assert training.ended() == -signal.SIGKILL
+
+
+def test_the_run_of_a_fleet_is_not_sent_to_the_workers_that_another_run_has_for_itself(new_place, fleet, long_recipe):
+    fleet.submit()
+    local = new_place(DEEPCHORD_ENGINE=ENGINE, DEEPCHORD_STORAGE=str(fleet.place.storage), DEEPCHORD_LEASE_S="1")
+    training = local.start("train", "--local", long_recipe)
+    training.wait_for("member 0 epoch ")
+
+    watching = local.start("watch", fleet.run_id)
+    watching.wait_for("no broker answers here")
+    refused = local.run("reconcile", fleet.run_id)
+
+    assert (refused.returncode, "No broker is given" in refused.stderr) == (2, True)
+    assert training.ended() == 0, training.err
+    assert fleet.attempts() == ()
+
+
+def test_a_reconciler_that_is_interrupted_does_not_say_that_the_run_is_evaluated(fleet):
+    fleet.submit()
+    reconciling = fleet.place.start("reconcile", "last")
+    wait_until(lambda: fleet.broker.client.client_list(), "a client")
+
+    time.sleep(2 * LEASE_S)
+    reconciling.interrupt()
+
+    assert reconciling.ended() == 130
+    assert reconciling.err[-1].startswith("error: Interrupted: nobody sends again")

@@ -89,6 +89,7 @@ def build_content(
         evaluation=evaluation(dataset, mean, own, members),
         dataset=dataset,
         test_probabilities=mean,
+        started_at=STARTED if records else None,
     )
 
 

@@ -1,6 +1,9 @@
+from datetime import UTC, datetime
+
 import pytest
 
-from coordinator.report.formats import count, duration, percent, place_of, points
+from coordinator.report.formats import count, duration, failure_of, percent, points
+from shared.messages import FailedMember, MemberSeeds, MemberSpec, Trainer
 
 
 @pytest.mark.parametrize(
@@ -33,5 +36,22 @@ def test_counts_and_shares() -> None:
     assert percent(0.9355) == "93.55\u00a0%"
 
 
-def test_a_worker_without_an_engine_has_no_place() -> None:
-    assert place_of(None) == "before its engine could be opened"
+@pytest.mark.parametrize(
+    ("attempt", "trainer", "text"),
+    [
+        (
+            3,
+            Trainer(host="box", engine="torch", engine_version="2", device="cuda:0"),
+            " in attempt 3, on box (torch, cuda:0)",
+        ),
+        (2, None, " in attempt 2"),
+        (0, None, ""),
+    ],
+)
+def test_a_failure_is_told_with_as_much_as_there_was_of_it(attempt: int, trainer: Trainer | None, text: str) -> None:
+    seeds = MemberSeeds(split=1, initialization=2, shuffling=3, dropout=4)
+    spec = MemberSpec(run_id="20261123-064000-c0de", index=0, seeds=seeds)
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    failed = FailedMember(spec=spec, attempt=attempt, trainer=trainer, finished_at=now, error="cancelled from box")
+
+    assert failure_of(failed) == f"failed{text}"
