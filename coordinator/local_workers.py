@@ -8,7 +8,7 @@ from collections.abc import Callable
 from shared.errors import MessageDecodeError
 from shared.messages import RunSpec
 from shared.settings import Settings
-from shared.sharing import WORKER_BYTES, Calibration, CalibrationAnswer, usable_memory
+from shared.sharing import WORKER_BYTES, Calibration, CalibrationAnswer, free_memory_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def with_workers(settings: Settings, run: RunSpec, tell: Callable[[str], None]) 
     calibration = _calibration(settings, tell)
     if calibration is None:
         return settings.model_copy(update={"workers": 1})
-    room_for = usable_memory().free_bytes // (WORKER_BYTES + _BYTES_OF_A_PIXEL * run.dataset.train_pixels)
+    room_for = free_memory_bytes() // (WORKER_BYTES + _BYTES_OF_A_PIXEL * run.dataset.train_pixels)
     best = calibration.best(run.members, most=room_for)
     return settings.model_copy(update={"workers": best.workers, "threads": best.threads})
 

@@ -32,7 +32,9 @@ def download(address: str, files: tuple[str, ...], target: Path) -> None:
             # What the address is, is ours to say: ADDRESS.
             with urllib.request.urlopen(f"{address}/{path.name}", timeout=_SILENCE_S) as answer:  # noqa: S310
                 path.write_bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise DatasetError(f"{path.name}: {error}") from error
         except (OSError, http.client.HTTPException) as error:
-            is_answer = isinstance(error, urllib.error.HTTPError)
-            reason = error.reason if isinstance(error, urllib.error.URLError) and not is_answer else error
+            reason = error.reason if isinstance(error, urllib.error.URLError) else error
             raise DatasetError(f"{path.name}: {str(reason) or repr(reason)}") from error

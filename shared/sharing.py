@@ -3,7 +3,6 @@
 import math
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 import joblib
 import psutil
@@ -31,23 +30,14 @@ def allotted_cores() -> int | None:
     return usable_cores() if usable_cores() < seen else None
 
 
-class Memory(NamedTuple):
-    """What a process may use of the host, or of its container if that is less."""
-
-    total_bytes: int
-    free_bytes: int
-
-
-def usable_memory(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> Memory:
-    """Return how much memory this process may use, and how much of that is free at the moment."""
-    host = psutil.virtual_memory()
+def free_memory_bytes(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
+    """Return how much memory this process may still use: of the host, or of its container if that is less."""
     limits = [
-        _group_memory(folder, *names)
+        _group_free_bytes(folder, *names)
         for controller, names in _MEMORY_FILES.items()
         for folder in _own_groups(controller, cgroups, own)
     ]
-    known = [Memory(host.total, host.available), *(limit for limit in limits if limit is not None)]
-    return Memory(min(one.total_bytes for one in known), min(one.free_bytes for one in known))
+    return min([int(psutil.virtual_memory().available), *(limit for limit in limits if limit is not None)])
 
 
 def _own_groups(controller: str, cgroups: Path, own: Path) -> list[Path]:
@@ -70,7 +60,7 @@ def _processor_share(folder: Path) -> int | None:
     return max(1, math.ceil(quota / period))
 
 
-def _group_memory(folder: Path, limit: str, usage: str) -> Memory | None:
+def _group_free_bytes(folder: Path, limit: str, usage: str) -> int | None:
     try:
         total, used = (int((folder / name).read_text()) for name in (limit, usage))
         statistics = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
@@ -78,7 +68,7 @@ def _group_memory(folder: Path, limit: str, usage: str) -> Memory | None:
         return None
     # The part of the page cache that is given back when somebody needs it.
     cached = int(statistics.get("total_inactive_file", statistics.get("inactive_file", 0)))
-    return Memory(total, max(0, total - used + cached))
+    return max(0, total - used + cached)
 
 
 class Sharing(Message):
@@ -100,6 +90,8 @@ class Calibration(Message):
     versions: str
     #: In the order of their workers, one first.
     sharings: tuple[Sharing, ...] = Field(min_length=1)
+    #: So many workers there was no room for, and they may be faster; None: no more are worth a try.
+    untried: PositiveInt | None = None
 
     def best(self, members: int | None = None, *, most: int | None = None) -> Sharing:
         """Return the sharing that trains members soonest.

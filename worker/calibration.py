@@ -20,7 +20,7 @@ import psutil
 
 from shared.errors import DeepchordError, EngineError, MessageDecodeError
 from shared.settings import Settings, load_settings
-from shared.sharing import WORKER_BYTES, Calibration, CalibrationAnswer, Sharing, usable_cores, usable_memory
+from shared.sharing import WORKER_BYTES, Calibration, CalibrationAnswer, Sharing, free_memory_bytes, usable_cores
 from shared.version import version
 from worker.engines.opening import choose_engine, open_engine_of
 from worker.trial import BATCH_SIZE, trial
@@ -66,8 +66,10 @@ def calibrate(settings: Settings, tell: Callable[[str], None], *, devices: int =
     path = _path(settings, engine)
     kept = _kept(path)
     if kept is not None and (kept.host, kept.cores, kept.versions) == (platform.node(), cores, _versions(engine)):
-        return _fitting(kept, devices)
-    sharings, lasting = [_only(cores)], True
+        free_bytes = free_memory_bytes() // devices
+        if kept.untried is None or not _fits(kept.untried, free_bytes):
+            return _fitting(kept, free_bytes)
+    sharings, lasting, untried = [_only(cores)], True, None
     if engine in _ALONE or cores == 1:
         pass
     elif psutil.cpu_percent(_LOOK_S) > _BUSY_PERCENT:
@@ -75,28 +77,28 @@ def calibrate(settings: Settings, tell: Callable[[str], None], *, devices: int =
         lasting = False
     else:
         tell("Finding out, once, how many workers suit this machine; this takes half a minute.")
-        sharings, lasting = _measured(settings.model_copy(update={"engine": engine}), cores, devices)
+        sharings, lasting, untried = _measured(settings.model_copy(update={"engine": engine}), cores, devices)
     if not sharings:
         raise EngineError(f"No worker with {engine} could be measured on this machine; see `deepchord doctor`.")
-    found = Calibration(host=platform.node(), cores=cores, versions=_versions(engine), sharings=tuple(sharings))
+    found = Calibration(
+        host=platform.node(), cores=cores, versions=_versions(engine), sharings=tuple(sharings), untried=untried
+    )
     if lasting:
         _keep(path, found)
     return found
 
 
-def candidates(cores: int, free_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yield workers and threads of each, as memory allows: one with all cores, twice as many, …, one for each core."""
+def candidates(cores: int) -> Iterator[tuple[int, int]]:
+    """Yield workers and threads of each: one with all cores, twice as many, …, one for each core."""
     for workers in (*(2**power for power in range(cores.bit_length()) if 2**power < cores), cores):
-        if _fits(workers, free_bytes):
-            yield workers, cores // workers
+        yield workers, cores // workers
 
 
 def _fits(workers: int, free_bytes: int) -> bool:
     return workers == 1 or workers * WORKER_BYTES <= free_bytes
 
 
-def _fitting(kept: Calibration, devices: int) -> Calibration:
-    free_bytes = usable_memory().free_bytes // devices
+def _fitting(kept: Calibration, free_bytes: int) -> Calibration:
     fitting = tuple(sharing for sharing in kept.sharings if _fits(sharing.workers, free_bytes))
     return kept.model_copy(update={"sharings": fitting})
 
@@ -106,28 +108,29 @@ def _only(cores: int) -> Sharing:
     return Sharing(workers=1, threads=cores, samples_per_s=1.0)
 
 
-def _measured(settings: Settings, cores: int, devices: int) -> tuple[list[Sharing], bool]:
-    """Return what is faster than fewer workers, until more do not help, and whether it will be so next time.
+def _measured(settings: Settings, cores: int, devices: int) -> tuple[list[Sharing], bool, int | None]:
+    """Return what is faster than fewer workers, until more do not help, and besides whether it will be so next time.
 
-    It may not be if something failed, or other work has left too little memory for more workers.
+    It may not be if something failed. The last is how many workers there was no room for; None: all were tried, or more
+    do not help.
     """
     best, found = 0.0, list[Sharing]()
-    memory = usable_memory()
-    fitting = list(candidates(cores, memory.free_bytes // devices))
-    for workers, threads in fitting:
+    free_bytes = free_memory_bytes() // devices
+    for workers, threads in candidates(cores):
+        if not _fits(workers, free_bytes):
+            return found, True, workers
         try:
             speed = _speed(settings, workers, threads)
         except (OSError, ValueError) as error:
             logger.info("%d workers at once could not be measured: %s", workers, error)
-            return found, False
+            return found, False, None
         logger.info("%d workers with %d threads each: %.0f images/s.", workers, threads, speed)
         if speed < best / _GAIN:
-            return found, True
+            return found, True, None
         if speed > best * _GAIN:
             found.append(Sharing(workers=workers, threads=threads, samples_per_s=speed))
         best = max(best, speed)
-    # Of all memory something is always in use.
-    return found, len(fitting) >= len(list(candidates(cores, (memory.total_bytes - WORKER_BYTES) // devices)))
+    return found, True, None
 
 
 def _versions(engine: str) -> str:

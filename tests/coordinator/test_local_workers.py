@@ -42,7 +42,7 @@ def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def memory(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The memory of this machine, in bytes."""
     bytes_of = SimpleNamespace(free_bytes=8 * 2**30)
-    monkeypatch.setattr(local_workers, "usable_memory", lambda: bytes_of)
+    monkeypatch.setattr(local_workers, "free_memory_bytes", lambda: bytes_of.free_bytes)
     return bytes_of
 
 

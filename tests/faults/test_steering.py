@@ -3,7 +3,7 @@
 import signal
 import time
 
-from tests.faults.fleet import ENGINE, LEASE_S, kill_tree, wait_until
+from tests.faults.fleet import ENGINE, EPOCHS, LEASE_S, kill_tree, wait_until
 
 
 def test_a_run_is_cancelled_for_good_until_it_is_resumed(fleet, uninterrupted):
@@ -93,7 +93,9 @@ def test_an_interrupted_local_run_goes_on_where_it_stopped(new_place, long_recip
 
 def test_a_local_run_is_watched_from_another_terminal_which_sees_that_its_command_was_killed(new_place, long_recipe):
     place = new_place(DEEPCHORD_ENGINE=ENGINE)
-    training = place.start("train", "--local", long_recipe)
+    endless = long_recipe.with_name("endless.toml")
+    endless.write_text(long_recipe.read_text().replace(f" = {EPOCHS}\n", " = 100000\n"))
+    training = place.start("train", "--local", endless)
     training.wait_for("member 0 epoch ")
 
     watching = place.start("watch", "last")
@@ -103,10 +105,10 @@ def test_a_local_run_is_watched_from_another_terminal_which_sees_that_its_comman
         if process.pid != watching.process.pid:
             process.kill()
     watching.wait_for("if it is gone, `deepchord resume` goes on")
-    resumed = place.run("resume", "last")
+    cancelled = place.run("cancel", "last")
 
-    assert resumed.returncode == 0, resumed.stderr
-    assert watching.ended() == 0, "\n".join([*watching.out, *watching.err])
+    assert cancelled.returncode == 0, cancelled.stderr
+    assert watching.ended() == 5, "\n".join([*watching.out, *watching.err])
     assert training.ended() == -signal.SIGKILL
 
 

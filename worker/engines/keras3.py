@@ -12,7 +12,7 @@ from pathlib import Path
 from shared.architecture import ResolvedArchitecture
 from shared.errors import EngineError
 from shared.messages import Precision, Recipe
-from shared.sharing import usable_memory
+from shared.sharing import free_memory_bytes
 from worker.engines import Device, find_device
 from worker.engines.keras_backend import Backend
 from worker.engines.keras_network import Keras3Network
@@ -103,7 +103,7 @@ class Keras3Engine:
         """Return how many threads may ask a network for probabilities at once and gain by it."""
         if self._device.kind != "cpu":
             return 1
-        fitting = usable_memory().free_bytes // _PREDICTION_BYTES
+        fitting = free_memory_bytes() // _PREDICTION_BYTES
         return max(1, min(self._backend.parallel_predictions(), fitting))
 
 
