@@ -33,7 +33,7 @@ _ASK_EVERY_S = EVERY_S
 _UNSERVED_AFTER_S = 8.0
 _MOST_LISTED = 8
 _ELSEWHERE = (
-    "the command that trains it has a broker of its own, and does not run on this machine; if it is gone, "
+    "the command that trains it has a broker of its own, which is not to be found here; if it is gone, "
     "`deepchord resume` goes on"
 )
 
@@ -49,8 +49,11 @@ def watcher(settings: Settings, store: RunStore, run: RunSpec) -> RunWatcher:
 
 
 def elsewhere(settings: Settings, store: RunStore, run: RunSpec) -> str | None:
-    """Return that a run has workers of its own, none of which are here; None if that is not so."""
-    return _ELSEWHERE if _is_local(store, run) and session_of(settings, run.run_id) is None else None
+    """Return that a run has workers of its own, none of which are here; None if that is not so, or not known."""
+    try:
+        return _ELSEWHERE if store.is_local(run.run_id) and session_of(settings, run.run_id) is None else None
+    except StorageError:
+        return None
 
 
 def views(
@@ -111,6 +114,7 @@ class _Care:
     def __init__(self, settings: Settings, store: RunStore, run: RunSpec, *, embedded: bool) -> None:
         #: With the broker that the run is on.
         self.settings = settings
+        self._given = settings
         self._store = store
         self._embedded = embedded
         self._app = create_app(settings) if settings.broker else None
@@ -133,6 +137,11 @@ class _Care:
             if session is None or session.broker == self.settings.broker:
                 return False
             self.settings = self.settings.model_copy(update={"broker": session.broker})
+            return True
+        if self._unserved == _ELSEWHERE:  # somebody has resumed it, for other workers
+            self._unserved = None
+        if self.settings != self._given:
+            self.settings = self._given
             return True
         if self._app is not None and self._reconciler is not None and view.live:
             _look_after(self._reconciler, run)

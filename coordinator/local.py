@@ -8,11 +8,11 @@ from coordinator.embedded_broker import server_binary
 from coordinator.interruptions import terminations_interrupting
 from coordinator.live_session import LocalSession
 from coordinator.session_folder import SessionFolder, gate
-from coordinator.sessions import clear_away_the_dead, live_sessions, stop_leftovers
+from coordinator.sessions import clear_away_the_dead
 from shared.errors import BrokerError
 from shared.settings import Settings
 
-__all__ = ["WORKER_COMMAND", "LocalSession", "live_sessions", "local_session", "stop_leftovers"]
+__all__ = ["WORKER_COMMAND", "LocalSession", "local_session"]
 
 #: How a worker is started; options follow. Not `celery -A worker.app`, which looks for `worker` in the current folder
 #: first and would take anybody's folder of that name.

@@ -20,8 +20,8 @@ from shared.messages import RunSpec
 from shared.settings import Settings, keras_home
 from shared.storage import RunStore
 
-#: In float32: the weights, the best weights, and two numbers that the optimizer keeps.
-_BYTES_OF_A_PARAMETER = 16
+#: How many numbers an optimizer keeps for each parameter.
+_KEPT = {"sgd": 0, "rmsprop": 1, "adam": 2, "nadam": 2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,8 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
     store = RunStore.open(settings)
     dataset = find_dataset(request.dataset, Places(keras_home=keras_home()))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
-    _check_room(store, architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names)))
+    network = architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names))
+    _check_room(store, network, request.optimizer)
     store.check_writable()
     published = publish_dataset(dataset, store)
     return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts)
@@ -106,10 +107,11 @@ def open_broker(settings: Settings, run: RunSpec, tell: Callable[[str], None]) -
         yield Session(settings=settings, embedded=embedded, check=check, flower_address=address)
 
 
-def _check_room(store: RunStore, network: ResolvedArchitecture) -> None:
-    """Raise unless storage takes what a member saves after each epoch; without that a crash would cost the member."""
+def _check_room(store: RunStore, network: ResolvedArchitecture, optimizer: str) -> None:
+    """Raise unless storage takes what a member saves after each epoch; without that a crash would cost all epochs."""
     largest = store.objects.largest_bytes
-    needed = _BYTES_OF_A_PARAMETER * network.parameters
+    # In float32: the weights, the best weights, and what the optimizer keeps.
+    needed = 4 * (2 + _KEPT[optimizer]) * network.parameters
     if largest is not None and needed > largest:
         raise InputError(
             f"The network has {network.parameters:,} parameters, so that the state after an epoch takes up to "

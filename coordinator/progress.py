@@ -181,7 +181,7 @@ class RunWatcher:
         try:
             self._progress = self._board.read(self._run.run_id)
             self._notes = self._board.notes(self._run.run_id)
-            self._evaluation_note = self._board.evaluation_note(self._run.run_id)
+            self._evaluation_note = self._board.evaluation_note(self._run)
         except redis.exceptions.NoPermissionError as error:
             raise not_permitted(error) from error
         except redis.RedisError:

@@ -145,7 +145,7 @@ class Reconciler:
     def _verdict(self, run: RunSpec, in_vain: list[int]) -> str:
         notes = self._board.notes(run.run_id)
         troubles = [f"member {index}: {note}" for index, note in sorted(notes.items())]
-        evaluation = self._board.evaluation_note(run.run_id)
+        evaluation = self._board.evaluation_note(run)
         told = "; ".join(troubles if evaluation is None else [*troubles, f"the evaluation: {evaluation}"])
         members = ", ".join(str(part) for part in in_vain)
         what = "evaluation was" if EVALUATION in in_vain else f"members {members} were"

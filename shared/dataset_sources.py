@@ -104,7 +104,9 @@ def find_named_dataset(named: NamedDataset, places: Places) -> Dataset:
         else:
             _warn_of_damaged(named, damaged, place)
             return dataset
-    raise DatasetError(f"Data set {named.name!r} was not found. Looked at: {'; '.join(tried)}. {_remedy(named)}")
+    raise DatasetError(
+        f"Data set {named.name!r} was not found. Looked at: {'; '.join(tried)}. {_remedy(named, places)}"
+    )
 
 
 def _candidates(named: NamedDataset, places: Places) -> Iterator[tuple[str, Callable[[], Arrays]]]:
@@ -140,11 +142,11 @@ def _download(named: NamedDataset, places: Places, source: str) -> Arrays:
         return arrays
 
 
-def _remedy(named: NamedDataset) -> str:
+def _remedy(named: NamedDataset, places: Places) -> str:
     if named.name == FASHION.name:
         return (
-            "Get it with `apt install dataset-fashion-mnist`, put its four files into ~/.keras/datasets/fashion-mnist, "
-            "or give a file of your own: `--dataset file.npz`."
+            "Get it with `apt install dataset-fashion-mnist`, put its four files into "
+            f"{places.keras_home / 'datasets' / 'fashion-mnist'}, or give a file of your own: `--dataset file.npz`."
         )
     return (
         "Give a file of your own, `--dataset file.npz`, or take Fashion-MNIST instead: "

@@ -103,9 +103,14 @@ def evaluations(spec: RunSpec) -> str:
     return f"{_ending(spec)}evaluations/"
 
 
-def evaluation_attempt(spec: RunSpec, number: int) -> str:
-    """Return the folder of one attempt at a run's evaluation."""
-    return numbered(evaluations(spec), number)
+def evaluation_handed_over(spec: RunSpec, number: int) -> str:
+    """Return the key of the note that an attempt at the evaluation does not count."""
+    return f"{numbered(evaluations(spec), number)}{HANDED_OVER}"
+
+
+def evaluation_failed(spec: RunSpec, number: int) -> str:
+    """Return the key of the note that an attempt at the evaluation ended with an error."""
+    return f"{numbered(evaluations(spec), number)}{FAILED}"
 
 
 def evaluation(spec: RunSpec) -> str:

@@ -6,7 +6,7 @@ import redis
 
 from shared.broker import KEY_PREFIX, text_of
 from shared.errors import MessageDecodeError
-from shared.messages import MemberProgress
+from shared.messages import MemberProgress, RunSpec
 
 logger = logging.getLogger(__name__)
 
@@ -53,21 +53,21 @@ class ProgressBoard:
         except redis.RedisError:
             logger.info("A note could not be published: %s", text, extra={"run_id": run_id, "member": index})
 
-    def note_evaluation(self, run_id: str, text: str, failed_on: str) -> None:
+    def note_evaluation(self, run: RunSpec, text: str, failed_on: str) -> None:
         """Leave a sentence about the last trouble of an evaluation, and on which worker it was; it may be lost."""
         try:
-            self._client.set(_evaluation_note_key(run_id), text, ex=_KEEP_S)
-            self._client.set(_failed_key(run_id, None), failed_on, ex=_AWAY_S)
+            self._client.set(_evaluation_note_key(run), text, ex=_KEEP_S)
+            self._client.set(_failed_key(run.run_id, None), failed_on, ex=_AWAY_S)
         except redis.RedisError:
-            logger.info("A note could not be published: %s", text, extra={"run_id": run_id})
+            logger.info("A note could not be published: %s", text, extra={"run_id": run.run_id})
 
-    def evaluation_note(self, run_id: str) -> str | None:
+    def evaluation_note(self, run: RunSpec) -> str | None:
         """Return the last trouble of an evaluation; None if it had none.
 
         Raises:
             redis.RedisError: The broker does not answer.
         """
-        note = self._client.get(_evaluation_note_key(run_id))
+        note = self._client.get(_evaluation_note_key(run))
         return None if note is None else text_of(note)
 
     def last_failed_on(self, run_id: str, index: int | None = None) -> str | None:
@@ -109,8 +109,8 @@ def _notes_key(run_id: str) -> str:
     return f"{KEY_PREFIX}notes:{run_id}"
 
 
-def _evaluation_note_key(run_id: str) -> str:
-    return f"{_notes_key(run_id)}:evaluation"
+def _evaluation_note_key(run: RunSpec) -> str:
+    return f"{_notes_key(run.run_id)}:evaluation-{run.extension}"
 
 
 def _failed_key(run_id: str, index: int | None) -> str:

@@ -178,11 +178,11 @@ class RunStore:
 
     def hand_over_evaluation(self, run: RunSpec, attempt: int) -> None:
         """Note that an attempt at the evaluation does not count: it ended on purpose."""
-        self.objects.replace(f"{keys.evaluation_attempt(run, attempt)}{keys.HANDED_OVER}", b"{}\n")
+        self.objects.replace(keys.evaluation_handed_over(run, attempt), b"{}\n")
 
     def fail_evaluation(self, run: RunSpec, attempt: int) -> None:
         """Note that an attempt at the evaluation ended with an error."""
-        self.objects.replace(f"{keys.evaluation_attempt(run, attempt)}{keys.FAILED}", b"{}\n")
+        self.objects.replace(keys.evaluation_failed(run, attempt), b"{}\n")
 
     def commit_evaluation(self, run: RunSpec, evaluation: EnsembleEvaluation, probabilities: bytes) -> bool:
         """Commit the evaluation and the ensemble's probabilities; False if the run has one already."""

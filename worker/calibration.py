@@ -64,11 +64,12 @@ def calibrate(settings: Settings, tell: Callable[[str], None], *, devices: int =
     """
     engine, cores = choose_engine(settings.engine), max(1, usable_cores() // devices)
     path = _path(settings, engine)
+    free_bytes = free_memory_bytes() // devices
     kept = _kept(path)
-    if kept is not None and (kept.host, kept.cores, kept.versions) == (platform.node(), cores, _versions(engine)):
-        free_bytes = free_memory_bytes() // devices
-        if kept.untried is None or not _fits(kept.untried, free_bytes):
-            return _fitting(kept, free_bytes)
+    if kept is not None and (kept.host, kept.cores, kept.versions) != (platform.node(), cores, _versions(engine)):
+        kept = None
+    if kept is not None and (kept.untried is None or not _fits(kept.untried, free_bytes)):
+        return _fitting(kept, free_bytes)
     sharings, lasting, untried = [_only(cores)], True, None
     if engine in _ALONE or cores == 1:
         pass
@@ -77,7 +78,9 @@ def calibrate(settings: Settings, tell: Callable[[str], None], *, devices: int =
         lasting = False
     else:
         tell("Finding out, once, how many workers suit this machine; this takes half a minute.")
-        sharings, lasting, untried = _measured(settings.model_copy(update={"engine": engine}), cores, devices)
+        sharings, lasting, untried = _measured(settings.model_copy(update={"engine": engine}), cores, free_bytes)
+    if kept is not None and not lasting:
+        return _fitting(kept, free_bytes)
     if not sharings:
         raise EngineError(f"No worker with {engine} could be measured on this machine; see `deepchord doctor`.")
     found = Calibration(
@@ -108,14 +111,13 @@ def _only(cores: int) -> Sharing:
     return Sharing(workers=1, threads=cores, samples_per_s=1.0)
 
 
-def _measured(settings: Settings, cores: int, devices: int) -> tuple[list[Sharing], bool, int | None]:
+def _measured(settings: Settings, cores: int, free_bytes: int) -> tuple[list[Sharing], bool, int | None]:
     """Return what is faster than fewer workers, until more do not help, and besides whether it will be so next time.
 
     It may not be if something failed. The last is how many workers there was no room for; None: all were tried, or more
     do not help.
     """
     best, found = 0.0, list[Sharing]()
-    free_bytes = free_memory_bytes() // devices
     for workers, threads in candidates(cores):
         if not _fits(workers, free_bytes):
             return found, True, workers

@@ -1,11 +1,13 @@
 """How a run ends when all its members have: evaluated, or failed with a reason."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
+from shared.attempts import Attempt
 from shared.endings import RunFailure
-from shared.errors import StorageError
+from shared.errors import DeepchordError, StorageError
 from shared.messages import MemberRecord, RunSpec, TrainedMember
 from shared.storage import RunStore
 from worker.ensemble import evaluate, run_candidates
@@ -21,8 +23,13 @@ _MOST_STARTS = 10
 _MOST_FAILURES = 3
 
 
-class EvaluationFailed(Exception):  # noqa: N818  the error itself is its cause
-    """An attempt at an evaluation ended with an error, its `__cause__`."""
+class EvaluationFailed(Exception):  # noqa: N818  it tells of an error
+    """An attempt at an evaluation ended with an error."""
+
+    def __init__(self, error: Exception) -> None:
+        """Take the error."""
+        super().__init__(sentence(error))
+        self.error = error
 
 
 def settled(store: RunStore, run: RunSpec) -> Done | None:
@@ -69,7 +76,7 @@ def conclude(resources: Resources, run: RunSpec, worker: str, advance: Callable[
     except Exception as error:  # whatever it fails of is bounded
         if not (isinstance(error, StorageError) and not error.permanent):
             _note(run, lambda: store.fail_evaluation(run, attempt))
-        raise EvaluationFailed from error
+        raise EvaluationFailed(error) from error
 
 
 def may_begin_again(store: RunStore, run: RunSpec) -> bool:
@@ -78,25 +85,24 @@ def may_begin_again(store: RunStore, run: RunSpec) -> bool:
         attempts = store.evaluation_attempts(run)
     except StorageError:
         return True
-    failures = sum(attempt.failed for attempt in attempts)
-    return failures < _MOST_FAILURES and sum(not attempt.handed_over for attempt in attempts) < _MOST_STARTS
+    return _why_not(attempts) is None
 
 
-def give_up(resources: Resources, run: RunSpec, error: BaseException | None, advance: Callable[[], None]) -> str | None:
+def give_up(resources: Resources, run: RunSpec, error: Exception, advance: Callable[[], None]) -> str | None:
     """Commit that the evaluation fails again and again, unless the run was evaluated or extended in the meantime."""
     if resources.store.has_evaluation(run):
         return "evaluated"
     if resources.store.run(run.run_id).extension != run.extension:
         return None
-    reason = "its evaluation failed" if error is None else f"its evaluation failed: {sentence(error)}"
-    return _fail(resources, run, reason, advance)
+    return _fail(resources, run, f"its evaluation failed: {sentence(error)}", advance)
 
 
 def _attempt(resources: Resources, run: RunSpec, advance: Callable[[], None]) -> str:
     store = resources.store
-    if sum(not attempt.handed_over for attempt in store.evaluation_attempts(run)) > _MOST_STARTS:
-        died = f"its evaluation was begun {_MOST_STARTS} times and never came to its end; see the workers' logs"
-        return _fail(resources, run, died, advance)
+    *earlier, _this = store.evaluation_attempts(run)
+    exhausted = _why_not(earlier)
+    if exhausted is not None:
+        return _fail(resources, run, f"{exhausted}; see the workers' logs", advance)
     trained = [record.member for record in _records(store, run, advance) if isinstance(record.member, TrainedMember)]
     if len(trained) < run.min_members:
         return _fail(resources, run, f"{len(trained)} members were trained, min_members is {run.min_members}", advance)
@@ -113,6 +119,15 @@ def _attempt(resources: Resources, run: RunSpec, advance: Callable[[], None]) ->
     )
     store.commit_evaluation(run, ensemble.evaluation, ensemble.probabilities)
     return "evaluated"
+
+
+def _why_not(attempts: Sequence[Attempt]) -> str | None:
+    """Return why an evaluation is not to be begun once more; None if it is."""
+    if sum(attempt.failed for attempt in attempts) >= _MOST_FAILURES:
+        return f"its evaluation failed {_MOST_FAILURES} times"
+    if sum(not attempt.handed_over for attempt in attempts) >= _MOST_STARTS:
+        return f"its evaluation was begun {_MOST_STARTS} times and never came to its end"
+    return None
 
 
 def _recorded(store: RunStore, run: RunSpec) -> list[int]:
@@ -144,8 +159,13 @@ def _callers(resources: Resources) -> int:
 
 
 def _fail(resources: Resources, run: RunSpec, reason: str, advance: Callable[[], None]) -> str:
-    records = _records(resources.store, run, advance)
-    trained = sum(record.member.status == "trained" for record in records)
+    """Commit that the run failed; a record that cannot be read, which may be why, counts as none."""
+    trained = 0
+    for index in range(run.members):
+        advance()
+        with suppress(DeepchordError):
+            record = resources.store.record(run.run_id, index)
+            trained += record is not None and record.member.status == "trained"
     failure = RunFailure(requested=run.members, trained=trained, reason=reason, failed_at=datetime.now(UTC))
     resources.store.commit_failure(run, failure)
     return "failed"

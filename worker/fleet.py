@@ -133,7 +133,7 @@ def assign(reports: Iterable[EngineReport], kind: str | None = None) -> tuple[As
     for report in reports:
         numbers: dict[str, int] = {}
         found = [(device, _silicon(device, numbers)) for device in report.devices if report.ready]
-        for device, silicon in _worth_a_worker(found):
+        for device, silicon in _worth_a_worker([pair for pair in found if kind in (None, pair[0].kind)]):
             taken.setdefault(silicon, Assignment(engine=report.name, device=device, silicon=silicon))
     for wanted in ("gpu", "cpu") if kind is None else (kind,):
         assigned = tuple(assignment for assignment in taken.values() if assignment.device.kind == wanted)

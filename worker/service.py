@@ -125,7 +125,8 @@ def leave_when_told(resources: Resources) -> None:
     """Let this process of a worker's pool end its member at the next batch when it is told to stop.
 
     A service manager may send SIGTERM to all processes of a worker at once; the second one counts as it is meant. To be
-    called with each member, in the main thread: the pool sets a handler of its own after it has started the process.
+    called with each member and evaluation, in the main thread: the pool sets a handler of its own after it has started
+    the process.
     """
     if resources.terminated:  # it alone was told to stop, and gave its member back; the pool starts another process
         raise SystemExit(0)

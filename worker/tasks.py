@@ -20,7 +20,7 @@ from worker.conclusion import EvaluationFailed, conclude, give_up, may_begin_aga
 from worker.lease import Lease, WorkerLeaving
 from worker.resources import Resources
 from worker.service import leave_when_told
-from worker.turns import Again, Done, GivenBack, Turn, sentence, take_turn
+from worker.turns import BREATH_S, Again, Done, GivenBack, Turn, sentence, take_turn
 from worker.watchdog import StallWatchdog
 
 logger = logging.getLogger(__name__)
@@ -35,8 +35,6 @@ _MOST_PASSED_ON = 100
 _LONGEST_BLIND_S = 30.0
 #: A message for somebody else's member is sent back to the end of the queue after so long at most.
 _LONGEST_PAUSE_S = 2.0
-#: Between giving an evaluation back and taking the next message.
-_BREATH_S = 1.0
 
 
 def register_tasks(app: Celery, resources: Resources) -> None:
@@ -61,7 +59,6 @@ def register_tasks(app: Celery, resources: Resources) -> None:
             run = resources.store.run(run_id)
         except DeepchordError as error:  # another storage, or none at present, or a run of another version
             _pass_on(task, resources, error)
-        resources.blind_turns = 0
         return {"run_id": run_id, "status": _evaluated(task, resources, run)}
 
 
@@ -100,8 +97,10 @@ def _evaluated(task: Task, resources: Resources, run: RunSpec) -> str:
         if done is None:
             with _in_turn(task, resources):
                 done = Done(status=_concluded(task, resources, run))
-    except DeepchordError as error:  # no attempt could be begun
+    except DeepchordError as error:  # no attempt could be begun, or nothing be said of its end
+        resources.board.note_evaluation(run, sentence(error), failed_on=task.request.hostname)
         _pass_on(task, resources, error)
+    resources.blind_turns = 0
     if done.status is None:
         raise Ignore
     return done.status
@@ -111,7 +110,7 @@ def _concluded(task: Task, resources: Resources, run: RunSpec) -> str | None:
     board, worker = resources.board, task.request.hostname
 
     def note(trouble: str) -> None:
-        board.note_evaluation(run.run_id, trouble, failed_on=worker)
+        board.note_evaluation(run, trouble, failed_on=worker)
 
     with StallWatchdog(resources.settings.stall_timeout_s, note) as watchdog:
         lease = Lease(
@@ -132,18 +131,17 @@ def _concluded(task: Task, resources: Resources, run: RunSpec) -> str | None:
         try:
             with lease:
                 if resources.leaving.is_set() or (board.last_failed_on(run.run_id) == worker and _others_can(task)):
-                    _give_back(f"the evaluation of {run.run_id}", _BREATH_S)
+                    _give_back(f"the evaluation of {run.run_id}", BREATH_S)
                 return conclude(resources, run, worker, advance)
         except WorkerLeaving:
             logger.info("The evaluation of run %s is handed over.", run.run_id, extra={"run_id": run.run_id})
             _give_back(f"the evaluation of {run.run_id}", 0.0)
         except EvaluationFailed as failed:
             logger.exception("The evaluation of run %s failed.", run.run_id, extra={"run_id": run.run_id})
-            if failed.__cause__ is not None:
-                note(sentence(failed.__cause__))
+            note(sentence(failed.error))
             if may_begin_again(resources.store, run):
                 _send_again(task, _RETRY_AFTER_S)
-            return give_up(resources, run, failed.__cause__, watchdog.advance)
+            return give_up(resources, run, failed.error, watchdog.advance)
 
 
 def _turn(task: Task, resources: Resources, spec: MemberSpec) -> Turn:

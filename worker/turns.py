@@ -27,14 +27,14 @@ _REST_S = 15.0
 #: Look at a member that somebody else works at when its lease would have ended, and a little later.
 _LATER_S = 1.0
 #: Between giving a member back and taking the next one.
-_BREATH_S = 1.0
+BREATH_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
     """There is nothing left to do for this message."""
 
-    #: How the member has ended; None if its run was cancelled.
+    #: How the member, or the run whose evaluation was rung, has ended; None if it was cancelled, or it is too early.
     status: str | None
 
 
@@ -106,7 +106,7 @@ def take_turn(
         with lease:
             turn: Turn | None = _settled(resources, run, spec, lease)
             if turn is None and (resources.leaving.is_set() or _is_better_left(resources, spec, worker, others_can)):
-                turn = GivenBack(after_s=_BREATH_S)
+                turn = GivenBack(after_s=BREATH_S)
             return turn or _attempt(resources, run, spec, worker, on_epoch, lease, watchdog)
 
 
@@ -116,7 +116,7 @@ def note_of(worker: str) -> bytes:
     return note.encode()
 
 
-def sentence(error: BaseException) -> str:
+def sentence(error: Exception) -> str:
     """Return an error as it is told to people."""
     return f"{type(error).__name__}: {error}"
 

@@ -225,6 +225,7 @@ def _view_json(view: "RunView") -> dict[str, Any]:
         "progress": {index: line.model_dump(mode="json") for index, line in view.progress.items()},
         "notes": dict(view.notes),
         "evaluation_note": view.evaluation_note,
+        "unserved": view.unserved,
         "evaluation": view.evaluation.model_dump(mode="json") if view.evaluation else None,
         "failure": view.failure.model_dump(mode="json") if view.failure else None,
     }

@@ -86,7 +86,9 @@ def reconcile(
     except KeyboardInterrupt:
         if run is None:
             return
-        raise InterruptedRunError(f"Interrupted: nobody sends again what run {run} loses from now on.") from None
+        raise InterruptedRunError(
+            "Interrupted: this command does not send again any more what the run loses."
+        ) from None
     raise_if_failed(watcher(settings, store, store.run(spec.run_id)).look())
     typer.echo(f"Run {spec.run_id} is evaluated.")
 

@@ -34,7 +34,7 @@ def open_store(settings: "Settings") -> "RunStore":
 
 
 def open_run(name: str, **options: Any) -> "tuple[Settings, RunStore, RunSpec]":
-    """Return settings, storage and a run by its id or `last`; without a broker given, with the run's own if it has one.
+    """Return settings, storage and a run by its id or `last`; the broker is the run's own if it has one here.
 
     Raises:
         InputError: There is no run yet.
@@ -44,7 +44,7 @@ def open_run(name: str, **options: Any) -> "tuple[Settings, RunStore, RunSpec]":
 
     settings = read_settings(**options)
     store, run = find_run(settings, name)
-    session = None if settings.broker else session_of(settings, run.run_id)
+    session = session_of(settings, run.run_id)
     return settings.model_copy(update={"broker": session.broker}) if session else settings, store, run
 
 

@@ -7,7 +7,7 @@ import typer
 
 from coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
 from coordinator.cli.surroundings import collect_into, find_run, new_console, read_settings
-from shared.errors import InputError, InterruptedRunError, StorageError
+from shared.errors import CorruptObjectError, InputError, InterruptedRunError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,6 +172,8 @@ def _check_options(settings: "Settings", workers: int | None, out: Path | None) 
 def _collect(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path | None) -> None:
     try:
         collect_into(settings, store, run, out or settings.results / run.run_id)
+    except CorruptObjectError:
+        raise
     except StorageError as error:
         raise StorageError(
             f"{error} Run {run.run_id} is evaluated and safe: `deepchord collect {run.run_id}` copies its results.",

@@ -548,7 +548,7 @@ def test_a_run_whose_members_no_local_worker_may_train_is_left_as_it_is(command,
     assert store.run(store.run_ids()[0]).members == 2
 
 
-def test_a_run_is_extended_only_when_all_else_is_in_order(command, tmp_path, stored_run, free_port):
+def test_a_run_is_extended_only_when_all_else_is_in_order(command, tmp_path, stored_run):
     (tmp_path / "state").write_text("a file stands where a folder is needed")
 
     sentence = sentence_of(command("extend", "last", "--members", "3", DEEPCHORD_STATE=str(tmp_path / "state")))

@@ -214,6 +214,28 @@ def test_a_run_that_somebody_resumes_meanwhile_is_watched_on_its_own_broker(sett
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker on Windows")
+def test_a_local_run_that_somebody_resumes_on_a_fleet_is_watched_there(settings, store, run, broker_url, monkeypatch):
+    monkeypatch.setattr(coordinator.following, "_ASK_EVERY_S", 0.0)
+    looked: list[str] = []
+    monkeypatch.setattr(Reconciler, "look_after", lambda _, found: looked.append(found.run_id))
+    store.set_local(run.run_id, local=True)
+    with local_session(settings, run_id=run.run_id, worker_command=IDLE_WORKER):
+        seen = views(settings.model_copy(update={"broker": broker_url}), store, run)
+        assert [next(seen).unserved for _ in range(3)] == [None, None, None]
+    gone = [next(seen) for _ in range(3)][-1]
+    assert (gone.live, looked) == (False, [])
+    assert "`deepchord resume` goes on" in gone.unserved
+
+    store.set_local(run.run_id, local=False)
+    resumed = [next(seen) for _ in range(4)][-1]
+
+    assert resumed.live
+    assert "resume" not in (resumed.unserved or "")
+    assert run.run_id in looked
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_run_that_its_last_worker_has_left_says_so(settings, store, run, broker_url, monkeypatch, members):
     monkeypatch.setattr(coordinator.following, "_ASK_EVERY_S", 0.0)

@@ -147,3 +147,5 @@ def test_a_network_whose_states_storage_does_not_take_is_refused(settings, recip
         prepare(in_broker, recipe, {})
 
     assert prepare(settings, recipe, {})[1].members == 3
+    recipe.write_text(recipe.read_text().replace("dataset", "optimizer = 'sgd'\ndataset", 1))
+    assert prepare(in_broker, recipe, {})[1].recipe.optimizer == "sgd"

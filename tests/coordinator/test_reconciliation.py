@@ -130,7 +130,7 @@ def test_a_member_that_is_being_trained_is_left_alone(reconciler, clock, run, qu
 
 def test_a_member_whose_worker_vanished_is_sent_again_when_its_lease_has_ended(reconciler, clock, run, queue, client):
     take(client, run, holding=True)
-    client.pexpire(member_lease(run.run_id, 0), 2000)
+    client.pexpire(member_lease(run.run_id, 0), 4500)
     looks(reconciler, clock, run, times=1)
     client.delete(member_lease(run.run_id, 0))
 

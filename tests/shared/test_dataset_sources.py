@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import importlib.util
 import logging
@@ -118,9 +119,9 @@ def test_fashion_that_is_nowhere_names_every_place_and_three_ways_to_get_it(plac
     message = str(raised.value)
     assert f"the Debian folder {places.debian_folder} (no train-images-idx3-ubyte.gz)" in message
     assert f"the Keras cache {places.keras_home}/datasets (no train-images-idx3-ubyte.gz)" in message
-    assert f"a download from {places.address} (train-images-idx3-ubyte.gz: [Errno 111] Connection refused)" in message
+    assert f"a download from {places.address} (train-images-idx3-ubyte.gz: [Errno {errno.ECONNREFUSED}]" in message
     assert "`apt install dataset-fashion-mnist`" in message
-    assert "put its four files into ~/.keras/datasets/fashion-mnist" in message
+    assert f"put its four files into {places.keras_home}/datasets/fashion-mnist" in message
     assert "`--dataset file.npz`" in message
 
 

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 import redis
@@ -79,13 +80,14 @@ def test_a_broker_that_is_away_costs_the_line_and_nothing_else(free_port: int) -
 
 def test_the_trouble_of_an_evaluation_is_told_apart_from_those_of_members(client: redis.Redis) -> None:
     board = ProgressBoard(client)
-    assert (board.evaluation_note("run-a"), board.last_failed_on("run-a")) == (None, None)
+    run, extended = SimpleNamespace(run_id="run-a", extension=0), SimpleNamespace(run_id="run-a", extension=1)
+    assert (board.evaluation_note(run), board.last_failed_on("run-a")) == (None, None)
 
     board.note("run-a", 0, "it broke", failed_on="worker-1")
-    board.note_evaluation("run-a", "no memory", failed_on="worker-2")
+    board.note_evaluation(run, "no memory", failed_on="worker-2")
 
     assert board.notes("run-a") == {0: "it broke"}
-    assert board.evaluation_note("run-a") == "no memory"
+    assert board.evaluation_note(run) == "no memory"
     assert (board.last_failed_on("run-a", 0), board.last_failed_on("run-a")) == ("worker-1", "worker-2")
-    assert board.evaluation_note("run-b") is None
+    assert board.evaluation_note(extended) is None
     assert all(client.ttl(key) > 0 for key in client.keys("*"))

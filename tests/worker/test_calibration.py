@@ -105,6 +105,19 @@ def test_what_memory_was_short_for_is_measured_when_there_is_room(four_cores, me
     assert asked == [1, 1, 2, 1, 2, 4]
 
 
+def test_what_was_measured_counts_while_it_cannot_be_measured_again(four_cores, memory, monkeypatch):
+    four_cores({1: 100, 2: 150, 4: 200})
+    memory.free_bytes = 4 * 2**30
+    assert workers_found() == [1, 2]
+
+    memory.free_bytes = MANY_GIB
+    monkeypatch.setattr(calibration.psutil, "cpu_percent", lambda _: 90.0)
+    assert workers_found() == [1, 2]
+    monkeypatch.setattr(calibration.psutil, "cpu_percent", lambda _: 0.0)
+    four_cores({})
+    assert workers_found() == [1, 2]
+
+
 def test_where_fewer_workers_were_slower_already_room_for_more_is_no_reason_to_measure_again(four_cores, memory):
     asked = four_cores({1: 100, 2: 80, 4: 200})
     memory.free_bytes = 4 * 2**30

@@ -72,6 +72,8 @@ def test_a_device_that_the_engine_s_own_settings_choose_is_the_only_one():
 
     assert (found.device, found.silicon) == (second, "radeon-pro-5300m-1")
     assert assigned(report("plaidml", gpu(0), replace(LLVM, is_preferred=True))) == [("plaidml", LLVM.id)]
+    (asked,) = assign([report("plaidml", second, LLVM)], "cpu")
+    assert asked.device == LLVM
 
 
 def test_an_engine_that_is_not_ready_gets_nothing():

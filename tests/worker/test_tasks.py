@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -458,7 +459,7 @@ def test_an_evaluation_that_fails_is_left_to_another_worker_and_watchers_see_why
     engine = fails(MemoryError("busy"), MemoryError("busy"))
     evaluation = app.tasks[EVALUATE_ENSEMBLE]
     assert evaluation.apply(args=[run.run_id]).state == "IGNORED"
-    assert resources.board.evaluation_note(run.run_id) == "MemoryError: busy"
+    assert resources.board.evaluation_note(run) == "MemoryError: busy"
 
     monkeypatch.setattr("worker.tasks._others_can", lambda _: True)
     assert evaluation.apply(args=[run.run_id]).state == "REJECTED"
@@ -502,8 +503,43 @@ def test_an_evaluation_that_is_rung_early_reads_no_record_and_takes_no_lease(
     assert store.evaluation_attempts(run) == ()
 
 
+def test_a_record_that_cannot_be_read_ends_the_run_as_failed_in_the_end(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable
+):
+    recorded("ttt")
+    (path,) = Path(store.objects.url).glob("runs/*/members/001/record.json")
+    path.write_text("{")
+
+    assert evaluate(run.run_id) == "failed"
+
+    failure = store.failure(run)
+    assert failure.reason.startswith("its evaluation failed: MessageDecodeError")
+    assert failure.trained == 2
+    assert len(store.evaluation_attempts(run)) == 3
+
+
+def test_an_evaluation_that_failed_often_enough_is_not_tried_by_a_late_message(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, fails: Callable
+):
+    recorded("ttt")
+    engine = fails()
+    for _ in range(3):
+        store.fail_evaluation(run, store.start_evaluation(run, b""))
+
+    assert evaluate(run.run_id) == "failed"
+
+    assert engine.built == 0
+    assert store.failure(run).reason == "its evaluation failed 3 times; see the workers' logs"
+
+
 def test_an_evaluation_that_no_attempt_can_be_begun_at_is_left_to_others(
-    app: Celery, store: RunStore, run: RunSpec, recorded: Callable, monkeypatch
+    app: Celery,
+    resources: Resources,
+    store: RunStore,
+    run: RunSpec,
+    recorded: Callable,
+    monkeypatch,
+    pauses: list[float],
 ):
     recorded("ttt")
 
@@ -513,6 +549,15 @@ def test_an_evaluation_that_no_attempt_can_be_begun_at_is_left_to_others(
     monkeypatch.setattr(RunStore, "start_evaluation", refuse)
 
     assert app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id]).state == "IGNORED"
+    assert resources.board.evaluation_note(run) == "StorageError: read-only"
+    monkeypatch.setattr("worker.tasks._others_can", lambda _: True)
+    resources.board._client.delete(f"{KEY_PREFIX}failed-on:{run.run_id}:evaluation")
+    pauses.clear()
+    for _ in range(3):
+        app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id])
+        resources.board._client.delete(f"{KEY_PREFIX}failed-on:{run.run_id}:evaluation")
+    assert [pause for pause in pauses if pause != 2.0] == [4.0, 8.0, 16.0]
+    monkeypatch.setattr("worker.tasks._others_can", lambda _: False)
     with pytest.raises(StorageError, match="read-only"):
         app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id], retries=2).get()
     assert not store.has_ended(run)
