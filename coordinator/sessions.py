@@ -20,8 +20,12 @@ def live_sessions(settings: Settings) -> list[SessionRecord]:
     """Return all sessions of this host that are alive and whose broker answers, the oldest first."""
     if sys.platform == "win32" or not session_folders(settings):
         return []
-    with gate(settings):
-        records = [folder.read() for folder in session_folders(settings) if not _take_over(folder, keep=False)]
+    try:
+        with gate(settings):
+            records = [folder.read() for folder in session_folders(settings) if not _take_over(folder, keep=False)]
+    except OSError as error:  # the folder is not ours to write; whoever only looks does without
+        logger.info("Sessions on this machine are not known: %s.", error.strerror)
+        return []
     return [record for record in records if record is not None and record.broker is not None and _is_here(record)]
 
 

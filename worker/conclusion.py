@@ -44,7 +44,7 @@ def settled(store: RunStore, run: RunSpec) -> Done | None:
         return Done(status="evaluated")
     if store.has_failed(run):
         return Done(status="failed")
-    if store.is_cancelled(run.run_id) or len(_recorded(store, run)) < run.members:
+    if store.is_cancelled(run.run_id) or not set(range(run.members)).issubset(store.recorded(run.run_id)):
         return Done(status=None)
     return None
 
@@ -69,7 +69,7 @@ def conclude(resources: Resources, run: RunSpec, worker: str, advance: Callable[
         return done.status
     attempt = store.start_evaluation(run, note_of(worker))
     try:
-        return _attempt(resources, run, advance)
+        return _attempt(resources, run, attempt, advance)
     except WorkerLeaving:
         _note(run, lambda: store.hand_over_evaluation(run, attempt))
         raise
@@ -97,10 +97,10 @@ def give_up(resources: Resources, run: RunSpec, error: Exception, advance: Calla
     return _fail(resources, run, f"its evaluation failed: {sentence(error)}", advance)
 
 
-def _attempt(resources: Resources, run: RunSpec, advance: Callable[[], None]) -> str:
+def _attempt(resources: Resources, run: RunSpec, attempt: int, advance: Callable[[], None]) -> str:
     store = resources.store
-    *earlier, _this = store.evaluation_attempts(run)
-    exhausted = _why_not(earlier)
+    # A listing may be older than this attempt, or newer.
+    exhausted = _why_not([earlier for earlier in store.evaluation_attempts(run) if earlier.number < attempt])
     if exhausted is not None:
         return _fail(resources, run, f"{exhausted}; see the workers' logs", advance)
     trained = [record.member for record in _records(store, run, advance) if isinstance(record.member, TrainedMember)]
@@ -128,10 +128,6 @@ def _why_not(attempts: Sequence[Attempt]) -> str | None:
     if sum(not attempt.handed_over for attempt in attempts) >= _MOST_STARTS:
         return f"its evaluation was begun {_MOST_STARTS} times and never came to its end"
     return None
-
-
-def _recorded(store: RunStore, run: RunSpec) -> list[int]:
-    return [index for index in store.recorded(run.run_id) if index < run.members]
 
 
 def _records(store: RunStore, run: RunSpec, advance: Callable[[], None]) -> Iterator[MemberRecord]:

@@ -253,6 +253,16 @@ def test_the_broker_of_another_host_that_shares_the_home_folder_is_not_offered(s
     folder.remove()
 
 
+def test_sessions_that_cannot_be_looked_at_are_not_known(settings):
+    folder = SessionFolder.create(settings)
+    folder.write(SessionRecord(broker="redis://127.0.0.1:1/0", run_id="mine"))
+    (folder.path.parent / "gate").unlink(missing_ok=True)
+    (folder.path.parent / "gate").mkdir()
+
+    assert live_sessions(settings) == []
+    folder.remove()
+
+
 def test_each_run_is_found_with_the_session_that_was_started_for_it(settings):
     with (
         local_session(settings, run_id="one", worker_command=IDLE) as one,

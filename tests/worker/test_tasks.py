@@ -518,6 +518,15 @@ def test_a_record_that_cannot_be_read_ends_the_run_as_failed_in_the_end(
     assert len(store.evaluation_attempts(run)) == 3
 
 
+def test_a_listing_that_does_not_show_the_attempt_yet_does_no_harm(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, monkeypatch
+):
+    recorded("ttt")
+    monkeypatch.setattr(RunStore, "evaluation_attempts", lambda *_: ())
+
+    assert evaluate(run.run_id) == "evaluated"
+
+
 def test_an_evaluation_that_failed_often_enough_is_not_tried_by_a_late_message(
     evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, fails: Callable
 ):
