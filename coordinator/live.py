@@ -148,13 +148,13 @@ def _cells(view: RunView, index: int, place_width: int) -> tuple[RenderableType,
         return _trained_cells(view, record.member, place_width)
     if line is None:
         return (Text("waiting", style="dim"),)
-    left = view.member_seconds_left(index)
+    left, waits = view.member_seconds_left(index), line.phase == "waiting"
     return (
-        _place(line.trainer, place_width),
+        Text("waiting", style="dim") if waits else _place(line.trainer, place_width),
         f"{line.epochs_done}/{line.epochs}",
         f"{line.last.train_loss:.4f}" if line.last else Text("…", style="dim"),
         f"{line.last.validation_accuracy:.2%}" if line.last else Text("…", style="dim"),
-        Text(f"{clock(left)} left" if left is not None else line.phase, style="dim"),
+        "" if waits else Text(f"{clock(left)} left" if left is not None else line.phase, style="dim"),
     )
 
 

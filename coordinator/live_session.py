@@ -29,6 +29,7 @@ class LocalSession:
         server: Path,
         settings: Settings,
         count: int,
+        devices: Sequence[str],
         command: Sequence[str],
         grace_s: float,
         run_id: str | None = None,
@@ -36,6 +37,7 @@ class LocalSession:
         self._folder = folder
         self._given = settings
         self._count = count
+        self._devices = devices
         self._command = command
         self._grace_s = grace_s
         self._run_id = run_id
@@ -52,7 +54,7 @@ class LocalSession:
 
     def environment(self) -> dict[str, str]:
         """Return the environment for a process that belongs to this session; the next start finds it if need be."""
-        return self.settings.environment() | {SESSION_VARIABLE: self._folder.name}
+        return self._environment(self._given.device)
 
     def start(self) -> None:
         """Start the broker, wait until it answers, and start the workers; those may still be loading then.
@@ -73,11 +75,14 @@ class LocalSession:
         """Start anew whatever ended by itself; call it now and then while the session is in use.
 
         Raises:
-            WorkersStoppedError: The broker or a worker has ended too often.
+            WorkersStoppedError: The broker or a worker has ended too often, or all workers were told to stop.
         """
         for process in [self._broker.process, *self._workers]:
             if process.has_ended():
                 process.kill()  # also what it started
+                if process in self._workers and process.exit_code == 0:
+                    self._let_go(process)
+                    continue
                 self._refuse_too_many(process)
                 logger.warning(
                     "%s ended (%s) and is started anew.",
@@ -106,13 +111,18 @@ class LocalSession:
             process.kill()
 
     def _new_worker(self, number: int) -> ChildProcess:
+        device = self._devices[(number - 1) % len(self._devices)] if self._devices else self._given.device
         return ChildProcess(
             f"Worker {number}",
             [*self._command, *_OPTIONS, "--hostname", f"local{number}@%h"],
             # Modules are found where deepchord is installed, not in the current folder.
-            environment=self.environment() | {"PYTHONSAFEPATH": "1"},
+            environment=self._environment(device) | {"PYTHONSAFEPATH": "1"},
             log=self._folder.logs / f"worker-{number}.log",
         )
+
+    def _environment(self, device: str | None) -> dict[str, str]:
+        settings = self.settings.model_copy(update={"device": device})
+        return settings.environment() | {SESSION_VARIABLE: self._folder.name}
 
     def _launch(self, process: ChildProcess) -> None:
         with interrupts_put_off():
@@ -137,6 +147,13 @@ class LocalSession:
             self._broker.restart(self._launch)
         except BrokerError as error:
             raise WorkersStoppedError(str(error)) from error
+
+    def _let_go(self, worker: ChildProcess) -> None:
+        """Leave out a worker that ended as it does when it is told to, by `drain` or SIGTERM."""
+        self._workers.remove(worker)
+        if not self._workers:
+            raise WorkersStoppedError("All workers on this machine were told to stop, the last one just now.")
+        logger.warning("%s was told to stop; the others go on.", worker.name, extra={"session": self._folder.name})
 
     def _refuse_too_many(self, process: ChildProcess) -> None:
         if process.starts > _RESTARTS:

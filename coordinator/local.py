@@ -28,6 +28,7 @@ def local_session(
     settings: Settings,
     workers: int | None = None,
     *,
+    devices: Sequence[str] = (),
     run_id: str | None = None,
     worker_command: Sequence[str] = WORKER_COMMAND,
     grace_s: float = 5.0,
@@ -40,6 +41,7 @@ def local_session(
     Args:
         settings: Where the session is kept (`state`) and what its workers are told.
         workers: How many workers; none: as many as the settings say, else one.
+        devices: What the workers train on, in turn; none: all on what the settings say.
         run_id: The run that it is for, so that who watches that finds it.
         worker_command: What starts a worker, up to its options.
         grace_s: How long workers, then the broker, may take to end before they are killed.
@@ -52,7 +54,7 @@ def local_session(
     with terminations_interrupting():
         folder = _open_folder(settings)
         count = workers or settings.workers or 1
-        session = LocalSession(folder, server, settings, count, worker_command, grace_s, run_id)
+        session = LocalSession(folder, server, settings, count, devices, worker_command, grace_s, run_id)
         went_wrong = True
         try:
             session.start()

@@ -1,6 +1,7 @@
-"""How many workers `train` starts on this machine: as asked, else as many as a measurement says."""
+"""How many workers `train` starts on this machine, and on which devices: as asked, else as a measurement says."""
 
 import logging
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from collections.abc import Callable
 from shared.errors import MessageDecodeError
 from shared.messages import RunSpec
 from shared.settings import Settings
-from shared.sharing import WORKER_BYTES, Calibration, CalibrationAnswer, free_memory_bytes
+from shared.sharing import WORKER_BYTES, HostAnswer, free_memory_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -18,28 +19,37 @@ _FEWEST_MEMBERS = 4
 _BYTES_OF_A_PIXEL = 3
 
 
-def with_workers(settings: Settings, run: RunSpec, tell: Callable[[str], None]) -> Settings:
+def with_workers(settings: Settings, run: RunSpec, tell: Callable[[str], None]) -> tuple[Settings, tuple[str, ...]]:
     """Return the settings with the number of workers, and of the threads of each, that train a run soonest.
 
     Args:
-        settings: Whatever they say of workers or threads is taken.
+        settings: Whatever they say of workers, threads or the device is taken.
         run: What is to be trained.
-        tell: Told of a measurement before it begins.
+        tell: Told of a measurement before it begins, and of several GPUs.
+
+    Returns:
+        The settings, and the GPUs that the workers train on in turn; none: all on what the settings say.
     """
-    if settings.workers is not None or settings.threads is not None or run.members < _FEWEST_MEMBERS:
-        return settings.model_copy(update={"workers": settings.workers or 1})
-    calibration = _calibration(settings, tell)
-    if calibration is None:
-        return settings.model_copy(update={"workers": 1})
+    if 1 in (settings.workers, run.members):
+        return settings.model_copy(update={"workers": settings.workers or 1}), ()
+    is_measured = settings.workers is None and settings.threads is None and run.members >= _FEWEST_MEMBERS
+    answer = _ask(settings, tell, "measure" if is_measured else "") or HostAnswer()
+    devices = len(answer.devices) or 1
+    if devices > 1:
+        tell(f"Training on {devices} GPUs: {', '.join(answer.devices)}.")
+    if answer.calibration is None:
+        workers = settings.workers or min(devices, run.members)
+        return settings.model_copy(update={"workers": workers}), answer.devices
     room_for = free_memory_bytes() // (WORKER_BYTES + _BYTES_OF_A_PIXEL * run.dataset.train_pixels)
-    best = calibration.best(run.members, most=room_for)
-    return settings.model_copy(update={"workers": best.workers, "threads": best.threads})
+    best = answer.calibration.best(math.ceil(run.members / devices), most=room_for // devices)
+    workers = min(best.workers * devices, run.members)
+    return settings.model_copy(update={"workers": workers, "threads": best.threads}), answer.devices
 
 
-def _calibration(settings: Settings, tell: Callable[[str], None]) -> Calibration | None:
+def _ask(settings: Settings, tell: Callable[[str], None], measure: str) -> HostAnswer | None:
     """Ask a process that may open an engine; None if it has no answer, which is no reason not to train."""
     with subprocess.Popen(
-        [sys.executable, "-P", "-c", "from worker.calibration import main; main()"],
+        [sys.executable, "-P", "-c", "import sys; from worker.fleet import answer; answer(*sys.argv[1:])", measure],
         env=settings.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -48,17 +58,19 @@ def _calibration(settings: Settings, tell: Callable[[str], None]) -> Calibration
     ) as asked:
         try:
             for line in asked.stdout or ():
-                answer = CalibrationAnswer.decode(line, "The answer of the measurement")
+                answer = HostAnswer.decode(line, "The answer about this machine")
                 if answer.told is not None:
                     tell(answer.told)
                 elif answer.refused is not None:
-                    tell(f"One worker is started, for how many suit this machine is unknown: {answer.refused}")
+                    tell(f"How many workers suit this machine is unknown: {answer.refused}")
                     return None
                 else:
-                    return answer.found
-            tell(f"One worker is started: the measurement of this machine ended with exit code {asked.wait()}.")
+                    return answer
+            tell(
+                f"How many workers suit this machine is unknown: who measures that ended with exit code {asked.wait()}."
+            )
         except MessageDecodeError as error:
-            logger.info("One worker is started: %s", error)
+            logger.info("How many workers suit this machine is unknown: %s", error)
         finally:
             asked.kill()
     return None

@@ -100,8 +100,9 @@ def open_broker(settings: Settings, run: RunSpec, tell: Callable[[str], None]) -
         check: Callable[[], None] = _nothing_to_check
         embedded = is_embedded(settings)
         if embedded:
-            sized = with_workers(settings, run, tell)
-            session = stack.enter_context(local_session(sized, run_id=run.run_id, grace_s=settings.grace_s))
+            sized, devices = with_workers(settings, run, tell)
+            opening = local_session(sized, devices=devices, run_id=run.run_id, grace_s=settings.grace_s)
+            session = stack.enter_context(opening)
             settings, environment, check = session.settings, session.environment(), session.check
         address = stack.enter_context(running_flower(settings, environment)).address if settings.flower else None
         yield Session(settings=settings, embedded=embedded, check=check, flower_address=address)

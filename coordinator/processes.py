@@ -70,9 +70,14 @@ class ChildProcess:
         self.identity = _identify(self._process.pid)
 
     @property
+    def exit_code(self) -> int | None:
+        """What it ended with, a negative number of a signal; None until it was reaped."""
+        return self._process.returncode if self._process else None
+
+    @property
     def exit_status(self) -> str:
         """How it ended, in words."""
-        code = self._process.returncode if self._process else None
+        code = self.exit_code
         if code is None:
             return "not ended"
         return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"

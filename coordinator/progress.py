@@ -93,7 +93,7 @@ class RunView:
         Nor is known how long the validation after the last epoch takes.
         """
         line = self.progress.get(index)
-        if index in self.records or line is None or line.phase == "scoring":
+        if index in self.records or line is None or line.phase in ("scoring", "waiting"):
             return None
         epochs_left = line.epochs - line.epochs_done - line.epoch_share
         if epochs_left <= 0:

@@ -222,7 +222,8 @@ class MemberProgress(Message):
     index: NonNegativeInt
     attempt: PositiveInt
     trainer: Trainer
-    phase: Literal["preparing", "training", "scoring"]
+    #: `waiting`: this attempt has ended without a record, and the next one has not begun.
+    phase: Literal["preparing", "training", "scoring", "waiting"]
     #: Epochs finished so far, and how many there are at most.
     epochs_done: NonNegativeInt
     epochs: PositiveInt

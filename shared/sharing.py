@@ -110,9 +110,12 @@ class Calibration(Message):
         return min(fitting, key=seconds_per_image)
 
 
-class CalibrationAnswer(Message):
-    """A line of the process that calibrates: what it is about to do, or its result, or why there is none."""
+class HostAnswer(Message):
+    """A line of the process that is asked what this host trains with: what it is about to do, or what it found."""
 
     told: str | None = None
-    found: Calibration | None = None
     refused: str | None = None
+    #: The GPUs to train on if there are several; else the engine chooses.
+    devices: tuple[str, ...] = ()
+    #: Of one device, while all of them are in use; None: it was not asked for.
+    calibration: Calibration | None = None

@@ -18,9 +18,9 @@ from typing import IO, Self, cast
 
 import psutil
 
-from shared.errors import DeepchordError, EngineError, MessageDecodeError
+from shared.errors import EngineError, MessageDecodeError
 from shared.settings import Settings, load_settings
-from shared.sharing import WORKER_BYTES, Calibration, CalibrationAnswer, Sharing, free_memory_bytes, usable_cores
+from shared.sharing import WORKER_BYTES, Calibration, Sharing, free_memory_bytes, usable_cores
 from shared.version import version
 from worker.engines.opening import choose_engine, open_engine_of
 from worker.trial import BATCH_SIZE, trial
@@ -135,13 +135,18 @@ def _measured(settings: Settings, cores: int, free_bytes: int) -> tuple[list[Sha
     return found, True, None
 
 
+def gpu_files() -> list[int]:
+    """Return how many device files of GPUs there are, of each kind; one GPU can have a file of every kind."""
+    return [len(list(Path("/dev").glob(pattern))) for pattern in _GPU_FILES]
+
+
 def _versions(engine: str) -> str:
     """Return the versions that decide the speed, and what GPUs there are to see, without importing the engine."""
     of_packages = importlib.metadata.packages_distributions()
     distributions = [name for package in (engine, *_DRIVING) for name in of_packages.get(package, [])]
     distributions += [name for name in ("keras", "jaxlib") if importlib.util.find_spec(name)]
     found = sorted({f"{name} {importlib.metadata.version(name)}" for name in distributions})
-    gpus = sum(len(list(Path("/dev").glob(pattern))) for pattern in _GPU_FILES)
+    gpus = sum(gpu_files())
     hidden = [f"{name}={os.environ[name]}" for name in _HIDING if name in os.environ]
     versions = [f"deepchord {version()}", f"python {platform.python_version()}", *found]
     return ", ".join([*versions, f"{gpus} GPU files", *hidden])
@@ -238,18 +243,3 @@ def _keep(path: Path, found: Calibration) -> None:
         aside.replace(path)
     except OSError as error:
         logger.info("The calibration is not kept, and measured again next time: %s", error)
-
-
-def main() -> None:
-    """Calibrate as the environment says; write a line of JSON before it takes a while, and one with the result."""
-    try:
-        found = calibrate(load_settings(), lambda line: _say(CalibrationAnswer(told=line)))
-    except DeepchordError as error:
-        _say(CalibrationAnswer(refused=str(error)))
-    else:
-        _say(CalibrationAnswer(found=found))
-
-
-def _say(answer: CalibrationAnswer) -> None:
-    sys.stdout.write(answer.model_dump_json() + "\n")
-    sys.stdout.flush()

@@ -135,28 +135,15 @@ def worker(
 def devices(as_json: Json = False) -> None:
     """List what each engine can train on here, and what to do for those that cannot."""
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     from shared.settings import load_settings
-    from worker.devices import report_engines
+    from worker.devices import devices_table, report_engines
 
     reports = report_engines(load_settings())
     if as_json:
         typer.echo(json.dumps([asdict(report) for report in reports], indent=1))
         return
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for title in ("engine", "device", "kind", "name", "memory", "state"):
-        table.add_column(title)
-    for report in reports:
-        for device in report.devices:
-            memory = "" if device.memory_bytes is None else f"{device.memory_bytes / 2**30:.1f} GiB"
-            table.add_row(report.name, device.id, device.kind, Text(device.name), memory, f"ready ({report.version})")
-        if not report.ready:
-            table.add_row(report.name, "", "", "", "", Text(report.remedy or ""))
-        for hint in report.hints:
-            table.add_row("", "", "", "", "", Text(hint, style="dim"))
-    Console().print(table)
+    Console().print(devices_table(reports))
 
 
 @commands.command()

@@ -4,7 +4,12 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 from shared.errors import DeepchordError, EngineError
 from shared.settings import Settings, load_settings
@@ -44,6 +49,26 @@ def report_engine(name: str, settings: Settings) -> EngineReport:
     if reason is not None:
         return EngineReport(name=name, ready=False, remedy=reason)
     return _ask(name, settings.model_copy(update={"device": None}), preflight=False)
+
+
+def devices_table(reports: Iterable[EngineReport]) -> Table:
+    """Return a table for a terminal of any width: engines that are ready first, each id whole and on a line of its own.
+
+    Ids are long, and people copy them.
+    """
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(overflow="fold")
+    for report in sorted(reports, key=lambda report: not report.ready):
+        table.add_row(report.name, Text(f"ready ({report.version})" if report.ready else f"{report.remedy}"))
+        for device in report.devices:
+            memory = "" if device.memory_bytes is None else f", {device.memory_bytes / 2**30:.1f} GiB"
+            table.add_row("", Text.assemble((device.id, "bold"), f"  {device.kind}{memory}"))
+            if device.name.lower() != device.kind:
+                table.add_row("", Padding(Text(device.name), (0, 0, 0, 2)))
+        for hint in report.hints:
+            table.add_row("", Text(hint, style="dim"))
+    return table
 
 
 def examine(settings: Settings) -> EngineReport:

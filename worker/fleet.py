@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from shared.errors import EngineError
-from shared.settings import Settings
-from shared.sharing import usable_cores
-from worker.calibration import calibrate
+from shared.errors import DeepchordError, EngineError
+from shared.settings import Settings, load_settings
+from shared.sharing import HostAnswer, usable_cores
+from worker.calibration import calibrate, gpu_files
 from worker.devices import EngineReport, report_engine
 from worker.engines import Device
-from worker.engines.opening import installed_engines
+from worker.engines.opening import choose_engine, installed_engines
 
 try:
     import fcntl
@@ -112,6 +112,44 @@ def find_assignments(settings: Settings) -> tuple[Assignment, ...]:
         reasons = "; ".join(map(_why_not, reports)) or "none is installed"
         raise EngineError(f"{what} is ready on this machine ({reasons}); see `deepchord devices`.")
     return found
+
+
+def answer(measure: str = "") -> None:
+    """Tell `train` what this host trains with; writes lines of JSON, runs in a process of its own.
+
+    Args:
+        measure: Anything: also how many workers on a device train fastest.
+    """
+    settings = load_settings()
+    try:
+        devices = several_gpus(settings)
+        each = settings.model_copy(update={"device": devices[0]}) if devices else settings
+        found = (
+            calibrate(each, lambda line: _say(HostAnswer(told=line)), devices=len(devices) or 1) if measure else None
+        )
+    except DeepchordError as error:
+        _say(HostAnswer(refused=str(error)))
+    else:
+        _say(HostAnswer(devices=devices, calibration=found))
+
+
+def _say(line: HostAnswer) -> None:
+    sys.stdout.write(line.model_dump_json() + "\n")
+    sys.stdout.flush()
+
+
+def several_gpus(settings: Settings) -> tuple[str, ...]:
+    """Return the ids of the GPUs that an engine can train on at once; none if there are not several.
+
+    Raises:
+        EngineError: The engine is not installed.
+    """
+    engine = choose_engine(settings.engine)
+    # PlaidML finds GPUs of which there is no device file that is known here; it opens in a second.
+    if settings.device not in (None, "gpu") or (engine != "plaidml" and max(gpu_files()) < 2):
+        return ()
+    found = assign([report_engine(engine, settings)], "gpu")
+    return tuple(one.device.id for one in found) if len(found) > 1 else ()
 
 
 def _why_not(report: EngineReport) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Self
 from shared.messages import MemberProgress
 from shared.progress_board import ProgressBoard
 from shared.training_state import TrainingState
+from worker.lease import MemberTaken
 from worker.training import Observer
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,10 @@ class ProgressReporter(Observer):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is MemberTaken:  # the line is somebody else's now
+            self._published = self._progress
+        elif kind is not None:
+            self._renew(phase="waiting", epoch_share=0.0)
         self._stopped.set()
         self._thread.join()
 

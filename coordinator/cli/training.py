@@ -7,7 +7,7 @@ import typer
 
 from coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
 from coordinator.cli.surroundings import collect_into, find_run, new_console, read_settings
-from shared.errors import CorruptObjectError, InputError, InterruptedRunError, StorageError
+from shared.errors import CorruptObjectError, InputError, InterruptedRunError, StorageError, WorkersStoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -214,6 +214,7 @@ def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
         RunFailedError: It ended without an evaluation.
         RunCancelledError: Somebody cancelled it.
         StorageError: Storage was away for too long; what goes on is said.
+        WorkersStoppedError: The workers of this machine died again and again, or were told to stop.
     """
     from coordinator.following import raise_if_failed, views
     from coordinator.live import show
@@ -228,5 +229,9 @@ def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
         raise InterruptedRunError(f"Interrupted: {goes_on}") from None
     except StorageError as error:
         raise StorageError(f"{error} Following it ended: {goes_on}", permanent=error.permanent) from error
+    except WorkersStoppedError as error:
+        raise WorkersStoppedError(
+            f"{error}\nWhat was trained is saved; `deepchord resume {run.run_id}` goes on."
+        ) from error
     raise_if_failed(view)
     return view.run

@@ -155,6 +155,12 @@ def test_a_member_without_an_epoch_shows_what_it_does(phase):
     assert "0/25" in row
 
 
+def test_a_member_between_two_attempts_waits_and_shows_what_is_saved():
+    view = RunView(run=run_of(1), progress={0: line(0, phase="waiting", epochs_done=12, epoch_share=0.0)})
+
+    assert row_of(rendered(view, 100), 0).strip("│ ").split() == ["0", "waiting", "12/25", "0.2071", "92.34%"]
+
+
 def test_what_holds_for_all_stands_below():
     lines = "\n".join(rendered(busy_view(5)))
 

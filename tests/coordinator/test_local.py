@@ -28,6 +28,13 @@ TINY_WORKER = (
 )
 IDLE_WORKER = (sys.executable, "-c", "import time; time.sleep(1000)")
 FAILING_WORKER = (sys.executable, "-c", "raise SystemExit('no engine is installed')")
+#: The last one to be started ends last.
+DRAINED_WORKER = (sys.executable, "-c", "import sys, time; time.sleep('local2' in ' '.join(sys.argv))")
+DEVICE_WORKER = (
+    sys.executable,
+    "-c",
+    "import os, time; print(os.environ['DEEPCHORD_DEVICE'], flush=True); time.sleep(1000)",
+)
 STUBBORN_WORKER = (
     sys.executable,
     "-c",
@@ -197,6 +204,27 @@ def test_a_worker_that_dies_is_started_anew_three_times(settings):
 
         with pytest.raises(WorkersStoppedError, match=r"Worker 2 on this machine ended 4 times.* signal SIGKILL"):
             session.check()
+
+
+def test_a_worker_that_was_told_to_stop_stays_away_and_the_last_one_ends_the_session(settings, caplog):
+    with local_session(settings, 2, worker_command=DRAINED_WORKER) as session:
+        with pytest.raises(WorkersStoppedError, match="All workers on this machine were told to stop"):
+            check_for_ever(session)
+
+        assert [name for name in logs_of(settings) if name.startswith("worker")] == ["worker-1.log", "worker-2.log"]
+    assert [record.message for record in caplog.records if "told to stop" in record.message] == [
+        "Worker 1 was told to stop; the others go on."
+    ]
+
+
+def test_workers_have_the_devices_in_turn(settings):
+    expected = {"worker-1.log": "gpu:0\n", "worker-2.log": "gpu:1\n", "worker-3.log": "gpu:0\n"}
+
+    with local_session(settings, 3, devices=("gpu:0", "gpu:1"), worker_command=DEVICE_WORKER) as session:
+        while not all(logs_of(settings).get(name) for name in expected):
+            session.check()
+
+        assert {name: logs_of(settings)[name] for name in expected} == expected
 
 
 def test_a_worker_that_fails_at_once_is_reported_with_the_end_of_its_log(settings):

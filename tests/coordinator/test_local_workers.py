@@ -59,12 +59,18 @@ def run_of(members: int, train_size: int = 100) -> RunSpec:
 
 
 def decided(members: int, train_size: int = 100, **settings: object) -> tuple[int | None, int | None]:
-    found = with_workers(load_settings(**settings), run_of(members, train_size), print)
+    found, devices = with_workers(load_settings(**settings), run_of(members, train_size), print)
+    assert devices == ()
     return found.workers, found.threads
 
 
+def on_gpus(members: int, **settings: object) -> tuple[int | None, int | None, tuple[str, ...]]:
+    found, devices = with_workers(load_settings(**settings), run_of(members), print)
+    return found.workers, found.threads, devices
+
+
 def test_as_many_workers_as_train_so_many_members_soonest(answering):
-    answering({"told": "measuring"}, {"found": MEASURED})
+    answering({"told": "measuring"}, {"calibration": MEASURED})
 
     assert decided(10) == (2, 2)
     # Three rounds of two take 6 / 150, five of one 5 / 100.
@@ -72,7 +78,7 @@ def test_as_many_workers_as_train_so_many_members_soonest(answering):
 
 
 def test_no_more_workers_than_there_is_memory_for_with_the_data_set(answering, memory):
-    answering({"found": MEASURED})
+    answering({"calibration": MEASURED})
 
     # 1.2 GB of images, of which each worker needs up to three times as much.
     assert decided(10, train_size=100_000) == (1, 4)
@@ -82,30 +88,61 @@ def test_no_more_workers_than_there_is_memory_for_with_the_data_set(answering, m
 
 def test_the_measurement_is_announced(answering):
     told: list[str] = []
-    answering({"told": "measuring"}, {"found": MEASURED})
+    answering({"told": "measuring"}, {"calibration": MEASURED})
 
     with_workers(load_settings(), run_of(10), told.append)
 
     assert told == ["measuring"]
 
 
-def test_few_members_have_one_worker_and_nothing_is_measured(monkeypatch):
-    monkeypatch.setattr(local_workers, "_calibration", None)
+def test_few_members_have_one_worker_and_nothing_is_measured(tmp_path, answering):
+    answering({"devices": []}, {"calibration": MEASURED})
 
     assert decided(3) == (1, None)
+
+
+@pytest.mark.parametrize("settings", [{"members": 1}, {"members": 10, "workers": 1}])
+def test_nothing_is_asked_where_one_worker_is_all_there_can_be(monkeypatch, settings):
+    monkeypatch.setattr(local_workers, "_ask", None)
+
+    assert decided(**settings) == (1, None)
 
 
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [({"workers": 3}, (3, None)), ({"threads": 2}, (1, 2)), ({"workers": 2, "threads": 1}, (2, 1))],
 )
-def test_whoever_says_how_many_gets_them_without_a_measurement(monkeypatch, asked, expected):
-    monkeypatch.setattr(local_workers, "_calibration", None)
+def test_whoever_says_how_many_gets_them_without_a_measurement(answering, asked, expected):
+    answering({"devices": []}, {"calibration": MEASURED})
 
     assert decided(10, **asked) == expected
 
 
-@pytest.mark.parametrize("answer", [{"refused": "no engine"}, "no JSON", "", {"found": {}}, "[1]"])
+@pytest.mark.parametrize(
+    ("members", "asked", "expected"),
+    [
+        (10, {}, (4, 2)),
+        (4, {}, (4, 2)),
+        (10, {"workers": 3}, (3, None)),
+        (10, {"threads": 1}, (2, 1)),
+        (3, {}, (2, None)),
+    ],
+)
+def test_several_gpus_share_the_members(answering, members, asked, expected):
+    gpus = ("cuda:0", "cuda:1")
+    answering({"devices": gpus, **({} if asked or members == 3 else {"calibration": MEASURED})})
+
+    assert on_gpus(members, **asked) == (*expected, gpus)
+
+
+def test_there_are_no_more_workers_than_members(answering):
+    gpus = tuple(f"cuda:{number}" for number in range(8))
+    answering({"devices": gpus, "calibration": MEASURED})
+
+    assert on_gpus(5) == (5, 4, gpus)
+
+
+@pytest.mark.parametrize("answer", [{"refused": "no engine"}, "no JSON", "", {"calibration": {}}, "[1]"])
 def test_without_a_usable_answer_one_worker_trains(answering, answer):
     answering(answer)
 
@@ -118,4 +155,7 @@ def test_a_measurement_that_dies_is_told(answering):
 
     with_workers(load_settings(), run_of(10), told.append)
 
-    assert told == ["measuring", "One worker is started: the measurement of this machine ended with exit code 3."]
+    assert told == [
+        "measuring",
+        "How many workers suit this machine is unknown: who measures that ended with exit code 3.",
+    ]

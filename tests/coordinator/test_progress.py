@@ -171,6 +171,7 @@ def test_a_share_never_goes_beyond_the_whole():
         ({"epoch_share": 0.05, "updated_at": START + timedelta(seconds=5)}, None),
         ({"epochs_done": 3, "epoch_share": 1.0, "last": epoch()}, None),  # its last epoch is being validated
         ({"phase": "scoring", "epochs_done": 4, "last": epoch()}, None),
+        ({"phase": "waiting", "epochs_done": 1, "last": epoch()}, None),
     ],
 )
 def test_the_time_left_is_the_pace_times_the_epochs_left(changes, left_s):

@@ -138,6 +138,20 @@ def test_devices_lists_what_plaidml_sees_and_why_it_sees_no_more(place, opencl, 
     assert any("is a processor, which PlaidML does not use through OpenCL" in hint for hint in hidden["hints"])
 
 
+def test_train_shares_the_members_out_to_all_gpus_of_this_machine(place, recipe, opencl, deepchord):
+    (place.folder / "network.toml").write_text(NETWORK)
+    two_gpus = {"OPENCL_PLATFORM_NAME": "Two GPUs", "POCL_DEVICES": "pthread pthread", "DEEPCHORD_ENGINE": "plaidml"}
+    options = ["--local", "--members", "2", "--epochs", "1", "--architecture", "network.toml"]
+
+    training = place.start(command=deepchord("train", str(recipe), *options), **{**opencl, **two_gpus})
+
+    assert training.ended() == 0, training.err
+    assert any("Training on 2 GPUs: opencl_" in line for line in training.out)
+    (run_id,) = place.store.run_ids()
+    records = place.store.records(run_id, 2)
+    assert sorted(record.member.trainer.device.rpartition(".")[2] for record in records) == ["0", "1"]
+
+
 def test_the_doctor_tells_of_a_device_what_is_to_be_known_in_an_issue(place, opencl, deepchord):
     doctor = place.start(command=deepchord("doctor"), **opencl)
 

@@ -7,11 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import worker.devices
 from shared.settings import load_settings
-from worker.devices import EngineReport, report_engines
-from worker.engines import ENGINES
+from worker.devices import EngineReport, devices_table, report_engines
+from worker.engines import ENGINES, Device
 from worker.engines.opening import installed_engines, why_not_installed
 
 
@@ -154,3 +155,21 @@ def test_without_plaidml_it_is_said_how_to_install_it_or_what_to_use_on_arm(envi
     environment(machine="arm64")
     assert "no build for Arm" in why_not_installed("plaidml")
     assert "deepchord[torch]" in why_not_installed("plaidml")
+
+
+def test_the_table_has_what_is_ready_first_and_ids_that_can_be_copied(capsys: pytest.CaptureFixture[str]):
+    gpu = Device(id="opencl_amd_amd_radeon_pro_5300m_compute_engine.0", kind="gpu", name="Radeon", memory_bytes=2**32)
+    cpu = Device(id="CPU:0", kind="cpu", name="CPU")
+    ready = EngineReport(name="plaidml", ready=True, version="1", devices=(gpu, cpu), hints=("[one] is missing",))
+    missing = EngineReport(name="torch", ready=False, remedy="pip install 'deepchord[torch]'")
+
+    Console(width=80).print(devices_table([missing, ready]))
+
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "plaidml  ready (1)",
+        f"         {gpu.id}  gpu, 4.0 GiB",
+        "           Radeon",
+        "         CPU:0  cpu",
+        "         [one] is missing",
+        "torch    pip install 'deepchord[torch]'",
+    ]

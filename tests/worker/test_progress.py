@@ -9,6 +9,7 @@ from shared.messages import EpochMetrics, MemberProgress, Trainer
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings, load_settings
 from shared.training_state import TrainingState
+from worker.lease import MemberTaken, WorkerLeaving
 from worker.progress import ProgressReporter
 
 RUN = "20260101-000000-beef"
@@ -86,6 +87,36 @@ def test_a_member_that_scores_the_test_images_says_so(board: ProgressBoard, firs
 
     found = board.read(RUN)[3]
     assert (found.phase, found.epoch_share) == ("scoring", 0.0)
+
+
+def end_with(error: type[Exception], board: ProgressBoard, first: MemberProgress) -> None:
+    with ProgressReporter(board, RUN, first, ignore) as reporter:
+        reporter.epoch(state(metrics(0.5)))
+        reporter.batch(1, 0.5)
+        raise error
+
+
+@pytest.mark.parametrize("error", [WorkerLeaving, ValueError])
+def test_a_member_waits_again_when_its_attempt_has_ended_without_a_record(
+    board: ProgressBoard, first: MemberProgress, error: type[Exception]
+):
+    with pytest.raises(error):
+        end_with(error, board, first)
+
+    found = board.read(RUN)[3]
+    assert (found.phase, found.epochs_done, found.epoch_share) == ("waiting", 1, 0.0)
+
+
+def test_the_line_of_whoever_has_taken_the_member_is_left_alone(
+    board: ProgressBoard, first: MemberProgress, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("worker.progress._EVERY_S", 60)
+    board.publish(RUN, first.model_copy(update={"attempt": 2}))
+
+    with pytest.raises(MemberTaken):
+        end_with(MemberTaken, board, first)
+
+    assert (board.read(RUN)[3].attempt, board.read(RUN)[3].epochs_done) == (2, 0)
 
 
 def test_rounding_above_a_whole_epoch_is_no_invalid_line(board: ProgressBoard, first: MemberProgress):
