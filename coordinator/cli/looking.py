@@ -53,13 +53,14 @@ def runs(broker: Broker = None, storage: Storage = None, as_json: Json = False) 
         typer.echo(f"There are no runs in {store.objects.url} yet; `deepchord train` starts one.")
         return
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for name in ("run", "started (UTC)", "state", "preset", "data set", "members", "test accuracy"):
-        table.add_column(name)
+    # An id is copied from here, and tells when the run was started.
+    for name in ("run", "state", "preset", "data set", "members", "test accuracy"):
+        numeric = name in ("members", "test accuracy")
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=name == "run")
     for line in found:
         accuracy = line["ensemble_test_accuracy"]
         table.add_row(
             line["run_id"],
-            line["created_at"][:16].replace("T", " "),
             line["state"],
             line["preset"],
             Text(line["dataset"]),

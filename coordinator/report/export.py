@@ -4,7 +4,6 @@ import tempfile
 from pathlib import Path
 
 from coordinator.report.content import ReportContent
-from coordinator.report.figures import write_figures
 from coordinator.report.page import render_page
 from coordinator.report.provenance import RECIPE_FILE, recipe_toml
 from coordinator.report.summary import summary_csv, summary_json
@@ -43,6 +42,8 @@ def write_report(content: ReportContent, folder: Path) -> Path:
 
 
 def _write(content: ReportContent, folder: Path) -> None:
+    from coordinator.report.figures import write_figures  # matplotlib: half a second, which commands without it spare
+
     figures = folder / "figures"
     figures.mkdir()
     write_figures(content, figures)
