@@ -113,5 +113,6 @@ def _epoch(progress: MemberProgress | None) -> str:
     if progress is None:
         return ""
     if progress.phase != "training":
-        return progress.phase
+        # The line is that of the attempt before until this one has opened its engine.
+        return "preparing" if progress.phase == "waiting" else progress.phase
     return f"{progress.epochs_done + progress.epoch_share:.1f}/{progress.epochs}"

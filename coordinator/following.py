@@ -14,7 +14,7 @@ from coordinator.sessions import session_of
 from shared.broker import connect_lazily
 from shared.celery_app import QUEUE, create_app, queue_of, served_queues
 from shared.datasets import load_dataset
-from shared.errors import DeepchordError, RunCancelledError, RunFailedError, StorageError
+from shared.errors import DeepchordError, RunCancelledError, RunFailedError, StorageError, WorkersStoppedError
 from shared.messages import RunSpec
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings
@@ -98,7 +98,14 @@ def views(
         yield replace(view, unserved=care.unserved(view))
         if view.has_ended:
             return
-        check()
+        try:
+            check()
+        except WorkersStoppedError:
+            view = watching.look()  # the last one may have ended the run before it stopped
+            if not view.has_ended:
+                raise
+            yield view
+            return
         if time.monotonic() - asked >= _ASK_EVERY_S:
             asked = time.monotonic()
             newest = _newest(store, run)

@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from coordinator.interruptions import Interruption, interrupts_put_off
 from coordinator.processes import ChildProcess, becomes_true
 from coordinator.session_folder import SessionFolder, SessionRecord
 from shared.celery_app import WORKER_OPTIONS
-from shared.errors import BrokerError, WorkersStoppedError
+from shared.errors import BrokerError, ExitCode, WorkersStoppedError
 from shared.settings import SESSION_VARIABLE, Settings
 from shared.sharing import usable_cores
 
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 _OPTIONS = ("worker", *WORKER_OPTIONS, "--loglevel", "INFO")
 _RESTARTS = 3
+#: How a worker ends that was told to, also while it was still being loaded.
+_TOLD_TO_STOP = (ExitCode.OK, -signal.SIGTERM)
 
 
 class LocalSession:
@@ -77,20 +80,21 @@ class LocalSession:
         Raises:
             WorkersStoppedError: The broker or a worker has ended too often, or all workers were told to stop.
         """
-        for process in [self._broker.process, *self._workers]:
-            if process.has_ended():
-                process.kill()  # also what it started
-                if process in self._workers and process.exit_code == 0:
-                    self._let_go(process)
-                    continue
-                self._refuse_too_many(process)
-                logger.warning(
-                    "%s ended (%s) and is started anew.",
-                    process.name,
-                    process.exit_status,
-                    extra={"session": self._folder.name},
-                )
-                self._start_anew(process)
+        ended = [process for process in [self._broker.process, *self._workers] if process.has_ended()]
+        for process in ended:
+            process.kill()  # also what it started
+        stay_away = self._let_go([process for process in ended if process is not self._broker.process])
+        for process in ended:
+            if process in stay_away:
+                continue
+            self._refuse_too_many(process)
+            logger.warning(
+                "%s ended (%s) and is started anew.",
+                process.name,
+                process.exit_status,
+                extra={"session": self._folder.name},
+            )
+            self._start_anew(process)
 
     def stop(self, *, keep_logs: bool) -> None:
         """Stop the workers, then the broker, whole and without fail, and remove the folder; once is enough."""
@@ -148,12 +152,24 @@ class LocalSession:
         except BrokerError as error:
             raise WorkersStoppedError(str(error)) from error
 
-    def _let_go(self, worker: ChildProcess) -> None:
-        """Leave out a worker that ended as it does when it is told to, by `drain` or SIGTERM."""
-        self._workers.remove(worker)
-        if not self._workers:
-            raise WorkersStoppedError("All workers on this machine were told to stop, the last one just now.")
-        logger.warning("%s was told to stop; the others go on.", worker.name, extra={"session": self._folder.name})
+    def _let_go(self, ended: Sequence[ChildProcess]) -> list[ChildProcess]:
+        """Leave out, and return, workers that were told to stop, by `drain` or SIGTERM, or refused while others go on.
+
+        Raises:
+            WorkersStoppedError: All were told to stop.
+        """
+        told = [worker for worker in ended if worker.exit_code in _TOLD_TO_STOP]
+        if told and len(told) == len(self._workers):
+            raise WorkersStoppedError("All workers on this machine were told to stop.")
+        refused = [worker for worker in ended if worker.exit_code == ExitCode.BAD_INPUT]
+        if len(told) + len(refused) == len(self._workers):  # somebody has to train: the first one is tried again
+            refused = refused[1:]
+        for worker in (*told, *refused):
+            self._workers.remove(worker)
+            last_line = self._broker.redacted(worker.log_tail()).splitlines()[-1]
+            why = "was told to stop" if worker in told else f"was refused ({last_line})"
+            logger.warning("%s %s; the others go on.", worker.name, why, extra={"session": self._folder.name})
+        return [*told, *refused]
 
     def _refuse_too_many(self, process: ChildProcess) -> None:
         if process.starts > _RESTARTS:

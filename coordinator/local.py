@@ -19,7 +19,7 @@ __all__ = ["WORKER_COMMAND", "LocalSession", "local_session"]
 WORKER_COMMAND = (
     sys.executable,
     "-c",
-    "import sys; from worker.app import app; app.worker_main(sys.argv[1:])",
+    "import sys; from worker.app import run; run(sys.argv[1:])",
 )
 
 

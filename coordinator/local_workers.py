@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 _FEWEST_MEMBERS = 4
 #: A worker has the data set twice while it reads it, and a fifth of the images as float32 for validation.
 _BYTES_OF_A_PIXEL = 3
+_UNKNOWN = "Which workers suit this machine is unknown"
 
 
 def with_workers(settings: Settings, run: RunSpec, tell: Callable[[str], None]) -> tuple[Settings, tuple[str, ...]]:
@@ -30,26 +31,26 @@ def with_workers(settings: Settings, run: RunSpec, tell: Callable[[str], None]) 
     Returns:
         The settings, and the GPUs that the workers train on in turn; none: all on what the settings say.
     """
-    if 1 in (settings.workers, run.members):
-        return settings.model_copy(update={"workers": settings.workers or 1}), ()
+    room_for = free_memory_bytes() // (WORKER_BYTES + _BYTES_OF_A_PIXEL * run.dataset.train_pixels)
+    most = settings.workers or min(run.members, max(1, room_for))
+    if most == 1:
+        return settings.model_copy(update={"workers": 1}), ()
     is_measured = settings.workers is None and settings.threads is None and run.members >= _FEWEST_MEMBERS
-    answer = _ask(settings, tell, "measure" if is_measured else "") or HostAnswer()
+    answer = _ask(settings, tell, str(min(most, run.members)), "measure" if is_measured else "") or HostAnswer()
     devices = len(answer.devices) or 1
     if devices > 1:
         tell(f"Training on {devices} GPUs: {', '.join(answer.devices)}.")
     if answer.calibration is None:
-        workers = settings.workers or min(devices, run.members)
-        return settings.model_copy(update={"workers": workers}), answer.devices
-    room_for = free_memory_bytes() // (WORKER_BYTES + _BYTES_OF_A_PIXEL * run.dataset.train_pixels)
+        return settings.model_copy(update={"workers": settings.workers or devices}), answer.devices
     best = answer.calibration.best(math.ceil(run.members / devices), most=room_for // devices)
     workers = min(best.workers * devices, run.members)
     return settings.model_copy(update={"workers": workers, "threads": best.threads}), answer.devices
 
 
-def _ask(settings: Settings, tell: Callable[[str], None], measure: str) -> HostAnswer | None:
+def _ask(settings: Settings, tell: Callable[[str], None], *questions: str) -> HostAnswer | None:
     """Ask a process that may open an engine; None if it has no answer, which is no reason not to train."""
     with subprocess.Popen(
-        [sys.executable, "-P", "-c", "import sys; from worker.fleet import answer; answer(*sys.argv[1:])", measure],
+        [sys.executable, "-P", "-c", "import sys; from worker.fleet import answer; answer(*sys.argv[1:])", *questions],
         env=settings.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -61,16 +62,13 @@ def _ask(settings: Settings, tell: Callable[[str], None], measure: str) -> HostA
                 answer = HostAnswer.decode(line, "The answer about this machine")
                 if answer.told is not None:
                     tell(answer.told)
-                elif answer.refused is not None:
-                    tell(f"How many workers suit this machine is unknown: {answer.refused}")
-                    return None
-                else:
-                    return answer
-            tell(
-                f"How many workers suit this machine is unknown: who measures that ended with exit code {asked.wait()}."
-            )
+                    continue
+                if answer.refused is not None:
+                    tell(f"{_UNKNOWN}: {answer.refused}")
+                return answer
+            tell(f"{_UNKNOWN}: looking for that ended with exit code {asked.wait()}.")
         except MessageDecodeError as error:
-            logger.info("How many workers suit this machine is unknown: %s", error)
+            logger.info("%s: %s", _UNKNOWN, error)
         finally:
             asked.kill()
     return None

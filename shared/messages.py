@@ -222,7 +222,7 @@ class MemberProgress(Message):
     index: NonNegativeInt
     attempt: PositiveInt
     trainer: Trainer
-    #: `waiting`: this attempt has ended without a record, and the next one has not begun.
+    #: `waiting`: this attempt has ended without a record, and the next one says nothing yet.
     phase: Literal["preparing", "training", "scoring", "waiting"]
     #: Epochs finished so far, and how many there are at most.
     epochs_done: NonNegativeInt

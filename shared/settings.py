@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     state: Path = Field(default_factory=lambda: Path(platformdirs.user_state_dir("deepchord", False)))
     #: What trains; `auto` takes the first that is installed, in this order.
     engine: Literal["auto", "tensorflow", "torch", "jax", "plaidml"] = "auto"
-    #: The device of the engine, by its id in `deepchord devices`; `gpu`, `cpu`: the best of that kind; none: of all.
+    #: The device of the engine, by its id in `deepchord devices`; `gpu`, `cpu`: of that kind; none: of any.
     device: str | None = None
     #: How PlaidML is to use devices, by a regular expression for their ids.
     plaidml_hardware: dict[str, PlaidMLHardware] = Field(default_factory=dict)

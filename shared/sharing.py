@@ -115,7 +115,7 @@ class HostAnswer(Message):
 
     told: str | None = None
     refused: str | None = None
-    #: The GPUs to train on if there are several; else the engine chooses.
+    #: The GPUs to train on if there are several alike; else the engine chooses.
     devices: tuple[str, ...] = ()
-    #: Of one device, while all of them are in use; None: it was not asked for.
+    #: Of one device, with its share of the cores; None: it was not asked for, or not to be had.
     calibration: Calibration | None = None

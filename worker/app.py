@@ -1,7 +1,7 @@
 """Composition root for `celery -A worker.app worker`: settings from the environment, the tasks registered."""
 
 import logging
-from typing import Any
+from typing import Any, NoReturn
 
 from celery.signals import (
     after_setup_logger,
@@ -13,6 +13,7 @@ from celery.signals import (
 )
 
 from shared.celery_app import create_app
+from shared.errors import ExitCode
 from shared.logs import format_as
 from shared.settings import load_settings
 from worker.announcement import Announcement
@@ -27,6 +28,16 @@ app.conf.imports = ("worker.app",)
 register_tasks(app, Resources(settings))
 _workers: list[Any] = []
 _announcements: list[Announcement] = []
+
+
+def run(arguments: list[str]) -> NoReturn:
+    """Run a worker with Celery's arguments, and exit: with 0 only if it was told to stop and did so in good order.
+
+    Celery's own `worker_main` forgets how it ended, and a worker that nobody starts anew would be missed by nobody.
+    """
+    app.worker_main(arguments)
+    codes = [worker.exitcode for worker in _workers]
+    raise SystemExit(ExitCode.OK if codes and not any(code is None or code for code in codes) else ExitCode.DEFECT)
 
 
 @after_setup_logger.connect

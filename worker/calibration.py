@@ -135,8 +135,12 @@ def _measured(settings: Settings, cores: int, free_bytes: int) -> tuple[list[Sha
     return found, True, None
 
 
-def gpu_files() -> list[int]:
-    """Return how many device files of GPUs there are, of each kind; one GPU can have a file of every kind."""
+def likely_gpus() -> int:
+    """Return for how many GPUs there are device files: NVIDIA's, which have others besides, or else of any maker."""
+    return next(filter(None, _gpu_files()), 0)
+
+
+def _gpu_files() -> list[int]:
     return [len(list(Path("/dev").glob(pattern))) for pattern in _GPU_FILES]
 
 
@@ -146,7 +150,7 @@ def _versions(engine: str) -> str:
     distributions = [name for package in (engine, *_DRIVING) for name in of_packages.get(package, [])]
     distributions += [name for name in ("keras", "jaxlib") if importlib.util.find_spec(name)]
     found = sorted({f"{name} {importlib.metadata.version(name)}" for name in distributions})
-    gpus = sum(gpu_files())
+    gpus = sum(_gpu_files())
     hidden = [f"{name}={os.environ[name]}" for name in _HIDING if name in os.environ]
     versions = [f"deepchord {version()}", f"python {platform.python_version()}", *found]
     return ", ".join([*versions, f"{gpus} GPU files", *hidden])

@@ -124,7 +124,6 @@ def worker(
         if len(starts) == 1:
             (start,) = starts
             run_worker(start.settings(settings), start.name, loglevel)
-            return
         together = starts[0].settings(settings).for_workers(len(starts))
         export(settings.model_copy(update={"evaluation_threads": together.evaluation_threads}))
         configure_logging(settings)

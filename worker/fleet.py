@@ -13,7 +13,7 @@ from pathlib import Path
 from shared.errors import DeepchordError, EngineError
 from shared.settings import Settings, load_settings
 from shared.sharing import HostAnswer, usable_cores
-from worker.calibration import calibrate, gpu_files
+from worker.calibration import calibrate, likely_gpus
 from worker.devices import EngineReport, report_engine
 from worker.engines import Device
 from worker.engines.opening import choose_engine, installed_engines
@@ -114,42 +114,56 @@ def find_assignments(settings: Settings) -> tuple[Assignment, ...]:
     return found
 
 
-def answer(measure: str = "") -> None:
+def answer(most: str, measure: str = "") -> None:
     """Tell `train` what this host trains with; writes lines of JSON, runs in a process of its own.
 
     Args:
+        most: No more devices than that are wanted, in digits.
         measure: Anything: also how many workers on a device train fastest.
     """
     settings = load_settings()
+    devices: tuple[str, ...] = ()
     try:
-        devices = several_gpus(settings)
+        devices = equal_gpus(settings, _say)[: int(most)]
         each = settings.model_copy(update={"device": devices[0]}) if devices else settings
-        found = (
-            calibrate(each, lambda line: _say(HostAnswer(told=line)), devices=len(devices) or 1) if measure else None
-        )
+        found = calibrate(each, _say, devices=len(devices) or 1) if measure else None
     except DeepchordError as error:
-        _say(HostAnswer(refused=str(error)))
+        _write(HostAnswer(devices=devices, refused=str(error)))
     else:
-        _say(HostAnswer(devices=devices, calibration=found))
+        _write(HostAnswer(devices=devices, calibration=found))
 
 
-def _say(line: HostAnswer) -> None:
+def _say(line: str) -> None:
+    _write(HostAnswer(told=line))
+
+
+def _write(line: HostAnswer) -> None:
     sys.stdout.write(line.model_dump_json() + "\n")
     sys.stdout.flush()
 
 
-def several_gpus(settings: Settings) -> tuple[str, ...]:
-    """Return the ids of the GPUs that an engine can train on at once; none if there are not several.
+def equal_gpus(settings: Settings, tell: Callable[[str], None]) -> tuple[str, ...]:
+    """Return the ids of an engine's GPUs that are like its best one; none if there are not several.
+
+    A slower one would keep everybody waiting for its last member.
+
+    Args:
+        settings: Engine and device.
+        tell: Told before it takes a while.
 
     Raises:
         EngineError: The engine is not installed.
     """
     engine = choose_engine(settings.engine)
-    # PlaidML finds GPUs of which there is no device file that is known here; it opens in a second.
-    if settings.device not in (None, "gpu") or (engine != "plaidml" and max(gpu_files()) < 2):
+    if settings.device not in (None, "gpu"):
         return ()
-    found = assign([report_engine(engine, settings)], "gpu")
-    return tuple(one.device.id for one in found) if len(found) > 1 else ()
+    if engine != "plaidml":  # whose devices need no files; it opens in a second
+        if likely_gpus() < 2:
+            return ()
+        tell(f"Looking for GPUs that {engine} can train on.")
+    found = [one.device for one in assign([report_engine(engine, settings)], "gpu")]
+    alike = tuple(device.id for device in found if device.name == found[0].name)
+    return alike if len(alike) > 1 else ()
 
 
 def _why_not(report: EngineReport) -> str:

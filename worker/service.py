@@ -8,7 +8,7 @@ import sys
 import threading
 import uuid
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import redis
 from celery.worker.control import Panel, control_command
@@ -40,8 +40,8 @@ _UNDERSTOOD = frozenset(
 _PROCESS_PER_MEMBER = ("plaidml",)
 
 
-def run_worker(settings: Settings, name: str, loglevel: str) -> None:
-    """Run a worker until it is told to stop.
+def run_worker(settings: Settings, name: str, loglevel: str) -> NoReturn:
+    """Run a worker until it is told to stop, and exit; see `worker.app.run`.
 
     Args:
         settings: Broker, storage and engine; children of the worker read them from the environment.
@@ -49,9 +49,9 @@ def run_worker(settings: Settings, name: str, loglevel: str) -> None:
         loglevel: What its log tells.
     """
     export(settings)
-    from worker.app import app
+    from worker.app import run
 
-    app.worker_main(["worker", "--hostname", name, "--loglevel", loglevel, *WORKER_OPTIONS])
+    run(["worker", "--hostname", name, "--loglevel", loglevel, *WORKER_OPTIONS])
 
 
 def prepare(worker: Any, settings: Settings) -> Announcement:

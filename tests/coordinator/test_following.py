@@ -94,6 +94,14 @@ def test_between_two_views_is_checked_whether_waiting_is_of_use(settings, store,
         next(seen)
 
 
+def test_a_run_that_its_last_worker_ended_before_it_stopped_is_at_its_end(settings, store, run):
+    def stop() -> None:
+        fail(store, run)
+        raise WorkersStoppedError("nobody is left")
+
+    assert [view.state for view in views(settings, store, run, stop)] == ["waiting", "failed"]
+
+
 def test_a_run_that_has_ended_is_not_checked_any_more(settings, store, run):
     def stop() -> None:
         raise WorkersStoppedError("nobody is left")

@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 import coordinator.live_session
 from coordinator.local import LocalSession, local_session
-from shared.celery_app import create_app
+from shared.celery_app import DRAIN, create_app
 from shared.errors import BrokerError, WorkersStoppedError
 from shared.settings import Settings, load_settings
 
@@ -28,8 +28,20 @@ TINY_WORKER = (
 )
 IDLE_WORKER = (sys.executable, "-c", "import time; time.sleep(1000)")
 FAILING_WORKER = (sys.executable, "-c", "raise SystemExit('no engine is installed')")
-#: The last one to be started ends last.
-DRAINED_WORKER = (sys.executable, "-c", "import sys, time; time.sleep('local2' in ' '.join(sys.argv))")
+#: Ends with the code, or by the signal, that follows, when there is a file for it.
+TOLD_WORKER = (
+    sys.executable,
+    "-c",
+    """import os, pathlib, sys, time
+number = next(word for word in sys.argv if word.startswith("local")).removeprefix("local").partition("@")[0]
+while not pathlib.Path(os.environ["DEEPCHORD_STATE"], "release" + number).exists():
+    time.sleep(0.01)
+print("ending", flush=True)
+code = int(sys.argv[1])
+os.kill(os.getpid(), -code) if code < 0 else sys.exit(code)
+""",
+)
+REFUSED_WORKER = (sys.executable, "-c", "print('no device'); raise SystemExit(2)")
 DEVICE_WORKER = (
     sys.executable,
     "-c",
@@ -67,6 +79,10 @@ def alive(those: list[psutil.Process]) -> list[psutil.Process]:
     return psutil.wait_procs(those, timeout=10)[1]
 
 
+def running() -> list[psutil.Process]:
+    return [process for process in processes() if process.status() != psutil.STATUS_ZOMBIE]
+
+
 def folder_of(settings: Settings) -> Path:
     (folder,) = (path for path in (settings.state / "local").iterdir() if path.is_dir())
     return folder
@@ -102,6 +118,10 @@ def kill(process: psutil.Process) -> None:
 def check_for_ever(session: LocalSession) -> None:
     while True:
         session.check()
+
+
+def release(settings: Settings, number: int) -> None:
+    (settings.state / f"release{number}").touch()
 
 
 def test_a_task_goes_to_a_worker_and_its_result_comes_back(settings):
@@ -206,15 +226,43 @@ def test_a_worker_that_dies_is_started_anew_three_times(settings):
             session.check()
 
 
-def test_a_worker_that_was_told_to_stop_stays_away_and_the_last_one_ends_the_session(settings, caplog):
-    with local_session(settings, 2, worker_command=DRAINED_WORKER) as session:
+@pytest.mark.parametrize("code", ["0", "-15"])
+def test_a_worker_that_was_told_to_stop_stays_away_and_the_last_one_ends_the_session(settings, caplog, code):
+    with local_session(settings, 2, worker_command=(*TOLD_WORKER, code)) as session:
+        release(settings, 1)
+        while not caplog.records:
+            session.check()
+        assert [record.message for record in caplog.records] == ["Worker 1 was told to stop; the others go on."]
+        session.check()
+        release(settings, 2)
+
         with pytest.raises(WorkersStoppedError, match="All workers on this machine were told to stop"):
             check_for_ever(session)
 
-        assert [name for name in logs_of(settings) if name.startswith("worker")] == ["worker-1.log", "worker-2.log"]
-    assert [record.message for record in caplog.records if "told to stop" in record.message] == [
-        "Worker 1 was told to stop; the others go on."
-    ]
+
+def test_a_worker_that_is_refused_stays_away_unless_it_is_the_last(settings, caplog):
+    with local_session(settings, 2, worker_command=(*TOLD_WORKER, "2")) as session:
+        release(settings, 2)
+        while not caplog.records:
+            session.check()
+        assert [record.message for record in caplog.records] == ["Worker 2 was refused (ending); the others go on."]
+        release(settings, 1)
+
+        with pytest.raises(WorkersStoppedError, match=r"Worker 1 on this machine ended 4 times.* exit code 2"):
+            check_for_ever(session)
+
+
+def test_of_workers_that_are_all_refused_at_once_one_is_tried_again(settings, caplog):
+    with local_session(settings, 3, worker_command=REFUSED_WORKER) as session:
+        while list(logs_of(settings).values()).count("no device\n") < 3 or len(running()) > 1:
+            pass
+        session.check()
+
+        assert [record.message for record in caplog.records] == [
+            "Worker 2 was refused (no device); the others go on.",
+            "Worker 3 was refused (no device); the others go on.",
+            "Worker 1 ended (exit code 2) and is started anew.",
+        ]
 
 
 def test_workers_have_the_devices_in_turn(settings):
@@ -279,6 +327,31 @@ def test_a_folder_named_worker_where_the_command_is_given_is_not_taken_for_ours(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]))
 
     with local_session(settings) as session, create_app(session.settings) as app:
+        while not app.control.ping(timeout=1.0):
+            session.check()
+
+
+def test_a_real_worker_that_is_drained_stays_away(settings):
+    with local_session(settings) as session, create_app(session.settings) as app:
+        while not app.control.ping(timeout=1.0):
+            session.check()
+        app.control.broadcast(DRAIN)
+
+        with pytest.raises(WorkersStoppedError, match="All workers on this machine were told to stop"):
+            check_for_ever(session)
+
+
+def test_a_real_worker_that_cannot_go_on_is_started_anew(settings, caplog):
+    with local_session(settings) as session, create_app(session.settings) as app:
+        while not app.control.ping(timeout=1.0):
+            session.check()
+        with redis.Redis.from_url(session.settings.broker) as client:
+            client.acl_setuser("default", enabled=True, commands=["-brpop"])  # how it takes tasks
+            while not caplog.records:
+                session.check()
+            client.acl_setuser("default", enabled=True, commands=["+brpop"])
+
+        assert caplog.records[0].message == "Worker 1 ended (exit code 1) and is started anew."
         while not app.control.ping(timeout=1.0):
             session.check()
 

@@ -1,4 +1,3 @@
-import json
 import stat
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from coordinator.planning import plan_request, plan_run
 from shared.messages import DatasetInfo, RunSpec
 from shared.networks import notebook_architecture
 from shared.settings import load_settings
+from shared.sharing import WORKER_BYTES
 
 MEASURED = {
     "host": "here",
@@ -23,15 +23,23 @@ MEASURED = {
     ],
 }
 
+GPUS = tuple(f"cuda:{number}" for number in range(8))
+
 
 @pytest.fixture
 def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Let the process that is asked write these lines."""
+    """Let the process that is asked write these lines; what is measured only if that is asked for."""
 
     def answer(*lines: object, code: int = 0) -> None:
-        texts = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
         script = tmp_path / "python"
-        script.write_text(f"#!{sys.executable}\nprint({texts!r}, end='', flush=True)\nraise SystemExit({code})\n")
+        script.write_text(
+            f"#!{sys.executable}\nimport json, sys\n*_, most, measure = sys.argv\nfor line in {lines!r}:\n"
+            "    if isinstance(line, dict):\n"
+            "        line = {name: value for name, value in line.items() if name != 'calibration' or measure}\n"
+            "        line['devices'] = line.get('devices', [])[:int(most)]\n"
+            "        line = json.dumps(line)\n"
+            f"    print(line, flush=True)\nraise SystemExit({code})\n"
+        )
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setattr(local_workers.sys, "executable", str(script))
 
@@ -81,7 +89,7 @@ def test_no_more_workers_than_there_is_memory_for_with_the_data_set(answering, m
     answering({"calibration": MEASURED})
 
     # 1.2 GB of images, of which each worker needs up to three times as much.
-    assert decided(10, train_size=100_000) == (1, 4)
+    assert decided(10, train_size=100_000) == (1, None)
     memory.free_bytes *= 2
     assert decided(10, train_size=100_000) == (2, 2)
 
@@ -95,10 +103,11 @@ def test_the_measurement_is_announced(answering):
     assert told == ["measuring"]
 
 
-def test_few_members_have_one_worker_and_nothing_is_measured(tmp_path, answering):
-    answering({"devices": []}, {"calibration": MEASURED})
+def test_few_members_have_one_worker_and_nothing_is_measured(answering):
+    answering({"calibration": MEASURED})
 
     assert decided(3) == (1, None)
+    assert decided(4) == (2, 2)
 
 
 @pytest.mark.parametrize("settings", [{"members": 1}, {"members": 10, "workers": 1}])
@@ -113,7 +122,7 @@ def test_nothing_is_asked_where_one_worker_is_all_there_can_be(monkeypatch, sett
     [({"workers": 3}, (3, None)), ({"threads": 2}, (1, 2)), ({"workers": 2, "threads": 1}, (2, 1))],
 )
 def test_whoever_says_how_many_gets_them_without_a_measurement(answering, asked, expected):
-    answering({"devices": []}, {"calibration": MEASURED})
+    answering({"calibration": MEASURED})
 
     assert decided(10, **asked) == expected
 
@@ -122,24 +131,43 @@ def test_whoever_says_how_many_gets_them_without_a_measurement(answering, asked,
     ("members", "asked", "expected"),
     [
         (10, {}, (4, 2)),
-        (4, {}, (4, 2)),
         (10, {"workers": 3}, (3, None)),
         (10, {"threads": 1}, (2, 1)),
         (3, {}, (2, None)),
     ],
 )
 def test_several_gpus_share_the_members(answering, members, asked, expected):
-    gpus = ("cuda:0", "cuda:1")
-    answering({"devices": gpus, **({} if asked or members == 3 else {"calibration": MEASURED})})
+    answering({"devices": GPUS[:2], "calibration": MEASURED})
 
-    assert on_gpus(members, **asked) == (*expected, gpus)
+    assert on_gpus(members, **asked) == (*expected, GPUS[:2])
 
 
-def test_there_are_no_more_workers_than_members(answering):
-    gpus = tuple(f"cuda:{number}" for number in range(8))
-    answering({"devices": gpus, "calibration": MEASURED})
+@pytest.mark.parametrize(
+    ("members", "asked", "expected"),
+    [(5, {}, (5, 4)), (3, {}, (3, None)), (10, {"workers": 2}, (2, None)), (2, {"workers": 6}, (6, None))],
+)
+def test_no_more_gpus_are_used_than_there_is_work_and_workers_for(answering, members, asked, expected):
+    told: list[str] = []
+    answering({"devices": GPUS, "calibration": MEASURED})
 
-    assert on_gpus(5) == (5, 4, gpus)
+    found, devices = with_workers(load_settings(**asked), run_of(members), told.append)
+
+    assert (found.workers, found.threads) == expected
+    assert devices == GPUS[: min(members, expected[0])]
+    assert told == [f"Training on {len(devices)} GPUs: {', '.join(devices)}."]
+
+
+def test_no_more_gpus_are_used_than_there_is_memory_for(answering, memory):
+    answering({"devices": GPUS, "calibration": MEASURED})
+    memory.free_bytes = 4 * WORKER_BYTES - 1
+
+    assert on_gpus(10) == (3, 4, GPUS[:3])
+
+
+def test_gpus_are_used_also_where_they_could_not_be_measured(answering):
+    answering({"devices": GPUS[:2], "refused": "the first is busy"})
+
+    assert on_gpus(10) == (2, None, GPUS[:2])
 
 
 @pytest.mark.parametrize("answer", [{"refused": "no engine"}, "no JSON", "", {"calibration": {}}, "[1]"])
@@ -157,5 +185,5 @@ def test_a_measurement_that_dies_is_told(answering):
 
     assert told == [
         "measuring",
-        "How many workers suit this machine is unknown: who measures that ended with exit code 3.",
+        "Which workers suit this machine is unknown: looking for that ended with exit code 3.",
     ]

@@ -17,10 +17,10 @@ from worker.fleet import (
     assign,
     claimed,
     command_of,
+    equal_gpus,
     find_assignments,
     named,
     planned,
-    several_gpus,
     worker_name,
 )
 
@@ -182,7 +182,7 @@ def host(monkeypatch: pytest.MonkeyPatch):
     """Let the host have device files of GPUs, and an engine see these devices."""
 
     def has(*devices: Device, files: int, engine: str = "jax") -> None:
-        monkeypatch.setattr(fleet, "gpu_files", lambda: [files, 1])
+        monkeypatch.setattr(fleet, "likely_gpus", lambda: files)
         monkeypatch.setattr(fleet, "choose_engine", lambda name: engine)
         monkeypatch.setattr(fleet, "report_engine", lambda name, settings: report(name, *devices))
 
@@ -192,34 +192,43 @@ def host(monkeypatch: pytest.MonkeyPatch):
 def test_members_are_trained_on_all_gpus_that_the_engine_has(host):
     host(gpu(0), gpu(1), CPU, files=2)
 
-    assert several_gpus(load_settings()) == several_gpus(load_settings(device="gpu")) == ("gpu:0", "gpu:1")
+    assert equal_gpus(load_settings(), print) == equal_gpus(load_settings(device="gpu"), print) == ("gpu:0", "gpu:1")
 
 
 @pytest.mark.parametrize("device", ["gpu:1", "cpu"])
 def test_a_device_that_was_chosen_is_the_only_one(host, device):
     host(gpu(0), gpu(1), CPU, files=2)
 
-    assert several_gpus(load_settings(device=device)) == ()
+    assert equal_gpus(load_settings(device=device), print) == ()
 
 
-def test_an_engine_is_not_opened_where_there_cannot_be_several_gpus(host, monkeypatch):
+def test_an_engine_is_not_opened_where_there_cannot_be_equal_gpus(host, monkeypatch):
     host(files=1)
     monkeypatch.setattr(fleet, "report_engine", None)
 
-    assert several_gpus(load_settings()) == ()
+    assert equal_gpus(load_settings(), print) == ()
 
 
 @pytest.mark.parametrize("devices", [(gpu(0), CPU), (CPU,), ()])
 def test_one_gpu_or_none_is_what_the_engine_chooses_by_itself(host, devices):
     host(*devices, files=2)
 
-    assert several_gpus(load_settings()) == ()
+    assert equal_gpus(load_settings(), print) == ()
+
+
+def test_a_gpu_that_is_not_like_the_best_one_is_left_to_whoever_names_it(host):
+    host(gpu(0), gpu(1, "UHD Graphics 630"), gpu(2), CPU, files=3)
+
+    assert equal_gpus(load_settings(), print) == ("gpu:0", "gpu:2")
+
+    host(gpu(0), gpu(1, "UHD Graphics 630"), CPU, files=2)
+    assert equal_gpus(load_settings(), print) == ()
 
 
 def test_plaidml_is_asked_whatever_files_there_are(host):
     host(gpu(0), gpu(1), LLVM, files=0, engine="plaidml")
 
-    assert several_gpus(load_settings()) == ("gpu:0", "gpu:1")
+    assert equal_gpus(load_settings(), print) == ("gpu:0", "gpu:1")
 
 
 def test_the_answer_has_the_gpus_and_what_was_measured_of_each(host, monkeypatch, capsys):
@@ -230,26 +239,38 @@ def test_the_answer_has_the_gpus_and_what_was_measured_of_each(host, monkeypatch
     host(gpu(0), gpu(1), CPU, files=2)
     monkeypatch.setattr(fleet, "calibrate", calibrate)
 
-    answer()
-    answer("measure")
+    answer("2")
+    answer("1", "measure")
+    answer("8", "measure")
 
     lines = [HostAnswer.decode(line, "line") for line in capsys.readouterr().out.splitlines()]
+    looking = HostAnswer(told="Looking for GPUs that jax can train on.")
     assert lines == [
+        looking,
         HostAnswer(devices=("gpu:0", "gpu:1")),
+        looking,
+        HostAnswer(told="measuring gpu:0, one of 1"),
+        HostAnswer(devices=("gpu:0",), calibration=found(100)),
+        looking,
         HostAnswer(told="measuring gpu:0, one of 2"),
         HostAnswer(devices=("gpu:0", "gpu:1"), calibration=found(100)),
     ]
 
 
-def test_the_answer_says_what_is_wrong(monkeypatch, capsys):
-    def refuse(name: str) -> str:
+def test_the_answer_says_what_is_wrong_and_still_which_gpus_there_are(host, monkeypatch, capsys):
+    def refuse(*_: object, **__: object) -> Calibration:
         raise EngineError("no engine")
 
+    host(gpu(0), gpu(1), files=0, engine="plaidml")
+    monkeypatch.setattr(fleet, "calibrate", refuse)
+    answer("8", "measure")
     monkeypatch.setattr(fleet, "choose_engine", refuse)
+    answer("8", "measure")
 
-    answer("measure")
-
-    assert HostAnswer.decode(capsys.readouterr().out, "line") == HostAnswer(refused="no engine")
+    assert [HostAnswer.decode(line, "line") for line in capsys.readouterr().out.splitlines()] == [
+        HostAnswer(devices=("gpu:0", "gpu:1"), refused="no engine"),
+        HostAnswer(refused="no engine"),
+    ]
 
 
 # How many workers a device has
