@@ -18,6 +18,8 @@ from shared.storage import RunStore
 from shared.urls import without_password
 
 _ANSWER_WITHIN_S = 2.0
+#: Of patterns for workers' names.
+_WILDCARDS = frozenset("*?[")
 
 
 def cancel_run(store: RunStore, run: RunSpec) -> None:
@@ -128,8 +130,9 @@ def drain(app: Celery, pattern: str) -> list[str]:
         InputError: No connected worker has such a name.
     """
     try:
-        answers = app.control.ping(timeout=_ANSWER_WITHIN_S)
-        connected = sorted(name for answer in answers for name in answer)
+        # One name is answered at once; how many fit a pattern, only time can tell.
+        is_name = not _WILDCARDS.intersection(pattern)
+        connected = (_answering(app, [pattern]) if is_name else []) or _answering(app)
         chosen = [name for name in connected if fnmatch(name, pattern)]
         if not chosen:
             listed = ", ".join(connected) or "none"
@@ -140,6 +143,12 @@ def drain(app: Celery, pattern: str) -> list[str]:
             f"Broker {without_password(app.conf.broker_url)} does not answer ({str(error).rstrip('.')})."
         ) from error
     return chosen
+
+
+def _answering(app: Celery, names: list[str] | None = None) -> list[str]:
+    """Return which workers are there: of those with these names, or of all that answer in time."""
+    answers = app.control.ping(destination=names, timeout=_ANSWER_WITHIN_S)
+    return sorted(name for answer in answers for name in answer)
 
 
 def _anew(run: RunSpec, changes: Mapping[str, int]) -> RunSpec:

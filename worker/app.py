@@ -1,6 +1,7 @@
 """Composition root for `celery -A worker.app worker`: settings from the environment, the tasks registered."""
 
 import logging
+import threading
 from typing import Any, NoReturn
 
 from celery.signals import (
@@ -28,16 +29,16 @@ app.conf.imports = ("worker.app",)
 register_tasks(app, Resources(settings))
 _workers: list[Any] = []
 _announcements: list[Announcement] = []
+_told_to_stop = threading.Event()
 
 
 def run(arguments: list[str]) -> NoReturn:
-    """Run a worker with Celery's arguments, and exit: with 0 only if it was told to stop and did so in good order.
+    """Run a worker with Celery's arguments, and exit: with 0 only if it was told to stop.
 
-    Celery's own `worker_main` forgets how it ended, and a worker that nobody starts anew would be missed by nobody.
+    Celery's own `worker_main` forgets how it ended, and nobody would start one anew that cannot go on.
     """
     app.worker_main(arguments)
-    codes = [worker.exitcode for worker in _workers]
-    raise SystemExit(ExitCode.OK if codes and not any(code is None or code for code in codes) else ExitCode.DEFECT)
+    raise SystemExit(ExitCode.OK if _told_to_stop.is_set() else ExitCode.DEFECT)
 
 
 @after_setup_logger.connect
@@ -66,5 +67,6 @@ def _withdraw(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def _let_members_go(how: str, **_: Any) -> None:
+    _told_to_stop.set()
     for worker in _workers if how == "Warm" else ():
         let_members_go(worker, settings.grace_s)

@@ -1,4 +1,5 @@
 import os
+import platform
 import signal
 import stat
 import sys
@@ -13,7 +14,8 @@ from redis.retry import Retry
 
 import coordinator.live_session
 from coordinator.local import LocalSession, local_session
-from shared.celery_app import DRAIN, create_app
+from coordinator.steering import drain
+from shared.celery_app import create_app
 from shared.errors import BrokerError, WorkersStoppedError
 from shared.settings import Settings, load_settings
 
@@ -335,7 +337,7 @@ def test_a_real_worker_that_is_drained_stays_away(settings):
     with local_session(settings) as session, create_app(session.settings) as app:
         while not app.control.ping(timeout=1.0):
             session.check()
-        app.control.broadcast(DRAIN)
+        assert drain(app, "local*") == [f"local1@{platform.node()}"]
 
         with pytest.raises(WorkersStoppedError, match="All workers on this machine were told to stop"):
             check_for_ever(session)

@@ -63,7 +63,8 @@ def test_a_disk_that_stays_full_is_said_and_the_run_can_be_resumed_when_there_is
     assert list(small_disk.glob("**/.writing-*")) == []
     filler.unlink()
     resumed = fleet.place.run("resume", "last", "--detach")
-    assert resumed.returncode == 0, resumed.stderr
+    # The worker may have tried again by itself meanwhile.
+    assert resumed.returncode == 0 or "is evaluated" in resumed.stderr, resumed.stderr
     fleet.evaluated(fleet.watch())
     assert len(fleet.member().history) == 8
 

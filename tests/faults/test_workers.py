@@ -101,7 +101,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_member_over_at_once(fleet, way)
     fleet.wait_for_epoch(3)
 
     if way == "drain":
-        ended = fleet.place.run("drain", "worker*")
+        ended = fleet.place.run("drain", "worker0@here")
         assert ended.stdout == "worker0@here hands its member over and stops.\n", ended
     elif way == "SIGTERM":
         worker.process.terminate()
