@@ -100,11 +100,8 @@ def views(
             return
         try:
             check()
-        except WorkersStoppedError:
-            view = watching.look()  # the last one may have ended the run before it stopped
-            if not view.has_ended:
-                raise
-            yield view
+        except WorkersStoppedError as error:
+            yield _last_look(watching, error)
             return
         if time.monotonic() - asked >= _ASK_EVERY_S:
             asked = time.monotonic()
@@ -113,6 +110,17 @@ def views(
             if newest != run or joined:  # somebody has extended it, or resumed it
                 run, watching = newest, watcher(care.settings, store, newest)
         time.sleep(min(_LONGEST_REST_S, max(_EVERY_S, _REST * (time.thread_time() - began))))
+
+
+def _last_look(watching: RunWatcher, error: WorkersStoppedError) -> RunView:
+    """Return a run that has ended before its last worker stopped; raise the error if it has not, or nobody can tell."""
+    try:
+        view = watching.look()
+    except StorageError:
+        raise error from None
+    if not view.has_ended:
+        raise error
+    return view
 
 
 class _Care:

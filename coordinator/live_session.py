@@ -2,7 +2,6 @@
 
 import atexit
 import logging
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from coordinator.interruptions import Interruption, interrupts_put_off
 from coordinator.processes import ChildProcess, becomes_true
 from coordinator.session_folder import SessionFolder, SessionRecord
 from shared.celery_app import WORKER_OPTIONS
-from shared.errors import BrokerError, ExitCode, WorkersStoppedError
+from shared.errors import TOLD_TO_STOP, BrokerError, ExitCode, WorkersStoppedError
 from shared.settings import SESSION_VARIABLE, Settings
 from shared.sharing import usable_cores
 
@@ -19,8 +18,6 @@ logger = logging.getLogger(__name__)
 
 _OPTIONS = ("worker", *WORKER_OPTIONS, "--loglevel", "INFO")
 _RESTARTS = 3
-#: How a worker ends that was told to, also while it was still being loaded.
-_TOLD_TO_STOP = (ExitCode.OK, -signal.SIGTERM)
 
 
 class LocalSession:
@@ -153,16 +150,16 @@ class LocalSession:
             raise WorkersStoppedError(str(error)) from error
 
     def _let_go(self, ended: Sequence[ChildProcess]) -> list[ChildProcess]:
-        """Leave out, and return, workers that were told to stop, by `drain` or SIGTERM, or refused while others go on.
+        """Leave out, and return, workers that were told to stop or that are refused again and again while others go on.
 
         Raises:
-            WorkersStoppedError: All were told to stop.
+            WorkersStoppedError: All that were left were told to stop.
         """
-        told = [worker for worker in ended if worker.exit_code in _TOLD_TO_STOP]
+        told = [worker for worker in ended if worker.exit_code in TOLD_TO_STOP]
         if told and len(told) == len(self._workers):
-            raise WorkersStoppedError("All workers on this machine were told to stop.")
-        refused = [worker for worker in ended if worker.exit_code == ExitCode.BAD_INPUT]
-        if len(told) + len(refused) == len(self._workers):  # somebody has to train: the first one is tried again
+            raise WorkersStoppedError("The last worker on this machine was told to stop.")
+        refused = [worker for worker in ended if worker.exit_code == ExitCode.BAD_INPUT and worker.starts > _RESTARTS]
+        if len(told) + len(refused) == len(self._workers):  # nobody is left to train: the log of one of them says why
             refused = refused[1:]
         for worker in (*told, *refused):
             self._workers.remove(worker)

@@ -1,5 +1,6 @@
 """The error tree of deepchord, one root, and the exit codes that its commands end with."""
 
+import signal
 from enum import IntEnum
 
 
@@ -20,6 +21,10 @@ class ExitCode(IntEnum):
     CANCELLED = 5
     #: Interrupted with Ctrl-C or SIGTERM.
     INTERRUPTED = 130
+
+
+#: How the process of a worker ends that was told to stop, also while it was still being loaded.
+TOLD_TO_STOP = (ExitCode.OK, -signal.SIGTERM)
 
 
 class DeepchordError(Exception):

@@ -1,7 +1,6 @@
 """Composition root for `celery -A worker.app worker`: settings from the environment, the tasks registered."""
 
 import logging
-import threading
 from typing import Any, NoReturn
 
 from celery.signals import (
@@ -29,7 +28,8 @@ app.conf.imports = ("worker.app",)
 register_tasks(app, Resources(settings))
 _workers: list[Any] = []
 _announcements: list[Announcement] = []
-_told_to_stop = threading.Event()
+#: The signals that told this worker to stop; no event, whose lock a second signal would wait for.
+_stops: list[str] = []
 
 
 def run(arguments: list[str]) -> NoReturn:
@@ -38,7 +38,7 @@ def run(arguments: list[str]) -> NoReturn:
     Celery's own `worker_main` forgets how it ended, and nobody would start one anew that cannot go on.
     """
     app.worker_main(arguments)
-    raise SystemExit(ExitCode.OK if _told_to_stop.is_set() else ExitCode.DEFECT)
+    raise SystemExit(ExitCode.OK if _stops else ExitCode.DEFECT)
 
 
 @after_setup_logger.connect
@@ -66,7 +66,7 @@ def _withdraw(**_: Any) -> None:
 
 
 @worker_shutting_down.connect
-def _let_members_go(how: str, **_: Any) -> None:
-    _told_to_stop.set()
+def _let_members_go(sig: str, how: str, **_: Any) -> None:
+    _stops.append(sig)
     for worker in _workers if how == "Warm" else ():
         let_members_go(worker, settings.grace_s)

@@ -63,10 +63,10 @@ def calibrate(settings: Settings, tell: Callable[[str], None], *, devices: int =
         EngineError: The engine is not installed, or not even one worker could be measured.
     """
     engine, cores = choose_engine(settings.engine), max(1, usable_cores() // devices)
-    path = _path(settings, engine)
+    path = _path(settings, engine, cores)
     free_bytes = free_memory_bytes() // devices
     kept = _kept(path)
-    if kept is not None and (kept.host, kept.cores, kept.versions) != (platform.node(), cores, _versions(engine)):
+    if kept is not None and (kept.host, kept.versions) != (platform.node(), _versions(engine)):
         kept = None
     if kept is not None and (kept.untried is None or not _fits(kept.untried, free_bytes)):
         return _fitting(kept, free_bytes)
@@ -74,7 +74,7 @@ def calibrate(settings: Settings, tell: Callable[[str], None], *, devices: int =
     if engine in _ALONE or cores == 1:
         pass
     elif psutil.cpu_percent(_LOOK_S) > _BUSY_PERCENT:
-        tell("Other work keeps this machine busy: one worker is started, and how many suit it is measured next time.")
+        tell("Other work keeps this machine busy: how many workers suit it is measured next time.")
         lasting = False
     else:
         tell("Finding out, once, how many workers suit this machine; this takes half a minute.")
@@ -227,8 +227,8 @@ def probe() -> None:
         sys.stdout.flush()
 
 
-def _path(settings: Settings, engine: str) -> Path:
-    name = re.sub("[^A-Za-z0-9_.]+", "-", f"{platform.node()}-{engine}-{settings.device or 'best'}")
+def _path(settings: Settings, engine: str, cores: int) -> Path:
+    name = re.sub("[^A-Za-z0-9_.]+", "-", f"{platform.node()}-{engine}-{settings.device or 'best'}-{cores}")
     return settings.state / "calibration" / f"{name}.json"
 
 

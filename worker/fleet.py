@@ -118,7 +118,7 @@ def answer(most: str, measure: str = "") -> None:
     """Tell `train` what this host trains with; writes lines of JSON, runs in a process of its own.
 
     Args:
-        most: No more devices than that are wanted, in digits.
+        most: No more workers than that are wanted, in digits.
         measure: Anything: also how many workers on a device train fastest.
     """
     settings = load_settings()
@@ -126,7 +126,9 @@ def answer(most: str, measure: str = "") -> None:
     try:
         devices = equal_gpus(settings, _say)[: int(most)]
         each = settings.model_copy(update={"device": devices[0]}) if devices else settings
-        found = calibrate(each, _say, devices=len(devices) or 1) if measure else None
+        # On as many GPUs as workers are wanted each has one, however fast more of them were.
+        is_wanted = measure and len(devices) < int(most)
+        found = calibrate(each, _say, devices=len(devices) or 1) if is_wanted else None
     except DeepchordError as error:
         _write(HostAnswer(devices=devices, refused=str(error)))
     else:

@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from shared.errors import ExitCode
+from shared.errors import TOLD_TO_STOP, ExitCode
 
 logger = logging.getLogger(__name__)
 
@@ -27,30 +27,37 @@ def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
         commands: The name of each worker, and its command.
 
     Returns:
-        The exit code of the command: an error if a worker did not end well.
+        The exit code of the command: an error if a worker died, or if all were refused.
     """
     workers = _Processes()
     for number in (signal.SIGTERM, signal.SIGINT):
         # A terminal sends Ctrl-C to all of its processes; then the workers have it already, and a second one counts.
         # What is ignored would be ignored by them, too, until Celery listens.
         signal.signal(number, _do_nothing if number == signal.SIGINT and _is_in_front() else workers.leave)
-    code = ExitCode.OK
+    codes: list[int] = []
     try:
         for name, command in commands:
             workers.start(name, command)
         while workers.running:
             for name, found in workers.ended():
-                code = ExitCode.OK if found == code == ExitCode.OK else ExitCode.BAD_INPUT
+                codes.append(found)
                 if found == ExitCode.BAD_INPUT:
                     logger.error("Worker %s was refused; the others go on.", name)
-                elif found != ExitCode.OK and not workers.are_leaving:
+                elif found not in TOLD_TO_STOP and not workers.are_leaving:
                     logger.error("Worker %s died with exit code %d; the others end, too.", name, found)
                     workers.leave(signal.SIGTERM)
             # Nothing portable waits for the first of several processes.
             time.sleep(_LOOK_EVERY_S)
     finally:
         workers.leave(signal.SIGTERM)
-    return int(code)
+    return int(_code_of(codes))
+
+
+def _code_of(codes: Sequence[int]) -> ExitCode:
+    """Return a command's exit code from those of its workers: that one was refused is no matter if others worked."""
+    have_worked = not codes or any(code in TOLD_TO_STOP for code in codes)
+    have_died = any(code not in (*TOLD_TO_STOP, ExitCode.BAD_INPUT) for code in codes)
+    return ExitCode.OK if have_worked and not have_died else ExitCode.BAD_INPUT
 
 
 def _is_in_front() -> bool:

@@ -102,6 +102,21 @@ def test_a_run_that_its_last_worker_ended_before_it_stopped_is_at_its_end(settin
     assert [view.state for view in views(settings, store, run, stop)] == ["waiting", "failed"]
 
 
+def test_storage_that_is_away_does_not_hide_why_the_workers_stopped(settings, store, run, monkeypatch):
+    def stop() -> None:
+        monkeypatch.setattr(store.objects, "exists", unavailable)
+        raise WorkersStoppedError("nobody is left")
+
+    def unavailable(key: str) -> bool:
+        raise StorageError("away")
+
+    seen = views(settings, store, run, stop)
+
+    assert next(seen).state == "waiting"
+    with pytest.raises(WorkersStoppedError, match="nobody is left"):
+        next(seen)
+
+
 def test_a_run_that_has_ended_is_not_checked_any_more(settings, store, run):
     def stop() -> None:
         raise WorkersStoppedError("nobody is left")

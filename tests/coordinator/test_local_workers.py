@@ -35,9 +35,10 @@ def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         script.write_text(
             f"#!{sys.executable}\nimport json, sys\n*_, most, measure = sys.argv\nfor line in {lines!r}:\n"
             "    if isinstance(line, dict):\n"
-            "        line = {name: value for name, value in line.items() if name != 'calibration' or measure}\n"
-            "        line['devices'] = line.get('devices', [])[:int(most)]\n"
-            "        line = json.dumps(line)\n"
+            "        devices = line.get('devices', [])[:int(most)]\n"
+            "        measured = measure and len(devices) < int(most)\n"
+            "        line = {name: value for name, value in line.items() if name != 'calibration' or measured}\n"
+            "        line = json.dumps(line | {'devices': devices})\n"
             f"    print(line, flush=True)\nraise SystemExit({code})\n"
         )
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
@@ -144,7 +145,7 @@ def test_several_gpus_share_the_members(answering, members, asked, expected):
 
 @pytest.mark.parametrize(
     ("members", "asked", "expected"),
-    [(5, {}, (5, 4)), (3, {}, (3, None)), (10, {"workers": 2}, (2, None)), (2, {"workers": 6}, (6, None))],
+    [(5, {}, (5, None)), (3, {}, (3, None)), (10, {"workers": 2}, (2, None)), (2, {"workers": 6}, (6, None))],
 )
 def test_no_more_gpus_are_used_than_there_is_work_and_workers_for(answering, members, asked, expected):
     told: list[str] = []
@@ -161,7 +162,7 @@ def test_no_more_gpus_are_used_than_there_is_memory_for(answering, memory):
     answering({"devices": GPUS, "calibration": MEASURED})
     memory.free_bytes = 4 * WORKER_BYTES - 1
 
-    assert on_gpus(10) == (3, 4, GPUS[:3])
+    assert on_gpus(10) == (3, None, GPUS[:3])
 
 
 def test_gpus_are_used_also_where_they_could_not_be_measured(answering):

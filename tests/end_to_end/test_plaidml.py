@@ -141,7 +141,7 @@ def test_devices_lists_what_plaidml_sees_and_why_it_sees_no_more(place, opencl, 
 def test_train_shares_the_members_out_to_all_gpus_of_this_machine(place, recipe, opencl, deepchord):
     (place.folder / "network.toml").write_text(NETWORK)
     two_gpus = {"OPENCL_PLATFORM_NAME": "Two GPUs", "POCL_DEVICES": "pthread pthread", "DEEPCHORD_ENGINE": "plaidml"}
-    options = ["--local", "--members", "2", "--epochs", "1", "--architecture", "network.toml"]
+    options = ["--local", "--workers", "2", "--members", "2", "--epochs", "1", "--architecture", "network.toml"]
 
     training = place.start(command=deepchord("train", str(recipe), *options), **{**opencl, **two_gpus})
 

@@ -46,7 +46,24 @@ def test_the_others_go_on_without_a_worker_that_was_refused(tmp_path):
     # Long after the other has been refused.
     goes_on = f"import time, pathlib; time.sleep(2); pathlib.Path({str(tmp_path / 'went_on')!r}).touch()"
 
-    assert run_each([("one", process("raise SystemExit(2)")), ("other", process(goes_on))]) == 2
+    assert run_each([("one", process("raise SystemExit(2)")), ("other", process(goes_on))]) == 0
+
+    assert (tmp_path / "went_on").exists()
+
+
+@pytest.mark.usefixtures("handlers")
+def test_workers_that_are_all_refused_are_an_error():
+    refused = process("raise SystemExit(2)")
+
+    assert run_each([("one", refused), ("other", refused)]) == 2
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_worker_that_is_stopped_while_it_is_loaded_leaves_the_others_at_work(tmp_path):
+    stopped = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
+    goes_on = f"import time, pathlib; time.sleep(2); pathlib.Path({str(tmp_path / 'went_on')!r}).touch()"
+
+    assert run_each([("one", process(stopped)), ("other", process(goes_on))]) == 0
 
     assert (tmp_path / "went_on").exists()
 
@@ -67,7 +84,7 @@ def test_no_worker_is_started_any_more_by_whoever_was_told_to_stop():
         os.kill(os.getpid(), signal.SIGTERM)
         yield "other", process("import time; time.sleep(600)")
 
-    assert run_each(commands()) == 2
+    assert run_each(commands()) == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no terminals of this kind there")
