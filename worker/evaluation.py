@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix
 
 from shared.endings import Misclassified, Scores
 
@@ -47,6 +46,8 @@ def confusion(
     probabilities: NDArray[np.float32], labels: NDArray[np.integer], classes: int
 ) -> tuple[tuple[int, ...], ...]:
     """Return the confusion matrix: rows are actual classes, columns predicted ones."""
+    from sklearn.metrics import confusion_matrix  # takes a second: not in a worker's parent process
+
     counts = confusion_matrix(labels, probabilities.argmax(axis=1), labels=np.arange(classes))
     return tuple(tuple(int(count) for count in row) for row in counts)
 

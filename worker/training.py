@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
 from shared.architecture import ResolvedArchitecture
 from shared.datasets import Dataset, scaled
@@ -134,6 +133,8 @@ def split(size: int, validation_fraction: float, seed: int) -> tuple[NDArray[np.
     Raises:
         InputError: One of both would be empty.
     """
+    from sklearn.model_selection import train_test_split  # takes a second: not in a worker's parent process
+
     try:
         train_indices, validation_indices = train_test_split(
             np.arange(size), test_size=validation_fraction, random_state=seed
