@@ -6,7 +6,7 @@ ARGS =
 SEEDS = 50
 # How many tests run at once: most of them wait for processes that they have started. Files begin in the order of their
 # folders, so that the quick ones fill the gaps at the end.
-TESTS_AT_ONCE = 6
+TESTS_AT_ONCE = 4
 # Another Python than the first suitable one: make run PYTHON=/path/to/python3
 PYTHON =
 # The least branch coverage, in percent, that `make test` accepts.
