@@ -50,7 +50,7 @@ def with_workers(settings: Settings, run: RunSpec, tell: Callable[[str], None]) 
 def _ask(settings: Settings, tell: Callable[[str], None], *questions: str) -> HostAnswer | None:
     """Ask a process that may open an engine; None if it has no answer, which is no reason not to train."""
     with subprocess.Popen(
-        [sys.executable, "-P", "-c", "import sys; from worker.fleet import answer; answer(*sys.argv[1:])", *questions],
+        [sys.executable, "-P", "-c", "import sys; from worker.host import answer; answer(*sys.argv[1:])", *questions],
         env=settings.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
