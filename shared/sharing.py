@@ -82,7 +82,7 @@ class Sharing(Message):
 
 
 class Calibration(Message):
-    """What was measured for one engine on one host; other versions or another number of cores make it void."""
+    """What was measured for one engine on one host; other versions make it void, each number of cores has its own."""
 
     host: str
     cores: PositiveInt

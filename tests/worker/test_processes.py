@@ -61,6 +61,7 @@ def test_workers_that_are_all_refused_are_an_error():
 @pytest.mark.usefixtures("handlers")
 def test_a_worker_that_is_stopped_while_it_is_loaded_leaves_the_others_at_work(tmp_path):
     stopped = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
+    # Long after the other has been stopped.
     goes_on = f"import time, pathlib; time.sleep(2); pathlib.Path({str(tmp_path / 'went_on')!r}).touch()"
 
     assert run_each([("one", process(stopped)), ("other", process(goes_on))]) == 0
