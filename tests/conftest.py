@@ -16,12 +16,15 @@ import redis
 
 from shared.settings import Settings
 from shared.storage import RunStore
+from tests.measuring import leave_imports_untraced
 from tests.ports import free_ports
 
 # A shell starts its background jobs with Ctrl-C ignored, and nohup ignores the hangup; so would all that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+leave_imports_untraced()
 
 pytest_plugins = ("tests.places", "tests.servers")
 
