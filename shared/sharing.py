@@ -85,7 +85,6 @@ class Calibration(Message):
     """What was measured for one engine on one host; other versions make it void, each number of cores has its own."""
 
     host: str
-    cores: PositiveInt
     #: Of everything that decides the speed, and how many GPUs there were.
     versions: str
     #: In the order of their workers, one first.

@@ -161,10 +161,10 @@ class RunStore:
         found = map(keys.recorded_index, self.objects.list(keys.members(run_id)))
         return sorted(index for index in found if index is not None)
 
-    def records(self, run_id: str, members: int) -> list[MemberRecord]:
-        """Return the committed records of a run in the order of their indices."""
+    def records(self, run_id: str, members: int) -> Iterator[MemberRecord]:
+        """Yield the committed records of a run in the order of their indices, each when it is read."""
         found = (self.record(run_id, index) for index in range(members))
-        return [record for record in found if record is not None]
+        return (record for record in found if record is not None)
 
     # The end of a run, and of each extension of it
 

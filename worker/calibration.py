@@ -83,9 +83,7 @@ def calibrate(settings: Settings, tell: Callable[[str], None], *, devices: int =
         return _fitting(kept, free_bytes)
     if not sharings:
         raise EngineError(f"No worker with {engine} could be measured on this machine; see `deepchord doctor`.")
-    found = Calibration(
-        host=platform.node(), cores=cores, versions=_versions(engine), sharings=tuple(sharings), untried=untried
-    )
+    found = Calibration(host=platform.node(), versions=_versions(engine), sharings=tuple(sharings), untried=untried)
     if lasting:
         _keep(path, found)
     return found

@@ -1,14 +1,14 @@
 """How a run ends when all its members have: evaluated, or failed with a reason."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from shared.attempts import Attempt
 from shared.endings import RunFailure
 from shared.errors import DeepchordError, StorageError
-from shared.messages import MemberRecord, RunSpec, TrainedMember
+from shared.messages import RunSpec, TrainedMember
 from shared.storage import RunStore
 from worker.ensemble import evaluate, run_candidates
 from worker.lease import WorkerLeaving
@@ -103,7 +103,11 @@ def _attempt(resources: Resources, run: RunSpec, attempt: int, advance: Callable
     exhausted = _why_not([earlier for earlier in store.evaluation_attempts(run) if earlier.number < attempt])
     if exhausted is not None:
         return _fail(resources, run, f"{exhausted}; see the workers' logs", advance)
-    trained = [record.member for record in _records(store, run, advance) if isinstance(record.member, TrainedMember)]
+    trained = []
+    for record in store.records(run.run_id, run.members):
+        advance()
+        if isinstance(record.member, TrainedMember):
+            trained.append(record.member)
     if len(trained) < run.min_members:
         return _fail(resources, run, f"{len(trained)} members were trained, min_members is {run.min_members}", advance)
     dataset = resources.dataset(run.dataset)
@@ -128,14 +132,6 @@ def _why_not(attempts: Sequence[Attempt]) -> str | None:
     if sum(not attempt.handed_over for attempt in attempts) >= _MOST_STARTS:
         return f"its evaluation was begun {_MOST_STARTS} times and never came to its end"
     return None
-
-
-def _records(store: RunStore, run: RunSpec, advance: Callable[[], None]) -> Iterator[MemberRecord]:
-    for index in range(run.members):
-        record = store.record(run.run_id, index)
-        advance()
-        if record is not None:
-            yield record
 
 
 def _note(run: RunSpec, write: Callable[[], None]) -> None:

@@ -101,7 +101,7 @@ def watched_run(new_place: Callable[..., Any], recipe, broker_server, require) -
     return WatchedRun(
         exit_code=exit_code,
         run_id=run,
-        records=place.store.records(run, 2),
+        records=list(place.store.records(run, 2)),
         refused=refused,
         listening=open_ports,
         port=int(url.rpartition(":")[2]),
@@ -118,7 +118,7 @@ def test_a_worker_started_by_celery_itself_trains_the_run(watched_run):
 
 
 def test_the_same_seed_gives_the_same_weights_whoever_trains_them(watched_run, local_run):
-    there = local_run.place.store.records(local_run.run_id, 2)
+    there = list(local_run.place.store.records(local_run.run_id, 2))
 
     assert watched_run.run_id != local_run.run_id
     assert [record.member.weights_sha256 for record in watched_run.records] == [

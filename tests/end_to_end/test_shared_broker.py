@@ -67,7 +67,7 @@ def shared_run(new_place: Callable[..., Any], recipe, broker_server, engines) ->
         views=[json.loads(line) for line in watching.out],
         watched=watched,
         status=status,
-        records=place.store.records(run_id, 4),
+        records=list(place.store.records(run_id, 4)),
         ended=ended,
         left=psutil.wait_procs(place.processes(), timeout=10)[1],
     )

@@ -13,7 +13,7 @@ def measured(*speeds: float) -> Calibration:
     sharings = tuple(
         Sharing(workers=2**number, threads=8 // 2**number, samples_per_s=speed) for number, speed in enumerate(speeds)
     )
-    return Calibration(host="here", cores=8, versions="1", sharings=sharings)
+    return Calibration(host="here", versions="1", sharings=sharings)
 
 
 @pytest.mark.parametrize(

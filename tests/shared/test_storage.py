@@ -231,7 +231,7 @@ def test_records_come_in_the_order_of_their_members(store):
         store.commit_record(record)
 
     assert store.record(RUN, 1) is None
-    assert store.records(RUN, 3) == [trained(0), failed(2)]
+    assert list(store.records(RUN, 3)) == [trained(0), failed(2)]
     assert store.recorded(RUN) == [0, 2]
 
 

@@ -184,7 +184,7 @@ def found(*speeds: float) -> Calibration:
     sharings = tuple(
         Sharing(workers=2**number, threads=4 // 2**number, samples_per_s=speed) for number, speed in enumerate(speeds)
     )
-    return Calibration(host="here", cores=4, versions="1", sharings=sharings)
+    return Calibration(host="here", versions="1", sharings=sharings)
 
 
 def test_as_many_workers_as_were_measured_to_be_fastest(monkeypatch: pytest.MonkeyPatch):

@@ -10,7 +10,7 @@ from worker.host import answer, equal_gpus
 
 CPU = Device(id="CPU:0", kind="cpu", name="CPU")
 LLVM = Device(id="llvm_cpu.0", kind="cpu", name="CPU (via LLVM)")
-MEASURED = Calibration(host="here", cores=4, versions="1", sharings=(Sharing(workers=1, threads=4, samples_per_s=100),))
+MEASURED = Calibration(host="here", versions="1", sharings=(Sharing(workers=1, threads=4, samples_per_s=100),))
 
 
 def gpu(number: int, name: str = "Radeon Pro 5300M") -> Device:
