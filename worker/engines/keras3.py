@@ -16,6 +16,7 @@ from shared.sharing import free_memory_bytes
 from worker.engines import Device, find_device
 from worker.engines.keras_backend import Backend
 from worker.engines.keras_network import Keras3Network
+from worker.engines.memory import keep_freed_memory
 
 #: The module and class of each backend; importing it imports the framework.
 _BACKENDS = {
@@ -23,6 +24,9 @@ _BACKENDS = {
     "torch": ("worker.engines.keras_torch", "TorchBackend"),
     "jax": ("worker.engines.keras_jax", "JaxBackend"),
 }
+
+#: Allocate anew in each step; TensorFlow keeps what it needs by itself.
+_ALLOCATING = ("torch", "jax")
 
 _X86 = ("x86_64", "AMD64")
 
@@ -51,6 +55,8 @@ class Keras3Engine:
         if backend == "jax" and programs is not None and _is_ours(programs):
             # Each member is a new program to JAX, which takes ten seconds and more to compile on one core.
             os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(programs))
+        if backend in _ALLOCATING:
+            keep_freed_memory()
         module, name = _BACKENDS[backend]
         with _without_greeting():
             self._backend: Backend = getattr(importlib.import_module(module), name)()
