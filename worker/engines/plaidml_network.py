@@ -166,6 +166,7 @@ def _recorded_random_states() -> Iterator[list[Any]]:
 def _optimizer(keras: Any, recipe: Recipe) -> Any:
     """Return the optimizer with every hyperparameter said, and the formulas of Keras 3."""
     optimizer = _without_decay(keras, recipe)
+    _wait_for_all_gradients(keras, optimizer)
     if recipe.weight_decay:
         _decay_kernels(optimizer, recipe.weight_decay)
     return optimizer
@@ -183,6 +184,22 @@ def _without_decay(keras: Any, recipe: Recipe) -> Any:
             return keras.optimizers.SGD(rate, momentum=0.0)
         case "rmsprop":
             return keras.optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7)
+
+
+def _wait_for_all_gradients(keras: Any, optimizer: Any) -> None:
+    """Let every weight be changed after all gradients are known.
+
+    PlaidML writes the new weights where the old ones are, and does not see that a gradient further down still needs
+    those: on llvm_cpu it was off in proportion to the learning rate. The gradient of the first weights comes last.
+    """
+    get_gradients = optimizer.get_gradients
+
+    def get_gradients_of_a_step(loss: Any, params: list[Any]) -> list[Any]:
+        gradients = get_gradients(loss, params)
+        nothing = keras.backend.minimum(keras.backend.abs(keras.backend.sum(gradients[0])), 0.0)
+        return [gradient + nothing for gradient in gradients]
+
+    optimizer.get_gradients = get_gradients_of_a_step
 
 
 def _decay_kernels(optimizer: Any, decay: float) -> None:
