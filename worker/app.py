@@ -7,6 +7,7 @@ from celery.signals import (
     after_setup_logger,
     after_setup_task_logger,
     worker_init,
+    worker_process_init,
     worker_ready,
     worker_shutdown,
     worker_shutting_down,
@@ -17,6 +18,8 @@ from shared.errors import ExitCode
 from shared.logs import format_as
 from shared.settings import load_settings
 from worker.announcement import Announcement
+from worker.engines.memory import keep_freed_memory
+from worker.engines.opening import choose_engine
 from worker.resources import Resources
 from worker.service import let_members_go, prepare
 from worker.tasks import register_tasks
@@ -51,6 +54,12 @@ def _format_logs(logger: logging.Logger, **_: Any) -> None:
 def _prepare(sender: Any, **_: Any) -> None:
     _announcements.append(prepare(sender, settings))
     _workers.append(sender)
+
+
+@worker_process_init.connect
+def _keep_memory(**_: Any) -> None:
+    # The engine does so, too, but is opened only after threads that renew a lease and tell of progress.
+    keep_freed_memory(choose_engine(settings.engine))
 
 
 @worker_ready.connect

@@ -25,9 +25,6 @@ _BACKENDS = {
     "jax": ("worker.engines.keras_jax", "JaxBackend"),
 }
 
-#: Allocate anew in each step; TensorFlow keeps what it needs by itself.
-_ALLOCATING = ("torch", "jax")
-
 _X86 = ("x86_64", "AMD64")
 
 #: What a thread that predicts needs of memory, generously: half of it was measured.
@@ -55,8 +52,7 @@ class Keras3Engine:
         if backend == "jax" and programs is not None and _is_ours(programs):
             # Each member is a new program to JAX, which takes ten seconds and more to compile on one core.
             os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(programs))
-        if backend in _ALLOCATING:
-            keep_freed_memory()
+        keep_freed_memory(backend)
         module, name = _BACKENDS[backend]
         with _without_greeting():
             self._backend: Backend = getattr(importlib.import_module(module), name)()

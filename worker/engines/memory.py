@@ -3,23 +3,24 @@
 import ctypes
 import sys
 
-#: Options of glibc's mallopt, and the values that let it keep everything. Memory of many threads would lie in arenas of
-#: at most 64 MiB, which are given back whole.
-_KEEPING = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, -1), "M_ARENA_MAX": (-8, 1)}
+#: Allocate anew in each step; TensorFlow keeps what it needs by itself.
+_ALLOCATING = ("torch", "jax")
+#: Options of glibc's mallopt, and the values that let it keep everything. The last is how many arenas there are for
+#: memory: those of threads have at most 64 MiB, and are given back whole.
+_M_MMAP_MAX, _M_TRIM_THRESHOLD, _M_ARENA_MAX = (-4, 0), (-1, -1), (-8, 1)
 
 
-def keep_freed_memory() -> bool:
-    """Keep what is freed for the next allocation instead of giving it back to the system; say whether that is possible.
+def keep_freed_memory(engine: str) -> None:
+    """Keep what an engine frees for its next step, where it would go back to the system and come again page by page.
 
-    A framework that allocates anew in each step gets its memory page by page, each of which is filled with zeros first:
-    a sixth of a step of JAX, a tenth of PyTorch's. What a process needs at most stays the same. To be called before the
-    framework has threads.
+    Each page is filled with zeros first: a sixth of a step of JAX, a tenth of PyTorch's. What a process needs at most
+    stays the same. To be called before there are threads, whose arenas stay.
     """
-    if sys.platform != "linux":
-        return False
+    if engine not in _ALLOCATING or sys.platform != "linux":
+        return
     try:
         set_option = ctypes.CDLL(None).mallopt
     except AttributeError:  # another C library than glibc
-        return False
-    done = [set_option(option, value) for option, value in _KEEPING.values()]
-    return all(done)
+        return
+    for option in (_M_MMAP_MAX, _M_TRIM_THRESHOLD, _M_ARENA_MAX):
+        set_option(*option)
