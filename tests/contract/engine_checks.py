@@ -180,6 +180,27 @@ def assert_weights_equal(found: Weights, expected: Weights) -> None:
             np.testing.assert_array_equal(array, wanted, err_msg=f"layer {layer}, array {place}")
 
 
+def assert_gradient_reaches_the_first_kernel(engine: Engine, architecture: ResolvedArchitecture) -> None:
+    """One step of plain gradient descent, against differences of the loss that NumPy computes."""
+    # Random, since the background of digits is even: which of equal maxima gets the gradient is open.
+    images, labels = np.random.default_rng(0).random((8, 8, 8, 1), dtype=np.float32), np.arange(8)
+    how = {"optimizer": "sgd", "learning_rate": 1.0, "batch_size": 8}
+    network, start = built(engine, architecture, **how), random_weights(architecture)
+    network.set_weights(start)
+    one_epoch(network, images, labels)
+    step = network.weights()[0][0] - start[0][0]
+
+    def loss(kernel: np.ndarray) -> float:
+        weights = ((kernel, start[0][1]), *start[1:])
+        return -np.log(expected_probabilities(architecture, weights, images)[np.arange(8), labels]).mean()
+
+    for place in np.ndindex(step.shape):
+        change = np.zeros(step.shape)
+        change[place] = 1e-5
+        difference = (loss(start[0][0] + change) - loss(start[0][0] - change)) / 2e-5
+        np.testing.assert_allclose(step[place], -difference, atol=1e-4)
+
+
 # The checks. Each is called with the engine, and fails by raising.
 
 
@@ -835,35 +856,13 @@ def random_networks_compute_what_numpy_computes(engine: Engine) -> None:
 def a_residual_block_passes_gradients_on_both_ways(engine: Engine) -> None:
     block = Residual(layers=(Conv2D(filters=2, activation="tanh"), Conv2D(filters=2, activation="linear")))
     layers = (Conv2D(filters=2, strides=2, activation="tanh"), block, Flatten(), *PLAIN.layers[1:])
-    assert_gradient_reaches_the_first_kernel(engine, Architecture(layers=layers))
+    assert_gradient_reaches_the_first_kernel(engine, resolved(Architecture(layers=layers)))
 
 
 def max_pooling_passes_gradients_to_where_the_maximum_was(engine: Engine) -> None:
     """Also where rows and columns are left over, which no window takes."""
     layers = (Conv2D(filters=2, activation="tanh"), MaxPooling2D(pool_size=3), *PLAIN.layers)
-    assert_gradient_reaches_the_first_kernel(engine, Architecture(layers=layers))
-
-
-def assert_gradient_reaches_the_first_kernel(engine: Engine, layers: Architecture) -> None:
-    """One step of plain gradient descent, against differences of the loss that NumPy computes."""
-    # No two windows are alike, as on the background of digits: which of equal maxima gets the gradient is open.
-    images, labels = np.random.default_rng(0).random((8, 8, 8, 1), dtype=np.float32), np.arange(8)
-    architecture = resolved(layers)
-    how = {"optimizer": "sgd", "learning_rate": 1.0, "batch_size": 8}
-    network, start = built(engine, architecture, **how), random_weights(architecture)
-    network.set_weights(start)
-    one_epoch(network, images, labels)
-    step = network.weights()[0][0] - start[0][0]
-
-    def loss(kernel: np.ndarray) -> float:
-        weights = ((kernel, start[0][1]), *start[1:])
-        return -np.log(expected_probabilities(architecture, weights, images)[np.arange(8), labels]).mean()
-
-    for place in np.ndindex(step.shape):
-        change = np.zeros(step.shape)
-        change[place] = 1e-5
-        difference = (loss(start[0][0] + change) - loss(start[0][0] - change)) / 2e-5
-        np.testing.assert_allclose(step[place], -difference, atol=1e-4)
+    assert_gradient_reaches_the_first_kernel(engine, resolved(Architecture(layers=layers)))
 
 
 def a_step_uses_the_memory_of_the_one_before(engine: Engine) -> None:

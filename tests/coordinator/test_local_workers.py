@@ -15,7 +15,6 @@ from shared.sharing import WORKER_BYTES
 
 MEASURED = {
     "host": "here",
-    "cores": 4,
     "versions": "1",
     "sharings": [
         {"workers": 1, "threads": 4, "samples_per_s": 100.0},

@@ -23,6 +23,9 @@ class JaxBackend:
     version: str = jax.__version__
     prediction_batch = 1024
 
+    def __init__(self) -> None:
+        self._kind = "cpu"
+
     def limit_threads(self, threads: int) -> None:
         """Use at most so many threads."""
         # There is no call for it: its CPU client reads this when it is made, which is when it is first used.
@@ -47,6 +50,7 @@ class JaxBackend:
         """Compute on this device."""
         (chosen,) = (found for found in _devices() if f"{found.platform}:{found.id}" == device.id)
         jax.config.update("jax_default_device", chosen)
+        self._kind = device.kind
         # GPUs multiply float32 in TF32 by default, whose ten bits no other engine's probabilities agree with.
         jax.config.update("jax_default_matmul_precision", "highest")
 
@@ -71,7 +75,7 @@ class JaxBackend:
 
     def layers(self, keras: Any) -> Any:
         """Return Keras's layers, on a processor with faster ones in some places."""
-        return processor_layers(keras) if jax.config.jax_default_device.platform == "cpu" else keras.layers
+        return processor_layers(keras) if self._kind == "cpu" else keras.layers
 
     def optimizers(self, keras: Any) -> Any:
         """Return Keras's optimizers as they are."""

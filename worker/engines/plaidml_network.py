@@ -190,13 +190,16 @@ def _wait_for_all_gradients(keras: Any, optimizer: Any) -> None:
     """Let every weight be changed after all gradients are known.
 
     PlaidML writes the new weights where the old ones are, and does not see that a gradient further down still needs
-    those: on llvm_cpu it was off in proportion to the learning rate. The gradient of the first weights comes last.
+    those: on llvm_cpu it was off in proportion to the learning rate. The gradient of the first weights comes last: what
+    flows back to them has read all weights above.
     """
     get_gradients = optimizer.get_gradients
 
     def get_gradients_of_a_step(loss: Any, params: list[Any]) -> list[Any]:
-        gradients = get_gradients(loss, params)
-        nothing = keras.backend.minimum(keras.backend.abs(keras.backend.sum(gradients[0])), 0.0)
+        gradients, backend = get_gradients(loss, params), keras.backend
+        # Through a broadcast PlaidML's gradients have more axes than it says, up to four, and could not be summed.
+        last = gradients[0] + backend.zeros((1, 1, 1, 1))
+        nothing = backend.minimum(backend.abs(backend.sum(last)), 0.0)
         return [gradient + nothing for gradient in gradients]
 
     optimizer.get_gradients = get_gradients_of_a_step
