@@ -207,6 +207,17 @@ def test_containers_have_no_rights(stack):
         assert user.stdout.strip() == "1000", service
 
 
+def test_a_worker_that_still_loads_stops_when_it_is_told(stack):
+    container = stack.run("run", "--detach", "--no-deps", "worker").split()[-1]
+
+    docker("stop", container)
+
+    ended = docker("inspect", "--format", "{{.State.ExitCode}}", container).stdout.strip()
+    docker("rm", container)
+    # 137: it was killed when its 90 seconds were over.
+    assert ended == "143"
+
+
 @pytest.fixture
 def s3_stack(tmp_path, compose) -> Iterator[Stack]:
     variables = {
