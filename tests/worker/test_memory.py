@@ -46,5 +46,5 @@ def test_a_process_of_a_worker_keeps_what_its_framework_frees(
         [sys.executable, "-P", "-c", STARTED + ALLOCATING], capture_output=True, text=True, check=True
     )
 
-    # 48 MB lie on 11,700 pages.
+    # 48 MB lie on 11,700 pages, which came anew with each of the four when they were given back.
     assert int(found.stdout) < 1_000

@@ -19,9 +19,9 @@ def processor_layers(keras: Any) -> Any:
 def _max_pooling(keras: Any) -> Any:
     class MaxPooling2D(keras.layers.MaxPooling2D):  # type: ignore[misc]  # Keras has no types
         def call(self, inputs: Any) -> Any:
-            # The gradient of XLA's own pooling looks for each maximum anew, thirty times as long as all of this takes.
             if self.padding != "valid":
                 return super().call(inputs)
+            # The gradient of XLA's own pooling looks for each maximum anew, thirty times as long as all of this takes.
             (high, wide), (rows, columns, channels) = self.pool_size, inputs.shape[1:]
             whole = inputs[:, : rows // high * high, : columns // wide * wide]
             stacked = whole.reshape(-1, rows // high, high, columns // wide, wide, channels)

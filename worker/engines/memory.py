@@ -13,7 +13,7 @@ _M_MMAP_MAX, _M_TRIM_THRESHOLD, _M_ARENA_MAX = (-4, 0), (-1, -1), (-8, 1)
 def keep_freed_memory(engine: str) -> None:
     """Keep what an engine frees for its next step, where it would go back to the system and come again page by page.
 
-    Each page is filled with zeros first: a sixth of a step of JAX, a tenth of PyTorch's. What a process needs at most
+    Each page is filled with zeros first: a seventh of a step of JAX, a tenth of PyTorch's. What a process needs at most
     stays the same. To be called before there are threads, whose arenas stay.
     """
     if engine not in _ALLOCATING or sys.platform != "linux":
