@@ -116,7 +116,7 @@ def _ask(
     """Return what each of so many processes measures, all at the same time: none begins before all are warm."""
     loops = "all" if processes == 1 else "deepchord"
     options = ["--images", str(arguments.images), "--rounds", str(arguments.rounds), "--device", arguments.device]
-    options += ["--here", engine, str(threads), what, str(batch_size), loops]
+    options += ["--precisions", *arguments.precisions, "--here", engine, str(threads), what, str(batch_size), loops]
     command = [sys.executable, "-m", "benchmarks.step", *options]
     with ExitStack() as stack:
         errors = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(processes)]
@@ -137,7 +137,7 @@ def _ask(
         for one, error in zip(asked, errors, strict=True):
             if one.returncode:
                 error.seek(0)
-                sys.exit(error.read())
+                sys.exit(f"{engine} ended with exit code {one.returncode}: {error.read()}")
     return [dict(json.loads(stdout.splitlines()[-1])) for stdout in answers]
 
 
@@ -158,7 +158,7 @@ def _prepare(
         tf.config.threading.set_inter_op_parallelism_threads(int(threads))
     if precision == "peak":
         multiply = getattr(bare_loops, f"{engine}_product")
-        return lambda: {kind: _peak(multiply, kind, *_PEAKS[arguments.device]) for kind in _PRECISIONS}
+        return lambda: {kind: _peak(multiply, kind, *_PEAKS[arguments.device]) for kind in arguments.precisions}
     size = int(batch_size)
     recipe = _recipe(precision, size)
     if opened.precision(recipe) != precision:
