@@ -116,7 +116,7 @@ def _checked_port(address: str, port: int) -> int:
         except OSError as error:
             raise InputError(
                 f"Flower's port {port} is taken, or {address} is no address of this machine ({error.strerror}): "
-                "give another with --port or DEEPCHORD_FLOWER_PORT."
+                "give another one with DEEPCHORD_FLOWER_PORT, or with `deepchord flower --port`."
             ) from error
         return int(probe.getsockname()[1])
 

@@ -188,13 +188,11 @@ def plan_run(
     )
 
 
-def plan_members(run: RunSpec) -> tuple[MemberSpec, ...]:
-    """Return the members of a run; those of a smaller ensemble with the same seed come first."""
-    return tuple(plan_member(run.run_id, run.seed, index) for index in range(run.members))
-
-
 def plan_member(run_id: str, run_seed: int, index: int) -> MemberSpec:
-    """Return one member: four independent streams spawned from the run's seed and the member's index."""
+    """Return one member: four independent streams spawned from the run's seed and the member's index.
+
+    So the members of a smaller ensemble with the same seed are the first ones of a larger.
+    """
     state = np.random.SeedSequence(run_seed, spawn_key=(index,)).generate_state(4)
     names = ("split", "initialization", "shuffling", "dropout")
     seeds = MemberSeeds.model_validate({name: int(word) for name, word in zip(names, state, strict=True)})

@@ -53,8 +53,13 @@ class FolderStore:
 
     def get(self, key: str) -> bytes:
         """Return the bytes of the file."""
+        path = self._path(key)
         with self._explained(key, "read"):
-            return self._path(key).read_bytes()
+            try:
+                return path.read_bytes()
+            except FileNotFoundError:
+                _revalidate(path.parent)
+                return path.read_bytes()
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a folder, sorted."""
@@ -74,9 +79,11 @@ class FolderStore:
 
     def exists(self, key: str) -> bool:
         """Say whether the file is there."""
+        path = self._path(key)
         with self._explained(key, "read"):
             try:
-                return stat.S_ISREG(self._path(key).stat().st_mode)
+                _revalidate(path.parent)
+                return stat.S_ISREG(path.stat().st_mode)
             except (FileNotFoundError, NotADirectoryError):
                 return False
 
@@ -125,7 +132,10 @@ _REMEDIES = {
     errno.EROFS: "the file system is read-only; give another folder with --storage",
     errno.EACCES: "this user may not do that; change the permissions or give another folder with --storage",
     errno.EPERM: "its file system may have no hard links; give a folder on another one with --storage",
-    errno.EOPNOTSUPP: "its file system has no hard links; give a folder on another one with --storage",
+    **dict.fromkeys(
+        (errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS),
+        "its file system has no hard links; give a folder on another one with --storage",
+    ),
     errno.ENOTDIR: "a file stands where a folder is needed; give another folder with --storage",
 }
 
@@ -147,6 +157,14 @@ def _written_aside(path: Path, data: bytes) -> Iterator[Path]:
 def _raise_unless_gone(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
         raise error
+
+
+def _revalidate(folder: Path) -> None:
+    """Let a client of NFS ask its server anew which names are in a folder, as it does when the folder is opened.
+
+    Else it trusts for up to a minute what it was told of a name, also that it is not there.
+    """
+    os.close(os.open(folder, os.O_RDONLY))
 
 
 def _flush_folder(folder: Path) -> None:

@@ -2,14 +2,22 @@
 
 import json
 import os
+import re
 import tomllib
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from shared.errors import InputError
 from shared.plaidml_hardware import PlaidMLHardware
@@ -34,9 +42,6 @@ def settings_file() -> Path:
 _SECRETS = ("flower_password", "signing_key")
 #: Settings that may hold a password, of whose values only our own checks tell, and what is fit to be told.
 _MAY_HOLD_SECRETS = ("broker", "storage")
-
-#: Settings that commands take as an option of the same name, too.
-_ALSO_OPTIONS = ("broker", "storage", "local", "workers", "detach", "flower", "engine", "device", "threads")
 
 
 def _with_home(path: Path) -> Path:
@@ -137,7 +142,7 @@ class Settings(BaseSettings):
             )
         if url is not None and not is_broker_url(url):
             raise ValueError(
-                f"expected redis://[:password@]host:port/db or rediss://…, found {without_password(url)} "
+                f"expected redis://[:password@]host:port/db or rediss://…, and no query, found {without_password(url)} "
                 "(in a password, write / as %2F, @ as %40, ? as %3F and # as %23)"
             )
         return url
@@ -166,16 +171,21 @@ class Settings(BaseSettings):
             return None
         path = _with_home(path).absolute()
         try:
-            certificates = path.read_text(encoding="ascii")
-        except (OSError, UnicodeDecodeError):
-            certificates = ""
-        if "-----BEGIN CERTIFICATE-----" not in certificates:
+            certificates = path.read_bytes()
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+        if b"-----BEGIN CERTIFICATE-----" not in certificates:
             raise ValueError(f"expected a file with certificates in PEM, found none in {path}")
         return path
 
     @field_validator("storage")
     @classmethod
     def _make_storage_absolute(cls, storage: str) -> str:
+        if re.match("(?i)[a-z][a-z0-9]+:(?!//)", storage):  # one letter is a drive of Windows
+            raise ValueError(
+                "expected a folder, file:///folder, s3://bucket/prefix or broker://, found "
+                f"{without_password(storage)} (a folder of this name is ./ and the name)"
+            )
         return storage if "://" in storage else str(_with_home(Path(storage)).absolute())
 
     @classmethod
@@ -216,18 +226,21 @@ def worker_id() -> str:
 
 
 def load_settings(**options: Any) -> Settings:
-    """Return the settings; options that are None count as not given.
+    """Return the settings; options that are None count as not given, but are named where their setting is not valid.
 
     Raises:
         InputError: A value is not valid, or a `DEEPCHORD_…` variable is unknown; or the settings file is missing where
             it was named, cannot be read, is no TOML or has an unknown name.
     """
-    _check_named_file()
     _check_variables()
     try:
+        _check_named_file()
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
-        raise InputError(_explain(error)) from error
+        raise InputError(_explain(error, options)) from error
+    except SettingsError as error:
+        problem = f"{error}; {error.__cause__}"
+        raise InputError(f"A setting in the environment is not valid, expected JSON: {problem}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"Settings file {settings_file()} is not valid TOML: {error}.") from error
     except OSError as error:
@@ -251,13 +264,13 @@ def _setting_variables() -> set[str]:
     return {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields}
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, options: Mapping[str, Any]) -> str:
     first = error.errors(include_url=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "settings"
     if first["type"] == "extra_forbidden":
         hint = nearest(name, Settings.model_fields)
         return ended(f"Settings file {settings_file()} has the unknown setting '{name}'{hint}")
-    option = f" (or option --{name})" if name in _ALSO_OPTIONS else ""
+    option = f" (or option --{name})" if name in options else ""
     problem = explain(error).removeprefix(f"{name}: ")
     if name in _SECRETS or (name in _MAY_HOLD_SECRETS and first["type"] != "value_error"):
         problem = problem.partition(", found ")[0]

@@ -231,7 +231,8 @@ class RunStore:
 
     def dataset(self, sha256: str) -> bytes:
         """Return the published data set, verified."""
-        return self._verified(keys.dataset(sha256), sha256)
+        remedy = "Remove it: the next `deepchord train` with this data set publishes it again."
+        return self._verified(keys.dataset(sha256), sha256, remedy)
 
     def check_writable(self) -> None:
         """Raise `StorageError` unless something can be written and read back, and what exists is not created again."""
@@ -275,12 +276,10 @@ class RunStore:
         names = (key.removeprefix(folder).partition("/")[0] for key in self.objects.list(folder))
         return max((int(name) for name in names if name.isdecimal()), default=0)
 
-    def _verified(self, key: str, sha256: str) -> bytes:
+    def _verified(self, key: str, sha256: str, remedy: str = "Restore it from a copy, or train a new run.") -> bytes:
         data = self.objects.get(key)
         found = hashlib.sha256(data).hexdigest()
         if found != sha256:
-            raise CorruptObjectError(
-                f"{self.objects.url}/{key} is damaged: expected the SHA-256 {sha256[:12]}…, found {found[:12]}…. "
-                "Restore it from a copy, or train again."
-            )
+            difference = f"expected the SHA-256 {sha256[:12]}…, found {found[:12]}…"
+            raise CorruptObjectError(f"{self.objects.url}/{key} is damaged: {difference}. {remedy}")
         return data

@@ -8,10 +8,12 @@ def is_broker_url(url: str) -> bool:
     """Say whether a URL can name a broker: `redis://[:password@]host:port/db` or `rediss://…`."""
     try:
         parts = urlsplit(url)
-        known = parts.scheme in ("redis", "rediss") and (parts.port or 0) >= 0
+        known = url.startswith(("redis://", "rediss://")) and (parts.port or 0) >= 0
     except ValueError:
         return False
-    return known and parts.netloc != "" and re.fullmatch(r"/?|/[0-9]{1,5}", parts.path) is not None
+    # A query would be heeded by some of what speaks to the broker, and not by the rest.
+    bare = not parts.query and not parts.fragment and parts.netloc != ""
+    return known and bare and re.fullmatch(r"/?|/[0-9]{1,5}", parts.path) is not None
 
 
 def without_password(url: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.architecture import Architecture
+from shared.array_files import write_npz
 from shared.checkpoint import Weights, decode_checkpoint
 from shared.datasets import Dataset
 from shared.endings import EnsembleEvaluation, MemberEvaluation
@@ -93,7 +94,7 @@ def evaluate(
             )
         )
     on_train, on_test = train_mean.mean(), test_mean.mean()
-    probabilities = _npz(train=on_train, test=on_test)
+    probabilities = write_npz({"train": on_train, "test": on_test})
     evaluation = EnsembleEvaluation(
         requested=requested,
         trained=len(members),
@@ -144,9 +145,3 @@ def _parity(candidate: Candidate, probabilities: NDArray[np.float32]) -> float |
         logger.warning("The own probabilities of member %d cannot be compared: %s", candidate.index, error)
         return None
     return min(1.0, float(np.abs(own - probabilities).max()))
-
-
-def _npz(**arrays: NDArray[np.float32]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()

@@ -17,7 +17,7 @@ from worker.training import Observer
 
 logger = logging.getLogger(__name__)
 
-#: States that an attempt keeps: the newest, and the one before it in case that is damaged.
+#: States that are kept of a member: the newest, and the one before it in case that is damaged.
 _KEPT = 2
 #: What share of the next epoch may be trained while a state is still being published.
 _WAIT_AT = 0.1
@@ -31,6 +31,8 @@ class Resumption:
     start: TrainingState | None = None
     #: What earlier attempts trained of it.
     parts: tuple[TrainingPart, ...] = ()
+    #: The states that earlier attempts saved, that from which this one goes on last.
+    saved: tuple[SavedEpoch, ...] = ()
 
 
 def find_start(
@@ -45,7 +47,8 @@ def find_start(
     Raises:
         StorageError: Storage does not answer.
     """
-    for saved in newest_first(attempts):
+    every = newest_first(attempts)
+    for saved in every:
         source = f"state of member {spec.index} of run {spec.run_id} after epoch {saved.epoch}"
         try:
             found = decode_training(store.saved_epoch(spec.run_id, spec.index, saved), architecture, source)
@@ -56,8 +59,9 @@ def find_start(
         before = found.parts[-1].trainer
         same = (before.engine, before.engine_version) == (trainer.engine, trainer.engine_version)
         start = found.state if same else replace(found.state, optimizer=())
-        return Resumption(start=start, parts=found.parts)
-    return Resumption()
+        others = tuple(other for other in every if other != saved)
+        return Resumption(start=start, parts=found.parts, saved=(*others, saved))
+    return Resumption(saved=every)
 
 
 class EpochSaver(Observer):
@@ -92,7 +96,7 @@ class EpochSaver(Observer):
         self._trainer = trainer
         self._resumption = resumption
         self._tell = tell
-        self._saved: list[SavedEpoch] = []
+        self._saved = list(resumption.saved)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="epochs")
         self._publishing: Future[None] | None = None
 

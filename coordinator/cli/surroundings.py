@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 
 
 def read_settings(**options: Any) -> "Settings":
-    """Return the settings; options that are None count as not given."""
+    """Return the settings; options that are None count as not given.
+
+    A broker that is given as an option is the one that is meant, also where settings ask for one on this machine.
+    """
     from shared.settings import load_settings
 
+    if options.get("broker") and not options.get("local"):
+        options["local"] = False
     return load_settings(**options)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from coordinator.cli.surroundings import read_settings
 from coordinator.preparation import check_broker, is_embedded, open_broker, prepare
 from shared.broker import connect
 from shared.celery_app import create_app
@@ -98,6 +99,14 @@ def test_local_does_without_the_broker_that_is_configured(settings, recipe, free
 
     assert is_embedded(settings)
     assert prepare(settings, recipe, {})[1].members == 3
+
+
+def test_a_broker_that_is_named_as_an_option_is_used_although_the_settings_say_local(monkeypatch, broker_url):
+    monkeypatch.setenv("DEEPCHORD_LOCAL", "true")
+
+    assert is_embedded(read_settings(broker=None))
+    assert not is_embedded(read_settings(broker=broker_url))
+    assert is_embedded(read_settings(broker=broker_url, local=True))
 
 
 def test_a_broker_that_was_given_is_used_as_it_is(settings, recipe, broker_url):

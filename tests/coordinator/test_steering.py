@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from coordinator.planning import plan_members, plan_request, plan_run
+from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.steering import cancel_member, cancel_run, check_unfinished, drain, extend_run, extended_by, resume_run
 from shared.architecture import Architecture
 from shared.attempts import failures_in_a_row
@@ -81,7 +81,7 @@ def test_a_member_that_is_cancelled_is_a_failed_record(store, run):
     members = [record.member for record in store.records(run.run_id, 4)]
     assert [(member.spec.index, member.attempt) for member in members] == [(2, 1), (3, 0)]
     assert all(isinstance(member, FailedMember) and member.error.startswith("cancelled from ") for member in members)
-    assert members[0].spec == plan_members(run)[2]
+    assert members[0].spec == plan_member(run.run_id, run.seed, 2)
 
 
 def test_a_member_that_has_ended_is_not_cancelled(store, run):
@@ -102,7 +102,7 @@ def test_an_extended_run_has_its_earlier_members_and_needs_the_same_share(store,
 
     assert store.run(run.run_id) == extended
     assert (extended.members, extended.min_members, extended.extension) == (10, 8, 1)
-    assert plan_members(extended)[:4] == plan_members(run)
+    assert (extended.run_id, extended.seed) == (run.run_id, run.seed)
 
 
 def test_a_failed_or_cancelled_run_can_be_extended(store, failed):

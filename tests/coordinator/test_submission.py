@@ -8,7 +8,7 @@ import pytest
 import redis
 from celery import Celery
 
-from coordinator.planning import plan_members, plan_request, plan_run
+from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.submission import evaluation_task_id, member_task_id, submit
 from shared.architecture import Architecture
 from shared.celery_app import QUEUE, create_app
@@ -73,7 +73,9 @@ def test_each_message_carries_its_member_and_nothing_else(app, store, queue):
 
     arguments = [content(message)[:2] for message in queue()]
     assert [named for _, named in arguments] == [{}, {}, {}]
-    assert tuple(MemberSpec.parse(given[0], "message") for given, _ in arguments) == plan_members(run)
+    assert tuple(MemberSpec.parse(given[0], "message") for given, _ in arguments) == tuple(
+        plan_member(run.run_id, run.seed, index) for index in range(run.members)
+    )
     assert all(len(given) == 1 for given, _ in arguments)
 
 

@@ -255,7 +255,7 @@ def test_what_an_attempt_publishes_is_read_back_and_verified(store, put, get):
     put(store, RUN, 0, 2, b"second attempt")
 
     assert get(store, RUN, 0, 1, sha256(b"first attempt")) == b"first attempt"
-    with pytest.raises(CorruptObjectError, match=r"attempts/002/.* is damaged: expected the SHA-256 .*train again"):
+    with pytest.raises(CorruptObjectError, match=r"attempts/002/.* is damaged: expected the SHA-256 .*train a new run"):
         get(store, RUN, 0, 2, sha256(b"first attempt"))
 
 

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from shared import keys
 from shared.architecture import Architecture
+from shared.attempts import newest_first
 from shared.messages import EpochMetrics, MemberSpec, Trainer
 from shared.storage import RunStore
 from shared.training_state import TrainingState
-from worker.resumption import EpochSaver, Resumption
+from worker.resumption import EpochSaver, Resumption, find_start
 from worker.training import start_of
 
 EPOCH = EpochMetrics(train_loss=1.0, train_accuracy=0.5, validation_loss=1.0, validation_accuracy=0.5, duration_s=1.0)
@@ -93,3 +95,29 @@ def test_what_is_wrong_with_a_state_ends_the_training(
 
     with pytest.raises(ValueError, match="no state"):
         saver.batch(1, 0.5)
+
+
+def test_what_an_earlier_attempt_saved_is_kept_until_this_one_has_saved_as_much(
+    state: TrainingState, store: RunStore, member: MemberSpec, trainer: Trainer, architecture: Architecture
+):
+    resolved, place = architecture.resolve(input_shape=(4, 4, 1), classes=3), (member.run_id, member.index)
+
+    def train(*epochs: int) -> list[tuple[int, int]]:
+        """Save the states after these epochs in another attempt; return attempt and epoch of what is kept then."""
+        found = find_start(store, member, resolved, store.attempts(*place), trainer)
+        attempt = store.start_attempt(*place, b"{}")
+        with EpochSaver(store, member, attempt, trainer, found, tell=print) as saver:
+            for epoch in epochs:
+                saver.epoch(replace(state, history=(EPOCH,) * epoch))
+        return [(saved.attempt, saved.epoch) for saved in reversed(newest_first(store.attempts(*place)))]
+
+    assert train(1, 2, 3) == [(1, 2), (1, 3)]
+    assert train() == [(1, 2), (1, 3)]
+    assert train(4) == [(1, 3), (3, 4)]
+
+    newest = newest_first(store.attempts(*place))[0]
+    store.objects.replace(keys.epoch(*place, newest), b"damaged")
+
+    # Not the damaged one is kept beside the new one, but that from which it went on.
+    assert train(4) == [(1, 3), (4, 4)]
+    assert train(5, 6) == [(5, 5), (5, 6)]
