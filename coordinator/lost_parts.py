@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from shared.leases import RENEWED_WITHIN_S
 
-#: A part that was rung so often without anybody beginning an attempt is not rung in hope any more …
+#: A part that was rung so often without coming any further is not rung in hope any more …
 MOST_FRUITLESS = 3
 #: … until so long after: workers that fit may have come.
 HOPE_AGAIN_AFTER_S = 600.0
@@ -15,20 +15,21 @@ _HELD_AGAIN_AFTER_S = RENEWED_WITHIN_S + 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Rung:
-    """When a part was last rung, at how many attempts, and how often in a row at that number."""
+    """When a part was last rung, how far it had come, and how often in a row without coming further."""
 
-    attempts: int
+    #: See `shared.attempts.progress`.
+    progress: int
     times: int
     at: float
 
-    def is_fruitless(self, attempts: int, now: float) -> bool:
-        """Say whether ringing once more, with so many attempts by now, is no use at present."""
-        return attempts == self.attempts and self.times >= MOST_FRUITLESS and now - self.at < HOPE_AGAIN_AFTER_S
+    def is_fruitless(self, progress: int, now: float) -> bool:
+        """Say whether ringing once more, having come so far by now, is no use at present."""
+        return progress == self.progress and self.times >= MOST_FRUITLESS and now - self.at < HOPE_AGAIN_AFTER_S
 
-    def again(self, attempts: int, now: float) -> "Rung":
+    def again(self, progress: int, now: float) -> "Rung":
         """Return what is to be remembered of ringing once more."""
-        goes_on = attempts == self.attempts and self.times < MOST_FRUITLESS
-        return Rung(attempts=attempts, times=self.times + 1 if goes_on else 1, at=now)
+        goes_on = progress == self.progress and self.times < MOST_FRUITLESS
+        return Rung(progress=progress, times=self.times + 1 if goes_on else 1, at=now)
 
 
 @dataclass(kw_only=True)

@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError
 from coordinator.lost_parts import MOST_FRUITLESS, Memory, Rung, due
 from coordinator.submission import evaluation_task_id, member_task_id, ring_evaluation, ring_member
 from coordinator.unended import UnendedRuns
+from shared.attempts import progress
 from shared.broker import KEY_PREFIX, connect_lazily, not_permitted
 from shared.celery_app import QUEUE, create_app, queue_of
 from shared.errors import DeepchordError, InputError, RunFailedError
@@ -123,17 +124,18 @@ class Reconciler:
         return found
 
     def _ring(self, run: RunSpec, memory: Memory, part: int) -> bool:
-        """Send a part again; False if that was done often enough without anybody beginning an attempt."""
+        """Send a part again; False if that was done often enough without its coming any further."""
         is_evaluation, now = part == EVALUATION, self._clock()
         begun = self._store.evaluation_attempts(run) if is_evaluation else self._store.attempts(run.run_id, part)
-        attempts = len(begun)
-        rung = memory.rung.get(part, Rung(attempts=attempts, times=0, at=now))
-        if rung.is_fruitless(attempts, now):
+        # An attempt that was handed over may have met with what the next one will meet with, too: a full storage, say.
+        reached = progress(begun)
+        rung = memory.rung.get(part, Rung(progress=reached, times=0, at=now))
+        if rung.is_fruitless(reached, now):
             return False
         # Whoever else looks after this run leaves it at that for the length of a lease.
         if not self._client.set(_bell(run, part), "", nx=True, px=int(self._lease_s * 1000)):
             return True
-        memory.rung[part] = rung.again(attempts, now)
+        memory.rung[part] = rung.again(reached, now)
         what = "evaluation" if is_evaluation else f"member {part}"
         logger.info("The %s of run %s was lost and is sent again.", what, run.run_id, extra={"run_id": run.run_id})
         if is_evaluation:

@@ -33,6 +33,13 @@ def newest_first(attempts: Iterable[Attempt]) -> tuple[SavedEpoch, ...]:
     return tuple(sorted(saved, key=lambda epoch: (epoch.epoch, epoch.attempt), reverse=True))
 
 
+def progress(attempts: Iterable[Attempt]) -> int:
+    """Return a number that grows with each further epoch that is saved, and each attempt that is not handed over."""
+    attempts = tuple(attempts)
+    furthest = max((epoch.epoch for attempt in attempts for epoch in attempt.saved), default=0)
+    return furthest + sum(not attempt.handed_over for attempt in attempts)
+
+
 def failures_in_a_row(attempts: Iterable[Attempt]) -> int:
     """Return how many attempts at the end got the member no epoch further; the one that last did is the first of them.
 

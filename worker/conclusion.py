@@ -11,7 +11,7 @@ from shared.errors import DeepchordError, StorageError
 from shared.messages import RunSpec, TrainedMember
 from shared.storage import RunStore
 from worker.ensemble import evaluate, run_candidates
-from worker.lease import WorkerLeaving
+from worker.lease import AttemptEnded
 from worker.resources import Resources
 from worker.turns import Done, note_of, sentence
 
@@ -56,10 +56,10 @@ def conclude(resources: Resources, run: RunSpec, worker: str, advance: Callable[
         resources: Engine and storage of this process.
         run: The run as it was last extended.
         worker: The name of this worker as Celery has it.
-        advance: Called when a step has ended; may raise `WorkerLeaving`.
+        advance: Called when a step has ended; may raise `AttemptEnded`.
 
     Raises:
-        WorkerLeaving: The worker was told to stop; the attempt does not count.
+        AttemptEnded: The evaluation is not to go on; the attempt does not count.
         EvaluationFailed: The attempt, which counts, ended with an error.
         StorageError: No attempt could be begun.
     """
@@ -70,7 +70,7 @@ def conclude(resources: Resources, run: RunSpec, worker: str, advance: Callable[
     attempt = store.start_evaluation(run, note_of(worker))
     try:
         return _attempt(resources, run, attempt, advance)
-    except WorkerLeaving:
+    except AttemptEnded:
         _note(run, lambda: store.hand_over_evaluation(run, attempt))
         raise
     except Exception as error:  # whatever it fails of is bounded

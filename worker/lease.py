@@ -134,6 +134,10 @@ class Lease(Observer):
         del state
         self.check()
 
+    def predicted(self) -> None:
+        """A chunk of images is predicted."""
+        self.check()
+
     def check(self) -> None:
         """Raise if the attempt is not to go on."""
         if self._ended is not None:

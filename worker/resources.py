@@ -2,7 +2,7 @@
 
 import platform
 import threading
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from shared.broker import connect_lazily
 from shared.datasets import Dataset, load_dataset
@@ -26,9 +26,7 @@ class Resources:
         self.terminated = False
         #: Whether a member is being trained, or an evaluation made.
         self.in_turn = False
-        #: How many messages in a row were of runs whose storage could not be read or written.
-        self.blind_turns = 0
-        self._dataset = lru_cache(maxsize=1)(self._load_dataset)
+        self._dataset: tuple[DatasetInfo, Dataset] | None = None
 
     @cached_property
     def store(self) -> RunStore:
@@ -71,8 +69,8 @@ class Resources:
         return self.__dict__.get("trainer")
 
     def dataset(self, info: DatasetInfo) -> Dataset:
-        """Return a published data set; the last one stays in memory."""
-        return self._dataset(info)
-
-    def _load_dataset(self, info: DatasetInfo) -> Dataset:
-        return load_dataset(info, self.store, self.settings.cache)
+        """Return a published data set; the last one stays in memory until another one is asked for."""
+        if self._dataset is None or self._dataset[0] != info:
+            self._dataset = None  # two are never needed
+            self._dataset = info, load_dataset(info, self.store, self.settings.cache)
+        return self._dataset[1]

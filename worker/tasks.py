@@ -17,7 +17,7 @@ from shared.leases import evaluation_lease
 from shared.messages import MemberSpec, RunSpec
 from shared.signing import check_signature
 from worker.conclusion import EvaluationFailed, conclude, give_up, may_begin_again, settled
-from worker.lease import Lease, WorkerLeaving
+from worker.lease import AttemptEnded, Lease, MemberTaken, RunCancelled, WorkerLeaving
 from worker.resources import Resources
 from worker.service import leave_when_told
 from worker.turns import BREATH_S, Again, Done, GivenBack, Turn, sentence, take_turn
@@ -31,7 +31,8 @@ _RETRY_AFTER_S = 2.0
 _BLIND_ATTEMPTS = 3
 #: How often if others are connected, who may be busy for long; they may all be as blind.
 _MOST_PASSED_ON = 100
-#: One that cannot, while others can, waits twice as long each time, at most so long: the messages are for them.
+#: One that cannot, while others can, waits twice as long each time that a message was passed on, at most so long: the
+#: messages are for them.
 _LONGEST_BLIND_S = 30.0
 #: A message for somebody else's member is sent back to the end of the queue after so long at most.
 _LONGEST_PAUSE_S = 2.0
@@ -58,7 +59,7 @@ def register_tasks(app: Celery, resources: Resources) -> None:
         try:
             run = resources.store.run(run_id)
         except DeepchordError as error:  # another storage, or none at present, or a run of another version
-            _pass_on(task, resources, error)
+            _pass_on(task, error)
         return {"run_id": run_id, "status": _evaluated(task, resources, run)}
 
 
@@ -99,8 +100,7 @@ def _evaluated(task: Task, resources: Resources, run: RunSpec) -> str:
                 done = Done(status=_concluded(task, resources, run))
     except DeepchordError as error:  # no attempt could be begun, or nothing be said of its end
         resources.board.note_evaluation(run, sentence(error), failed_on=task.request.hostname)
-        _pass_on(task, resources, error)
-    resources.blind_turns = 0
+        _pass_on(task, error)
     if done.status is None:
         raise Ignore
     return done.status
@@ -118,6 +118,7 @@ def _concluded(task: Task, resources: Resources, run: RunSpec) -> str | None:
             evaluation_lease(run.run_id),
             resources.settings.lease_s,
             worker=resources.worker_id,
+            is_over=lambda: RunCancelled if resources.store.is_cancelled(run.run_id) else None,
             may_renew=watchdog.is_advancing,
         )
         if lease.take() is not None:
@@ -125,6 +126,7 @@ def _concluded(task: Task, resources: Resources, run: RunSpec) -> str | None:
 
         def advance() -> None:
             watchdog.advance()
+            lease.check()
             if resources.leaving.is_set():
                 raise WorkerLeaving
 
@@ -133,9 +135,9 @@ def _concluded(task: Task, resources: Resources, run: RunSpec) -> str | None:
                 if resources.leaving.is_set() or (board.last_failed_on(run.run_id) == worker and _others_can(task)):
                     _give_back(f"the evaluation of {run.run_id}", BREATH_S)
                 return conclude(resources, run, worker, advance)
-        except WorkerLeaving:
-            logger.info("The evaluation of run %s is handed over.", run.run_id, extra={"run_id": run.run_id})
-            _give_back(f"the evaluation of {run.run_id}", 0.0)
+        except AttemptEnded as ended:
+            _leave(task, run, ended)
+            return None
         except EvaluationFailed as failed:
             logger.exception("The evaluation of run %s failed.", run.run_id, extra={"run_id": run.run_id})
             note(sentence(failed.error))
@@ -147,11 +149,18 @@ def _concluded(task: Task, resources: Resources, run: RunSpec) -> str | None:
 def _turn(task: Task, resources: Resources, spec: MemberSpec) -> Turn:
     try:
         with _in_turn(task, resources):
-            turn = take_turn(resources, spec, task.request.hostname, _flower(task), lambda: _others_can(task))
-        resources.blind_turns = 0
-        return turn
+            return take_turn(resources, spec, task.request.hostname, _flower(task), lambda: _others_can(task))
     except DeepchordError as error:
         _leave_to_others(task, resources, spec.run_id, spec.index, error)
+
+
+def _leave(task: Task, run: RunSpec, ended: AttemptEnded) -> None:
+    """Do what is to be done with the message of an evaluation that is not to go on; nothing if the run is cancelled."""
+    logger.info("The evaluation of run %s stops: %r.", run.run_id, ended, extra={"run_id": run.run_id})
+    if isinstance(ended, WorkerLeaving):
+        _give_back(f"the evaluation of {run.run_id}", 0.0)
+    if isinstance(ended, MemberTaken):
+        _send_again(task, _LONGEST_PAUSE_S)
 
 
 @contextmanager
@@ -170,17 +179,16 @@ def _leave_to_others(task: Task, resources: Resources, run_id: str, index: int, 
     """Send a message on of which nothing can be committed here; in the end its task fails, as the watchers see."""
     logger.error("Member %d of run %s is out of reach.", index, run_id, exc_info=error)
     resources.board.note(run_id, index, sentence(error), failed_on=task.request.hostname)
-    _pass_on(task, resources, error)
+    _pass_on(task, error)
 
 
-def _pass_on(task: Task, resources: Resources, error: DeepchordError) -> NoReturn:
+def _pass_on(task: Task, error: DeepchordError) -> NoReturn:
     """Send a message that is of no use here to whoever is next, but not for ever."""
-    resources.blind_turns += 1
     others_can = _others_can(task)
     if task.request.retries + 1 >= (_MOST_PASSED_ON if others_can else _BLIND_ATTEMPTS):
         raise error
     if others_can:
-        time.sleep(min(_LONGEST_BLIND_S, _RETRY_AFTER_S**resources.blind_turns))
+        time.sleep(min(_LONGEST_BLIND_S, _RETRY_AFTER_S ** (task.request.retries + 1)))
     _send_again(task, _RETRY_AFTER_S, retries=task.request.retries + 1)
 
 

@@ -6,10 +6,10 @@ import platform
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from shared.attempts import failures_in_a_row
-from shared.errors import StorageError
+from shared.errors import CorruptObjectError, DeepchordError, ObjectNotFoundError, StorageError
 from shared.leases import member_lease
 from shared.messages import AttemptNote, MemberRecord, MemberSpec, RunSpec
 from worker.lease import AttemptEnded, Lease, MemberTaken, RunCancelled, WorkerLeaving
@@ -26,6 +26,8 @@ _RETRY_AFTER_S = 2.0
 _REST_S = 15.0
 #: Look at a member that somebody else works at when its lease would have ended, and a little later.
 _LATER_S = 1.0
+#: So long a member that got nowhere on a worker is left to others: they may be busy, and they may never come.
+_LEFT_FOR = timedelta(minutes=30)
 #: Between giving a member back and taking the next one.
 BREATH_S = 1.0
 
@@ -63,6 +65,9 @@ class _Leaving(Observer):
 
     def batch(self, epochs_done: int, epoch_share: float) -> None:
         del epochs_done, epoch_share
+        self.predicted()
+
+    def predicted(self) -> None:
         if self._leaving.is_set():
             raise WorkerLeaving
 
@@ -84,7 +89,7 @@ def take_turn(
         others_can: Says whether another worker could take the member; asked if it has just failed on this one.
 
     Raises:
-        StorageError: The run is not in this worker's storage, or an attempt could not be begun or its end not be told.
+        StorageError: The run is not in this worker's storage, or storage did not give or take what an attempt needs.
     """
     run = resources.store.run(spec.run_id)
 
@@ -139,8 +144,25 @@ def _settled(resources: Resources, run: RunSpec, spec: MemberSpec, lease: Lease)
 
 
 def _is_better_left(resources: Resources, spec: MemberSpec, worker: str, others_can: Callable[[], bool]) -> bool:
-    """Say whether the member has just failed on this worker and another one could try it."""
-    return resources.board.last_failed_on(spec.run_id, spec.index) == worker and others_can()
+    """Say whether the member has just failed on this worker, or got nowhere, and another one could try it."""
+    failed_here = resources.board.last_failed_on(spec.run_id, spec.index) == worker
+    return (failed_here or _got_nowhere_here(resources, spec, worker)) and others_can()
+
+
+def _got_nowhere_here(resources: Resources, spec: MemberSpec, worker: str) -> bool:
+    """Say whether the last attempt was this worker's, not long ago, and ended before it had saved an epoch.
+
+    Storage knows it of a process that just died, too. A worker that is broken would else use up the attempts of all
+    members in the queue, while the others are busy.
+    """
+    attempts = resources.store.attempts(spec.run_id, spec.index)
+    if not attempts or attempts[-1].handed_over or attempts[-1].saved:
+        return False
+    try:
+        note = resources.store.attempt_note(spec.run_id, spec.index, attempts[-1].number)
+    except DeepchordError:  # nobody knows whose it was
+        return False
+    return note.worker == worker and datetime.now(UTC) - note.started_at < _LEFT_FOR
 
 
 def _attempt(
@@ -172,9 +194,17 @@ def _attempt(
         _let_go(resources, spec, attempt)
         return GivenBack()
     except Exception as error:  # whatever an attempt fails of is bounded and becomes data
+        if _is_about_storage(error):
+            _let_go(resources, spec, attempt)
+            raise
         logger.exception("An attempt at member %d of run %s failed.", spec.index, spec.run_id, extra=extra)
         resources.board.note(spec.run_id, spec.index, sentence(error), failed_on=worker)
         return _after_failure(resources, run, spec, lease, error)
+
+
+def _is_about_storage(error: Exception) -> bool:
+    """Say whether storage gives or takes nothing at present, for which no member is to blame."""
+    return isinstance(error, StorageError) and not isinstance(error, (CorruptObjectError, ObjectNotFoundError))
 
 
 def _after_failure(resources: Resources, run: RunSpec, spec: MemberSpec, lease: Lease, error: Exception) -> Turn:

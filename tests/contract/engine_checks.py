@@ -7,6 +7,7 @@ line: its `number`; `failure`, a traceback or null; and `answer`, what the check
 """
 
 import functools
+import gc
 import hashlib
 import json
 import os
@@ -880,6 +881,21 @@ def a_step_uses_the_memory_of_the_one_before(engine: Engine) -> None:
     assert min(pages) < 1_000, pages
 
 
+def nothing_is_left_of_a_network_that_is_not_needed_any_more(engine: Engine) -> None:
+    if engine.name == "plaidml":  # has a process for each member
+        return
+
+    def objects_after_a_member() -> int:
+        two_epochs(engine)
+        gc.collect()
+        return len(gc.get_objects())
+
+    objects_after_a_member()
+    before = objects_after_a_member()
+    # The graph of a step of TensorFlow has thousands.
+    assert objects_after_a_member() - before < 500
+
+
 def every_layer_type_and_activation_is_trained(engine: Engine) -> None:
     images, labels = digits(32)
     poolings = (MaxPooling2D(padding="same"), AveragePooling2D(padding="same"), AveragePooling2D())
@@ -1043,6 +1059,7 @@ CHECKS = (
     a_residual_block_passes_gradients_on_both_ways,
     max_pooling_passes_gradients_to_where_the_maximum_was,
     a_step_uses_the_memory_of_the_one_before,
+    nothing_is_left_of_a_network_that_is_not_needed_any_more,
     every_layer_type_and_activation_is_trained,
     a_member_is_trained_the_same_twice,
     a_member_that_is_resumed_ends_as_one_that_was_never_cut_short,

@@ -63,7 +63,7 @@ def test_what_is_found_in_between_begins_to_be_waited_for_anew():
 
 
 def test_what_was_rung_in_vain_is_left_until_there_is_hope_again():
-    rung = Rung(attempts=2, times=0, at=0.0)
+    rung = Rung(progress=2, times=0, at=0.0)
     for _ in range(MOST_FRUITLESS):
         assert not rung.is_fruitless(2, rung.at)
         rung = rung.again(2, rung.at + PATIENCE_S)
@@ -72,7 +72,7 @@ def test_what_was_rung_in_vain_is_left_until_there_is_hope_again():
     assert not rung.is_fruitless(3, rung.at + PATIENCE_S), "somebody began an attempt"
     hopeful = rung.at + HOPE_AGAIN_AFTER_S
     assert not rung.is_fruitless(2, hopeful)
-    assert rung.again(2, hopeful) == Rung(attempts=2, times=1, at=hopeful)
+    assert rung.again(2, hopeful) == Rung(progress=2, times=1, at=hopeful)
     assert rung.again(3, rung.at).times == 1
 
 

@@ -232,6 +232,24 @@ def test_a_member_that_gets_on_is_sent_as_often_as_it_takes(reconciler, clock, r
         clock.now += 5.0
 
 
+@pytest.mark.parametrize("saves", [True, False])
+def test_a_member_that_is_handed_over_each_time_is_sent_for_as_long_as_it_gets_on(
+    reconciler, clock, run, client, store, saves
+):
+    found = None
+    for epoch in range(1, 100):
+        client.flushall()
+        for index in range(3):
+            attempt = store.start_attempt(run.run_id, index, b"{}")
+            if saves:
+                store.save_epoch(run.run_id, index, attempt, epoch, b"state")
+            store.hand_over(run.run_id, index, attempt)
+        found = found or reconciler.look_after(run)
+        clock.now += 5.0
+
+    assert (found is None) == saves
+
+
 def test_an_evaluation_that_is_sent_in_vain_is_told_in_the_end(reconciler, clock, run, client, store):
     end(store, run, 0, 1, 2)
     found = None

@@ -1,6 +1,7 @@
 """Storage that is full, read-only, torn or gone while members train."""
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,12 +27,13 @@ def small_disk(fleet: Fleet, require: Callable[[str, object], None]) -> Iterator
     subprocess.run(["umount", folder], check=True)
 
 
-def fill(folder: Path) -> Path:
-    """Leave not a byte."""
+def fill(folder: Path, spare: int = 0) -> Path:
+    """Leave so many bytes."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(4096))
+    os.truncate(filler, filler.stat().st_size - spare)
     return filler
 
 
@@ -67,6 +69,33 @@ def test_a_disk_that_stays_full_is_said_and_the_run_can_be_resumed_when_there_is
     assert resumed.returncode == 0 or "is evaluated" in resumed.stderr, resumed.stderr
     fleet.evaluated(fleet.watch())
     assert len(fleet.member().history) == 8
+
+
+def test_a_disk_with_room_for_notes_only_costs_a_member_no_attempt(fleet, small_disk, tmp_path):
+    network = tmp_path / "network.toml"
+    network.write_text(
+        """layers = [
+        { type = "max_pooling2d", pool_size = 4 },
+        { type = "flatten" },
+        { type = "dense", units = 400 },
+        { type = "dense", units = "classes", activation = "softmax" },
+        ]"""
+    )
+    fleet.start_worker()
+    fleet.submit("--epochs", "20", "--architecture", str(network))
+    watching = fleet.watch()
+    fleet.wait_for_epoch(3)
+
+    filler = fill(small_disk, spare=70_000)  # its weights have 94,000 bytes
+
+    assert watching.ended() == 3
+    assert "No space left on device; free some space" in watching.err[-1]
+    assert len(fleet.attempts()) > 3
+    assert fleet.store.record(fleet.run_id, 0) is None
+    filler.unlink()
+    fleet.place.run("resume", "last", "--detach")
+    fleet.evaluated(fleet.watch())
+    assert len(fleet.member().history) == 20
 
 
 def test_a_folder_that_becomes_read_only_for_a_while_costs_nothing(fleet, small_disk, uninterrupted):

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from celery import Celery
 
 from shared.broker import KEY_PREFIX
 from shared.celery_app import EVALUATE_ENSEMBLE, QUEUE, TRAIN_MEMBER, create_app
+from shared.endings import Cancellation
 from shared.errors import (
     EngineError,
     MessageDecodeError,
@@ -491,6 +493,28 @@ def test_a_worker_that_is_told_to_stop_hands_its_evaluation_over_and_that_does_n
     assert evaluate(run.run_id) == "evaluated"
 
 
+def test_an_evaluation_ends_when_its_run_is_cancelled_and_is_made_when_it_is_resumed(
+    evaluate: Callable, resources: Resources, run: RunSpec, recorded: Callable, engine: Engine
+):
+    recorded("ttt")
+    resources.settings = resources.settings.model_copy(update={"lease_s": 1.0})
+
+    class CancelledEngine(FailingEngine):
+        def build(self, *arguments: Any) -> Any:
+            resources.store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=datetime.now(UTC)))
+            threading.Event().wait(0.5)  # storage is asked six times a second
+            return super().build(*arguments)
+
+    resources.engine = CancelledEngine(engine, [])
+
+    assert evaluate(run.run_id) is None
+
+    assert [attempt.handed_over for attempt in resources.store.evaluation_attempts(run)] == [True]
+    resources.store.resume_run(run.run_id)
+    resources.engine = engine
+    assert evaluate(run.run_id) == "evaluated"
+
+
 def test_an_evaluation_that_is_rung_early_reads_no_record_and_takes_no_lease(
     evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, monkeypatch
 ):
@@ -562,10 +586,10 @@ def test_an_evaluation_that_no_attempt_can_be_begun_at_is_left_to_others(
     monkeypatch.setattr("worker.tasks._others_can", lambda _: True)
     resources.board._client.delete(f"{KEY_PREFIX}failed-on:{run.run_id}:evaluation")
     pauses.clear()
-    for _ in range(3):
-        app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id])
+    for retries in (1, 2, 3, 90):
+        app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id], retries=retries)
         resources.board._client.delete(f"{KEY_PREFIX}failed-on:{run.run_id}:evaluation")
-    assert [pause for pause in pauses if pause != 2.0] == [4.0, 8.0, 16.0]
+    assert [pause for pause in pauses if pause != 2.0] == [4.0, 8.0, 16.0, 30.0]
     monkeypatch.setattr("worker.tasks._others_can", lambda _: False)
     with pytest.raises(StorageError, match="read-only"):
         app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id], retries=2).get()

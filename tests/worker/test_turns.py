@@ -1,14 +1,15 @@
 """What becomes of a message, with a real broker and storage; the engine is small, its failures are ordered."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shared.endings import Cancellation
-from shared.errors import EngineError, RunNotFoundError, StorageError
+from shared.errors import CorruptObjectError, EngineError, RunNotFoundError, StorageError
 from shared.leases import Holder, member_lease
-from shared.messages import FailedMember, MemberSpec, RunSpec, TrainedMember
+from shared.messages import AttemptNote, FailedMember, MemberSpec, RunSpec, TrainedMember
 from shared.settings import Settings
 from shared.storage import RunStore
 from worker.engines import Engine
@@ -298,8 +299,9 @@ def test_a_run_that_is_not_in_this_storage_is_an_error(resources: Resources, mem
         take_turn(resources, elsewhere, "me", lambda line: None)
 
 
-def test_a_storage_that_does_not_answer_does_not_make_a_member_begin_afresh(
-    turn, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, monkeypatch
+@pytest.mark.parametrize("method", ["saved_epoch", "put_weights", "put_member_probabilities"])
+def test_a_storage_that_gives_or_takes_nothing_costs_a_member_no_attempt_and_no_epoch(
+    turn, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, monkeypatch, method
 ):
     meddle(10, raising(EngineError("cut short")))
     turn()
@@ -309,10 +311,51 @@ def test_a_storage_that_does_not_answer_does_not_make_a_member_begin_afresh(
         raise StorageError("away", permanent=True)
 
     with monkeypatch.context() as patched:
-        patched.setattr(resources.store, "saved_epoch", away)
-        assert turn() == Done(status="failed")  # the second of two attempts
+        patched.setattr(resources.store, method, away)
+        for _ in range(run.max_attempts + 1):
+            with pytest.raises(StorageError, match="away"):
+                turn()
 
-    assert store.record(run.run_id, 0).member.error == "StorageError: away"
+    assert turn() == Done(status="trained")
+    assert store.record(run.run_id, 0).member.parts[0].epochs == 3
+    assert [attempt.handed_over for attempt in store.attempts(run.run_id, 0)] == [False, True, True, True, False]
+
+
+def test_weights_that_are_damaged_in_storage_are_a_failure_of_the_member(
+    turn, meddle, store: RunStore, run: RunSpec, monkeypatch
+):
+    for _ in range(run.max_attempts):
+        meddle(1, raising(CorruptObjectError("the data set is damaged")))
+        turn()
+
+    assert store.record(run.run_id, 0).member.error == "CorruptObjectError: the data set is damaged"
+
+
+@pytest.mark.parametrize(
+    ("worker", "minutes", "saves", "hands_over", "is_left"),
+    [
+        ("me@here", 29, False, False, True),
+        ("me@here", 31, False, False, False),
+        ("other@here", 1, False, False, False),
+        ("me@here", 1, True, False, False),
+        ("me@here", 1, False, True, False),
+    ],
+)
+def test_a_member_whose_process_died_here_before_it_saved_an_epoch_is_left_to_others_for_half_an_hour(
+    turn, store: RunStore, run: RunSpec, worker, minutes, saves, hands_over, is_left
+):
+    before = datetime.now(UTC) - timedelta(minutes=minutes)
+    attempt = store.start_attempt(
+        run.run_id, 0, AttemptNote(host="here", worker=worker, process_id=1, started_at=before).encode()
+    )
+    if saves:
+        store.save_epoch(run.run_id, 0, attempt, 1, b"damaged")
+    if hands_over:
+        store.hand_over(run.run_id, 0, attempt)
+
+    assert isinstance(turn(others_can=lambda: True), GivenBack if is_left else Done)
+    if is_left:
+        assert turn(others_can=lambda: False) == Done(status="trained")
 
 
 def test_without_a_broker_nobody_gives_up_a_member_that_another_may_be_training(
