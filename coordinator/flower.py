@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import IO
+from typing import IO, NoReturn
 
 from coordinator.processes import becomes_true
 from shared.broker import connect
-from shared.errors import InputError
+from shared.errors import DeepchordError, InputError
 from shared.settings import Settings
 
 _USER = "deepchord"
@@ -28,10 +28,13 @@ class FlowerProcess:
     #: Its page, its user, and the password made up for it.
     address: str
     process: subprocess.Popen[bytes]
+    #: What it wrote to stderr.
+    log: IO[bytes]
 
-    def wait(self) -> int:
-        """Wait until it ends; return its exit code."""
-        return self.process.wait()
+    def wait(self) -> NoReturn:
+        """Wait until it ends by itself; raise `DeepchordError` then, which says how."""
+        self.process.wait()
+        raise DeepchordError(_ending(self.process, self.log))
 
 
 @contextmanager
@@ -73,7 +76,7 @@ def running_flower(settings: Settings, environment: Mapping[str, str] | None = N
         try:
             _wait_until_it_answers(process, settings.flower_address, port, log)
             address = f"http://{settings.flower_address}:{port} (user {_USER}, password {told})"
-            yield FlowerProcess(address=address, process=process)
+            yield FlowerProcess(address=address, process=process, log=log)
         finally:
             _stop(process)
 
@@ -84,9 +87,13 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], address: str, port:
     if not answers:
         raise InputError(f"Flower does not answer on {address}, port {port}, within {_ANSWERS_WITHIN_S:.0f} s.")
     if process.poll() is not None:
-        log.seek(0)
-        lines = log.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise InputError(f"Flower ended at once with exit code {process.returncode}: {lines[-1]}.")
+        raise InputError(_ending(process, log))
+
+
+def _ending(process: subprocess.Popen[bytes], log: IO[bytes]) -> str:
+    log.seek(0)
+    lines = log.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+    return f"Flower ended with exit code {process.returncode}: {lines[-1]}."
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

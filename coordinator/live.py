@@ -35,7 +35,8 @@ def show(views: Iterable[RunView], console: Console) -> RunView:
         views: The run, again and again, at least once.
         console: Where to show it; in place on a terminal, else a line for whatever changed.
     """
-    if not console.is_terminal:
+    # Not whether colours are forced, nor on a terminal that cannot go back to a line.
+    if console.is_dumb_terminal or not console.file.isatty():
         return _show_in_lines(views, console)
     view = None
     with Live(console=console, auto_refresh=False) as live:

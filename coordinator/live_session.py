@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from shared.sharing import usable_cores
 logger = logging.getLogger(__name__)
 
 _OPTIONS = ("worker", *WORKER_OPTIONS, "--loglevel", "INFO")
+#: What ends more often than that is not started anew …
 _RESTARTS = 3
+#: … unless it had run for so long before.
+_LONG_S = 600.0
 
 
 class LocalSession:
@@ -80,6 +84,8 @@ class LocalSession:
         ended = [process for process in [self._broker.process, *self._workers] if process.has_ended()]
         for process in ended:
             process.kill()  # also what it started
+            if time.monotonic() - process.started_at > _LONG_S:  # it can run: something happens to it now and then
+                process.starts = 0
         stay_away = self._let_go([process for process in ended if process is not self._broker.process])
         for process in ended:
             if process in stay_away:

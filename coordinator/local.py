@@ -9,7 +9,7 @@ from coordinator.interruptions import terminations_interrupting
 from coordinator.live_session import LocalSession
 from coordinator.session_folder import SessionFolder, gate
 from coordinator.sessions import clear_away_the_dead
-from shared.errors import BrokerError
+from shared.errors import BrokerError, InterruptedRunError, RunCancelledError
 from shared.settings import Settings
 
 __all__ = ["WORKER_COMMAND", "LocalSession", "local_session"]
@@ -60,7 +60,7 @@ def local_session(
             session.start()
             yield session
             went_wrong = False
-        except (KeyboardInterrupt, SystemExit):
+        except (KeyboardInterrupt, SystemExit, InterruptedRunError, RunCancelledError):
             went_wrong = False
             raise
         finally:

@@ -73,10 +73,11 @@ def check_broker(settings: Settings, require: str | None) -> None:
     _check_detach(settings)
     if not is_embedded(settings):
         connect(settings).close()
-    elif require not in (None, settings.engine):
+    elif require not in (None, settings.engine, settings.device):
+        setting = "DEEPCHORD_DEVICE" if require in ("gpu", "cpu") else "DEEPCHORD_ENGINE"
         raise InputError(
             f"--require {require} is for the workers of a fleet: give its broker with --broker; "
-            "for the workers that are started here, set DEEPCHORD_ENGINE."
+            f"for the workers that are started here, set {setting}={require}."
         )
 
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -38,8 +39,10 @@ class ChildProcess:
     ) -> None:
         self.name = name
         self.log = log
-        #: How often it was started.
+        #: How often it was started since it last ran for long.
         self.starts = 0
+        #: When it was started last, on the clock that goes forward.
+        self.started_at = 0.0
         #: Of the process started last; none before, or if that ended before it could be looked at.
         self.identity: ProcessIdentity | None = None
         self._command = list(command)
@@ -67,6 +70,7 @@ class ChildProcess:
         finally:
             os.close(log)
         self.starts += 1
+        self.started_at = time.monotonic()
         self.identity = _identify(self._process.pid)
 
     @property

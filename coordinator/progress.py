@@ -11,7 +11,7 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
-from shared.broker import not_permitted
+from shared.broker import refusal
 from shared.endings import EnsembleEvaluation, RunFailure
 from shared.errors import StorageError
 from shared.messages import MemberProgress, MemberRecord, RunSpec, TrainedMember
@@ -182,9 +182,10 @@ class RunWatcher:
             self._progress = self._board.read(self._run.run_id)
             self._notes = self._board.notes(self._run.run_id)
             self._evaluation_note = self._board.evaluation_note(self._run)
-        except redis.exceptions.NoPermissionError as error:
-            raise not_permitted(error) from error
-        except redis.RedisError:
+        except redis.RedisError as error:
+            refused = refusal(error)
+            if refused is not None:
+                raise refused from error
             return False
         return True
 

@@ -17,7 +17,7 @@ from coordinator.lost_parts import MOST_FRUITLESS, Memory, Rung, due
 from coordinator.submission import evaluation_task_id, member_task_id, ring_evaluation, ring_member
 from coordinator.unended import UnendedRuns
 from shared.attempts import progress
-from shared.broker import KEY_PREFIX, connect_lazily, not_permitted
+from shared.broker import KEY_PREFIX, connect_lazily, refusal
 from shared.celery_app import QUEUE, create_app, queue_of
 from shared.errors import DeepchordError, InputError, RunFailedError
 from shared.leases import Leases, evaluation_lease
@@ -67,7 +67,7 @@ class Reconciler:
 
         Raises:
             StorageError: Storage does not answer.
-            BrokerError: The broker's user may not send tasks again.
+            BrokerError: The broker refuses this user, or what it asks.
         """
         if self._store.is_cancelled(run.run_id):
             return None
@@ -91,9 +91,10 @@ class Reconciler:
                 part for part in due(memory, lost, held, self._clock(), patience_s) if not self._ring(run, memory, part)
             ]
             return self._verdict(run, in_vain) if in_vain and not held else None
-        except redis.exceptions.NoPermissionError as error:
-            raise not_permitted(error) from error
         except (redis.RedisError, OperationalError) as error:
+            refused = refusal(error)
+            if refused is not None:
+                raise refused from error
             logger.info("Run %s could not be looked after: %s.", run.run_id, error, extra={"run_id": run.run_id})
             return None
 

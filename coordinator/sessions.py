@@ -18,9 +18,11 @@ _ROUNDS = 5
 
 def live_sessions(settings: Settings) -> list[SessionRecord]:
     """Return all sessions of this host that are alive and whose broker answers, the oldest first."""
-    if sys.platform == "win32" or not session_folders(settings):
+    if sys.platform == "win32":
         return []
     try:
+        if not session_folders(settings):
+            return []
         with gate(settings):
             records = [folder.read() for folder in session_folders(settings) if not _take_over(folder, keep=False)]
     except OSError as error:  # the folder is not ours to write; whoever only looks does without

@@ -31,13 +31,8 @@ def connect(settings: Settings) -> redis.Redis:
     address = without_password(settings.broker or "")
     try:
         client.ping()
-    except redis.AuthenticationError as error:
-        raise BrokerError(f"Broker {address} refuses the user name or password given with --broker.") from error
     except (redis.RedisError, OSError) as error:
-        refused = _why_not_trusted(error)
-        if refused is not None:
-            raise BrokerError(f"Broker {address} {refused}.") from error
-        raise BrokerError(
+        raise refusal(error, f"Broker {address}") or BrokerError(
             f"Broker {address} does not answer as Redis or Valkey ({_reason(error)}): start it, "
             "correct --broker or DEEPCHORD_BROKER, or leave it out to use the embedded one."
         ) from error
@@ -73,12 +68,22 @@ def encryption(settings: Settings) -> dict[str, Any] | None:
     return {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True, **authorities}
 
 
-def not_permitted(error: redis.RedisError) -> BrokerError:
-    """Return what to say when the broker's user may not do what was asked of it: waiting does not help."""
-    return BrokerError(
-        f"The broker does not let this user do what a coordinator needs ({error}): give the coordinator's user in "
-        "DEEPCHORD_BROKER or --broker, with the rights of docs/users.acl."
-    )
+def refusal(error: Exception, broker: str = "The broker") -> BrokerError | None:
+    """Return what to say of an error that waiting does not help; None of one that may pass.
+
+    Args:
+        error: Of the client.
+        broker: What the broker is called.
+    """
+    if isinstance(error, redis.exceptions.NoPermissionError):
+        return BrokerError(
+            f"{broker} does not let this user do what a coordinator needs ({error}): give the coordinator's user in "
+            "DEEPCHORD_BROKER or --broker, with the rights of docs/users.acl."
+        )
+    if isinstance(error, redis.AuthenticationError):
+        return BrokerError(f"{broker} refuses the user name or password given with --broker or DEEPCHORD_BROKER.")
+    distrust = _why_not_trusted(error)
+    return None if distrust is None else BrokerError(f"{broker} {distrust}.")
 
 
 def text_of(value: bytes | str) -> str:

@@ -116,7 +116,8 @@ def worker(
                 listed = ", ".join(f"{one.engine} on {one.device.id}" for one in found)
                 raise EngineError(
                     f"Another worker of this user trains on all there is here ({listed}); "
-                    "to start a second one on the same device, name it with --engine and --device."
+                    "to start a second one on the same device, give that with --engine and --device, and another "
+                    "name with --name."
                 )
             wanted = [(one.engine, one.device.id) for one in free]
         starts = tuple(start for one in wanted for start in planned(settings, *one, typer.echo, devices=len(wanted)))

@@ -108,15 +108,27 @@ def _ask(name: str, settings: Settings, *, preflight: bool) -> EngineReport:
     except subprocess.TimeoutExpired:
         return EngineReport(name=name, ready=False, remedy=f"{name} did not answer within {within_s:.0f} s")
     except (IndexError, ValueError, KeyError, TypeError):
-        return EngineReport(name=name, ready=False, remedy=_remedy(name, asked.returncode, asked.stderr))
+        return EngineReport(name=name, ready=False, remedy=_remedy(name, asked))
 
 
-def _remedy(name: str, code: int, stderr: bytes) -> str:
-    lines = stderr.decode(errors="replace").strip().splitlines() or [f"no message, exit code {code}"]
-    what = f"crashes ({signal.Signals(-code).name})" if code < 0 else f"fails ({lines[-1]})"
-    return f"{name} {what} when it is opened; install it anew: pip install --force-reinstall 'deepchord[{name}]'"
+def _remedy(name: str, asked: "subprocess.CompletedProcess[bytes]") -> str:
+    code = asked.returncode
+    lines = asked.stderr.decode(errors="replace").strip().splitlines() or [f"no message, exit code {code}"]
+    what = f"{name} crashes ({signal.Signals(-code).name})" if code < 0 else f"{name} fails ({lines[-1]})"
+    opened = [line for line in asked.stdout.decode(errors="replace").splitlines() if line.startswith(_OPENED)]
+    if opened:
+        device = opened[-1].removeprefix(_OPENED)
+        return (
+            f"{what} at a small problem on {device}: is its memory free, and its driver the right one? Another device "
+            "is taken with DEEPCHORD_DEVICE"
+        )
+    if code == -signal.SIGKILL:
+        return f"{name} is killed when it is opened: is there memory enough?"
+    return f"{what} when it is opened; install it anew: pip install --force-reinstall 'deepchord[{name}]'"
 
 
+#: What a process says before the preflight, in front of the device.
+_OPENED = "opened "
 _QUESTION = "import sys; from worker.devices import answer; answer(*sys.argv[1:])"
 
 
@@ -129,6 +141,8 @@ def answer(name: str, preflight: str = "") -> None:
     try:
         engine = open_engine_of(settings)
         if preflight:
+            sys.stdout.write(f"{_OPENED}{engine.device.id}\n")
+            sys.stdout.flush()
             check_device(engine)
     except DeepchordError as error:
         sys.stdout.write("\n" + json.dumps({"refused": str(error)}) + "\n")

@@ -40,8 +40,8 @@ def runs(broker: Broker = None, storage: Storage = None, as_json: Json = False) 
     from coordinator.results import summary
 
     store = open_store(read_settings(broker=broker, storage=storage))
-    found = []
-    for run_id in store.run_ids():
+    found, run_ids = [], store.run_ids()
+    for run_id in run_ids:
         try:
             found.append(summary(store.run(run_id), store))
         except DeepchordError as error:
@@ -49,7 +49,7 @@ def runs(broker: Broker = None, storage: Storage = None, as_json: Json = False) 
     if as_json:
         print_json(found)
         return
-    if not found:
+    if not run_ids:
         typer.echo(f"There are no runs in {store.objects.url} yet; `deepchord train` starts one.")
         return
     table = Table(box=None, header_style="dim", pad_edge=False)

@@ -123,6 +123,7 @@ def resume(
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     _check_options(settings, workers, out)
     store, spec = find_run(settings, run)
+    _check_not_trained_here(settings, spec)
     check_unfinished(store, spec)
     check_broker(settings, spec.require)
     _train_rest(settings, store, spec, lambda: resume_run(store, spec), out)
@@ -148,6 +149,7 @@ def extend(
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     _check_options(settings, workers, out)
     store, spec = find_run(settings, run)
+    _check_not_trained_here(settings, spec)
     extended = extended_by(spec, members, min_members)
     check_broker(settings, spec.require)
     _train_rest(settings, store, extended, lambda: extend_run(store, extended), out)
@@ -167,6 +169,17 @@ def _check_options(settings: "Settings", workers: int | None, out: Path | None) 
         raise InputError("--detach does not wait for results: leave --out out, and give it to `deepchord collect`.")
     if not settings.detach:
         check_folder(out or settings.results)
+
+
+def _check_not_trained_here(settings: "Settings", run: "RunSpec") -> None:
+    """Raise if a command on this machine trains the run with a broker of its own: both would train every member."""
+    from coordinator.sessions import session_of
+
+    if session_of(settings, run.run_id) is not None:
+        raise InputError(
+            f"Run {run.run_id} is being trained by another command on this machine: `deepchord watch {run.run_id}` "
+            "shows it. End that one first, with Ctrl-C or `deepchord cancel`."
+        )
 
 
 def _collect(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path | None) -> None:
@@ -226,6 +239,8 @@ def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
     try:
         view = show(views(session.settings, store, run, session.check, embedded=session.embedded), new_console())
     except KeyboardInterrupt:
+        if session.embedded:  # which takes a while
+            typer.echo("Stopping the workers, which save what they have; Ctrl-C once more kills them.", err=True)
         raise InterruptedRunError(f"Interrupted: {goes_on}") from None
     except StorageError as error:
         raise StorageError(f"{error} Following it ended: {goes_on}", permanent=error.permanent) from error

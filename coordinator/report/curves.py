@@ -85,11 +85,10 @@ def _panel(content: ReportContent, members: dict[int, TrainedMember], measure: M
     curves = tuple(
         _curves(content.name(index), index, member, measure, x, y, points) for index, member in members.items()
     )
-    whole = tuple(tick for tick in x.ticks(6) if "." not in tick.label)
     return CurvePanel(
         title=measure.title,
         members=curves,
-        x_ticks=whole,
+        x_ticks=x.ticks(6, integer=True),
         y_ticks=y.ticks(5),
         opacity=min(0.9, max(0.16, 5 / len(members))),
     )

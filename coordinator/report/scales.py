@@ -26,16 +26,17 @@ class Scale:
         """Return where a value lies, in percent of the axis from its start."""
         return 100 * (value - self.start) / (self.end - self.start)
 
-    def ticks(self, at_most: int, *, factor: float = 1.0, suffix: str = "") -> tuple[Tick, ...]:
+    def ticks(self, at_most: int, *, factor: float = 1.0, suffix: str = "", integer: bool = False) -> tuple[Tick, ...]:
         """Return round values on the axis.
 
         Args:
             at_most: About how many.
+            integer: Only whole numbers.
             factor: Labels show the value times this, 100 for percent.
             suffix: What labels end in.
         """
         start, end = self.start * factor, self.end * factor
-        locator = MaxNLocator(nbins=at_most, steps=[1, 2, 2.5, 5, 10])
+        locator = MaxNLocator(nbins=at_most, steps=[1, 2, 5, 10] if integer else [1, 2, 2.5, 5, 10], integer=integer)
         values = [float(value) for value in locator.tick_values(start, end) if start <= value <= end]
         digits = _digits(values)
         return tuple(

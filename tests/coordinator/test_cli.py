@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from coordinator.planning import plan_request, plan_run
+from coordinator.session_folder import SessionFolder, SessionRecord
 from shared.architecture import Architecture
 from shared.datasets import dataset_from_arrays, publish_dataset
 from shared.layers import Dense, Flatten
@@ -291,7 +292,10 @@ def test_a_wrong_password_is_refused_and_not_repeated(command, tmp_path, broker_
 
     sentence = sentence_of(command(*arguments, DEEPCHORD_BROKER=f"redis://:{PASSWORD}@{address}"))
 
-    assert sentence == f"Broker redis://{address} refuses the user name or password given with --broker."
+    assert (
+        sentence
+        == f"Broker redis://{address} refuses the user name or password given with --broker or DEEPCHORD_BROKER."
+    )
     assert not (tmp_path / "storage").exists()
 
 
@@ -546,6 +550,17 @@ def test_a_run_whose_members_no_local_worker_may_train_is_left_as_it_is(command,
     assert sentence.startswith("--require gpu is for the workers of a fleet: give its broker with --broker")
     store = RunStore.open(Settings(storage=str(tmp_path / "storage")))
     assert store.run(store.run_ids()[0]).members == 2
+
+
+@pytest.mark.parametrize("arguments", [("resume", "last"), ("extend", "last", "--members", "3")])
+def test_a_run_that_another_command_trains_here_is_left_to_it(command, tmp_path, stored_run, arguments):
+    folder = SessionFolder.create(Settings(state=tmp_path / "state"))
+    folder.write(SessionRecord(broker="redis://127.0.0.1:1/0", run_id=stored_run.run_id))
+
+    sentence = sentence_of(command(*arguments, DEEPCHORD_STATE=str(tmp_path / "state")))
+
+    assert sentence.startswith(f"Run {stored_run.run_id} is being trained by another command on this machine")
+    folder.remove()
 
 
 def test_a_run_is_extended_only_when_all_else_is_in_order(command, tmp_path, stored_run):

@@ -16,7 +16,7 @@ import pytest
 
 import coordinator.flower
 from coordinator.flower import FlowerProcess, running_flower
-from shared.errors import BrokerError, InputError
+from shared.errors import BrokerError, DeepchordError, InputError
 from shared.settings import Settings, load_settings
 
 pytestmark = pytest.mark.slow
@@ -155,10 +155,18 @@ def test_a_flower_that_cannot_start_says_its_last_words(settings):
     environment = {**settings.environment(), "DEEPCHORD_BROKER": "amqp://nowhere"}
 
     with (
-        pytest.raises(InputError, match=r"Flower ended at once with exit code 1: .*amqp://"),
+        pytest.raises(InputError, match=r"Flower ended with exit code 1: .*amqp://"),
         running_flower(settings, environment),
     ):
         pass
+
+
+def test_a_flower_that_ends_by_itself_is_no_success(settings):
+    with running_flower(settings) as process:
+        process.process.kill()
+
+        with pytest.raises(DeepchordError, match=r"Flower ended with exit code -9: "):
+            process.wait()
 
 
 def test_without_flower_it_says_how_to_get_it(settings, monkeypatch):

@@ -248,13 +248,30 @@ def test_a_run_that_nobody_takes_up_says_what_to_do():
         assert "deepchord worker" not in "\n".join([*rendered(view), *shown_in_lines(view)])
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def test_on_a_terminal_the_view_is_renewed_in_place_and_the_last_one_is_returned():
-    console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=100, height=40)
+    console = Console(file=Terminal(), color_system=None, width=100, height=40, _environ={"TERM": "xterm"})
     views = [RunView(run=run_of(3)), busy_view(3)]
 
     assert show(iter(views), console) is views[1]
 
     assert "12/25" in console.file.getvalue()
+
+
+@pytest.mark.parametrize(("file", "term"), [(Terminal(), "dumb"), (io.StringIO(), "xterm")])
+def test_where_nothing_can_be_renewed_in_place_there_are_lines_even_if_colours_are_forced(file, term):
+    environment = {"TERM": term, "FORCE_COLOR": "1"}
+    console = Console(file=file, color_system=None, width=100, height=40, _environ=environment)
+    views = [RunView(run=run_of(3)), busy_view(3)]
+
+    assert show(iter(views), console) is views[1]
+
+    assert "is training (1 of 3 members trained)" in file.getvalue()
+    assert "\x1b" not in file.getvalue()
 
 
 # In lines, where there is no terminal

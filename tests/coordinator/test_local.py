@@ -16,7 +16,7 @@ import coordinator.live_session
 from coordinator.local import LocalSession, local_session
 from coordinator.steering import drain
 from shared.celery_app import create_app
-from shared.errors import BrokerError, WorkersStoppedError
+from shared.errors import BrokerError, InterruptedRunError, RunCancelledError, WorkersStoppedError
 from shared.settings import Settings, load_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker on Windows")]
@@ -140,7 +140,13 @@ def test_at_the_end_nothing_runs_and_nothing_is_left_on_disk(settings):
 
 
 @pytest.mark.parametrize(
-    ("error", "kept"), [(ZeroDivisionError, {"broker.log", "worker-1.log"}), (KeyboardInterrupt, set())]
+    ("error", "kept"),
+    [
+        (ZeroDivisionError, {"broker.log", "worker-1.log"}),
+        (KeyboardInterrupt, set()),
+        (InterruptedRunError("Interrupted"), set()),
+        (RunCancelledError("Run x is cancelled"), set()),
+    ],
 )
 def test_an_error_stops_everything_and_keeps_the_logs_and_ctrl_c_does_not(settings, error, kept):
     started = []
@@ -151,7 +157,7 @@ def test_an_error_stops_everything_and_keeps_the_logs_and_ctrl_c_does_not(settin
             started.extend(processes())
             raise error
 
-    with pytest.raises(error):
+    with pytest.raises(type(error) if isinstance(error, Exception) else error):
         block()
 
     assert len(started) >= 3
@@ -222,6 +228,16 @@ def test_a_worker_that_dies_is_started_anew_three_times(settings):
 
         with pytest.raises(WorkersStoppedError, match=r"Worker 2 on this machine ended 4 times.* signal SIGKILL"):
             session.check()
+
+
+def test_a_worker_that_ran_for_long_before_it_died_is_started_anew_as_often_as_it_takes(settings, monkeypatch):
+    monkeypatch.setattr("coordinator.live_session._LONG_S", 0.0)
+    with local_session(settings, 2, worker_command=IDLE_WORKER) as session:
+        for _ in range(5):
+            kill_last_worker()
+            session.check()
+
+        assert len(processes()) == 3
 
 
 @pytest.mark.parametrize("code", ["0", "-15"])

@@ -145,6 +145,14 @@ def test_what_the_members_require_must_be_what_is_started_here(settings, engine,
         check_broker(settings, require)
 
 
+@pytest.mark.parametrize("device", ["gpu", "cpu"])
+def test_a_kind_of_device_that_is_required_may_be_what_the_settings_say(settings, device):
+    with pytest.raises(InputError, match=f"set DEEPCHORD_DEVICE={device}"):
+        check_broker(settings, device)
+
+    check_broker(settings.model_copy(update={"device": device}), device)
+
+
 def test_a_network_whose_states_storage_does_not_take_is_refused(settings, recipe, broker_url):
     recipe.write_text(
         "dataset = 'data.npz'\nlayers = [{ type = 'flatten' }, { type = 'dense', units = 3000 }, "

@@ -1,5 +1,6 @@
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -9,16 +10,18 @@ import redis
 
 from coordinator.lost_parts import HOPE_AGAIN_AFTER_S
 from coordinator.planning import plan_member, plan_request, plan_run
+from coordinator.progress import RunWatcher
 from coordinator.reconciliation import Reconciler, reconcile_all, reconcile_run
 from coordinator.submission import evaluation_task_id, member_task_id, submit
 from shared.architecture import Architecture
 from shared.broker import KEY_PREFIX, connect_lazily
 from shared.celery_app import QUEUE, create_app
 from shared.endings import Cancellation, RunFailure
-from shared.errors import InputError, RunFailedError
+from shared.errors import BrokerError, InputError, RunFailedError
 from shared.layers import Dense, Flatten
 from shared.leases import Holder, Leases, evaluation_lease, member_lease
 from shared.messages import DatasetInfo, FailedMember, MemberRecord, RunSpec
+from shared.progress_board import ProgressBoard
 from shared.settings import Settings, load_settings
 from shared.storage import RunStore
 
@@ -286,6 +289,15 @@ def test_a_broker_that_does_not_answer_is_left_for_the_next_look(store, run, fre
     settings = load_settings(broker=f"redis://127.0.0.1:{free_port}/0")
 
     assert looks(Reconciler(settings, store, clock), clock, run, times=2) is None
+
+
+def test_a_broker_that_refuses_the_password_is_no_outage_that_passes(settings, store, run, clock):
+    wrong = load_settings(broker=re.sub(":[0-9a-f]{32}@", ":wrong@", settings.broker))
+
+    with pytest.raises(BrokerError, match=r"^The broker refuses the user name or password"):
+        Reconciler(wrong, store, clock).look_after(run)
+    with pytest.raises(BrokerError, match=r"^The broker refuses the user name or password"):
+        RunWatcher(store, run, board=ProgressBoard(connect_lazily(wrong))).look()
 
 
 def test_one_run_is_looked_after_until_it_has_ended(settings, store, run, monkeypatch):

@@ -263,6 +263,15 @@ def test_sessions_that_cannot_be_looked_at_are_not_known(settings):
     folder.remove()
 
 
+def test_a_state_folder_of_another_user_is_none_of_ours(settings, monkeypatch):
+    def deny(_: Settings) -> list[SessionFolder]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("coordinator.sessions.session_folders", deny)
+
+    assert session_of(settings, "mine") is None
+
+
 def test_each_run_is_found_with_the_session_that_was_started_for_it(settings):
     with (
         local_session(settings, run_id="one", worker_command=IDLE) as one,

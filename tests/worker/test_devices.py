@@ -2,6 +2,8 @@ import importlib.metadata
 import importlib.util
 import json
 import platform
+import re
+import subprocess
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -95,6 +97,31 @@ def test_an_engine_that_crashes_its_process_is_reported_with_the_signal(broken_t
     assert not found.ready
     assert "SIGSEGV" in found.remedy
     assert "pip install" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("code", "stdout", "stderr", "remedy"),
+    [
+        (
+            1,
+            b"opened cuda:0\n",
+            b"OutOfMemoryError: CUDA out of memory",
+            r"memory\) at a small problem on cuda:0: is its",
+        ),
+        (
+            -11,
+            b"\nopened CPU:0\n",
+            b"",
+            r"crashes \(SIGSEGV\) at a small problem on CPU:0: .* DEEPCHORD_DEVICE$",
+        ),
+        (-9, b"", b"", r"^torch is killed when it is opened: is there memory enough\?$"),
+        (-11, b"", b"", r"^torch crashes \(SIGSEGV\) when it is opened; install it anew"),
+    ],
+)
+def test_only_what_cannot_be_opened_is_to_be_installed_anew(code, stdout, stderr, remedy):
+    ended = subprocess.CompletedProcess([], code, stdout, stderr)
+
+    assert re.search(remedy, worker.devices._remedy("torch", ended))
 
 
 def test_an_engine_that_ends_its_process_without_a_word_is_reported(broken_torch: Callable[[str], None]):

@@ -140,6 +140,17 @@ def test_labels_of_the_strip_have_room_and_no_dot_leaves_it(make_content: MakeCo
         assert len({(round(dot.left, 3), dot.bottom_px) for dot in strip.dots}) == members
 
 
+@pytest.mark.parametrize("epochs", range(1, 31))
+def test_the_epochs_axis_has_whole_numbers_however_long_the_longest_history_is(
+    make_content: MakeContent, epochs: int
+) -> None:
+    (loss, _) = curve_panels(make_content(members=1, epochs=epochs, classes=2, test_size=20))
+
+    labels = [tick.label for tick in loss.x_ticks]
+    assert 2 <= len(labels) <= 8
+    assert all(label.isdecimal() and 1 <= int(label) <= max(2, epochs) for label in labels)
+
+
 def test_long_histories_are_thinned_out_but_end_where_they_end(make_content: MakeContent) -> None:
     (loss, _) = curve_panels(make_content(members=20, epochs=1200, classes=2, test_size=20))
     (member, *_) = loss.members
