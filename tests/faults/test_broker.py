@@ -21,7 +21,7 @@ from tests.places import PATIENCE_S
 def test_a_member_longer_than_the_visibility_timeout_is_trained_once_also_when_strangers_look(fleet):
     short = {"DEEPCHORD_VISIBILITY_TIMEOUT_S": "2"}
     workers = [fleet.start_worker(**short) for _ in range(2)]
-    fleet.submit("--epochs", "150")
+    fleet.submit("--epochs", "300")
     watching = fleet.watch()
     stranger = celery.Celery(broker=fleet.broker.url)
     stranger.conf.broker_transport_options = {"global_keyprefix": KEY_PREFIX}
