@@ -1,6 +1,7 @@
 """What the commands work with: settings, storage, a run, a console."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,21 @@ def read_settings(**options: Any) -> "Settings":
     if options.get("broker") and not options.get("local"):
         options["local"] = False
     return load_settings(**options)
+
+
+def retold(command: str, settings: "Settings", *, embedded: bool = False) -> str:
+    """Return what is to be typed to reach what these settings reach, with what was given as an option.
+
+    Args:
+        command: The command and the run.
+        settings: As this command has them.
+        embedded: Whether the run's broker is its own, which the command finds by itself.
+    """
+    usual = read_settings()
+    storage = "" if settings.storage == usual.storage else f" --storage {shlex.quote(settings.storage)}"
+    # A broker's URL may hold a password, which nobody wants to see.
+    broker = "" if embedded or settings.broker == usual.broker else " with the same --broker"
+    return f"`deepchord {command}{storage}`{broker}"
 
 
 def open_store(settings: "Settings") -> "RunStore":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
-from coordinator.cli.surroundings import collect_into, find_run, new_console, read_settings
+from coordinator.cli.surroundings import collect_into, find_run, new_console, read_settings, retold
 from shared.errors import CorruptObjectError, InputError, InterruptedRunError, StorageError, WorkersStoppedError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def train(
         _tell_flower(session)
         submit(create_app(session.settings), store, run, local=session.embedded)
         if settings.detach:
-            typer.echo(f"Run {run.run_id} is submitted; follow it with `deepchord watch {run.run_id}`.")
+            typer.echo(f"Run {run.run_id} is submitted; follow it with {retold(f'watch {run.run_id}', settings)}.")
             return
         run = follow(session, store, run)
     _collect(settings, store, run, out)
@@ -189,7 +189,8 @@ def _collect(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path 
         raise
     except StorageError as error:
         raise StorageError(
-            f"{error} Run {run.run_id} is evaluated and safe: `deepchord collect {run.run_id}` copies its results.",
+            f"{error} Run {run.run_id} is evaluated and safe: "
+            f"{retold(f'collect {run.run_id}', settings, embedded=True)} copies its results.",
             permanent=error.permanent,
         ) from error
 
@@ -213,7 +214,7 @@ def _train_rest(
         run = change()
         submit_rest(create_app(session.settings), store, run, local=session.embedded)
         if settings.detach:
-            typer.echo(f"Run {run.run_id} goes on; follow it with `deepchord watch {run.run_id}`.")
+            typer.echo(f"Run {run.run_id} goes on; follow it with {retold(f'watch {run.run_id}', settings)}.")
             return
         run = follow(session, store, run)
     _collect(settings, store, run, out)
@@ -232,10 +233,12 @@ def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
     from coordinator.following import raise_if_failed, views
     from coordinator.live import show
 
+    resuming = retold(f"resume {run.run_id}", session.settings, embedded=True)
     if session.embedded:
-        goes_on = f"the workers are stopped; `deepchord resume {run.run_id}` goes on from where it is."
+        goes_on = f"the workers are stopped; {resuming} goes on from where it is."
     else:
-        goes_on = f"run {run.run_id} goes on at the workers; `deepchord watch {run.run_id}` follows it."
+        watching = retold(f"watch {run.run_id}", session.settings)
+        goes_on = f"run {run.run_id} goes on at the workers; {watching} follows it."
     try:
         view = show(views(session.settings, store, run, session.check, embedded=session.embedded), new_console())
     except KeyboardInterrupt:
@@ -245,8 +248,6 @@ def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
     except StorageError as error:
         raise StorageError(f"{error} Following it ended: {goes_on}", permanent=error.permanent) from error
     except WorkersStoppedError as error:
-        raise WorkersStoppedError(
-            f"{error}\nWhat was trained is saved; `deepchord resume {run.run_id}` goes on."
-        ) from error
+        raise WorkersStoppedError(f"{error}\nWhat was trained is saved; {resuming} goes on.") from error
     raise_if_failed(view)
     return view.run

@@ -540,6 +540,16 @@ def test_results_that_could_not_be_written_are_no_work_of_hours(command, stored_
     assert len(RunStore.open(Settings(storage=str(tmp_path / "storage"))).run_ids()) == 1
 
 
+def test_a_command_that_is_told_has_the_places_that_were_given_as_options(command, tmp_path, recipe, broker_url):
+    elsewhere = tmp_path / "else where"
+
+    given = command("train", recipe("members = 2"), "--broker", broker_url, "--storage", elsewhere, "--detach").stdout
+    usual = command("train", recipe("members = 2"), "--detach", DEEPCHORD_BROKER=broker_url).stdout
+
+    assert f"`deepchord watch {given.split()[1]} --storage '{elsewhere}'` with the same --broker.\n" in given
+    assert f"`deepchord watch {usual.split()[1]}`.\n" in usual
+
+
 @pytest.mark.parametrize("name", ["resume", "extend"])
 def test_a_run_whose_members_no_local_worker_may_train_is_left_as_it_is(command, tmp_path, recipe, broker_url, name):
     command("train", recipe("members = 2"), "--require", "gpu", "--broker", broker_url, "--detach")
