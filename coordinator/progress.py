@@ -12,7 +12,7 @@ import redis
 from numpy.typing import NDArray
 
 from shared.broker import refusal
-from shared.endings import EnsembleEvaluation, RunFailure
+from shared.endings import Cancellation, EnsembleEvaluation, RunFailure
 from shared.errors import StorageError
 from shared.messages import MemberProgress, MemberRecord, RunSpec, TrainedMember
 from shared.progress_board import ProgressBoard
@@ -45,8 +45,8 @@ class RunView:
     so_far: EnsembleSoFar | None = None
     evaluation: EnsembleEvaluation | None = None
     failure: RunFailure | None = None
-    #: Whether somebody cancelled it.
-    cancelled: bool = False
+    #: Who cancelled it, if somebody did.
+    cancellation: Cancellation | None = None
     #: False while the broker does not answer, or none is known: the lines in `progress` are old.
     live: bool = True
     #: Why the run stands still: no member was taken yet, or no worker is left; None while that is no surprise.
@@ -59,7 +59,7 @@ class RunView:
             return "evaluated"
         if self.failure is not None:
             return "failed"
-        if self.cancelled:
+        if self.cancellation is not None:
             return "cancelled"
         if len(self.records) == self.run.members:
             return "evaluating"
@@ -110,6 +110,8 @@ class RunView:
             end = self.evaluation.evaluated_at
         elif self.failure is not None:
             end = self.failure.failed_at
+        elif self.cancellation is not None:
+            end = self.cancellation.cancelled_at
         return max(0.0, (end - self.run.created_at).total_seconds())
 
 
@@ -172,7 +174,7 @@ class RunWatcher:
             so_far=self._so_far,
             evaluation=evaluation,
             failure=failure,
-            cancelled=self._store.is_cancelled(self._run.run_id),
+            cancellation=self._store.cancellation(self._run.run_id),
         )
 
     def _read_board(self) -> bool:

@@ -72,6 +72,11 @@ class RunStore:
         """Say whether a run has a broker and workers of its own, on the machine of whoever started it."""
         return self.objects.exists(keys.local(run_id))
 
+    def cancellation(self, run_id: str) -> Cancellation | None:
+        """Return who cancelled a run, or None."""
+        key = keys.cancellation(run_id)
+        return Cancellation.decode(self.objects.get(key), key) if self.objects.exists(key) else None
+
     def is_cancelled(self, run_id: str) -> bool:
         """Say whether a run was cancelled."""
         return self.objects.exists(keys.cancellation(run_id))

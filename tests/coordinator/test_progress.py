@@ -15,7 +15,7 @@ from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.progress import RunView, RunWatcher
 from shared.architecture import Architecture
 from shared.broker import connect_lazily
-from shared.endings import EnsembleEvaluation, MemberEvaluation, RunFailure, Scores
+from shared.endings import Cancellation, EnsembleEvaluation, MemberEvaluation, RunFailure, Scores
 from shared.layers import Dense, Flatten
 from shared.messages import (
     DatasetInfo,
@@ -201,6 +201,15 @@ def test_a_clock_that_goes_slow_gives_no_negative_time():
 
 
 # What a watcher sees
+
+
+def test_a_run_that_was_cancelled_grows_no_older(store):
+    run, later = run_of(), START + timedelta(minutes=3)
+    store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=later))
+
+    view = RunWatcher(store, run).look()
+
+    assert (view.state, view.elapsed_s(START + timedelta(days=3))) == ("cancelled", 180.0)
 
 
 def test_a_run_that_nobody_took_up_is_waiting(store):
