@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from coordinator.live import changes, clock, render, show
+from coordinator.live import render, show
+from coordinator.live_lines import changes
 from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.progress import EnsembleSoFar, RunView
+from coordinator.wording import clock
 from shared.architecture import Architecture
 from shared.endings import RunFailure
 from shared.layers import Dense, Flatten
