@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Collection, Iterator
 
 from shared import keys
+from shared.attempt_numbers import attempts_in, take_number
 from shared.attempts import Attempt, SavedEpoch
 from shared.endings import Cancellation, EnsembleEvaluation, RunFailure
 from shared.errors import CorruptObjectError, ObjectNotFoundError, RunNotFoundError, StorageError
@@ -93,7 +94,7 @@ class RunStore:
 
         The number is taken by a create-only write, so that it grows strictly, whatever else is lost.
         """
-        return self._take_number(keys.attempts(run_id, index), note)
+        return take_number(self.objects, keys.attempts(run_id, index), note)
 
     def attempt_note(self, run_id: str, index: int, attempt: int) -> AttemptNote:
         """Return who took an attempt."""
@@ -106,7 +107,7 @@ class RunStore:
 
     def attempts(self, run_id: str, index: int) -> tuple[Attempt, ...]:
         """Return the attempts that a member has had, in order; nothing but names is read."""
-        return self._attempts(keys.attempts(run_id, index))
+        return attempts_in(self.objects, keys.attempts(run_id, index))
 
     def save_epoch(self, run_id: str, index: int, attempt: int, epoch: int, state: bytes) -> SavedEpoch:
         """Publish the training state after an epoch."""
@@ -175,11 +176,11 @@ class RunStore:
 
     def start_evaluation(self, run: RunSpec, note: bytes) -> int:
         """Take the next attempt number of the evaluation, from 1, as `start_attempt` does."""
-        return self._take_number(keys.evaluations(run), note)
+        return take_number(self.objects, keys.evaluations(run), note)
 
     def evaluation_attempts(self, run: RunSpec) -> tuple[Attempt, ...]:
         """Return how often the evaluation was begun, in order; nothing but names is read."""
-        return self._attempts(keys.evaluations(run))
+        return attempts_in(self.objects, keys.evaluations(run))
 
     def hand_over_evaluation(self, run: RunSpec, attempt: int) -> None:
         """Note that an attempt at the evaluation does not count: it ended on purpose."""
@@ -253,33 +254,6 @@ class RunStore:
                 )
         finally:
             self.objects.delete(probe)
-
-    def _attempts(self, folder: str) -> tuple[Attempt, ...]:
-        names: dict[int, list[list[str]]] = {}
-        for key in self.objects.list(folder):
-            number, *rest = key.removeprefix(folder).split("/")
-            if number.isdecimal():
-                names.setdefault(int(number), []).append(rest)
-        return tuple(
-            Attempt(
-                number=number,
-                saved=tuple(filter(None, (keys.saved_epoch(number, parts) for parts in names[number]))),
-                handed_over=[keys.HANDED_OVER] in names[number],
-                failed=[keys.FAILED] in names[number],
-            )
-            for number in sorted(names)
-        )
-
-    def _take_number(self, folder: str, note: bytes) -> int:
-        number = self._last_number(folder) + 1
-        # A listing may be older than what others have just taken: then the next one is tried.
-        while not self.objects.create(keys.note(keys.numbered(folder, number)), note):
-            number += 1
-        return number
-
-    def _last_number(self, folder: str) -> int:
-        names = (key.removeprefix(folder).partition("/")[0] for key in self.objects.list(folder))
-        return max((int(name) for name in names if name.isdecimal()), default=0)
 
     def _verified(self, key: str, sha256: str, remedy: str = "Restore it from a copy, or train a new run.") -> bytes:
         data = self.objects.get(key)

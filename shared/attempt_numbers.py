@@ -1,0 +1,40 @@
+"""Attempts as they lie in storage: numbered folders, each taken by one writer, whose names tell how far it came."""
+
+from shared import keys
+from shared.attempts import Attempt
+from shared.object_store import ObjectStore
+
+
+def take_number(objects: ObjectStore, folder: str, note: bytes) -> int:
+    """Take the next number in a folder of attempts, from 1, and leave a note of who took it.
+
+    It is taken by a create-only write, so that it grows strictly, whatever else is lost.
+    """
+    number = _last_number(objects, folder) + 1
+    # A listing may be older than what others have just taken: then the next one is tried.
+    while not objects.create(keys.note(keys.numbered(folder, number)), note):
+        number += 1
+    return number
+
+
+def attempts_in(objects: ObjectStore, folder: str) -> tuple[Attempt, ...]:
+    """Return the attempts of a folder in order; nothing but names is read."""
+    names: dict[int, list[list[str]]] = {}
+    for key in objects.list(folder):
+        number, *rest = key.removeprefix(folder).split("/")
+        if number.isdecimal():
+            names.setdefault(int(number), []).append(rest)
+    return tuple(
+        Attempt(
+            number=number,
+            saved=tuple(filter(None, (keys.saved_epoch(number, parts) for parts in names[number]))),
+            handed_over=[keys.HANDED_OVER] in names[number],
+            failed=[keys.FAILED] in names[number],
+        )
+        for number in sorted(names)
+    )
+
+
+def _last_number(objects: ObjectStore, folder: str) -> int:
+    names = (key.removeprefix(folder).partition("/")[0] for key in objects.list(folder))
+    return max((int(name) for name in names if name.isdecimal()), default=0)
