@@ -35,7 +35,7 @@ def show(views: Iterable[RunView], console: Console) -> RunView:
         console: Where to show it; in place on a terminal, else a line for whatever changed.
     """
     # Not whether colours are forced, nor on a terminal that cannot go back to a line.
-    if console.is_dumb_terminal or not console.file.isatty():
+    if not console.is_terminal or console.is_dumb_terminal or not console.file.isatty():
         return show_in_lines(views, console)
     view = None
     with Live(console=console, auto_refresh=False) as live:

@@ -73,11 +73,15 @@ def check_broker(settings: Settings, require: str | None) -> None:
     _check_detach(settings)
     if not is_embedded(settings):
         connect(settings).close()
-    elif require not in (None, settings.engine, settings.device):
-        setting = "DEEPCHORD_DEVICE" if require in ("gpu", "cpu") else "DEEPCHORD_ENGINE"
+    elif require not in (None, settings.engine, settings.device if settings.preflight else None):
+        # Without a preflight a worker does not know its device when it chooses its queues.
+        is_kind = require in ("gpu", "cpu")
+        setting = (
+            f"DEEPCHORD_DEVICE={require}, and no DEEPCHORD_PREFLIGHT" if is_kind else f"DEEPCHORD_ENGINE={require}"
+        )
         raise InputError(
             f"--require {require} is for the workers of a fleet: give its broker with --broker; "
-            f"for the workers that are started here, set {setting}={require}."
+            f"for the workers that are started here, set {setting}."
         )
 
 

@@ -158,7 +158,7 @@ class RunWatcher:
 
         Raises:
             StorageError: Storage does not answer; an unreachable broker only makes the view less live.
-            BrokerError: The broker's user may not read how far members are.
+            BrokerError: The broker refuses this user, or to tell it how far members are.
         """
         # The end is read first: whoever sees the evaluation then sees all records as well.
         evaluation = self._store.evaluation(self._run)

@@ -32,7 +32,7 @@ def connect(settings: Settings) -> redis.Redis:
     try:
         client.ping()
     except (redis.RedisError, OSError) as error:
-        raise refusal(error, f"Broker {address}") or BrokerError(
+        raise refusal(error, f"Broker {address}", at_once=True) or BrokerError(
             f"Broker {address} does not answer as Redis or Valkey ({_reason(error)}): start it, "
             "correct --broker or DEEPCHORD_BROKER, or leave it out to use the embedded one."
         ) from error
@@ -68,12 +68,13 @@ def encryption(settings: Settings) -> dict[str, Any] | None:
     return {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True, **authorities}
 
 
-def refusal(error: Exception, broker: str = "The broker") -> BrokerError | None:
+def refusal(error: Exception, broker: str = "The broker", *, at_once: bool = False) -> BrokerError | None:
     """Return what to say of an error that waiting does not help; None of one that may pass.
 
     Args:
         error: Of the client.
         broker: What the broker is called.
+        at_once: Whether nothing was ever heard of it: else what ends an encrypted connection may be an outage.
     """
     if isinstance(error, redis.exceptions.NoPermissionError):
         return BrokerError(
@@ -82,7 +83,8 @@ def refusal(error: Exception, broker: str = "The broker") -> BrokerError | None:
         )
     if isinstance(error, redis.AuthenticationError):
         return BrokerError(f"{broker} refuses the user name or password given with --broker or DEEPCHORD_BROKER.")
-    distrust = _why_not_trusted(error)
+    certain = at_once or any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+    distrust = _why_not_trusted(error) if certain else None
     return None if distrust is None else BrokerError(f"{broker} {distrust}.")
 
 

@@ -164,7 +164,8 @@ def _revalidate(folder: Path) -> None:
 
     Else it trusts for up to a minute what it was told of a name, also that it is not there.
     """
-    os.close(os.open(folder, os.O_RDONLY))
+    with suppress(PermissionError):  # a folder whose names are not ours to list, or of Windows
+        os.close(os.open(folder, os.O_RDONLY))
 
 
 def _flush_folder(folder: Path) -> None:

@@ -44,6 +44,10 @@ _SECRETS = ("flower_password", "signing_key")
 _MAY_HOLD_SECRETS = ("broker", "storage")
 
 
+#: What options are called that have not the name of their setting.
+_OPTIONS = {"flower_port": "port"}
+
+
 def _with_home(path: Path) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111  leaves an unknown ~user as it is
 
@@ -270,7 +274,7 @@ def _explain(error: ValidationError, options: Mapping[str, Any]) -> str:
     if first["type"] == "extra_forbidden":
         hint = nearest(name, Settings.model_fields)
         return ended(f"Settings file {settings_file()} has the unknown setting '{name}'{hint}")
-    option = f" (or option --{name})" if name in options else ""
+    option = f" (or option --{_OPTIONS.get(name, name)})" if name in options else ""
     problem = explain(error).removeprefix(f"{name}: ")
     if name in _SECRETS or (name in _MAY_HOLD_SECRETS and first["type"] != "value_error"):
         problem = problem.partition(", found ")[0]

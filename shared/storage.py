@@ -76,7 +76,10 @@ class RunStore:
     def cancellation(self, run_id: str) -> Cancellation | None:
         """Return who cancelled a run, or None."""
         key = keys.cancellation(run_id)
-        return Cancellation.decode(self.objects.get(key), key) if self.objects.exists(key) else None
+        try:
+            return Cancellation.decode(self.objects.get(key), key)
+        except ObjectNotFoundError:
+            return None
 
     def is_cancelled(self, run_id: str) -> bool:
         """Say whether a run was cancelled."""

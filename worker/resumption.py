@@ -31,7 +31,8 @@ class Resumption:
     start: TrainingState | None = None
     #: What earlier attempts trained of it.
     parts: tuple[TrainingPart, ...] = ()
-    #: The states that earlier attempts saved, that from which this one goes on last.
+    #: The states that earlier attempts saved, that from which this one goes on last; none if it begins afresh: what
+    #: this worker cannot read, another one might.
     saved: tuple[SavedEpoch, ...] = ()
 
 
@@ -61,7 +62,7 @@ def find_start(
         start = found.state if same else replace(found.state, optimizer=())
         others = tuple(other for other in every if other != saved)
         return Resumption(start=start, parts=found.parts, saved=(*others, saved))
-    return Resumption(saved=every)
+    return Resumption()
 
 
 class EpochSaver(Observer):
@@ -132,12 +133,16 @@ class EpochSaver(Observer):
         data = encode_training(SavedTraining(state=state, parts=self.parts(len(state.history))))
         try:
             self._saved.append(self._store.save_epoch(run_id, index, self._attempt, len(state.history), data))
-            for saved in self._saved[:-_KEPT]:
-                self._store.forget_epoch(run_id, index, saved)
-            del self._saved[:-_KEPT]
         except StorageError as error:
             logger.warning("The state of a member was not saved: %s", error, extra={"run_id": run_id, "member": index})
             self._tell(f"epoch {len(state.history)} was not saved, training goes on: {error}")
+            return
+        try:
+            for saved in self._saved[:-_KEPT]:
+                self._store.forget_epoch(run_id, index, saved)
+        except StorageError as error:  # all go when the member has its record
+            logger.info("Older states of member %d were left in storage: %s", index, error, extra={"run_id": run_id})
+        del self._saved[:-_KEPT]
 
     def parts(self, epochs: int) -> tuple[TrainingPart, ...]:
         """Return who trained the first `epochs` epochs."""

@@ -20,7 +20,7 @@ from worker.conclusion import EvaluationFailed, conclude, give_up, may_begin_aga
 from worker.lease import AttemptEnded, Lease, MemberTaken, RunCancelled, WorkerLeaving
 from worker.resources import Resources
 from worker.service import leave_when_told
-from worker.turns import BREATH_S, Again, Done, GivenBack, Turn, sentence, take_turn
+from worker.turns import BREATH_S, Again, Done, GivenBack, Thwarted, Turn, sentence, take_turn
 from worker.watchdog import StallWatchdog
 
 logger = logging.getLogger(__name__)
@@ -81,6 +81,8 @@ def _trained(task: Task, resources: Resources, spec: MemberSpec) -> str:
         _send_again(task, turn.after_s)
     if isinstance(turn, GivenBack):
         _give_back(f"member {spec.index}", turn.after_s)
+    if isinstance(turn, Thwarted):  # each time costs what was trained since the last epoch that was saved
+        _leave_to_others(task, resources, spec.run_id, spec.index, turn.error, most=_BLIND_ATTEMPTS)
     if turn.status is None:
         raise Ignore
     return turn.status
@@ -175,17 +177,19 @@ def _in_turn(task: Task, resources: Resources) -> Iterator[None]:
         resources.in_turn = False
 
 
-def _leave_to_others(task: Task, resources: Resources, run_id: str, index: int, error: DeepchordError) -> NoReturn:
+def _leave_to_others(
+    task: Task, resources: Resources, run_id: str, index: int, error: DeepchordError, most: int = _MOST_PASSED_ON
+) -> NoReturn:
     """Send a message on of which nothing can be committed here; in the end its task fails, as the watchers see."""
     logger.error("Member %d of run %s is out of reach.", index, run_id, exc_info=error)
     resources.board.note(run_id, index, sentence(error), failed_on=task.request.hostname)
-    _pass_on(task, error)
+    _pass_on(task, error, most)
 
 
-def _pass_on(task: Task, error: DeepchordError) -> NoReturn:
-    """Send a message that is of no use here to whoever is next, but not for ever."""
+def _pass_on(task: Task, error: DeepchordError, most: int = _MOST_PASSED_ON) -> NoReturn:
+    """Send a message that is of no use here to whoever is next, but not for ever: at most so often if others can."""
     others_can = _others_can(task)
-    if task.request.retries + 1 >= (_MOST_PASSED_ON if others_can else _BLIND_ATTEMPTS):
+    if task.request.retries + 1 >= (most if others_can else _BLIND_ATTEMPTS):
         raise error
     if others_can:
         time.sleep(min(_LONGEST_BLIND_S, _RETRY_AFTER_S ** (task.request.retries + 1)))

@@ -26,8 +26,10 @@ _RETRY_AFTER_S = 2.0
 _REST_S = 15.0
 #: Look at a member that somebody else works at when its lease would have ended, and a little later.
 _LATER_S = 1.0
-#: So long a member that got nowhere on a worker is left to others: they may be busy, and they may never come.
+#: So long attempts that got nowhere are held against a worker: the others may be busy, and they may never come.
 _LEFT_FOR = timedelta(minutes=30)
+#: Of so many other members it is looked whether the worker got nowhere there, too.
+_NEAR = 10
 #: Between giving a member back and taking the next one.
 BREATH_S = 1.0
 
@@ -54,7 +56,14 @@ class GivenBack:
     after_s: float = 0.0
 
 
-Turn = Done | Again | GivenBack
+@dataclass(frozen=True, kw_only=True)
+class Thwarted:
+    """Storage did not give or take what an attempt needed that was begun; the message may come again a few times."""
+
+    error: StorageError
+
+
+Turn = Done | Again | GivenBack | Thwarted
 
 
 class _Leaving(Observer):
@@ -86,10 +95,10 @@ def take_turn(
         spec: The member.
         worker: The name of this worker as Celery has it.
         on_epoch: Called after each epoch with one line of text, from a thread of its own.
-        others_can: Says whether another worker could take the member; asked if it has just failed on this one.
+        others_can: Says whether another worker could take the member; asked if it is better left to one.
 
     Raises:
-        StorageError: The run is not in this worker's storage, or storage did not give or take what an attempt needs.
+        StorageError: The run is not in this worker's storage, or an attempt could not be begun or its end not be told.
     """
     run = resources.store.run(spec.run_id)
 
@@ -110,7 +119,9 @@ def take_turn(
             return Again(after_s=held.remaining_s + _LATER_S)
         with lease:
             turn: Turn | None = _settled(resources, run, spec, lease)
-            if turn is None and (resources.leaving.is_set() or _is_better_left(resources, spec, worker, others_can)):
+            if turn is None and (
+                resources.leaving.is_set() or _is_better_left(resources, run, spec, worker, others_can)
+            ):
                 turn = GivenBack(after_s=BREATH_S)
             return turn or _attempt(resources, run, spec, worker, on_epoch, lease, watchdog)
 
@@ -143,26 +154,44 @@ def _settled(resources: Resources, run: RunSpec, spec: MemberSpec, lease: Lease)
     return None
 
 
-def _is_better_left(resources: Resources, spec: MemberSpec, worker: str, others_can: Callable[[], bool]) -> bool:
-    """Say whether the member has just failed on this worker, or got nowhere, and another one could try it."""
+def _is_better_left(
+    resources: Resources, run: RunSpec, spec: MemberSpec, worker: str, others_can: Callable[[], bool]
+) -> bool:
+    """Say whether the member has just failed on this worker, or the worker is broken, and another one could try it."""
     failed_here = resources.board.last_failed_on(spec.run_id, spec.index) == worker
-    return (failed_here or _got_nowhere_here(resources, spec, worker)) and others_can()
+    return (failed_here or _is_broken(resources, run, spec, worker)) and others_can()
 
 
-def _got_nowhere_here(resources: Resources, spec: MemberSpec, worker: str) -> bool:
-    """Say whether the last attempt was this worker's, not long ago, and ended before it had saved an epoch.
+def _is_broken(resources: Resources, run: RunSpec, spec: MemberSpec, worker: str) -> bool:
+    """Say whether this worker got nowhere at the member twice in a row, or once at it and at another one, too.
 
-    Storage knows it of a process that just died, too. A worker that is broken would else use up the attempts of all
-    members in the queue, while the others are busy.
+    It would else use up the attempts of all members in the queue, while the others are busy. Storage tells it, which
+    knows of processes that just died, too. A worker takes members in their order, so only those near it are looked at.
     """
-    attempts = resources.store.attempts(spec.run_id, spec.index)
-    if not attempts or attempts[-1].handed_over or attempts[-1].saved:
-        return False
-    try:
-        note = resources.store.attempt_note(spec.run_id, spec.index, attempts[-1].number)
-    except DeepchordError:  # nobody knows whose it was
-        return False
-    return note.worker == worker and datetime.now(UTC) - note.started_at < _LEFT_FOR
+    here = _fruitless(resources, spec.run_id, spec.index, worker)
+    if here != 1:
+        return here > 1
+    near = sorted(range(run.members), key=lambda index: abs(index - spec.index))[1 : _NEAR + 1]
+    return any(
+        not resources.store.has_record(spec.run_id, index) and _fruitless(resources, spec.run_id, index, worker)
+        for index in near
+    )
+
+
+def _fruitless(resources: Resources, run_id: str, index: int, worker: str) -> int:
+    """Return how many of a member's last attempts were this worker's, not long ago, and saved no epoch."""
+    count = 0
+    for attempt in reversed(resources.store.attempts(run_id, index)):
+        if attempt.handed_over or attempt.saved:
+            break
+        try:
+            note = resources.store.attempt_note(run_id, index, attempt.number)
+        except DeepchordError:  # nobody knows whose it was
+            break
+        if note.worker != worker or datetime.now(UTC) - note.started_at > _LEFT_FOR:
+            break
+        count += 1
+    return count
 
 
 def _attempt(
@@ -194,17 +223,12 @@ def _attempt(
         _let_go(resources, spec, attempt)
         return GivenBack()
     except Exception as error:  # whatever an attempt fails of is bounded and becomes data
-        if _is_about_storage(error):
+        if isinstance(error, StorageError) and not isinstance(error, (CorruptObjectError, ObjectNotFoundError)):
             _let_go(resources, spec, attempt)
-            raise
+            return Thwarted(error=error)
         logger.exception("An attempt at member %d of run %s failed.", spec.index, spec.run_id, extra=extra)
         resources.board.note(spec.run_id, spec.index, sentence(error), failed_on=worker)
         return _after_failure(resources, run, spec, lease, error)
-
-
-def _is_about_storage(error: Exception) -> bool:
-    """Say whether storage gives or takes nothing at present, for which no member is to blame."""
-    return isinstance(error, StorageError) and not isinstance(error, (CorruptObjectError, ObjectNotFoundError))
 
 
 def _after_failure(resources: Resources, run: RunSpec, spec: MemberSpec, lease: Lease, error: Exception) -> Turn:

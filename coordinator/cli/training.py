@@ -177,8 +177,9 @@ def _check_not_trained_here(settings: "Settings", run: "RunSpec") -> None:
 
     if session_of(settings, run.run_id) is not None:
         raise InputError(
-            f"Run {run.run_id} is being trained by another command on this machine: `deepchord watch {run.run_id}` "
-            "shows it. End that one first, with Ctrl-C or `deepchord cancel`."
+            f"Run {run.run_id} is being trained by another command on this machine: "
+            f"{retold(f'watch {run.run_id}', settings, embedded=True)} shows it. End that one first, with Ctrl-C or "
+            "`deepchord cancel`."
         )
 
 
@@ -190,7 +191,7 @@ def _collect(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path 
     except StorageError as error:
         raise StorageError(
             f"{error} Run {run.run_id} is evaluated and safe: "
-            f"{retold(f'collect {run.run_id}', settings, embedded=True)} copies its results.",
+            f"{retold(f'collect {run.run_id}', settings)} copies its results.",
             permanent=error.permanent,
         ) from error
 

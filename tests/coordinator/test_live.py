@@ -264,9 +264,15 @@ def test_on_a_terminal_the_view_is_renewed_in_place_and_the_last_one_is_returned
     assert "12/25" in console.file.getvalue()
 
 
-@pytest.mark.parametrize(("file", "term"), [(Terminal(), "dumb"), (io.StringIO(), "xterm")])
-def test_where_nothing_can_be_renewed_in_place_there_are_lines_even_if_colours_are_forced(file, term):
-    environment = {"TERM": term, "FORCE_COLOR": "1"}
+@pytest.mark.parametrize(
+    ("file", "environment"),
+    [
+        (Terminal(), {"TERM": "dumb", "FORCE_COLOR": "1"}),
+        (io.StringIO(), {"TERM": "xterm", "FORCE_COLOR": "1"}),
+        (Terminal(), {"TERM": "xterm", "TTY_COMPATIBLE": "0"}),
+    ],
+)
+def test_where_nothing_can_be_renewed_in_place_there_are_lines_even_if_colours_are_forced(file, environment):
     console = Console(file=file, color_system=None, width=100, height=40, _environ=environment)
     views = [RunView(run=run_of(3)), busy_view(3)]
 

@@ -69,7 +69,7 @@ def test_what_was_rung_in_vain_is_left_until_there_is_hope_again():
         rung = rung.again(2, rung.at + PATIENCE_S)
 
     assert rung.is_fruitless(2, rung.at + PATIENCE_S)
-    assert not rung.is_fruitless(3, rung.at + PATIENCE_S), "somebody began an attempt"
+    assert not rung.is_fruitless(3, rung.at + PATIENCE_S), "it came further"
     hopeful = rung.at + HOPE_AGAIN_AFTER_S
     assert not rung.is_fruitless(2, hopeful)
     assert rung.again(2, hopeful) == Rung(progress=2, times=1, at=hopeful)

@@ -150,7 +150,10 @@ def test_a_kind_of_device_that_is_required_may_be_what_the_settings_say(settings
     with pytest.raises(InputError, match=f"set DEEPCHORD_DEVICE={device}"):
         check_broker(settings, device)
 
-    check_broker(settings.model_copy(update={"device": device}), device)
+    chosen = settings.model_copy(update={"device": device, "preflight": True})
+    check_broker(chosen, device)
+    with pytest.raises(InputError, match=f"DEEPCHORD_DEVICE={device}, and no DEEPCHORD_PREFLIGHT"):
+        check_broker(chosen.model_copy(update={"preflight": False}), device)
 
 
 def test_a_network_whose_states_storage_does_not_take_is_refused(settings, recipe, broker_url):

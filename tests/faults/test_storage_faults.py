@@ -27,13 +27,12 @@ def small_disk(fleet: Fleet, require: Callable[[str, object], None]) -> Iterator
     subprocess.run(["umount", folder], check=True)
 
 
-def fill(folder: Path, spare: int = 0) -> Path:
-    """Leave so many bytes."""
+def fill(folder: Path) -> Path:
+    """Leave not a byte."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(4096))
-    os.truncate(filler, filler.stat().st_size - spare)
     return filler
 
 
@@ -82,20 +81,23 @@ def test_a_disk_with_room_for_notes_only_costs_a_member_no_attempt(fleet, small_
         ]"""
     )
     fleet.start_worker()
-    fleet.submit("--epochs", "20", "--architecture", str(network))
+    fleet.submit("--epochs", "40", "--architecture", str(network))
     watching = fleet.watch()
     fleet.wait_for_epoch(3)
 
-    filler = fill(small_disk, spare=70_000)  # its weights have 94,000 bytes
+    filler = fill(small_disk)
+    watching.wait_for("was not saved")
+    os.truncate(filler, filler.stat().st_size - 88_000)  # its weights have 94,000 bytes
 
     assert watching.ended() == 3
     assert "No space left on device; free some space" in watching.err[-1]
-    assert len(fleet.attempts()) > 3
+    first = fleet.store.attempts(fleet.run_id, 0)[:4]
+    assert [attempt.handed_over for attempt in first] == [True] * 4
     assert fleet.store.record(fleet.run_id, 0) is None
     filler.unlink()
     fleet.place.run("resume", "last", "--detach")
     fleet.evaluated(fleet.watch())
-    assert len(fleet.member().history) == 20
+    assert len(fleet.member().history) == 40
 
 
 def test_a_folder_that_becomes_read_only_for_a_while_costs_nothing(fleet, small_disk, uninterrupted):

@@ -27,6 +27,7 @@ from shared.settings import Settings, load_settings
 from shared.signing import sign
 from shared.storage import RunStore
 from worker.engines import Engine
+from worker.lease import Lease
 from worker.member import attempt_member, fail_member
 from worker.resources import Resources
 from worker.tasks import register_tasks
@@ -230,6 +231,25 @@ def test_a_run_that_appears_late_is_trained_after_all(
     monkeypatch.setattr(resources.board, "note", note_and_create)
 
     assert train(members[0].model_copy(update={"run_id": late.run_id}))["status"] == "trained"
+
+
+def test_a_member_that_storage_thwarts_comes_again_a_few_times_whoever_else_is_there(
+    app: Celery, resources: Resources, store: RunStore, run: RunSpec, members: tuple[MemberSpec, ...], monkeypatch
+):
+    def full(*_: Any) -> None:
+        raise StorageError("no space left", permanent=True)
+
+    monkeypatch.setattr(resources.store, "put_weights", full)
+    monkeypatch.setattr("worker.tasks._others_can", lambda _: True)
+    task, message = app.tasks[TRAIN_MEMBER], members[0].model_dump(mode="json")
+
+    assert task.apply(args=[message]).state == "IGNORED"
+    resources.board._client.delete(f"{KEY_PREFIX}failed-on:{run.run_id}:0")
+    with pytest.raises(StorageError, match="no space left"):
+        task.apply(args=[message], retries=2).get()
+
+    assert store.record(run.run_id, 0) is None
+    assert [attempt.handed_over for attempt in store.attempts(run.run_id, 0)] == [True, True]
 
 
 def test_a_message_that_is_none_is_refused_by_name(app: Celery):
@@ -494,15 +514,20 @@ def test_a_worker_that_is_told_to_stop_hands_its_evaluation_over_and_that_does_n
 
 
 def test_an_evaluation_ends_when_its_run_is_cancelled_and_is_made_when_it_is_resumed(
-    evaluate: Callable, resources: Resources, run: RunSpec, recorded: Callable, engine: Engine
+    evaluate: Callable, resources: Resources, run: RunSpec, recorded: Callable, engine: Engine, monkeypatch
 ):
     recorded("ttt")
     resources.settings = resources.settings.model_copy(update={"lease_s": 1.0})
+    leases: list[Lease] = []
+    monkeypatch.setattr(
+        "worker.tasks.Lease", lambda *given, **named: leases.append(Lease(*given, **named)) or leases[-1]
+    )
 
     class CancelledEngine(FailingEngine):
         def build(self, *arguments: Any) -> Any:
             resources.store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=datetime.now(UTC)))
-            threading.Event().wait(0.5)  # storage is asked six times a second
+            while leases[-1]._ended is None:  # storage is asked six times a second
+                threading.Event().wait(0.01)
             return super().build(*arguments)
 
     resources.engine = CancelledEngine(engine, [])

@@ -14,7 +14,7 @@ from shared.settings import Settings
 from shared.storage import RunStore
 from worker.engines import Engine
 from worker.resources import Resources
-from worker.turns import Again, Done, GivenBack, Turn, take_turn
+from worker.turns import Again, Done, GivenBack, Thwarted, Turn, take_turn
 
 OTHER = Holder(worker="another", process_id=1, token="1")
 
@@ -313,8 +313,9 @@ def test_a_storage_that_gives_or_takes_nothing_costs_a_member_no_attempt_and_no_
     with monkeypatch.context() as patched:
         patched.setattr(resources.store, method, away)
         for _ in range(run.max_attempts + 1):
-            with pytest.raises(StorageError, match="away"):
-                turn()
+            thwarted = turn()
+            assert isinstance(thwarted, Thwarted)
+            assert str(thwarted.error) == "away"
 
     assert turn() == Done(status="trained")
     assert store.record(run.run_id, 0).member.parts[0].epochs == 3
@@ -331,31 +332,54 @@ def test_weights_that_are_damaged_in_storage_are_a_failure_of_the_member(
     assert store.record(run.run_id, 0).member.error == "CorruptObjectError: the data set is damaged"
 
 
-@pytest.mark.parametrize(
-    ("worker", "minutes", "saves", "hands_over", "is_left"),
-    [
-        ("me@here", 29, False, False, True),
-        ("me@here", 31, False, False, False),
-        ("other@here", 1, False, False, False),
-        ("me@here", 1, True, False, False),
-        ("me@here", 1, False, True, False),
-    ],
-)
-def test_a_member_whose_process_died_here_before_it_saved_an_epoch_is_left_to_others_for_half_an_hour(
-    turn, store: RunStore, run: RunSpec, worker, minutes, saves, hands_over, is_left
-):
-    before = datetime.now(UTC) - timedelta(minutes=minutes)
-    attempt = store.start_attempt(
-        run.run_id, 0, AttemptNote(host="here", worker=worker, process_id=1, started_at=before).encode()
-    )
-    if saves:
-        store.save_epoch(run.run_id, 0, attempt, 1, b"damaged")
-    if hands_over:
-        store.hand_over(run.run_id, 0, attempt)
+@pytest.fixture
+def died(store: RunStore, run: RunSpec) -> Callable[..., None]:
+    """Leave an attempt at a member as a process does that died some minutes ago."""
 
-    assert isinstance(turn(others_can=lambda: True), GivenBack if is_left else Done)
-    if is_left:
-        assert turn(others_can=lambda: False) == Done(status="trained")
+    def leave(index: int = 0, worker: str = "me@here", minutes: int = 1) -> int:
+        begun = datetime.now(UTC) - timedelta(minutes=minutes)
+        note = AttemptNote(host="here", worker=worker, process_id=1, started_at=begun)
+        return store.start_attempt(run.run_id, index, note.encode())
+
+    return leave
+
+
+@pytest.fixture
+def patient(resources: Resources, run: RunSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let members have an attempt more."""
+    monkeypatch.setattr(resources.store, "run", lambda _: run.model_copy(update={"max_attempts": 3}))
+
+
+@pytest.mark.parametrize("other", [0, 2])
+@pytest.mark.usefixtures("patient")
+def test_a_worker_that_got_nowhere_at_a_member_twice_or_at_two_leaves_it_to_others(turn, died, other):
+    died()
+    died(other)
+
+    assert isinstance(turn(others_can=lambda: True), GivenBack)
+    assert turn(others_can=lambda: False) == Done(status="trained")
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_worker_whose_process_died_once_goes_on_with_the_member(turn, died):
+    died()
+
+    assert turn(others_can=lambda: True) == Done(status="trained")
+
+
+@pytest.mark.parametrize("why", ["of another", "long ago", "saved", "handed over", "recorded"])
+@pytest.mark.usefixtures("patient")
+def test_only_what_a_worker_got_nowhere_at_lately_is_held_against_it(turn, died, store: RunStore, run: RunSpec, why):
+    died()
+    attempt = died(1, worker="other@here" if why == "of another" else "me@here", minutes=31 if why == "long ago" else 1)
+    if why == "saved":
+        store.save_epoch(run.run_id, 1, attempt, 1, b"state")
+    if why == "handed over":
+        store.hand_over(run.run_id, 1, attempt)
+    if why == "recorded":
+        assert turn(1, others_can=lambda: False) == Done(status="trained")
+
+    assert turn(others_can=lambda: True) == Done(status="trained")
 
 
 def test_without_a_broker_nobody_gives_up_a_member_that_another_may_be_training(
