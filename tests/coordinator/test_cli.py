@@ -498,7 +498,8 @@ def test_a_run_is_submitted_without_waiting_for_it(command, recipe, broker_url, 
 
     (run_id,) = RunStore.open(Settings(storage=str(tmp_path / "storage"))).run_ids()
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout == f"Run {run_id} is submitted; follow it with `deepchord watch {run_id}`.\n"
+    told = f"`deepchord watch {run_id}` with the same --broker"
+    assert ended.stdout == f"Run {run_id} is submitted; follow it with {told}.\n"
 
 
 def test_a_settings_file_that_is_not_there_is_named(command, tmp_path):
