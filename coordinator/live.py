@@ -11,13 +11,12 @@ from rich.text import Text
 
 from coordinator.live_lines import show_in_lines
 from coordinator.progress import RunView
-from coordinator.wording import BLIND, clock, headline, is_blind, one_line, place, so_far, troubles
+from coordinator.wording import BLIND, PLACE_WIDTH, clock, headline, is_blind, one_line, place, so_far, troubles
 from shared.messages import FailedMember, TrainedMember
 
 #: A terminal narrower than this has no bars for members, and cuts their hosts' names to what is left.
 _WIDE = 120
-#: Columns for host, engine and device on a wide terminal, and what all other columns take on a narrow one.
-_PLACE_WIDTH = 36
+#: What all columns but that of host, engine and device take on a narrow terminal.
 _NARROW_REST = 55
 #: More members than this, and only those at work and their neighbours are shown.
 _MOST_LINES = 20
@@ -69,7 +68,7 @@ def render(view: RunView, width: int, height: int | None = None) -> RenderableTy
 
 def _members(view: RunView, shown: Iterable[int], width: int) -> Table:
     wide = width >= _WIDE
-    place_width = _PLACE_WIDTH if wide else max(1, width - _NARROW_REST)
+    place_width = PLACE_WIDTH if wide else max(1, width - _NARROW_REST)
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("member", justify="right", no_wrap=True)
     table.add_column("trained on", no_wrap=True, overflow="ellipsis", max_width=place_width)

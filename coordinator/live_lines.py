@@ -5,11 +5,18 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 
 from coordinator.progress import RunView
-from coordinator.wording import BLIND, evaluation_trouble, headline, is_blind, member_trouble, place, result, so_far
+from coordinator.wording import (
+    BLIND,
+    PLACE_WIDTH,
+    evaluation_trouble,
+    headline,
+    is_blind,
+    member_trouble,
+    place,
+    result,
+    so_far,
+)
 from shared.messages import MemberProgress
-
-#: Columns for host, engine and device.
-_PLACE_WIDTH = 36
 
 
 def show_in_lines(views: Iterable[RunView], console: Console) -> RunView:
@@ -31,7 +38,7 @@ def changes(previous: RunView | None, view: RunView) -> Iterator[str]:
     for index in range(run.members):
         line, before = view.progress.get(index), previous.progress.get(index) if previous else None
         if line and line.last and (before is None or before.epochs_done != line.epochs_done):
-            where = place(line.trainer, _PLACE_WIDTH)
+            where = place(line.trainer, PLACE_WIDTH)
             yield f"member {index} epoch {line.epochs_done}/{line.epochs} {_metrics(line)} on {where}"
         if index in view.records and (previous is None or index not in previous.records):
             yield f"member {index} {result(view, index)}"

@@ -4,6 +4,8 @@ from coordinator.progress import RunView
 from shared.messages import FailedMember, RunSpec, Trainer
 
 BLIND = "no broker answers here: this is what storage tells"
+#: Columns for host, engine and device where there is room.
+PLACE_WIDTH = 36
 _LONGEST_HOST = 16
 #: More of an error than this is left to the logs.
 _LONGEST_ERROR = 300

@@ -192,7 +192,7 @@ def _pass_on(task: Task, error: DeepchordError, most: int = _MOST_PASSED_ON) -> 
     if task.request.retries + 1 >= (most if others_can else _BLIND_ATTEMPTS):
         raise error
     if others_can:
-        time.sleep(min(_LONGEST_BLIND_S, _RETRY_AFTER_S ** (task.request.retries + 1)))
+        time.sleep(min(_LONGEST_BLIND_S, _RETRY_AFTER_S * 2**task.request.retries))
     _send_again(task, _RETRY_AFTER_S, retries=task.request.retries + 1)
 
 

@@ -6,12 +6,13 @@ import platform
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from shared.attempts import failures_in_a_row
-from shared.errors import CorruptObjectError, DeepchordError, ObjectNotFoundError, StorageError
+from shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
 from shared.leases import member_lease
 from shared.messages import AttemptNote, MemberRecord, MemberSpec, RunSpec
+from worker.broken_worker import is_better_left
 from worker.lease import AttemptEnded, Lease, MemberTaken, RunCancelled, WorkerLeaving
 from worker.member import attempt_member, fail_member
 from worker.resources import Resources
@@ -26,10 +27,6 @@ _RETRY_AFTER_S = 2.0
 _REST_S = 15.0
 #: Look at a member that somebody else works at when its lease would have ended, and a little later.
 _LATER_S = 1.0
-#: So long attempts that got nowhere are held against a worker: the others may be busy, and they may never come.
-_LEFT_FOR = timedelta(minutes=30)
-#: Of so many other members it is looked whether the worker got nowhere there, too.
-_NEAR = 10
 #: Between giving a member back and taking the next one.
 BREATH_S = 1.0
 
@@ -120,7 +117,7 @@ def take_turn(
         with lease:
             turn: Turn | None = _settled(resources, run, spec, lease)
             if turn is None and (
-                resources.leaving.is_set() or _is_better_left(resources, run, spec, worker, others_can)
+                resources.leaving.is_set() or is_better_left(resources, run, spec, worker, others_can)
             ):
                 turn = GivenBack(after_s=BREATH_S)
             return turn or _attempt(resources, run, spec, worker, on_epoch, lease, watchdog)
@@ -152,46 +149,6 @@ def _settled(resources: Resources, run: RunSpec, spec: MemberSpec, lease: Lease)
         lost = f"its last {run.max_attempts} attempts ended without an error; the workers' logs may tell why"
         return _done(fail_member(resources, spec, attempts[-1].number, lost))
     return None
-
-
-def _is_better_left(
-    resources: Resources, run: RunSpec, spec: MemberSpec, worker: str, others_can: Callable[[], bool]
-) -> bool:
-    """Say whether the member has just failed on this worker, or the worker is broken, and another one could try it."""
-    failed_here = resources.board.last_failed_on(spec.run_id, spec.index) == worker
-    return (failed_here or _is_broken(resources, run, spec, worker)) and others_can()
-
-
-def _is_broken(resources: Resources, run: RunSpec, spec: MemberSpec, worker: str) -> bool:
-    """Say whether this worker got nowhere at the member twice in a row, or once at it and at another one, too.
-
-    It would else use up the attempts of all members in the queue, while the others are busy. Storage tells it, which
-    knows of processes that just died, too. A worker takes members in their order, so only those near it are looked at.
-    """
-    here = _fruitless(resources, spec.run_id, spec.index, worker)
-    if here != 1:
-        return here > 1
-    near = sorted(range(run.members), key=lambda index: abs(index - spec.index))[1 : _NEAR + 1]
-    return any(
-        not resources.store.has_record(spec.run_id, index) and _fruitless(resources, spec.run_id, index, worker)
-        for index in near
-    )
-
-
-def _fruitless(resources: Resources, run_id: str, index: int, worker: str) -> int:
-    """Return how many of a member's last attempts were this worker's, not long ago, and saved no epoch."""
-    count = 0
-    for attempt in reversed(resources.store.attempts(run_id, index)):
-        if attempt.handed_over or attempt.saved:
-            break
-        try:
-            note = resources.store.attempt_note(run_id, index, attempt.number)
-        except DeepchordError:  # nobody knows whose it was
-            break
-        if note.worker != worker or datetime.now(UTC) - note.started_at > _LEFT_FOR:
-            break
-        count += 1
-    return count
 
 
 def _attempt(
