@@ -1,6 +1,5 @@
 """What a person can do to a run under way: cancel it or one of its members, resume it, add members; stop a worker."""
 
-import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from fnmatch import fnmatch
@@ -22,17 +21,22 @@ _ANSWER_WITHIN_S = 2.0
 _WILDCARDS = frozenset("*?[")
 
 
-def cancel_run(store: RunStore, run: RunSpec) -> None:
+def cancel_run(store: RunStore, run: RunSpec, host: str) -> None:
     """Stop a run, durably: its members stop at the next batch, and no worker takes one until it is resumed.
+
+    Args:
+        store: Shared storage.
+        run: The run.
+        host: The machine that it is cancelled from.
 
     Raises:
         InputError: It has ended.
     """
     _check_not_ended(store, run)
-    store.cancel_run(run.run_id, Cancellation(host=platform.node() or "unknown", cancelled_at=datetime.now(UTC)))
+    store.cancel_run(run.run_id, Cancellation(host=host, cancelled_at=datetime.now(UTC)))
 
 
-def cancel_member(store: RunStore, run: RunSpec, index: int) -> None:
+def cancel_member(store: RunStore, run: RunSpec, index: int, host: str) -> None:
     """Make a member a failed record; if it is being trained, that stops at the next batch.
 
     Raises:
@@ -47,7 +51,7 @@ def cancel_member(store: RunStore, run: RunSpec, index: int) -> None:
             attempt=attempts[-1].number if attempts else 0,
             trainer=None,
             finished_at=datetime.now(UTC),
-            error=f"cancelled from {platform.node() or 'unknown'}",
+            error=f"cancelled from {host}",
         )
     )
     if not store.commit_record(record):

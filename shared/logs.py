@@ -1,7 +1,6 @@
 """How logs are written: lines for people, or one JSON object a line for what collects them."""
 
 import logging
-import platform
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -22,7 +21,7 @@ def format_as(settings: Settings, logger: logging.Logger) -> None:
     """Let the handlers of a logger write as the settings say."""
     if settings.log_format == "json":
         formatter = JsonFormatter(
-            list(_FIELDS), rename_fields=_NAMES, static_fields={"host": platform.node()}, timestamp="time"
+            list(_FIELDS), rename_fields=_NAMES, static_fields={"host": settings.host}, timestamp="time"
         )
         for handler in logger.handlers:
             handler.setFormatter(formatter)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import tomllib
 import uuid
@@ -114,6 +115,12 @@ class Settings(BaseSettings):
     flower: bool = False
     #: Below which folder each run's results go.
     results: Path = Path("results")
+    #: In a container: what that folder is called on its host, where people open what links lead to.
+    results_on_host: Path | None = None
+    #: What this machine is called in lists, records and logs; a container's own name says nothing to people.
+    host: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        default_factory=lambda: platform.node() or "unknown"
+    )
     #: How logs are written: lines for people, or one JSON object a line.
     log_format: Literal["text", "json"] = "text"
     #: How often a member is tried before it becomes a failed record.

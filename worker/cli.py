@@ -194,6 +194,7 @@ def evaluate(
     from rich.console import Console
 
     from shared.architecture import Architecture
+    from shared.container_paths import on_host
     from shared.dataset_sources import Places, find_dataset
     from shared.networks import notebook_architecture
     from shared.settings import keras_home, load_settings
@@ -230,4 +231,4 @@ def evaluate(
         typer.echo(as_data)
         return
     console.print(table)
-    typer.echo(f"Report: {page.resolve().as_uri()}")
+    typer.echo(f"Report: {on_host(page, settings).as_uri()}")

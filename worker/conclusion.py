@@ -67,7 +67,7 @@ def conclude(resources: Resources, run: RunSpec, worker: str, advance: Callable[
     done = settled(store, run)
     if done is not None:
         return done.status
-    attempt = store.start_evaluation(run, note_of(worker))
+    attempt = store.start_evaluation(run, note_of(resources.settings.host, worker))
     try:
         return _attempt(resources, run, attempt, advance)
     except AttemptEnded:

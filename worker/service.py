@@ -87,7 +87,9 @@ def prepare(worker: Any, settings: Settings) -> Announcement:
         worker.max_tasks_per_child = 1
     _warn_of_skew(settings)
     board = WorkerBoard(connect_lazily(settings))
-    return Announcement(board, worker_id(), worker.hostname, engine, device)
+    return Announcement(
+        board, worker=worker_id(), name=worker.hostname, host=settings.host, engine=engine, device=device
+    )
 
 
 def _warn_of_skew(settings: Settings) -> None:

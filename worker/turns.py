@@ -2,7 +2,6 @@
 
 import logging
 import os
-import platform
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -123,9 +122,9 @@ def take_turn(
             return turn or _attempt(resources, run, spec, worker, on_epoch, lease, watchdog)
 
 
-def note_of(worker: str) -> bytes:
+def note_of(host: str, worker: str) -> bytes:
     """Return who takes an attempt, for people who look into storage and for the next one who takes one."""
-    note = AttemptNote(host=platform.node(), worker=worker, process_id=os.getpid(), started_at=datetime.now(UTC))
+    note = AttemptNote(host=host, worker=worker, process_id=os.getpid(), started_at=datetime.now(UTC))
     return note.encode()
 
 
@@ -163,7 +162,7 @@ def _attempt(
     extra = {"run_id": spec.run_id, "member": spec.index}
     earlier = resources.store.attempts(spec.run_id, spec.index)
     # Before the engine is opened, so that an attempt counts even if that kills the process.
-    attempt = resources.store.start_attempt(spec.run_id, spec.index, note_of(worker))
+    attempt = resources.store.start_attempt(spec.run_id, spec.index, note_of(resources.settings.host, worker))
     try:
         observer = Observers(watchdog, lease, _Leaving(resources.leaving))
         return _done(attempt_member(resources, run, spec, attempt, earlier, observer, on_epoch))

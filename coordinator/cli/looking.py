@@ -137,6 +137,7 @@ def report(
     from coordinator.report import summary_table
     from coordinator.report.summary import summary_json
     from coordinator.results import write_run_report
+    from shared.container_paths import on_host
 
     settings, store, spec = open_run(run, storage=storage, broker=broker)
     content, page = write_run_report(settings, store, spec, out or settings.results / spec.run_id)
@@ -146,7 +147,7 @@ def report(
         return
     console = new_console()
     console.print(summary_table(content, console.width))
-    typer.echo(f"Report: {page.resolve().as_uri()}")
+    typer.echo(f"Report: {on_host(page, settings).as_uri()}")
 
 
 @commands.command()

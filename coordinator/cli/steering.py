@@ -25,12 +25,13 @@ def cancel(
     """Stop a run, or one of its members, within seconds; `resume` goes on with a run from its last saved epochs."""
     from coordinator.steering import cancel_member, cancel_run
 
-    store, spec = find_run(read_settings(broker=broker, storage=storage), run)
+    settings = read_settings(broker=broker, storage=storage)
+    store, spec = find_run(settings, run)
     if member is not None:
-        cancel_member(store, spec, member)
+        cancel_member(store, spec, member, settings.host)
         typer.echo(f"Member {member} of run {spec.run_id} is cancelled.")
         return
-    cancel_run(store, spec)
+    cancel_run(store, spec, settings.host)
     typer.echo(f"Run {spec.run_id} is cancelled; `deepchord resume {spec.run_id}` goes on with it.")
 
 

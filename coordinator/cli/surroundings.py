@@ -108,6 +108,7 @@ def collect_into(settings: "Settings", store: "RunStore", run: "RunSpec", out: P
     """Copy a run's results into a folder and show its summary."""
     from coordinator.report import summary_table
     from coordinator.results import collect_run
+    from shared.container_paths import on_host
 
     content, files = collect_run(settings, store, run, out)
     tell_if_extended(content, run)
@@ -116,7 +117,8 @@ def collect_into(settings: "Settings", store: "RunStore", run: "RunSpec", out: P
         return
     console = new_console()
     console.print(summary_table(content, console.width))
-    typer.echo(f"Results: {out}\nReport:  {(out / 'index.html').resolve().as_uri()}")
+    found = out if settings.results_on_host is None else on_host(out, settings)
+    typer.echo(f"Results: {found}\nReport:  {on_host(out / 'index.html', settings).as_uri()}")
 
 
 def tell_if_extended(content: "ReportContent", run: "RunSpec") -> None:

@@ -168,7 +168,7 @@ def _check_options(settings: "Settings", workers: int | None, out: Path | None) 
     if settings.detach and out is not None:
         raise InputError("--detach does not wait for results: leave --out out, and give it to `deepchord collect`.")
     if not settings.detach:
-        check_folder(out or settings.results)
+        check_folder(out or settings.results, settings)
 
 
 def _check_not_trained_here(settings: "Settings", run: "RunSpec") -> None:

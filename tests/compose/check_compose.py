@@ -51,6 +51,8 @@ class Stack:
             "DEEPCHORD_BROKER_PORT": str(self.broker_port),
             "DEEPCHORD_FLOWER_PORT": str(self.flower_port),
             "DEEPCHORD_UID": "1000",
+            "DEEPCHORD_HOST": "box1",
+            "DEEPCHORD_RESULTS_ON_HOST": str(folder / "results"),
             "DEEPCHORD_THREADS": "1",
             **variables,
         }
@@ -153,6 +155,7 @@ def _write_recipe(folder: Path) -> None:
 
 def test_a_run_is_trained_by_scaled_workers_one_of_which_is_killed(stack):
     stack.wait_until(lambda: len(stack.fleet()) == 2, "two workers")
+    assert {line["host"] for line in stack.fleet()} == {"box1"}
     submitted = stack.coordinator("train", "--detach", "/recipe/recipe.toml", "--members", "4")
     run_id = submitted.split()[1]
     stack.wait_until(lambda: sum(bool(line["epochs_done"]) for line in stack.fleet()) == 2, "both at work")
@@ -160,11 +163,22 @@ def test_a_run_is_trained_by_scaled_workers_one_of_which_is_killed(stack):
     docker("kill", stack.containers("worker")[0])
 
     assert "Ensemble test accuracy" in stack.coordinator("watch", run_id)
-    stack.coordinator("collect", run_id)
     results = stack.folder / "results" / run_id
+    assert f"Report:  file://{results}/index.html" in stack.coordinator("collect", run_id)
     assert (results / "index.html").exists()
     assert len(list(results.glob("best_weights_*.hdf5"))) == 4
     assert json.loads((results / "evaluation.json").read_text())["trained"] == 4
+
+
+def test_results_that_the_containers_user_may_not_write_are_refused_with_the_remedy_on_the_host(stack):
+    results = stack.folder / "results"
+    results.chmod(0o755)
+
+    try:
+        with pytest.raises(AssertionError, match=f"`sudo chown 1000:1000 {results}`"):
+            stack.coordinator("train", "/recipe/recipe.toml")
+    finally:
+        results.chmod(0o777)
 
 
 def test_the_containers_say_that_they_are_well(stack):

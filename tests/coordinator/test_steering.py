@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -36,7 +37,7 @@ def failed(store: RunStore, run: RunSpec) -> RunSpec:
 
 
 def test_a_run_is_cancelled_and_resumed(store, run):
-    cancel_run(store, run)
+    cancel_run(store, run, "here")
     assert store.is_cancelled(run.run_id)
 
     resume_run(store, run)
@@ -53,7 +54,7 @@ def test_attempts_before_a_run_was_resumed_do_not_count(store, run):
     assert failures_in_a_row(store.attempts(run.run_id, 2)) == 0
 
 
-@pytest.mark.parametrize("what", [cancel_run, check_unfinished, resume_run])
+@pytest.mark.parametrize("what", [partial(cancel_run, host="here"), check_unfinished, resume_run])
 def test_a_run_that_has_ended_is_neither_cancelled_nor_resumed(store, failed, what):
     with pytest.raises(InputError, match=r"has failed \(nobody learnt\); `deepchord extend .* trains further members"):
         what(store, failed)
@@ -64,7 +65,7 @@ def test_a_run_whose_evaluation_failed_can_be_evaluated_once_more(store, run):
 
     check_unfinished(store, run)
     with pytest.raises(InputError, match=r"has failed \(its evaluation failed\)"):
-        cancel_run(store, run)
+        cancel_run(store, run, "here")
     anew = resume_run(store, run)
 
     assert (anew.extension, anew.members) == (1, 4)
@@ -75,26 +76,26 @@ def test_a_run_whose_evaluation_failed_can_be_evaluated_once_more(store, run):
 def test_a_member_that_is_cancelled_is_a_failed_record(store, run):
     store.start_attempt(run.run_id, 2, b"{}")
 
-    cancel_member(store, run, 2)
-    cancel_member(store, run, 3)
+    cancel_member(store, run, 2, "here")
+    cancel_member(store, run, 3, "here")
 
     members = [record.member for record in store.records(run.run_id, 4)]
     assert [(member.spec.index, member.attempt) for member in members] == [(2, 1), (3, 0)]
-    assert all(isinstance(member, FailedMember) and member.error.startswith("cancelled from ") for member in members)
+    assert all(isinstance(member, FailedMember) and member.error == "cancelled from here" for member in members)
     assert members[0].spec == plan_member(run.run_id, run.seed, 2)
 
 
 def test_a_member_that_has_ended_is_not_cancelled(store, run):
-    cancel_member(store, run, 2)
+    cancel_member(store, run, 2, "here")
 
     with pytest.raises(InputError, match=r"Member 2 of run .* has ended already"):
-        cancel_member(store, run, 2)
+        cancel_member(store, run, 2, "here")
 
 
 @pytest.mark.parametrize("index", [-1, 4])
 def test_a_member_that_there_is_not_is_named_with_those_there_are(store, run, index):
     with pytest.raises(InputError, match=rf"has the members 0 to 3, no member {index}"):
-        cancel_member(store, run, index)
+        cancel_member(store, run, index, "here")
 
 
 def test_an_extended_run_has_its_earlier_members_and_needs_the_same_share(store, run):
