@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from shared.errors import InputError
+from shared.foreign_variables import without_foreign
 from shared.plaidml_hardware import PlaidMLHardware
 from shared.urls import is_broker_url, without_password
 from shared.validation import ended, explain, nearest
@@ -212,7 +213,8 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Return the environment for a child process that is to see these very settings, whatever the file says."""
-        inherited = {name: value for name, value in os.environ.items() if name not in _setting_variables()}
+        ours = _setting_variables()
+        inherited = {name: value for name, value in without_foreign(os.environ).items() if name not in ours}
         given = self.model_dump(mode="json", exclude_none=True)
         values = {name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in given.items()}
         variables = {ENVIRONMENT_PREFIX + name.upper(): value for name, value in values.items()}
