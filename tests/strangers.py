@@ -27,6 +27,7 @@ class StrangersFolder:
     """A folder with a module for every name that is imported anywhere, each of which leaves a mark and fails."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._mark = folder / "imported-here"
         for name in self.names():
             trap = _TRAP.format(mark=str(self._mark), name=name)
