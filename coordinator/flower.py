@@ -20,6 +20,7 @@ from typing import IO, NoReturn
 from coordinator.processes import becomes_true
 from shared.broker import connect
 from shared.errors import DeepchordError, InputError
+from shared.installed_engines import how_to_install
 from shared.settings import Settings
 
 _USER = "deepchord"
@@ -59,7 +60,7 @@ def running_flower(settings: Settings, environment: Mapping[str, str] | None = N
         BrokerError: The broker does not answer.
     """
     if find_spec("flower") is None:
-        raise InputError("Flower is not installed in this environment: pip install 'deepchord[flower]'.")
+        raise InputError(f"Flower is not installed in this environment: {how_to_install('flower')}.")
     connect(settings).close()
     port = _checked_port(settings.flower_address, settings.flower_port)
     password = settings.flower_password or secrets.token_urlsafe(9)

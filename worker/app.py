@@ -24,11 +24,11 @@ from celery.signals import (
 from shared.celery_app import create_app
 from shared.errors import ExitCode
 from shared.foreign_variables import leave_out_foreign
+from shared.installed_engines import choose_engine
 from shared.logs import format_as
 from shared.settings import load_settings
 from worker.announcement import Announcement
 from worker.engines.memory import keep_freed_memory
-from worker.engines.opening import choose_engine
 from worker.pool import POOL, given_up
 from worker.resources import Resources
 from worker.service import let_members_go, prepare

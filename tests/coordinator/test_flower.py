@@ -224,5 +224,5 @@ def test_a_flower_that_ends_by_itself_is_no_success(settings):
 def test_without_flower_it_says_how_to_get_it(settings, monkeypatch):
     monkeypatch.setattr(coordinator.flower, "find_spec", lambda _name: None)
 
-    with pytest.raises(InputError, match=r"pip install 'deepchord\[flower\]'"), running_flower(settings):
+    with pytest.raises(InputError, match=r"pip install '\.\[flower\]'"), running_flower(settings):
         pass
