@@ -102,7 +102,7 @@ $(PLAIDML_VENV)/.installed: requirements/plaidml.txt pyproject.toml | $(BIN)/pyt
 	@$(BIN)/python -m venv --clear $(PLAIDML_VENV)
 	@$(PLAIDML_INSTALL) -r requirements/plaidml.txt || { \
 		echo 'PlaidML has builds for Linux, macOS and Windows on x86-64; there is none for Arm.'; \
-		echo 'On a Mac with Apple silicon, PyTorch trains on the GPU: pip install "deepchord[torch]".'; \
+		echo 'On a Mac with Apple silicon, PyTorch trains on the GPU: pip install ".[torch]".'; \
 		exit 1; } >&2
 	@$(PLAIDML_BIN)/python -m pip --disable-pip-version-check --no-input install -qq --no-deps --no-build-isolation -e .
 	@touch $@

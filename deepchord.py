@@ -1,5 +1,14 @@
 """The command `deepchord`: the commands of both sides in one; the only module that knows both."""
 
+import os
+import sys
+
+# What lies beside this file goes before the current folder, until that is off the path.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from shared.import_path import leave_out_current_folder
+
+leave_out_current_folder(sys.path.pop(0))
+
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -79,7 +79,7 @@ def _peer(python: str, tool: str, kind: str, members: int, data: Path) -> dict[s
     """Return seconds and version; None, and a sentence, if that Python does not have the tool."""
     package = _package(tool)
     if subprocess.run([python, "-c", f"import {package}"], capture_output=True, check=False).returncode:
-        sys.stderr.write(f"{python} has no {package}: install deepchord[bench] there, or give --peers.\n")
+        sys.stderr.write(f"{python} has no {package}: install .[bench] there, or give --peers.\n")
         return None
     command = [python, str(_PEERS), tool, kind, str(members), str(_WORKERS), str(data)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -29,9 +29,9 @@ from coordinator.submission import submit
 from shared.celery_app import create_app
 from shared.dataset_sources import Places, find_dataset
 from shared.datasets import Dataset, encode_dataset, publish_dataset
+from shared.installed_engines import KERAS3_BACKENDS
 from shared.settings import Settings, keras_home, load_settings
 from shared.storage import RunStore
-from worker.engines import KERAS3_BACKENDS
 
 _ROOT = str(Path(__file__).parent.parent)
 #: Workers do not start in this folder, and benchmarks are not installed: they are found by their path.

@@ -26,11 +26,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import describe
+from shared.installed_engines import KERAS3_BACKENDS, installed_engines
 from shared.messages import Recipe
 from shared.networks import notebook_architecture
 from shared.sharing import usable_cores
-from worker.engines import KERAS3_BACKENDS, Engine
-from worker.engines.opening import installed_engines, open_engine
+from worker.engines import Engine
+from worker.engines.opening import open_engine
 from worker.initialization import initial_weights
 from worker.pipeline import batches_in_order
 

@@ -1,24 +1,34 @@
 """Flower on this machine's loopback, through deepchord's own Celery settings; any other way would requeue our tasks."""
 
+import base64
+import http.client
+import os
 import secrets
 import socket
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from importlib.util import find_spec
 from typing import IO, NoReturn
 
 from coordinator.processes import becomes_true
 from shared.broker import connect
 from shared.errors import DeepchordError, InputError
+from shared.installed_engines import how_to_install
 from shared.settings import Settings
 
 _USER = "deepchord"
 _ANSWERS_WITHIN_S = 60.0
 _STOP_WITHIN_S = 5.0
+_PAGE_WITHIN_S = 10.0
+#: Asks without the proxy that the environment may name.
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +60,22 @@ def running_flower(settings: Settings, environment: Mapping[str, str] | None = N
         BrokerError: The broker does not answer.
     """
     if find_spec("flower") is None:
-        raise InputError("Flower is not installed in this environment: pip install 'deepchord[flower]'.")
+        raise InputError(f"Flower is not installed in this environment: {how_to_install('flower')}.")
     connect(settings).close()
     port = _checked_port(settings.flower_address, settings.flower_port)
     password = settings.flower_password or secrets.token_urlsafe(9)
     told = password if settings.flower_password is None else "as in DEEPCHORD_FLOWER_PASSWORD"
+    below = f"/{settings.flower_prefix}/" if settings.flower_prefix else ""
+    page = f"http://{settings.flower_address}:{port}{below}"
     variables = {
+        # No file of the folder that this is started in, which would be run.
+        "FLOWER_CONF": os.devnull,
         "FLOWER_ADDRESS": settings.flower_address,
         "FLOWER_PORT": str(port),
         "FLOWER_BASIC_AUTH": f"{_USER}:{password}",
         "FLOWER_READ_ONLY": "true",
         "FLOWER_STATE_SAVE_INTERVAL": "0",
+        **({"FLOWER_URL_PREFIX": settings.flower_prefix} if settings.flower_prefix else {}),
     }
     with (
         tempfile.TemporaryFile() as log,
@@ -74,18 +89,18 @@ def running_flower(settings: Settings, environment: Mapping[str, str] | None = N
         ) as process,
     ):
         try:
-            _wait_until_it_answers(process, settings.flower_address, port, log)
-            address = f"http://{settings.flower_address}:{port} (user {_USER}, password {told})"
+            _wait_until_it_answers(process, page, password, log)
+            address = f"{page} (user {_USER}, password {told})"
             yield FlowerProcess(address=address, process=process, log=log)
         finally:
             _stop(process)
 
 
-def _wait_until_it_answers(process: subprocess.Popen[bytes], address: str, port: int, log: IO[bytes]) -> None:
-    asked = "127.0.0.1" if address == "0.0.0.0" else address  # noqa: S104  it stands for all addresses
-    answers = becomes_true(lambda: process.poll() is not None or _is_taken(asked, port), _ANSWERS_WITHIN_S)
+def _wait_until_it_answers(process: subprocess.Popen[bytes], page: str, password: str, log: IO[bytes]) -> None:
+    asked = page.replace("//0.0.0.0:", "//127.0.0.1:")  # it stands for all addresses
+    answers = becomes_true(lambda: process.poll() is not None or _is_shown(asked, password), _ANSWERS_WITHIN_S)
     if not answers:
-        raise InputError(f"Flower does not answer on {address}, port {port}, within {_ANSWERS_WITHIN_S:.0f} s.")
+        raise InputError(f"Flower does not show its page at {page} within {_ANSWERS_WITHIN_S:.0f} s.")
     if process.poll() is not None:
         raise InputError(_ending(process, log))
 
@@ -128,6 +143,21 @@ def _checked_port(address: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _is_taken(address: str, port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((address, port)) == 0
+def _is_shown(page: str, password: str) -> bool:
+    """Return whether the page is there for whoever knows the password, and for nobody else."""
+    return _status(page, password) == HTTPStatus.OK and _status(page, None) == HTTPStatus.UNAUTHORIZED
+
+
+def _status(page: str, password: str | None) -> int | None:
+    request = urllib.request.Request(page)  # noqa: S310  of ours
+    if password is not None:
+        credentials = base64.b64encode(f"{_USER}:{password}".encode()).decode()
+        request.add_header("Authorization", f"Basic {credentials}")
+    try:
+        with _DIRECTLY.open(request, timeout=_PAGE_WITHIN_S) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except (OSError, http.client.HTTPException):
+        return None

@@ -156,7 +156,7 @@ class LocalSession:
             raise WorkersStoppedError(str(error)) from error
 
     def _let_go(self, ended: Sequence[ChildProcess]) -> list[ChildProcess]:
-        """Leave out, and return, workers that were told to stop or that are refused again and again while others go on.
+        """Leave out, and return, workers that were told to stop that are refused, or that gave up, while others go on.
 
         Raises:
             WorkersStoppedError: All that were left were told to stop.
@@ -164,19 +164,28 @@ class LocalSession:
         told = [worker for worker in ended if worker.exit_code in TOLD_TO_STOP]
         if told and len(told) == len(self._workers):
             raise WorkersStoppedError("The last worker on this machine was told to stop.")
-        refused = [worker for worker in ended if worker.exit_code == ExitCode.BAD_INPUT and worker.starts > _RESTARTS]
+        refused = [worker for worker in ended if _is_of_no_use(worker)]
         if len(told) + len(refused) == len(self._workers):  # nobody is left to train: the log of one of them says why
             refused = refused[1:]
         for worker in (*told, *refused):
             self._workers.remove(worker)
             last_line = self._broker.redacted(worker.log_tail()).splitlines()[-1]
-            why = "was told to stop" if worker in told else f"was refused ({last_line})"
+            what = "gave up" if worker.exit_code == ExitCode.WORKERS_STOPPED else "was refused"
+            why = "was told to stop" if worker in told else f"{what} ({last_line})"
             logger.warning("%s %s; the others go on.", worker.name, why, extra={"session": self._folder.name})
         return [*told, *refused]
 
     def _refuse_too_many(self, process: ChildProcess) -> None:
-        if process.starts > _RESTARTS:
+        if process.starts > _RESTARTS or _is_of_no_use(process):
+            often = "" if process.starts == 1 else f"{process.starts} times, the last time "
             raise WorkersStoppedError(
-                f"{process.name} on this machine ended {process.starts} times, the last time with "
-                f"{process.exit_status}; its log {process.log} ends:\n{self._broker.redacted(process.log_tail())}"
+                f"{process.name} on this machine ended {often}with {process.exit_status}; its log {process.log} ends:\n"
+                f"{self._broker.redacted(process.log_tail())}"
             )
+
+
+def _is_of_no_use(worker: ChildProcess) -> bool:
+    """Return whether a worker is not worth another start: refused again and again, or itself gave up its processes."""
+    if worker.exit_code == ExitCode.WORKERS_STOPPED:
+        return True
+    return worker.exit_code == ExitCode.BAD_INPUT and worker.starts > _RESTARTS

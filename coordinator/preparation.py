@@ -16,6 +16,7 @@ from shared.broker import connect
 from shared.dataset_sources import Places, find_dataset
 from shared.datasets import publish_dataset
 from shared.errors import InputError
+from shared.installed_engines import choose_engine
 from shared.messages import RunSpec
 from shared.settings import Settings, keras_home
 from shared.storage import RunStore
@@ -44,6 +45,7 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
     Raises:
         InputError: The recipe or an option is not valid, or `--detach` was asked for without a broker.
         BrokerError: The broker that was given does not answer.
+        EngineError: None is given, and no engine is installed here.
         DatasetError: The data set was not found or cannot be used.
         StorageError: Storage cannot be written.
     """
@@ -69,11 +71,14 @@ def check_broker(settings: Settings, require: str | None) -> None:
     Raises:
         InputError: `--detach` was asked for without a broker, or what is required is not sure to be here.
         BrokerError: The broker that was given does not answer.
+        EngineError: None is given, and no engine is installed here.
     """
     _check_detach(settings)
     if not is_embedded(settings):
         connect(settings).close()
-    elif require not in (None, settings.engine, settings.device if settings.preflight else None):
+        return
+    choose_engine(settings.engine)
+    if require not in (None, settings.engine, settings.device if settings.preflight else None):
         # Without a preflight a worker does not know its device when it chooses its queues.
         is_kind = require in ("gpu", "cpu")
         setting = (

@@ -1,12 +1,21 @@
 """Task names and all Celery configuration, the same for coordinator, workers and Flower."""
 
+import importlib
+import logging
+from types import ModuleType
+from typing import Any
+
 from celery import Celery
+from celery.loaders.app import AppLoader
 
 from shared.broker import KEY_PREFIX, encryption
 from shared.errors import InputError
+from shared.foreign_variables import CONFIGURATION, describe_foreign, leave_out
 from shared.result_backend import SCHEME
 from shared.settings import Settings
 from shared.sturdy_transport import TRANSPORT
+
+logger = logging.getLogger(__name__)
 
 TRAIN_MEMBER = "deepchord.train_member"
 EVALUATE_ENSEMBLE = "deepchord.evaluate_ensemble"
@@ -39,6 +48,18 @@ def served_queues(app: Celery) -> dict[str, frozenset[str]]:
     return {worker: frozenset(queue["name"] for queue in queues) for worker, queues in answers.items()}
 
 
+class InstalledLoader(AppLoader):  # type: ignore[misc]  # Celery has no types
+    """Imports what is installed; Celery's own loader looks into the current folder first."""
+
+    def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> ModuleType:
+        """Import a module, whatever lies in the current folder."""
+        return (imp or importlib.import_module)(module, package=package)
+
+    def find_module(self, module: str) -> ModuleType:
+        """Do the same."""
+        return importlib.import_module(module)
+
+
 def create_app(settings: Settings, *, takes_tasks: bool = False) -> Celery:
     """Return the Celery application for a broker.
 
@@ -66,7 +87,10 @@ def create_app(settings: Settings, *, takes_tasks: bool = False) -> Celery:
         "ack_emulation": takes_tasks,
     }
     tls = encryption(settings)
-    app = Celery("deepchord")
+    ignored = describe_foreign(leave_out(CONFIGURATION))
+    if ignored:
+        logger.warning("%s", ignored)
+    app = Celery("deepchord", loader=InstalledLoader, fixups=())
     # Not among Celery's settings, which its remote control tells.
     app.signing_key = settings.signing_key
     app.conf.update(

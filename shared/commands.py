@@ -6,10 +6,14 @@ from typing import NoReturn
 import typer
 
 from shared.errors import DeepchordError, ExitCode
+from shared.foreign_variables import leave_out_foreign
 
 
 def run_commands(commands: typer.Typer) -> NoReturn:
     """Run the command line and exit; an expected error becomes one sentence on stderr, never a traceback."""
+    ignored = leave_out_foreign()
+    if ignored:
+        sys.stderr.write(f"note: {ignored}\n")
     try:
         commands()
     except DeepchordError as error:

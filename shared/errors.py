@@ -15,7 +15,7 @@ class ExitCode(IntEnum):
     BAD_INPUT = 2
     #: The run ended as failed: fewer members than `min_members` were trained, or its evaluation failed.
     RUN_FAILED = 3
-    #: The run cannot go on here: the workers on this machine stopped although members are left.
+    #: The run cannot go on here: the workers on this machine stopped although members are left; this worker gave up.
     WORKERS_STOPPED = 4
     #: Somebody cancelled the run; it can be resumed.
     CANCELLED = 5

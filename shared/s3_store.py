@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import InputError, ObjectNotFoundError, StorageError
+from shared.installed_engines import how_to_install
 from shared.object_store import check_key, check_prefix
 from shared.settings import s3_endpoint
 from shared.urls import without_password
@@ -66,7 +67,7 @@ class S3Store:
         try:
             import obstore
         except ImportError as error:
-            raise InputError('Storage on S3 needs another package: pip install "deepchord[s3]".') from error
+            raise InputError(f"Storage on S3 needs another package: {how_to_install('s3')}.") from error
         prefix = (found["prefix"] or "").strip("/")
         if prefix:
             check_key(prefix)

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from shared.errors import InputError
+from shared.foreign_variables import without_foreign
 from shared.plaidml_hardware import PlaidMLHardware
 from shared.urls import is_broker_url, without_password
 from shared.validation import ended, explain, nearest
@@ -140,6 +141,8 @@ class Settings(BaseSettings):
     flower_address: str = "127.0.0.1"
     #: The port that it listens on; 0: a free one.
     flower_port: Annotated[int, Field(ge=0, le=65535)] = 5555
+    #: Below which path its page is, for a proxy that hands on whole paths; none: at the root.
+    flower_prefix: str | None = None
     #: What Flower's user `deepchord` is asked for; none: a new one each time, which is then told.
     flower_password: str | None = Field(default=None, min_length=8, repr=False)
 
@@ -164,6 +167,16 @@ class Settings(BaseSettings):
         if password is not None and (not password.isascii() or not password.isprintable() or "," in password):
             raise ValueError("Flower takes passwords of printable ASCII characters without a comma; choose another one")
         return password
+
+    @field_validator("flower_prefix")
+    @classmethod
+    def _check_flower_prefix(cls, prefix: str | None) -> str | None:
+        path = (prefix or "").strip("/")
+        if path and not re.fullmatch(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*", path):
+            raise ValueError(
+                f"expected a path of letters, digits and . _ ~ - such as flower or tools/flower, found {prefix!r}"
+            )
+        return path or None
 
     @field_validator("results")
     @classmethod
@@ -219,7 +232,8 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Return the environment for a child process that is to see these very settings, whatever the file says."""
-        inherited = {name: value for name, value in os.environ.items() if name not in _setting_variables()}
+        ours = _setting_variables()
+        inherited = {name: value for name, value in without_foreign(os.environ).items() if name not in ours}
         given = self.model_dump(mode="json", exclude_none=True)
         values = {name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in given.items()}
         variables = {ENVIRONMENT_PREFIX + name.upper(): value for name, value in values.items()}

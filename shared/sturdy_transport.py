@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport.redis import Channel, Transport
 
 logger = logging.getLogger(__name__)
@@ -43,5 +44,6 @@ class SturdyTransport(Transport):  # type: ignore[misc]  # kombu has no types
     Channel = SturdyChannel
 
 
-#: How Celery finds it.
-TRANSPORT = f"{__name__}:{SturdyTransport.__name__}"
+#: How Celery finds it: by the name that Flower and others go by when they ask what kind of broker it is.
+TRANSPORT = "redis"
+TRANSPORT_ALIASES[TRANSPORT] = f"{__name__}:{SturdyTransport.__name__}"

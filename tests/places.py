@@ -19,6 +19,7 @@ from shared.array_files import read_idx
 from shared.dataset_sources import DEBIAN_FASHION
 from shared.settings import Settings
 from shared.storage import RunStore
+from tests.strangers import STRANGERS_ENVIRONMENT, StrangersFolder
 
 #: A safety net only; PlaidML compiles for two minutes on a busy machine, nothing else takes a tenth of it.
 PATIENCE_S = 480.0
@@ -251,13 +252,16 @@ class LocalRun:
     results: Path
     command: "subprocess.CompletedProcess[str]"
     left: list[psutil.Process]
+    #: The folder that it was started in, full of other people's modules and configurations.
+    around: StrangersFolder
 
 
 @pytest.fixture(scope="session")
 def local_run(new_place: Callable[..., Place], recipe: Path) -> LocalRun:
     """`deepchord train --local` from the recipe to the report: trained once, looked at by many tests."""
     place = new_place()
-    command = place.run("train", "--local", recipe, "--out", "results")
+    around = StrangersFolder(place.folder)
+    command = place.run("train", "--local", recipe, "--out", "results", **STRANGERS_ENVIRONMENT)
     left = psutil.wait_procs(place.processes(), timeout=10)[1]
     (folder,) = (place.storage / "runs").iterdir()
-    return LocalRun(place, folder.name, place.folder / "results", command, left)
+    return LocalRun(place, folder.name, place.folder / "results", command, left, around)

@@ -1,7 +1,15 @@
 """Composition root for `celery -A worker.app worker`: settings from the environment, the tasks registered."""
 
 import logging
+import os
+import sys
 from typing import Any, NoReturn
+
+# `celery -A worker.app` puts the current folder first on the path while it imports this.
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from shared.import_path import leave_out_current_folder
+
+leave_out_current_folder(sys.path.pop(0))
 
 from celery.signals import (
     after_setup_logger,
@@ -15,11 +23,13 @@ from celery.signals import (
 
 from shared.celery_app import create_app
 from shared.errors import ExitCode
+from shared.foreign_variables import leave_out_foreign
+from shared.installed_engines import choose_engine
 from shared.logs import format_as
 from shared.settings import load_settings
 from worker.announcement import Announcement
 from worker.engines.memory import keep_freed_memory
-from worker.engines.opening import choose_engine
+from worker.pool import POOL, given_up
 from worker.resources import Resources
 from worker.service import let_members_go, prepare
 from worker.tasks import register_tasks
@@ -28,6 +38,7 @@ settings = load_settings()
 app = create_app(settings, takes_tasks=True)
 # The processes of a spawned pool unpickle the application without its tasks; they import this module to get them.
 app.conf.imports = ("worker.app",)
+app.conf.worker_pool = POOL
 register_tasks(app, Resources(settings))
 _workers: list[Any] = []
 _announcements: list[Announcement] = []
@@ -36,11 +47,16 @@ _stops: list[str] = []
 
 
 def run(arguments: list[str]) -> NoReturn:
-    """Run a worker with Celery's arguments, and exit: with 0 only if it was told to stop.
+    """Run a worker with Celery's arguments, and exit: with 0 only if it was told to stop, with 4 if its processes die.
 
     Celery's own `worker_main` forgets how it ended, and nobody would start one anew that cannot go on.
     """
+    leave_out_foreign()
     app.worker_main(arguments)
+    if given_up:
+        # Celery makes lines of its log of what is written to the other one.
+        (sys.__stderr__ or sys.stderr).write(f"error: {given_up[0]}\n")
+        raise SystemExit(ExitCode.WORKERS_STOPPED)
     raise SystemExit(ExitCode.OK if _stops else ExitCode.DEFECT)
 
 

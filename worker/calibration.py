@@ -19,10 +19,11 @@ from typing import IO, Self, cast
 import psutil
 
 from shared.errors import EngineError, MessageDecodeError
+from shared.installed_engines import choose_engine
 from shared.settings import Settings, load_settings
 from shared.sharing import WORKER_BYTES, Calibration, Sharing, free_memory_bytes, usable_cores
 from shared.version import version
-from worker.engines.opening import choose_engine, open_engine_of
+from worker.engines.opening import open_engine_of
 from worker.trial import BATCH_SIZE, trial
 
 logger = logging.getLogger(__name__)

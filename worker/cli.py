@@ -93,10 +93,10 @@ def worker(
     them train fastest together is measured once, unless --workers or --threads is given.
     """
     from shared.broker import connect
+    from shared.installed_engines import choose_engine
     from shared.logs import configure_logging
     from shared.settings import export, load_settings
     from shared.storage import RunStore
-    from worker.engines.opening import choose_engine
     from worker.fleet import claimed, command_of, find_assignments, named, planned
     from worker.processes import run_each
     from worker.service import run_worker
@@ -155,9 +155,9 @@ def doctor(
     threads: Threads = None,
 ) -> None:
     """Examine broker, storage and device: what works, what does not, and what to do; fit to be pasted into an issue."""
+    from shared.installed_engines import choose_engine, installed_engines
     from shared.settings import load_settings
     from worker.doctor import examine_in_child, tell_of_way
-    from worker.engines.opening import choose_engine, installed_engines
 
     settings = load_settings(broker=broker, storage=storage, engine=engine, device=device, threads=threads)
     code = tell_of_way(settings)

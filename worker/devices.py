@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.errors import DeepchordError, EngineError
+from shared.installed_engines import ENGINES, choose_engine, how_to_install, why_not_installed
 from shared.settings import Settings, load_settings
-from worker.engines import ENGINES, Device
-from worker.engines.opening import choose_engine, why_not_installed
+from worker.engines import Device
 
 #: Importing a framework for the first time can take long on a slow disk.
 _ASK_WITHIN_S = 180.0
@@ -124,7 +124,7 @@ def _remedy(name: str, asked: "subprocess.CompletedProcess[bytes]") -> str:
         )
     if code == -signal.SIGKILL:
         return f"{name} is killed when it is opened: is there memory enough?"
-    return f"{what} when it is opened; install it anew: pip install --force-reinstall 'deepchord[{name}]'"
+    return f"{what} when it is opened; install it anew: {how_to_install(name, anew=True)}"
 
 
 #: What a process says before the preflight, in front of the device.

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared.errors import EngineError
+from shared.installed_engines import installed_engines
 from shared.settings import Settings
 from shared.sharing import usable_cores
 from worker.calibration import calibrate
 from worker.devices import EngineReport, report_engine
 from worker.engines import Device
-from worker.engines.opening import installed_engines
 
 try:
     import fcntl

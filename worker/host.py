@@ -4,11 +4,11 @@ import sys
 from collections.abc import Callable
 
 from shared.errors import DeepchordError
+from shared.installed_engines import choose_engine
 from shared.settings import Settings, load_settings
 from shared.sharing import HostAnswer
 from worker.calibration import calibrate, likely_gpus
 from worker.devices import report_engine
-from worker.engines.opening import choose_engine
 from worker.fleet import assign
 
 

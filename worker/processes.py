@@ -55,6 +55,8 @@ def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
 
 def _code_of(codes: Sequence[int]) -> ExitCode:
     """Return a command's exit code from those of its workers: that one was refused is no matter if others worked."""
+    if ExitCode.WORKERS_STOPPED in codes:
+        return ExitCode.WORKERS_STOPPED
     have_worked = not codes or any(code in TOLD_TO_STOP for code in codes)
     have_died = any(code not in (*TOLD_TO_STOP, ExitCode.BAD_INPUT) for code in codes)
     return ExitCode.OK if have_worked and not have_died else ExitCode.BAD_INPUT

@@ -17,11 +17,11 @@ from shared.broker import connect_lazily
 from shared.celery_app import DRAIN, WORKER_OPTIONS, queue_of
 from shared.checkup import MOST_SKEW_S, describe_skew, skew_of
 from shared.errors import DeepchordError
+from shared.installed_engines import choose_engine
 from shared.settings import WORKER_VARIABLE, Settings, export, worker_id
 from shared.worker_board import WorkerBoard
 from worker.announcement import Announcement
 from worker.devices import examine
-from worker.engines.opening import choose_engine
 from worker.resources import Resources
 
 logger = logging.getLogger(__name__)

@@ -181,9 +181,10 @@ def metrics(
 ) -> None:
     """Serve the fleet's gauges for Prometheus, until Ctrl-C; docs/grafana.json is a dashboard for them."""
     from coordinator.interruptions import terminations_interrupting
+    from shared.installed_engines import how_to_install
 
     if find_spec("prometheus_client") is None:
-        raise InputError("Metrics need another package: pip install 'deepchord[metrics]'.")
+        raise InputError(f"Metrics need another package: {how_to_install('metrics')}.")
     from coordinator.metrics import serving_metrics
 
     settings = with_live_broker(read_settings(broker=broker, storage=storage))

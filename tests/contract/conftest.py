@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.installed_engines import KERAS3_BACKENDS, installed_engines
 from tests.contract.engine_process import OPENCL, EngineProcess
-from worker.engines import KERAS3_BACKENDS
-from worker.engines.opening import installed_engines
 
 
 @pytest.fixture(scope="module")

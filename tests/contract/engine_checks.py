@@ -31,6 +31,7 @@ from shared.architecture import Architecture, ResolvedArchitecture
 from shared.checkpoint import Weights, decode_checkpoint, encode_checkpoint, weighted_layers
 from shared.datasets import Dataset
 from shared.errors import EngineError, InputError
+from shared.installed_engines import installed_engines
 from shared.layers import (
     ActivationLayer,
     AveragePooling2D,
@@ -48,7 +49,7 @@ from shared.messages import MemberSeeds, Recipe, Trainer, TrainingPart
 from shared.networks import notebook_architecture
 from shared.training_state import SavedTraining, TrainingState, decode_training, encode_training
 from worker.engines import Batch, Engine, Images, Labels, Network
-from worker.engines.opening import installed_engines, open_engine
+from worker.engines.opening import open_engine
 from worker.ensemble import Candidate, evaluate
 from worker.initialization import initial_weights
 from worker.pipeline import batches_in_order

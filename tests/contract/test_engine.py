@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.installed_engines import KERAS3_BACKENDS
 from tests.contract.engine_process import LLVM, OPENCL, EngineProcess, names_of_the_checks
-from worker.engines import KERAS3_BACKENDS
 
 ENGINES = (*KERAS3_BACKENDS, LLVM)
 

@@ -8,6 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,11 +17,14 @@ import pytest
 
 import coordinator.flower
 from coordinator.flower import FlowerProcess, running_flower
+from shared.celery_app import EVALUATE_ENSEMBLE, create_app
 from shared.errors import BrokerError, DeepchordError, InputError
 from shared.settings import Settings, load_settings
+from tests.strangers import STRANGERS_ENVIRONMENT, StrangersFolder
 
 pytestmark = pytest.mark.slow
 
+PREFIX = "tools/flower"
 OPENER = """
 import sys
 from coordinator.flower import running_flower
@@ -42,29 +46,48 @@ def settings(broker_url: str, tmp_path: Path, require: Callable[[str, object], N
 
 
 @pytest.fixture(scope="module")
+def around(tmp_path_factory: pytest.TempPathFactory) -> StrangersFolder:
+    """A folder full of other people's modules, where Flower finds a configuration as well."""
+    return StrangersFolder(tmp_path_factory.mktemp("strangers"))
+
+
+@pytest.fixture(scope="module")
 def flower(
-    broker_server: str, tmp_path_factory: pytest.TempPathFactory, require: Callable[[str, object], None]
+    around: StrangersFolder,
+    broker_server: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    require: Callable[[str, object], None],
 ) -> Iterator[FlowerProcess]:
-    """A Flower that several tests look at."""
+    """A Flower behind a prefix, started in strange surroundings, that several tests look at."""
     require("Flower", find_spec("flower"))
-    with running_flower(settings_for(f"{broker_server}/8", tmp_path_factory.mktemp("flower"))) as process:
+    settings = settings_for(f"{broker_server}/8", tmp_path_factory.mktemp("flower"))
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as elsewhere:
+            elsewhere.chdir(around.folder)
+            for name, value in STRANGERS_ENVIRONMENT.items():
+                elsewhere.setenv(name, value)
+            process = stack.enter_context(running_flower(settings.model_copy(update={"flower_prefix": PREFIX})))
         yield process
 
 
 def parts(flower: FlowerProcess) -> tuple[str, str, str]:
-    return re.fullmatch(r"(http://\S+) \(user (\S+), password (\S+)\)", flower.address).groups()
+    return re.fullmatch(r"(http://\S+?)/? \(user (\S+), password (\S+)\)", flower.address).groups()
 
 
 def status(url: str, user: str = "", password: str = "", method: str = "GET") -> int:
+    return fetch(url, user, password, method)[0]
+
+
+def fetch(url: str, user: str, password: str, method: str = "GET") -> tuple[int, str]:
     request = urllib.request.Request(url, method=method)
     if user:
         request.add_header("Authorization", "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode())
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status
+            return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
-            return error.code
+            return error.code, ""
 
 
 def is_gone(pid: int) -> bool:
@@ -79,15 +102,44 @@ def test_it_answers_whoever_knows_its_password_and_nobody_else(flower):
 
     assert [status(url + path, user, password) for path in ("/", "/api/tasks", "/workers")] == [200, 200, 200]
     assert [status(url + path) for path in ("/", "/api/tasks", "/workers", "/broker")] == [401] * 4
-    assert status(url, user, password + "x") == 401
+    assert status(f"{url}/", user, password + "x") == 401
 
 
 def test_it_listens_on_loopback_only(flower):
-    port = int(parts(flower)[0].rpartition(":")[2])
+    port = int(parts(flower)[0].rpartition(":")[2].partition("/")[0])
 
     listening = [c.laddr for c in psutil.Process(flower.process.pid).net_connections("inet") if c.status == "LISTEN"]
 
     assert listening == [("127.0.0.1", port)]
+
+
+def test_its_page_is_below_the_prefix_and_nowhere_else(flower):
+    url, user, password = parts(flower)
+
+    assert flower.address.startswith(f"{url}/ (")
+    assert url.endswith(f"/{PREFIX}")
+    assert status(f"{url}/", user, password) == 200
+    assert status(url.removesuffix(PREFIX), user, password) == 404
+
+
+def test_neither_a_file_of_the_folder_that_it_is_started_in_nor_the_environment_has_a_say(flower, around):
+    url, _, _ = parts(flower)
+
+    assert status(f"{url}/", "admin", "admin") == 401
+    assert around.imported() == []
+    assert not (around.folder / STRANGERS_ENVIRONMENT["FLOWER_UNIX_SOCKET"]).exists()
+
+
+def test_the_queues_are_to_be_seen_with_how_much_is_in_them(flower, broker_server):
+    url, user, password = parts(flower)
+    with create_app(load_settings(broker=f"{broker_server}/8")) as app:
+        for run in ("run-a", "run-b"):
+            app.send_task(EVALUATE_ENSEMBLE, args=[run])
+
+    code, page = fetch(f"{url}/broker", user, password)
+
+    assert code == 200
+    assert re.search(r"<td>deepchord</td>\s*<td[^>]*>2</td>", page)
 
 
 def test_it_changes_nothing(flower):
@@ -172,5 +224,5 @@ def test_a_flower_that_ends_by_itself_is_no_success(settings):
 def test_without_flower_it_says_how_to_get_it(settings, monkeypatch):
     monkeypatch.setattr(coordinator.flower, "find_spec", lambda _name: None)
 
-    with pytest.raises(InputError, match=r"pip install 'deepchord\[flower\]'"), running_flower(settings):
+    with pytest.raises(InputError, match=r"pip install '\.\[flower\]'"), running_flower(settings):
         pass

@@ -44,6 +44,7 @@ os.kill(os.getpid(), -code) if code < 0 else sys.exit(code)
 """,
 )
 REFUSED_WORKER = (sys.executable, "-c", "print('no device'); raise SystemExit(2)")
+GIVING_UP_WORKER = (sys.executable, "-c", "print('its processes died'); raise SystemExit(4)")
 DEVICE_WORKER = (
     sys.executable,
     "-c",
@@ -275,6 +276,15 @@ def test_workers_that_are_all_refused_end_the_session_with_the_log_of_one(settin
             check_for_ever(session)
 
         assert str(caught.value).endswith("no device")
+
+
+def test_a_worker_that_gave_up_its_processes_is_not_started_anew(settings):
+    with local_session(settings, worker_command=GIVING_UP_WORKER) as session:
+        with pytest.raises(WorkersStoppedError) as caught:
+            check_for_ever(session)
+
+        assert str(caught.value).startswith("Worker 1 on this machine ended with exit code 4; its log ")
+        assert str(caught.value).endswith("its processes died")
 
 
 def test_workers_have_the_devices_in_turn(settings):

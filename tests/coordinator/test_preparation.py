@@ -1,3 +1,4 @@
+import importlib.util
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,7 +11,7 @@ from coordinator.preparation import check_broker, is_embedded, open_broker, prep
 from shared.broker import connect
 from shared.celery_app import create_app
 from shared.datasets import load_dataset
-from shared.errors import BrokerError, DatasetError, InputError, StorageError
+from shared.errors import BrokerError, DatasetError, EngineError, InputError, StorageError
 from shared.settings import Settings, load_settings
 
 TINY = "layers = [{ type = 'flatten' }, { type = 'dense', units = 'classes', activation = 'softmax' }]\n"
@@ -48,6 +49,23 @@ def test_the_same_data_lies_in_storage_once(settings, recipe):
         store, _run = prepare(settings, recipe, {})
 
     assert len(list(store.objects.list("datasets/"))) == 1
+
+
+def test_without_an_engine_it_is_said_what_to_install_before_anything_is_published(settings, recipe, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+
+    with pytest.raises(EngineError, match=r"No engine is installed .*: pip install '\.\[tensorflow\]' in your clone"):
+        prepare(settings, recipe, {})
+    with pytest.raises(EngineError, match=r"jax cannot be used here .*: pip install '\.\[jax\]' in your clone"):
+        prepare(settings.model_copy(update={"engine": "jax"}), recipe, {})
+
+    assert not Path(settings.storage).exists()
+
+
+def test_a_coordinator_needs_no_engine_for_workers_elsewhere(settings, recipe, monkeypatch, broker_url):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+
+    assert prepare(settings.model_copy(update={"broker": broker_url}), recipe, {"members": 2})[1].members == 2
 
 
 def test_detach_without_a_broker_is_refused(settings, recipe):

@@ -32,9 +32,16 @@ def store(local_run) -> RunStore:
 
 
 def test_the_command_ends_well_and_says_where_the_results_are(local_run):
-    assert (local_run.command.returncode, local_run.command.stderr) == (0, "")
+    (said,) = local_run.command.stderr.splitlines()
+    assert local_run.command.returncode == 0
+    assert said.startswith("note: What the environment says of Celery and Flower is ignored (BROKER_URL, CELERY_BENCH")
     assert f"run {local_run.run_id} is evaluated (2 of 2 members trained)" in local_run.command.stdout
     assert (local_run.results / "index.html").as_uri() in local_run.command.stdout
+
+
+def test_no_process_imported_anything_from_the_folder_that_the_command_was_started_in(local_run):
+    assert len(list(local_run.around.names())) > 300
+    assert local_run.around.imported() == []
 
 
 def test_after_the_end_no_process_is_left(local_run):

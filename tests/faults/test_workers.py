@@ -9,6 +9,7 @@ import pytest
 
 from shared.broker import KEY_PREFIX
 from shared.celery_app import QUEUE
+from shared.errors import ExitCode
 from tests.faults.fleet import EPOCHS, kill_tree, wait_until
 
 #: Lets whatever process evaluates take a minute for it, in steps.
@@ -30,6 +31,20 @@ def slow_down():
     module.predict = slowly
 
 threading.Thread(target=slow_down, daemon=True).start()
+"""
+
+#: So many processes of a pool die before they can work.
+DYING = """
+import os, pathlib, sys
+
+if "--billiard-fork" in sys.orig_argv:
+    deaths = pathlib.Path({deaths!r})
+    left = int(deaths.read_text())
+    if left:
+        deaths.write_text(str(left - 1))
+        sys.stderr.write("no module of that name\\n")
+        sys.stderr.flush()
+        os._exit(7)
 """
 
 
@@ -73,6 +88,29 @@ def test_a_process_that_takes_long_to_start_after_another_was_killed_trains_none
     fleet.evaluated(watching)
 
     assert [line for line in worker.err if "UP message" in line] == []
+
+
+def test_a_worker_whose_processes_die_one_after_another_ends_with_the_reason_and_gives_its_member_back(fleet, tmp_path):
+    deaths = tmp_path / "deaths"
+    (tmp_path / "sitecustomize.py").write_text(DYING.format(deaths=str(deaths)))
+    deaths.write_text("2")
+    worker = fleet.start_worker(PYTHONPATH=str(tmp_path))
+    fleet.submit()
+    wait_until(fleet.attempts, "an attempt, by the third process: two may die")
+    assert deaths.read_text() == "0"
+
+    deaths.write_text("1000")
+    fleet.training_process().kill()
+
+    assert worker.ended() == ExitCode.WORKERS_STOPPED
+    assert deaths.read_text() == "997"
+    assert worker.err[-1] == (
+        "error: 3 processes of this worker died one after another before they could take a member, the last one with "
+        "exit code 7; what they said of it stands above."
+    )
+    assert "no module of that name" in worker.err
+    assert fleet.broker.client.llen(f"{KEY_PREFIX}{QUEUE}") == 1
+    assert fleet.broker.client.hlen(f"{KEY_PREFIX}unacked") == 0
 
 
 def test_when_a_worker_dies_with_all_its_processes_another_one_goes_on(fleet, uninterrupted):

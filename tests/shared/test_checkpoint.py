@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from shared.architecture import Architecture, ResolvedArchitecture
 from shared.checkpoint import Weights, decode_checkpoint, encode_checkpoint, weighted_layers
 from shared.errors import CheckpointError
+from shared.installed_engines import installed_engines
 from shared.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from shared.networks import notebook_architecture
-from worker.engines.opening import installed_engines
 
 ARCHITECTURE = Architecture(
     layers=(

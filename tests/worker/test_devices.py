@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 
 import worker.devices
+from shared.installed_engines import ENGINES, installed_engines, why_not_installed
 from shared.settings import load_settings
 from worker.devices import EngineReport, devices_table, report_engines
-from worker.engines import ENGINES, Device
-from worker.engines.opening import installed_engines, why_not_installed
+from worker.engines import Device
 
 
 def report(name: str) -> EngineReport:
@@ -178,10 +178,10 @@ def test_keras_3_and_plaidml_in_one_environment_are_told_apart(environment: Call
 
 def test_without_plaidml_it_is_said_how_to_install_it_or_what_to_use_on_arm(environment: Callable[..., None]):
     environment()
-    assert why_not_installed("plaidml") == "not installed: pip install 'deepchord[plaidml]'"
+    assert why_not_installed("plaidml") == "not installed: pip install '.[plaidml]' in your clone of deepchord"
     environment(machine="arm64")
     assert "no build for Arm" in why_not_installed("plaidml")
-    assert "deepchord[torch]" in why_not_installed("plaidml")
+    assert "pip install '.[torch]'" in why_not_installed("plaidml")
 
 
 def test_the_table_has_what_is_ready_first_and_ids_that_can_be_copied(capsys: pytest.CaptureFixture[str]):

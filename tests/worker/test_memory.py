@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from worker.engines.opening import installed_engines
+from shared.installed_engines import installed_engines
 
 #: Allocates as JAX does in each step, in a thread, when others have run before; prints on how many pages for the first
 #: time.

@@ -52,6 +52,10 @@ def test_the_others_go_on_without_a_worker_that_was_refused(tmp_path):
 
 
 @pytest.mark.usefixtures("handlers")
+def test_workers_that_gave_up_their_processes_are_told_by_the_exit_code():
+    assert run_each([("one", process("raise SystemExit(4)")), ("other", process("raise SystemExit(0)"))]) == 4
+
+
 def test_workers_that_are_all_refused_are_an_error():
     refused = process("raise SystemExit(2)")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.engines.opening import installed_engines
+from shared.installed_engines import installed_engines
 
 pytestmark = pytest.mark.slow
 

@@ -16,11 +16,6 @@ Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
 Probabilities = NDArray[np.float32]
 
-#: The engines of Keras 3, each the name of the package that it needs, too.
-KERAS3_BACKENDS = ("tensorflow", "torch", "jax")
-#: All engines, in the order in which `auto` tries them.
-ENGINES = (*KERAS3_BACKENDS, "plaidml")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Device:

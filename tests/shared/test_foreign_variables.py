@@ -1,0 +1,38 @@
+import os
+
+import pytest
+
+from shared.foreign_variables import describe_foreign, foreign_names, leave_out_foreign, without_foreign
+from tests.strangers import STRANGERS_ENVIRONMENT
+
+OWN = {"HOME": "/home/me", "DEEPCHORD_BROKER": "redis://here/0", "AWS_REGION": "eu", "CUDA_VISIBLE_DEVICES": "1"}
+
+
+def test_what_celery_its_parts_and_flower_would_read_is_left_out_and_nothing_else():
+    assert foreign_names(OWN | STRANGERS_ENVIRONMENT) == sorted(STRANGERS_ENVIRONMENT)
+    assert without_foreign(OWN | STRANGERS_ENVIRONMENT) == OWN | {"PYTHONSAFEPATH": "1"}
+
+
+def test_what_somebody_may_have_meant_for_deepchord_is_named():
+    said = describe_foreign(["APP", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE", "FLOWER_PORT"])
+
+    assert "(CELERY_BROKER_URL, FLOWER_PORT)" in said
+    assert "DEEPCHORD_" in said
+    assert describe_foreign(["APP", "DJANGO_SETTINGS_MODULE"]) is None
+
+
+def test_this_process_loses_them_once(monkeypatch):
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://elsewhere/0")
+    monkeypatch.setenv("PYTHONPATH", ":src")
+    monkeypatch.setenv("PYTHONSAFEPATH", "")
+
+    assert "CELERY_BROKER_URL" in leave_out_foreign()
+    assert leave_out_foreign() is None
+    assert {"CELERY_BROKER_URL", "PYTHONPATH"} & set(os.environ) == set()
+    assert os.environ["PYTHONSAFEPATH"] == "1"
+
+
+@pytest.mark.parametrize("pythonpath", ["", ":", "src"])
+def test_a_process_of_ours_imports_nothing_from_where_it_is_started(pythonpath):
+    assert without_foreign({"PYTHONPATH": pythonpath}) == {"PYTHONSAFEPATH": "1"}
+    assert without_foreign({"PYTHONPATH": f"{pythonpath}:/more"})["PYTHONPATH"] == "/more"

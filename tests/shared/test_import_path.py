@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from shared.import_path import whole_paths_of, without_current_folder
+
+HOME, LIBRARY = "/opt/deepchord", "/usr/lib/python3"
+INSTALLED = [LIBRARY, f"{LIBRARY}/lib-dynload", "/usr/lib/python3/site-packages"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    return str(Path.cwd())
+
+
+def path_without(*given: str, pythonpath: str = "", home: str = HOME) -> list[str]:
+    return without_current_folder([*given, *INSTALLED], pythonpath, home, LIBRARY)
+
+
+@pytest.mark.parametrize("entry", ["", ".", "here"])
+def test_the_current_folder_is_off_the_path_however_it_is_written(here, entry):
+    assert path_without(here if entry == "here" else entry, "/usr/bin") == ["/usr/bin", *INSTALLED]
+
+
+@pytest.mark.parametrize("pythonpath", [":/more", "/more:", "/more::", ".:/more", "src:/more", "../up:/more"])
+def test_what_pythonpath_names_by_the_current_folder_goes_and_whole_paths_stay(here, pythonpath):
+    made = [str(Path(here, part).resolve()) for part in pythonpath.split(":")]
+
+    assert path_without("/usr/bin", *made, pythonpath=pythonpath) == ["/usr/bin", "/more", *INSTALLED]
+    assert whole_paths_of(pythonpath) == "/more"
+
+
+def test_the_current_folder_stays_where_it_is_named_on_purpose_or_is_our_own(here):
+    assert path_without(here, pythonpath=here) == [here, *INSTALLED]
+    assert path_without(here, home=here) == [here, *INSTALLED]
+
+
+def test_what_is_installed_stays_also_when_deepchord_is_started_from_there(monkeypatch, tmp_path):
+    installed = [LIBRARY, str(tmp_path)]
+
+    assert without_current_folder(["/usr/bin", *installed], "", HOME, LIBRARY) == ["/usr/bin", *installed]
