@@ -1,12 +1,10 @@
-"""A broker that can be killed and comes back, workers on it, and a run whose member takes a while."""
+"""A broker that can be killed and comes back, workers on it, and a run whose members wait at a gate."""
 
 import secrets
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,30 +12,21 @@ from typing import Any
 import psutil
 import redis
 
+from shared.broker import KEY_PREFIX
 from shared.celery_app import WORKER_OPTIONS
 from shared.leases import member_lease
 from shared.messages import RunSpec, TrainedMember
 from shared.storage import RunStore
-from tests.places import PATIENCE_S, Place, Started
+from tests.gates import Gate
+from tests.places import Place, Started
+from tests.waiting import wait_until
 
 #: The framework that is imported soonest.
 ENGINE = "jax"
-#: An epoch takes a tenth of a second or two, most of it for the small batches.
-EPOCHS = 40
-BATCH_SIZE = 2
+#: Enough for a member to be held, and hindered, several times.
+EPOCHS = 8
 #: After so long without a sign of life a member may be taken by another worker.
 LEASE_S = 2.0
-
-
-def wait_until(what: Callable[[], Any], why: str) -> Any:
-    """Wait until something is true, and return it; the time limit is a safety net only."""
-    last = time.monotonic() + PATIENCE_S
-    while time.monotonic() < last:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"waited in vain for {why}")
 
 
 class Broker:
@@ -109,8 +98,10 @@ class Fleet:
         worker.wait_for(" ready.")
         return worker
 
-    def submit(self, *options: str) -> None:
-        """Submit the run, watched by nobody yet."""
+    def submit(self, *options: str, held_after: int | None = None) -> None:
+        """Submit the run, watched by nobody yet; its members wait when they have trained so many epochs."""
+        if held_after is not None:
+            self.gate.hold(after=held_after)
         ended = self.place.run("train", "--detach", self.recipe, *options)
         assert ended.returncode == 0, ended.stderr
         self.run_id = ended.stdout.split()[1]
@@ -130,9 +121,26 @@ class Fleet:
     def attempts(self, index: int = 0) -> tuple[Any, ...]:
         return self.store.attempts(self.run_id, index)
 
-    def wait_for_epoch(self, epoch: int, index: int = 0) -> None:
-        wait_until(lambda: self.saved(index) >= epoch or self.store.has_record(self.run_id, index), f"epoch {epoch}")
-        assert not self.store.has_record(self.run_id, index), "the member was faster than the fault"
+    @property
+    def gate(self) -> Gate:
+        return self.place.gate
+
+    def hold_after(self, epoch: int, index: int = 0, attempt: int | None = None) -> None:
+        """Let all members train so far, and wait until one is held there and has saved what it has."""
+        self.gate.hold(after=epoch)
+        self.gate.wait_for(epoch, index=index, attempt=attempt)
+        wait_until(lambda: self.saved(index) >= epoch, f"epoch {epoch} to be saved")
+
+    def wait_for_looks(self, lookers: int) -> None:
+        """Wait until so many have looked, from now on, after the run: a reconciler, or whoever watches it."""
+        looked: set[str] = set()
+        with self.broker.client.monitor() as monitor:
+            for heard in monitor.listen():
+                # Each look begins with it.
+                if heard["command"].startswith(f"EXISTS {KEY_PREFIX}bell:{self.run_id}:"):
+                    looked.add(heard["client_port"])
+                if len(looked) == lookers:
+                    return
 
     def training_process(self, index: int = 0) -> psutil.Process:
         """The process that trains a member now."""
