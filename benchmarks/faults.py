@@ -26,7 +26,7 @@ from shared.networks import notebook_architecture
 from shared.settings import Settings, keras_home, load_settings
 from shared.storage import RunStore
 from shared.training_state import SavedTraining, TrainingState, encode_training
-from tests.faults.fleet import ENGINE, LEASE_S, Broker, Fleet, kill_tree
+from tests.faults.fleet import ENGINE, Broker, Fleet, kill_tree
 from tests.places import NETWORK, RECIPE, Place
 from tests.waiting import wait_until
 from worker.engines.opening import open_engine
@@ -36,6 +36,7 @@ from worker.training import Observer, train
 #: An epoch takes a tenth of a second or two, most of it for the small batches.
 _EPOCHS = 40
 _BATCH_SIZE = 2
+_LEASE_S = 2.0
 _SEEDS = MemberSeeds(split=1, initialization=2, shuffling=3, dropout=4)
 
 
@@ -46,7 +47,7 @@ def main() -> None:
         whole = _run(Path(folder) / "whole", lambda _: None)[0]
         result = {
             "machine": describe("keras", "tensorflow", "celery"),
-            "lease_s": LEASE_S,
+            "lease_s": _LEASE_S,
             "training_process_killed": _summary(
                 [_kill(Path(folder) / f"process{seed}", seed, _kill_process) for seed in range(arguments.kills)], whole
             ),
@@ -94,7 +95,7 @@ def _run(folder: Path, fault: Callable[[Fleet], None]) -> tuple[TrainedMember, b
     recipe = _write_recipe(folder)
     broker = Broker(folder / "broker")
     broker.start()
-    variables = {"DEEPCHORD_BROKER": broker.url, "DEEPCHORD_LEASE_S": str(LEASE_S), "DEEPCHORD_ENGINE": ENGINE}
+    variables = {"DEEPCHORD_BROKER": broker.url, "DEEPCHORD_LEASE_S": str(_LEASE_S), "DEEPCHORD_ENGINE": ENGINE}
     place = Place(folder, variables)
     fleet = Fleet(place, broker, recipe, place.store)
     try:

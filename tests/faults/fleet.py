@@ -1,5 +1,6 @@
 """A broker that can be killed and comes back, workers on it, and a run whose members wait at a gate."""
 
+import json
 import secrets
 import signal
 import socket
@@ -26,7 +27,9 @@ ENGINE = "jax"
 #: Enough for a member to be held, and hindered, several times.
 EPOCHS = 8
 #: After so long without a sign of life a member may be taken by another worker.
-LEASE_S = 2.0
+LEASE_S = 5.0
+#: For workers of whom none is to lose its member, however busy the machine is.
+LONG_LEASE = {"DEEPCHORD_LEASE_S": "20"}
 
 
 class Broker:
@@ -39,7 +42,7 @@ class Broker:
         self._folder = folder
         self._password = secrets.token_hex(8)
         self.url = f"redis://:{self._password}@127.0.0.1:{self._port}/0"
-        self.client = redis.Redis.from_url(self.url, retry=None)
+        self.client = redis.Redis.from_url(self.url, retry=None, socket_timeout=None)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -106,9 +109,9 @@ class Fleet:
         assert ended.returncode == 0, ended.stderr
         self.run_id = ended.stdout.split()[1]
 
-    def watch(self) -> Started:
+    def watch(self, **variables: str) -> Started:
         """Watch the run: whoever does so looks after it, too."""
-        return self.place.start("watch", self.run_id)
+        return self.place.start("watch", self.run_id, **variables)
 
     @property
     def run(self) -> RunSpec:
@@ -133,14 +136,31 @@ class Fleet:
 
     def wait_for_looks(self, lookers: int) -> None:
         """Wait until so many have looked, from now on, after the run: a reconciler, or whoever watches it."""
-        looked: set[str] = set()
+        self._wait_for_commands(f"EXISTS {KEY_PREFIX}bell:{self.run_id}:", clients=lookers)
+
+    def wait_for_renewal(self, lease: bytes) -> None:
+        """Wait until a lease, as the broker has it now, is renewed by its holder."""
+        self._wait_for_commands(json.loads(lease)["token"], clients=1)
+
+    def _wait_for_commands(self, text: str, clients: int) -> None:
+        """Wait until so many clients have sent a command that holds the text."""
+        senders: set[str] = set()
         with self.broker.client.monitor() as monitor:
-            for heard in monitor.listen():
-                # Each look begins with it.
-                if heard["command"].startswith(f"EXISTS {KEY_PREFIX}bell:{self.run_id}:"):
-                    looked.add(heard["client_port"])
-                if len(looked) == lookers:
-                    return
+            while len(senders) < clients:
+                heard = monitor.next_command()
+                if text in heard["command"]:
+                    senders.add(heard["client_port"])
+
+    def cut_connections(self) -> None:
+        """Cut all connections to the broker, and wait until a worker that has nothing to do listens again."""
+        before = max(int(client["id"]) for client in self.broker.client.client_list())
+        self.broker.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+        def listening() -> bool:
+            clients = self.broker.client.client_list()
+            return any(int(client["id"]) > before and client["cmd"] == "brpop" for client in clients)
+
+        wait_until(listening, "a worker to listen again")
 
     def training_process(self, index: int = 0) -> psutil.Process:
         """The process that trains a member now."""

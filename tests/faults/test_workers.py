@@ -9,7 +9,7 @@ import pytest
 
 from shared.broker import KEY_PREFIX
 from shared.celery_app import QUEUE
-from tests.faults.fleet import EPOCHS, kill_tree
+from tests.faults.fleet import EPOCHS, LONG_LEASE, kill_tree
 from tests.insides import inside
 from tests.waiting import wait_until
 
@@ -148,14 +148,12 @@ def test_a_process_that_wakes_up_after_its_lease_does_not_change_the_record(flee
 @pytest.mark.parametrize("offset", ["+1h", "-1h"])
 def test_a_worker_whose_clock_is_an_hour_off_trains_and_steals_nothing(fleet, require, offset):
     require("faketime", shutil.which("faketime"))
-    # Less than the clocks are apart, and so long that a busy machine loses none.
-    lease = {"DEEPCHORD_LEASE_S": "20"}
-    fleet.start_worker(**lease)
+    fleet.start_worker(**LONG_LEASE)  # less than the clocks are apart
     fleet.submit("--members", "3", held_after=3)
     watching = fleet.watch()
     fleet.hold_after(3)
 
-    elsewhen = fleet.start_worker("faketime", "-f", offset, **lease)
+    elsewhen = fleet.start_worker("faketime", "-f", offset, **LONG_LEASE)
 
     elsewhen.wait_for(f"This machine's clock is 3,600 s {'ahead of' if offset == '+1h' else 'behind'} the broker's")
     fleet.hold_after(3, index=1)
