@@ -43,6 +43,7 @@ help:
 	@echo 'make plaidml    make $(PLAIDML_VENV), the environment for PlaidML: Metal on AMD, OpenCL'
 	@echo 'make test       make check, then all tests with branch coverage'
 	@echo '                ARGS="tests/shared -k seeds"  only some, whatever the coverage'
+	@echo '                ARGS="--network dense"        whole runs train one dense layer: no test may be too slow for it'
 	@echo 'make chaos      kills at random moments, SEEDS=50 times three of them; half an hour'
 	@echo 'make .env       what docker-compose.yml needs: passwords, the name of this machine, the folder ./results'
 	@echo 'make compose-test  the stack of docker-compose.yml, really run; needs a Docker engine'

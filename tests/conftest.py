@@ -43,8 +43,9 @@ hypothesis.settings.load_profile("here")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How many seeds the tests with random faults try."""
+    """How many seeds the tests with random faults try, and what is trained."""
     parser.addoption("--chaos", type=int, default=1, metavar="SEEDS", help="how many random sequences of faults to try")
+    parser.addoption("--network", choices=("tiny", "dense"), default="tiny", help="what tests of whole runs train")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -82,7 +82,8 @@ class BrokenOff:
 @pytest.fixture(scope="module")
 def broken_off(new_place: Callable[..., Any], recipe: Path) -> BrokenOff:
     place = new_place()
-    arguments = ("train", "--local", recipe, "--epochs", "100000")
+    place.gate.hold(after=1)
+    arguments = ("train", "--local", recipe)
     killed = place.start(*arguments, "--workers", "2")
     killed.wait_for("is waiting")
     killed.kill()
@@ -132,6 +133,7 @@ def test_collecting_a_run_that_has_not_ended_says_how_far_it_is(broken_off, tmp_
 
 
 def test_ctrl_c_while_the_command_is_still_preparing_leaves_nothing(place, recipe):
+    place.gate.hold(after=0)
     training = place.start("train", "--local", recipe)
     while not (place.folder / "state" / "local").exists():
         assert training.process.poll() is None

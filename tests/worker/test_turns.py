@@ -1,5 +1,6 @@
 """What becomes of a message, with a real broker and storage; the engine is small, its failures are ordered."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,8 +23,8 @@ OTHER = Holder(worker="another", process_id=1, token="1")
 class MeddlingEngine:
     """Does something at a batch of the first network that it builds, counted from 1."""
 
-    def __init__(self, engine: Engine, batch: int, meddle: Callable[[], None]) -> None:
-        self._engine, self._batch, self._meddle = engine, batch, meddle
+    def __init__(self, engine: Engine, batch: int, meddle: Callable[[], None], lasts: bool) -> None:
+        self._engine, self._batch, self._meddle, self._lasts = engine, batch, meddle, lasts
         self.name, self.version, self.device, self.devices = engine.name, engine.version, engine.device, engine.devices
         self.precision = engine.precision
 
@@ -37,6 +38,9 @@ class MeddlingEngine:
                 taken += 1
                 if taken == self._batch:
                     self._meddle()
+                    while self._lasts:
+                        on_batch(batch)
+                        time.sleep(0.01)
                 on_batch(batch)
 
             return train_epoch(batches, dropout_seed=dropout_seed, on_batch=after)
@@ -61,10 +65,10 @@ def turn(resources: Resources, members: tuple[MemberSpec, ...]) -> Callable[...,
 
 @pytest.fixture
 def meddle(resources: Resources, engine: Engine) -> Callable[[int, Callable[[], None]], None]:
-    """At the given batch, of three an epoch, do something."""
+    """At the given batch, of three an epoch, do something; one that lasts does until that ends the attempt."""
 
-    def at(batch: int, what: Callable[[], None]) -> None:
-        resources.engine = MeddlingEngine(engine, batch, what)
+    def at(batch: int, what: Callable[[], None], lasts: bool = False) -> None:
+        resources.engine = MeddlingEngine(engine, batch, what, lasts)
 
     return at
 
@@ -107,13 +111,6 @@ def test_a_cancelled_run_is_not_begun(turn, store: RunStore, run: RunSpec):
     assert store.attempts(run.run_id, 0) == ()
 
 
-def _wait_until_over(resources: Resources) -> None:
-    """Wait for the lease's thread to have asked storage."""
-    import time
-
-    time.sleep(2.5 * resources.settings.lease_s / 6)
-
-
 def test_a_run_that_is_cancelled_stops_at_the_next_batch_and_goes_on_later(
     turn, meddle, quick, resources: Resources, store: RunStore, run: RunSpec, engine
 ):
@@ -121,9 +118,8 @@ def test_a_run_that_is_cancelled_stops_at_the_next_batch_and_goes_on_later(
 
     def cancel() -> None:
         store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=run.created_at))
-        _wait_until_over(resources)
 
-    meddle(8, cancel)  # the second batch of the third epoch
+    meddle(8, cancel, lasts=True)  # the second batch of the third epoch
 
     assert turn() == Done(status=None)
 
@@ -145,9 +141,8 @@ def test_a_member_whose_record_appears_meanwhile_is_left(
 
     def commit() -> None:
         fail_member(resources, members[0], 1, "cancelled")
-        _wait_until_over(resources)
 
-    meddle(2, commit)
+    meddle(2, commit, lasts=True)
 
     assert isinstance(turn(), Again)
     assert turn() == Done(status="failed")
@@ -404,9 +399,8 @@ def test_an_attempt_that_was_cancelled_or_overtaken_does_not_count(
     def overtake() -> None:
         name = member_lease(run.run_id, 0)
         resources.leases.hold(name, OTHER, 60, instead_of=resources.leases.hold(name, OTHER, 1))
-        _wait_until_over(resources)
 
-    meddle(2, overtake)
+    meddle(2, overtake, lasts=True)
 
     assert isinstance(turn(), Again)
     (attempt,) = store.attempts(run.run_id, 0)
