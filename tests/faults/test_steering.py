@@ -127,8 +127,10 @@ def test_the_run_of_a_fleet_is_not_sent_to_the_workers_that_another_run_has_for_
     assert fleet.attempts() == ()
 
 
-def test_a_reconciler_that_is_interrupted_does_not_say_that_the_run_is_evaluated(fleet):
+def test_a_reconciler_that_is_interrupted_or_terminated_says_so_and_not_that_the_run_is_evaluated(fleet, tmp_path):
     fleet.submit()
+    service = fleet.place.start("reconcile", "--all", "--alive", tmp_path / "alive")
+    wait_until((tmp_path / "alive").exists, "the first look of the service")
     before = len(fleet.broker.client.client_list())
     reconciling = fleet.place.start("reconcile", "last")
     wait_until(lambda: len(fleet.broker.client.client_list()) > before, "the reconciler's first look")
@@ -137,3 +139,6 @@ def test_a_reconciler_that_is_interrupted_does_not_say_that_the_run_is_evaluated
 
     assert reconciling.ended() == 130
     assert reconciling.err[-1].startswith("error: Interrupted: this command does not send again any more")
+    service.process.terminate()
+    assert service.ended() == 130
+    assert service.err[-1] == "error: Interrupted: this command does not send again any more what runs lose."
