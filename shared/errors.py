@@ -101,6 +101,10 @@ class EngineError(DeepchordError):
     """An engine is not installed or cannot do what was asked."""
 
 
+class DivergedError(EngineError):
+    """What a network computes is no number any more: the same seeds and recipe lead there again."""
+
+
 class WorkersStoppedError(DeepchordError):
     """The workers on this machine stopped although members are left to train."""
 

@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Collection, Iterator
 
 from shared import keys
-from shared.attempt_numbers import attempts_in, take_number
-from shared.attempts import Attempt, SavedEpoch
+from shared.attempt_numbers import attempts_among, attempts_in, take_number
+from shared.attempts import Attempt, SavedEpoch, failure_of
 from shared.endings import Cancellation, EnsembleEvaluation, RunFailure
 from shared.errors import CorruptObjectError, ObjectNotFoundError, RunNotFoundError, StorageError
-from shared.messages import AttemptNote, MemberRecord, RunSpec
+from shared.messages import AttemptFailure, AttemptNote, MemberRecord, RunSpec
 from shared.object_store import ObjectStore, open_object_store
 from shared.settings import Settings
 
@@ -111,6 +111,18 @@ class RunStore:
     def attempts(self, run_id: str, index: int) -> tuple[Attempt, ...]:
         """Return the attempts that a member has had, in order; nothing but names is read."""
         return attempts_in(self.objects, keys.attempts(run_id, index))
+
+    def attempts_of_all(self, run_id: str) -> dict[int, tuple[Attempt, ...]]:
+        """Return the attempts of each member of a run that has had any; nothing but names is read."""
+        names: dict[int, list[str]] = {}
+        for index, name in filter(None, map(keys.attempt_name, self.objects.list(keys.members(run_id)))):
+            names.setdefault(index, []).append(name)
+        return {index: attempts_among(found) for index, found in names.items()}
+
+    def fail_attempt(self, run_id: str, index: int, attempt: int, failure: AttemptFailure) -> None:
+        """Note how an attempt failed."""
+        compared = failure_of(failure.worker, failure.way)
+        self.objects.replace(keys.attempt_failure(run_id, index, attempt, compared), failure.encode())
 
     def save_epoch(self, run_id: str, index: int, attempt: int, epoch: int, state: bytes) -> SavedEpoch:
         """Publish the training state after an epoch."""

@@ -12,8 +12,10 @@ from shared.messages import RunSpec, TrainedMember
 from shared.storage import RunStore
 from worker.ensemble import evaluate, run_candidates
 from worker.lease import AttemptEnded
+from worker.outcomes import Done
 from worker.resources import Resources
-from worker.turns import Done, note_of, sentence
+from worker.setback import sentence
+from worker.turns import note_of
 
 logger = logging.getLogger(__name__)
 

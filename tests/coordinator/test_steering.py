@@ -31,6 +31,8 @@ def run(store: RunStore) -> RunSpec:
 
 @pytest.fixture
 def failed(store: RunStore, run: RunSpec) -> RunSpec:
+    for index in range(run.members):
+        cancel_member(store, run, index)
     store.commit_failure(run, RunFailure(requested=4, trained=0, reason="nobody learnt", failed_at=NOW))
     return run
 
@@ -59,7 +61,22 @@ def test_a_run_that_has_ended_is_neither_cancelled_nor_resumed(store, failed, wh
         what(store, failed)
 
 
+def test_a_run_that_failed_before_its_members_had_ended_can_be_resumed_and_its_attempts_do_not_count(store, run):
+    for index in range(2):
+        store.start_attempt(run.run_id, index, b"{}")
+    store.commit_failure(run, RunFailure(requested=4, trained=0, reason="the data is at fault", failed_at=NOW))
+
+    with pytest.raises(InputError, match=r"\(the data is at fault\); when that is put right, `deepchord resume "):
+        cancel_run(store, run)
+    anew = resume_run(store, run)
+
+    assert (anew.extension, store.failure(anew)) == (1, None)
+    assert [failures_in_a_row(store.attempts(run.run_id, index)) for index in range(2)] == [0, 0]
+
+
 def test_a_run_whose_evaluation_failed_can_be_evaluated_once_more(store, run):
+    for index in range(run.members):
+        cancel_member(store, run, index)
     store.commit_failure(run, RunFailure(requested=4, trained=3, reason="its evaluation failed", failed_at=NOW))
 
     check_unfinished(store, run)

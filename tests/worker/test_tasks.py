@@ -240,7 +240,7 @@ def test_a_member_that_storage_thwarts_comes_again_a_few_times_whoever_else_is_t
         raise StorageError("no space left", permanent=True)
 
     monkeypatch.setattr(resources.store, "put_weights", full)
-    monkeypatch.setattr("worker.tasks._others_can", lambda _: True)
+    monkeypatch.setattr("worker.tasks._others", lambda _: frozenset({"other@here"}))
     task, message = app.tasks[TRAIN_MEMBER], members[0].model_dump(mode="json")
 
     assert task.apply(args=[message]).state == "IGNORED"
@@ -483,9 +483,14 @@ def test_an_evaluation_that_fails_is_left_to_another_worker_and_watchers_see_why
     assert evaluation.apply(args=[run.run_id]).state == "IGNORED"
     assert resources.board.evaluation_note(run) == "MemoryError: busy"
 
-    monkeypatch.setattr("worker.tasks._others_can", lambda _: True)
-    assert evaluation.apply(args=[run.run_id]).state == "REJECTED"
+    monkeypatch.setattr("worker.tasks._others", lambda _: frozenset({"other@here"}))
+    queue, client = f"{KEY_PREFIX}{QUEUE}", resources.board._client
+    client.delete(queue)
+    waiting: list[int] = []
+    monkeypatch.setattr("worker.tasks.time.sleep", lambda _: waiting.append(client.llen(queue)))
+    assert evaluation.apply(args=[run.run_id]).state == "IGNORED"
 
+    assert waiting == [1]  # the other one can take it while this one pauses
     assert engine.built == 1
     assert len(resources.store.evaluation_attempts(run)) == 1
 
@@ -608,14 +613,14 @@ def test_an_evaluation_that_no_attempt_can_be_begun_at_is_left_to_others(
 
     assert app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id]).state == "IGNORED"
     assert resources.board.evaluation_note(run) == "StorageError: read-only"
-    monkeypatch.setattr("worker.tasks._others_can", lambda _: True)
+    monkeypatch.setattr("worker.tasks._others", lambda _: frozenset({"other@here"}))
     resources.board._client.delete(f"{KEY_PREFIX}failed-on:{run.run_id}:evaluation")
     pauses.clear()
     for retries in (1, 2, 3, 90):
         app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id], retries=retries)
         resources.board._client.delete(f"{KEY_PREFIX}failed-on:{run.run_id}:evaluation")
     assert [pause for pause in pauses if pause != 2.0] == [4.0, 8.0, 16.0, 30.0]
-    monkeypatch.setattr("worker.tasks._others_can", lambda _: False)
+    monkeypatch.setattr("worker.tasks._others", lambda _: frozenset())
     with pytest.raises(StorageError, match="read-only"):
         app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id], retries=2).get()
     assert not store.has_ended(run)
