@@ -176,7 +176,7 @@ def _check_not_ended(store: RunStore, run: RunSpec) -> None:
             if can_go_on
             else f"`deepchord extend {run.run_id} --members N` trains further members."
         )
-        raise InputError(f"Run {run.run_id} has failed ({failure.reason}); {remedy}")
+        raise InputError(f"Run {run.run_id} has failed ({failure.reason.rstrip('.')}); {remedy}")
 
 
 def _left(store: RunStore, run: RunSpec) -> int:

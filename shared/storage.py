@@ -1,6 +1,7 @@
 """Runs, members, weights and data sets in shared storage, verified where their SHA-256 is known."""
 
 import hashlib
+import logging
 import re
 import uuid
 from collections.abc import Collection, Iterator
@@ -13,6 +14,8 @@ from shared.errors import CorruptObjectError, ObjectNotFoundError, RunNotFoundEr
 from shared.messages import AttemptFailure, AttemptNote, MemberRecord, RunSpec
 from shared.object_store import ObjectStore, open_object_store
 from shared.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 class RunStore:
@@ -243,16 +246,23 @@ class RunStore:
     # Data sets
 
     def publish_dataset(self, sha256: str, data: bytes) -> None:
-        """Publish a data set under its SHA-256, once."""
-        self.objects.create(keys.dataset(sha256), data)
+        """Publish a data set under its SHA-256, in the place of one that is damaged, if there is one."""
+        self.objects.replace(keys.dataset(sha256), data)
 
     def has_dataset(self, sha256: str) -> bool:
-        """Say whether the data set is published."""
-        return self.objects.exists(keys.dataset(sha256))
+        """Say whether the data set is published, undamaged."""
+        try:
+            self._verified(keys.dataset(sha256), sha256, "Publish it anew.")
+        except ObjectNotFoundError:
+            return False
+        except CorruptObjectError as error:
+            logger.warning("%s", error)
+            return False
+        return True
 
     def dataset(self, sha256: str) -> bytes:
         """Return the published data set, verified."""
-        remedy = "Remove it: the next `deepchord train` with this data set publishes it again."
+        remedy = "The next `deepchord train` with this data set puts it right, then `deepchord resume` goes on."
         return self._verified(keys.dataset(sha256), sha256, remedy)
 
     def check_writable(self) -> None:
