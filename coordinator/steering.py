@@ -26,10 +26,14 @@ def cancel_run(store: RunStore, run: RunSpec) -> None:
     """Stop a run, durably: its members stop at the next batch, and no worker takes one until it is resumed.
 
     Raises:
-        InputError: It has ended.
+        InputError: It has ended, if only just before this took effect: then that stands.
     """
     _check_not_ended(store, run)
     store.cancel_run(run.run_id, Cancellation(host=platform.node() or "unknown", cancelled_at=datetime.now(UTC)))
+    run = store.run(run.run_id)
+    if store.has_ended(run):
+        store.resume_run(run.run_id)
+        _check_not_ended(store, run)
 
 
 def cancel_member(store: RunStore, run: RunSpec, index: int) -> None:

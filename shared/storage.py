@@ -209,9 +209,9 @@ class RunStore:
         self.objects.replace(keys.evaluation_failed(run, attempt), b"{}\n")
 
     def commit_evaluation(self, run: RunSpec, evaluation: EnsembleEvaluation, probabilities: bytes) -> bool:
-        """Commit the evaluation and the ensemble's probabilities; False if the run has one already."""
+        """Commit the evaluation and the ensemble's probabilities; see `_end` for when it does not."""
         self.objects.replace(keys.ensemble_probabilities(run, evaluation.probabilities_sha256), probabilities)
-        return self.objects.create(keys.evaluation(run), evaluation.encode())
+        return self._end(run, keys.evaluation(run), evaluation.encode())
 
     def evaluation(self, run: RunSpec) -> EnsembleEvaluation | None:
         """Return the evaluation of a run, or None."""
@@ -223,8 +223,8 @@ class RunStore:
         return self._verified(keys.ensemble_probabilities(run, sha256), sha256)
 
     def commit_failure(self, run: RunSpec, failure: RunFailure) -> bool:
-        """Commit that the run ended without an evaluation; False if that stands already."""
-        return self.objects.create(keys.failure(run), failure.encode())
+        """Commit that the run ended without an evaluation; see `_end` for when it does not."""
+        return self._end(run, keys.failure(run), failure.encode())
 
     def failure(self, run: RunSpec) -> RunFailure | None:
         """Return why the run ended without an evaluation, or None."""
@@ -242,6 +242,18 @@ class RunStore:
     def has_ended(self, run: RunSpec) -> bool:
         """Say whether a run was evaluated or has failed."""
         return self.has_evaluation(run) or self.has_failed(run)
+
+    def _end(self, run: RunSpec, key: str, data: bytes) -> bool:
+        """Commit how a run ended; False if that stands already, or it was cancelled: looked at right before.
+
+        A cancellation that comes between the look and the end is taken back, for the end stands. Whoever cancels looks
+        for an end after that (`coordinator.steering`), so that one of both sees the other.
+        """
+        if self.is_cancelled(run.run_id) or not self.objects.create(key, data):
+            return False
+        if self.is_cancelled(run.run_id) and self.run(run.run_id).extension == run.extension:
+            self.resume_run(run.run_id)
+        return True
 
     # Data sets
 

@@ -45,6 +45,52 @@ def test_a_run_is_cancelled_and_resumed(store, run):
     assert not store.is_cancelled(run.run_id)
 
 
+def test_a_run_that_ends_while_it_is_cancelled_has_ended(store, run, monkeypatch):
+    cancel = RunStore.cancel_run
+
+    def late(store: RunStore, run_id: str, cancellation: Cancellation) -> None:
+        store.commit_failure(run, RunFailure(requested=4, trained=4, reason="its evaluation failed", failed_at=NOW))
+        cancel(store, run_id, cancellation)
+
+    monkeypatch.setattr(RunStore, "cancel_run", late)
+
+    with pytest.raises(InputError, match=r"has failed \(its evaluation failed\)"):
+        cancel_run(store, run)
+
+    assert not store.is_cancelled(run.run_id)
+    assert store.has_failed(run)
+
+
+def test_a_run_whose_end_is_just_being_written_when_it_is_cancelled_has_ended(store, run, monkeypatch):
+    create = store.objects.create
+
+    def late(key: str, data: bytes) -> bool:
+        if key.endswith("/failed.json"):  # after the last look for a cancellation
+            cancel_run(store, run)
+        return create(key, data)
+
+    monkeypatch.setattr(store.objects, "create", late)
+
+    assert store.commit_failure(run, RunFailure(requested=4, trained=4, reason="no luck", failed_at=NOW))
+
+    assert not store.is_cancelled(run.run_id)
+
+
+def test_the_cancellation_of_a_run_that_was_extended_meanwhile_is_not_taken_back(store, run, monkeypatch):
+    create = store.objects.create
+
+    def late(key: str, data: bytes) -> bool:
+        if key.endswith("/failed.json"):
+            cancel_run(store, extend_run(store, extended_by(run, 6, None)))
+        return create(key, data)
+
+    monkeypatch.setattr(store.objects, "create", late)
+
+    assert store.commit_failure(run, RunFailure(requested=4, trained=4, reason="no luck", failed_at=NOW))
+
+    assert store.is_cancelled(run.run_id)
+
+
 def test_attempts_before_a_run_was_resumed_do_not_count(store, run):
     for _ in range(3):
         store.start_attempt(run.run_id, 2, b"{}")

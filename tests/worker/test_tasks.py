@@ -13,7 +13,7 @@ from celery import Celery
 
 from shared.broker import KEY_PREFIX
 from shared.celery_app import EVALUATE_ENSEMBLE, QUEUE, TRAIN_MEMBER, create_app
-from shared.endings import Cancellation
+from shared.endings import Cancellation, RunFailure
 from shared.errors import (
     EngineError,
     MessageDecodeError,
@@ -27,6 +27,7 @@ from shared.settings import Settings, load_settings
 from shared.signing import sign
 from shared.storage import RunStore
 from worker.engines import Engine
+from worker.ensemble import evaluate as evaluate_ensemble
 from worker.lease import Lease
 from worker.member import attempt_member, fail_member
 from worker.resources import Resources
@@ -543,6 +544,48 @@ def test_an_evaluation_ends_when_its_run_is_cancelled_and_is_made_when_it_is_res
     resources.store.resume_run(run.run_id)
     resources.engine = engine
     assert evaluate(run.run_id) == "evaluated"
+
+
+def test_a_run_that_is_cancelled_just_before_its_evaluation_is_committed_stays_cancelled(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, monkeypatch
+):
+    recorded("ttt")
+
+    def evaluate_then_cancel(*given: Any, **named: Any) -> Any:
+        found = evaluate_ensemble(*given, **named)
+        store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=datetime.now(UTC)))
+        return found
+
+    monkeypatch.setattr("worker.conclusion.evaluate", evaluate_then_cancel)
+
+    assert evaluate(run.run_id) is None
+
+    assert (store.is_cancelled(run.run_id), store.has_ended(run)) == (True, False)
+    assert [attempt.handed_over for attempt in store.evaluation_attempts(run)] == [True]
+    store.resume_run(run.run_id)
+    monkeypatch.setattr("worker.conclusion.evaluate", evaluate_ensemble)
+    assert evaluate(run.run_id) == "evaluated"
+
+
+def test_a_run_that_is_cancelled_while_its_evaluation_is_given_up_does_not_fail(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, fails: Callable, monkeypatch
+):
+    recorded("ttt")
+    fails(*[EngineError("trouble")] * 3)
+    given_up = []
+
+    def cancel(store: RunStore, run: RunSpec, failure: RunFailure) -> bool:
+        given_up.append(failure)
+        store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=datetime.now(UTC)))
+        return commit(store, run, failure)
+
+    commit = RunStore.commit_failure
+    monkeypatch.setattr(RunStore, "commit_failure", cancel)
+
+    assert evaluate(run.run_id) is None
+
+    assert len(given_up) == 1
+    assert (store.is_cancelled(run.run_id), store.has_failed(run)) == (True, False)
 
 
 def test_an_evaluation_that_is_rung_early_reads_no_record_and_takes_no_lease(
