@@ -160,7 +160,9 @@ class RunWatcher:
             StorageError: Storage does not answer; an unreachable broker only makes the view less live.
             BrokerError: The broker refuses this user, or to tell it how far members are.
         """
-        # The end is read first: whoever sees the evaluation then sees all records as well.
+        cancellation = self._store.cancellation(self._run.run_id)
+        # After that, for an end that stands takes a cancellation back; and before the records: whoever sees the
+        # evaluation then sees all of them as well.
         evaluation = self._store.evaluation(self._run)
         failure = self._store.failure(self._run)
         self._read_new_records()
@@ -174,7 +176,7 @@ class RunWatcher:
             so_far=self._so_far,
             evaluation=evaluation,
             failure=failure,
-            cancellation=self._store.cancellation(self._run.run_id),
+            cancellation=cancellation,
         )
 
     def _read_board(self) -> bool:

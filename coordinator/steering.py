@@ -30,10 +30,14 @@ def cancel_run(store: RunStore, run: RunSpec, host: str) -> None:
         host: The machine that it is cancelled from.
 
     Raises:
-        InputError: It has ended.
+        InputError: It has ended, if only just before this took effect: then that stands.
     """
     _check_not_ended(store, run)
     store.cancel_run(run.run_id, Cancellation(host=host, cancelled_at=datetime.now(UTC)))
+    run = store.run(run.run_id)
+    if store.has_ended(run):
+        store.resume_run(run.run_id)
+        _check_not_ended(store, run)
 
 
 def cancel_member(store: RunStore, run: RunSpec, index: int, host: str) -> None:
@@ -60,13 +64,13 @@ def cancel_member(store: RunStore, run: RunSpec, index: int, host: str) -> None:
 
 
 def check_unfinished(store: RunStore, run: RunSpec) -> None:
-    """Raise unless a run has not ended, or only its evaluation has failed.
+    """Raise unless a run has not ended, only its evaluation has failed, or it failed before its members had ended.
 
     Raises:
         InputError: The run was evaluated, or too few of its members could be trained.
     """
     failure = store.failure(run)
-    if failure is None or failure.trained < run.min_members:
+    if failure is None or failure.trained + _left(store, run) < run.min_members:
         _check_not_ended(store, run)
 
 
@@ -74,7 +78,7 @@ def resume_run(store: RunStore, run: RunSpec) -> RunSpec:
     """Take a cancellation back, and let no attempt so far count against a member that has not ended.
 
     Returns:
-        The run; one whose evaluation failed is published anew, to be evaluated once more.
+        The run; one that failed is published anew, for another end.
 
     Raises:
         InputError: The run was evaluated, or too few of its members could be trained.
@@ -174,7 +178,15 @@ def _check_not_ended(store: RunStore, run: RunSpec) -> None:
         )
     failure = store.failure(run)
     if failure is not None:
-        raise InputError(
-            f"Run {run.run_id} has failed ({failure.reason}); `deepchord extend {run.run_id} --members N` "
-            "trains further members."
+        can_go_on = failure.trained + _left(store, run) >= run.min_members
+        remedy = (
+            f"when that is put right, `deepchord resume {run.run_id}` goes on."
+            if can_go_on
+            else f"`deepchord extend {run.run_id} --members N` trains further members."
         )
+        raise InputError(f"Run {run.run_id} has failed ({failure.reason.rstrip('.')}); {remedy}")
+
+
+def _left(store: RunStore, run: RunSpec) -> int:
+    """Return how many members have no record: a run that failed before they had ended can go on with them."""
+    return run.members - len(store.recorded(run.run_id))

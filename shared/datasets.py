@@ -121,7 +121,7 @@ def decode_dataset(data: bytes, name: str, source: str) -> Dataset:
 
 
 def publish_dataset(dataset: Dataset, store: RunStore) -> DatasetInfo:
-    """Put the data set into storage under its SHA-256, unless it lies there, and return how to find it again.
+    """Put the data set into storage under its SHA-256, unless it lies there whole, and return how to find it again.
 
     Raises:
         StorageError: The storage cannot be reached or written.

@@ -19,9 +19,14 @@ class ExitCode(IntEnum):
     WORKERS_STOPPED = 4
     #: Somebody cancelled the run; it can be resumed.
     CANCELLED = 5
-    #: Interrupted with Ctrl-C or SIGTERM.
+    #: Interrupted with Ctrl-C, or by one of `TERMINATIONS`.
     INTERRUPTED = 130
 
+
+#: What ends a command as Ctrl-C does: told to end, the terminal is gone, Ctrl-\\; not all of them are there on Windows.
+TERMINATIONS = tuple(
+    signal.Signals[name] for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if name in signal.Signals.__members__
+)
 
 #: How the process of a worker ends that was told to stop, also while it was still being loaded.
 TOLD_TO_STOP = (ExitCode.OK, -signal.SIGTERM)
@@ -96,6 +101,10 @@ class EngineError(DeepchordError):
     """An engine is not installed or cannot do what was asked."""
 
 
+class DivergedError(EngineError):
+    """What a network computes is no number any more: the same seeds and recipe lead there again."""
+
+
 class WorkersStoppedError(DeepchordError):
     """The workers on this machine stopped although members are left to train."""
 
@@ -115,6 +124,6 @@ class RunCancelledError(DeepchordError):
 
 
 class InterruptedRunError(DeepchordError):
-    """Somebody pressed Ctrl-C; the message says what goes on and what does not."""
+    """Somebody pressed Ctrl-C, or ended the command otherwise; the message says what goes on and what does not."""
 
     exit_code = ExitCode.INTERRUPTED

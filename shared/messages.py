@@ -138,6 +138,16 @@ class AttemptNote(Message):
     started_at: AwareDatetime
 
 
+class AttemptFailure(Message):
+    """How an attempt at a member failed."""
+
+    worker: str
+    #: What went wrong, without what differs from time to time.
+    way: str
+    error: str
+    failed_at: AwareDatetime
+
+
 class EpochMetrics(Message):
     """Loss (cross-entropy in nats) and accuracy of one epoch."""
 

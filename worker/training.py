@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shared.architecture import ResolvedArchitecture
 from shared.datasets import Dataset, scaled
 from shared.endings import Scores
-from shared.errors import EngineError, InputError
+from shared.errors import DivergedError, InputError
 from shared.messages import EpochMetrics, MemberSeeds, Recipe
 from shared.training_state import TrainingState
 from worker.engines import Engine, Network
@@ -94,8 +94,8 @@ def train(
         A network that holds the best weights and predicts in float32, and the state after the last epoch.
 
     Raises:
-        EngineError: The loss or the validation probabilities became NaN or infinite, or the optimizer's state is not
-            this engine's.
+        DivergedError: The loss or the validation probabilities became NaN or infinite.
+        EngineError: The optimizer's state is not this engine's.
         InputError: The split leaves no image to train or to validate on.
     """
     observer = observer or Observer()
@@ -242,6 +242,6 @@ def _epoch_seed(seed: int, epoch: int) -> int:
 
 def _check_finite(value: float, what: str, epoch: int) -> None:
     if not np.isfinite(value):
-        raise EngineError(
+        raise DivergedError(
             f"The {what} became {value} in epoch {epoch}; lower the learning rate, or distrust this device."
         )

@@ -193,7 +193,7 @@ def metrics(
             typer.echo(f"Metrics: {served}")
             Event().wait()
     except KeyboardInterrupt:
-        return
+        raise InterruptedRunError("Interrupted: the gauges are served no more.") from None
 
 
 @commands.command()
@@ -211,7 +211,7 @@ def flower(
             typer.echo(f"Flower: {process.address}")
             process.wait()
     except KeyboardInterrupt:
-        return
+        raise InterruptedRunError("Interrupted: Flower is stopped.") from None
 
 
 def _view_json(view: "RunView") -> dict[str, Any]:

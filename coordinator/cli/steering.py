@@ -85,11 +85,8 @@ def reconcile(
             store, spec = find_run(settings, run)
             reconcile_run(settings, store, spec.run_id)
     except KeyboardInterrupt:
-        if run is None:
-            return
-        raise InterruptedRunError(
-            "Interrupted: this command does not send again any more what the run loses."
-        ) from None
+        whose = "the run loses" if run else "runs lose"
+        raise InterruptedRunError(f"Interrupted: this command does not send again any more what {whose}.") from None
     raise_if_failed(watcher(settings, store, store.run(spec.run_id)).look())
     typer.echo(f"Run {spec.run_id} is evaluated.")
 

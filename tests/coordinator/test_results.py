@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from coordinator.following import raise_if_failed
 from coordinator.planning import plan_member, plan_request, plan_run
+from coordinator.progress import RunWatcher
 from coordinator.results import check_folder, collect_run, last_evaluation, report_content, summary, write_run_report
+from coordinator.steering import cancel_run, check_unfinished, extend_run, extended_by, resume_run
 from shared.architecture import Architecture
 from shared.datasets import dataset_from_arrays, publish_dataset
-from shared.endings import EnsembleEvaluation, MemberEvaluation, RunFailure, Scores
+from shared.endings import Cancellation, EnsembleEvaluation, MemberEvaluation, RunFailure, Scores
 from shared.errors import CorruptObjectError, InputError, RunFailedError, StorageError
 from shared.layers import Dense, Flatten
 from shared.messages import AttemptNote, EpochMetrics, FailedMember, MemberRecord, RunSpec, TrainedMember, Trainer
@@ -261,3 +264,18 @@ def test_one_line_sums_up_a_run_that_goes_on_has_failed_or_is_evaluated(store, r
         ("failed", 0, None),
     ]
     assert json.loads(json.dumps(lines)) == lines
+
+
+def test_where_an_evaluation_and_a_cancellation_lie_side_by_side_every_command_says_evaluated(store, run, evaluation):
+    store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=NOW))
+
+    assert summary(run, store)["state"] == "evaluated"
+    view = RunWatcher(store, run).look()
+    assert (view.state, view.evaluation) == ("evaluated", evaluation)
+    raise_if_failed(view)
+    assert last_evaluation(store, run) == (run, evaluation)
+    for steer in (cancel_run, check_unfinished, resume_run):
+        with pytest.raises(InputError, match="is evaluated; `deepchord extend"):
+            steer(store, run)
+    extended = extend_run(store, extended_by(run, 4, None))
+    assert RunWatcher(store, extended).look().state == "training"

@@ -40,7 +40,7 @@ def test_a_run_whose_members_all_fail_ends_as_failed(failed_run):
     assert failed_run.command.stderr.splitlines()[-1] == (
         f"error: Run {failed_run.run_id} failed: 0 members were trained, min_members is 1."
     )
-    assert "member 0 failed after 2 attempts: EngineError: The training loss became nan" in failed_run.command.stdout
+    assert "member 0 failed after 2 attempts: DivergedError: The training loss became nan" in failed_run.command.stdout
     assert failed_run.left == []
 
 

@@ -139,12 +139,16 @@ def test_the_run_of_a_fleet_is_not_sent_to_the_workers_that_another_run_has_for_
     assert fleet.attempts() == ()
 
 
-def test_a_reconciler_that_is_interrupted_does_not_say_that_the_run_is_evaluated(fleet):
+def test_a_reconciler_that_is_interrupted_or_terminated_says_so_and_not_that_the_run_is_evaluated(fleet):
     fleet.submit()
+    service = fleet.place.start("reconcile", "--all")
     reconciling = fleet.place.start("reconcile", "last")
-    fleet.wait_for_looks(1)
+    fleet.wait_for_looks(2)
 
     reconciling.interrupt()
 
     assert reconciling.ended() == 130
     assert reconciling.err[-1].startswith("error: Interrupted: this command does not send again any more")
+    service.process.terminate()
+    assert service.ended() == 130
+    assert service.err[-1] == "error: Interrupted: this command does not send again any more what runs lose."
