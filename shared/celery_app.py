@@ -6,7 +6,8 @@ from shared.broker import KEY_PREFIX, encryption
 from shared.errors import InputError
 from shared.result_backend import SCHEME
 from shared.settings import Settings
-from shared.sturdy_transport import TRANSPORT
+from shared.sturdy_transport import SOCKET_TRANSPORT, TRANSPORT
+from shared.urls import celery_url, is_socket
 
 TRAIN_MEMBER = "deepchord.train_member"
 EVALUATE_ENSEMBLE = "deepchord.evaluate_ensemble"
@@ -70,9 +71,9 @@ def create_app(settings: Settings, *, takes_tasks: bool = False) -> Celery:
     # Not among Celery's settings, which its remote control tells.
     app.signing_key = settings.signing_key
     app.conf.update(
-        broker_url=settings.broker,
-        result_backend=SCHEME + settings.broker,
-        broker_transport=TRANSPORT,
+        broker_url=celery_url(settings.broker),
+        result_backend=SCHEME + celery_url(settings.broker),
+        broker_transport=SOCKET_TRANSPORT if is_socket(settings.broker) else TRANSPORT,
         broker_use_ssl=tls,
         redis_backend_use_ssl=tls,
         broker_transport_options=transport,

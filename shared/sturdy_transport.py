@@ -43,5 +43,12 @@ class SturdyTransport(Transport):  # type: ignore[misc]  # kombu has no types
     Channel = SturdyChannel
 
 
-#: How Celery finds it.
+class SturdySocketTransport(SturdyTransport):
+    """The same over a Unix socket, whose URL is for the channel to read: kombu would take it for one with a host."""
+
+    can_parse_url = True
+
+
+#: How Celery finds them.
 TRANSPORT = f"{__name__}:{SturdyTransport.__name__}"
+SOCKET_TRANSPORT = f"{__name__}:{SturdySocketTransport.__name__}"
