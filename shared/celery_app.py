@@ -6,12 +6,12 @@ from shared.broker import KEY_PREFIX, encryption
 from shared.errors import InputError
 from shared.result_backend import SCHEME
 from shared.settings import Settings
-from shared.sturdy_transport import SOCKET_TRANSPORT, TRANSPORT
+from shared.sturdy_transport import SOCKET_TRANSPORT, TASKS, TRANSPORT
 from shared.urls import celery_url, is_socket
 
 TRAIN_MEMBER = "deepchord.train_member"
 EVALUATE_ENSEMBLE = "deepchord.evaluate_ensemble"
-QUEUE = "deepchord"
+QUEUE = TASKS
 #: The remote control command that makes a worker hand its member over and stop.
 DRAIN = "deepchord_drain"
 
