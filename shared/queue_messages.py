@@ -1,7 +1,6 @@
 """What lies in queues, checked for what it is before Celery makes anything of it: anybody may have put it there."""
 
 import base64
-import binascii
 from typing import Annotated, Any, Literal, Self
 
 from celery.app.task import Context
@@ -107,7 +106,7 @@ class _Embedded(_Part):
     chord: _Signature | None = None
 
 
-_BODY: TypeAdapter[Any] = TypeAdapter(tuple[list[Any], dict[str, Any], _Embedded])
+_BODY: TypeAdapter[Any] = TypeAdapter(tuple[list[Any], dict[str, Any], _Embedded], config=ConfigDict(strict=True))
 
 
 def check_message(data: bytes, *, is_task: bool) -> None:
@@ -124,17 +123,21 @@ def check_message(data: bytes, *, is_task: bool) -> None:
         raise MessageDecodeError(f"it has {len(data):,} bytes, and {MOST_BYTES:,} are the most")
     try:
         message = (_TaskEnvelope if is_task else _Envelope).model_validate_json(data)
+    except ValidationError as error:
+        raise MessageDecodeError(_printable(explain(error))) from error
+    try:
         body = message.body.encode()
         if message.properties.body_encoding is not None:
             body = base64.b64decode(body)
+        parts = from_json(body)
         if is_task:
-            _BODY.validate_json(body, strict=True)
-        else:
-            from_json(body)
+            _BODY.validate_json(body)
     except ValidationError as error:
-        raise MessageDecodeError(_printable(explain(error))) from error
-    except (ValueError, binascii.Error) as error:
+        raise MessageDecodeError(_printable(f"body: {explain(error)}")) from error
+    except ValueError as error:
         raise MessageDecodeError(_printable(f"body: {error}")) from error
+    if _has_objects(from_json(data)) or _has_objects(parts):
+        raise MessageDecodeError("it holds objects of Python, which no message of ours does")
 
 
 def task_id(data: bytes | str) -> str | None:
@@ -145,6 +148,13 @@ def task_id(data: bytes | str) -> str | None:
     except MessageDecodeError:
         return None
     return str(from_json(raw)["headers"]["id"])
+
+
+def _has_objects(value: Any) -> bool:
+    """Say whether JSON, which was found to be of no great depth, holds what kombu would make a date or a number of."""
+    if isinstance(value, dict):
+        return "__type__" in value or any(map(_has_objects, value.values()))
+    return isinstance(value, list) and any(map(_has_objects, value))
 
 
 def _printable(text: str) -> str:
