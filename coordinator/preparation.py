@@ -12,7 +12,7 @@ from coordinator.local import local_session
 from coordinator.local_workers import with_workers
 from coordinator.planning import plan_architecture, plan_request, plan_run
 from shared.architecture import ResolvedArchitecture
-from shared.broker import connect
+from shared.broker_probe import probe_broker
 from shared.dataset_sources import Places, find_dataset
 from shared.datasets import publish_dataset
 from shared.errors import InputError
@@ -44,7 +44,7 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
 
     Raises:
         InputError: The recipe or an option is not valid, or `--detach` was asked for without a broker.
-        BrokerError: The broker that was given does not answer.
+        BrokerError: The broker that was given does not answer, or is of no use as it is.
         EngineError: None is given, and no engine is installed here.
         DatasetError: The data set was not found or cannot be used.
         StorageError: Storage cannot be written.
@@ -62,7 +62,7 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
 
 
 def check_broker(settings: Settings, require: str | None) -> None:
-    """Raise unless the broker that was given answers, or one can be started here, with workers that fit.
+    """Raise unless the broker that was given does what a run needs, or one can be started here, with workers that fit.
 
     Args:
         settings: The broker, and the engine of workers that are started here.
@@ -70,12 +70,12 @@ def check_broker(settings: Settings, require: str | None) -> None:
 
     Raises:
         InputError: `--detach` was asked for without a broker, or what is required is not sure to be here.
-        BrokerError: The broker that was given does not answer.
+        BrokerError: The broker that was given does not answer, or is of no use as it is.
         EngineError: None is given, and no engine is installed here.
     """
     _check_detach(settings)
     if not is_embedded(settings):
-        connect(settings).close()
+        probe_broker(settings)
         return
     choose_engine(settings.engine)
     if require not in (None, settings.engine, settings.device if settings.preflight else None):

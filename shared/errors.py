@@ -94,7 +94,16 @@ class RunNotFoundError(StorageError):
 
 
 class BrokerError(DeepchordError):
-    """The broker cannot be reached or refuses the credentials."""
+    """The broker cannot be reached, refuses the credentials, or is of no use as it is."""
+
+    #: Whether it may pass by itself, or by what somebody does at the broker.
+    passes = False
+
+    def __init__(self, message: str, *, passes: bool | None = None) -> None:
+        """Take the message, and what is known of `passes`."""
+        super().__init__(message)
+        if passes is not None:
+            self.passes = passes
 
 
 class EngineError(DeepchordError):

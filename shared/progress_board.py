@@ -16,6 +16,8 @@ _KEEP_S = 7 * 24 * 3600
 _AWAY_S = 60
 #: So long after the last time it is known how often a worker has left a member to others.
 _COUNTED_S = 3600
+#: More than the index of any member has.
+_DIGITS = 9
 
 
 class ProgressBoard:
@@ -105,7 +107,8 @@ class ProgressBoard:
         Raises:
             redis.RedisError: The broker does not answer.
         """
-        return {int(index): text_of(note) for index, note in self._client.hgetall(_notes_key(run_id)).items()}
+        notes = self._client.hgetall(_notes_key(run_id))
+        return {int(index): text_of(note) for index, note in notes.items() if index.isdigit() and len(index) <= _DIGITS}
 
     def read(self, run_id: str) -> dict[int, MemberProgress]:
         """Return the last line of each member that wrote one; lines that are no valid progress are left out.

@@ -23,7 +23,7 @@ from pydantic_settings import (
 from shared.errors import InputError
 from shared.foreign_variables import without_foreign
 from shared.plaidml_hardware import PlaidMLHardware
-from shared.urls import is_broker_url, without_password
+from shared.urls import broker_url, without_password
 from shared.validation import ended, explain, nearest
 
 ENVIRONMENT_PREFIX = "DEEPCHORD_"
@@ -80,7 +80,7 @@ class Settings(BaseSettings):
         env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True, validate_default=True, env_ignore_empty=True
     )
 
-    #: Redis or Valkey, `redis://[:password@]host:port/db` or `rediss://…`; none: the embedded broker.
+    #: Redis or Valkey, `redis://[:password@]host:port/db`, `rediss://…`, `unix:///path?db=0`; none: the embedded one.
     broker: str | None = Field(default=None, repr=False)
     #: Where runs, weights and data sets are kept: a plain path, `file:///folder`, `s3://bucket/prefix`, or `broker://`
     #: for the broker itself.
@@ -154,12 +154,7 @@ class Settings(BaseSettings):
                 "the certificate of a rediss:// broker is always checked, so its URL takes no ssl_ parameter; "
                 "DEEPCHORD_CA_FILE names an authority of one's own"
             )
-        if url is not None and not is_broker_url(url):
-            raise ValueError(
-                f"expected redis://[:password@]host:port/db or rediss://…, and no query, found {without_password(url)} "
-                "(in a password, write / as %2F, @ as %40, ? as %3F and # as %23)"
-            )
-        return url
+        return None if url is None else broker_url(url)
 
     @field_validator("flower_password")
     @classmethod

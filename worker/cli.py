@@ -92,7 +92,7 @@ def worker(
     Starts workers for each GPU, or for the processor if there is none; --engine and --device choose one. How many of
     them train fastest together is measured once, unless --workers or --threads is given.
     """
-    from shared.broker import connect
+    from shared.broker_probe import probe_broker
     from shared.installed_engines import choose_engine
     from shared.logs import configure_logging
     from shared.settings import export, load_settings
@@ -104,7 +104,7 @@ def worker(
     settings = load_settings(
         broker=broker, storage=storage, engine=engine, device=device, workers=workers, threads=threads
     )
-    connect(settings).close()
+    probe_broker(settings)
     RunStore.open(settings).check_writable()
     chosen = choose_engine(settings.engine)
     with ExitStack() as stack:

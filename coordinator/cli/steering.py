@@ -69,6 +69,7 @@ def reconcile(
     from coordinator.following import raise_if_failed, watcher
     from coordinator.interruptions import terminations_interrupting
     from coordinator.reconciliation import reconcile_all, reconcile_run
+    from shared.broker_probe import refuse_hopeless
     from shared.logs import configure_logging
 
     if (run is None) != everything:
@@ -79,6 +80,8 @@ def reconcile(
     configure_logging(settings)
     try:
         with terminations_interrupting():
+            if settings.broker is not None:
+                refuse_hopeless(settings)
             if run is None:
                 reconcile_all(settings, open_store(settings), _touching(alive) if alive else lambda: None)
                 return

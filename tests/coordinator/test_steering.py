@@ -33,7 +33,7 @@ def run(store: RunStore) -> RunSpec:
 @pytest.fixture
 def failed(store: RunStore, run: RunSpec) -> RunSpec:
     for index in range(run.members):
-        cancel_member(store, run, index)
+        cancel_member(store, run, index, "here")
     store.commit_failure(run, RunFailure(requested=4, trained=0, reason="nobody learnt", failed_at=NOW))
     return run
 
@@ -123,7 +123,7 @@ def test_a_run_that_failed_before_its_members_had_ended_can_be_resumed_and_its_a
 
 def test_a_run_whose_evaluation_failed_can_be_evaluated_once_more(store, run):
     for index in range(run.members):
-        cancel_member(store, run, index)
+        cancel_member(store, run, index, "here")
     store.commit_failure(run, RunFailure(requested=4, trained=3, reason="its evaluation failed", failed_at=NOW))
 
     check_unfinished(store, run)

@@ -154,6 +154,7 @@ def test_messages_that_are_forged_oversized_or_pickled_are_refused_and_the_worke
     worker = fleet.start_worker()
     pickled = base64.b64encode(pickle.dumps(Weapon(tmp_path / "struck"))).decode()
     unknown = {"lang": "py", "task": "os.system", "id": "forged", "retries": 0}
+    deep = b"[" * 100_000 + b"]" * 100_000
     huge = base64.b64encode(json.dumps([[{"run_id": "x" * 30_000_000}], {}, {}]).encode()).decode()
     for forged in (
         message(),
@@ -164,17 +165,26 @@ def test_messages_that_are_forged_oversized_or_pickled_are_refused_and_the_worke
         message(headers={}),
         message(headers={"lang": "py", "task": TRAIN_MEMBER}),
         message(headers={"lang": "py", "task": [], "id": "forged"}),
+        message(headers={"lang": "py", "task": TRAIN_MEMBER, "id": "forged", "timelimit": "abc"}),
+        message(headers={"lang": "py", "task": TRAIN_MEMBER, "id": "forged", "eta": "2030-01-01T00:00:00"}),
+        message(body=base64.b64encode(deep).decode()),
+        deep,
+        b" " * 50_000_000,
         b"junk",
         b"[]",
     ):
         fleet.broker.client.lpush(f"{KEY_PREFIX}{QUEUE}", forged)
+        fleet.broker.client.publish(f"{KEY_PREFIX}/0.celery.pidbox", forged)
     fleet.submit("--epochs", "2")
 
     fleet.evaluated(fleet.watch())
 
     assert worker.process.poll() is None
     assert not (tmp_path / "struck").exists()
-    assert "Message of task forged" in "\n".join(worker.err)
+    said = "\n".join(worker.err)
+    assert "Message of task forged" in said
+    assert said.count("Something in a queue is no message, and was discarded") > 10
+    assert said.count("Something that was sent to all is no message, and was discarded") > 10
 
 
 def test_two_hundred_members_that_do_nothing_are_all_recorded_once(fleet):

@@ -423,9 +423,8 @@ def test_what_is_under_way_stops_when_the_run_fails(
 
     def end() -> None:
         store.commit_failure(run, RunFailure(requested=3, trained=0, reason="damaged", failed_at=datetime.now(UTC)))
-        _wait_until_over(resources)
 
-    meddle(2, end)
+    meddle(2, end, lasts=True)
 
     assert turn() == Done(status=None)
     assert [attempt.handed_over for attempt in store.attempts(run.run_id, 0)] == [True]
