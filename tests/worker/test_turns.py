@@ -28,7 +28,7 @@ OTHER = Holder(worker="another", process_id=1, token="1")
 class MeddlingEngine:
     """Does something at a batch of the first network that it builds, counted from 1."""
 
-    def __init__(self, engine: Engine, batch: int, meddle: Callable[[], None], lasts: bool) -> None:
+    def __init__(self, engine: Engine, batch: int, meddle: Callable[[], None], lasts: bool = False) -> None:
         self._engine, self._batch, self._meddle, self._lasts = engine, batch, meddle, lasts
         self.name, self.version, self.device, self.devices = engine.name, engine.version, engine.device, engine.devices
         self.precision = engine.precision
