@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -12,6 +12,7 @@ from rich.text import Text
 from coordinator.live_lines import show_in_lines
 from coordinator.progress import RunView
 from coordinator.wording import BLIND, PLACE_WIDTH, clock, headline, is_blind, one_line, place, so_far, troubles
+from shared.console import PrintableConsole
 from shared.messages import FailedMember, TrainedMember
 
 #: A terminal narrower than this has no bars for members, and cuts their hosts' names to what is left.
@@ -26,7 +27,7 @@ _FEWEST_LINES = 3
 _BAR_WIDTH = 28
 
 
-def show(views: Iterable[RunView], console: Console) -> RunView:
+def show(views: Iterable[RunView], console: PrintableConsole) -> RunView:
     """Show a run as its views come in, and return the last one.
 
     Args:

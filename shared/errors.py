@@ -21,6 +21,8 @@ class ExitCode(IntEnum):
     CANCELLED = 5
     #: Interrupted with Ctrl-C or SIGTERM.
     INTERRUPTED = 130
+    #: Whoever read the output stopped: what a shell says of a program that SIGPIPE has ended.
+    OUTPUT_CLOSED = 141
 
 
 #: How the process of a worker ends that was told to stop, also while it was still being loaded.
@@ -118,3 +120,13 @@ class InterruptedRunError(DeepchordError):
     """Somebody pressed Ctrl-C; the message says what goes on and what does not."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+class OutputError(DeepchordError):
+    """What the command says cannot be written: a full disk, say."""
+
+
+class OutputClosedError(OutputError):
+    """Nobody reads what the command says: the pipe was closed, by `head`, say. Without a message nothing is told."""
+
+    exit_code = ExitCode.OUTPUT_CLOSED

@@ -16,6 +16,7 @@ from celery.signals import (
 from shared.celery_app import create_app
 from shared.errors import ExitCode
 from shared.logs import format_as
+from shared.output import open_output
 from shared.settings import load_settings
 from worker.announcement import Announcement
 from worker.engines.memory import keep_freed_memory
@@ -40,6 +41,7 @@ def run(arguments: list[str]) -> NoReturn:
 
     Celery's own `worker_main` forgets how it ended, and nobody would start one anew that cannot go on.
     """
+    open_output()
     app.worker_main(arguments)
     raise SystemExit(ExitCode.OK if _stops else ExitCode.DEFECT)
 
