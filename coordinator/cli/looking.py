@@ -160,7 +160,7 @@ def workers(broker: Broker = None, storage: Storage = None, as_json: Json = Fals
 
     from coordinator.fleet import fleet, fleet_table
     from shared.broker import connect
-    from shared.console import new_console
+    from shared.console import new_console, print_table
 
     settings = with_live_broker(read_settings(broker=broker, storage=storage))
     with connect(settings) as client:
@@ -171,7 +171,8 @@ def workers(broker: Broker = None, storage: Storage = None, as_json: Json = Fals
     if as_json:
         print_json([line.as_json() for line in lines])
     elif lines:
-        new_console().print(fleet_table(lines))
+        console = new_console()
+        print_table(fleet_table(lines, console.width if console.is_terminal else None))
     else:
         typer.echo("No worker is connected to this broker; `deepchord worker` starts one.")
 
