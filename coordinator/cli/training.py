@@ -205,8 +205,12 @@ def _collect(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path 
 
 
 def _tell_flower(session: "Session") -> None:
-    if session.flower_address:
-        typer.echo(f"Flower: {session.flower_address}")
+    for line in _told(session):
+        typer.echo(line)
+
+
+def _told(session: "Session") -> list[str]:
+    return [f"Flower: {session.flower_address}"] if session.flower_address else []
 
 
 def _train_rest(
@@ -251,7 +255,8 @@ def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
         watching = retold(f"watch {run.run_id}", session.settings)
         goes_on = f"run {run.run_id} goes on at the workers; {watching} follows it."
     try:
-        view = show(views(session.settings, store, run, session.check, embedded=session.embedded), new_console())
+        seen = views(session.settings, store, run, session.check, embedded=session.embedded)
+        view = show(seen, new_console(), _told(session))
     except KeyboardInterrupt:
         if session.embedded:  # which takes a while
             typer.echo("Stopping the workers, which save what they have; Ctrl-C once more kills them.", err=True)
