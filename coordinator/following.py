@@ -19,6 +19,7 @@ from shared.messages import RunSpec
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings
 from shared.storage import RunStore
+from shared.validation import ended
 
 #: How often the run is looked at.
 _EVERY_S = 0.5
@@ -179,7 +180,7 @@ def raise_if_failed(view: RunView) -> None:
             f"`deepchord resume {view.run.run_id}` goes on from there."
         )
     if view.failure is not None and view.evaluation is None:
-        raise RunFailedError(f"Run {view.run.run_id} failed: {view.failure.reason}.")
+        raise RunFailedError(ended(f"Run {view.run.run_id} failed: {view.failure.reason}"))
 
 
 def _is_local(store: RunStore, run: RunSpec) -> bool:

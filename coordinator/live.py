@@ -137,7 +137,7 @@ def _cells(view: RunView, index: int, place_width: int) -> dict[str, RenderableT
     if record is not None and isinstance(record.member, FailedMember):
         return {"trained on": Text("failed", style="red")}
     if record is not None and isinstance(record.member, TrainedMember):
-        return {**_trained_cells(view, record.member, place_width), _BAR: bar}
+        return {**_trained_cells(record.member, place_width), _BAR: bar}
     if line is None:
         return {"trained on": Text("waiting", style="dim")}
     cells: dict[str, RenderableType] = {
@@ -153,11 +153,12 @@ def _cells(view: RunView, index: int, place_width: int) -> dict[str, RenderableT
     return {**cells, "time": Text(at_it(line) if left is None else f"{clock(left)} left", style="dim")}
 
 
-def _trained_cells(view: RunView, member: TrainedMember, place_width: int) -> dict[str, RenderableType]:
+def _trained_cells(member: TrainedMember, place_width: int) -> dict[str, RenderableType]:
     best = member.history[member.best_epoch - 1]
     return {
         "trained on": place(member.trainer, place_width),
-        "epoch": f"{len(member.history)}/{view.run.recipe.epochs}",
+        # As in the other lines the epoch that loss and accuracy are of: the one whose weights were kept.
+        "epoch": f"{member.best_epoch}/{len(member.history)}",
         "loss": f"{best.train_loss:.4f}",
         "val. acc.": f"{best.validation_accuracy:.2%}",
         "time": Text(f"{clock(member.duration_s)} ✓", style="green"),

@@ -18,6 +18,7 @@ from shared.errors import InputError, MessageDecodeError, RunFailedError, Storag
 from shared.messages import RunSpec, TrainedMember
 from shared.settings import Settings
 from shared.storage import RunStore
+from shared.validation import ended
 
 
 def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportContent:
@@ -57,7 +58,7 @@ def last_evaluation(store: RunStore, run: RunSpec) -> tuple[RunSpec, EnsembleEva
             return version, evaluation
     failure = store.failure(run)
     if failure is not None:
-        raise RunFailedError(f"Run {run.run_id} has no evaluation: {failure.reason}.")
+        raise RunFailedError(ended(f"Run {run.run_id} has no evaluation: {failure.reason}"))
     done = len(store.recorded(run.run_id))
     raise InputError(
         f"Run {run.run_id} is not evaluated yet: {done} of {run.members} members have ended; "
