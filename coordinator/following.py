@@ -33,6 +33,7 @@ _ASK_EVERY_S = EVERY_S
 #: Workers that are there take a member in less time.
 _UNSERVED_AFTER_S = 8.0
 _MOST_LISTED = 8
+_STARTING = "the workers on this machine are starting: they load their engine and examine the device"
 _ELSEWHERE = (
     "the command that trains it has a broker of its own, which is not to be found here; if it is gone, "
     "`deepchord resume` goes on"
@@ -141,6 +142,8 @@ class _Care:
 
     def unserved(self, view: RunView) -> str | None:
         """Return why the run stands still, as far as that is known."""
+        if self._embedded and view.state == "waiting":
+            return _STARTING
         if self._unserved not in (None, _ELSEWHERE) and (not view.live or _has_moved(self._before, view)):
             self._unserved = None
         return None if view.has_ended else self._unserved

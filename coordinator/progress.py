@@ -90,7 +90,7 @@ class RunView:
     def member_seconds_left(self, index: int) -> float | None:
         """Return how long a member in training still takes if it uses all its epochs; None if not known.
 
-        Nor is known how long the validation after the last epoch takes.
+        Nor is known how long the validation after the last epoch takes, which it is at when no whole second is left.
         """
         line = self.progress.get(index)
         if index in self.records or line is None or line.phase in ("scoring", "waiting"):
@@ -98,10 +98,14 @@ class RunView:
         epochs_left = line.epochs - line.epochs_done - line.epoch_share
         if epochs_left <= 0:
             return None
+        left = self._seconds(line, epochs_left)
+        return None if left is None or left < 1 else left
+
+    def _seconds(self, line: MemberProgress, epochs: float) -> float | None:
         if line.last is not None:
-            return line.last.duration_s * epochs_left
+            return line.last.duration_s * epochs
         trained_s = (line.updated_at - line.started_at).total_seconds()
-        return trained_s * epochs_left / line.epoch_share if line.epoch_share > _ENOUGH else None
+        return trained_s * epochs / line.epoch_share if line.epoch_share > _ENOUGH else None
 
     def elapsed_s(self, now: datetime | None = None) -> float:
         """Return the seconds from the run's start to its end, or to now."""

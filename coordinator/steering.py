@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from fnmatch import fnmatch
 
 import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from coordinator.planning import plan_member
+from coordinator.worker_names import is_pattern, workers_meant
 from shared.celery_app import DRAIN
 from shared.endings import Cancellation
 from shared.errors import BrokerError, InputError
@@ -17,8 +17,6 @@ from shared.storage import RunStore
 from shared.urls import without_password
 
 _ANSWER_WITHIN_S = 2.0
-#: Of patterns for workers' names.
-_WILDCARDS = frozenset("*?[")
 
 
 def cancel_run(store: RunStore, run: RunSpec, host: str) -> None:
@@ -126,25 +124,21 @@ def extend_run(store: RunStore, extended: RunSpec) -> RunSpec:
     return extended
 
 
-def drain(app: Celery, pattern: str) -> list[str]:
+def drain(app: Celery, asked: str) -> list[str]:
     """Tell workers to hand their members over and stop; return their names.
 
     Args:
         app: Celery on the broker of the workers.
-        pattern: A worker's name, or a pattern such as `*@host`.
+        asked: A worker's name, a part of one, or a pattern such as `*@host`; see `workers_meant`.
 
     Raises:
         BrokerError: The broker does not answer.
-        InputError: No connected worker has such a name.
+        InputError: No connected worker has such a name, or several have.
     """
     try:
-        # One name is answered at once; how many fit a pattern, only time can tell.
-        is_name = not _WILDCARDS.intersection(pattern)
-        connected = (_answering(app, [pattern]) if is_name else []) or _answering(app)
-        chosen = [name for name in connected if fnmatch(name, pattern)]
-        if not chosen:
-            listed = ", ".join(connected) or "none"
-            raise InputError(f"No connected worker is called {pattern}; connected are: {listed}.")
+        # A whole name is answered at once; whom a part of one means, only time can tell.
+        is_whole = "@" in asked and not is_pattern(asked)
+        chosen = (_answering(app, [asked]) if is_whole else []) or workers_meant(asked, _answering(app))
         app.control.broadcast(DRAIN, destination=chosen)
     except (redis.RedisError, OperationalError) as error:
         raise BrokerError(

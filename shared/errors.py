@@ -21,6 +21,8 @@ class ExitCode(IntEnum):
     CANCELLED = 5
     #: Interrupted with Ctrl-C, or by one of `TERMINATIONS`.
     INTERRUPTED = 130
+    #: Whoever read the output stopped: what a shell says of a program that SIGPIPE has ended.
+    OUTPUT_CLOSED = 141
 
 
 #: What ends a command as Ctrl-C does: told to end, the terminal is gone, Ctrl-\\; not all of them are there on Windows.
@@ -136,3 +138,13 @@ class InterruptedRunError(DeepchordError):
     """Somebody pressed Ctrl-C, or ended the command otherwise; the message says what goes on and what does not."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+class OutputError(DeepchordError):
+    """What the command says cannot be written: a full disk, say."""
+
+
+class OutputClosedError(OutputError):
+    """Nobody reads what the command says: the pipe was closed, by `head`, say. Without a message nothing is told."""
+
+    exit_code = ExitCode.OUTPUT_CLOSED

@@ -4,6 +4,7 @@ import logging
 
 from pythonjsonlogger.json import JsonFormatter
 
+from shared.printable import printable
 from shared.settings import Settings
 
 #: What each line of JSON has, beside what a line was given as `extra`: run_id, member …
@@ -25,3 +26,18 @@ def format_as(settings: Settings, logger: logging.Logger) -> None:
         )
         for handler in logger.handlers:
             handler.setFormatter(formatter)
+        return
+    for handler in logger.handlers:
+        handler.addFilter(_make_printable)
+
+
+def _make_printable(record: logging.LogRecord) -> bool:
+    """Take out of a record what a terminal would obey, before a formatter adds colours."""
+    try:
+        record.msg, record.args = printable(record.getMessage()), None
+    except (TypeError, ValueError):
+        return True  # the arguments do not fit: the handler says so
+    if record.exc_info and not record.exc_text:
+        record.exc_text = logging.Formatter().formatException(record.exc_info)
+    record.exc_text = record.exc_text and printable(record.exc_text)
+    return True

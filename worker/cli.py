@@ -134,8 +134,7 @@ def worker(
 @commands.command()
 def devices(as_json: Json = False) -> None:
     """List what each engine can train on here, and what to do for those that cannot."""
-    from rich.console import Console
-
+    from shared.console import new_console
     from shared.settings import load_settings
     from worker.devices import devices_table, report_engines
 
@@ -143,7 +142,7 @@ def devices(as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(report) for report in reports], indent=1))
         return
-    Console().print(devices_table(reports))
+    new_console().print(devices_table(reports))
 
 
 @commands.command()
@@ -191,9 +190,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Evaluate weight files that Keras 2 (or Keras 3 in that layout) saved, as one ensemble; needs no broker."""
-    from rich.console import Console
-
     from shared.architecture import Architecture
+    from shared.console import new_console
     from shared.container_paths import on_host
     from shared.dataset_sources import Places, find_dataset
     from shared.networks import notebook_architecture
@@ -210,7 +208,7 @@ def evaluate(
     candidates = weight_candidates(files, network, data.x_train.shape[1:], len(data.class_names))
     ensemble = evaluate_ensemble(resources.engine, resources.trainer, network, data, candidates, len(candidates))
     write_report: WriteReport = context.obj
-    console = Console()
+    console = new_console()
     table, as_data, page = write_report(
         title=str(files[0].parent),
         command=shlex.join(

@@ -10,6 +10,7 @@ import redis
 from shared.broker import connect_lazily
 from shared.errors import DeepchordError
 from shared.settings import WORKER_VARIABLE, load_settings
+from shared.validation import ended
 from shared.worker_board import KEEP_S, WorkerBoard
 
 
@@ -18,7 +19,7 @@ def main() -> None:
     try:
         lines = WorkerBoard(connect_lazily(load_settings())).lines()
     except (DeepchordError, redis.RedisError) as error:
-        sys.exit(f"The broker does not answer: {error}.")
+        sys.exit(ended(f"The broker does not answer: {error}"))
     here = set(_workers_here())
     if not any(line.note.worker in here and line.seen_s_ago < KEEP_S / 2 for line in lines):
         sys.exit("No worker of this machine was heard of lately.")

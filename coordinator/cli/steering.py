@@ -38,7 +38,7 @@ def cancel(
 @commands.command()
 def drain(
     worker: Annotated[
-        str, typer.Argument(metavar="WORKER", help="Its name as Flower shows it, or a pattern: '*@host'.")
+        str, typer.Argument(metavar="WORKER", help="Its name, any part that only one has, or a pattern: '*@host'.")
     ],
     broker: Broker = None,
 ) -> None:
