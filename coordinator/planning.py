@@ -86,6 +86,8 @@ class RunRequest(Recipe):
 
     preset: str
     dataset: Annotated[str, Field(min_length=1)] = "fashion"
+    #: Whether the images of its file are [size, channels, height, width]; None: what looks so is refused.
+    channels_first: bool | None = None
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)]
     #: None: half of the members, rounded up.
     min_members: Annotated[int, Field(ge=1)] | None = None

@@ -50,6 +50,18 @@ def test_the_same_data_lies_in_storage_once(settings, recipe):
     assert len(list(store.objects.list("datasets/"))) == 1
 
 
+@pytest.mark.parametrize("said", ["channels_first = true\n", ""])
+def test_channels_that_come_first_are_turned_before_the_data_is_published(settings, recipe, said):
+    images, labels = np.zeros((20, 3, 6, 6), dtype=np.uint8), np.arange(20) % 2
+    np.savez(recipe.parent / "data.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    recipe.write_text(said + recipe.read_text())
+
+    store, run = prepare(settings, recipe, {} if said else {"channels_first": True})
+
+    assert run.dataset.input_shape == (6, 6, 3)
+    assert load_dataset(run.dataset, store, settings.cache).x_train.shape == (20, 6, 6, 3)
+
+
 def test_detach_without_a_broker_is_refused(settings, recipe):
     for local in (True, False):
         asked = settings.model_copy(update={"local": local, "detach": True})

@@ -2,6 +2,7 @@ import contextlib
 import gzip
 import io
 import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from shared.array_files import read_idx, read_npz, write_npz
+from shared.array_files import npz_outlines, read_idx, read_npz, write_npz
 from shared.errors import DatasetError
 
 ARRAYS = hnp.arrays(
@@ -122,6 +123,57 @@ def test_a_damaged_npz_gives_an_array_or_a_dataset_error_and_nothing_else(place:
         assert set(read_npz(io.BytesIO(bytes(data)), "there", ("a", "b"))) == {"a", "b"}
 
 
+def test_an_array_that_is_there_twice_is_refused():
+    buffer = io.BytesIO(write_npz({"a": np.arange(3)}))
+    with zipfile.ZipFile(buffer, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("a.npy", b"other")
+
+    with pytest.raises(DatasetError, match="there holds a twice"):
+        read_npz(buffer, "there", ("a",))
+
+
+def lying(shape: tuple[int, ...], told: int | None = None) -> io.BytesIO:
+    """Return an `.npz` of a few bytes whose header speaks of a shape, and its archive of a size."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.npy", header.getvalue())
+        if told is not None:
+            archive.filelist[0].file_size = len(header.getvalue()) + told
+    return buffer
+
+
+@pytest.mark.parametrize("shape", [(10**9, 10**9), (2**62, 2**62, 2**62), (-1, 5), (-2, -2), (3,)], ids=str)
+def test_a_header_that_speaks_of_more_than_is_there_is_damaged(shape: tuple[int, ...]):
+    with pytest.raises(DatasetError, match="there: a is damaged: its header tells of"):
+        read_npz(lying(shape), "there", ("a",))
+
+
+def test_arrays_that_take_more_memory_than_there_is_are_refused_before_they_are_unpacked():
+    terabytes = lying((2**40,), told=2**42)
+
+    with pytest.raises(
+        DatasetError, match=r"there takes 4,096\.0 GiB when it is unpacked, and .* GiB of memory are free"
+    ):
+        read_npz(terabytes, "there", ("a",))
+
+
+def test_outlines_tell_shape_and_type_of_each_array_and_unpack_none():
+    ones = np.ones((200, 300))
+    data = bytearray(write_npz({"a": ones.astype(">f8"), "b": np.array(["x", "yz"])}))
+    data[data.index(ones.tobytes()) + ones.nbytes - 1] ^= 1  # so that it cannot be unpacked
+
+    found = npz_outlines(io.BytesIO(bytes(data)), "there", ("a",), ("b",))
+
+    assert {name: (array.shape, array.dtype.str) for name, array in found.items()} == {
+        "a": ((200, 300), "<f8"),
+        "b": ((2,), "<U2"),
+    }
+    with pytest.raises(DatasetError, match="there: a is damaged: Bad CRC-32"):
+        read_npz(io.BytesIO(bytes(data)), "there", ("a",))
+
+
 def test_an_archive_that_no_reader_knows_is_damaged():
     data = bytearray(write_npz({"a": np.arange(3)}))
     data[data.index(b"PK\x01\x02") + 6] = 99  # the version needed to unpack it
@@ -176,13 +228,32 @@ def test_a_damaged_gzip_file_is_refused(tmp_path: Path, data: bytes):
         read_idx(tmp_path / "x")
 
 
+def test_of_a_gzip_file_no_more_is_unpacked_than_its_header_speaks_of(tmp_path: Path):
+    (tmp_path / "x.gz").write_bytes(gzip.compress(idx(np.zeros((2, 5))) + bytes(50_000_000)))
+
+    tracemalloc.start()
+    with pytest.raises(DatasetError, match="holds more than the 10 values"):
+        read_idx(tmp_path / "x")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 1_000_000
+
+
+def test_an_idx_header_that_speaks_of_more_than_fits_into_memory_is_refused(tmp_path: Path):
+    (tmp_path / "x").write_bytes(bytes([0, 0, 8, 20]) + b"\xff" * 80)
+
+    with pytest.raises(DatasetError, match="GiB when it is unpacked"):
+        read_idx(tmp_path / "x")
+
+
 def test_a_file_that_cannot_be_read_is_named_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "x").touch()
 
-    def refuse(_: Path) -> bytes:
+    def refuse(*_: object) -> None:
         raise PermissionError("not yours")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
 
     with pytest.raises(DatasetError, match="x cannot be read or is damaged: not yours"):
         read_idx(tmp_path / "x")
