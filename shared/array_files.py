@@ -161,15 +161,15 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     found = path if path.is_file() else path.with_name(f"{path.name}.gz")
     try:
         check_regular(found)
-        with found.open("rb") if found == path else gzip.open(found) as file:
-            return _read_idx(file, found)
+        with found.open("rb") as plain, gzip.GzipFile(fileobj=plain) as unpacked:
+            return _read_idx(plain if found == path else unpacked, found)
     except FileNotFoundError:
         raise
     except (OSError, EOFError, MemoryError, zlib.error) as error:
         raise DatasetError(f"{found} cannot be read or is damaged: {error}.") from error
 
 
-def _read_idx(file: IO[bytes], path: Path) -> NDArray[np.uint8]:
+def _read_idx(file: IO[bytes] | gzip.GzipFile, path: Path) -> NDArray[np.uint8]:
     """Read what the header tells of, and a byte more to see that nothing follows: a few bytes unpack to anything."""
     start = file.read(4)
     if len(start) < 4 or start[:3] != b"\0\0\x08" or len(lengths := file.read(4 * start[3])) < 4 * start[3]:

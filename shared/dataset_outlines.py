@@ -109,8 +109,8 @@ def _look_channels_first(images: NDArray[Any]) -> bool:
     """Return whether the first axis of an image is its shortest and the last one too long for usual channels."""
     if images.ndim != 4:
         return False
-    _, first, second, last = images.shape
-    return last > _USUAL_CHANNELS and first < min(second, last)
+    first, second, last = images.shape[1:]
+    return bool(last > _USUAL_CHANNELS and first < min(second, last))
 
 
 def _pixels(images: NDArray[Any]) -> tuple[int, ...]:
