@@ -39,9 +39,9 @@ def with_channels_last(arrays: Arrays, source: str, channels_first: bool | None)
             _, channels, height, width = images.shape
             raise DatasetError(
                 f"{source}: x_{part} has the shape {list(images.shape)}, which looks like {height}x{width} pixels with "
-                f"{channels} channels that come first, and deepchord takes them last: --channels-first (in a recipe: "
-                f"channels_first = true) turns them. If they are {channels}x{height} pixels with {width} channels, "
-                "say --channels-last."
+                f"{channels} channels that come first, and deepchord takes them last: --images-channels-first (in a "
+                f"recipe: channels_first = true) turns them. If they are {channels}x{height} pixels with {width} "
+                "channels, say --images-channels-last."
             )
     return turned
 

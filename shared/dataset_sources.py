@@ -61,7 +61,7 @@ def find_dataset(name_or_path: str, places: Places, channels_first: bool | None 
     if name_or_path not in NAMED_DATASETS:
         return read_dataset(Path(name_or_path), channels_first)
     if channels_first:
-        raise DatasetError(f"Data set {name_or_path!r} has its channels last: leave out --channels-first.")
+        raise DatasetError(f"Data set {name_or_path!r} has its channels last: leave out --images-channels-first.")
     return find_named_dataset(NAMED_DATASETS[name_or_path], places)
 
 

@@ -34,6 +34,7 @@ def train(
     channels_first: Annotated[
         bool | None,
         typer.Option(
+            "--images-channels-first/--images-channels-last",
             "--channels-first/--channels-last",
             help="The images of the file are [size, channels, height, width], or not although they look so.",
         ),

@@ -25,8 +25,8 @@ def test_images_whose_channels_seem_to_come_first_are_refused_with_both_remedies
         with_channels_last(arrays((5, *shape)), "there", None)
 
     assert f"{height}x{width} pixels with {channels} channels that come first" in str(raised.value)
-    assert "--channels-first (in a recipe: channels_first = true) turns them" in str(raised.value)
-    assert "say --channels-last" in str(raised.value)
+    assert "--images-channels-first (in a recipe: channels_first = true) turns them" in str(raised.value)
+    assert "say --images-channels-last" in str(raised.value)
 
 
 @pytest.mark.parametrize(

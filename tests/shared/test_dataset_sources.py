@@ -390,7 +390,7 @@ def test_channels_that_come_first_are_turned_where_that_is_said(places: Places, 
 
 
 def test_a_data_set_with_a_name_has_no_channels_to_turn(places: Places):
-    with pytest.raises(DatasetError, match="'digits' has its channels last: leave out --channels-first"):
+    with pytest.raises(DatasetError, match="'digits' has its channels last: leave out --images-channels-first"):
         find_dataset("digits", places, channels_first=True)
 
 
