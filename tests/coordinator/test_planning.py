@@ -1,3 +1,5 @@
+import os
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -185,6 +187,24 @@ def test_a_recipe_that_is_no_recipe_is_named(tmp_path, content, expected):
         plan_request(path, {})
 
     assert expected in str(caught.value)
+
+
+def test_a_recipe_that_never_ends_is_not_read_to_its_end():
+    with pytest.raises(InputError, match=r"Recipe /dev/zero cannot be read: it is longer than 1 MiB\."):
+        plan_request(Path("/dev/zero"), {})
+    with pytest.raises(InputError, match=r"Architecture file /dev/zero cannot be read: it is longer than 1 MiB\."):
+        Architecture.load(Path("/dev/zero"))
+
+
+def test_a_recipe_may_come_from_a_pipe_and_begin_with_the_mark_of_windows(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    written = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(b"\xef\xbb\xbfmembers = 7\r\nseed = 2",))
+    written.start()
+
+    request = plan_request(tmp_path / "pipe", {})
+
+    written.join()
+    assert (request.members, request.seed) == (7, 2)
 
 
 def test_a_recipe_that_is_a_folder_is_named(tmp_path):

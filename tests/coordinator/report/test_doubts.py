@@ -1,9 +1,11 @@
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from coordinator.report import ReportContent
 from coordinator.report.doubts import doubts
@@ -126,7 +128,11 @@ def test_doubts_stand_in_the_terminal_on_the_page_and_in_the_summary_for_program
     content = changed(make_content(records=False), constant())
     guessing, causes = doubts(content)
 
-    assert f"warning: {guessing}" in str(summary_table(content).caption)
+    console = Console(width=120, file=io.StringIO(), color_system=None)
+    console.print(summary_table(content, 120))
+    assert f"warning: {guessing}" in " ".join(console.file.getvalue().replace("\u00a0", "~").split()).replace(
+        "~", "\u00a0"
+    )
     page = render_page(content)
     assert 'aria-label="Warnings"' in page
     assert causes in page
