@@ -1,6 +1,7 @@
 """What images, labels and class names must be like before anything is trained on them; pure functions of arrays."""
 
 import math
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,12 @@ from numpy.typing import NDArray
 
 from shared.dataset_outlines import check_image_outline, check_label_outline
 from shared.errors import DatasetError
-from shared.label_checks import counted_from_one, no_class, no_one_hot
+from shared.label_checks import counted_from_one, no_class, no_one_hot, out_of_range
 
 #: A label beyond is taken for a mistake (an identifier, a year) rather than for a class.
 MAX_CLASSES = 10_000
+#: A longer name of a class is taken for a mistake, too.
+MAX_NAME_LENGTH = 1_000
 
 
 def checked_images(images: NDArray[Any], label: str) -> NDArray[Any]:
@@ -103,7 +106,8 @@ def checked_class_names(
         return tuple(str(index) for index in range(classes))
     if names.ndim != 1 or names.dtype.kind not in "US":
         raise DatasetError(
-            f"{source}: expected class_names as strings [classes], found {names.dtype} {list(names.shape)}."
+            f"{source}: expected class_names as strings [classes], found {names.dtype} {list(names.shape)}; "
+            "save numpy.array(names, dtype=str)."
         )
     if not classes <= len(names) <= MAX_CLASSES:
         hint = counted_from_one(lowest_label, classes, len(names))
@@ -111,7 +115,9 @@ def checked_class_names(
     found = tuple(_text(name, source) for name in names.tolist())
     if not all(name.strip() and name.isprintable() for name in found):
         raise DatasetError(f"{source}: class_names holds a name that is empty or cannot be printed.")
-    if len(set(found)) < len(found):
+    if max(map(len, found)) > MAX_NAME_LENGTH:
+        raise DatasetError(f"{source}: class_names holds a name of more than {MAX_NAME_LENGTH} characters.")
+    if len({unicodedata.normalize("NFC", name) for name in found}) < len(found):
         raise DatasetError(f"{source}: class_names holds a name twice.")
     return found
 
@@ -126,7 +132,8 @@ def _text(name: str | bytes, source: str) -> str:
 def _as_uint8(images: NDArray[Any], label: str) -> NDArray[np.uint8]:
     if images.dtype != np.uint8 and (images.min() < 0 or images.max() > 255):
         raise DatasetError(
-            f"{label}: whole numbers must lie in 0..255, found {images.min()}..{images.max()} ({images.dtype})."
+            f"{label}: whole numbers must lie in 0..255, found {images.min()}..{images.max()} ({images.dtype}); "
+            "save others as floats from 0 to 1, which are used as they are."
         )
     return images.astype(np.uint8, copy=False)
 
@@ -147,9 +154,7 @@ def _from_numbers(labels: NDArray[Any], label: str) -> NDArray[np.int64]:
         raise DatasetError(f"{label}: {no_class(labels[first], first)}.")
     low, high = labels.min(), labels.max()
     if low < 0 or high >= MAX_CLASSES:
-        raise DatasetError(
-            f"{label}: labels must lie in 0..{MAX_CLASSES - 1}, one for each class from 0, found {low}..{high}."
-        )
+        raise DatasetError(f"{label}: {out_of_range(low, high, MAX_CLASSES)}.")
     return labels.astype(np.int64, copy=False)
 
 

@@ -67,9 +67,10 @@ def check_outlines(arrays: Arrays, source: str) -> None:
 def check_image_outline(images: NDArray[Any], label: str) -> None:
     """Raise `DatasetError` unless images have three or four axes, some pixels, and a type that is read."""
     if images.ndim not in (3, 4):
+        rows = "; rows of pixels take their shape by reshape" if images.ndim == 2 else ""
         raise DatasetError(
             f"{label}: expected images as [size, height, width] or [size, height, width, channels], "
-            f"found the shape {list(images.shape)}."
+            f"found the shape {list(images.shape)}{rows}."
         )
     if 0 in images.shape:
         raise DatasetError(f"{label} holds no images or no pixels: its shape is {list(images.shape)}.")

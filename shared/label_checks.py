@@ -45,6 +45,14 @@ def no_class(value: object, image: int) -> str:
     return f"labels must be whole numbers, found {value} for image {image}; {_REGRESSION}"
 
 
+def out_of_range(low: object, high: object, classes: int) -> str:
+    """Return what is wrong with labels that are no indices of so many classes."""
+    return (
+        f"labels must lie in 0..{classes - 1}, one for each class from 0, found {low}..{high}; if they are classes, "
+        f"count them from 0; {_REGRESSION}"
+    )
+
+
 def no_one_hot(labels: NDArray[Any], broken: NDArray[np.bool_]) -> str:
     """Return what is wrong with one-hot labels.
 

@@ -1,6 +1,4 @@
-"""Paths from outside may lead to what hangs or never ends: a FIFO, a device. Data are read from regular files only, and
-text that people write is read up to a bound.
-"""
+"""Paths from outside may lead to what hangs or never ends; data are read from regular files, text up to a bound."""
 
 import errno
 import os

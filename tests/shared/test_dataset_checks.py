@@ -198,6 +198,9 @@ def test_class_names_may_name_classes_without_an_image():
         (np.array(["cat", " "]), "empty or cannot be printed"),
         (np.array(["cat", "d\0g"]), "empty or cannot be printed"),
         (np.array(["cat", "cat"]), "holds a name twice"),
+        (np.array(["é", "e\u0301"]), "holds a name twice"),
+        (np.array(["cat", "c" * 1001]), "a name of more than 1000 characters"),
+        (np.arange(2), r"save numpy\.array\(names, dtype=str\)"),
     ],
 )
 def test_class_names_that_cannot_be_used_are_refused(names: np.ndarray, message: str):
