@@ -25,6 +25,9 @@ from shared.regular_files import check_regular
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 
+#: The format knows 255; images have at most four.
+_MOST_AXES = 8
+
 #: Everything that zipfile and NumPy raise over bytes that are not what they should be.
 _DAMAGED = (
     ValueError,
@@ -165,16 +168,17 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
             return _read_idx(plain if found == path else unpacked, found)
     except FileNotFoundError:
         raise
-    except (OSError, EOFError, MemoryError, zlib.error) as error:
+    except (OSError, EOFError, MemoryError, ValueError, zlib.error) as error:
         raise DatasetError(f"{found} cannot be read or is damaged: {error}.") from error
 
 
 def _read_idx(file: IO[bytes] | gzip.GzipFile, path: Path) -> NDArray[np.uint8]:
     """Read what the header tells of, and a byte more to see that nothing follows: a few bytes unpack to anything."""
     start = file.read(4)
-    if len(start) < 4 or start[:3] != b"\0\0\x08" or len(lengths := file.read(4 * start[3])) < 4 * start[3]:
+    axes = start[3] if len(start) == 4 and start[:3] == b"\0\0\x08" else _MOST_AXES + 1
+    if axes > _MOST_AXES or len(lengths := file.read(4 * axes)) < 4 * axes:
         raise DatasetError(f"{path} is no IDX file of unsigned bytes.")
-    shape = struct.unpack(f">{start[3]}I", lengths)
+    shape = struct.unpack(f">{axes}I", lengths)
     size = math.prod(shape)
     check_memory(size, str(path))
     content = file.read(size + 1)

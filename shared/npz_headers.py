@@ -32,7 +32,7 @@ def check_names(archive: zipfile.ZipFile, source: str, required: tuple[str, ...]
         )
     twice = [name for name in dict.fromkeys(found) if found.count(name) > 1]
     if twice:
-        raise DatasetError(f"{source} holds {', '.join(twice)} twice; write the file anew with numpy.savez.")
+        raise DatasetError(f"{source} holds {_listed(twice)} twice; write the file anew with numpy.savez.")
     return frozenset(found)
 
 
@@ -69,4 +69,10 @@ def check_memory(needed: int, source: str) -> None:
 
 def _listed(names: list[str], most: int = 20) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(names[:most]) or "none") + more
+    return (", ".join(map(_shown, names[:most])) or "none") + more
+
+
+def _shown(name: str, most: int = 60) -> str:
+    """Return a name from outside without characters that a terminal obeys, and not too long."""
+    printable = name if name.isprintable() else ascii(name)
+    return printable if len(printable) <= most else f"{printable[:most]}…"

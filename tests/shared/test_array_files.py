@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -182,6 +182,16 @@ def test_an_archive_that_no_reader_knows_is_damaged():
         read_npz(io.BytesIO(bytes(data)), "there", ("a",))
 
 
+def test_names_in_an_archive_cannot_write_to_a_terminal():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("\x1b[31m.npy", b"")
+        archive.writestr("b" * 5000, b"")
+
+    with pytest.raises(DatasetError, match=r"found '\\x1b\[31m', b{60}…\.$"):
+        read_npz(buffer, "there", ("a",))
+
+
 def idx(array: np.ndarray) -> bytes:
     header = bytes([0, 0, 8, array.ndim]) + b"".join(length.to_bytes(4, "big") for length in array.shape)
     return header + array.astype(np.uint8).tobytes()
@@ -199,6 +209,20 @@ def test_an_idx_file_is_read_gzipped_or_not(tmp_path: Path, compressed: bool):
     np.testing.assert_array_equal(found, array)
 
 
+@given(st.data())
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_idx_file_gives_an_array_or_a_dataset_error_and_nothing_else(tmp_path: Path, data: st.DataObject):
+    content = bytearray(idx(np.arange(24).reshape(2, 3, 4)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    packed = data.draw(st.booleans())
+    (tmp_path / ("x.gz" if packed else "x")).write_bytes(gzip.compress(content) if packed else content)
+    (tmp_path / ("x" if packed else "x.gz")).unlink(missing_ok=True)
+
+    with contextlib.suppress(DatasetError):
+        assert read_idx(tmp_path / "x").dtype == np.uint8
+
+
 def test_an_idx_file_that_is_not_there_is_a_file_not_found(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
         read_idx(tmp_path / "x")
@@ -210,6 +234,8 @@ def test_an_idx_file_that_is_not_there_is_a_file_not_found(tmp_path: Path):
         (b"", "is no IDX file"),
         (b"\0\0\x08\x03\0\0", "is no IDX file"),
         (b"\0\0\x0d\x01\0\0\0\x01abcd", "is no IDX file"),
+        (b"\0\0\x08\x41" + b"\0\0\0\x01" * 65 + b"a", "is no IDX file"),
+        (b"\0\0\x08\x04" + b"\xff" * 12 + b"\0" * 4, "is damaged: cannot reshape"),
         (idx(np.arange(24).reshape(2, 12))[:-5], "was cut off: expected 24 values, found 19"),
     ],
 )
@@ -241,7 +267,7 @@ def test_of_a_gzip_file_no_more_is_unpacked_than_its_header_speaks_of(tmp_path: 
 
 
 def test_an_idx_header_that_speaks_of_more_than_fits_into_memory_is_refused(tmp_path: Path):
-    (tmp_path / "x").write_bytes(bytes([0, 0, 8, 20]) + b"\xff" * 80)
+    (tmp_path / "x").write_bytes(bytes([0, 0, 8, 4]) + b"\xff" * 16)
 
     with pytest.raises(DatasetError, match="GiB when it is unpacked"):
         read_idx(tmp_path / "x")
