@@ -54,7 +54,7 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
     check_broker(settings, request.require)
     store = RunStore.open(settings)
     with long_step(f"Reading {request.dataset}", _size(request.dataset), "read"):
-        dataset = find_dataset(request.dataset, Places(keras_home=keras_home()))
+        dataset = find_dataset(request.dataset, Places(keras_home=keras_home()), request.channels_first)
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     network = architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names))
     _check_room(store, network, request.optimizer)

@@ -175,6 +175,13 @@ def evaluate(
     dataset: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="fashion, digits, cifar10, or an .npz file.")
     ] = "fashion",
+    images_channels_first: Annotated[
+        bool | None,
+        typer.Option(
+            "--images-channels-first/--images-channels-last",
+            help="The images of the file are [size, channels, height, width], or not although they look so.",
+        ),
+    ] = None,
     architecture: Annotated[
         Path | None, typer.Option(metavar="FILE.TOML", help="The network of the files; default: the notebook's.")
     ] = None,
@@ -204,7 +211,7 @@ def evaluate(
     resources = Resources(settings)
     files = find_weight_files(weights)
     network = Architecture.load(architecture) if architecture else notebook_architecture()
-    data = find_dataset(dataset, Places(keras_home=keras_home()))
+    data = find_dataset(dataset, Places(keras_home=keras_home()), images_channels_first)
     candidates = weight_candidates(files, network, data.x_train.shape[1:], len(data.class_names))
     ensemble = evaluate_ensemble(resources.engine, resources.trainer, network, data, candidates, len(candidates))
     write_report: WriteReport = context.obj
@@ -215,6 +222,8 @@ def evaluate(
             [
                 *("deepchord", "evaluate", "--weights", weights),
                 *(("--dataset", dataset) if dataset != "fashion" else ()),
+                *(("--images-channels-first",) if images_channels_first else ()),
+                *(("--images-channels-last",) if images_channels_first is False else ()),
                 *(("--architecture", str(architecture)) if architecture else ()),
             ]
         ),

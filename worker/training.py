@@ -119,7 +119,7 @@ def train(
             validation_accuracy=validation.accuracy,
             duration_s=clock() - started,
         )
-        state = _after(state, network, metrics)
+        state = state.followed_by(metrics, network.weights(), network.optimizer_state())
         observer.epoch(state)
     if engine.precision(recipe) != "float32":
         network = engine.build(architecture)
@@ -186,20 +186,6 @@ def _chunks(images: NDArray[np.generic], callers: int = 1) -> list[slice]:
     # A power of two, as networks fill up what they are given to one.
     size = 1 << (fitting.bit_length() - 1)
     return [slice(start, start + size) for start in range(0, len(images), size)]
-
-
-def _after(state: TrainingState, network: Network, metrics: EpochMetrics) -> TrainingState:
-    """Return the state after one more epoch."""
-    weights, history = network.weights(), (*state.history, metrics)
-    best = state.history[state.best_epoch - 1].validation_accuracy if state.best_epoch else -1.0
-    is_best = metrics.validation_accuracy > best
-    return TrainingState(
-        weights=weights,
-        optimizer=network.optimizer_state(),
-        best_weights=weights if is_best else state.best_weights,
-        best_epoch=len(history) if is_best else state.best_epoch,
-        history=history,
-    )
 
 
 def _train_epoch(

@@ -39,6 +39,14 @@ def train(
     dataset: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="fashion, digits, cifar10, or an .npz file.")
     ] = None,
+    channels_first: Annotated[
+        bool | None,
+        typer.Option(
+            "--images-channels-first/--images-channels-last",
+            "--channels-first/--channels-last",
+            help="The images of the file are [size, channels, height, width], or not although they look so.",
+        ),
+    ] = None,
     members: Annotated[int | None, typer.Option(help="How many networks the ensemble has.")] = None,
     architecture: Annotated[
         str | None, typer.Option(metavar="FILE.TOML", help="The network; default: that of the preset.")
@@ -82,6 +90,7 @@ def train(
     options = {
         "preset": preset,
         "dataset": dataset,
+        "channels_first": channels_first,
         "members": members,
         "architecture": architecture,
         "epochs": epochs,
