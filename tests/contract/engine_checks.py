@@ -10,6 +10,7 @@ import functools
 import gc
 import hashlib
 import json
+import logging
 import os
 import resource
 import sys
@@ -764,25 +765,44 @@ def images_of_other_sizes_and_with_colours_are_trained_on(engine: Engine) -> Non
         np.testing.assert_allclose(network.probabilities(images), expected, atol=1e-5)
 
 
-def each_program_has_batches_of_one_shape_where_another_shape_is_compiled_anew(engine: Engine) -> None:
-    if engine.name != "plaidml":  # the others take partial batches as they come
-        return
+def a_network_is_trained_and_asked_in_batches_of_one_shape_where_another_is_compiled_anew(engine: Engine) -> None:
     images, labels = digits(205)
     network = started(engine, batch_size=32)
     shapes: dict[str, set[tuple[int, ...]]] = {}
-    for program in ("train_on_batch", "predict_on_batch"):
-        original = getattr(network._model, program)
 
-        def noted(batch, *rest, program=program, original=original, **options):
+    def note(owner: object, program: str) -> None:
+        original = getattr(owner, program)
+
+        def noted(batch, *rest, **options):
             shapes.setdefault(program, set()).add(batch.shape)
             return original(batch, *rest, **options)
 
-        setattr(network._model, program, noted)
+        setattr(owner, program, noted)
+
+    if engine.name == "plaidml":  # the others take a last batch that is smaller as it comes
+        note(network._model, "train_on_batch")
+        note(network._model, "predict_on_batch")
+    else:
+        note(network, "_predict")
     for epoch in range(2):
         one_epoch(network, images, labels, dropout_seed=epoch)
         for part in (images[:131], images, images[:7]):
             network.probabilities(part)
-    assert {program: len(seen) for program, seen in shapes.items()} == {"train_on_batch": 1, "predict_on_batch": 1}
+    assert {len(seen) for seen in shapes.values()} == {1}, shapes
+
+
+def networks_that_are_made_one_after_another_are_not_warned_of(engine: Engine) -> None:
+    """TensorFlow warns of a function that it makes anew again and again."""
+    written: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: written.append(record.getMessage())
+    logging.getLogger("tensorflow").addHandler(handler)
+    try:
+        for _ in range(8):
+            engine.build(resolved()).probabilities(digits(3)[0])
+    finally:
+        logging.getLogger("tensorflow").removeHandler(handler)
+    assert written == []
 
 
 def the_network_of_the_notebook_is_built(engine: Engine) -> None:
@@ -1053,7 +1073,8 @@ CHECKS = (
     batch_normalization_remembers_mean_and_variance_of_its_batches,
     a_dropout_rate_of_zero_is_no_dropout,
     images_of_other_sizes_and_with_colours_are_trained_on,
-    each_program_has_batches_of_one_shape_where_another_shape_is_compiled_anew,
+    a_network_is_trained_and_asked_in_batches_of_one_shape_where_another_is_compiled_anew,
+    networks_that_are_made_one_after_another_are_not_warned_of,
     the_network_of_the_notebook_is_built,
     random_networks_compute_what_numpy_computes,
     a_residual_block_passes_gradients_on_both_ways,

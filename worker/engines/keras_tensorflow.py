@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from shared.sharing import usable_cores
 from worker.engines import Batch, Device
-from worker.engines.keras_backend import Loss, Steps, Sums, has_fast_bfloat16, move_average
+from worker.engines.keras_backend import Loss, Prediction, Steps, Sums, has_fast_bfloat16, move_average
 
 _ONE_BY_ONE = "SINGLE_THREADED_EXECUTOR"
 
@@ -92,6 +92,21 @@ class TensorFlowBackend:
                 yield step
 
         return steps
+
+    def prediction(self, model: Any) -> Prediction:
+        """Return the model as one graph for batches of any size, made when it is first called.
+
+        Keras's own function is called through TensorFlow's watch for functions that are made anew again and again,
+        which warns of the fifth network in a process.
+        """
+        signature = tf.TensorSpec((None, *model.input_shape[1:]), "float32")
+
+        @cache
+        def made() -> Any:
+            compute = tf.function(lambda images: model(images, training=False), (signature,), autograph=False)
+            return compute.get_concrete_function()
+
+        return lambda images: made()(tf.constant(images))
 
 
 @cache

@@ -9,7 +9,7 @@ import torch
 
 from shared.sharing import usable_cores
 from worker.engines import Batch, Device
-from worker.engines.keras_backend import Loss, Steps, Sums, has_fast_bfloat16
+from worker.engines.keras_backend import Loss, Prediction, Steps, Sums, has_fast_bfloat16
 from worker.engines.torch_layers import direct_layers
 from worker.engines.torch_optimizers import lean_optimizers
 
@@ -97,3 +97,8 @@ class TorchBackend:
             return losses.detach().sum(), hits.sum()
 
         return lambda: nullcontext(step)
+
+    def prediction(self, model: Any) -> Prediction:
+        """Return Keras's own function."""
+        predict: Prediction = model.predict_on_batch
+        return predict
