@@ -29,6 +29,7 @@ from shared.layers import (
     Residual,
     SimpleLayer,
 )
+from shared.paths import user_path
 
 Shape = tuple[int, ...]
 
@@ -91,6 +92,7 @@ class Architecture(Layered):
         Raises:
             InputError: No such file, not TOML or JSON, or a layer is not valid.
         """
+        path = user_path(path)
         try:
             text = path.read_text(encoding="utf-8")
             data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)

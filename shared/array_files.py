@@ -8,7 +8,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import DatasetError
+from shared.file_kinds import BROKEN_ZIP, TEXT, kind_of, kind_of_content, told
 
 #: The same arrays give the same bytes: no clock, no host, no compression library has a say in them.
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
@@ -37,6 +38,15 @@ _DAMAGED = (
     struct.error,
     tokenize.TokenError,
 )
+
+
+class MissingArraysError(DatasetError):
+    """An `.npz` lacks arrays that must be there."""
+
+    def __init__(self, message: str, missing: Sequence[str]) -> None:
+        """Take the message, and the names of the arrays."""
+        super().__init__(message)
+        self.missing = tuple(missing)
 
 
 def write_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -75,27 +85,35 @@ def read_npz(
 
     Raises:
         FileNotFoundError: The file is not there.
-        DatasetError: The file cannot be read, is no `.npz`, lacks an array, is damaged, or holds pickled objects.
+        MissingArraysError: An array is not there.
+        DatasetError: The file cannot be read, is no `.npz`, is damaged, or holds pickled objects.
     """
     try:
         with zipfile.ZipFile(file) as archive:
             found = [name.removesuffix(".npy") for name in archive.namelist()]
             missing = [name for name in required if name not in found]
             if missing:
-                raise DatasetError(
+                raise MissingArraysError(
                     f"{source} lacks {', '.join(missing)}: expected the arrays {', '.join(required)}, "
-                    f"found {', '.join(found) or 'none'}."
+                    f"found {', '.join(found) or 'none'}.",
+                    missing,
                 )
             wanted = [name for name in (*required, *optional) if name in found]
             return {name: _read_member(archive, name, source) for name in wanted}
     except zipfile.BadZipFile as error:
-        raise DatasetError(f"{source} is no .npz file (a zip archive of arrays), or was cut off: {error}.") from error
+        raise DatasetError(f"{source} is no .npz file (a zip archive of arrays), {_why_none(file, error)}.") from error
     except FileNotFoundError:
         raise
     except OSError as error:
         raise DatasetError(f"{source} cannot be read: {error.strerror or error}.") from error
     except _DAMAGED as error:
         raise DatasetError(f"{source} is damaged: {error}.") from error
+
+
+def _why_none(file: Path | io.BytesIO, error: zipfile.BadZipFile) -> str:
+    """Return what a file is instead, as a clause."""
+    kind = kind_of(file) if isinstance(file, Path) else kind_of_content(file)
+    return f"or was cut off: {error}" if kind in (None, BROKEN_ZIP, TEXT) else told(kind)
 
 
 def _read_member(archive: zipfile.ZipFile, name: str, source: str) -> NDArray[Any]:

@@ -1,6 +1,7 @@
 """Where a data set comes from: a file that was given, or the places where one with a name may lie on this host."""
 
 import logging
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.array_files import read_npz
+from shared.array_files import MissingArraysError, read_npz
 from shared.datasets import ARRAYS, CLASS_NAMES, Dataset, dataset_from_arrays
 from shared.downloads import ADDRESS, download
 from shared.errors import DatasetError
+from shared.file_kinds import is_annexed, kind_of, told
 from shared.keras_datasets import KerasProcess, keep_download
 from shared.named_datasets import FASHION, NAMED_DATASETS, Arrays, NamedDataset, read_idx_folder
+from shared.paths import printable, user_path
 from shared.validation import nearest
 
 #: Where `apt install dataset-fashion-mnist` puts the IDX files.
@@ -75,14 +78,31 @@ def read_dataset(path: Path) -> Dataset:
         DatasetError: There is no such file, or it is not such an `.npz`.
     """
     try:
-        arrays = read_npz(path.expanduser(), str(path), ARRAYS, (CLASS_NAMES,))
-    except (FileNotFoundError, RuntimeError) as error:  # RuntimeError: `~somebody` is nobody here
+        arrays = read_npz(_regular(user_path(path)), printable(path), ARRAYS, (CLASS_NAMES,))
+    except MissingArraysError as error:
+        if all(name.startswith("y_") for name in error.missing):
+            raise DatasetError(
+                f"{printable(path)} holds images without labels ({', '.join(error.missing)}): deepchord trains and "
+                "evaluates on images whose classes are known; put their labels beside them."
+            ) from error
+        raise
+    except FileNotFoundError as error:
         hint = nearest(str(path), NAMED_DATASETS)
         end = "" if hint.endswith("?") else ", or the path of an .npz file."
         raise DatasetError(f"There is no data set and no file called {str(path)!r}{hint}{end}") from error
     dataset = dataset_from_arrays(arrays, name=path.name, source=str(path))
     _warn(dataset, path)
     return dataset
+
+
+def _regular(path: Path) -> Path:
+    """Return a path unless something that is known and no file has it, or a link that leads nowhere."""
+    if os.path.isfile(path):  # noqa: PTH113  false for any odd name
+        return path
+    kind = kind_of(path) if os.path.lexists(path) and (os.path.exists(path) or is_annexed(path)) else None  # noqa: PTH110  likewise
+    if kind is not None:
+        raise DatasetError(f"{printable(path)} is no .npz file: {told(kind)}.")
+    return path
 
 
 def find_named_dataset(named: NamedDataset, places: Places) -> Dataset:

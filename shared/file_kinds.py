@@ -1,5 +1,6 @@
 """What a file is, told by its first bytes: names do not tell, and people have pointers, web pages and other formats."""
 
+import os
 import re
 import zipfile
 import zlib
@@ -142,7 +143,7 @@ def kind_of(path: Path) -> FileKind | None:
         return SAVED_MODEL if (path / "saved_model.pb").exists() else None
     if is_annexed(path):
         return GIT_ANNEX
-    if path.exists() and not path.is_file():  # a pipe would be waited for, a device never ends
+    if not path.is_file() and path.exists():  # a pipe would be waited for, a device never ends
         return DEVICE
     with path.open("rb") as file:
         return kind_of_content(file)
@@ -150,7 +151,7 @@ def kind_of(path: Path) -> FileKind | None:
 
 def is_annexed(path: Path) -> bool:
     """Return whether a file is a link to what git-annex has not fetched."""
-    return path.is_symlink() and not path.exists() and "/annex/objects/" in str(path.readlink())
+    return os.path.islink(path) and not path.exists() and "/annex/objects/" in str(path.readlink())
 
 
 def kind_of_content(file: BinaryIO) -> FileKind | None:

@@ -17,6 +17,11 @@ def user_path(text: str | Path) -> Path:
     return Path(text) if os.path.lexists(text) else Path(os.path.expanduser(text))  # noqa: PTH111  see above
 
 
+def home_path(path: Path | None) -> Path | None:
+    """Return what an option says as `user_path` reads it; shells leave the `~` of `--out=~/x` as it is."""
+    return None if path is None else user_path(path)
+
+
 def matching(pattern: str) -> list[Path]:
     """Return what a shell pattern names, part by part: a part that exists is taken literally, brackets and all.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 from shared.errors import EngineError
+from shared.paths import home_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -203,7 +204,9 @@ def evaluate(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Where the report goes; default: evaluation below ./results or DEEPCHORD_RESULTS."
+            metavar="DIR",
+            callback=home_path,
+            help="Where the report goes; default: evaluation below ./results or DEEPCHORD_RESULTS.",
         ),
     ] = None,
     as_json: Json = False,
@@ -212,7 +215,7 @@ def evaluate(
     from rich.console import Console
 
     from shared.dataset_sources import Places, find_dataset
-    from shared.paths import printable, user_path
+    from shared.paths import printable
     from shared.settings import keras_home, load_settings
     from worker.ensemble import evaluate as evaluate_ensemble
     from worker.resources import Resources
@@ -242,7 +245,7 @@ def evaluate(
         evaluation=ensemble.evaluation,
         dataset=data,
         test_probabilities=ensemble.test_probabilities,
-        folder=user_path(out) if out else settings.results / "evaluation",
+        folder=out or settings.results / "evaluation",
         width=console.width,
     )
     if as_json:

@@ -8,6 +8,7 @@ import typer
 from coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
 from coordinator.cli.surroundings import collect_into, find_run, new_console, read_settings, retold
 from shared.errors import CorruptObjectError, InputError, InterruptedRunError, StorageError, WorkersStoppedError
+from shared.paths import home_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,10 @@ commands = typer.Typer(add_completion=False)
 @commands.command()
 def train(
     recipe: Annotated[
-        Path | None, typer.Argument(metavar="[RECIPE.TOML]", help="A recipe file; options go before what it says.")
+        Path | None,
+        typer.Argument(
+            metavar="[RECIPE.TOML]", callback=home_path, help="A recipe file; options go before what it says."
+        ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="What to start from: quick, fast, notebook or best.")] = None,
     dataset: Annotated[

@@ -916,6 +916,24 @@ def nothing_is_left_of_a_network_that_is_not_needed_any_more(engine: Engine) -> 
     assert objects_after_a_member() - before < 500
 
 
+def memory_does_not_grow_with_the_variables_that_there_were(engine: Engine) -> None:
+    if engine.name == "plaidml" or not sys.platform.startswith("linux"):
+        return
+
+    def resident_mib_after(networks: int) -> float:
+        for _ in range(networks):
+            # As many variables as ten networks have.
+            for _ in range(100):
+                engine._keras.Variable(np.zeros(1, np.float32))
+            engine.build(resolved())
+        gc.collect()
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+    before = resident_mib_after(1)
+    # Entries for variables in TensorFlow's cache of operations were 14 MiB.
+    assert resident_mib_after(4) - before < 5
+
+
 def every_layer_type_and_activation_is_trained(engine: Engine) -> None:
     images, labels = digits(32)
     poolings = (MaxPooling2D(padding="same"), AveragePooling2D(padding="same"), AveragePooling2D())
@@ -1081,6 +1099,7 @@ CHECKS = (
     max_pooling_passes_gradients_to_where_the_maximum_was,
     a_step_uses_the_memory_of_the_one_before,
     nothing_is_left_of_a_network_that_is_not_needed_any_more,
+    memory_does_not_grow_with_the_variables_that_there_were,
     every_layer_type_and_activation_is_trained,
     a_member_is_trained_the_same_twice,
     a_member_that_is_resumed_ends_as_one_that_was_never_cut_short,

@@ -337,3 +337,36 @@ def test_labels_that_count_from_one_are_warned_of(places: Places, tmp_path: Path
 
     assert dataset.class_names == ("0", "1", "2", "3")
     assert "no training image has the label 0 (1 of 4 classes)" in caplog.text
+
+
+def test_images_without_labels_are_called_so(tmp_path: Path, places: Places):
+    np.savez(tmp_path / "new.npz", x_train=IMAGES, x_test=IMAGES)
+
+    with pytest.raises(DatasetError, match=r"new\.npz holds images without labels \(y_train, y_test\)"):
+        find_dataset(str(tmp_path / "new.npz"), places)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "it is a Git LFS pointer.*`git lfs pull`"),
+        (b"<!doctype html><html>", "it is a web page"),
+        (b"\x93NUMPY\x01\x00", r"it is a single array \(\.npy\)"),
+        (b"\x89HDF\r\n\x1a\n", "it is an HDF5 file"),
+    ],
+)
+def test_a_data_set_that_is_something_else_is_told_by_its_first_bytes(
+    tmp_path: Path, places: Places, content: bytes, sentence: str
+):
+    (tmp_path / "data.npz").write_bytes(content)
+
+    with pytest.raises(DatasetError, match=rf"data\.npz is no \.npz file.*{sentence}"):
+        find_dataset(str(tmp_path / "data.npz"), places)
+
+
+def test_a_folder_or_pipe_is_no_data_set_and_nobody_waits_for_it(tmp_path: Path, places: Places):
+    os.mkfifo(tmp_path / "pipe")
+
+    for path, sentence in ((tmp_path, "Is a directory"), (tmp_path / "pipe", "it is a pipe")):
+        with pytest.raises(DatasetError, match=sentence):
+            find_dataset(str(path), places)

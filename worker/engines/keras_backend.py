@@ -55,6 +55,10 @@ class Backend(Protocol):
         """Return how many steps it is to be given at a time: more than one where a call costs more than a step."""
         ...
 
+    def forget_networks(self) -> None:
+        """Let go of what the framework keeps of networks that are gone."""
+        ...
+
     def layers(self, keras: Any) -> Any:
         """Return `keras.layers`, with classes of its own where they are faster."""
         ...

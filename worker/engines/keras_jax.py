@@ -73,6 +73,9 @@ class JaxBackend:
         """Return several on a GPU; on a processor loops are compiled to something many times slower."""
         return _STEPS_OF_A_CALL if device.kind == "gpu" else 1
 
+    def forget_networks(self) -> None:
+        """Do nothing: nothing that grows was found."""
+
     def layers(self, keras: Any) -> Any:
         """Return Keras's layers, on a processor with faster ones in some places."""
         return processor_layers(keras) if self._kind == "cpu" else keras.layers

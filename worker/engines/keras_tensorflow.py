@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from shared.sharing import usable_cores
 from worker.engines import Batch, Device
@@ -69,6 +70,13 @@ class TensorFlowBackend:
         """Return 1: on a processor there is nothing to be gained by more; on a GPU it was not measured."""
         del device
         return 1
+
+    def forget_networks(self) -> None:
+        """Empty the cache of operations: it has an entry for each variable that there ever was, 0.2 MB a network.
+
+        There is no public call but Keras's `clear_session`, which does the same and resets much else.
+        """
+        context.context().clear_kernel_cache()
 
     def layers(self, keras: Any) -> Any:
         """Return Keras's layers, with batch normalization of images in one operation on a processor."""

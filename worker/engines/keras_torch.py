@@ -74,6 +74,9 @@ class TorchBackend:
         del device
         return 1
 
+    def forget_networks(self) -> None:
+        """Do nothing: nothing that grows was found."""
+
     def layers(self, keras: Any) -> Any:
         """Return Keras's layers; on a processor with those that take fewer and faster operations."""
         return direct_layers(keras) if self._kind == "cpu" else keras.layers
