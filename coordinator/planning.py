@@ -3,7 +3,7 @@
 import os
 import secrets
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ from shared.architecture import Architecture
 from shared.errors import InputError
 from shared.layers import Layer
 from shared.messages import MAX_MEMBERS, DatasetInfo, MemberSeeds, MemberSpec, Recipe, Requirement, RunSpec, Seed
-from shared.networks import notebook_architecture, residual_architecture
+from shared.networks import default_architecture
 from shared.regular_files import read_short_text
 from shared.validation import ended, explain, nearest
 
@@ -71,15 +71,6 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "patience": 10,
     },
 }
-
-
-#: The networks of presets that do not train the notebook's.
-_ARCHITECTURES: Mapping[str, Callable[[], Architecture]] = {"best": residual_architecture}
-
-
-def default_architecture(preset: str) -> Architecture:
-    """Return the network that a preset trains if no other is asked for."""
-    return _ARCHITECTURES.get(preset, notebook_architecture)()
 
 
 class RunRequest(Recipe):

@@ -19,6 +19,7 @@ from shared.datasets import publish_dataset
 from shared.errors import InputError
 from shared.installed_engines import choose_engine
 from shared.messages import RunSpec
+from shared.paths import user_path
 from shared.settings import Settings, keras_home
 from shared.storage import RunStore
 
@@ -125,7 +126,7 @@ def open_broker(settings: Settings, run: RunSpec, tell: Callable[[str], None]) -
 def _size(dataset: str) -> int | None:
     """Return how large the file of a data set is; None if that is none, or one that is not known yet."""
     try:
-        return Path(dataset).expanduser().stat().st_size
+        return user_path(dataset).stat().st_size
     except (OSError, RuntimeError, ValueError):  # `~somebody` is nobody here
         return None
 

@@ -29,6 +29,7 @@ from shared.layers import (
     Residual,
     SimpleLayer,
 )
+from shared.paths import user_path
 from shared.regular_files import read_short_text
 
 Shape = tuple[int, ...]
@@ -92,6 +93,7 @@ class Architecture(Layered):
         Raises:
             InputError: No such file, not TOML or JSON, or a layer is not valid.
         """
+        path = user_path(path)
         try:
             text = read_short_text(path)
             data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import DatasetError
+from shared.file_kinds import BROKEN_ZIP, TEXT, kind_of, kind_of_content, told
 from shared.npz_headers import array_outline, check_memory, check_names
 from shared.regular_files import check_regular
 
@@ -82,8 +83,9 @@ def read_npz(
 
     Raises:
         FileNotFoundError: The file is not there.
-        DatasetError: The file cannot be read, is no `.npz`, lacks an array, is damaged, holds pickled objects, or needs
-            more memory than there is.
+        MissingArraysError: An array is not there.
+        DatasetError: The file cannot be read, is no `.npz`, is damaged, holds pickled objects, or needs more memory
+            than there is.
     """
     with _opened(file, source) as archive:
         outlines = _outlines(archive, source, required, optional, _held(file))
@@ -109,7 +111,7 @@ def _opened(file: Path | io.BytesIO, source: str) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(file) as archive:
             yield archive
     except zipfile.BadZipFile as error:
-        raise DatasetError(f"{source} is no .npz file (a zip archive of arrays), or was cut off: {error}.") from error
+        raise DatasetError(f"{source} is no .npz file (a zip archive of arrays), {_why_none(file, error)}.") from error
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -133,6 +135,12 @@ def _outlines(
     if needed > held:
         check_memory(needed, source)
     return outlines
+
+
+def _why_none(file: Path | io.BytesIO, error: zipfile.BadZipFile) -> str:
+    """Return what a file is instead, as a clause."""
+    kind = kind_of(file) if isinstance(file, Path) else kind_of_content(file)
+    return f"or was cut off: {error}" if kind in (None, BROKEN_ZIP, TEXT) else told(kind)
 
 
 def _read_member(archive: zipfile.ZipFile, name: str, source: str) -> NDArray[Any]:

@@ -1,6 +1,7 @@
 """Where a data set comes from: a file that was given, or the places where one with a name may lie on this host."""
 
 import logging
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,9 +16,12 @@ from shared.dataset_outlines import check_outlines, with_channels_last
 from shared.datasets import ARRAYS, CLASS_NAMES, Dataset, dataset_from_arrays
 from shared.downloads import ADDRESS, download
 from shared.errors import DatasetError
+from shared.file_kinds import is_annexed, kind_of, told
 from shared.keras_datasets import KerasProcess, keep_download
 from shared.label_checks import check_classes
 from shared.named_datasets import FASHION, NAMED_DATASETS, Arrays, NamedDataset, read_idx_folder
+from shared.npz_headers import MissingArraysError
+from shared.paths import printable, user_path
 from shared.validation import nearest
 
 #: Where `apt install dataset-fashion-mnist` puts the IDX files.
@@ -83,8 +87,15 @@ def read_dataset(path: Path, channels_first: bool | None = None) -> Dataset:
         DatasetError: There is no such file, or it is not such an `.npz`.
     """
     try:
-        arrays = _read_checked(path.expanduser(), str(path), channels_first)
-    except (FileNotFoundError, RuntimeError) as error:  # RuntimeError: `~somebody` is nobody here
+        arrays = _read_checked(_checked_kind(user_path(path)), printable(path), channels_first)
+    except MissingArraysError as error:
+        if all(name.startswith("y_") for name in error.missing):
+            raise DatasetError(
+                f"{printable(path)} holds images without labels ({', '.join(error.missing)}): deepchord trains and "
+                "evaluates on images whose classes are known; put their labels beside them."
+            ) from error
+        raise
+    except FileNotFoundError as error:
         hint = nearest(str(path), NAMED_DATASETS)
         end = "" if hint.endswith("?") else ", or the path of an .npz file."
         raise DatasetError(f"There is no data set and no file called {str(path)!r}{hint}{end}") from error
@@ -104,6 +115,14 @@ def _read_checked(path: Path, source: str, channels_first: bool | None) -> Array
         check_classes(train, f"{source}: y_train")
     images = read_npz(path, source, ("x_train", "x_test"))
     return with_channels_last(images | labels, source, channels_first)
+
+
+def _checked_kind(path: Path) -> Path:
+    """Return a path unless it leads to a folder of a known kind, or is a link to what was not fetched."""
+    kind = kind_of(path) if os.path.isdir(path) or is_annexed(path) else None  # noqa: PTH112  false for any odd name
+    if kind is not None:
+        raise DatasetError(f"{printable(path)} is no .npz file: {told(kind)}.")
+    return path
 
 
 def find_named_dataset(named: NamedDataset, places: Places) -> Dataset:

@@ -1,5 +1,7 @@
 """The networks that deepchord brings along."""
 
+from collections.abc import Callable, Mapping
+
 from shared.architecture import Architecture
 from shared.layers import (
     ActivationLayer,
@@ -57,6 +59,15 @@ def residual_architecture() -> Architecture:
     )
 
 
+def default_architecture(preset: str) -> Architecture:
+    """Return the network that a preset trains if no other is asked for."""
+    return _OF_PRESETS.get(preset, notebook_architecture)()
+
+
 def _normalized(filters: int) -> tuple[SimpleLayer, ...]:
     convolution = Conv2D(filters=filters, activation="linear")
     return convolution, BatchNormalization(momentum=0.9), ActivationLayer(activation="relu")
+
+
+#: What presets train that do not train the notebook's.
+_OF_PRESETS: Mapping[str, Callable[[], Architecture]] = {"best": residual_architecture}

@@ -2,6 +2,7 @@
 
 import math
 import zipfile
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import psutil
 from numpy.typing import NDArray
 
 from shared.errors import DatasetError
+from shared.printable import label
 
 _READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -18,17 +20,28 @@ _READERS = {
 }
 
 
+class MissingArraysError(DatasetError):
+    """An `.npz` lacks arrays that must be there."""
+
+    def __init__(self, message: str, missing: Sequence[str]) -> None:
+        """Take the message, and the names of the arrays."""
+        super().__init__(message)
+        self.missing = tuple(missing)
+
+
 def check_names(archive: zipfile.ZipFile, source: str, required: tuple[str, ...]) -> frozenset[str]:
     """Return the names of the arrays in an archive.
 
     Raises:
-        DatasetError: A required one is missing, or one is there twice.
+        MissingArraysError: A required one is missing.
+        DatasetError: One is there twice.
     """
     found = [name.removesuffix(".npy") for name in archive.namelist()]
     missing = [name for name in required if name not in found]
     if missing:
-        raise DatasetError(
-            f"{source} lacks {', '.join(missing)}: expected the arrays {', '.join(required)}, found {_listed(found)}."
+        raise MissingArraysError(
+            f"{source} lacks {', '.join(missing)}: expected the arrays {', '.join(required)}, found {_listed(found)}.",
+            missing,
         )
     twice = [name for name in dict.fromkeys(found) if found.count(name) > 1]
     if twice:
@@ -74,5 +87,5 @@ def _listed(names: list[str], most: int = 20) -> str:
 
 def _shown(name: str, most: int = 60) -> str:
     """Return a name from outside without characters that a terminal obeys, and not too long."""
-    printable = name if name.isprintable() else ascii(name)
-    return printable if len(printable) <= most else f"{printable[:most]}…"
+    shown = label(name)
+    return shown if len(shown) <= most else f"{shown[:most]}…"

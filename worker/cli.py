@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 from shared.errors import EngineError
+from shared.paths import home_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,7 +172,13 @@ def doctor(
 @commands.command()
 def evaluate(
     context: typer.Context,
-    weights: Annotated[str, typer.Option(metavar="PATTERN", help="HDF5 weight files: a folder, or 'folder/*.hdf5'.")],
+    weights: Annotated[
+        list[str],
+        typer.Option(
+            metavar="PATTERN",
+            help="Weight files of Keras, HDF5 or .keras: a folder, or 'folder/*.hdf5'. May be given several times.",
+        ),
+    ],
     dataset: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="fashion, digits, cifar10, or an .npz file.")
     ] = "fashion",
@@ -183,51 +190,66 @@ def evaluate(
         ),
     ] = None,
     architecture: Annotated[
-        Path | None, typer.Option(metavar="FILE.TOML", help="The network of the files; default: the notebook's.")
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="The network of the files: TOML or JSON with layers, a run's recipe.toml or run.json, or a model that "
+            "Keras saved; one for all, or one for each --weights, in their order. "
+            "Default: the one that each file tells, or the notebook's.",
+        ),
     ] = None,
+    channels_first: Annotated[
+        bool,
+        typer.Option(
+            "--channels-first", help="Weights that do not tell their network are of one that counted channels first."
+        ),
+    ] = False,
     engine: Engine = None,
     device: Device = None,
     threads: Threads = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Where the report goes; default: evaluation below ./results or DEEPCHORD_RESULTS."
+            metavar="DIR",
+            callback=home_path,
+            help="Where the report goes; default: evaluation below ./results or DEEPCHORD_RESULTS.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Evaluate weight files that Keras 2 (or Keras 3 in that layout) saved, as one ensemble; needs no broker."""
-    from shared.architecture import Architecture
+    """Evaluate weight files that any Keras saved, as one ensemble, whose networks may differ; needs no broker."""
     from shared.console import new_console
     from shared.container_paths import on_host
     from shared.dataset_sources import Places, find_dataset
-    from shared.networks import notebook_architecture
+    from shared.paths import printable
     from shared.settings import keras_home, load_settings
     from worker.ensemble import evaluate as evaluate_ensemble
     from worker.resources import Resources
-    from worker.weight_files import find_weight_files, weight_candidates
+    from worker.weight_files import names_of
+    from worker.weight_members import find_groups, notes_of, read_members, weight_candidates
 
     settings = load_settings(engine=engine, device=device, threads=threads)
     resources = Resources(settings)
-    files = find_weight_files(weights)
-    network = Architecture.load(architecture) if architecture else notebook_architecture()
+    groups, notes = find_groups(weights, architecture or [])
     data = find_dataset(dataset, Places(keras_home=keras_home()), images_channels_first)
-    candidates = weight_candidates(files, network, data.x_train.shape[1:], len(data.class_names))
-    ensemble = evaluate_ensemble(resources.engine, resources.trainer, network, data, candidates, len(candidates))
+    files = read_members(groups, data.x_train.shape[1:], len(data.class_names), channels_first=channels_first)
+    for note in [*notes, *notes_of(files)]:
+        typer.echo(f"note: {note}.", err=True)
+    candidates = weight_candidates(files)
+    ensemble = evaluate_ensemble(resources.engine, resources.trainer, None, data, candidates, len(candidates))
+    title, names = names_of([file.path for file in files])
+    options = [part for pattern in weights for part in ("--weights", pattern)]
+    options += ["--dataset", dataset] if dataset != "fashion" else []
+    options += ["--images-channels-first"] if images_channels_first else []
+    options += ["--images-channels-last"] if images_channels_first is False else []
+    options += [part for file in architecture or [] for part in ("--architecture", str(file))]
+    options += ["--channels-first"] if channels_first else []
     write_report: WriteReport = context.obj
     console = new_console()
     table, as_data, page = write_report(
-        title=str(files[0].parent),
-        command=shlex.join(
-            [
-                *("deepchord", "evaluate", "--weights", weights),
-                *(("--dataset", dataset) if dataset != "fashion" else ()),
-                *(("--images-channels-first",) if images_channels_first else ()),
-                *(("--images-channels-last",) if images_channels_first is False else ()),
-                *(("--architecture", str(architecture)) if architecture else ()),
-            ]
-        ),
-        member_names={index: file.name for index, file in enumerate(files)},
+        title=title,
+        command=printable(shlex.join(["deepchord", "evaluate", *options])),
+        member_names=dict(enumerate(names)),
         evaluation=ensemble.evaluation,
         dataset=data,
         test_probabilities=ensemble.test_probabilities,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.architecture import Architecture
+from shared.architecture import Architecture, ResolvedArchitecture
 from shared.array_files import write_npz
 from shared.checkpoint import Weights, decode_checkpoint
 from shared.datasets import Dataset
@@ -19,7 +19,7 @@ from shared.endings import EnsembleEvaluation, MemberEvaluation
 from shared.errors import CheckpointError, StorageError
 from shared.messages import RunSpec, TrainedMember, Trainer
 from shared.storage import RunStore
-from worker.engines import Engine
+from worker.engines import Engine, Network
 from worker.evaluation import RunningMean, confusion, misclassified, score
 from worker.training import predict
 
@@ -32,6 +32,8 @@ class Candidate:
 
     index: int
     weights: Callable[[], Weights]
+    #: None: that of all members.
+    network: ResolvedArchitecture | None = None
     #: The test probabilities that the member itself computed, float32 [test_size, classes], if there are any.
     own_probabilities: Callable[[], NDArray[np.float32]] | None = None
 
@@ -50,7 +52,7 @@ class EvaluatedEnsemble:
 def evaluate(
     engine: Engine,
     trainer: Trainer,
-    architecture: Architecture,
+    architecture: Architecture | None,
     dataset: Dataset,
     candidates: Iterable[Candidate],
     requested: int,
@@ -62,9 +64,9 @@ def evaluate(
     Args:
         engine: What predicts.
         trainer: Who evaluates, for the result.
-        architecture: The network of all members.
+        architecture: The network of all members that have none of their own; None: each has its own.
         dataset: The images and labels.
-        candidates: The members, at least one.
+        candidates: The members, at least one; each network is built anew when it follows on another.
         requested: How many members were asked for.
         advance: Called when a step has ended.
         threads: How many threads predict at once, see `Engine.parallel_predictions`.
@@ -74,11 +76,14 @@ def evaluate(
     """
     started = time.monotonic()
     classes = len(dataset.class_names)
-    network = engine.build(architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=classes))
+    networks = _Networks(engine)
+    if architecture is not None:
+        networks.of(architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=classes))
     train_mean = RunningMean(len(dataset.x_train), classes)
     test_mean = RunningMean(len(dataset.x_test), classes)
     members = []
     for candidate in candidates:
+        network = networks.of(candidate.network)
         network.set_weights(candidate.weights())
         on_train = predict(network, dataset.x_train, classes, advance, threads)
         on_test = predict(network, dataset.x_test, classes, advance, threads)
@@ -102,7 +107,7 @@ def evaluate(
         evaluator=trainer,
         evaluated_at=datetime.now(UTC),
         duration_s=time.monotonic() - started,
-        members=tuple(members),
+        members=tuple(sorted(members, key=lambda member: member.index)),
         train=score(on_train, dataset.y_train),
         test=score(on_test, dataset.y_test),
         confusion=confusion(on_test, dataset.y_test, classes),
@@ -127,6 +132,23 @@ def run_candidates(store: RunStore, run: RunSpec, members: Iterable[TrainedMembe
             return np.asarray(np.load(io.BytesIO(data), allow_pickle=False), dtype=np.float32)
 
         yield Candidate(index=index, weights=weights, own_probabilities=own)
+
+
+class _Networks:
+    """Builds the networks of members; one is in memory at a time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._built: tuple[ResolvedArchitecture, Network] | None = None
+
+    def of(self, architecture: ResolvedArchitecture | None) -> Network:
+        """Return a network; None: the last one once more."""
+        if self._built is not None and architecture in (None, self._built[0]):
+            return self._built[1]
+        assert architecture is not None, "the members have no network"  # noqa: S101  for the type checker
+        self._built = None  # two are never needed
+        self._built = architecture, self._engine.build(architecture)
+        return self._built[1]
 
 
 def _check_finite(candidate: Candidate, *probabilities: NDArray[np.float32]) -> None:

@@ -169,6 +169,9 @@ def predict(
     def compute(chunk: slice) -> NDArray[np.float32]:
         return network.probabilities(scaled(images[chunk]))
 
+    # The last chunk, which is smaller, begins when another is done: the first that a network is asked decides in what
+    # batches it computes.
+    threads = max(1, min(threads, len(chunks) - 1))
     pool = ThreadPoolExecutor(threads)
     computed = map(compute, chunks) if threads == 1 else pool.map(compute, chunks)
     try:

@@ -1,61 +1,125 @@
-"""Weight files that people have from years ago, evaluated as one ensemble; needs neither broker nor storage."""
+"""Which weight files a pattern names, as people have them from years ago, and what they are called in a report."""
 
-import glob
 import os
 import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from shared.architecture import Architecture
-from shared.checkpoint import Weights, decode_checkpoint
-from shared.errors import CheckpointError, InputError
-from worker.ensemble import Candidate
+from shared.errors import InputError
+from shared.file_kinds import kind_of, told
+from shared.paths import matching, printable
+
+#: The names of what Keras saves.
+SUFFIXES = (".h5", ".hdf5", ".keras")
+#: Those of other frameworks: what a folder has of them is named, because it is left out.
+_OTHER_SUFFIXES = (
+    *(".pt", ".pth", ".ckpt", ".bin", ".onnx", ".tflite", ".pb", ".safetensors"),
+    *(".pkl", ".pickle", ".joblib", ".npz", ".zip", ".gz", ".tar"),
+)
+_MOST_NAMED = 5
 
 
-def find_weight_files(pattern: str) -> tuple[Path, ...]:
-    """Return the files that a shell pattern, a file name or a folder names, in the order of the numbers in them.
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a pattern names."""
+
+    #: In the order of the numbers in their names.
+    files: tuple[Path, ...]
+    #: What lies beside them and is left out, in words.
+    notes: tuple[str, ...] = ()
+
+
+def find_weight_files(pattern: str) -> Found:
+    """Return the files that a shell pattern, a file name or a folder names; see `matching`.
 
     Raises:
-        InputError: There are none.
+        InputError: There are none; what there is instead is named.
     """
-    path = Path(os.path.expanduser(pattern))  # noqa: PTH111  leaves an unknown ~user as it is
-    if path.is_dir():
-        found = [*path.glob("*.h5"), *path.glob("*.hdf5")]
-    elif path.is_file():  # its name may hold brackets
-        found = [path]
-    else:
-        found = [Path(name) for name in glob.glob(str(path))]  # noqa: PTH207 - Path.glob takes no absolute pattern
-    files = [file for file in found if file.is_file()]
+    found = matching(pattern) if pattern else []
+    files, left_out = [], []
+    for path in found:
+        if path.is_dir():
+            inside = sorted(each for each in path.iterdir() if not each.name.startswith("."))
+            files += [each for each in inside if each.suffix.lower() in SUFFIXES and not each.is_dir()]
+            left_out += [each for each in inside if _is_left_out(each)]
+        elif path.is_file() or path.suffix.lower() in SUFFIXES:
+            files.append(path)
     if not files:
-        raise InputError(
-            f"No weight file fits {pattern!r}; give a folder, a file or a pattern in quotes, like 'old/*.hdf5'."
-        )
-    return tuple(sorted(files, key=_natural))
+        raise InputError(_nothing_found(pattern, found, left_out))
+    notes = (f"left out are {_listed(left_out)}",) if left_out else ()
+    return Found(files=tuple(sorted(files, key=_natural)), notes=notes)
 
 
-def weight_candidates(
-    files: tuple[Path, ...], architecture: Architecture, input_shape: tuple[int, ...], classes: int
-) -> tuple[Candidate, ...]:
-    """Return the files as members, all checked now and read again when it is their turn.
-
-    Raises:
-        CheckpointError: A file is damaged or does not fit the network; it is named.
-        InputError: The network does not fit the images.
-    """
-    resolved = architecture.resolve(input_shape=input_shape, classes=classes)
-
-    def read(file: Path) -> Weights:
-        try:
-            data = file.read_bytes()
-        except OSError as error:
-            raise CheckpointError(f"{file} cannot be read: {error.strerror}.") from error
-        return decode_checkpoint(data, resolved, str(file))
-
+def distinct(files: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Return each file once, also if links or patterns name it twice, and what is said of the others."""
+    first: dict[str, Path] = {}
+    notes = []
     for file in files:
-        read(file)
-    return tuple(
-        Candidate(index=index, weights=lambda file=file: read(file))  # type: ignore[misc]
-        for index, file in enumerate(files)
-    )
+        known = first.setdefault(os.path.realpath(file), file)
+        if known is not file:
+            notes.append(f"{printable(file)} is {printable(known)} once more; it counts once")
+    return tuple(first.values()), tuple(notes)
+
+
+def names_of(files: Sequence[Path]) -> tuple[str, tuple[str, ...]]:
+    """Return what the folder of some files is called, and each of them below it; no two are called alike."""
+    folders = [file.parent for file in files]
+    if len({file.name for file in files}) == len(files):
+        names = [file.name for file in files]
+        folder = folders[0] if len(set(folders)) == 1 else _common(folders)
+    else:
+        folder = _common(folders)
+        names = [os.path.relpath(file, folder) for file in files]
+    return printable(folder), tuple(printable(name) for name in names)
+
+
+def _nothing_found(pattern: str, found: Sequence[Path], left_out: Sequence[Path]) -> str:
+    hint = "give a folder, a file or a pattern in quotes, like 'old/*.hdf5'"
+    start = f"No weight file fits {printable(pattern)!r}"
+    for path in found:
+        kind = _told(path)
+        if kind:
+            return f"{start}: {kind}. Expected HDF5 or .keras files of Keras."
+    if left_out:
+        return f"{start}: there are {_listed(left_out)}. Expected HDF5 or .keras files of Keras."
+    below = [path for path in found if path.is_dir() and any(_has_weights(each) for each in path.iterdir())]
+    if below:
+        return f"{start}: there are some in the folders below it; give '{printable(below[0])}/*/*'."
+    if any(path.exists() and not path.is_dir() for path in found):
+        return f"{start}: it is neither a file nor a folder."
+    return f"{start}; {hint}."
+
+
+def _has_weights(folder: Path) -> bool:
+    return folder.is_dir() and any(each.suffix.lower() in SUFFIXES for each in folder.iterdir())
+
+
+def _is_left_out(path: Path) -> bool:
+    if not path.is_dir() and path.suffix.lower() not in _OTHER_SUFFIXES:
+        return False
+    try:
+        kind = kind_of(path)
+    except OSError:  # a link to nothing, for instance
+        return False
+    return kind is not None and kind.is_model
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    named = [f"{printable(path.name)} ({_told(path) or 'nothing that is known'})" for path in paths[:_MOST_NAMED]]
+    more = len(paths) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")
+
+
+def _told(path: Path) -> str:
+    try:
+        return told(kind_of(path))
+    except OSError:
+        return ""
+
+
+def _common(folders: Sequence[Path]) -> Path:
+    return Path(os.path.commonpath([os.path.abspath(folder) for folder in folders]))  # noqa: PTH100  links stay
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from shared.paths import home_path
+
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or `last` for the latest.")]
 Broker = Annotated[
     str | None,
@@ -19,7 +21,11 @@ Storage = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Where the results go; default: RUN below ./results or DEEPCHORD_RESULTS."),
+    typer.Option(
+        metavar="DIR",
+        callback=home_path,
+        help="Where the results go; default: RUN below ./results or DEEPCHORD_RESULTS.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON for scripts instead of a table.")]
 Workers = Annotated[

@@ -9,6 +9,7 @@ import typer
 from coordinator.cli.options import Broker, Run, Storage
 from coordinator.cli.surroundings import find_run, open_store, read_settings, with_live_broker
 from shared.errors import InputError, InterruptedRunError
+from shared.paths import home_path
 
 # Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
 
@@ -57,7 +58,11 @@ def reconcile(
     everything: Annotated[bool, typer.Option("--all", help="Every run in storage, also those still to come.")] = False,
     alive: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="With --all: a file to touch after each look, for a health check."),
+        typer.Option(
+            metavar="FILE",
+            callback=home_path,
+            help="With --all: a file to touch after each look, for a health check.",
+        ),
     ] = None,
     broker: Broker = None,
     storage: Storage = None,

@@ -16,6 +16,7 @@ from shared.errors import (
     StorageError,
     WorkersStoppedError,
 )
+from shared.paths import home_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,10 @@ commands = typer.Typer(add_completion=False)
 @commands.command()
 def train(
     recipe: Annotated[
-        Path | None, typer.Argument(metavar="[RECIPE.TOML]", help="A recipe file; options go before what it says.")
+        Path | None,
+        typer.Argument(
+            metavar="[RECIPE.TOML]", callback=home_path, help="A recipe file; options go before what it says."
+        ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="What to start from: quick, fast, notebook or best.")] = None,
     dataset: Annotated[

@@ -5,11 +5,10 @@ from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from coordinator.planning import default_architecture
 from coordinator.report.content import ReportContent
 from shared.layers import Layer, Residual
 from shared.messages import RunSpec, Trainer, TrainingPart
-from shared.networks import notebook_architecture
+from shared.networks import default_architecture, notebook_architecture
 
 #: The file of the report's folder that trains the same members again.
 RECIPE_FILE = "recipe.toml"

@@ -10,6 +10,7 @@ import functools
 import gc
 import hashlib
 import json
+import logging
 import os
 import resource
 import sys
@@ -765,25 +766,44 @@ def images_of_other_sizes_and_with_colours_are_trained_on(engine: Engine) -> Non
         np.testing.assert_allclose(network.probabilities(images), expected, atol=1e-5)
 
 
-def each_program_has_batches_of_one_shape_where_another_shape_is_compiled_anew(engine: Engine) -> None:
-    if engine.name != "plaidml":  # the others take partial batches as they come
-        return
+def a_network_is_trained_and_asked_in_batches_of_one_shape_where_another_is_compiled_anew(engine: Engine) -> None:
     images, labels = digits(205)
     network = started(engine, batch_size=32)
     shapes: dict[str, set[tuple[int, ...]]] = {}
-    for program in ("train_on_batch", "predict_on_batch"):
-        original = getattr(network._model, program)
 
-        def noted(batch, *rest, program=program, original=original, **options):
+    def note(owner: object, program: str) -> None:
+        original = getattr(owner, program)
+
+        def noted(batch, *rest, **options):
             shapes.setdefault(program, set()).add(batch.shape)
             return original(batch, *rest, **options)
 
-        setattr(network._model, program, noted)
+        setattr(owner, program, noted)
+
+    if engine.name == "plaidml":  # the others take a last batch that is smaller as it comes
+        note(network._model, "train_on_batch")
+        note(network._model, "predict_on_batch")
+    else:
+        note(network, "_predict")
     for epoch in range(2):
         one_epoch(network, images, labels, dropout_seed=epoch)
         for part in (images[:131], images, images[:7]):
             network.probabilities(part)
-    assert {program: len(seen) for program, seen in shapes.items()} == {"train_on_batch": 1, "predict_on_batch": 1}
+    assert {len(seen) for seen in shapes.values()} == {1}, shapes
+
+
+def networks_that_are_made_one_after_another_are_not_warned_of(engine: Engine) -> None:
+    """TensorFlow warns of a function that it makes anew again and again."""
+    written: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: written.append(record.getMessage())
+    logging.getLogger("tensorflow").addHandler(handler)
+    try:
+        for _ in range(8):
+            engine.build(resolved()).probabilities(digits(3)[0])
+    finally:
+        logging.getLogger("tensorflow").removeHandler(handler)
+    assert written == []
 
 
 def the_network_of_the_notebook_is_built(engine: Engine) -> None:
@@ -895,6 +915,24 @@ def nothing_is_left_of_a_network_that_is_not_needed_any_more(engine: Engine) -> 
     before = objects_after_a_member()
     # The graph of a step of TensorFlow has thousands.
     assert objects_after_a_member() - before < 500
+
+
+def memory_does_not_grow_with_the_variables_that_there_were(engine: Engine) -> None:
+    if engine.name == "plaidml" or not sys.platform.startswith("linux"):
+        return
+
+    def resident_mib_after(networks: int) -> float:
+        for _ in range(networks):
+            # As many variables as ten networks have.
+            for _ in range(100):
+                engine._keras.Variable(np.zeros(1, np.float32))
+            engine.build(resolved())
+        gc.collect()
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+    before = resident_mib_after(1)
+    # Entries for variables in TensorFlow's cache of operations were 14 MiB.
+    assert resident_mib_after(4) - before < 5
 
 
 def every_layer_type_and_activation_is_trained(engine: Engine) -> None:
@@ -1054,13 +1092,15 @@ CHECKS = (
     batch_normalization_remembers_mean_and_variance_of_its_batches,
     a_dropout_rate_of_zero_is_no_dropout,
     images_of_other_sizes_and_with_colours_are_trained_on,
-    each_program_has_batches_of_one_shape_where_another_shape_is_compiled_anew,
+    a_network_is_trained_and_asked_in_batches_of_one_shape_where_another_is_compiled_anew,
+    networks_that_are_made_one_after_another_are_not_warned_of,
     the_network_of_the_notebook_is_built,
     random_networks_compute_what_numpy_computes,
     a_residual_block_passes_gradients_on_both_ways,
     max_pooling_passes_gradients_to_where_the_maximum_was,
     a_step_uses_the_memory_of_the_one_before,
     nothing_is_left_of_a_network_that_is_not_needed_any_more,
+    memory_does_not_grow_with_the_variables_that_there_were,
     every_layer_type_and_activation_is_trained,
     a_member_is_trained_the_same_twice,
     a_member_that_is_resumed_ends_as_one_that_was_never_cut_short,

@@ -409,3 +409,36 @@ def test_a_fifo_in_the_place_of_a_data_set_is_passed_over(places: Places):
 
     with pytest.raises(DatasetError, match="it is a FIFO"):
         find_dataset("digits", places)
+
+
+def test_images_without_labels_are_called_so(tmp_path: Path, places: Places):
+    np.savez(tmp_path / "new.npz", x_train=IMAGES, x_test=IMAGES)
+
+    with pytest.raises(DatasetError, match=r"new\.npz holds images without labels \(y_train, y_test\)"):
+        find_dataset(str(tmp_path / "new.npz"), places)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "it is a Git LFS pointer.*`git lfs pull`"),
+        (b"<!doctype html><html>", "it is a web page"),
+        (b"\x93NUMPY\x01\x00", r"it is a single array \(\.npy\)"),
+        (b"\x89HDF\r\n\x1a\n", "it is an HDF5 file"),
+    ],
+)
+def test_a_data_set_that_is_something_else_is_told_by_its_first_bytes(
+    tmp_path: Path, places: Places, content: bytes, sentence: str
+):
+    (tmp_path / "data.npz").write_bytes(content)
+
+    with pytest.raises(DatasetError, match=rf"data\.npz is no \.npz file.*{sentence}"):
+        find_dataset(str(tmp_path / "data.npz"), places)
+
+
+def test_a_folder_or_pipe_is_no_data_set_and_nobody_waits_for_it(tmp_path: Path, places: Places):
+    os.mkfifo(tmp_path / "pipe")
+
+    for path, sentence in ((tmp_path, "Is a directory"), (tmp_path / "pipe", "it is a FIFO")):
+        with pytest.raises(DatasetError, match=sentence):
+            find_dataset(str(path), places)

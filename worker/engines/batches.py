@@ -7,6 +7,19 @@ from numpy.typing import NDArray
 
 from worker.engines import Images
 
+#: The least that a network predicts at once: its first request may be much smaller than those that follow.
+_FEWEST_PREDICTED = 128
+
+
+def prediction_batch(first: int, most: int) -> int:
+    """Return the one size of batches that a network predicts in: a power of two that holds its first request.
+
+    Args:
+        first: How many images were asked for first.
+        most: More are never computed at once.
+    """
+    return min(most, max(_FEWEST_PREDICTED, 1 << (first - 1).bit_length()))
+
 
 def filled(rows: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], int]:
     """Return the rows, repeated until there are `size` of them, and how many of them count."""

@@ -85,6 +85,7 @@ class Keras3Engine:
 
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> Keras3Network:
         """Return a network; with a recipe it can be trained."""
+        self._backend.forget_networks()
         precision = self.precision(recipe) if recipe else "float32"
         return Keras3Network(
             self._keras,

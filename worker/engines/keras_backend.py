@@ -13,6 +13,8 @@ Loss = Callable[[Any, Any], tuple[Any, Any]]
 Sums = tuple[Any, Any]
 #: Takes a training step for each of some batches, all of one size.
 Steps = Callable[[Sequence[Batch]], Sums]
+#: From images [size, height, width, channels] to probabilities [size, classes], as an array of the framework's own.
+Prediction = Callable[[Any], Any]
 
 _PROCESSORS = Path("/proc/cpuinfo")
 
@@ -53,6 +55,10 @@ class Backend(Protocol):
         """Return how many steps it is to be given at a time: more than one where a call costs more than a step."""
         ...
 
+    def forget_networks(self) -> None:
+        """Let go of what the framework keeps of networks that are gone."""
+        ...
+
     def layers(self, keras: Any) -> Any:
         """Return `keras.layers`, with classes of its own where they are faster."""
         ...
@@ -63,6 +69,10 @@ class Backend(Protocol):
 
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Steps]]:
         """Return what lets a compiled model take steps; its variables may be stale until the context is left."""
+        ...
+
+    def prediction(self, model: Any) -> Prediction:
+        """Return what computes a compiled model's outputs; it is made for batches of one size."""
         ...
 
 

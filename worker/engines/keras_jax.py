@@ -10,7 +10,7 @@ import numpy as np
 
 from worker.engines import Batch, Device
 from worker.engines.jax_layers import processor_layers
-from worker.engines.keras_backend import Loss, Steps, Sums
+from worker.engines.keras_backend import Loss, Prediction, Steps, Sums
 
 #: A call takes 1.5 ms and more, however little it does (seen on an H100): as long as three steps of a small network.
 _STEPS_OF_A_CALL = 16
@@ -73,6 +73,9 @@ class JaxBackend:
         """Return several on a GPU; on a processor loops are compiled to something many times slower."""
         return _STEPS_OF_A_CALL if device.kind == "gpu" else 1
 
+    def forget_networks(self) -> None:
+        """Do nothing: nothing that grows was found."""
+
     def layers(self, keras: Any) -> Any:
         """Return Keras's layers, on a processor with faster ones in some places."""
         return processor_layers(keras) if self._kind == "cpu" else keras.layers
@@ -108,6 +111,11 @@ class JaxBackend:
                         variable.assign(value)
 
         return steps
+
+    def prediction(self, model: Any) -> Prediction:
+        """Return Keras's own function."""
+        predict: Prediction = model.predict_on_batch
+        return predict
 
 
 def _devices() -> list[Any]:

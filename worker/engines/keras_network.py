@@ -14,7 +14,7 @@ from shared.architecture import ResolvedArchitecture
 from shared.checkpoint import Weights
 from shared.messages import Precision, Recipe
 from worker.engines import Batch, Images, Probabilities, check_optimizer_state
-from worker.engines.batches import filled_batches
+from worker.engines.batches import filled_batches, prediction_batch
 from worker.engines.keras_backend import Backend, Loss
 from worker.engines.keras_layers import chained, keras_layers
 
@@ -49,7 +49,9 @@ class Keras3Network:
         last.dtype_policy = "float32"
         inputs = keras.Input(architecture.input_shape)
         self._model = keras.Model(inputs, chained([*hidden, last], inputs))
-        self._prediction_batch = backend.prediction_batch
+        self._most_predicted = backend.prediction_batch
+        self._prediction_batch: int | None = None
+        self._predict = backend.prediction(self._model)
         made = _optimizer(backend.optimizers(keras), recipe) if recipe else "sgd"
         self._model.compile(optimizer=made, jit_compile=xla)
         if recipe:
@@ -109,10 +111,11 @@ class Keras3Network:
     def probabilities(self, images: Images) -> Probabilities:
         """Return the class probabilities [size, classes] of images [size, height, width, channels]."""
         # Not `predict`, which builds an input pipeline for each call: on TensorFlow that takes 60 ms.
-        size = min(self._prediction_batch, 1 << (len(images) - 1).bit_length())
-        batches = filled_batches(images, size)
-        predict = self._model.predict_on_batch
-        return np.concatenate([np.asarray(predict(batch), dtype=np.float32)[:counted] for batch, counted in batches])
+        if self._prediction_batch is None:
+            self._prediction_batch = prediction_batch(len(images), self._most_predicted)
+        batches = filled_batches(images, self._prediction_batch)
+        found = [np.asarray(self._predict(batch), dtype=np.float32)[:counted] for batch, counted in batches]
+        return np.concatenate(found)
 
     def _weighted_layers(self) -> list[Any]:
         # A dropout layer's only variable is its random state, which is set by _seed_dropout.

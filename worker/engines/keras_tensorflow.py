@@ -7,10 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from shared.sharing import usable_cores
 from worker.engines import Batch, Device
-from worker.engines.keras_backend import Loss, Steps, Sums, has_fast_bfloat16, move_average
+from worker.engines.keras_backend import Loss, Prediction, Steps, Sums, has_fast_bfloat16, move_average
 
 _ONE_BY_ONE = "SINGLE_THREADED_EXECUTOR"
 
@@ -70,6 +71,13 @@ class TensorFlowBackend:
         del device
         return 1
 
+    def forget_networks(self) -> None:
+        """Empty the cache of operations: it has an entry for each variable that there ever was, 0.2 MB a network.
+
+        There is no public call but Keras's `clear_session`, which does the same and resets much else.
+        """
+        context.context().clear_kernel_cache()
+
     def layers(self, keras: Any) -> Any:
         """Return Keras's layers, with batch normalization of images in one operation on a processor."""
         if tf.config.get_visible_devices("GPU"):
@@ -92,6 +100,21 @@ class TensorFlowBackend:
                 yield step
 
         return steps
+
+    def prediction(self, model: Any) -> Prediction:
+        """Return the model as one graph for batches of any size, made when it is first called.
+
+        Keras's own function is called through TensorFlow's watch for functions that are made anew again and again,
+        which warns of the fifth network in a process.
+        """
+        signature = tf.TensorSpec((None, *model.input_shape[1:]), "float32")
+
+        @cache
+        def made() -> Any:
+            compute = tf.function(lambda images: model(images, training=False), (signature,), autograph=False)
+            return compute.get_concrete_function()
+
+        return lambda images: made()(tf.constant(images))
 
 
 @cache

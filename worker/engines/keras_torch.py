@@ -9,7 +9,7 @@ import torch
 
 from shared.sharing import usable_cores
 from worker.engines import Batch, Device
-from worker.engines.keras_backend import Loss, Steps, Sums, has_fast_bfloat16
+from worker.engines.keras_backend import Loss, Prediction, Steps, Sums, has_fast_bfloat16
 from worker.engines.torch_layers import direct_layers
 from worker.engines.torch_optimizers import lean_optimizers
 
@@ -74,6 +74,9 @@ class TorchBackend:
         del device
         return 1
 
+    def forget_networks(self) -> None:
+        """Do nothing: nothing that grows was found."""
+
     def layers(self, keras: Any) -> Any:
         """Return Keras's layers; on a processor with those that take fewer and faster operations."""
         return direct_layers(keras) if self._kind == "cpu" else keras.layers
@@ -97,3 +100,8 @@ class TorchBackend:
             return losses.detach().sum(), hits.sum()
 
         return lambda: nullcontext(step)
+
+    def prediction(self, model: Any) -> Prediction:
+        """Return Keras's own function."""
+        predict: Prediction = model.predict_on_batch
+        return predict

@@ -12,12 +12,11 @@ from shared.architecture import ResolvedArchitecture
 from shared.checkpoint import Weights
 from shared.messages import Recipe
 from worker.engines import Batch, Images, Labels, Probabilities, check_optimizer_state
-from worker.engines.batches import filled, filled_batches
+from worker.engines.batches import filled, filled_batches, prediction_batch
 from worker.engines.keras_layers import chained, keras_layers
 
-#: PlaidML compiles anew for every batch shape, so a network predicts in batches of one size: the least of these that
-#: holds its first request.
-_PREDICTION_BATCHES = (128, 256, 512, 1024)
+#: Images are predicted in batches of at most this size.
+_MOST_PREDICTED = 1024
 
 #: Batches are a multiple of this: kernels for 97, 101 or 131 images write beyond their arrays on llvm_cpu.
 _BATCH_UNIT = 8
@@ -114,8 +113,7 @@ class PlaidMLNetwork:
     def probabilities(self, images: Images) -> Probabilities:
         """Return the class probabilities [size, classes] of images [size, height, width, channels]."""
         if self._prediction_batch is None:
-            fitting = (size for size in _PREDICTION_BATCHES if size >= len(images))
-            self._prediction_batch = next(fitting, _PREDICTION_BATCHES[-1])
+            self._prediction_batch = prediction_batch(len(images), _MOST_PREDICTED)
         batches = filled_batches(images, self._prediction_batch)
         predict = self._model.predict_on_batch
         return np.concatenate([np.asarray(predict(batch), dtype=np.float32)[:counted] for batch, counted in batches])

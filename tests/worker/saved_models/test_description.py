@@ -1,0 +1,226 @@
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.architecture import Architecture
+from shared.errors import CheckpointError
+from shared.layers import Conv2D, Dense, Flatten, MaxPooling2D, Residual
+from tests.contract.numpy_network import expected_probabilities
+from tests.worker.saved_models import saved
+from worker.saved_models import network_of_configuration, read_network, read_weights
+from worker.saved_models.comparison import difference
+
+Change = Callable[[dict], None]
+
+
+def layers_of(configuration: dict) -> list[dict]:
+    return configuration["config"]["layers"]
+
+
+def network(change: Change = lambda configuration: None, images: tuple[int, ...] = saved.SHAPE) -> Architecture:
+    configuration = copy.deepcopy(saved.configuration_2())
+    change(configuration)
+    return network_of_configuration(json.loads(json.dumps(configuration)), images, "old.h5")
+
+
+def option(position: int, **options: object) -> Change:
+    return lambda configuration: layers_of(configuration)[position]["config"].update(options)
+
+
+def kind(position: int, name: str, **options: object) -> Change:
+    return lambda configuration: layers_of(configuration)[position].update(
+        class_name=name, config={"name": "x", **options}
+    )
+
+
+def test_a_whole_model_is_evaluated_with_its_own_network(tmp_path: Path):
+    path = saved.model_file(tmp_path / "m.h5", saved.keras_2(":0"), saved.configuration_2(), backend="tensorflow")
+
+    resolved = read_network(path, saved.SHAPE).resolve(input_shape=saved.SHAPE, classes=3)
+    weights = read_weights(path, resolved).weights
+
+    np.testing.assert_allclose(
+        expected_probabilities(resolved, weights, saved.images()), saved.probabilities(), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("layers", "sentence"),
+    [
+        (
+            (Conv2D(filters=4, padding="valid", activation="tanh"), MaxPooling2D()),
+            "step 2, activation, has activation relu, not activation tanh",
+        ),
+        (
+            (Conv2D(filters=4, padding="valid"), MaxPooling2D(padding="same")),
+            "step 3, max_pooling2d, has padding valid, not padding same",
+        ),
+        ((Conv2D(filters=4, padding="valid", strides=2),), "step 1, conv2d, has strides 1, not strides 2"),
+        ((MaxPooling2D(), Conv2D(filters=4, padding="valid")), "step 1 is conv2d .*, not max_pooling2d"),
+    ],
+)  # fmt: skip
+def test_another_network_of_equal_shapes_is_refused_by_layer(tmp_path: Path, layers: tuple, sentence: str):
+    path = saved.model_file(tmp_path / "m.h5", saved.keras_2(":0"), saved.configuration_2(), backend="tensorflow")
+    other = Architecture(layers=(*layers, Flatten(), Dense(units="classes", activation="softmax")))
+
+    with pytest.raises(
+        CheckpointError, match=rf"m\.h5 holds another network than the one that was given: its {sentence}"
+    ):
+        read_weights(path, other.resolve(input_shape=saved.SHAPE, classes=3))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(option(0, strides=1, kernel_size=3), id="one_number_for_both_ways"),
+        pytest.param(option(1, strides=None), id="strides_as_the_windows"),
+        pytest.param(kind(3, "SpatialDropout2D", rate=0.2), id="only_in_training"),
+        pytest.param(lambda configuration: layers_of(configuration).pop(3), id="without_dropout"),
+        pytest.param(
+            lambda configuration: layers_of(configuration).insert(
+                0, {"class_name": "InputLayer", "config": {"batch_shape": [None, 8, 6, 2]}}
+            ),
+            id="with_an_input_layer",
+        ),
+        pytest.param(lambda configuration: configuration.update(config=layers_of(configuration)), id="older_list"),
+        pytest.param(option(0, batch_input_shape=[None, None, None, 2]), id="images_of_any_size"),
+        pytest.param(
+            lambda configuration: layers_of(configuration).insert(
+                0, {"class_name": "Reshape", "config": {"batch_input_shape": [None, 96], "target_shape": [8, 6, 2]}}
+            ),
+            id="that_shapes_its_images_itself",
+        ),
+        pytest.param(
+            lambda configuration: (
+                option(0, activation="linear")(configuration),
+                layers_of(configuration).insert(1, {"class_name": "ReLU", "config": {"max_value": None}}),
+            ),
+            id="activation_apart",
+        ),
+    ],
+)
+def test_other_ways_to_say_the_same_give_the_same_network(change: Change):
+    assert difference(network(change), saved.NETWORK, 3) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (option(0, dilation_rate=[2, 2]), r"layer 'conv2d_1' \(Conv2D\) has dilation_rate \(2, 2\)"),
+        (option(0, groups=2), "has groups 2"),
+        (option(0, kernel_size=[3, 5]), r"has kernel_size \[3, 5\]"),
+        (option(0, strides=[1, 2]), r"has strides \[1, 2\]"),
+        (option(0, activation="swish"), "has the activation 'swish'"),
+        (option(0, activation={"class_name": "function", "config": "relu"}), "has the activation {"),
+        (option(0, padding="causal"), "has the padding 'causal'"),
+        (option(0, filters="4"), "has filters '4'"),
+        (option(0, filters=10**9), "has the size 1000000000"),
+        (option(1, strides=[1, 1]), "has windows of 2 pixels every 1 pixels"),
+        (option(1, data_format="channels_first"), "counts channels first in some layers"),
+        (kind(1, "LeakyReLU", alpha=0.3), r"layer 'x' \(LeakyReLU\) is of a type"),
+        (kind(1, "Lambda", function="!"), r"\(Lambda\) is of a type"),
+        (kind(1, "ReLU", max_value=6.0), "has max_value 6.0"),
+        (kind(1, "BatchNormalization", axis=2, epsilon=0.1), "normalizes over the axis 2"),
+        (kind(1, "BatchNormalization", epsilon=-1.0), "has epsilon -1.0"),
+        (kind(0, "Sequential", layers=[]), r"\(Sequential\) is of a type"),
+        (option(0, batch_input_shape=[None, 28, 28, 1]), r"takes the shape 28x28x1, but an image .* is 8x6x2"),
+        (option(0, batch_input_shape=[None, 784]), "takes the shape 784"),
+        (lambda configuration: layers_of(configuration)[0].update(module="my.layers"), "is of somebody's own class"),
+        (lambda configuration: layers_of(configuration)[0].update(registered_name="My>Conv2D"), "somebody's own class"),
+        (lambda configuration: configuration.update(class_name="MyModel"), "model of the class 'MyModel'"),
+        (lambda configuration: configuration["config"].update(layers=[]), "no list of layers"),
+        (lambda configuration: configuration["config"].update(layers=[7]), "layer 0 of its configuration is none"),
+        (lambda configuration: layers_of(configuration).extend(layers_of(configuration) * 999), "no list of layers"),
+    ],
+)  # fmt: skip
+def test_what_deepchord_does_not_compute_is_refused_by_layer(change: Change, sentence: str):
+    with pytest.raises(CheckpointError, match=rf"^old\.h5.*{sentence}"):
+        network(change)
+
+
+def functional(*calls: tuple[str, dict, list[str]], kept: bool) -> dict:
+    """A functional model as Keras 3 writes it, or as Keras 2 did (`kept`)."""
+
+    def node(names: list[str]) -> list:
+        if not names:
+            return []
+        if kept:
+            return [[[name, 0, 0, {}] for name in names]]
+        tensors = [{"class_name": "__keras_tensor__", "config": {"keras_history": [name, 0, 0]}} for name in names]
+        return [{"args": [tensors if len(tensors) > 1 else tensors[0]], "kwargs": {}}]
+
+    layers = [
+        {**one, "name": name, "config": {"name": name, **one.get("config", {})}, "inbound_nodes": node(names)}
+        for name, one, names in calls
+    ]  # fmt: skip
+    return {
+        "class_name": "Functional",
+        "config": {"layers": layers, "input_layers": [["in", 0, 0]], "output_layers": [["out", 0, 0]]},
+    }
+
+
+INPUT = {"class_name": "InputLayer", "config": {"batch_shape": [None, *saved.SHAPE]}}
+CONVOLUTION = {"class_name": "Conv2D", "config": {"filters": 2, "kernel_size": 3, "padding": "same"}}
+FLATTEN, ADD = {"class_name": "Flatten"}, {"class_name": "Add"}
+OUTPUT = {"class_name": "Dense", "config": {"units": 3, "activation": "softmax"}}
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_functional_chain_may_be_listed_in_any_order_and_add_the_input_of_blocks(kept: bool):
+    configuration = functional(
+        ("out", OUTPUT, ["flat"]), ("in", INPUT, []), ("a", CONVOLUTION, ["in"]), ("b", CONVOLUTION, ["a"]),
+        ("sum", ADD, ["in", "b"]), ("flat", FLATTEN, ["sum"]), kept=kept,
+    )  # fmt: skip
+
+    found = network_of_configuration(configuration, saved.SHAPE, "old.h5")
+
+    convolution = Conv2D(filters=2, activation="linear")
+    layers = (Residual(layers=(convolution, convolution)), Flatten(), Dense(units="classes", activation="softmax"))
+    assert difference(found, Architecture(layers=layers), 3) is None
+
+
+@pytest.mark.parametrize(
+    ("calls", "sentence"),
+    [
+        ([("a", CONVOLUTION, ["in"]), ("b", CONVOLUTION, ["in"]), ("sum", ADD, ["a", "b"])], "adds in the layer 'sum'"),
+        ([("a", CONVOLUTION, ["in"]), ("sum", {"class_name": "Concatenate"}, ["a", "in"])], "'sum' has 2 inputs"),
+        ([("a", CONVOLUTION, ["sum"]), ("sum", CONVOLUTION, ["a"])], "runs in a circle"),
+        ([("sum", CONVOLUTION, ["nobody"])], "names a layer that it does not have"),
+        ([("sum", CONVOLUTION, [])], "'sum' has 0 inputs"),
+    ],
+)
+def test_networks_that_branch_are_refused(calls: list, sentence: str):
+    configuration = functional(
+        ("in", INPUT, []), *calls, ("flat", FLATTEN, ["sum"]), ("out", OUTPUT, ["flat"]), kept=True
+    )
+
+    with pytest.raises(CheckpointError, match=sentence):
+        network_of_configuration(configuration, saved.SHAPE, "old.h5")
+
+
+def test_a_layer_that_is_called_as_in_training_is_refused():
+    configuration = functional(("in", INPUT, []), ("flat", FLATTEN, ["in"]), ("out", OUTPUT, ["flat"]), kept=False)
+    configuration["config"]["layers"][1]["inbound_nodes"][0]["kwargs"] = {"training": True}
+
+    with pytest.raises(CheckpointError, match="calls the layer 'flat' as in training"):
+        network_of_configuration(configuration, saved.SHAPE, "old.h5")
+
+
+def test_weights_that_layers_do_without_are_neutral(tmp_path: Path):
+    configuration = saved.configuration_2(use_bias=False)
+    layers = saved.keras_2(":0")
+    del layers["conv2d_1"][1]
+    layers["normalization"] = [(f"n/{name}", np.full(4, 0.5, "f4")) for name in ("beta", "mean", "variance")]
+    normalization = {"name": "normalization", "axis": [3], "scale": False, "center": True, "epsilon": 0.001}
+    layers_of(configuration).insert(1, {"class_name": "BatchNormalization", "config": normalization})
+    path = saved.model_file(tmp_path / "m.h5", layers, configuration, backend="tensorflow")
+
+    resolved = read_network(path, saved.SHAPE).resolve(input_shape=saved.SHAPE, classes=3)
+    (_, bias), normalized, _ = read_weights(path, resolved).weights
+
+    assert bias.tolist() == [0] * 4
+    assert [array.tolist() for array in normalized] == [[1] * 4, [0.5] * 4, [0.5] * 4, [0.5] * 4]

@@ -1,0 +1,90 @@
+"""The network that a file tells: a list of layers, a recipe, a run, or a model that Keras saved."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from shared.architecture import Architecture, Shape
+from shared.errors import InputError
+from shared.file_kinds import HDF5, KERAS, kind_of
+from shared.messages import RunSpec
+from shared.networks import default_architecture
+from shared.paths import printable, user_path
+from worker.saved_models import network_of_configuration, read_network
+
+#: More is no list of layers.
+_MOST_BYTES = 2**24
+#: What a recipe without `preset` trains.
+_DEFAULT_PRESET = "quick"
+
+
+def load_network(path: Path, images: Shape) -> Architecture:
+    """Return the network that a file tells.
+
+    Args:
+        path: TOML or JSON with `layers`; a recipe, or the `run.json` of a run's results; what `model.to_json()` of
+            Keras returns, or a model that it saved (HDF5 or `.keras`).
+        images: Height, width and channels of the images that it is to see.
+
+    Raises:
+        InputError: There is no such file, or it tells no network.
+        CheckpointError: A saved model is damaged, or its network is none that deepchord computes.
+    """
+    path = user_path(path)
+    source = f"Architecture file {printable(path)}"
+    try:
+        if not path.is_file() and path.exists():
+            raise InputError(f"{source} is no file; give the file in it that tells the network.")
+        if kind_of(path) in (HDF5, KERAS):
+            return _network_of_model(path, images, source)
+        if path.stat().st_size > _MOST_BYTES:
+            raise InputError(f"{source} is too large to be a list of layers.")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source} is neither valid TOML nor JSON: {error}.") from error
+    return _network_of_data(_parsed(text, path, source), path, images, source)
+
+
+def _parsed(text: str, path: Path, source: str) -> Any:
+    try:
+        return json.loads(text) if path.suffix == ".json" or text.lstrip().startswith("{") else tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{source} is neither valid TOML nor JSON: {error}.") from error
+
+
+def _network_of_data(data: Any, path: Path, images: Shape, source: str) -> Architecture:
+    if not isinstance(data, dict) or ("layers" in data and set(data) == {"layers"}):
+        return Architecture.parse(data, source, InputError)
+    if "class_name" in data:
+        return network_of_configuration(data, images, source)
+    if "run_id" in data:
+        return RunSpec.parse(data, source, InputError).architecture
+    if "layers" in data:  # of a recipe; what else that says decides how it is trained
+        return Architecture.parse({"layers": data["layers"]}, source, InputError)
+    if isinstance(data.get("architecture"), str):
+        return _network_beside(path, data["architecture"], source)
+    if "preset" in data or "dataset" in data:
+        return default_architecture(str(data.get("preset", _DEFAULT_PRESET)))
+    return Architecture.parse(data, source, InputError)
+
+
+def _network_beside(path: Path, named: str, source: str) -> Architecture:
+    """Return the network of the file that a recipe names, which is looked for beside it first."""
+    beside = path.parent / named
+    found = beside if beside.is_file() else user_path(named)
+    if found.is_file() and found.samefile(path):
+        raise InputError(f"{source} names itself as its architecture.")
+    return Architecture.load(found)
+
+
+def _network_of_model(path: Path, images: Shape, source: str) -> Architecture:
+    found = read_network(path, images)
+    if found is None:
+        raise InputError(
+            f"{source} holds weights alone; give a file that tells the network: TOML or JSON with layers, a recipe, a "
+            "run.json, or a model that Keras saved whole."
+        )
+    return found

@@ -1,0 +1,153 @@
+"""From arrays as some Keras stored them to those that our networks take: Theano's kernels, and channels first."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.architecture import ResolvedArchitecture, ResolvedLayer, Shape
+from shared.checkpoint import StoredLayer, Weights, listed, read, weighted_layers
+from shared.errors import CheckpointError
+from shared.layers import AveragePooling2D, Conv2D, Dense, Flatten, MaxPooling2D
+
+Array = NDArray[np.float32]
+
+#: What a layer has that does without these weights.
+_NEUTRAL = {"bias": np.zeros, "beta": np.zeros, "gamma": np.ones}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """What is to be done with the arrays of a file."""
+
+    #: Theano convolves with kernels that are mirrored both ways.
+    mirrors: bool
+    #: Keras 1 kept kernels as [out, in, height, width] where it counted channels first.
+    transposes: bool
+    #: What is flattened was [channels, height, width].
+    rows: bool
+
+
+def stored_outputs_first(stored: Sequence[StoredLayer], network: ResolvedArchitecture) -> bool | None:
+    """Return whether kernels are stored as [out, in, height, width]; None if no shape tells."""
+    for found, layer in zip(stored, weighted_layers(network), strict=False):
+        wanted = layer.weights[0].shape
+        if isinstance(layer.layer, Conv2D) and found.arrays and len(found.arrays[0].shape) == 4:
+            if found.arrays[0].shape == wanted != _outputs_first(wanted):
+                return False
+            if found.arrays[0].shape == _outputs_first(wanted) != wanted:
+                return True
+    return None
+
+
+def check_theano(network: ResolvedArchitecture, source: str) -> None:
+    """Raise `CheckpointError` where Theano pads in another way than the engines of today."""
+    for layer in network.all_layers:
+        one = layer.layer
+        pads = isinstance(one, Conv2D | MaxPooling2D | AveragePooling2D) and one.padding == "same"
+        if pads and not (isinstance(one, Conv2D) and one.kernel_size % 2 == 1 and one.strides == 1):
+            raise CheckpointError(
+                f"{source} was written on Theano, which pads in its layer {layer.name} in another way than the engines "
+                "of today; it cannot be evaluated as it was trained."
+            )
+
+
+def depends_on_order(network: ResolvedArchitecture) -> bool:
+    """Return whether the order of height, width and channels decides what a dense layer sees."""
+    return any(_is_mixed(layer) for layer in network.layers)
+
+
+def converted_weights(
+    stored: Sequence[StoredLayer],
+    present: Sequence[tuple[str, ...]],
+    network: ResolvedArchitecture,
+    conversion: Conversion,
+    source: str,
+) -> Weights:
+    """Return the weights as a network takes them.
+
+    Args:
+        stored: The layers with weights, as many as the network has.
+        present: Which weights each of them has, by their names; the others are neutral.
+        network: The network.
+        conversion: What is to be done with them.
+        source: The file, for errors.
+
+    Raises:
+        CheckpointError: A shape is not the network's; the layer and both shapes are named.
+    """
+    remaining = iter(zip(stored, present, strict=True))
+    return tuple(_in_order(network, remaining, conversion, source))
+
+
+def _in_order(
+    network: ResolvedArchitecture,
+    remaining: Iterator[tuple[StoredLayer, tuple[str, ...]]],
+    conversion: Conversion,
+    source: str,
+) -> Iterator[tuple[Array, ...]]:
+    order: NDArray[np.int64] | None = None
+    for layer in network.all_layers:
+        if isinstance(layer.layer, Flatten) and conversion.rows and _is_mixed(layer):
+            order = _channels_last_of(layer.input_shape)
+        if not layer.weights:
+            continue
+        found, names = next(remaining)
+        _check_shapes(found, names, layer, conversion, source)
+        arrays = dict(zip(names, read(found, source), strict=True))
+        if isinstance(layer.layer, Conv2D):
+            arrays["kernel"] = _kernel(arrays["kernel"], conversion)
+        elif order is not None:
+            arrays = _reordered(arrays, layer, order)
+            order = None if isinstance(layer.layer, Dense) else order
+        yield tuple(
+            arrays[weight.name] if weight.name in arrays else _NEUTRAL[weight.name](weight.shape, np.float32)
+            for weight in layer.weights
+        )
+
+
+def _check_shapes(
+    found: StoredLayer, names: tuple[str, ...], layer: ResolvedLayer, conversion: Conversion, source: str
+) -> None:
+    shapes = {weight.name: weight.shape for weight in layer.weights}
+    if isinstance(layer.layer, Conv2D) and conversion.transposes:
+        shapes["kernel"] = _outputs_first(shapes["kernel"])
+    wanted = [shapes[name] for name in names]
+    if [array.shape for array in found.arrays] != wanted:
+        raise CheckpointError(
+            f"{source} does not fit the network: layer {found.name} has the shapes "
+            f"{listed([array.shape for array in found.arrays])}, expected {listed(wanted)} for {layer.name}. "
+            "Give the network that it was trained with (--architecture file.toml)."
+        )
+
+
+def _kernel(kernel: Array, conversion: Conversion) -> Array:
+    if conversion.transposes:
+        kernel = kernel.transpose(2, 3, 1, 0)
+    if conversion.mirrors:
+        kernel = kernel[::-1, ::-1]
+    return np.ascontiguousarray(kernel)
+
+
+def _reordered(arrays: dict[str, Array], layer: ResolvedLayer, order: NDArray[np.int64]) -> dict[str, Array]:
+    """Return arrays whose first axis is in the order of channels last; the bias of a dense layer has another."""
+    kept = ("bias",) if isinstance(layer.layer, Dense) else ()
+    return {name: array if name in kept else array[order] for name, array in arrays.items()}
+
+
+def _channels_last_of(shape: Shape) -> NDArray[np.int64]:
+    """Return where each number of a flat image, channels last, stands in one that has them first."""
+    height, width, channels = shape
+    return np.arange(math.prod(shape)).reshape(channels, height, width).transpose(1, 2, 0).ravel()
+
+
+def _is_mixed(layer: ResolvedLayer) -> bool:
+    shape = layer.input_shape
+    return isinstance(layer.layer, Flatten) and len(shape) == 3 and shape[2] > 1 and shape[0] * shape[1] > 1
+
+
+def _outputs_first(shape: Shape) -> Shape:
+    rows, columns, inputs, outputs = shape
+    return (outputs, inputs, rows, columns)

@@ -1,0 +1,158 @@
+"""The network that the configuration of a saved model describes, in layers of the allow-list."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.architecture import Architecture, Shape
+from shared.errors import CheckpointError
+from shared.layers import Flatten, Layer, Residual, SimpleLayer
+from shared.validation import ended, explain
+from worker.saved_models.graph import Sum, chain_of, layers_of
+from worker.saved_models.layers import TRAINING_ONLY, Converted, converted
+from worker.saved_models.options import Options
+
+#: Those that say in which order a model counts the axes of its images.
+_ON_IMAGES = ("Conv2D", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D")
+_SHAPES = ("batch_shape", "batch_input_shape")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribedNetwork:
+    """What a file tells of its network."""
+
+    architecture: Architecture
+    #: Those that have weights, in the order of `weighted_layers`.
+    weighted: tuple[Converted, ...]
+    #: All of Keras's layers, in its order.
+    listed: tuple[Options, ...]
+    #: Whether the model takes images as [channels, height, width].
+    channels_first: bool
+    #: Whether its first dense layer has its rows in that order.
+    rows_channels_first: bool
+
+
+def described(configuration: Any, images: Shape, source: str) -> DescribedNetwork:
+    """Return the network of a saved model.
+
+    Args:
+        configuration: As Keras wrote it: `model_config`, `config.json`, or what `model.to_json()` returns.
+        images: Height, width and channels of the images that it is to see.
+        source: The file, for errors.
+
+    Raises:
+        CheckpointError: The configuration is not valid, or the network has what deepchord does not compute, or takes
+            other images.
+    """
+    listed = layers_of(configuration, source)
+    chain = [step for step in chain_of(configuration, listed, source) if isinstance(step, Sum) or _computes(step)]
+    shape = _input_shape(listed)
+    if chain and isinstance(chain[0], Options) and chain[0].kind == "Reshape":
+        shape, chain = _reshaped(chain[0], shape, images), chain[1:]
+    steps = [_converted(step) for step in chain]
+    flat = [layer for step in steps for layer in (step if isinstance(step, list) else [step])]
+    is_first = _is_channels_first(flat, shape, images, source)
+    _check_images(shape, images, is_first, source)
+    _check_axes(flat, is_first, source)
+    layers: list[Layer] = [_layer(step) for step in steps]
+    if shape is not None and len(shape) == 1:
+        layers.insert(0, Flatten())
+    flattens = [layer for layer in flat if layer.kind in ("Flatten", "Reshape")]
+    return DescribedNetwork(
+        architecture=_architecture(layers, source),
+        weighted=tuple(layer for layer in flat if layer.weights),
+        listed=listed,
+        channels_first=is_first,
+        rows_channels_first=is_first and bool(flattens) and not flattens[0].channels_first,
+    )
+
+
+def _computes(options: Options) -> bool:
+    return options.kind != "InputLayer" and options.kind not in TRAINING_ONLY
+
+
+def _converted(step: Options | Sum) -> Converted | list[Converted]:
+    if isinstance(step, Sum):
+        return [converted(layer) for layer in step.layers if _computes(layer)]
+    target = step.get("target_shape")
+    if step.kind == "Reshape" and isinstance(target, list) and len(target) == 1:
+        return Converted(layer=Flatten(), kind=step.kind, name=step.name)
+    return converted(step)
+
+
+def _layer(step: Converted | list[Converted]) -> Layer:
+    if isinstance(step, Converted):
+        return step.layer
+    inside: tuple[SimpleLayer, ...] = tuple(layer.layer for layer in step)
+    return Residual.model_construct(layers=inside)
+
+
+def _architecture(layers: Sequence[Layer], source: str) -> Architecture:
+    try:
+        return Architecture.model_validate({"layers": [layer.model_dump() for layer in layers]})
+    except ValidationError as error:
+        raise CheckpointError(f"{source}: its network is not valid: {ended(explain(error))}") from error
+
+
+def _input_shape(listed: tuple[Options, ...]) -> Shape | None:
+    """Return the shape that a model takes, without the batch, where it says it; unknown lengths are 0."""
+    first = listed[0]
+    found = first.get(*_SHAPES)
+    if not isinstance(found, list) or not 2 <= len(found) <= 4:
+        return None
+    lengths = [0 if length is None else length for length in found[1:]]
+    if not all(isinstance(length, int) and 0 <= length <= 2**20 for length in lengths):
+        first.refuse(f"takes the shape {found!r:.60}")
+    return tuple(lengths)
+
+
+def _reshaped(reshape: Options, shape: Shape | None, images: Shape) -> Shape:
+    target = reshape.get("target_shape")
+    fits = isinstance(target, list) and len(target) == 3 and all(isinstance(length, int) for length in target)
+    if not fits or (shape is not None and math.prod(shape) not in (0, math.prod(images))):
+        reshape.refuse(f"makes the shape {target!r:.60} of its input")
+    return tuple(max(0, length) for length in target)
+
+
+def _is_channels_first(layers: list[Converted], shape: Shape | None, images: Shape, source: str) -> bool:
+    told = {layer.channels_first for layer in layers if layer.kind in _ON_IMAGES} - {None}
+    if len(told) > 1:
+        raise CheckpointError(f"{source}: its network counts channels first in some layers, and last in others.")
+    if told:
+        return True in told
+    height, width, channels = images
+    return shape == (channels, height, width) != images
+
+
+def _check_images(shape: Shape | None, images: Shape, is_first: bool, source: str) -> None:
+    if shape is None:
+        return
+    height, width, channels = images
+    wanted: Shape = (channels, height, width) if is_first else images
+    if len(shape) == 1:
+        wanted = (math.prod(images),)
+    elif len(shape) == 2 and channels == 1:
+        wanted = (height, width)
+    if len(shape) != len(wanted) or any(one not in (0, other) for one, other in zip(shape, wanted, strict=True)):
+        raise CheckpointError(
+            f"{source}: its network takes the shape {_times(shape)}, but an image of the data set is "
+            f"{_times(images)} (height, width, channels); give the data set that it was trained with (--dataset)."
+        )
+
+
+def _check_axes(layers: list[Converted], is_first: bool, source: str) -> None:
+    is_image = True
+    for layer in layers:
+        is_image = is_image and layer.kind not in ("Flatten", "Reshape", "GlobalAveragePooling2D", "Dense")
+        allowed = ((1, -3) if is_first else (-1, 3)) if is_image else (-1, 1)
+        if layer.axis is not None and layer.axis not in allowed:
+            raise CheckpointError(
+                f"{source}: its layer {layer.name!r} normalizes over the axis {layer.axis}, which is not the channels'."
+            )
+
+
+def _times(shape: Shape) -> str:
+    return "x".join(str(length or "?") for length in shape)

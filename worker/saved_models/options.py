@@ -1,0 +1,89 @@
+"""The options of one layer of Keras, read from a configuration that anybody may have written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, get_args
+
+from shared.errors import CheckpointError
+from shared.layers import Activation, Padding
+
+_ACTIVATIONS: tuple[str, ...] = get_args(Activation)
+_PADDINGS: tuple[str, ...] = get_args(Padding)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """A layer's options, by all the names that they had in the generations of Keras."""
+
+    source: str
+    #: The class of Keras.
+    kind: str
+    name: str
+    values: Mapping[str, Any]
+
+    def refuse(self, what: str) -> NoReturn:
+        """Raise `CheckpointError`: the layer is or has what deepchord cannot compute."""
+        raise CheckpointError(
+            f"{self.source}: its layer {self.name!r} ({self.kind}) {what}, which deepchord does not compute."
+        )
+
+    def get(self, *names: str, default: Any = None) -> Any:
+        """Return an option by the first of its names that is there."""
+        return next((self.values[name] for name in names if name in self.values), default)
+
+    def whole(self, *names: str) -> int:
+        """Return a whole number."""
+        found = self.get(*names)
+        if isinstance(found, bool) or not isinstance(found, int):
+            self.refuse(f"has {names[0]} {_short(found)}")
+        return found
+
+    def number(self, *names: str, default: float) -> float:
+        """Return a number."""
+        found = self.get(*names, default=default)
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            self.refuse(f"has {names[0]} {_short(found)}")
+        return float(found)
+
+    def side(self, *names: str, default: Any = None) -> int:
+        """Return the side of a square window, or a stride that is the same both ways."""
+        found = self.get(*names)
+        sides = found if isinstance(found, Sequence) else [default if found is None else found]
+        side = sides[0] if sides and all(each == sides[0] for each in sides) and len(sides) <= 2 else None
+        if isinstance(side, bool) or not isinstance(side, int):
+            self.refuse(f"has {names[0]} {_short(found)}")
+        return side
+
+    def padding(self) -> Any:
+        """Return `same` or `valid`."""
+        return self._one_of(_PADDINGS, "padding", "border_mode", default="valid")
+
+    def activation(self) -> Any:
+        """Return the name of the activation."""
+        found = self.get("activation")
+        return "linear" if found is None else self._one_of(_ACTIVATIONS, "activation")
+
+    def flag(self, *names: str, default: bool) -> bool:
+        """Return whether an option is set."""
+        found = self.get(*names, default=default)
+        if not isinstance(found, bool):
+            self.refuse(f"has {names[0]} {_short(found)}")
+        return found
+
+    def only(self, allowed: tuple[Any, ...], *names: str) -> None:
+        """Refuse an option that is there and has none of these values."""
+        found = self.get(*names, default=allowed[0])
+        found = tuple(found) if isinstance(found, list) else found
+        if not any(found == value and type(found) is type(value) for value in allowed):
+            self.refuse(f"has {names[0]} {_short(found)}")
+
+    def _one_of(self, allowed: tuple[str, ...], *names: str, default: str | None = None) -> str:
+        found = self.get(*names, default=default)
+        if not isinstance(found, str) or found not in allowed:
+            self.refuse(f"has the {names[0]} {_short(found)}")
+        return found
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

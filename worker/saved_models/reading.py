@@ -1,0 +1,147 @@
+"""Weights out of the files that people have, fit for a network, with what was done to them in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shared.architecture import Architecture, ResolvedArchitecture, Shape
+from shared.checkpoint import StoredLayer, Weights, check_fit, weighted_layers
+from shared.errors import CheckpointError
+from shared.layers import BatchNormalization
+from worker.saved_models.arrays import found_layers, writer
+from worker.saved_models.comparison import difference
+from worker.saved_models.containers import Container, opened_model
+from worker.saved_models.conversion import (
+    Conversion,
+    check_theano,
+    converted_weights,
+    depends_on_order,
+    stored_outputs_first,
+)
+from worker.saved_models.description import DescribedNetwork, described
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SavedWeights:
+    """The weights of a file, and what was done so that they fit."""
+
+    weights: Weights
+    #: Clauses, such as `its kernels were mirrored`.
+    notes: tuple[str, ...]
+
+
+def read_network(path: Path, images: Shape) -> Architecture | None:
+    """Return the network that a file tells; None if it holds weights alone.
+
+    Args:
+        path: HDF5 or `.keras`, of any Keras.
+        images: Height, width and channels of the images that it is to see.
+
+    Raises:
+        CheckpointError: The file is damaged or something else, or its network is none that deepchord computes.
+    """
+    with opened_model(path) as container:
+        found = _described(container, images)
+        return found.architecture if found else None
+
+
+def network_of_configuration(configuration: Any, images: Shape, source: str) -> Architecture:
+    """Return the network that a configuration of Keras describes, as `model.to_json()` returns it.
+
+    Raises:
+        CheckpointError: It is not valid, or its network is none that deepchord computes.
+    """
+    return described(configuration, images, source).architecture
+
+
+def read_weights(path: Path, network: ResolvedArchitecture, *, channels_first: bool = False) -> SavedWeights:
+    """Return the weights of a file.
+
+    Args:
+        path: HDF5 or `.keras`, of any Keras.
+        network: The network that they must fit; one that the file tells must compute the same.
+        channels_first: Whether weights alone are of a network that counted channels first.
+
+    Raises:
+        CheckpointError: Damaged, something else, or of another network; the layer is named.
+    """
+    with opened_model(path) as container:
+        source = container.source
+        found = _described(container, network.input_shape)
+        if found is not None:
+            _check_same(found, network, source)
+        stored = found_layers(container, network, found)
+        present = _present(stored, network, found, source)
+        conversion, notes = _conversion(container, stored, network, found, channels_first)
+        weights = converted_weights(stored, present, network, conversion, source)
+        return SavedWeights(weights=weights, notes=notes)
+
+
+def _described(container: Container, images: Shape) -> DescribedNetwork | None:
+    if container.configuration is None:
+        return None
+    return described(container.configuration, images, container.source)
+
+
+def _check_same(found: DescribedNetwork, network: ResolvedArchitecture, source: str) -> None:
+    classes = network.layers[-1].output_shape[0]
+    given = Architecture(layers=tuple(layer.layer for layer in network.layers))
+    differs = difference(found.architecture, given, classes)
+    if differs is not None:
+        raise CheckpointError(
+            f"{source} holds another network than the one that was given: {differs}. Leave --architecture out: "
+            "the file tells its network."
+        )
+
+
+def _present(
+    stored: Sequence[StoredLayer], network: ResolvedArchitecture, found: DescribedNetwork | None, source: str
+) -> list[tuple[str, ...]]:
+    """Return which weights each layer has; without a description all that the network names, but perhaps no bias."""
+    if found is not None:
+        return [layer.weights for layer in found.weighted]
+    wanted = weighted_layers(network)
+    if len(stored) != len(wanted):
+        check_fit(tuple(stored), network, source)
+    names = [tuple(weight.name for weight in layer.weights) for layer in wanted]
+    return [
+        all_of[:1] if len(has.arrays) == 1 and not isinstance(layer.layer, BatchNormalization) else all_of
+        for has, layer, all_of in zip(stored, wanted, names, strict=True)
+    ]
+
+
+def _conversion(
+    container: Container,
+    stored: Sequence[StoredLayer],
+    network: ResolvedArchitecture,
+    found: DescribedNetwork | None,
+    channels_first: bool,
+) -> tuple[Conversion, tuple[str, ...]]:
+    backend, version = writer(container)
+    paths = [path for layer in stored for path in layer.paths]
+    is_keras_1 = version.startswith("1.") if version else any(path.removesuffix(":0").endswith("_W") for path in paths)
+    # Where Keras 1 did not note its backend: only TensorFlow numbers what an operation returns.
+    is_theano = backend == "theano" or (backend is None and is_keras_1 and not any(":" in path for path in paths))
+    outputs_first = stored_outputs_first(stored, network) if is_keras_1 else False
+    if outputs_first is None:
+        outputs_first = found.channels_first if found else is_theano
+    if is_theano:
+        check_theano(network, container.source)
+    rows = found.rows_channels_first if found else channels_first or outputs_first
+    conversion = Conversion(mirrors=is_theano, transposes=outputs_first, rows=rows)
+    return conversion, tuple(_notes(conversion, network, is_sure=found is not None))
+
+
+def _notes(conversion: Conversion, network: ResolvedArchitecture, *, is_sure: bool) -> list[str]:
+    matters = depends_on_order(network)
+    notes = []
+    if conversion.mirrors:
+        notes.append("was written on Theano: its kernels were mirrored")
+    if conversion.transposes:
+        notes.append("was written by Keras 1: its kernels were turned from [out, in, height, width]")
+    if conversion.rows and matters:
+        notes.append("counted channels first: the rows of its dense layer were put in order")
+    if conversion.mirrors and matters and not conversion.rows and not is_sure:
+        notes.append("does not tell whether it counted channels first: if it did, give --channels-first")
+    return notes

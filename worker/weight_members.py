@@ -1,0 +1,124 @@
+"""Weight files as the members of an ensemble, each with its network; needs neither broker nor storage."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.architecture import ResolvedArchitecture, Shape
+from shared.checkpoint import Weights
+from shared.errors import InputError
+from shared.networks import notebook_architecture
+from shared.paths import printable
+from worker.ensemble import Candidate
+from worker.network_files import load_network
+from worker.saved_models import read_network, read_weights
+from worker.weight_files import distinct, find_weight_files
+
+#: So many files of which the same is said are named.
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The files that one pattern names."""
+
+    files: tuple[Path, ...]
+    #: Who tells their network; None: each for itself, or it is the notebook's.
+    architecture: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightFile:
+    """A file of an ensemble, and its network."""
+
+    path: Path
+    network: ResolvedArchitecture
+    #: Whether it was read as one that counted channels first, unless it says so itself.
+    channels_first: bool
+    #: What was done to its weights, as clauses.
+    notes: tuple[str, ...]
+
+
+def find_groups(patterns: Sequence[str], architectures: Sequence[Path]) -> tuple[tuple[Group, ...], tuple[str, ...]]:
+    """Return the files that patterns name, each once, and what is to be said of others.
+
+    Args:
+        patterns: See `find_weight_files`.
+        architectures: None; one for all; or one for each pattern, in their order.
+
+    Raises:
+        InputError: A pattern names nothing, or there are more or fewer architectures.
+    """
+    if len(architectures) not in (0, 1, len(patterns)):
+        raise InputError(
+            f"--architecture is given {len(architectures)} times and --weights {len(patterns)} times; give one "
+            "--architecture for all, or one for each --weights, in their order."
+        )
+    of_patterns = list(architectures) if len(architectures) > 1 else [next(iter(architectures), None)] * len(patterns)
+    founds = [find_weight_files(pattern) for pattern in patterns]
+    once, repeated = distinct(file for found in founds for file in found.files)
+    groups, taken = [], set[Path]()
+    for found, architecture in zip(founds, of_patterns, strict=True):
+        files = tuple(file for file in found.files if file in once and file not in taken)
+        taken.update(files)
+        groups.append(Group(files=files, architecture=architecture))
+    return tuple(groups), (*(note for found in founds for note in found.notes), *repeated)
+
+
+def read_members(
+    groups: Sequence[Group], images: Shape, classes: int, *, channels_first: bool = False
+) -> tuple[WeightFile, ...]:
+    """Return all files with their networks; each was read once and fits.
+
+    Args:
+        groups: As `find_groups` returns them.
+        images: Height, width and channels of an image.
+        classes: How many classes the data set has.
+        channels_first: Whether weights alone are of a network that counted channels first.
+
+    Raises:
+        CheckpointError: A file is damaged or does not fit its network; it is named.
+        InputError: A network does not fit the images.
+    """
+    members = []
+    for group in groups:
+        given = load_network(group.architecture, images) if group.architecture is not None else None
+        for file in group.files:
+            architecture = given or read_network(file, images) or notebook_architecture()
+            try:
+                network = architecture.resolve(input_shape=images, classes=classes)
+            except InputError as error:
+                raise InputError(f"{printable(file)} cannot be evaluated: {error}") from error
+            notes = read_weights(file, network, channels_first=channels_first).notes
+            members.append(WeightFile(path=file, network=network, channels_first=channels_first, notes=notes))
+    return tuple(members)
+
+
+def weight_candidates(files: Sequence[WeightFile]) -> tuple[Candidate, ...]:
+    """Return files as members, read again when it is their turn; those of one network follow on each other."""
+
+    def read(file: WeightFile) -> Weights:
+        return read_weights(file.path, file.network, channels_first=file.channels_first).weights
+
+    networks = list(dict.fromkeys(file.network for file in files))
+    ordered = sorted(enumerate(files), key=lambda each: networks.index(each[1].network))
+    return tuple(
+        Candidate(index=index, weights=lambda file=file: read(file), network=file.network)  # type: ignore[misc]
+        for index, file in ordered
+    )
+
+
+def notes_of(files: Sequence[WeightFile]) -> tuple[str, ...]:
+    """Return what was done to the weights of files; those of which the same is said stand in one note."""
+    said: dict[str, list[str]] = {}
+    for file in files:
+        for note in file.notes:
+            said.setdefault(note, []).append(printable(file.path))
+    return tuple(
+        f"{_listed(paths)}: each {note}" if len(paths) > 1 else f"{paths[0]} {note}" for note, paths in said.items()
+    )
+
+
+def _listed(paths: Sequence[str]) -> str:
+    more = len(paths) - _MOST_NAMED
+    return ", ".join(paths[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
