@@ -96,7 +96,7 @@ def _cells(view: RunView, index: int, place_width: int) -> tuple[RenderableType,
     if record is not None and isinstance(record.member, FailedMember):
         return (Text("failed", style="red"),)
     if record is not None and isinstance(record.member, TrainedMember):
-        return _trained_cells(view, record.member, place_width)
+        return _trained_cells(record.member, place_width)
     if line is None:
         return (Text("waiting", style="dim"),)
     left, waits = view.member_seconds_left(index), line.phase == "waiting"
@@ -109,11 +109,12 @@ def _cells(view: RunView, index: int, place_width: int) -> tuple[RenderableType,
     )
 
 
-def _trained_cells(view: RunView, member: TrainedMember, place_width: int) -> tuple[RenderableType, ...]:
+def _trained_cells(member: TrainedMember, place_width: int) -> tuple[RenderableType, ...]:
     best = member.history[member.best_epoch - 1]
     return (
         place(member.trainer, place_width),
-        f"{len(member.history)}/{view.run.recipe.epochs}",
+        # As in the other lines the epoch that loss and accuracy are of: the one whose weights were kept.
+        f"{member.best_epoch}/{len(member.history)}",
         f"{best.train_loss:.4f}",
         f"{best.validation_accuracy:.2%}",
         Text(f"{clock(member.duration_s)} ✓", style="green"),

@@ -11,6 +11,11 @@ def percent(share: float, digits: int = 2) -> str:
     return f"{100 * share:.{digits}f}{_NO_BREAK_SPACE}%"
 
 
+def percent_range(low: float, high: float, digits: int = 2) -> str:
+    """Return two shares in [0, 1] as a range of percents, `92.98 to 93.95 %`."""
+    return f"{100 * low:.{digits}f} to {percent(high, digits)}"
+
+
 def points(difference: float) -> str:
     """Return a difference of shares as signed percentage points, `+1.85`."""
     text = f"{abs(100 * difference):.2f}"

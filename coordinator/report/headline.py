@@ -100,9 +100,9 @@ def facts(content: ReportContent) -> tuple[Fact, ...]:
         ),
         _engines(content),
         Fact(
-            label="Ensemble test loss",
-            value=f"{evaluation.test.loss:.5f}",
-            more=f"train accuracy {percent(evaluation.train.accuracy)}",
+            label="On the training images",
+            value=percent(evaluation.train.accuracy),
+            more=f"ensemble train accuracy, loss {evaluation.train.loss:.5f}",
         ),
     ]
     return (*found, *_time(content))

@@ -7,9 +7,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from coordinator.report import formats, provenance
+from coordinator.report.certainty import certainty
 from coordinator.report.confusion import ConfusionMatrix, confusion_matrix, confusion_pixels
 from coordinator.report.content import ReportContent
 from coordinator.report.curves import CurvePanel, curve_panels
+from coordinator.report.gains import disagreement_of_gains, gain_words
 from coordinator.report.gallery import ClassPictures, Mistake, class_pictures, mistakes
 from coordinator.report.headline import Fact, MemberStrip, facts, member_strip
 from coordinator.report.member_table import MemberTable, member_table
@@ -52,7 +54,8 @@ def render_page(content: ReportContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for used in (formats.percent, formats.points, formats.duration, formats.count, formats.failure_of):
+    words = (certainty, gain_words, disagreement_of_gains)
+    for used in (*words, formats.percent, formats.points, formats.duration, formats.count, formats.failure_of):
         environment.filters[used.__name__] = used
     environment.filters["place"] = _place
     return environment.get_template("page.html").render(page=_page(content), content=content)

@@ -135,7 +135,8 @@ def test_a_line_tells_where_and_how_far_a_member_is():
     # 12.5 epochs of 25 are left, and the last one took 3700 s.
     assert "a-rather-long-ho tensorflow GPU:0" in row_of(lines, 3)
     assert "12/25  0.2071     92.34%  12:50:50 left" in row_of(lines, 3)
-    assert "3/25  0.2071     75.00%         1:01 ✓" in row_of(lines, 0)
+    # The second of three epochs was kept, and the numbers are of that one.
+    assert "2/3  0.2071     75.00%         1:01 ✓" in row_of(lines, 0)
     assert row_of(lines, 1).strip("│ ").split() == ["1", "failed"]
     assert row_of(lines, 5).strip("│ ").split() == ["5", "waiting"]
 
