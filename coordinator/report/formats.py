@@ -37,9 +37,9 @@ def duration(seconds: float) -> str:
     return _joined((minutes // 60, "h"), (minutes % 60, "min"))
 
 
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun: `1 member`, `10,000 images`."""
-    return f"{number:,}{_NO_BREAK_SPACE}{noun}{'' if number == 1 else 's'}"
+def count(number: int, noun: str, nouns: str = "") -> str:
+    """Return a number with its noun, or with that of many: `1 member`, `10,000 images`, `2 classes`."""
+    return f"{number:,}{_NO_BREAK_SPACE}{noun if number == 1 else nouns or f'{noun}s'}"
 
 
 def place_of(trainer: Trainer) -> str:

@@ -1,5 +1,6 @@
 """One self-contained HTML page: everything a template needs, laid out, and the template filled in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,11 @@ from coordinator.report.gains import disagreement_of_gains, gain_words
 from coordinator.report.gallery import ClassPictures, Mistake, class_pictures, mistakes
 from coordinator.report.headline import Fact, MemberStrip, facts, member_strip
 from coordinator.report.member_table import MemberTable, member_table
-from coordinator.report.pictures import data_uri, has_dark_ground
+from coordinator.report.names import isolated, short_names
+from coordinator.report.pictures import MAX_SHEET_CLASSES, data_uri, has_dark_ground, kind_of
 
+#: Columns of a terminal that a short name takes.
+_SHORT = 24
 _HEAT = (214, 98, 32)
 
 
@@ -28,6 +32,10 @@ class Page:
     facts: tuple[Fact, ...]
     strip: MemberStrip
     table: MemberTable
+    #: The names of the classes where there is little room.
+    short: Mapping[str, str]
+    #: Whether some of them carry the number of their class.
+    numbered: bool
     panels: tuple[CurvePanel, ...]
     confusion: ConfusionMatrix
     #: The matrix as a PNG where its counts do not fit.
@@ -54,20 +62,24 @@ def render_page(content: ReportContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = (certainty, gain_words, disagreement_of_gains)
+    words = (certainty, gain_words, disagreement_of_gains, isolated, kind_of)
     for used in (*words, formats.percent, formats.points, formats.duration, formats.count, formats.failure_of):
         environment.filters[used.__name__] = used
     environment.filters["place"] = _place
+    environment.globals["max_sheet_classes"] = MAX_SHEET_CLASSES
     return environment.get_template("page.html").render(page=_page(content), content=content)
 
 
 def _page(content: ReportContent) -> Page:
-    confusion = confusion_matrix(content)
+    confusion, names = confusion_matrix(content), content.dataset.class_names
+    short = dict(zip(names, short_names(names, _SHORT), strict=True))
     return Page(
         content=content,
         facts=facts(content),
         strip=member_strip(content),
         table=member_table(content),
+        short=short,
+        numbered=any(name.endswith(f" #{number}") for number, name in enumerate(short.values())),
         panels=curve_panels(content),
         confusion=confusion,
         confusion_picture=None if confusion.has_counts else data_uri(confusion_pixels(content, _HEAT)),

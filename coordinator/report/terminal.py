@@ -48,24 +48,29 @@ def summary_table(content: ReportContent, width: int = 80) -> Group:
     rows = summary_rows(content)
     trainers = {text: None for row in rows if (text := trainer_of(row))}
     letters = {text: _letters(position) for position, text in enumerate(trainers)}
-    every = columns(content)
-    shown, notes = every, []
-    if len(letters) == 1:
-        shown = tuple(column for column in shown if column.field not in TRAINER)
-        notes = [f"Trained on {text}" for text in letters]
-    elif letters and _natural_width(shown, rows, letters) > width:
-        seconds = shown[-1]
-        shown = (*(column for column in shown if column.field not in (*TRAINER, seconds.field)), _ON, seconds)
-        notes = [f"{letter}: {text}" for text, letter in letters.items()]
+    shown, notes = _with_trainers(columns(content), rows, letters, width)
     fitting = _fitting(shown, rows, letters, width)
     if missing := len(shown) - len(fitting):
-        notes.insert(0, f"{count(missing, 'more column')} in summary.csv")
+        notes = [f"{count(missing, 'more column')} in summary.csv", *notes]
     table = _empty_table(content.title, fitting)
     for row in rows:
         if row.status == "average":
             table.add_section()
         table.add_row(*(Text(_text(column, row, letters)) for column in fitting), style=_style(row))
     return Group(table, Text(), _caption(content, [*_legend(fitting), *notes]))
+
+
+def _with_trainers(
+    shown: tuple[Column, ...], rows: tuple[SummaryRow, ...], letters: dict[str, str], width: int
+) -> tuple[tuple[Column, ...], list[str]]:
+    """Return the columns with host, engine and device, or with what stands for them, and what is said of it below."""
+    if len(letters) == 1:
+        return tuple(column for column in shown if column.field not in TRAINER), [f"Trained on {next(iter(letters))}"]
+    if not letters or _natural_width(shown, rows, letters) <= width:
+        return shown, []
+    seconds = shown[-1]
+    others = tuple(column for column in shown if column.field not in (*TRAINER, seconds.field))
+    return (*others, _ON, seconds), [f"{letter}: {text}" for text, letter in letters.items()]
 
 
 def _fitting(
