@@ -1,11 +1,15 @@
 """The figures that are made of pictures: samples, mean images and the mistakes of the ensemble."""
 
+from collections.abc import Iterable
+from math import ceil, sqrt
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from coordinator.report.content import ReportContent
-from coordinator.report.drawing import HOT, INK, MUTED, new_figure, plain
+from coordinator.report.drawing import HOT, INK, MUTED, fitted_names, new_sheet, text_width
 from coordinator.report.pictures import (
+    MAX_SHEET_CLASSES,
     SAMPLES,
     Pixels,
     film_strip,
@@ -15,40 +19,56 @@ from coordinator.report.pictures import (
     on_squares,
     shown_pixels,
 )
+from shared.datasets import Dataset
 
-_MISTAKES_IN_A_ROW = 10
+_IN_A_ROW = 10
+_MARGIN = 0.1
+#: What the title takes, in inches like all that follows.
+_TOP = 0.45
+#: From one line of text to the next, for each point of its size.
+_LEADING = 0.0175
 
 
 def draw_samples(content: ReportContent) -> Figure:
-    """Return the first 12 training images of each class, a row per class."""
+    """Return the first 12 training images of each class, a row per class; many classes in several columns."""
     dataset = content.dataset
-    rows, inverted = len(dataset.class_names), has_dark_ground(dataset)
-    height = min(0.55, 24 / rows)
-    figure, axes = _blank_figure(2.0 + height * SAMPLES, height * rows + 0.5, f"First {SAMPLES} samples of each class")
-    for row, name in enumerate(dataset.class_names):
-        axes.text(-0.2, row, plain(name), ha="right", va="center", fontsize=16 * height, color=INK)
-        samples = first_samples(dataset, row)
+    names = _names(dataset)
+    is_small, inverted = len(names) > _IN_A_ROW * 2, has_dark_ground(dataset)
+    side, fontsize = (0.3, 7.0) if is_small else (0.55, 9.0)
+    rows = max(20, ceil(sqrt(10 * len(names)))) if is_small else len(names)
+    shown = fitted_names(names, 4 * side, fontsize)
+    left = max(text_width(name, fontsize) for name in shown.values()) + 2 * _MARGIN
+    column_width = left + side * SAMPLES + _MARGIN
+    title = f"First {SAMPLES} samples of {_each_class(dataset)}"
+    figure, axes = new_sheet(ceil(len(names) / rows) * column_width, _TOP + rows * side + _MARGIN, title)
+    for index, name in shown.items():
+        column, row = divmod(index, rows)
+        x, y = column * column_width + left, _TOP + row * side
+        axes.text(x - _MARGIN, y + side / 2, name, ha="right", va="center", fontsize=fontsize, color=INK)
+        samples = first_samples(dataset, index)
         if len(samples):
             strip = film_strip(list(_printed(samples, inverted)), SAMPLES)
-            axes.imshow(strip, extent=(0, SAMPLES, row + 0.46, row - 0.46), interpolation="nearest", aspect="auto")
-    axes.set_xlim(-0.15, SAMPLES)
-    axes.set_ylim(rows - 0.45, -0.55)
+            _show(axes, strip, x, y + 0.04 * side, side * SAMPLES, 0.92 * side)
     return figure
 
 
 def draw_mean_images(content: ReportContent) -> Figure:
-    """Return the mean training image of each class, ten in a row."""
-    names = content.dataset.class_names
-    in_a_row = min(10, len(names))
-    rows, inverted = -(-len(names) // in_a_row), has_dark_ground(content.dataset)
-    figure, axes = _blank_figure(in_a_row * 1.0 + 0.2, rows * 1.25 + 0.5, "Mean image of each class")
-    images = _printed(mean_images(content.dataset), inverted)
-    for index, (name, image) in enumerate(zip(names, images, strict=True)):
+    """Return the mean training image of each class, ten in a row or, of many classes, about as many rows."""
+    names = _names(content.dataset)
+    is_small = len(names) > _IN_A_ROW**2
+    side, fontsize = (0.6, 5.0) if is_small else (1.0, 7.0)
+    in_a_row = ceil(sqrt(1.6 * len(names))) if is_small else min(_IN_A_ROW, len(names))
+    shown = fitted_names(names, 0.92 * side, fontsize, lines=2)
+    row_height = side + _height(shown.values(), fontsize) + _MARGIN
+    width = max(2.6, in_a_row * side + _MARGIN)
+    title = f"Mean image of {_each_class(content.dataset)}"
+    figure, axes = new_sheet(width, _TOP + ceil(len(names) / in_a_row) * row_height, title)
+    images = _printed(mean_images(content.dataset), has_dark_ground(content.dataset))
+    for index, name in shown.items():
         row, column = divmod(index, in_a_row)
-        _show(axes, image, column, row * 1.25, size=0.94)
-        axes.text(column + 0.47, row * 1.25 + 0.6, plain(name), ha="center", va="center", fontsize=7, color=INK)
-    axes.set_xlim(-0.05, in_a_row)
-    axes.set_ylim(rows * 1.25 - 0.45, -0.55)
+        x, y = _MARGIN + column * side, _TOP + row * row_height
+        _show(axes, images[index], x, y, 0.94 * side, 0.94 * side)
+        axes.text(x + 0.47 * side, y + 0.97 * side, name, ha="center", va="top", fontsize=fontsize, color=INK)
     return figure
 
 
@@ -57,32 +77,50 @@ def draw_misclassified(content: ReportContent) -> Figure | None:
     mistakes = content.evaluation.misclassified
     if not mistakes:
         return None
-    rows, inverted = -(-len(mistakes) // _MISTAKES_IN_A_ROW), has_dark_ground(content.dataset)
+    side, fontsize = 1.15, 6.5
+    room = 0.92 * side - text_width(" 0.00", fontsize)
+    names = fitted_names(_mistaken(content), room, fontsize, lines=2)
+    lines = _height(names.values(), fontsize)
+    row_height = 0.95 * side + 2 * lines + _MARGIN
     title = "Misclassified: actual class, below it the predicted one, with the ensemble's probabilities"
-    figure, axes = _blank_figure(_MISTAKES_IN_A_ROW * 1.15, rows * 1.65 + 0.5, title)
+    rows = ceil(len(mistakes) / _IN_A_ROW)
+    figure, axes = new_sheet(_IN_A_ROW * side + _MARGIN, _TOP + rows * row_height, title)
     images = shown_pixels(content.dataset.x_test[[mistake.test_index for mistake in mistakes]], content.dataset)
-    names = content.dataset.class_names
-    for position, (mistake, image) in enumerate(zip(mistakes, _printed(images, inverted), strict=True)):
-        row, column = divmod(position, _MISTAKES_IN_A_ROW)
-        _show(axes, image, column, row * 1.45)
-        lines = (
-            (f"{plain(names[mistake.actual])} {mistake.actual_probability:.2f}", MUTED),
-            (f"{plain(names[mistake.predicted])} {mistake.predicted_probability:.2f}", HOT),
-        )
-        for line, (text, colour) in enumerate(lines):
-            axes.text(column, row * 1.45 + 0.56 + 0.15 * line, text, fontsize=6.5, va="center", color=colour)
-    axes.set_xlim(-0.05, _MISTAKES_IN_A_ROW)
-    axes.set_ylim(rows * 1.45 - 0.55, -0.55)
+    printed = _printed(images, has_dark_ground(content.dataset))
+    for position, (mistake, image) in enumerate(zip(mistakes, printed, strict=True)):
+        row, column = divmod(position, _IN_A_ROW)
+        x, y = _MARGIN + column * side, _TOP + row * row_height
+        _show(axes, image, x, y, 0.92 * side, 0.92 * side)
+        actual = f"{names[mistake.actual]} {mistake.actual_probability:.2f}"
+        predicted = f"{names[mistake.predicted]} {mistake.predicted_probability:.2f}"
+        for text, colour, top in ((actual, MUTED, y + 0.95 * side), (predicted, HOT, y + 0.95 * side + lines)):
+            axes.text(x, top, text, fontsize=fontsize, va="top", color=colour, linespacing=1.1)
     return figure
 
 
-def _blank_figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
-    figure = new_figure(width, height)
-    axes = figure.subplots()
-    axes.set_axis_off()
-    axes.set_title(title, fontsize=11, color=INK, loc="left")
-    axes.set_aspect("equal")
-    return figure, axes
+def _mistaken(content: ReportContent) -> dict[int, str]:
+    """Return the names, by number, of the classes that occur in the mistakes."""
+    mistakes, names = content.evaluation.misclassified, content.dataset.class_names
+    numbers = {number for mistake in mistakes for number in (mistake.actual, mistake.predicted)}
+    return {number: names[number] for number in sorted(numbers)}
+
+
+def _names(dataset: Dataset) -> dict[int, str]:
+    return dict(enumerate(dataset.class_names[:MAX_SHEET_CLASSES]))
+
+
+def _each_class(dataset: Dataset) -> str:
+    classes = len(dataset.class_names)
+    return (
+        f"each of the first {MAX_SHEET_CLASSES:,} of {classes:,} classes"
+        if classes > MAX_SHEET_CLASSES
+        else "each class"
+    )
+
+
+def _height(texts: Iterable[str], fontsize: float) -> float:
+    """Return how high the highest of some texts is."""
+    return max(text.count("\n") + 1 for text in texts) * fontsize * _LEADING
 
 
 def _printed(images: Pixels, inverted: bool) -> Pixels:
@@ -90,7 +128,7 @@ def _printed(images: Pixels, inverted: bool) -> Pixels:
     return on_squares(255 - images if inverted else images, ground=255)
 
 
-def _show(axes: Axes, image: Pixels, left: float, middle: float, size: float = 0.9) -> None:
-    """Draw a square image."""
-    extent = (left, left + size, middle + size / 2, middle - size / 2)
-    axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="nearest", aspect="equal")
+def _show(axes: Axes, image: Pixels, left: float, top: float, width: float, height: float) -> None:
+    """Draw an image at a place and in a size in inches."""
+    extent = (left, left + width, top + height, top)
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="nearest", aspect="auto")

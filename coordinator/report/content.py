@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,11 @@ class ReportContent:
     def gain_over_best(self) -> float:
         """How much higher the ensemble's test accuracy is than the best member's, in [-1, 1]."""
         return self.evaluation.test.accuracy - self.evaluation.best_member_accuracy
+
+    @property
+    def mean_member_loss(self) -> float:
+        """Mean test loss of the members alone."""
+        return fmean(member.test.loss for member in self.evaluation.members)
 
     @property
     def largest_parity(self) -> float | None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from coordinator.report.content import ReportContent
+from coordinator.report.names import isolated
 from coordinator.report.scales import Scale, Tick, scale_around
 from shared.messages import EpochMetrics, TrainedMember
 
@@ -50,6 +52,8 @@ class Measure:
     validation: Callable[[EpochMetrics], float]
     #: The axis covers at least this much.
     narrowest: float
+    #: The lowest and the highest value that there can be.
+    possible: tuple[float, float]
 
 
 MEASURES = (
@@ -59,6 +63,7 @@ MEASURES = (
         train=lambda epoch: epoch.train_loss,
         validation=lambda epoch: epoch.validation_loss,
         narrowest=0.01,
+        possible=(0, inf),
     ),
     Measure(
         title="Accuracy",
@@ -66,6 +71,7 @@ MEASURES = (
         train=lambda epoch: epoch.train_accuracy,
         validation=lambda epoch: epoch.validation_accuracy,
         narrowest=0.01,
+        possible=(0, 1),
     ),
 )
 
@@ -89,7 +95,7 @@ def _panel(content: ReportContent, members: dict[int, TrainedMember], measure: M
         title=measure.title,
         members=curves,
         x_ticks=x.ticks(6, integer=True),
-        y_ticks=y.ticks(5),
+        y_ticks=y.ticks(5, possible=measure.possible),
         opacity=min(0.9, max(0.16, 5 / len(members))),
     )
 
@@ -105,7 +111,7 @@ def _curves(
         train=_path([measure.train(epoch) for epoch in member.history], x, y, points),
         validation=_path([measure.validation(epoch) for epoch in member.history], x, y, points),
         best=f"M{best_place}h0",
-        note=f"Member {name}: best epoch {member.best_epoch} of {len(member.history)}, validation accuracy "
+        note=f"Member {isolated(name)}: best epoch {member.best_epoch} of {len(member.history)}, validation accuracy "
         f"{best.validation_accuracy:.4f}, validation loss {best.validation_loss:.5f}",
     )
 

@@ -4,19 +4,25 @@ import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
-from coordinator.report.confusion import ConfusionMatrix, confusion_matrix
+from coordinator.report.confusion import ConfusionMatrix, confusion_matrix, confusion_strengths
 from coordinator.report.contact_sheets import draw_mean_images, draw_misclassified, draw_samples
 from coordinator.report.content import ReportContent
 from coordinator.report.curves import MAX_MEMBERS, MEASURES, Measure
-from coordinator.report.drawing import ACCENT, INK, LINE, MUTED, new_figure, plain
+from coordinator.report.drawing import ACCENT, INK, LEGIBLE, LINE, MUTED, fitted_names, new_figure
+from coordinator.report.scales import Scale
 from shared.messages import TrainedMember
 
 _HEAT = (242, 147, 92)
 _NEUTRAL = (229, 225, 216)
+#: Inches that the names beside the confusion matrix may take.
+_NAME_WIDTH = 2.2
+_POINTS_PER_INCH = 72
 
 
 def write_figures(content: ReportContent, folder: Path) -> None:
@@ -28,10 +34,13 @@ def write_figures(content: ReportContent, folder: Path) -> None:
         "confusion_matrix.png": draw_confusion_matrix,
         "misclassified.png": draw_misclassified,
     }
-    for name, draw in drawings.items():
-        figure = draw(content)
-        if figure is not None:
-            _save(figure, folder / name)
+    with warnings.catch_warnings():
+        # A class name in a script that matplotlib's font lacks is drawn as boxes; that is no reason to warn.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        for name, draw in drawings.items():
+            figure = draw(content)
+            if figure is not None:
+                figure.savefig(folder / name)
 
 
 def draw_training_curves(content: ReportContent) -> Figure | None:
@@ -44,7 +53,7 @@ def draw_training_curves(content: ReportContent) -> Figure | None:
     for axes, measure in zip(figure.subplots(1, len(MEASURES)), MEASURES, strict=True):
         for member in members:
             _plot_member(axes, member, measure, alpha)
-        _tidy(axes, measure.title)
+        _tidy(axes, measure)
         smoothed = content.has_smoothed_labels and measure.is_loss
         labels = ("train, towards smoothed labels" if smoothed else "train", "validation", "best epoch")
         axes.legend(axes.lines[:3], labels, frameon=False, fontsize=8, labelcolor=INK)
@@ -52,24 +61,37 @@ def draw_training_curves(content: ReportContent) -> Figure | None:
 
 
 def draw_confusion_matrix(content: ReportContent) -> Figure:
-    """Return the confusion matrix with counts, coloured by the largest count off the diagonal."""
+    """Return the confusion matrix, coloured by the largest count off the diagonal, with counts where they fit.
+
+    Classes that are too many for legible names are told by their numbers.
+    """
     matrix = confusion_matrix(content)
     classes = len(matrix.class_names)
-    size = min(24.0, 2.0 + 0.55 * classes)
+    size = 2.0 + 0.55 * classes if matrix.has_counts else min(24.0, max(6.0, 2.0 + 0.12 * classes))
     figure = new_figure(size + 0.6, size)
     axes = figure.subplots()
-    axes.imshow([[_cell_colour(cell.strength, cell.is_diagonal) for cell in row.cells] for row in matrix.rows])
+    axes.imshow(_cell_colours(confusion_strengths(content)))
     if matrix.has_counts:
         _write_counts(axes, matrix)
-    names = [plain(name) for name in matrix.class_names]
-    fontsize = 9 if matrix.has_counts else 4
-    axes.set_xticks(range(classes), labels=names, rotation=90, fontsize=fontsize, color=INK)
-    axes.set_yticks(range(classes), labels=names, fontsize=fontsize, color=INK)
-    axes.tick_params(length=0)
+    fontsize = min(9.0, 0.75 * _POINTS_PER_INCH * (size - 2) / classes)
+    if fontsize >= LEGIBLE:
+        _write_names(axes, matrix.class_names, fontsize)
+        axes.tick_params(length=0)
+    else:
+        axes.tick_params(colors=INK, labelsize=0.6 * size)
+    numbers = "" if fontsize >= LEGIBLE else ", by the number of the class"
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("Predicted", color=MUTED)
-    axes.set_ylabel("Actual", color=MUTED)
+    label_size = max(10.0, 0.6 * size)
+    axes.set_xlabel(f"Predicted{numbers}", color=MUTED, fontsize=label_size)
+    axes.set_ylabel(f"Actual{numbers}", color=MUTED, fontsize=label_size)
     return figure
+
+
+def _write_names(axes: Axes, class_names: tuple[str, ...], fontsize: float) -> None:
+    names = fitted_names(dict(enumerate(class_names)), _NAME_WIDTH, fontsize).values()
+    places = range(len(class_names))
+    axes.set_xticks(places, labels=list(names), rotation=90, fontsize=fontsize, color=INK)
+    axes.set_yticks(places, labels=list(names), fontsize=fontsize, color=INK)
 
 
 def _plot_member(axes: Axes, member: TrainedMember, measure: Measure, alpha: float) -> None:
@@ -83,8 +105,12 @@ def _plot_member(axes: Axes, member: TrainedMember, measure: Measure, alpha: flo
     axes.plot(member.best_epoch, best, "o", color=ACCENT, ms=4, mec="white", mew=0.7)
 
 
-def _tidy(axes: Axes, title: str) -> None:
-    axes.set_title(title, fontsize=11, color=INK, loc="left")
+def _tidy(axes: Axes, measure: Measure) -> None:
+    low, high = axes.get_ylim()
+    ticks = Scale(start=low, end=high).ticks(6, possible=measure.possible)
+    axes.set_yticks([tick.value for tick in ticks], labels=[tick.label for tick in ticks])
+    axes.set_ylim(low, high)
+    axes.set_title(measure.title, fontsize=11, color=INK, loc="left")
     axes.set_xlabel("Epoch", color=MUTED)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(LINE)
@@ -101,14 +127,9 @@ def _write_counts(axes: Axes, matrix: ConfusionMatrix) -> None:
             axes.text(column, row, str(cell.count), ha="center", va="center", fontsize=8, color=colour)
 
 
-def _cell_colour(strength: float, is_diagonal: bool) -> tuple[float, float, float]:
-    red, green, blue = _NEUTRAL if is_diagonal else _HEAT
-    share = 1.0 if is_diagonal else strength
-    return 1 - share * (1 - red / 255), 1 - share * (1 - green / 255), 1 - share * (1 - blue / 255)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with warnings.catch_warnings():
-        # A class name in a script that matplotlib's font lacks is drawn as boxes; that is no reason to warn.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(path)
+def _cell_colours(strengths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the colours [classes, classes, 3] of the cells, in [0, 1]."""
+    colours = 1 - strengths[..., np.newaxis] * (1 - np.array(_HEAT) / 255)
+    diagonal = np.arange(len(strengths))
+    colours[diagonal, diagonal] = np.array(_NEUTRAL) / 255
+    return np.asarray(colours)

@@ -11,6 +11,11 @@ def percent(share: float, digits: int = 2) -> str:
     return f"{100 * share:.{digits}f}{_NO_BREAK_SPACE}%"
 
 
+def percent_range(low: float, high: float, digits: int = 2) -> str:
+    """Return two shares in [0, 1] as a range of percents, `92.98 to 93.95 %`."""
+    return f"{100 * low:.{digits}f} to {percent(high, digits)}"
+
+
 def points(difference: float) -> str:
     """Return a difference of shares as signed percentage points, `+1.85`."""
     text = f"{abs(100 * difference):.2f}"
@@ -32,9 +37,9 @@ def duration(seconds: float) -> str:
     return _joined((minutes // 60, "h"), (minutes % 60, "min"))
 
 
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun: `1 member`, `10,000 images`."""
-    return f"{number:,}{_NO_BREAK_SPACE}{noun}{'' if number == 1 else 's'}"
+def count(number: int, noun: str, nouns: str = "") -> str:
+    """Return a number with its noun, or with that of many: `1 member`, `10,000 images`, `2 classes`."""
+    return f"{number:,}{_NO_BREAK_SPACE}{noun if number == 1 else nouns or f'{noun}s'}"
 
 
 def place_of(trainer: Trainer) -> str:

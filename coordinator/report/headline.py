@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from coordinator.report.content import ReportContent
 from coordinator.report.formats import count, duration, percent
+from coordinator.report.names import isolated
 from coordinator.report.scales import Scale, Tick
 from shared.messages import Trainer
 
@@ -68,14 +69,14 @@ def member_strip(content: ReportContent) -> MemberStrip:
     dots = tuple(
         Dot(
             index=index,
-            title=f"{content.name(index)}: {percent(accuracies[index])}",
+            title=f"{isolated(content.name(index))}: {percent(accuracies[index])}",
             left=place,
             bottom_px=levels[index] * step,
             is_best=accuracies[index] == best,
         )
         for index, place in places.items()
     )
-    ticks = scale.ticks(6, factor=100, suffix="\u00a0%")
+    ticks = scale.ticks(6, factor=100, suffix="\u00a0%", possible=(0, 1))
     return MemberStrip(
         dots=dots,
         ticks=tuple(tick for tick in ticks if _EDGE < tick.position < 100 - _EDGE),
@@ -100,9 +101,9 @@ def facts(content: ReportContent) -> tuple[Fact, ...]:
         ),
         _engines(content),
         Fact(
-            label="Ensemble test loss",
-            value=f"{evaluation.test.loss:.5f}",
-            more=f"train accuracy {percent(evaluation.train.accuracy)}",
+            label="On the training images",
+            value=percent(evaluation.train.accuracy),
+            more=f"ensemble train accuracy, loss {evaluation.train.loss:.5f}",
         ),
     ]
     return (*found, *_time(content))

@@ -1,5 +1,6 @@
 """One self-contained HTML page: everything a template needs, laid out, and the template filled in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,15 +8,20 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from coordinator.report import formats, provenance
+from coordinator.report.certainty import certainty
 from coordinator.report.confusion import ConfusionMatrix, confusion_matrix, confusion_pixels
 from coordinator.report.content import ReportContent
 from coordinator.report.curves import CurvePanel, curve_panels
 from coordinator.report.doubts import doubts
+from coordinator.report.gains import disagreement_of_gains, gain_words
 from coordinator.report.gallery import ClassPictures, Mistake, class_pictures, mistakes
 from coordinator.report.headline import Fact, MemberStrip, facts, member_strip
 from coordinator.report.member_table import MemberTable, member_table
-from coordinator.report.pictures import data_uri, has_dark_ground
+from coordinator.report.names import isolated, short_names
+from coordinator.report.pictures import MAX_SHEET_CLASSES, data_uri, has_dark_ground, kind_of
 
+#: Columns of a terminal that a short name takes.
+_SHORT = 24
 _HEAT = (214, 98, 32)
 
 
@@ -29,6 +35,10 @@ class Page:
     doubts: tuple[str, ...]
     strip: MemberStrip
     table: MemberTable
+    #: The names of the classes where there is little room.
+    short: Mapping[str, str]
+    #: Whether some of them carry the number of their class.
+    numbered: bool
     panels: tuple[CurvePanel, ...]
     confusion: ConfusionMatrix
     #: The matrix as a PNG where its counts do not fit.
@@ -55,20 +65,25 @@ def render_page(content: ReportContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for used in (formats.percent, formats.points, formats.duration, formats.count, formats.failure_of):
+    words = (certainty, gain_words, disagreement_of_gains, isolated, kind_of)
+    for used in (*words, formats.percent, formats.points, formats.duration, formats.count, formats.failure_of):
         environment.filters[used.__name__] = used
     environment.filters["place"] = _place
+    environment.globals["max_sheet_classes"] = MAX_SHEET_CLASSES
     return environment.get_template("page.html").render(page=_page(content), content=content)
 
 
 def _page(content: ReportContent) -> Page:
-    confusion = confusion_matrix(content)
+    confusion, names = confusion_matrix(content), content.dataset.class_names
+    short = dict(zip(names, short_names(names, _SHORT), strict=True))
     return Page(
         content=content,
         facts=facts(content),
         doubts=doubts(content),
         strip=member_strip(content),
         table=member_table(content),
+        short=short,
+        numbered=any(name.endswith(f" #{number}") for number, name in enumerate(short.values())),
         panels=curve_panels(content),
         confusion=confusion,
         confusion_picture=None if confusion.has_counts else data_uri(confusion_pixels(content, _HEAT)),

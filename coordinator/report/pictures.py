@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,8 +16,17 @@ Pixels = NDArray[np.uint8]
 #: How many samples of each class are shown, as in the notebook.
 SAMPLES = 12
 
+#: More classes than this are more than a figure can hold.
+MAX_SHEET_CLASSES = 1_000
+
 #: Larger images are thinned out to at most this many pixels a side.
 _MAX_SIDE = 64
+#: Smaller images are drawn with so many pixels on their long side, and the short side of an oblong image with at least
+#: this share of the long one: a hairline shows nothing.
+_MIN_SIDE = 8
+_MIN_SHARE = 0.25
+#: From this on it is said that pictures are stretched.
+_STRETCHED = 1.5
 #: A border darker than this share of the brightest pixel counts as a dark ground.
 _DARK = 0.25
 
@@ -29,10 +39,11 @@ def shown_pixels(images: NDArray[np.generic], dataset: Dataset) -> Pixels:
         dataset: Whose scale is used, so that all pictures compare.
 
     Returns:
-        [n, height, width] for grey images (one or two channels, their mean), else [n, height, width, 3].
+        [n, height, width] for grey images (one or two channels, their mean), else [n, height, width, 3]; height and
+        width are those of `shown_size`.
     """
-    step = -(-max(images.shape[1:3]) // _MAX_SIDE)
-    images = images[:, ::step, ::step]
+    for axis, length in zip((1, 2), shown_size(*images.shape[1:3]), strict=True):
+        images = _with_length(images, axis, length)
     lowest, highest = float(dataset.x_train.min()), float(dataset.x_train.max())
     scaled = (images.astype(np.float64) - lowest) / ((highest - lowest) or 1.0)
     pixels = np.clip(np.rint(scaled * 255), 0, 255).astype(np.uint8)
@@ -40,6 +51,33 @@ def shown_pixels(images: NDArray[np.generic], dataset: Dataset) -> Pixels:
         return pixels[..., :3]
     grey: Pixels = np.rint(pixels.mean(axis=-1)).astype(np.uint8)
     return grey
+
+
+def shown_size(height: int, width: int) -> tuple[int, int]:
+    """Return how many pixels high and wide images of a size are shown."""
+    longest = max(height, width)
+    step = -(-longest // _MAX_SIDE)
+    larger = -(-_MIN_SIDE // longest)
+    shortest = math.ceil(_MIN_SHARE * larger * longest / step)
+
+    return max(shortest, -(-height * larger // step)), max(shortest, -(-width * larger // step))
+
+
+def kind_of(dataset: Dataset) -> str:
+    """Return in words what images a data set has, and what their pictures leave out or stretch."""
+    height, width, channels = dataset.x_train.shape[1:]
+    shown_height, shown_width = shown_size(height, width)
+    words = [f"{height}\u00a0\u00d7\u00a0{width}{' in colour' if channels == 3 else ''}"]
+    if channels == 2:
+        words.append("2 channels, of which the mean is shown")
+    if channels > 3:
+        words.append(f"{channels} channels, of which the first three are shown as red, green and blue")
+    higher = shown_height * width / (shown_width * height)
+    if higher >= _STRETCHED:
+        words.append(f"drawn {higher:.0f} times as high as they are, to be seen at all")
+    elif higher <= 1 / _STRETCHED:
+        words.append(f"drawn {1 / higher:.0f} times as wide as they are, to be seen at all")
+    return ", ".join(words)
 
 
 def first_samples(dataset: Dataset, class_index: int) -> Pixels:
@@ -56,6 +94,11 @@ def mean_images(dataset: Dataset) -> Pixels:
         if len(chosen):
             means[index] = chosen.mean(axis=0, dtype=np.float64)
     return shown_pixels(means, dataset)
+
+
+def _with_length(images: NDArray[np.generic], axis: int, length: int) -> NDArray[np.generic]:
+    """Return images thinned out or repeated to so many pixels along an axis."""
+    return np.take(images, np.arange(length) * images.shape[axis] // length, axis=axis)
 
 
 def has_dark_ground(dataset: Dataset) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from matplotlib.ticker import MaxNLocator
 
@@ -13,6 +14,7 @@ class Tick:
     #: Percent of the axis from its start.
     position: float
     label: str
+    value: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,15 @@ class Scale:
         """Return where a value lies, in percent of the axis from its start."""
         return 100 * (value - self.start) / (self.end - self.start)
 
-    def ticks(self, at_most: int, *, factor: float = 1.0, suffix: str = "", integer: bool = False) -> tuple[Tick, ...]:
+    def ticks(
+        self,
+        at_most: int,
+        *,
+        factor: float = 1.0,
+        suffix: str = "",
+        integer: bool = False,
+        possible: tuple[float, float] = (-inf, inf),
+    ) -> tuple[Tick, ...]:
         """Return round values on the axis.
 
         Args:
@@ -34,13 +44,16 @@ class Scale:
             integer: Only whole numbers.
             factor: Labels show the value times this, 100 for percent.
             suffix: What labels end in.
+            possible: The lowest and the highest value that there can be: the axis may go further, its ticks do not.
         """
         start, end = self.start * factor, self.end * factor
         locator = MaxNLocator(nbins=at_most, steps=[1, 2, 5, 10] if integer else [1, 2, 2.5, 5, 10], integer=integer)
-        values = [float(value) for value in locator.tick_values(start, end) if start <= value <= end]
+        first, last = max(start, possible[0] * factor), min(end, possible[1] * factor)
+        values = [float(value) for value in locator.tick_values(start, end) if first <= value <= last]
         digits = _digits(values)
         return tuple(
-            Tick(position=self.position(value / factor), label=f"{value:.{digits}f}{suffix}") for value in values
+            Tick(position=self.position(value / factor), label=f"{value:.{digits}f}{suffix}", value=value / factor)
+            for value in values
         )
 
 

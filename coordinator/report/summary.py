@@ -3,6 +3,7 @@
 import csv
 import io
 
+from coordinator.report.certainty import accuracy_interval
 from coordinator.report.content import ReportContent
 from coordinator.report.doubts import doubts
 from coordinator.report.tables import ACCURACY_DIGITS, LOSS_DIGITS, SummaryRow, columns, summary_rows
@@ -18,6 +19,12 @@ class EnsembleSummary(Message):
     train_accuracy: float
     test_loss: float
     test_accuracy: float
+    #: How many test images there are, how many are classified right, and Wilson's 95 % interval of the accuracy.
+    test_images: int
+    test_images_right: int
+    test_accuracy_low: float
+    test_accuracy_high: float
+    average_member_test_loss: float
     average_member_test_accuracy: float
     best_member_test_accuracy: float
     gain_over_average: float
@@ -41,7 +48,7 @@ class Summary(Message):
 def summary(content: ReportContent) -> Summary:
     """Return the summary as it lies in `summary.json`."""
     *members, average = summary_rows(content)
-    evaluation = content.evaluation
+    evaluation, interval = content.evaluation, accuracy_interval(content)
     ensemble = EnsembleSummary(
         requested=evaluation.requested,
         trained=evaluation.trained,
@@ -49,6 +56,11 @@ def summary(content: ReportContent) -> Summary:
         train_accuracy=round(evaluation.train.accuracy, ACCURACY_DIGITS),
         test_loss=round(evaluation.test.loss, LOSS_DIGITS),
         test_accuracy=round(evaluation.test.accuracy, ACCURACY_DIGITS),
+        test_images=interval.images,
+        test_images_right=interval.right,
+        test_accuracy_low=round(interval.low, ACCURACY_DIGITS),
+        test_accuracy_high=round(interval.high, ACCURACY_DIGITS),
+        average_member_test_loss=round(content.mean_member_loss, LOSS_DIGITS),
         average_member_test_accuracy=round(evaluation.mean_member_accuracy, ACCURACY_DIGITS),
         best_member_test_accuracy=round(evaluation.best_member_accuracy, ACCURACY_DIGITS),
         gain_over_average=round(content.gain_over_average, ACCURACY_DIGITS),
@@ -66,7 +78,7 @@ def summary(content: ReportContent) -> Summary:
 
 
 def summary_csv(content: ReportContent) -> str:
-    """Return the table as CSV with the notebook's headings; of a run also each member's status and last error."""
+    """Return the table as CSV; of a run also each member's status and last error."""
     shown = columns(content)
     more = ["status", "error"] if content.records else []
     file = io.StringIO()

@@ -188,7 +188,7 @@ def test_names_in_an_archive_cannot_write_to_a_terminal():
         archive.writestr("\x1b[31m.npy", b"")
         archive.writestr("b" * 5000, b"")
 
-    with pytest.raises(DatasetError, match="found \ufffd\\[31m, b{60}…\\.$"):
+    with pytest.raises(DatasetError, match=r"found \ufffd\[31m, b{60}…\.$"):
         read_npz(buffer, "there", ("a",))
 
 

@@ -25,6 +25,12 @@
   document.addEventListener("pointerover", (event) => {
     follow(event.target.closest?.("[data-member]")?.dataset.member ?? pinned);
   });
+  const table = document.querySelector(".table-scroll");
+  const measure = () => {
+    table.parentElement.classList.toggle("overflows-sideways", table.scrollWidth > table.clientWidth + 1);
+  };
+  new ResizeObserver(measure).observe(table);
+
   if (readout && parts.size > 1) {
     readout.hidden = false;
     select.addEventListener("change", () => {

@@ -8,21 +8,35 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coordinator.planning import plan_request
 from coordinator.report import ReportContent
+from coordinator.report.certainty import certainty
 from coordinator.report.confusion import confusion_matrix, confusion_pixels
 from coordinator.report.curves import curve_panels
+from coordinator.report.figures import draw_training_curves
 from coordinator.report.headline import facts, member_strip
 from coordinator.report.page import render_page
-from coordinator.report.pictures import film_strip, has_dark_ground, mean_images, on_squares, shown_pixels
+from coordinator.report.pictures import film_strip, has_dark_ground, mean_images, on_squares, shown_pixels, shown_size
 from coordinator.report.provenance import network, recipe_toml
 from shared.architecture import Architecture
 from shared.layers import ActivationLayer, Conv2D, Residual
-from shared.messages import MemberRecord, TrainingPart
+from shared.messages import MemberRecord, TrainedMember, TrainingPart
 from shared.networks import notebook_architecture
 
 MakeContent = Callable[..., ReportContent]
+
+
+def with_confusion(content: ReportContent, confusion: tuple[tuple[int, ...], ...]) -> ReportContent:
+    return replace(content, evaluation=content.evaluation.model_copy(update={"confusion": confusion}))
+
+
+def text_of(content: ReportContent) -> str:
+    """Return what the page says, without its markup."""
+    body = render_page(content).partition("<body")[2].partition("<script>")[0]
+    return " ".join(re.sub(r"<[^>]*>", "", html.unescape(body)).split(" ")).replace("\n", " ")
 
 
 class Parsed(HTMLParser):
@@ -110,7 +124,7 @@ def test_confusion_is_coloured_by_the_largest_count_off_the_diagonal(make_conten
             assert cell.strength == pytest.approx(0 if row == column else counts[row, column] / largest)
     assert matrix.errors == counts.sum() - counts.trace()
     assert matrix.worst[0].count == largest
-    assert matrix.hardest.recall == min(counts[row, row] / counts[row].sum() for row in range(4))
+    assert matrix.hardest[0].recall == min(counts[row, row] / counts[row].sum() for row in range(4))
 
 
 def test_a_class_without_test_images_is_neither_hard_nor_easy(make_content: MakeContent) -> None:
@@ -118,9 +132,22 @@ def test_a_class_without_test_images_is_neither_hard_nor_easy(make_content: Make
     matrix = confusion_matrix(content)
 
     assert [row.recall for row in matrix.rows] == [0.0, 0.0, 0.0, None]
-    assert matrix.hardest.name != "class 3"
-    assert matrix.easiest.name != "class 3"
+    assert [row.name for row in matrix.hardest] == ["class 0", "class 1", "class 2"]
+    assert matrix.hardest == matrix.easiest
+    assert "class 0 and 2 more are the hardest classes: 0.0\u00a0% right. 1\u00a0class without a test image" in text_of(
+        content
+    )
     assert '<td class="recall">\N{EN DASH}</td>' in render_page(content)
+
+
+def test_the_hardest_and_the_easiest_class_are_told_with_their_counts(make_content: MakeContent) -> None:
+    content = with_confusion(make_content(classes=3, test_size=30), ((9, 1, 0), (4, 6, 0), (0, 0, 0)))
+
+    said = text_of(content)
+
+    assert "class 1 is the hardest class: 6 of 10 right, 60.0\u00a0%." in said
+    assert "class 0 is the easiest class: 9 of 10 right, 90.0\u00a0%." in said
+    assert "1\u00a0class without a test image cannot be told." in said
 
 
 def test_many_classes_turn_the_matrix_into_a_picture(make_content: MakeContent) -> None:
@@ -138,6 +165,29 @@ def test_labels_of_the_strip_have_room_and_no_dot_leaves_it(make_content: MakeCo
         assert max(strip.mean, strip.ensemble) <= 80
         assert all(0 < dot.left < 100 for dot in strip.dots)
         assert len({(round(dot.left, 3), dot.bottom_px) for dot in strip.dots}) == members
+
+
+@pytest.mark.parametrize("accuracy", [0.0, 0.97, 1.0])
+def test_no_axis_goes_beyond_what_there_can_be(make_content: MakeContent, accuracy: float) -> None:
+    content = make_content(members=4, accuracy=accuracy, epochs=3)
+    member = content.records[0].member
+    assert isinstance(member, TrainedMember)
+    numbers = {"train_loss": 0.001, "validation_loss": 0.0, "train_accuracy": 1.0, "validation_accuracy": accuracy}
+    history = tuple(epoch.model_copy(update=numbers) for epoch in member.history)
+    record = MemberRecord(member=member.model_copy(update={"history": history}))
+    content = replace(content, records=dict.fromkeys(content.records, record))
+
+    loss, accuracies = curve_panels(content)
+    figure = draw_training_curves(content)
+
+    shares = [float(tick.label.removesuffix("\u00a0%")) for tick in member_strip(content).ticks]
+    assert shares
+    assert all(0 <= share <= 100 for share in shares)
+    assert all(0 <= float(tick.label) <= 1 for tick in accuracies.y_ticks)
+    assert all(float(tick.label) >= 0 for tick in loss.y_ticks)
+    assert figure is not None
+    assert all(0 <= place <= 1 for place in figure.axes[1].get_yticks())
+    assert all(place >= 0 for place in figure.axes[0].get_yticks())
 
 
 @pytest.mark.parametrize("epochs", range(1, 31))
@@ -193,6 +243,38 @@ def test_a_residual_block_is_told_behind_its_layers(make_content: MakeContent) -
     assert [line.name for line in lines] == ["conv2d", "conv2d", "activation", "residual", "flatten", "dense"]
     assert lines[3].details == "adds the input of the 2 layers above"
     assert lines[3].parameters == 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "shown", "said"),
+    [
+        ((28, 28, 1), (28, 28), "28x28"),
+        ((1, 1, 1), (8, 8), "1x1"),
+        ((512, 512, 3), (64, 64), "512x512 in colour"),
+        ((96, 64, 3), (48, 32), "96x64 in colour"),
+        ((3, 224, 1), (14, 56), "3x224, drawn 19 times as high as they are, to be seen at all"),
+        ((224, 3, 3), (56, 14), "224x3 in colour, drawn 19 times as wide as they are, to be seen at all"),
+        ((32, 32, 2), (32, 32), "32x32, 2 channels, of which the mean is shown"),
+        ((9, 9, 13), (9, 9), "9x9, 13 channels, of which the first three are shown as red, green and blue"),
+    ],
+)
+def test_pictures_can_be_seen_and_the_page_says_what_they_leave_out_or_stretch(
+    make_content: MakeContent, shape: tuple[int, int, int], shown: tuple[int, int], said: str
+) -> None:
+    content = make_content(shape=shape, test_size=20)
+
+    assert shown_pixels(content.dataset.x_test, content.dataset).shape[1:3] == shown
+    assert mean_images(content.dataset).shape[1:3] == shown
+    assert f"20\u00a0test images, {said}." in text_of(content).replace("\u00a0\u00d7\u00a0", "x")
+
+
+@given(height=st.integers(1, 3000), width=st.integers(1, 3000))
+def test_no_picture_is_a_hairline_nor_heavy(height: int, width: int) -> None:
+    shown = shown_size(height, width)
+
+    assert 8 <= max(shown) <= 64
+    assert min(shown) >= max(shown) / 4
+    assert (shown[0] - shown[1]) * (height - width) >= 0
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -276,4 +358,36 @@ def test_engines_and_hosts_are_named_or_counted(make_content: MakeContent) -> No
     assert (different.value, different.more) == (
         "tensorflow\u00a0(2), torch\u00a0(1)",
         "2\u00a0devices, 2\u00a0hosts",
+    )
+
+
+def test_names_from_right_to_left_keep_to_themselves(make_content: MakeContent) -> None:
+    names = ("קמיץ (2)", "صندل!", "coat", "bag")
+    content = make_content(class_names=names, title="עברית")
+    page = render_page(content)
+    body = page.partition("<body")[2]
+
+    for name in (*names[:2], "עברית"):
+        assert f">{name}<" in body
+        assert (
+            re.sub(
+                rf"<bdi[^>]*>{re.escape(name)}</bdi>|\u2068{re.escape(name)}\u2069|title=\"[^\"]*\"", "", page
+            ).count(name)
+            == 0
+        )
+    assert "\u2068coat" not in page
+
+
+def test_a_table_that_scrolls_says_so(make_content: MakeContent) -> None:
+    assert "All 30 members are in the table: it scrolls" in text_of(make_content(members=30))
+    assert "members are in the table" not in text_of(make_content(members=10))
+
+
+def test_the_headline_tells_of_the_loss_and_of_how_sure_the_accuracy_is(make_content: MakeContent) -> None:
+    content = make_content(members=4, test_size=60)
+    said = text_of(content)
+
+    assert f"{certainty(content)}." in said
+    assert (
+        f"{content.evaluation.test.loss:.5f} test loss, {content.mean_member_loss:.5f} for the average member" in said
     )

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ pytestmark = pytest.mark.slow
 
 PHONE = (390, 844)
 DESKTOP = (1280, 900)
+#: A4 without its margins, in pixels.
+PAPER = (718, 1047)
 
 #: Chromium reads commands from file descriptor 3 and answers on 4; Popen cannot give it these two by itself.
 _LAUNCHER = """
@@ -258,13 +261,53 @@ def test_hostile_names_and_errors_do_not_become_markup(
     assert browser.complaints() == []
 
 
+def test_a_phone_shows_the_test_accuracy_and_says_that_the_table_goes_on(
+    browser: Browser, tmp_path: Path, make_content: MakeContent
+) -> None:
+    page = write_page(make_content(members=12, hosts=3), tmp_path)
+    note = "getComputedStyle(document.querySelector('.sideways')).display"
+
+    browser.open(page, PHONE, "light")
+
+    heading = "document.querySelector('.summary th[title=\"Test Acc\"]').getBoundingClientRect().right"
+    assert browser.evaluate(heading) <= PHONE[0]
+    assert browser.evaluate(note) == "block"
+    browser.open(write_page(make_content(records=False), tmp_path), DESKTOP, "light")
+    assert browser.evaluate(note) == "none"
+
+
+def test_a_count_beside_long_names_stays_in_one_piece(
+    browser: Browser, tmp_path: Path, make_content: MakeContent
+) -> None:
+    names = tuple(letter * 90 for letter in "abcd")
+    content = make_content(classes=4, class_names=names)
+    evaluation = content.evaluation.model_copy(
+        update={"confusion": ((39, 11, 0, 0), (1111, 39, 0, 0), (0, 0, 50, 0), (0, 0, 0, 50))}
+    )
+    page = write_page(replace(content, evaluation=evaluation), tmp_path)
+
+    browser.open(page, PHONE, "light")
+
+    lines = """[...document.querySelectorAll(".worst li b")].map((count) => {
+        const text = document.createRange();
+        text.selectNodeContents(count);
+        return [count.textContent, text.getClientRects().length];
+    })"""
+    assert browser.evaluate(lines) == [["1,111", 1], ["11", 1]]
+
+
 def test_page_prints_in_light_colours_with_the_whole_table(
     browser: Browser, tmp_path: Path, make_content: MakeContent
 ) -> None:
-    page = write_page(make_content(members=60), tmp_path)
+    page = write_page(make_content(members=60, hosts=3), tmp_path)
 
-    browser.open(page, DESKTOP, "dark", media="print")
+    browser.open(page, PAPER, "dark", media="print")
 
     assert browser.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     scroll = "document.querySelector('.table-scroll')"
     assert browser.evaluate(f"{scroll}.scrollHeight - {scroll}.clientHeight") <= 1
+    assert browser.evaluate("document.querySelector('.summary').getBoundingClientRect().right") <= PAPER[0]
+    # A foot of a table would be repeated on every page.
+    assert browser.evaluate("getComputedStyle(document.querySelector('tfoot')).display") == "table-row-group"
+    assert browser.evaluate("getComputedStyle(document.querySelector('#mistakes .lede')).breakAfter") == "avoid"
+    assert browser.evaluate("getComputedStyle(document.querySelector('.on-screen')).display") == "none"

@@ -2,25 +2,30 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from coordinator.report import ReportContent, summary_rows
 from coordinator.report.summary import summary, summary_csv, summary_json
 from coordinator.report.tables import columns
-from shared.messages import TrainedMember
+from shared.messages import EpochMetrics, MemberRecord, TrainedMember
 
 MakeContent = Callable[..., ReportContent]
 
 HEADINGS = [
     "Member",
-    "Epoch",
-    "Train Loss",
-    "Val Loss",
-    "Test Loss",
-    "Train Acc",
-    "Val Acc",
     "Test Acc",
+    "Test Loss",
+    "Kept Epoch",
+    "Kept Val Acc",
+    "Kept Val Loss",
+    "Kept Train Acc",
+    "Kept Train Loss",
+    "Highest Val Acc",
+    "Lowest Val Loss",
+    "Highest Train Acc",
+    "Lowest Train Loss",
     "Host",
     "Engine",
     "Device",
@@ -28,34 +33,71 @@ HEADINGS = [
 ]
 
 
-def test_columns_are_those_of_the_notebook_plus_where_and_how_long(make_content: MakeContent) -> None:
+def test_columns_say_what_they_are_and_those_that_matter_most_come_first(make_content: MakeContent) -> None:
     assert [column.label for column in columns(make_content())] == HEADINGS
 
 
 def test_bare_weight_files_have_test_columns_only(make_content: MakeContent) -> None:
     content = make_content(records=False, members=2)
 
-    assert [column.label for column in columns(content)] == ["Member", "Test Loss", "Test Acc"]
+    assert [column.label for column in columns(content)] == ["Member", "Test Acc", "Test Loss"]
     assert [row.member for row in summary_rows(content)] == ["best_weights_0.hdf5", "best_weights_1.hdf5", "Average"]
-    assert summary_rows(content)[0].train_loss is None
+    assert summary_rows(content)[0].lowest_train_loss is None
 
 
-def test_member_row_holds_the_best_of_each_column_rounded(make_content: MakeContent) -> None:
+def test_member_row_tells_the_kept_epoch_from_the_best_of_all_epochs(make_content: MakeContent) -> None:
     content = make_content(members=3, epochs=7)
     for index, row in enumerate(summary_rows(content)[:-1]):
         member = content.records[index].member
         assert isinstance(member, TrainedMember)
         accuracies = [epoch.validation_accuracy for epoch in member.history]
         own = content.evaluation.members[index].test
-        assert row.epoch == accuracies.index(max(accuracies)) + 1
-        assert row.train_loss == float(f"{min(epoch.train_loss for epoch in member.history):.5f}")
-        assert row.validation_loss == float(f"{min(epoch.validation_loss for epoch in member.history):.5f}")
+        kept = member.history[accuracies.index(max(accuracies))]
+        assert row.kept_epoch == accuracies.index(max(accuracies)) + 1
+        assert row.kept_train_loss == float(f"{kept.train_loss:.5f}")
+        assert row.kept_train_accuracy == float(f"{kept.train_accuracy:.4f}")
+        assert row.kept_validation_loss == float(f"{kept.validation_loss:.5f}")
+        assert row.kept_validation_accuracy == float(f"{kept.validation_accuracy:.4f}")
+        assert row.lowest_train_loss == float(f"{min(epoch.train_loss for epoch in member.history):.5f}")
+        assert row.lowest_validation_loss == float(f"{min(epoch.validation_loss for epoch in member.history):.5f}")
         assert row.test_loss == float(f"{own.loss:.5f}")
-        assert row.train_accuracy == float(f"{max(epoch.train_accuracy for epoch in member.history):.4f}")
-        assert row.validation_accuracy == float(f"{max(accuracies):.4f}")
+        assert row.highest_train_accuracy == float(f"{max(epoch.train_accuracy for epoch in member.history):.4f}")
+        assert row.highest_validation_accuracy == float(f"{max(accuracies):.4f}")
         assert row.test_accuracy == float(f"{own.accuracy:.4f}")
         assert (row.host, row.engine, row.device) == ("host-0", "tensorflow", "cpu:0")
         assert row.seconds == pytest.approx(611.3 + index)
+
+
+def test_no_column_mixes_epochs_though_the_last_one_is_overfitted(make_content: MakeContent) -> None:
+    content = make_content(members=1, epochs=3)
+    member = content.records[0].member
+    assert isinstance(member, TrainedMember)
+    numbers = [(0.9, 0.70, 1.0, 0.60), (0.5, 0.80, 0.8, 0.70), (0.0, 1.00, 0.7, 0.65)]
+    history = tuple(
+        EpochMetrics(
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            duration_s=1.0,
+        )
+        for train_loss, train_accuracy, validation_loss, validation_accuracy in numbers
+    )
+    overfitted = member.model_copy(update={"history": history, "best_epoch": 2})
+    content = replace(content, records={0: MemberRecord(member=overfitted)})
+
+    (line, _) = csv.DictReader(io.StringIO(summary_csv(content)))
+
+    kept = {name: line[f"Kept {name}"] for name in ("Epoch", "Train Loss", "Train Acc", "Val Loss", "Val Acc")}
+    assert kept == {
+        "Epoch": "2",
+        "Train Loss": "0.50000",
+        "Train Acc": "0.8000",
+        "Val Loss": "0.80000",
+        "Val Acc": "0.7000",
+    }
+    assert (line["Lowest Train Loss"], line["Highest Train Acc"]) == ("0.00000", "1.0000")
+    assert (line["Lowest Val Loss"], line["Highest Val Acc"]) == ("0.70000", "0.7000")
 
 
 def test_average_is_taken_before_rounding(make_content: MakeContent) -> None:
@@ -86,9 +128,9 @@ def test_csv_says_what_the_rows_say_with_all_digits_kept(make_content: MakeConte
     rows = summary_rows(content)
 
     assert lines[0] == [*HEADINGS, "Status", "Error"]
-    assert lines[1][2] == f"{rows[0].train_loss:.5f}"
-    assert lines[1][7] == f"{rows[0].test_accuracy:.4f}"
-    assert lines[2][1:8] == [""] * 7
+    assert lines[1][11] == f"{rows[0].lowest_train_loss:.5f}"
+    assert lines[1][1] == f"{rows[0].test_accuracy:.4f}"
+    assert lines[2][1:12] == [""] * 11
     assert lines[2][-2:] == ["failed", 'Two\nlines, "quoted".']
     assert lines[-1][0] == "Average"
 
@@ -105,6 +147,10 @@ def test_json_holds_members_average_and_ensemble(make_content: MakeContent) -> N
     gain = evaluation.test.accuracy - max(member.test.accuracy for member in evaluation.members)
     assert data["ensemble"]["gain_over_best"] == round(gain, 4)
     assert data["ensemble"]["largest_parity"] == 3e-7
+    losses = [member.test.loss for member in evaluation.members]
+    assert data["ensemble"]["average_member_test_loss"] == round(sum(losses) / 3, 5)
+    right = round(evaluation.test.accuracy * 200)
+    assert (data["ensemble"]["test_images"], data["ensemble"]["test_images_right"]) == (200, right)
 
 
 def test_json_leaves_out_what_bare_weight_files_do_not_know(make_content: MakeContent) -> None:
@@ -120,4 +166,4 @@ def test_record_that_came_too_late_for_the_evaluation_has_no_test_scores(make_co
     rows = summary_rows(ReportContent(**{**vars(content), "evaluation": evaluation}))
 
     assert rows[2].test_accuracy is None
-    assert rows[2].train_loss is not None
+    assert rows[2].lowest_train_loss is not None

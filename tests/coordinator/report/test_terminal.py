@@ -1,9 +1,13 @@
 import io
+import re
 from collections.abc import Callable
 
+import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from coordinator.report import ReportContent, summary_table
+from coordinator.report.certainty import certainty
 
 MakeContent = Callable[..., ReportContent]
 
@@ -49,3 +53,33 @@ def test_bare_weight_files_are_called_by_their_names(make_content: MakeContent) 
 
     assert "best_weights_0.hdf5" in text
     assert "Epoch" not in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120])
+@pytest.mark.parametrize("hosts", [1, 3])
+def test_a_narrow_terminal_leaves_columns_out_and_says_so_but_cuts_no_value(
+    make_content: MakeContent, width: int, hosts: int
+) -> None:
+    content = make_content(members=4, failed=(3,), hosts=hosts)
+    text = rendered(content, width)
+    headings = text.partition("\n──")[0].splitlines()
+
+    assert "…" not in text
+    assert all(cell_len(line.rstrip()) <= width for line in text.splitlines())
+    assert f"{content.evaluation.members[2].test.loss:.5f}" in text
+    assert f"{content.evaluation.members[2].test.accuracy:.4f}" in text
+    left_out = re.search(r"(\d+)\s+more\s+columns?\s+in\s+summary\.csv", text)
+    # Of one place host, engine and device are told below the table, of several they are one column of letters.
+    assert len(headings[-1].split()) + int(left_out[1] if left_out else 0) == (13 if hosts == 1 else 14)
+    assert bool(left_out) == (width < 120)
+    assert ("Highest, lowest: of any epoch" in text) == ("Lowest" in " ".join(headings))
+    assert "weights were tested" in " ".join(text.split())
+
+
+def test_the_loss_and_how_sure_the_accuracy_is_stand_below_the_table(make_content: MakeContent) -> None:
+    content = make_content(members=4, test_size=60)
+    text = rendered(content, 120)
+
+    assert certainty(content) in text
+    assert f"Test loss {content.evaluation.test.loss:.5f}, {content.mean_member_loss:.5f} for the average" in text
+    assert "points over" not in rendered(make_content(members=1))
