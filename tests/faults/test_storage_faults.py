@@ -107,14 +107,15 @@ def test_a_disk_with_room_for_notes_only_costs_a_member_no_attempt(fleet, small_
 
 
 def test_a_folder_that_becomes_read_only_for_a_while_costs_nothing(fleet, small_disk, uninterrupted):
-    fleet.start_worker()
+    worker = fleet.start_worker()
     fleet.submit(held_after=3)
     watching = fleet.watch()
     fleet.hold_after(3)
 
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     fleet.gate.hold(after=4)
-    watching.wait_for("the file system is read-only")
+    watching.wait_for("was not saved, training goes on")
+    worker.wait_for("the file system is read-only")
     subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
     fleet.gate.open()
 
