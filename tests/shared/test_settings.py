@@ -54,6 +54,11 @@ def test_an_option_wins_over_the_environment_which_wins_over_the_file(monkeypatc
     assert (settings.workers, settings.threads, settings.max_attempts) == (4, 3, 2)
 
 
+def test_the_path_of_flower_has_no_slashes_round_it():
+    assert load_settings(flower_prefix="/tools/flower/").flower_prefix == "tools/flower"
+    assert load_settings(flower_prefix="/").flower_prefix is None
+
+
 def test_an_empty_variable_counts_as_not_given(monkeypatch):
     monkeypatch.setenv("DEEPCHORD_BROKER", "")
 
@@ -107,6 +112,8 @@ def test_a_child_process_sees_the_very_settings(monkeypatch):
     [
         ("DEEPCHORD_ENGINE", "tensorfow", r"DEEPCHORD_ENGINE \(or option --engine\) .*'tensorflow'.*found 'tensorfow'"),
         ("DEEPCHORD_WORKERS", "0", r"DEEPCHORD_WORKERS \(or option --workers\) .*equal to 1, found '0'"),
+        ("DEEPCHORD_FLOWER_PREFIX", "tools flower", r"DEEPCHORD_FLOWER_PREFIX is not valid: .* found 'tools flower'"),
+        ("DEEPCHORD_FLOWER_PREFIX", "../up", r"DEEPCHORD_FLOWER_PREFIX is not valid: expected a path"),
         ("DEEPCHORD_FLOWER_PORT", "70000", r"DEEPCHORD_FLOWER_PORT is not valid.*65535"),
         ("DEEPCHORD_CONNECT_TIMEOUT_S", "soon", r"DEEPCHORD_CONNECT_TIMEOUT_S .*number.*found 'soon'"),
         ("DEEPCHORD_STORAGE", "s3:/bucket/runs", r"DEEPCHORD_STORAGE is not valid: expected .* found s3:/bucket/runs"),
