@@ -43,7 +43,9 @@ help:
 	@echo 'make plaidml    make $(PLAIDML_VENV), the environment for PlaidML: Metal on AMD, OpenCL'
 	@echo 'make test       make check, then all tests with branch coverage'
 	@echo '                ARGS="tests/shared -k seeds"  only some, whatever the coverage'
+	@echo '                ARGS="--network dense"        whole runs train one dense layer: no test may be too slow for it'
 	@echo 'make chaos      kills at random moments, SEEDS=50 times three of them; half an hour'
+	@echo 'make .env       what docker-compose.yml needs: passwords, the name of this machine, the folder ./results'
 	@echo 'make compose-test  the stack of docker-compose.yml, really run; needs a Docker engine'
 	@echo 'make check      ruff, mypy and import-linter'
 	@echo 'make bench      the benchmarks, one after another, into $(BENCH_RESULTS)'
@@ -59,6 +61,22 @@ test: check
 
 chaos: environment
 	@$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) tests/faults/test_chaos.py --chaos $(SEEDS) $(ARGS)
+
+# Containers are nobody with rights, also if root brings them up: ./results is theirs then.
+.env: .env.example
+	@if [ -e .env ]; then echo '.env is there already, and is left as it is.'; touch .env; exit 0; fi; set -e; umask 077; \
+	user=$$(id -u); group=$$(id -g); if [ "$$user" = 0 ]; then user=1000; group=1000; fi; \
+	password() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }; \
+	while IFS= read -r line; do case "$$line" in \
+		*_PASSWORD=) echo "$$line$$(password)";; \
+		DEEPCHORD_UID=*) echo "DEEPCHORD_UID=$$user";; \
+		DEEPCHORD_GID=*) echo "DEEPCHORD_GID=$$group";; \
+		DEEPCHORD_HOST=) echo "DEEPCHORD_HOST=$$(uname -n)";; \
+		DEEPCHORD_RESULTS_ON_HOST=) echo "DEEPCHORD_RESULTS_ON_HOST='$(CURDIR)/results'";; \
+		*) echo "$$line";; \
+	esac; done <.env.example >.env.new; \
+	mkdir -p results; chmod 755 results; if [ "$$(id -u)" = 0 ]; then chown "$$user:$$group" results; fi; \
+	mv .env.new .env; echo 'Made .env with passwords of its own, and ./results. Next: docker compose up --build --detach'
 
 compose-test: environment
 	@$(BIN)/python -m pytest -p no:xdist tests/compose/check_compose.py $(ARGS)

@@ -35,7 +35,7 @@ commands = typer.Typer(
         "Options about machines can also be set in the environment (`DEEPCHORD_BROKER`, `DEEPCHORD_STORAGE` …), those "
         "about the training in a recipe file.\n\n"
         "Exit codes: 0 done, 1 a defect, 2 bad input or surroundings, 3 the run failed, 4 the local workers stopped, "
-        "5 the run was cancelled, 130 interrupted."
+        "5 the run was cancelled, 130 interrupted, 141 nobody reads the output any more."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,

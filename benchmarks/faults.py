@@ -26,12 +26,17 @@ from shared.networks import notebook_architecture
 from shared.settings import Settings, keras_home, load_settings
 from shared.storage import RunStore
 from shared.training_state import SavedTraining, TrainingState, encode_training
-from tests.faults.fleet import BATCH_SIZE, ENGINE, EPOCHS, LEASE_S, Broker, Fleet, kill_tree, wait_until
+from tests.faults.fleet import ENGINE, Broker, Fleet, kill_tree
 from tests.places import NETWORK, RECIPE, Place
+from tests.waiting import wait_until
 from worker.engines.opening import open_engine
 from worker.resumption import EpochSaver, Resumption
 from worker.training import Observer, train
 
+#: An epoch takes a tenth of a second or two, most of it for the small batches.
+_EPOCHS = 40
+_BATCH_SIZE = 2
+_LEASE_S = 2.0
 _SEEDS = MemberSeeds(split=1, initialization=2, shuffling=3, dropout=4)
 
 
@@ -42,7 +47,7 @@ def main() -> None:
         whole = _run(Path(folder) / "whole", lambda _: None)[0]
         result = {
             "machine": describe("keras", "tensorflow", "celery"),
-            "lease_s": LEASE_S,
+            "lease_s": _LEASE_S,
             "training_process_killed": _summary(
                 [_kill(Path(folder) / f"process{seed}", seed, _kill_process) for seed in range(arguments.kills)], whole
             ),
@@ -69,7 +74,8 @@ def _kill(folder: Path, seed: int, kill: Callable[[Fleet], None]) -> dict[str, A
     found: dict[str, Any] = {}
 
     def fault(fleet: Fleet) -> None:
-        fleet.wait_for_epoch(int(np.random.default_rng(seed).integers(2, EPOCHS - 5)))
+        epoch = int(np.random.default_rng(seed).integers(2, _EPOCHS - 5))
+        wait_until(lambda: fleet.saved() >= epoch, f"epoch {epoch}")
         kill(fleet)
         found["saved_epochs"] = fleet.saved()
         killed = time.monotonic()
@@ -89,7 +95,7 @@ def _run(folder: Path, fault: Callable[[Fleet], None]) -> tuple[TrainedMember, b
     recipe = _write_recipe(folder)
     broker = Broker(folder / "broker")
     broker.start()
-    variables = {"DEEPCHORD_BROKER": broker.url, "DEEPCHORD_LEASE_S": str(LEASE_S), "DEEPCHORD_ENGINE": ENGINE}
+    variables = {"DEEPCHORD_BROKER": broker.url, "DEEPCHORD_LEASE_S": str(_LEASE_S), "DEEPCHORD_ENGINE": ENGINE}
     place = Place(folder, variables)
     fleet = Fleet(place, broker, recipe, place.store)
     try:
@@ -116,9 +122,9 @@ def _write_recipe(folder: Path) -> Path:
     (folder / "clothes.npz").write_bytes(encode_dataset(few))
     (folder / "network.toml").write_text(NETWORK)
     path = folder / "long.toml"
-    text = RECIPE.replace("members = 2", "members = 1").replace("epochs = 2", f"epochs = {EPOCHS}")
-    text = text.replace("batch_size = 32", f"batch_size = {BATCH_SIZE}")
-    path.write_text(f"{text}\npatience = {EPOCHS}\n")
+    text = RECIPE.replace("members = 2", "members = 1").replace("epochs = 2", f"epochs = {_EPOCHS}")
+    text = text.replace("batch_size = 32", f"batch_size = {_BATCH_SIZE}")
+    path.write_text(f"{text}\npatience = {_EPOCHS}\n")
     return path
 
 

@@ -1,19 +1,29 @@
 """The workers of all hosts, and what each is at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import redis
 from rich.table import Table
 from rich.text import Text
 
+from coordinator.worker_names import shortened
 from shared.errors import DeepchordError
 from shared.messages import MemberProgress
+from shared.printable import label
 from shared.progress_board import ProgressBoard
 from shared.storage import RunStore
 from shared.validation import PROTOCOL
 from shared.version import version
 from shared.worker_board import WorkerBoard, WorkerLine
+
+#: Where there is little room, the first of these columns stay.
+_BY_WEIGHT = ("member", "epoch", "device", "samples/s", "seen", "deepchord")
+#: Less of a name tells nothing.
+_SHORTEST = 16
+#: Blanks between two columns.
+_BETWEEN = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,26 +80,61 @@ def fleet(client: redis.Redis, store: RunStore) -> list[FleetLine]:
     return lines
 
 
-def fleet_table(lines: list[FleetLine]) -> Table:
-    """Return the workers as a table for a terminal."""
+def fleet_table(lines: list[FleetLine], width: int | None = None) -> Table:
+    """Return the workers as a table.
+
+    Args:
+        lines: The workers.
+        width: Characters in a line of the terminal, on which names are whole as long as the other columns can go
+            without; None: whatever the table needs.
+    """
+    columns = _columns(lines)
+    names = [label(line.worker.note.name) for line in lines]
+    if width is not None:
+        # A worker that does not fit is what somebody looks for.
+        weights = _BY_WEIGHT if all(line.fits for line in lines) else ("deepchord", *_BY_WEIGHT)
+        columns = _fitting(columns, weights, width - max(map(len, names)))
+        names = shortened(names, max(_SHORTEST, width - sum(map(_width, columns))))
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for name in ("worker", "device", "deepchord", "member", "epoch"):
-        table.add_column(name)
-    for name in ("samples/s", "seen"):
-        table.add_column(name, justify="right")
-    for line in lines:
-        note = line.worker.note
-        fits = Text(note.version) if line.fits else Text(f"{note.version}, does not fit {version()}", style="red")
-        table.add_row(
-            Text(note.name),
-            Text(note.engine if note.device is None else f"{note.engine} {note.device}"),
-            fits,
-            _member(line),
-            _epoch(line.progress),
-            "" if line.samples_per_s is None else f"{line.samples_per_s:,.0f}",
-            f"{line.worker.seen_s_ago:.0f} s ago",
-        )
+    table.add_column("worker", overflow="fold", min_width=min(_SHORTEST, max(map(len, names))))
+    for column in columns:
+        table.add_column(column.name, justify=column.justify, no_wrap=True)
+    for name, *cells in zip(names, *(column.cells for column in columns), strict=True):
+        table.add_row(Text(name), *cells)
     return table
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Column:
+    name: str
+    cells: Sequence[Text]
+    justify: Literal["left", "right"] = "left"
+
+
+def _columns(lines: Sequence[FleetLine]) -> list[_Column]:
+    """Return what there is to say beside the names."""
+    return [
+        _Column(name="device", cells=[Text(_device(line)) for line in lines]),
+        _Column(name="deepchord", cells=[_version(line) for line in lines]),
+        _Column(name="member", cells=[_member(line) for line in lines]),
+        _Column(name="epoch", cells=[Text(_epoch(line.progress)) for line in lines]),
+        _Column(name="samples/s", cells=[Text(_speed(line)) for line in lines], justify="right"),
+        _Column(name="seen", cells=[Text(f"{line.worker.seen_s_ago:.0f} s ago") for line in lines], justify="right"),
+    ]
+
+
+def _fitting(columns: Sequence[_Column], weights: Sequence[str], width: int) -> list[_Column]:
+    """Return the columns that have room beside each other, the weightiest first; in their order."""
+    kept: list[str] = []
+    for name in weights:
+        wanted = [column for column in columns if column.name in (*kept, name)]
+        if sum(map(_width, wanted)) <= width:
+            kept.append(name)
+    return [column for column in columns if column.name in kept]
+
+
+def _width(column: _Column) -> int:
+    return _BETWEEN + max(len(column.name), *(cell.cell_len for cell in column.cells))
 
 
 def _training_images(store: RunStore, run_id: str) -> float | None:
@@ -100,13 +145,26 @@ def _training_images(store: RunStore, run_id: str) -> float | None:
     return run.dataset.train_size * (1 - run.recipe.validation_fraction)
 
 
+def _device(line: FleetLine) -> str:
+    note = line.worker.note
+    return label(note.engine if note.device is None else f"{note.engine} {note.device}")
+
+
+def _version(line: FleetLine) -> Text:
+    found = label(line.worker.note.version)
+    return Text(found) if line.fits else Text(f"{found}, does not fit {version()}", style="red")
+
+
+def _speed(line: FleetLine) -> str:
+    return "" if line.samples_per_s is None else f"{line.samples_per_s:,.0f}"
+
+
 def _member(line: FleetLine) -> Text:
     at_work = line.worker.at_work
     if at_work is None:
         return Text("waits", style="dim")
     run_id, index = at_work
-    # What it is comes first: a narrow terminal cuts the run's id.
-    return Text(f"{'evaluation' if index is None else index} of {run_id}", overflow="ellipsis", no_wrap=True)
+    return Text(label(f"{'evaluation' if index is None else index} of {run_id}"))
 
 
 def _epoch(progress: MemberProgress | None) -> str:

@@ -19,6 +19,7 @@ from shared.messages import RunSpec
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings
 from shared.storage import RunStore
+from shared.validation import ended
 
 #: How often the run is looked at.
 _EVERY_S = 0.5
@@ -32,6 +33,7 @@ _ASK_EVERY_S = EVERY_S
 #: Workers that are there take a member in less time.
 _UNSERVED_AFTER_S = 8.0
 _MOST_LISTED = 8
+_STARTING = "the workers on this machine are starting: they load their engine and examine the device"
 _ELSEWHERE = (
     "the command that trains it has a broker of its own, which is not to be found here; if it is gone, "
     "`deepchord resume` goes on"
@@ -140,6 +142,8 @@ class _Care:
 
     def unserved(self, view: RunView) -> str | None:
         """Return why the run stands still, as far as that is known."""
+        if self._embedded and view.state == "waiting":
+            return _STARTING
         if self._unserved not in (None, _ELSEWHERE) and (not view.live or _has_moved(self._before, view)):
             self._unserved = None
         return None if view.has_ended else self._unserved
@@ -176,7 +180,7 @@ def raise_if_failed(view: RunView) -> None:
             f"`deepchord resume {view.run.run_id}` goes on from there."
         )
     if view.failure is not None and view.evaluation is None:
-        raise RunFailedError(f"Run {view.run.run_id} failed: {view.failure.reason}.")
+        raise RunFailedError(ended(f"Run {view.run.run_id} failed: {view.failure.reason}"))
 
 
 def _is_local(store: RunStore, run: RunSpec) -> bool:

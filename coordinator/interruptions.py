@@ -1,4 +1,4 @@
-"""When Ctrl-C, SIGTERM and a hangup take effect: all of them interrupt, none in the middle of starting or stopping."""
+"""When Ctrl-C and what else ends a command take effect: all interrupt, none in the middle of starting or stopping."""
 
 import signal
 import threading
@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+from shared.errors import TERMINATIONS
 
 
 class Interruption:
@@ -21,15 +23,15 @@ class Interruption:
 
 @contextmanager
 def terminations_interrupting() -> Iterator[None]:
-    """Let SIGTERM and a hangup raise KeyboardInterrupt as Ctrl-C does, where they would end the process at once."""
-    fatal = [number for number in _terminations() if signal.getsignal(number) is signal.SIG_DFL]
+    """Let what would end the process at once raise KeyboardInterrupt, as Ctrl-C does; see `TERMINATIONS`."""
+    fatal = [number for number in TERMINATIONS if signal.getsignal(number) is signal.SIG_DFL]
     with _handled(fatal, _interrupt):
         yield
 
 
 @contextmanager
 def interrupts_put_off() -> Iterator[Interruption]:
-    """Let Ctrl-C, SIGTERM and a hangup wait until the block is done.
+    """Let Ctrl-C and the other terminations wait until the block is done.
 
     Nothing is ignored meanwhile, so that a child process started in the block has the usual handlers.
 
@@ -37,15 +39,11 @@ def interrupts_put_off() -> Iterator[Interruption]:
         KeyboardInterrupt: At the end of the block, when one of them has arrived.
     """
     interruption = Interruption()
-    heeded = [number for number in (signal.SIGINT, *_terminations()) if callable(signal.getsignal(number))]
+    heeded = [number for number in (signal.SIGINT, *TERMINATIONS) if callable(signal.getsignal(number))]
     with _handled(heeded, interruption.note):
         yield interruption
     if interruption.arrived:
         raise KeyboardInterrupt
-
-
-def _terminations() -> list[signal.Signals]:
-    return [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in signal.Signals.__members__]
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

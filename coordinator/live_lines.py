@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 
-from rich.console import Console
-
 from coordinator.progress import RunView
 from coordinator.wording import (
     BLIND,
@@ -16,10 +14,11 @@ from coordinator.wording import (
     result,
     so_far,
 )
+from shared.console import PrintableConsole
 from shared.messages import MemberProgress
 
 
-def show_in_lines(views: Iterable[RunView], console: Console) -> RunView:
+def show_in_lines(views: Iterable[RunView], console: PrintableConsole) -> RunView:
     """Write a line for whatever changes as the views of a run come in, and return the last one."""
     previous: RunView | None = None
     for view in views:

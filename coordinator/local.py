@@ -35,8 +35,8 @@ def local_session(
 ) -> Iterator[LocalSession]:
     """Run a broker and workers on this machine for the length of a block; whatever ends it, nothing is left running.
 
-    What a coordinator that was killed has left is stopped first. Within the block SIGTERM and a hangup raise
-    KeyboardInterrupt, as Ctrl-C does. The logs are kept if the block ends with an error.
+    What a coordinator that was killed has left is stopped first. Within the block SIGTERM, a hangup
+    and SIGQUIT raise KeyboardInterrupt, as Ctrl-C does. The logs are kept if the block ends with an error.
 
     Args:
         settings: Where the session is kept (`state`) and what its workers are told.

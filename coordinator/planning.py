@@ -16,6 +16,7 @@ from shared.errors import InputError
 from shared.layers import Layer
 from shared.messages import MAX_MEMBERS, DatasetInfo, MemberSeeds, MemberSpec, Recipe, Requirement, RunSpec, Seed
 from shared.networks import notebook_architecture, residual_architecture
+from shared.regular_files import read_short_text
 from shared.validation import ended, explain, nearest
 
 #: What each preset asks for; everything can be overridden in a recipe file and with options.
@@ -86,6 +87,8 @@ class RunRequest(Recipe):
 
     preset: str
     dataset: Annotated[str, Field(min_length=1)] = "fashion"
+    #: Whether the images of its file are [size, channels, height, width]; None: what looks so is refused.
+    channels_first: bool | None = None
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)]
     #: None: half of the members, rounded up.
     min_members: Annotated[int, Field(ge=1)] | None = None
@@ -206,7 +209,7 @@ def _is_about(given: Mapping[str, Any], error: ValidationError) -> bool:
 
 def _read_recipe(path: Path) -> dict[str, Any]:
     try:
-        recipe = tomllib.loads(path.read_text(encoding="utf-8"))
+        recipe = tomllib.loads(read_short_text(path))
     except OSError as error:
         raise InputError(f"Recipe {path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:  # also binary data, and numbers that Python does not read

@@ -10,9 +10,10 @@ from coordinator.flower import running_flower
 from coordinator.interruptions import terminations_interrupting
 from coordinator.local import local_session
 from coordinator.local_workers import with_workers
+from coordinator.long_steps import long_step
 from coordinator.planning import plan_architecture, plan_request, plan_run
 from shared.architecture import ResolvedArchitecture
-from shared.broker import connect
+from shared.broker_probe import probe_broker
 from shared.dataset_sources import Places, find_dataset
 from shared.datasets import publish_dataset
 from shared.errors import InputError
@@ -44,7 +45,7 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
 
     Raises:
         InputError: The recipe or an option is not valid, or `--detach` was asked for without a broker.
-        BrokerError: The broker that was given does not answer.
+        BrokerError: The broker that was given does not answer, or is of no use as it is.
         EngineError: None is given, and no engine is installed here.
         DatasetError: The data set was not found or cannot be used.
         StorageError: Storage cannot be written.
@@ -52,17 +53,20 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
     request = plan_request(recipe_file, options)
     check_broker(settings, request.require)
     store = RunStore.open(settings)
-    dataset = find_dataset(request.dataset, Places(keras_home=keras_home()))
+    with long_step(f"Reading {request.dataset}", _size(request.dataset), "read"):
+        dataset = find_dataset(request.dataset, Places(keras_home=keras_home()), request.channels_first)
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     network = architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names))
     _check_room(store, network, request.optimizer)
     store.check_writable()
-    published = publish_dataset(dataset, store)
+    size = dataset.x_train.nbytes + dataset.x_test.nbytes
+    with long_step(f"Publishing {request.dataset}", size, "write"):
+        published = publish_dataset(dataset, store)
     return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts)
 
 
 def check_broker(settings: Settings, require: str | None) -> None:
-    """Raise unless the broker that was given answers, or one can be started here, with workers that fit.
+    """Raise unless the broker that was given does what a run needs, or one can be started here, with workers that fit.
 
     Args:
         settings: The broker, and the engine of workers that are started here.
@@ -70,12 +74,12 @@ def check_broker(settings: Settings, require: str | None) -> None:
 
     Raises:
         InputError: `--detach` was asked for without a broker, or what is required is not sure to be here.
-        BrokerError: The broker that was given does not answer.
+        BrokerError: The broker that was given does not answer, or is of no use as it is.
         EngineError: None is given, and no engine is installed here.
     """
     _check_detach(settings)
     if not is_embedded(settings):
-        connect(settings).close()
+        probe_broker(settings)
         return
     choose_engine(settings.engine)
     if require not in (None, settings.engine, settings.device if settings.preflight else None):
@@ -116,6 +120,14 @@ def open_broker(settings: Settings, run: RunSpec, tell: Callable[[str], None]) -
             settings, environment, check = session.settings, session.environment(), session.check
         address = stack.enter_context(running_flower(settings, environment)).address if settings.flower else None
         yield Session(settings=settings, embedded=embedded, check=check, flower_address=address)
+
+
+def _size(dataset: str) -> int | None:
+    """Return how large the file of a data set is; None if that is none, or one that is not known yet."""
+    try:
+        return Path(dataset).expanduser().stat().st_size
+    except (OSError, RuntimeError, ValueError):  # `~somebody` is nobody here
+        return None
 
 
 def _check_room(store: RunStore, network: ResolvedArchitecture, optimizer: str) -> None:

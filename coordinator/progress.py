@@ -90,7 +90,7 @@ class RunView:
     def member_seconds_left(self, index: int) -> float | None:
         """Return how long a member in training still takes if it uses all its epochs; None if not known.
 
-        Nor is known how long the validation after the last epoch takes.
+        Nor is known how long the validation after the last epoch takes, which it is at when no whole second is left.
         """
         line = self.progress.get(index)
         if index in self.records or line is None or line.phase in ("scoring", "waiting"):
@@ -98,10 +98,14 @@ class RunView:
         epochs_left = line.epochs - line.epochs_done - line.epoch_share
         if epochs_left <= 0:
             return None
+        left = self._seconds(line, epochs_left)
+        return None if left is None or left < 1 else left
+
+    def _seconds(self, line: MemberProgress, epochs: float) -> float | None:
         if line.last is not None:
-            return line.last.duration_s * epochs_left
+            return line.last.duration_s * epochs
         trained_s = (line.updated_at - line.started_at).total_seconds()
-        return trained_s * epochs_left / line.epoch_share if line.epoch_share > _ENOUGH else None
+        return trained_s * epochs / line.epoch_share if line.epoch_share > _ENOUGH else None
 
     def elapsed_s(self, now: datetime | None = None) -> float:
         """Return the seconds from the run's start to its end, or to now."""
@@ -160,7 +164,9 @@ class RunWatcher:
             StorageError: Storage does not answer; an unreachable broker only makes the view less live.
             BrokerError: The broker refuses this user, or to tell it how far members are.
         """
-        # The end is read first: whoever sees the evaluation then sees all records as well.
+        cancellation = self._store.cancellation(self._run.run_id)
+        # After that, for an end that stands takes a cancellation back; and before the records: whoever sees the
+        # evaluation then sees all of them as well.
         evaluation = self._store.evaluation(self._run)
         failure = self._store.failure(self._run)
         self._read_new_records()
@@ -174,7 +180,7 @@ class RunWatcher:
             so_far=self._so_far,
             evaluation=evaluation,
             failure=failure,
-            cancellation=self._store.cancellation(self._run.run_id),
+            cancellation=cancellation,
         )
 
     def _read_board(self) -> bool:

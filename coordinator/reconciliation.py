@@ -4,7 +4,6 @@ Storage says what is done, leases say what is being done, the queue says what is
 in none of them has been lost, with its message or with its worker, and is sent again. Several hosts may do so at once.
 """
 
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from shared.errors import DeepchordError, InputError, RunFailedError
 from shared.leases import Leases, evaluation_lease
 from shared.messages import RunSpec
 from shared.progress_board import ProgressBoard
+from shared.queue_messages import task_id
 from shared.settings import Settings
 from shared.storage import RunStore
 
@@ -121,7 +121,7 @@ class Reconciler:
         found: set[str] = set()
         for start in range(0, int(self._client.llen(_key(queue))), _PORTION):
             messages = self._client.lrange(_key(queue), start, start + _PORTION - 1)
-            found.update(filter(None, map(_task_id, messages)))
+            found.update(filter(None, map(task_id, messages)))
         return found
 
     def _ring(self, run: RunSpec, memory: Memory, part: int) -> bool:
@@ -220,14 +220,6 @@ def _impatient_app(settings: Settings) -> Celery:
     app.conf.result_backend_always_retry = False
     app.conf.task_publish_retry = False
     return app
-
-
-def _task_id(message: bytes | str) -> str | None:
-    """Return the id of the task that a message is for; None if it is no message."""
-    try:
-        return str(json.loads(message)["headers"]["id"])
-    except (ValueError, KeyError, TypeError):
-        return None
 
 
 def _bell(run: RunSpec, part: int) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shlex
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -12,12 +13,14 @@ import numpy as np
 
 from coordinator.report import ReportContent, write_report
 from coordinator.report.provenance import RECIPE_FILE
+from shared.container_paths import on_host
 from shared.datasets import load_dataset
 from shared.endings import EnsembleEvaluation
 from shared.errors import InputError, MessageDecodeError, RunFailedError, StorageError
 from shared.messages import RunSpec, TrainedMember
 from shared.settings import Settings
 from shared.storage import RunStore
+from shared.validation import ended
 
 
 def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportContent:
@@ -57,7 +60,7 @@ def last_evaluation(store: RunStore, run: RunSpec) -> tuple[RunSpec, EnsembleEva
             return version, evaluation
     failure = store.failure(run)
     if failure is not None:
-        raise RunFailedError(f"Run {run.run_id} has no evaluation: {failure.reason}.")
+        raise RunFailedError(ended(f"Run {run.run_id} has no evaluation: {failure.reason}"))
     done = len(store.recorded(run.run_id))
     raise InputError(
         f"Run {run.run_id} is not evaluated yet: {done} of {run.members} members have ended; "
@@ -72,8 +75,12 @@ def write_run_report(settings: Settings, store: RunStore, run: RunSpec, folder: 
     return content, write_report(content, folder)
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, settings: Settings) -> None:
     """Raise unless a folder can be made or written, as far as that can be told without doing so.
+
+    Args:
+        folder: Where results are to go.
+        settings: What it is called on the host, if this is a container.
 
     Raises:
         InputError: It cannot.
@@ -83,9 +90,20 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"Results cannot be written to {folder}: {existing} is no folder; give another with --out.")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(
-            f"Results cannot be written to {folder}: {existing} cannot be written by this user; give another folder "
-            "with --out."
+            f"Results cannot be written to {folder}: {existing} cannot be written by this user; "
+            f"{_remedy(existing, settings)}."
         )
+
+
+def _remedy(existing: Path, settings: Settings) -> str:
+    shown = on_host(existing, settings)
+    if settings.results_on_host is None or shown == existing.resolve():
+        return "give another folder with --out"
+    user = f"{os.getuid()}:{os.getgid()}"
+    return (
+        f"on the host, `sudo chown {user} {shlex.quote(str(shown))}` gives it to the user of this container, or put "
+        "its owner into .env as DEEPCHORD_UID and DEEPCHORD_GID"
+    )
 
 
 def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path) -> tuple[ReportContent, list[Path]]:

@@ -1,15 +1,14 @@
 """What a person can do to a run under way: cancel it or one of its members, resume it, add members; stop a worker."""
 
-import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from fnmatch import fnmatch
 
 import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from coordinator.planning import plan_member
+from coordinator.worker_names import is_pattern, workers_meant
 from shared.celery_app import DRAIN
 from shared.endings import Cancellation
 from shared.errors import BrokerError, InputError
@@ -18,21 +17,28 @@ from shared.storage import RunStore
 from shared.urls import without_password
 
 _ANSWER_WITHIN_S = 2.0
-#: Of patterns for workers' names.
-_WILDCARDS = frozenset("*?[")
 
 
-def cancel_run(store: RunStore, run: RunSpec) -> None:
+def cancel_run(store: RunStore, run: RunSpec, host: str) -> None:
     """Stop a run, durably: its members stop at the next batch, and no worker takes one until it is resumed.
 
+    Args:
+        store: Shared storage.
+        run: The run.
+        host: The machine that it is cancelled from.
+
     Raises:
-        InputError: It has ended.
+        InputError: It has ended, if only just before this took effect: then that stands.
     """
     _check_not_ended(store, run)
-    store.cancel_run(run.run_id, Cancellation(host=platform.node() or "unknown", cancelled_at=datetime.now(UTC)))
+    store.cancel_run(run.run_id, Cancellation(host=host, cancelled_at=datetime.now(UTC)))
+    run = store.run(run.run_id)
+    if store.has_ended(run):
+        store.resume_run(run.run_id)
+        _check_not_ended(store, run)
 
 
-def cancel_member(store: RunStore, run: RunSpec, index: int) -> None:
+def cancel_member(store: RunStore, run: RunSpec, index: int, host: str) -> None:
     """Make a member a failed record; if it is being trained, that stops at the next batch.
 
     Raises:
@@ -47,7 +53,7 @@ def cancel_member(store: RunStore, run: RunSpec, index: int) -> None:
             attempt=attempts[-1].number if attempts else 0,
             trainer=None,
             finished_at=datetime.now(UTC),
-            error=f"cancelled from {platform.node() or 'unknown'}",
+            error=f"cancelled from {host}",
         )
     )
     if not store.commit_record(record):
@@ -56,13 +62,13 @@ def cancel_member(store: RunStore, run: RunSpec, index: int) -> None:
 
 
 def check_unfinished(store: RunStore, run: RunSpec) -> None:
-    """Raise unless a run has not ended, or only its evaluation has failed.
+    """Raise unless a run has not ended, only its evaluation has failed, or it failed before its members had ended.
 
     Raises:
         InputError: The run was evaluated, or too few of its members could be trained.
     """
     failure = store.failure(run)
-    if failure is None or failure.trained < run.min_members:
+    if failure is None or failure.trained + _left(store, run) < run.min_members:
         _check_not_ended(store, run)
 
 
@@ -70,7 +76,7 @@ def resume_run(store: RunStore, run: RunSpec) -> RunSpec:
     """Take a cancellation back, and let no attempt so far count against a member that has not ended.
 
     Returns:
-        The run; one whose evaluation failed is published anew, to be evaluated once more.
+        The run; one that failed is published anew, for another end.
 
     Raises:
         InputError: The run was evaluated, or too few of its members could be trained.
@@ -118,25 +124,21 @@ def extend_run(store: RunStore, extended: RunSpec) -> RunSpec:
     return extended
 
 
-def drain(app: Celery, pattern: str) -> list[str]:
+def drain(app: Celery, asked: str) -> list[str]:
     """Tell workers to hand their members over and stop; return their names.
 
     Args:
         app: Celery on the broker of the workers.
-        pattern: A worker's name, or a pattern such as `*@host`.
+        asked: A worker's name, a part of one, or a pattern such as `*@host`; see `workers_meant`.
 
     Raises:
         BrokerError: The broker does not answer.
-        InputError: No connected worker has such a name.
+        InputError: No connected worker has such a name, or several have.
     """
     try:
-        # One name is answered at once; how many fit a pattern, only time can tell.
-        is_name = not _WILDCARDS.intersection(pattern)
-        connected = (_answering(app, [pattern]) if is_name else []) or _answering(app)
-        chosen = [name for name in connected if fnmatch(name, pattern)]
-        if not chosen:
-            listed = ", ".join(connected) or "none"
-            raise InputError(f"No connected worker is called {pattern}; connected are: {listed}.")
+        # A whole name is answered at once; whom a part of one means, only time can tell.
+        is_whole = "@" in asked and not is_pattern(asked)
+        chosen = (_answering(app, [asked]) if is_whole else []) or workers_meant(asked, _answering(app))
         app.control.broadcast(DRAIN, destination=chosen)
     except (redis.RedisError, OperationalError) as error:
         raise BrokerError(
@@ -170,7 +172,15 @@ def _check_not_ended(store: RunStore, run: RunSpec) -> None:
         )
     failure = store.failure(run)
     if failure is not None:
-        raise InputError(
-            f"Run {run.run_id} has failed ({failure.reason}); `deepchord extend {run.run_id} --members N` "
-            "trains further members."
+        can_go_on = failure.trained + _left(store, run) >= run.min_members
+        remedy = (
+            f"when that is put right, `deepchord resume {run.run_id}` goes on."
+            if can_go_on
+            else f"`deepchord extend {run.run_id} --members N` trains further members."
         )
+        raise InputError(f"Run {run.run_id} has failed ({failure.reason.rstrip('.')}); {remedy}")
+
+
+def _left(store: RunStore, run: RunSpec) -> int:
+    """Return how many members have no record: a run that failed before they had ended can go on with them."""
+    return run.members - len(store.recorded(run.run_id))

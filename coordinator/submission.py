@@ -8,6 +8,7 @@ from celery import Celery, chord
 from kombu.exceptions import OperationalError
 
 from coordinator.planning import plan_member
+from shared.broker_states import state_of
 from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, queue_of
 from shared.errors import BrokerError, InputError
 from shared.messages import RunSpec
@@ -48,9 +49,12 @@ def submit_rest(app: Celery, store: RunStore, run: RunSpec, *, local: bool = Fal
     try:
         ring_all(app, run, [index for index in range(run.members) if index not in recorded])
     except (OperationalError, redis.RedisError) as error:
+        state = state_of(error, {})
+        what, then = f"stopped answering ({str(error).rstrip('.')})", "start it, then"
+        if state is not None:
+            what, then = state.text, "then"
         raise BrokerError(
-            f"Broker {without_password(app.conf.broker_url)} stopped answering ({str(error).rstrip('.')}); "
-            f"start it, then `deepchord resume {run.run_id}`."
+            f"Broker {without_password(app.conf.broker_url)} {what}; {then} `deepchord resume {run.run_id}`."
         ) from error
 
 

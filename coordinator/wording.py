@@ -1,7 +1,8 @@
 """What the live views say of a run, in words."""
 
 from coordinator.progress import RunView
-from shared.messages import FailedMember, RunSpec, Trainer
+from shared.messages import FailedMember, MemberProgress, RunSpec, Trainer
+from shared.printable import label
 
 BLIND = "no broker answers here: this is what storage tells"
 #: Columns for host, engine and device where there is room.
@@ -14,14 +15,19 @@ _LONGEST_ERROR = 300
 def headline(run: RunSpec) -> str:
     """Return what is trained, in a line."""
     epochs = f"at most {counted(run.recipe.epochs, 'epoch')}"
-    return f"{run.preset} on {run.dataset.name}, {counted(run.members, 'member')}, {epochs}, seed {run.seed}"
+    return f"{run.preset} on {label(run.dataset.name)}, {counted(run.members, 'member')}, {epochs}, seed {run.seed}"
 
 
 def place(trainer: Trainer, width: int) -> str:
     """Return host, engine and device; the host's name is cut first."""
-    rest = f"{trainer.engine} {trainer.device}"
-    host = trainer.host[: max(0, min(_LONGEST_HOST, width - len(rest) - 1))]
+    rest = label(f"{trainer.engine} {trainer.device}")
+    host = label(trainer.host)[: max(0, min(_LONGEST_HOST, width - len(rest) - 1))]
     return f"{host} {rest}".strip()
+
+
+def at_it(line: MemberProgress) -> str:
+    """Return what a member is at while nobody can tell how long that takes."""
+    return "validating" if line.phase == "training" and line.epoch_share >= 1 else line.phase
 
 
 def so_far(view: RunView) -> str:
@@ -73,8 +79,8 @@ def is_blind(view: RunView) -> bool:
 
 
 def one_line(text: str) -> str:
-    """Return a text without its line breaks, cut where it is very long."""
-    line = " ".join(text.split())
+    """Return a text without its line breaks and control characters, cut where it is very long."""
+    line = label(" ".join(text.split()))
     return line if len(line) <= _LONGEST_ERROR else line[: _LONGEST_ERROR - 1] + "…"
 
 

@@ -29,6 +29,7 @@ from shared.layers import (
     Residual,
     SimpleLayer,
 )
+from shared.regular_files import read_short_text
 
 Shape = tuple[int, ...]
 
@@ -92,7 +93,7 @@ class Architecture(Layered):
             InputError: No such file, not TOML or JSON, or a layer is not valid.
         """
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_short_text(path)
             data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         except OSError as error:
             raise InputError(f"Architecture file {path} cannot be read: {error.strerror}.") from error

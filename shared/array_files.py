@@ -8,18 +8,25 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import DatasetError
+from shared.npz_headers import array_outline, check_memory, check_names
+from shared.regular_files import check_regular
 
 #: The same arrays give the same bytes: no clock, no host, no compression library has a say in them.
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
+
+#: The format knows 255; images have at most four.
+_MOST_AXES = 8
 
 #: Everything that zipfile and NumPy raise over bytes that are not what they should be.
 _DAMAGED = (
@@ -75,19 +82,32 @@ def read_npz(
 
     Raises:
         FileNotFoundError: The file is not there.
-        DatasetError: The file cannot be read, is no `.npz`, lacks an array, is damaged, or holds pickled objects.
+        DatasetError: The file cannot be read, is no `.npz`, lacks an array, is damaged, holds pickled objects, or needs
+            more memory than there is.
     """
+    with _opened(file, source) as archive:
+        outlines = _outlines(archive, source, required, optional, _held(file))
+        return {name: _read_member(archive, name, source) for name in outlines}
+
+
+def npz_outlines(
+    file: Path | io.BytesIO, source: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> dict[str, NDArray[Any]]:
+    """Return arrays of the shapes and types of those that `read_npz` would return; nothing is unpacked.
+
+    Their values are zeros that take no memory. For arguments and errors see `read_npz`.
+    """
+    with _opened(file, source) as archive:
+        return _outlines(archive, source, required, optional, _held(file))
+
+
+@contextmanager
+def _opened(file: Path | io.BytesIO, source: str) -> Iterator[zipfile.ZipFile]:
     try:
+        if isinstance(file, Path):
+            check_regular(file)
         with zipfile.ZipFile(file) as archive:
-            found = [name.removesuffix(".npy") for name in archive.namelist()]
-            missing = [name for name in required if name not in found]
-            if missing:
-                raise DatasetError(
-                    f"{source} lacks {', '.join(missing)}: expected the arrays {', '.join(required)}, "
-                    f"found {', '.join(found) or 'none'}."
-                )
-            wanted = [name for name in (*required, *optional) if name in found]
-            return {name: _read_member(archive, name, source) for name in wanted}
+            yield archive
     except zipfile.BadZipFile as error:
         raise DatasetError(f"{source} is no .npz file (a zip archive of arrays), or was cut off: {error}.") from error
     except FileNotFoundError:
@@ -98,17 +118,42 @@ def read_npz(
         raise DatasetError(f"{source} is damaged: {error}.") from error
 
 
+def _held(file: Path | io.BytesIO) -> int:
+    """Return how many bytes of a file are in memory already: what takes no more of it is no surprise."""
+    return 0 if isinstance(file, Path) else file.getbuffer().nbytes
+
+
+def _outlines(
+    archive: zipfile.ZipFile, source: str, required: tuple[str, ...], optional: tuple[str, ...], held: int
+) -> dict[str, NDArray[Any]]:
+    found = check_names(archive, source, required)
+    wanted = [name for name in (*required, *optional) if name in found]
+    outlines = {name: _explained(name, source, partial(array_outline, archive, name)) for name in wanted}
+    needed = sum(outline.nbytes for outline in outlines.values())
+    if needed > held:
+        check_memory(needed, source)
+    return outlines
+
+
 def _read_member(archive: zipfile.ZipFile, name: str, source: str) -> NDArray[Any]:
-    try:
+    def read() -> NDArray[Any]:
         with archive.open(f"{name}.npy") as file:
             array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
             return array
+
+    return _explained(name, source, read)
+
+
+def _explained(name: str, source: str, read: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    try:
+        return read()
     except KeyError as error:
         raise DatasetError(f"{source}: {name} is no .npy array; write the file with numpy.savez.") from error
     except _DAMAGED as error:
         if "allow_pickle" in str(error):
             raise DatasetError(
-                f"{source}: {name} holds pickled Python objects, which deepchord never reads; save plain numbers."
+                f"{source}: {name} holds pickled Python objects, which deepchord never reads; save plain numbers, and "
+                "names as numpy.array(names, dtype=str)."
             ) from error
         raise DatasetError(f"{source}: {name} is damaged: {error}.") from error
 
@@ -125,14 +170,27 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     """
     found = path if path.is_file() else path.with_name(f"{path.name}.gz")
     try:
-        content = found.read_bytes() if found == path else gzip.decompress(found.read_bytes())
+        check_regular(found)
+        with found.open("rb") as plain, gzip.GzipFile(fileobj=plain) as unpacked:
+            return _read_idx(plain if found == path else unpacked, found)
     except FileNotFoundError:
         raise
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, MemoryError, ValueError, zlib.error) as error:
         raise DatasetError(f"{found} cannot be read or is damaged: {error}.") from error
-    if len(content) < 4 or content[:3] != b"\0\0\x08" or len(content) < (start := 4 + 4 * content[3]):
-        raise DatasetError(f"{found} is no IDX file of unsigned bytes.")
-    shape = struct.unpack(f">{content[3]}I", content[4:start])
-    if len(content) - start != math.prod(shape):
-        raise DatasetError(f"{found} was cut off: expected {math.prod(shape)} values, found {len(content) - start}.")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def _read_idx(file: IO[bytes] | gzip.GzipFile, path: Path) -> NDArray[np.uint8]:
+    """Read what the header tells of, and a byte more to see that nothing follows: a few bytes unpack to anything."""
+    start = file.read(4)
+    axes = start[3] if len(start) == 4 and start[:3] == b"\0\0\x08" else _MOST_AXES + 1
+    if axes > _MOST_AXES or len(lengths := file.read(4 * axes)) < 4 * axes:
+        raise DatasetError(f"{path} is no IDX file of unsigned bytes.")
+    shape = struct.unpack(f">{axes}I", lengths)
+    size = math.prod(shape)
+    check_memory(size, str(path))
+    content = file.read(size + 1)
+    if len(content) > size:
+        raise DatasetError(f"{path} holds more than the {size} values that its header tells of.")
+    if len(content) < size:
+        raise DatasetError(f"{path} was cut off: expected {size} values, found {len(content)}.")
+    return np.frombuffer(content, np.uint8).reshape(shape)

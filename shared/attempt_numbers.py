@@ -1,5 +1,7 @@
 """Attempts as they lie in storage: numbered folders, each taken by one writer, whose names tell how far it came."""
 
+from collections.abc import Iterable
+
 from shared import keys
 from shared.attempts import Attempt
 from shared.object_store import ObjectStore
@@ -19,19 +21,27 @@ def take_number(objects: ObjectStore, folder: str, note: bytes) -> int:
 
 def attempts_in(objects: ObjectStore, folder: str) -> tuple[Attempt, ...]:
     """Return the attempts of a folder in order; nothing but names is read."""
-    names: dict[int, list[list[str]]] = {}
-    for key in objects.list(folder):
-        number, *rest = key.removeprefix(folder).split("/")
+    return attempts_among(key.removeprefix(folder) for key in objects.list(folder))
+
+
+def attempts_among(names: Iterable[str]) -> tuple[Attempt, ...]:
+    """Return the attempts that names below a folder of attempts tell of, in order."""
+    found: dict[int, list[list[str]]] = {}
+    for name in names:
+        number, *rest = name.split("/")
         if number.isdecimal():
-            names.setdefault(int(number), []).append(rest)
-    return tuple(
-        Attempt(
-            number=number,
-            saved=tuple(filter(None, (keys.saved_epoch(number, parts) for parts in names[number]))),
-            handed_over=[keys.HANDED_OVER] in names[number],
-            failed=[keys.FAILED] in names[number],
-        )
-        for number in sorted(names)
+            found.setdefault(int(number), []).append(rest)
+    return tuple(_attempt(number, found[number]) for number in sorted(found))
+
+
+def _attempt(number: int, names: list[list[str]]) -> Attempt:
+    return Attempt(
+        number=number,
+        saved=tuple(filter(None, (keys.saved_epoch(number, parts) for parts in names))),
+        handed_over=[keys.HANDED_OVER] in names,
+        failed=[keys.FAILED] in names,
+        failure=next(filter(None, map(keys.failure_named, names)), None),
+        has_weights=[keys.WEIGHTS] in names,
     )
 
 

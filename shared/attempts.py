@@ -1,5 +1,6 @@
 """What storage tells of the attempts at a member or an evaluation: what they saved, which count as failures."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,6 +16,16 @@ class SavedEpoch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Failure:
+    """That an attempt at a member ended with an error, as far as failures are compared; made by `failure_of`."""
+
+    #: A digest of the worker's name.
+    worker: str
+    #: A digest of what went wrong; equal for what failed in the same way.
+    way: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Attempt:
     """One attempt at a member, or at the evaluation."""
 
@@ -25,6 +36,20 @@ class Attempt:
     handed_over: bool = False
     #: Of an evaluation: whether it ended with an error that was not a passing trouble of storage.
     failed: bool = False
+    #: Of a member: how it failed; None if it did not, or its process just died.
+    failure: Failure | None = None
+    #: Of a member: whether it came to its last epoch, and published weights.
+    has_weights: bool = False
+
+
+def digest(text: str) -> str:
+    """Return what a name or a text is compared by, fit for a key of storage."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def failure_of(worker: str, way: str) -> Failure:
+    """Return what is compared of a failure on a worker."""
+    return Failure(worker=digest(worker), way=digest(way))
 
 
 def newest_first(attempts: Iterable[Attempt]) -> tuple[SavedEpoch, ...]:
@@ -40,16 +65,26 @@ def progress(attempts: Iterable[Attempt]) -> int:
     return furthest + sum(not attempt.handed_over for attempt in attempts)
 
 
+def fruitless(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
+    """Return the attempts at the end that got the member no epoch further; the one that last did is the first of them.
+
+    Those that were handed over are left out.
+    """
+    furthest, found = 0, list[Attempt]()
+    for attempt in attempts:
+        reached = max((epoch.epoch for epoch in attempt.saved), default=0)
+        if reached > furthest:
+            furthest = reached
+            found.clear()
+        if not attempt.handed_over:
+            found.append(attempt)
+    return tuple(found)
+
+
 def failures_in_a_row(attempts: Iterable[Attempt]) -> int:
-    """Return how many attempts at the end got the member no epoch further; the one that last did is the first of them.
+    """Return how many attempts count against a member: more than it is granted, and it is given up.
 
     A member on machines that sleep and crash may need many attempts and still come to its end, an epoch at a time;
     one that always fails at the same place does not.
     """
-    furthest = failures = 0
-    for attempt in attempts:
-        reached = max((epoch.epoch for epoch in attempt.saved), default=0)
-        if reached > furthest:
-            furthest, failures = reached, 0
-        failures += not attempt.handed_over
-    return failures
+    return len(fruitless(attempts))

@@ -10,6 +10,7 @@ from shared.errors import InputError, ObjectNotFoundError, StorageError
 from shared.object_store import BROKER_STORAGE, check_key, check_prefix
 from shared.settings import Settings
 from shared.urls import without_password
+from shared.validation import ended
 
 #: Larger objects would keep the broker, which does one thing at a time, from everything else for too long.
 _LARGEST = 128 * 2**20
@@ -154,6 +155,6 @@ class BrokerStore:
                 permanent=True,
             ) from error
         except redis.exceptions.NoPermissionError as error:
-            raise StorageError(f"{what}: the broker does not allow it: {error}.", permanent=True) from error
+            raise StorageError(ended(f"{what}: the broker does not allow it: {error}"), permanent=True) from error
         except redis.RedisError as error:
-            raise StorageError(f"{what}: {error}.") from error
+            raise StorageError(ended(f"{what}: {error}")) from error

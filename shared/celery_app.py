@@ -13,13 +13,14 @@ from shared.errors import InputError
 from shared.foreign_variables import CONFIGURATION, describe_foreign, leave_out
 from shared.result_backend import SCHEME
 from shared.settings import Settings
-from shared.sturdy_transport import TRANSPORT
+from shared.sturdy_transport import SOCKET_TRANSPORT, TASKS, TRANSPORT
+from shared.urls import celery_url, is_socket
 
 logger = logging.getLogger(__name__)
 
 TRAIN_MEMBER = "deepchord.train_member"
 EVALUATE_ENSEMBLE = "deepchord.evaluate_ensemble"
-QUEUE = "deepchord"
+QUEUE = TASKS
 #: The remote control command that makes a worker hand its member over and stop.
 DRAIN = "deepchord_drain"
 
@@ -94,9 +95,9 @@ def create_app(settings: Settings, *, takes_tasks: bool = False) -> Celery:
     # Not among Celery's settings, which its remote control tells.
     app.signing_key = settings.signing_key
     app.conf.update(
-        broker_url=settings.broker,
-        result_backend=SCHEME + settings.broker,
-        broker_transport=TRANSPORT,
+        broker_url=celery_url(settings.broker),
+        result_backend=SCHEME + celery_url(settings.broker),
+        broker_transport=SOCKET_TRANSPORT if is_socket(settings.broker) else TRANSPORT,
         broker_use_ssl=tls,
         redis_backend_use_ssl=tls,
         broker_transport_options=transport,

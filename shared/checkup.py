@@ -10,13 +10,15 @@ from urllib.parse import urlsplit
 
 import redis
 
-from shared.broker import connect
+from shared.broker import connect, told
+from shared.broker_probe import trouble_of
+from shared.broker_states import facts_of
 from shared.dataset_sources import Places, find_dataset
 from shared.errors import DeepchordError
 from shared.object_store import BROKER_STORAGE
 from shared.settings import Settings, keras_home
 from shared.storage import RunStore
-from shared.urls import without_password
+from shared.urls import is_socket, without_password
 from shared.validation import PROTOCOL
 from shared.version import version
 from shared.worker_board import WorkerBoard
@@ -68,24 +70,36 @@ def _examine_broker(settings: Settings) -> Iterator[Finding]:
             started = time.perf_counter()
             client.ping()
             milliseconds = 1000 * (time.perf_counter() - started)
-            facts: dict[str, Any] = {**client.info("server"), **client.info("persistence"), **client.info("memory")}
+            trouble = trouble_of(client)
+            if trouble is not None:
+                yield Finding(what="broker", state="problem", text=f"{address} {trouble.text}")
+                return
+            facts = facts_of(client)
             yield _version(address, facts, milliseconds)
             yield _encryption(settings)
-            yield _durability(facts, in_broker=settings.storage.startswith(f"{BROKER_STORAGE}:"))
-            yield _eviction(facts)
+            if facts:
+                yield _durability(facts, in_broker=settings.storage.startswith(f"{BROKER_STORAGE}:"))
+                yield _eviction(facts)
             yield _clock(skew_of(client))
             yield _workers(client)
     except DeepchordError as error:
-        yield Finding(what="broker", state="problem", text=str(error))
+        yield Finding(what="broker", state="problem", text=str(error).rstrip("."))
     except redis.exceptions.NoPermissionError as error:
         text = f"{address} does not let this user do what a run needs ({error}): give it the rights of docs/users.acl"
         yield Finding(what="broker", state="problem", text=text)
     except redis.RedisError as error:
-        text = f"{address} answers no more ({error}): look at its log and at the network, and try again"
+        text = f"{address} answers, but cannot do what a run needs ({told(error)}): look at its log and at the network"
         yield Finding(what="broker", state="problem", text=text)
 
 
 def _version(address: str, facts: dict[str, Any], milliseconds: float) -> Finding:
+    speed = f"answers in {milliseconds:.1f} ms, and takes writes, transactions and scripts"
+    if not facts:
+        text = (
+            f"{address} {speed}; of its version, durability and eviction it tells this user nothing (INFO is renamed "
+            "or not allowed), so look after these yourself"
+        )
+        return Finding(what="broker", state="warning", text=text)
     valkey = facts.get("valkey_version")
     name, number = ("Valkey", valkey) if valkey else ("Redis", str(facts.get("redis_version", "0")))
     found = tuple(int(part) for part in re.findall(r"\d+", number)[:2])
@@ -94,14 +108,14 @@ def _version(address: str, facts: dict[str, Any], milliseconds: float) -> Findin
         return Finding(
             what="broker", state="problem", text=f"{address} is Redis {number}: install {oldest} or later, or Valkey"
         )
-    return Finding(what="broker", state="ok", text=f"{address} is {name} {number} and answers in {milliseconds:.1f} ms")
+    return Finding(what="broker", state="ok", text=f"{address} is {name} {number}, {speed}")
 
 
 def _encryption(settings: Settings) -> Finding:
     parts = urlsplit(settings.broker or "")
     if parts.scheme == "rediss":
         return Finding(what="encryption", state="ok", text="TLS, with a certificate that is trusted")
-    if _is_here(parts.hostname or ""):
+    if is_socket(settings.broker or "") or _is_here(parts.hostname or ""):
         return Finding(what="encryption", state="ok", text="none, and none is needed: the broker is on this machine")
     return Finding(
         what="encryption",

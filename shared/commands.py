@@ -1,22 +1,38 @@
 """How every command of deepchord ends when it cannot do what was asked: one sentence and a named exit code."""
 
 import sys
-from typing import NoReturn
-
-import typer
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from shared.errors import DeepchordError, ExitCode
 from shared.foreign_variables import leave_out_foreign
+from shared.output import open_output
 
 
-def run_commands(commands: typer.Typer) -> NoReturn:
-    """Run the command line and exit; an expected error becomes one sentence on stderr, never a traceback."""
+def run_commands(commands: Callable[[], Any]) -> NoReturn:
+    """Run the command line, or a part of it in a process of its own, and exit.
+
+    An expected error becomes one sentence on stderr, never a traceback.
+
+    Args:
+        commands: Returns or raises the exit code; None: 0.
+    """
+    open_output()
     ignored = leave_out_foreign()
     if ignored:
         sys.stderr.write(f"note: {ignored}\n")
     try:
-        commands()
+        code = _run(commands)
+        sys.stdout.flush()
     except DeepchordError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(error.exit_code)
-    sys.exit(ExitCode.OK)
+        if str(error):
+            sys.stderr.write(f"error: {error}\n")
+        code = error.exit_code
+    sys.exit(code)
+
+
+def _run(commands: Callable[[], Any]) -> Any:
+    try:
+        return commands() or ExitCode.OK
+    except SystemExit as end:
+        return end.code

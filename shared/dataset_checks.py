@@ -1,25 +1,31 @@
 """What images, labels and class names must be like before anything is trained on them; pure functions of arrays."""
 
 import math
+import unicodedata
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.dataset_outlines import check_image_outline, check_label_outline
 from shared.errors import DatasetError
+from shared.label_checks import counted_from_one, no_class, no_one_hot, out_of_range
 
 #: A label beyond is taken for a mistake (an identifier, a year) rather than for a class.
 MAX_CLASSES = 10_000
+#: A longer name of a class is taken for a mistake, too.
+MAX_NAME_LENGTH = 1_000
 
 
 def checked_images(images: NDArray[Any], label: str) -> NDArray[Any]:
     """Return images in the one layout that deepchord knows; a copy is made only where a value must be converted.
 
-    Whole numbers of other types become uint8 if they lie in 0..255. Floats of other widths become float32; their
-    values are never rescaled.
+    Whole numbers of other types become uint8 if they lie in 0..255; truth values become 0 and 255. Floats of other
+    widths become float32; their values are never rescaled.
 
     Args:
-        images: [size, height, width] or [size, height, width, channels], whole numbers in 0..255 or finite floats.
+        images: [size, height, width] or [size, height, width, channels], whole numbers in 0..255, finite floats
+            or truth values.
         label: What the errors call the array.
 
     Returns:
@@ -28,30 +34,19 @@ def checked_images(images: NDArray[Any], label: str) -> NDArray[Any]:
     Raises:
         DatasetError: Another rank, no images, another type, or values out of range.
     """
-    if images.ndim not in (3, 4):
-        raise DatasetError(
-            f"{label}: expected images as [size, height, width] or [size, height, width, channels], "
-            f"found the shape {list(images.shape)}."
-        )
-    if 0 in images.shape:
-        raise DatasetError(f"{label} holds no images or no pixels: its shape is {list(images.shape)}.")
+    check_image_outline(images, label)
     pixels: NDArray[Any]
-    if images.dtype.kind in "ui":
-        pixels = _as_uint8(images, label)
-    elif images.dtype.kind == "f":
+    if images.dtype.kind == "f":
         pixels = _as_float32(images, label)
+    elif images.dtype.kind == "b":
+        pixels = np.multiply(images, np.uint8(255), dtype=np.uint8)
     else:
-        raise DatasetError(f"{label}: expected uint8 or floats, found {images.dtype}.")
+        pixels = _as_uint8(images, label)
     return np.ascontiguousarray(pixels.reshape(*pixels.shape, 1) if pixels.ndim == 3 else pixels)
 
 
 def check_alike(train: NDArray[Any], test: NDArray[Any], source: str) -> None:
-    """Raise `DatasetError` unless training and test images have one shape and one type, so that both scale alike."""
-    if train.shape[1:] != test.shape[1:]:
-        raise DatasetError(
-            f"{source}: images of x_train are {_shape(train)} (height x width x channels), "
-            f"those of x_test {_shape(test)}."
-        )
+    """Raise `DatasetError` unless training and test images have one type, so that both scale alike."""
     if train.dtype != test.dtype:
         raise DatasetError(
             f"{source}: x_train holds {train.dtype} and x_test {test.dtype}, which would be scaled differently; "
@@ -73,15 +68,7 @@ def checked_labels(labels: NDArray[Any], size: int, label: str) -> tuple[NDArray
     Raises:
         DatasetError: Another shape or type, not one label per image, or a label that is no class index.
     """
-    if labels.dtype.kind not in "buif":
-        raise DatasetError(f"{label}: expected numbers as labels, found {labels.dtype}.")
-    if labels.ndim not in (1, 2) or 0 in labels.shape[1:]:
-        raise DatasetError(
-            f"{label}: expected labels as [size], [size, 1] or one-hot [size, classes], "
-            f"found the shape {list(labels.shape)}."
-        )
-    if len(labels) != size:
-        raise DatasetError(f"{label} holds {len(labels)} labels for {size} images.")
+    check_label_outline(labels, size, label)
     if labels.ndim == 2 and labels.shape[1] > 1:
         return _from_one_hot(labels, label), _checked_class_count(labels.shape[1], label)
     indices = _from_numbers(labels.reshape(size), label)
@@ -100,38 +87,53 @@ def check_coverage(train: NDArray[np.int64], test: NDArray[np.int64], source: st
         )
 
 
-def checked_class_names(names: NDArray[Any] | None, classes: int, source: str) -> tuple[str, ...]:
+def checked_class_names(
+    names: NDArray[Any] | None, classes: int, source: str, lowest_label: int = 0
+) -> tuple[str, ...]:
     """Return the names of the classes, `0`, `1`, … where none are given.
 
     Args:
-        names: Strings [at least classes], not empty, printable, all different; more names than labels are classes
-            that have no image.
+        names: Strings [at least classes], or bytes of UTF-8, not empty, printable, all different; more names than
+            labels are classes that have no image.
         classes: How many classes the labels speak of.
         source: What the errors call the file.
+        lowest_label: The lowest label of all.
 
     Raises:
         DatasetError: Another shape or type, too few names, or names that cannot be told apart.
     """
     if names is None:
         return tuple(str(index) for index in range(classes))
-    if names.ndim != 1 or names.dtype.kind != "U":
+    if names.ndim != 1 or names.dtype.kind not in "US":
         raise DatasetError(
-            f"{source}: expected class_names as strings [classes], found {names.dtype} {list(names.shape)}."
+            f"{source}: expected class_names as strings [classes], found {names.dtype} {list(names.shape)}; "
+            "save numpy.array(names, dtype=str)."
         )
     if not classes <= len(names) <= MAX_CLASSES:
-        raise DatasetError(f"{source}: class_names holds {len(names)} names for {classes} classes.")
-    found = tuple(str(name) for name in names.tolist())
+        hint = counted_from_one(lowest_label, classes, len(names))
+        raise DatasetError(f"{source}: class_names holds {len(names)} names for {classes} classes.{hint}")
+    found = tuple(_text(name, source) for name in names.tolist())
     if not all(name.strip() and name.isprintable() for name in found):
         raise DatasetError(f"{source}: class_names holds a name that is empty or cannot be printed.")
-    if len(set(found)) < len(found):
+    if max(map(len, found)) > MAX_NAME_LENGTH:
+        raise DatasetError(f"{source}: class_names holds a name of more than {MAX_NAME_LENGTH} characters.")
+    if len({unicodedata.normalize("NFC", name) for name in found}) < len(found):
         raise DatasetError(f"{source}: class_names holds a name twice.")
     return found
+
+
+def _text(name: str | bytes, source: str) -> str:
+    try:
+        return name.decode() if isinstance(name, bytes) else name
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{source}: class_names holds bytes that are no UTF-8: {name!r}.") from error
 
 
 def _as_uint8(images: NDArray[Any], label: str) -> NDArray[np.uint8]:
     if images.dtype != np.uint8 and (images.min() < 0 or images.max() > 255):
         raise DatasetError(
-            f"{label}: whole numbers must lie in 0..255, found {images.min()}..{images.max()} ({images.dtype})."
+            f"{label}: whole numbers must lie in 0..255, found {images.min()}..{images.max()} ({images.dtype}); "
+            "save others as floats from 0 to 1, which are used as they are."
         )
     return images.astype(np.uint8, copy=False)
 
@@ -149,12 +151,10 @@ def _as_float32(images: NDArray[Any], label: str) -> NDArray[np.float32]:
 def _from_numbers(labels: NDArray[Any], label: str) -> NDArray[np.int64]:
     if labels.dtype.kind == "f" and (broken := labels != np.rint(labels)).any():
         first = int(np.argmax(broken))
-        raise DatasetError(f"{label}: labels must be whole numbers, found {labels[first]} for image {first}.")
+        raise DatasetError(f"{label}: {no_class(labels[first], first)}.")
     low, high = labels.min(), labels.max()
     if low < 0 or high >= MAX_CLASSES:
-        raise DatasetError(
-            f"{label}: labels must lie in 0..{MAX_CLASSES - 1}, one for each class from 0, found {low}..{high}."
-        )
+        raise DatasetError(f"{label}: {out_of_range(low, high, MAX_CLASSES)}.")
     return labels.astype(np.int64, copy=False)
 
 
@@ -162,9 +162,7 @@ def _from_one_hot(labels: NDArray[Any], label: str) -> NDArray[np.int64]:
     hot: NDArray[np.int64] = labels.argmax(axis=1).astype(np.int64, copy=False)
     broken = (labels[np.arange(len(labels)), hot] != 1) | (np.count_nonzero(labels, axis=1) != 1)
     if broken.any():
-        raise DatasetError(
-            f"{label}: each row of one-hot labels must hold one 1 and else 0, row {int(np.argmax(broken))} does not."
-        )
+        raise DatasetError(f"{label}: {no_one_hot(labels, broken)}.")
     return hot
 
 
@@ -172,7 +170,3 @@ def _checked_class_count(classes: int, label: str) -> int:
     if classes > MAX_CLASSES:
         raise DatasetError(f"{label} speaks of {classes} classes; at most {MAX_CLASSES} are possible.")
     return classes
-
-
-def _shape(images: NDArray[Any]) -> str:
-    return "x".join(str(length) for length in images.shape[1:])

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.array_files import read_npz
+from shared.array_files import npz_outlines, read_npz
+from shared.dataset_checks import checked_labels
+from shared.dataset_outlines import check_outlines, with_channels_last
 from shared.datasets import ARRAYS, CLASS_NAMES, Dataset, dataset_from_arrays
 from shared.downloads import ADDRESS, download
 from shared.errors import DatasetError
 from shared.keras_datasets import KerasProcess, keep_download
+from shared.label_checks import check_classes
 from shared.named_datasets import FASHION, NAMED_DATASETS, Arrays, NamedDataset, read_idx_folder
 from shared.validation import nearest
 
@@ -42,7 +45,7 @@ class Places:
     download: bool = True
 
 
-def find_dataset(name_or_path: str, places: Places) -> Dataset:
+def find_dataset(name_or_path: str, places: Places, channels_first: bool | None = None) -> Dataset:
     """Return the data set with a name, or the one in an `.npz` file; a name goes before a file called like it.
 
     Args:
@@ -50,32 +53,37 @@ def find_dataset(name_or_path: str, places: Places) -> Dataset:
             `y_test` and perhaps `class_names`.
         places: Where a data set with a name is looked for, in this order: the Debian folder (`fashion` only), the
             Keras cache, a download (through Keras where only Keras can read the files).
+        channels_first: See `read_dataset`.
 
     Raises:
         DatasetError: Nothing was found, with every place looked at, or what was found cannot be used.
     """
-    if name_or_path in NAMED_DATASETS:
-        return find_named_dataset(NAMED_DATASETS[name_or_path], places)
-    return read_dataset(Path(name_or_path))
+    if name_or_path not in NAMED_DATASETS:
+        return read_dataset(Path(name_or_path), channels_first)
+    if channels_first:
+        raise DatasetError(f"Data set {name_or_path!r} has its channels last: leave out --images-channels-first.")
+    return find_named_dataset(NAMED_DATASETS[name_or_path], places)
 
 
-def read_dataset(path: Path) -> Dataset:
+def read_dataset(path: Path, channels_first: bool | None = None) -> Dataset:
     """Return the data set in an `.npz` file, called like the file.
 
     Images of uint8 are divided by 255 when they are used; floats are used exactly as they are. Nothing is guessed
     from the values, but floats that look like 0..255 and whole numbers of a few bits are warned of, and so are classes
-    without a training image.
+    without a training image. What shapes, types and labels tell is checked before any image is unpacked.
 
     Args:
         path: The file, with `x_train` and `x_test` as [size, height, width] or [size, height, width, channels],
-            whole numbers in 0..255 or floats; `y_train` and `y_test` as [size], [size, 1] or one-hot [size, classes];
-            `class_names` as strings [classes], if wanted.
+            whole numbers in 0..255, floats or truth values; `y_train` and `y_test` as [size], [size, 1] or one-hot
+            [size, classes]; `class_names` as strings [classes], if wanted.
+        channels_first: Whether images of four axes are [size, channels, height, width]; None: images that look so are
+            refused.
 
     Raises:
         DatasetError: There is no such file, or it is not such an `.npz`.
     """
     try:
-        arrays = read_npz(path.expanduser(), str(path), ARRAYS, (CLASS_NAMES,))
+        arrays = _read_checked(path.expanduser(), str(path), channels_first)
     except (FileNotFoundError, RuntimeError) as error:  # RuntimeError: `~somebody` is nobody here
         hint = nearest(str(path), NAMED_DATASETS)
         end = "" if hint.endswith("?") else ", or the path of an .npz file."
@@ -83,6 +91,19 @@ def read_dataset(path: Path) -> Dataset:
     dataset = dataset_from_arrays(arrays, name=path.name, source=str(path))
     _warn(dataset, path)
     return dataset
+
+
+def _read_checked(path: Path, source: str, channels_first: bool | None) -> Arrays:
+    """Return the arrays with channels last; what can be told before images are unpacked is told before."""
+    outlines = npz_outlines(path, source, ARRAYS, (CLASS_NAMES,))
+    check_outlines(with_channels_last(outlines, source, channels_first), source)
+    labels = read_npz(path, source, ("y_train", "y_test"), (CLASS_NAMES,))
+    given = labels["y_train"]
+    train, _ = checked_labels(given, len(given), f"{source}: y_train")
+    if CLASS_NAMES not in labels and given.size == len(given):  # a row of one-hot labels tells that they are classes
+        check_classes(train, f"{source}: y_train")
+    images = read_npz(path, source, ("x_train", "x_test"))
+    return with_channels_last(images | labels, source, channels_first)
 
 
 def find_named_dataset(named: NamedDataset, places: Places) -> Dataset:

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from shared.array_files import read_npz, write_npz
 from shared.dataset_checks import check_alike, check_coverage, checked_class_names, checked_images, checked_labels
+from shared.dataset_outlines import check_outlines
 from shared.errors import DatasetError
 from shared.messages import DatasetInfo
+from shared.regular_files import check_regular
 from shared.storage import RunStore
 
 #: The arrays that every data set has.
@@ -78,6 +80,7 @@ def dataset_from_arrays(
     Raises:
         DatasetError: An array is not as it should be, or they do not fit each other.
     """
+    check_outlines(arrays, source)
     x_train = checked_images(arrays["x_train"], f"{source}: x_train")
     x_test = checked_images(arrays["x_test"], f"{source}: x_test")
     check_alike(x_train, x_test, source)
@@ -85,13 +88,14 @@ def dataset_from_arrays(
     y_test, test_classes = checked_labels(arrays["y_test"], len(x_test), f"{source}: y_test")
     check_coverage(y_train, y_test, source)
     names = arrays.get(CLASS_NAMES) if class_names is None else np.array(class_names)
+    classes, lowest = max(train_classes, test_classes), int(min(y_train.min(), y_test.min()))
     return Dataset(
         name=name,
         x_train=_read_only(x_train),
         y_train=_read_only(y_train),
         x_test=_read_only(x_test),
         y_test=_read_only(y_test),
-        class_names=checked_class_names(names, max(train_classes, test_classes), source),
+        class_names=checked_class_names(names, classes, source, lowest),
     )
 
 
@@ -121,7 +125,7 @@ def decode_dataset(data: bytes, name: str, source: str) -> Dataset:
 
 
 def publish_dataset(dataset: Dataset, store: RunStore) -> DatasetInfo:
-    """Put the data set into storage under its SHA-256, unless it lies there, and return how to find it again.
+    """Put the data set into storage under its SHA-256, unless it lies there whole, and return how to find it again.
 
     Raises:
         StorageError: The storage cannot be reached or written.
@@ -177,6 +181,7 @@ def _describe(dataset: Dataset, sha256: str) -> DatasetInfo:
 
 def _cached(copy: Path, sha256: str) -> bytes | None:
     try:
+        check_regular(copy)
         data = copy.read_bytes()
     except FileNotFoundError:
         return None

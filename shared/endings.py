@@ -22,6 +22,8 @@ class MemberEvaluation(Message):
     #: Largest difference between the probabilities that the member itself computed for the test images and
     #: those of the evaluating engine; None for weights that no run of ours trained.
     parity: Share | None = None
+    #: How many different classes the member names over all test images; None: an earlier version did not count them.
+    predicted_classes: PositiveInt | None = None
 
 
 class Misclassified(Message):

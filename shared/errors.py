@@ -19,9 +19,16 @@ class ExitCode(IntEnum):
     WORKERS_STOPPED = 4
     #: Somebody cancelled the run; it can be resumed.
     CANCELLED = 5
-    #: Interrupted with Ctrl-C or SIGTERM.
+    #: Interrupted with Ctrl-C, or by one of `TERMINATIONS`.
     INTERRUPTED = 130
+    #: Whoever read the output stopped: what a shell says of a program that SIGPIPE has ended.
+    OUTPUT_CLOSED = 141
 
+
+#: What ends a command as Ctrl-C does: told to end, the terminal is gone, Ctrl-\\; not all of them are there on Windows.
+TERMINATIONS = tuple(
+    signal.Signals[name] for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if name in signal.Signals.__members__
+)
 
 #: How the process of a worker ends that was told to stop, also while it was still being loaded.
 TOLD_TO_STOP = (ExitCode.OK, -signal.SIGTERM)
@@ -89,11 +96,24 @@ class RunNotFoundError(StorageError):
 
 
 class BrokerError(DeepchordError):
-    """The broker cannot be reached or refuses the credentials."""
+    """The broker cannot be reached, refuses the credentials, or is of no use as it is."""
+
+    #: Whether it may pass by itself, or by what somebody does at the broker.
+    passes = False
+
+    def __init__(self, message: str, *, passes: bool | None = None) -> None:
+        """Take the message, and what is known of `passes`."""
+        super().__init__(message)
+        if passes is not None:
+            self.passes = passes
 
 
 class EngineError(DeepchordError):
     """An engine is not installed or cannot do what was asked."""
+
+
+class DivergedError(EngineError):
+    """What a network computes is no number any more: the same seeds and recipe lead there again."""
 
 
 class WorkersStoppedError(DeepchordError):
@@ -115,6 +135,16 @@ class RunCancelledError(DeepchordError):
 
 
 class InterruptedRunError(DeepchordError):
-    """Somebody pressed Ctrl-C; the message says what goes on and what does not."""
+    """Somebody pressed Ctrl-C, or ended the command otherwise; the message says what goes on and what does not."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+class OutputError(DeepchordError):
+    """What the command says cannot be written: a full disk, say."""
+
+
+class OutputClosedError(OutputError):
+    """Nobody reads what the command says: the pipe was closed, by `head`, say. Without a message nothing is told."""
+
+    exit_code = ExitCode.OUTPUT_CLOSED

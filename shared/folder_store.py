@@ -11,6 +11,8 @@ from pathlib import Path
 from shared.errors import ObjectNotFoundError, StorageError
 from shared.object_store import check_key, check_prefix, is_name
 
+#: So much is written in one call.
+_AT_ONCE = 2**23
 #: Files under way; readers and `list` never see them.
 _ASIDE = ".writing-"
 
@@ -146,7 +148,9 @@ def _written_aside(path: Path, data: bytes) -> Iterator[Path]:
     aside = path.parent / f"{_ASIDE}{uuid.uuid4().hex}"
     try:
         with aside.open("xb") as file:
-            file.write(data)
+            # Not at once: whoever waits for a large object is told how far it is.
+            for start in range(0, len(data), _AT_ONCE):
+                file.write(memoryview(data)[start : start + _AT_ONCE])
             file.flush()
             os.fsync(file.fileno())
         yield aside

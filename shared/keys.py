@@ -2,13 +2,15 @@
 
 import re
 
-from shared.attempts import SavedEpoch
+from shared.attempts import Failure, SavedEpoch
 from shared.messages import RunSpec
 
 RUNS = "runs/"
 _SPEC = "run.json"
 #: The last names of the notes that an attempt does not count, and that an attempt at an evaluation failed.
 HANDED_OVER, FAILED = "handed-over.json", "failed.json"
+#: The last name of the weights of an attempt.
+WEIGHTS = "weights.hdf5"
 
 
 def run(run_id: str) -> str:
@@ -43,8 +45,14 @@ def record(run_id: str, index: int) -> str:
 
 def recorded_index(key: str) -> int | None:
     """Return the index of the member whose record has this key; None if it is that of something else."""
-    found = re.fullmatch(rf"{RUNS}[^/]+/members/([0-9]+)/record\.json", key)
-    return None if found is None else int(found[1])
+    found = re.fullmatch(rf"{RUNS}([^/]+)/members/([0-9]{{1,9}})/record\.json", key)
+    return int(found[2]) if found is not None and key == record(found[1], int(found[2])) else None
+
+
+def attempt_name(key: str) -> tuple[int, str] | None:
+    """Return the member of a key below the folders of attempts, and the rest of the key; None for any other key."""
+    found = re.fullmatch(rf"{RUNS}[^/]+/members/([0-9]{{1,9}})/attempts/(.+)", key)
+    return None if found is None else (int(found[1]), found[2])
 
 
 def attempts(run_id: str, index: int) -> str:
@@ -67,9 +75,20 @@ def handed_over(run_id: str, index: int, number: int) -> str:
     return f"{attempt(run_id, index, number)}{HANDED_OVER}"
 
 
+def attempt_failure(run_id: str, index: int, number: int, failure: Failure) -> str:
+    """Return the key of the note of how an attempt failed, whose names tell what is compared of it."""
+    return f"{attempt(run_id, index, number)}failures/{failure.worker}-{failure.way}.json"
+
+
+def failure_named(names: list[str]) -> Failure | None:
+    """Return what failure the names below the folder of an attempt stand for; None if for something else."""
+    found = re.fullmatch(r"failures/([0-9a-f]{16})-([0-9a-f]{16})\.json", "/".join(names))
+    return None if found is None else Failure(worker=found[1], way=found[2])
+
+
 def weights(run_id: str, index: int, number: int) -> str:
     """Return the key of the weights of one attempt."""
-    return f"{attempt(run_id, index, number)}weights.hdf5"
+    return f"{attempt(run_id, index, number)}{WEIGHTS}"
 
 
 def member_probabilities(run_id: str, index: int, number: int) -> str:

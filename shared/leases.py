@@ -128,7 +128,7 @@ def at_work(worker: str) -> str:
 
 def leased_member(name: str) -> tuple[str, int | None] | None:
     """Return the run and member of a lease by its name, None for the member if it is the evaluation's; else None."""
-    found = re.fullmatch(rf"{re.escape(KEY_PREFIX)}lease:([a-z0-9-]+):([0-9]+|evaluation)", name)
+    found = re.fullmatch(rf"{re.escape(KEY_PREFIX)}lease:([a-z0-9-]+):([0-9]{{1,9}}|evaluation)", name)
     if found is None:
         return None
     return found[1], None if found[2] == "evaluation" else int(found[2])

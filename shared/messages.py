@@ -138,6 +138,16 @@ class AttemptNote(Message):
     started_at: AwareDatetime
 
 
+class AttemptFailure(Message):
+    """How an attempt at a member failed."""
+
+    worker: str
+    #: What went wrong, without what differs from time to time.
+    way: str
+    error: str
+    failed_at: AwareDatetime
+
+
 class EpochMetrics(Message):
     """Loss (cross-entropy in nats) and accuracy of one epoch."""
 
@@ -170,7 +180,8 @@ class TrainedMember(Message):
     started_at: AwareDatetime
     finished_at: AwareDatetime
     history: tuple[EpochMetrics, ...] = Field(min_length=1)
-    #: The epoch, counted from 1, with the best validation accuracy; its weights are the member's.
+    #: The epoch, counted from 1, with the best validation accuracy, among equals the lowest validation loss; its
+    #: weights are the member's.
     best_epoch: PositiveInt
     #: In what the device of the last attempt multiplied; the weights are float32.
     precision: Precision = "float32"

@@ -15,6 +15,7 @@ from shared.array_files import read_idx, read_npz
 from shared.datasets import ARRAYS
 from shared.errors import DatasetError
 from shared.keras_datasets import KerasProcess
+from shared.regular_files import check_regular
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -66,6 +67,7 @@ def read_keras_idx(named: NamedDataset, keras_datasets: Path, _keras: KerasProce
 def read_keras_npz(named: NamedDataset, keras_datasets: Path, _keras: KerasProcess) -> Arrays:
     """Return a data set that Keras keeps as one `.npz`; the SHA-256 is the one of the file, pinned by Keras too."""
     path = keras_datasets / named.files[0]
+    check_regular(path)
     data = path.read_bytes()
     _check(named, hashlib.sha256(data).hexdigest(), str(path))
     return read_npz(io.BytesIO(data), str(path), ARRAYS)
@@ -80,6 +82,7 @@ def read_keras_archive(named: NamedDataset, keras_datasets: Path, keras: KerasPr
     assert named.keras_name is not None, f"{named.name} is read by Keras"  # noqa: S101  for the type checker
     present = [file for file in named.files if (keras_datasets / file).exists()]
     archive = keras_datasets / (present or named.files)[0]
+    check_regular(archive)
     with archive.open("rb") as file:
         _check(named, hashlib.file_digest(file, "sha256").hexdigest(), str(archive))
     with tempfile.TemporaryDirectory(prefix="deepchord-") as folder:

@@ -1,6 +1,7 @@
 """Where members say how far they are; a Redis hash per run that may be lost at any time without harm."""
 
 import logging
+from contextlib import suppress
 
 import redis
 
@@ -13,6 +14,10 @@ logger = logging.getLogger(__name__)
 _KEEP_S = 7 * 24 * 3600
 #: So long a member is kept away from the worker that it failed on, if there is another.
 _AWAY_S = 60
+#: So long after the last time it is known how often a worker has left a member to others.
+_COUNTED_S = 3600
+#: More than the index of any member has.
+_DIGITS = 9
 
 
 class ProgressBoard:
@@ -78,13 +83,32 @@ class ProgressBoard:
             return None
         return None if worker is None else text_of(worker)
 
+    def times_left(self, run_id: str, index: int, worker: str) -> int:
+        """Return how often a worker has left a member to others lately; 0 if nobody knows."""
+        try:
+            return int(self._client.get(_left_key(run_id, index, worker)) or 0)
+        except (redis.RedisError, ValueError):
+            return 0
+
+    def count_left(self, run_id: str, index: int, worker: str) -> None:
+        """Count that a worker leaves a member to others."""
+        with suppress(redis.RedisError):
+            self._client.incr(_left_key(run_id, index, worker))
+            self._client.expire(_left_key(run_id, index, worker), _COUNTED_S)
+
+    def forget_left(self, run_id: str, index: int, worker: str) -> None:
+        """Forget how often a worker has left a member to others: it tries it itself."""
+        with suppress(redis.RedisError):
+            self._client.delete(_left_key(run_id, index, worker))
+
     def notes(self, run_id: str) -> dict[int, str]:
         """Return the last trouble of each member that had one.
 
         Raises:
             redis.RedisError: The broker does not answer.
         """
-        return {int(index): text_of(note) for index, note in self._client.hgetall(_notes_key(run_id)).items()}
+        notes = self._client.hgetall(_notes_key(run_id))
+        return {int(index): text_of(note) for index, note in notes.items() if index.isdigit() and len(index) <= _DIGITS}
 
     def read(self, run_id: str) -> dict[int, MemberProgress]:
         """Return the last line of each member that wrote one; lines that are no valid progress are left out.
@@ -115,3 +139,7 @@ def _evaluation_note_key(run: RunSpec) -> str:
 
 def _failed_key(run_id: str, index: int | None) -> str:
     return f"{KEY_PREFIX}failed-on:{run_id}:{'evaluation' if index is None else index}"
+
+
+def _left_key(run_id: str, index: int, worker: str) -> str:
+    return f"{_failed_key(run_id, index)}:left-by:{worker}"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import tomllib
 import uuid
@@ -22,7 +23,7 @@ from pydantic_settings import (
 from shared.errors import InputError
 from shared.foreign_variables import without_foreign
 from shared.plaidml_hardware import PlaidMLHardware
-from shared.urls import is_broker_url, without_password
+from shared.urls import broker_url, without_password
 from shared.validation import ended, explain, nearest
 
 ENVIRONMENT_PREFIX = "DEEPCHORD_"
@@ -79,7 +80,7 @@ class Settings(BaseSettings):
         env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True, validate_default=True, env_ignore_empty=True
     )
 
-    #: Redis or Valkey, `redis://[:password@]host:port/db` or `rediss://…`; none: the embedded broker.
+    #: Redis or Valkey, `redis://[:password@]host:port/db`, `rediss://…`, `unix:///path?db=0`; none: the embedded one.
     broker: str | None = Field(default=None, repr=False)
     #: Where runs, weights and data sets are kept: a plain path, `file:///folder`, `s3://bucket/prefix`, or `broker://`
     #: for the broker itself.
@@ -115,6 +116,12 @@ class Settings(BaseSettings):
     flower: bool = False
     #: Below which folder each run's results go.
     results: Path = Path("results")
+    #: In a container: what that folder is called on its host, where people open what links lead to.
+    results_on_host: Path | None = None
+    #: What this machine is called in lists, records and logs; a container's own name says nothing to people.
+    host: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        default_factory=lambda: platform.node() or "unknown"
+    )
     #: How logs are written: lines for people, or one JSON object a line.
     log_format: Literal["text", "json"] = "text"
     #: How often a member is tried before it becomes a failed record.
@@ -147,12 +154,7 @@ class Settings(BaseSettings):
                 "the certificate of a rediss:// broker is always checked, so its URL takes no ssl_ parameter; "
                 "DEEPCHORD_CA_FILE names an authority of one's own"
             )
-        if url is not None and not is_broker_url(url):
-            raise ValueError(
-                f"expected redis://[:password@]host:port/db or rediss://…, and no query, found {without_password(url)} "
-                "(in a password, write / as %2F, @ as %40, ? as %3F and # as %23)"
-            )
-        return url
+        return None if url is None else broker_url(url)
 
     @field_validator("flower_password")
     @classmethod

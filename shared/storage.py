@@ -1,18 +1,21 @@
 """Runs, members, weights and data sets in shared storage, verified where their SHA-256 is known."""
 
 import hashlib
+import logging
 import re
 import uuid
 from collections.abc import Collection, Iterator
 
 from shared import keys
-from shared.attempt_numbers import attempts_in, take_number
-from shared.attempts import Attempt, SavedEpoch
+from shared.attempt_numbers import attempts_among, attempts_in, take_number
+from shared.attempts import Attempt, SavedEpoch, failure_of
 from shared.endings import Cancellation, EnsembleEvaluation, RunFailure
 from shared.errors import CorruptObjectError, ObjectNotFoundError, RunNotFoundError, StorageError
-from shared.messages import AttemptNote, MemberRecord, RunSpec
+from shared.messages import AttemptFailure, AttemptNote, MemberRecord, RunSpec
 from shared.object_store import ObjectStore, open_object_store
 from shared.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 class RunStore:
@@ -112,6 +115,18 @@ class RunStore:
         """Return the attempts that a member has had, in order; nothing but names is read."""
         return attempts_in(self.objects, keys.attempts(run_id, index))
 
+    def attempts_of_all(self, run_id: str) -> dict[int, tuple[Attempt, ...]]:
+        """Return the attempts of each member of a run that has had any; nothing but names is read."""
+        names: dict[int, list[str]] = {}
+        for index, name in filter(None, map(keys.attempt_name, self.objects.list(keys.members(run_id)))):
+            names.setdefault(index, []).append(name)
+        return {index: attempts_among(found) for index, found in names.items()}
+
+    def fail_attempt(self, run_id: str, index: int, attempt: int, failure: AttemptFailure) -> None:
+        """Note how an attempt failed."""
+        compared = failure_of(failure.worker, failure.way)
+        self.objects.replace(keys.attempt_failure(run_id, index, attempt, compared), failure.encode())
+
     def save_epoch(self, run_id: str, index: int, attempt: int, epoch: int, state: bytes) -> SavedEpoch:
         """Publish the training state after an epoch."""
         saved = SavedEpoch(attempt=attempt, epoch=epoch, sha256=hashlib.sha256(state).hexdigest())
@@ -194,9 +209,9 @@ class RunStore:
         self.objects.replace(keys.evaluation_failed(run, attempt), b"{}\n")
 
     def commit_evaluation(self, run: RunSpec, evaluation: EnsembleEvaluation, probabilities: bytes) -> bool:
-        """Commit the evaluation and the ensemble's probabilities; False if the run has one already."""
+        """Commit the evaluation and the ensemble's probabilities; see `_end` for when it does not."""
         self.objects.replace(keys.ensemble_probabilities(run, evaluation.probabilities_sha256), probabilities)
-        return self.objects.create(keys.evaluation(run), evaluation.encode())
+        return self._end(run, keys.evaluation(run), evaluation.encode())
 
     def evaluation(self, run: RunSpec) -> EnsembleEvaluation | None:
         """Return the evaluation of a run, or None."""
@@ -208,8 +223,8 @@ class RunStore:
         return self._verified(keys.ensemble_probabilities(run, sha256), sha256)
 
     def commit_failure(self, run: RunSpec, failure: RunFailure) -> bool:
-        """Commit that the run ended without an evaluation; False if that stands already."""
-        return self.objects.create(keys.failure(run), failure.encode())
+        """Commit that the run ended without an evaluation; see `_end` for when it does not."""
+        return self._end(run, keys.failure(run), failure.encode())
 
     def failure(self, run: RunSpec) -> RunFailure | None:
         """Return why the run ended without an evaluation, or None."""
@@ -228,19 +243,38 @@ class RunStore:
         """Say whether a run was evaluated or has failed."""
         return self.has_evaluation(run) or self.has_failed(run)
 
+    def _end(self, run: RunSpec, key: str, data: bytes) -> bool:
+        """Commit how a run ended; False if that stands already, or it was cancelled: looked at right before.
+
+        A cancellation that comes between the look and the end is taken back, for the end stands. Whoever cancels looks
+        for an end after that (`coordinator.steering`), so that one of both sees the other.
+        """
+        if self.is_cancelled(run.run_id) or not self.objects.create(key, data):
+            return False
+        if self.is_cancelled(run.run_id) and self.run(run.run_id).extension == run.extension:
+            self.resume_run(run.run_id)
+        return True
+
     # Data sets
 
     def publish_dataset(self, sha256: str, data: bytes) -> None:
-        """Publish a data set under its SHA-256, once."""
-        self.objects.create(keys.dataset(sha256), data)
+        """Publish a data set under its SHA-256, in the place of one that is damaged, if there is one."""
+        self.objects.replace(keys.dataset(sha256), data)
 
     def has_dataset(self, sha256: str) -> bool:
-        """Say whether the data set is published."""
-        return self.objects.exists(keys.dataset(sha256))
+        """Say whether the data set is published, undamaged."""
+        try:
+            self._verified(keys.dataset(sha256), sha256, "Publish it anew.")
+        except ObjectNotFoundError:
+            return False
+        except CorruptObjectError as error:
+            logger.warning("%s", error)
+            return False
+        return True
 
     def dataset(self, sha256: str) -> bytes:
         """Return the published data set, verified."""
-        remedy = "Remove it: the next `deepchord train` with this data set publishes it again."
+        remedy = "The next `deepchord train` with this data set puts it right, then `deepchord resume` goes on."
         return self._verified(keys.dataset(sha256), sha256, remedy)
 
     def check_writable(self) -> None:

@@ -35,6 +35,40 @@ class TrainingState:
     best_epoch: int = 0
     history: tuple[EpochMetrics, ...] = ()
 
+    def followed_by(
+        self, metrics: EpochMetrics, weights: Weights, optimizer: tuple[NDArray[Any], ...]
+    ) -> "TrainingState":
+        """Return the state after one more epoch, which is the best if it is better than the best so far.
+
+        The best is compared as this state has it: earlier versions chose by accuracy alone, and the weights of an
+        epoch that they passed over are gone.
+
+        Args:
+            metrics: How the epoch went.
+            weights: As they are after it.
+            optimizer: The optimizer's arrays after it.
+        """
+        history = (*self.history, metrics)
+        is_best = not self.best_epoch or is_better(metrics, self.history[self.best_epoch - 1])
+        return TrainingState(
+            weights=weights,
+            optimizer=optimizer,
+            best_weights=weights if is_best else self.best_weights,
+            best_epoch=len(history) if is_best else self.best_epoch,
+            history=history,
+        )
+
+
+def is_better(epoch: EpochMetrics, best: EpochMetrics) -> bool:
+    """Return whether an epoch beats the best one before it: validation accuracy first, the lower loss among equals.
+
+    A small validation split knows few accuracies, and many epochs share the highest; the first of them is seldom the
+    one that is surest of its answers.
+    """
+    if epoch.validation_accuracy != best.validation_accuracy:
+        return epoch.validation_accuracy > best.validation_accuracy
+    return epoch.validation_loss < best.validation_loss
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SavedTraining:

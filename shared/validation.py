@@ -102,8 +102,8 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 
 
 def ended(sentence: str) -> str:
-    """Return a sentence with a full stop, unless it ends with the question of `nearest`."""
-    return sentence if sentence.endswith("?") else f"{sentence}."
+    """Return a sentence with a full stop, unless it has one, or ends with the question of `nearest`."""
+    return sentence if sentence.endswith(("?", ".")) else f"{sentence}."
 
 
 def explain(error: ValidationError) -> str:

@@ -1,11 +1,11 @@
 """Where workers say that they are there, and what they are at; in Redis, and gone soon after the worker is."""
 
-import json
 import logging
 from dataclasses import dataclass
 
 import redis
 from pydantic import AwareDatetime
+from pydantic_core import from_json
 
 from shared.broker import KEY_PREFIX, text_of
 from shared.errors import MessageDecodeError
@@ -110,7 +110,7 @@ def _line(note: bytes | str, remaining_ms: int, lease: bytes | str | None, lease
 def _note(data: bytes | str) -> WorkerNote:
     """Return what a worker says of itself, as far as it is understood: it may be of a newer version."""
     try:
-        said = json.loads(data)
+        said = from_json(data)
     except ValueError as error:
         raise MessageDecodeError("What a worker says of itself is no JSON.") from error
     known = {name: said[name] for name in WorkerNote.model_fields if name in said} if isinstance(said, dict) else said

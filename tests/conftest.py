@@ -14,15 +14,16 @@ import hypothesis
 import pytest
 import redis
 
+from shared.errors import TERMINATIONS
 from shared.settings import Settings
 from shared.storage import RunStore
 from tests.measuring import leave_imports_untraced
 from tests.ports import free_ports
 
-# A shell starts its background jobs with Ctrl-C ignored, and nohup ignores the hangup; so would all that tests start.
+# A shell starts its background jobs with Ctrl-C and SIGQUIT ignored, nohup ignores the hangup; tests start none so.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-if hasattr(signal, "SIGHUP"):
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+for number in TERMINATIONS:
+    signal.signal(number, signal.SIG_DFL)
 
 leave_imports_untraced()
 
@@ -43,8 +44,9 @@ hypothesis.settings.load_profile("here")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How many seeds the tests with random faults try."""
+    """How many seeds the tests with random faults try, and what is trained."""
     parser.addoption("--chaos", type=int, default=1, metavar="SEEDS", help="how many random sequences of faults to try")
+    parser.addoption("--network", choices=("tiny", "dense"), default="tiny", help="what tests of whole runs train")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

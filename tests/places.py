@@ -19,10 +19,10 @@ from shared.array_files import read_idx
 from shared.dataset_sources import DEBIAN_FASHION
 from shared.settings import Settings
 from shared.storage import RunStore
+from tests.gates import Gate
+from tests.insides import inside
 from tests.strangers import STRANGERS_ENVIRONMENT, StrangersFolder
-
-#: A safety net only; PlaidML compiles for two minutes on a busy machine, nothing else takes a tenth of it.
-PATIENCE_S = 480.0
+from tests.waiting import PATIENCE_S
 
 NETWORK = """
 layers = [
@@ -32,6 +32,11 @@ layers = [
   { type = "dense", units = "classes", activation = "softmax" },
 ]
 """
+#: What tests train, by what `--network` says: they hold trainings where they want them, however long those take.
+NETWORKS = {
+    "tiny": NETWORK,
+    "dense": 'layers = [{ type = "flatten" }, { type = "dense", units = "classes", activation = "softmax" }]\n',
+}
 RECIPE = """
 preset = "quick"
 dataset = "clothes.npz"
@@ -116,6 +121,11 @@ class Place:
     @property
     def store(self) -> RunStore:
         return RunStore.open(Settings(storage=str(self.storage)))
+
+    @property
+    def gate(self) -> Gate:
+        """What holds the trainings of the workers that are started here."""
+        return Gate(self.folder / "gate")
 
     def environment(self, **variables: str) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("DEEPCHORD_")}
@@ -204,7 +214,13 @@ def _deepchord(arguments: Sequence[str | Path]) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def recipe(tmp_path_factory: pytest.TempPathFactory, require: Require) -> Path:
+def network(pytestconfig: pytest.Config) -> str:
+    """The network that tests train, as its file has it."""
+    return NETWORKS[pytestconfig.getoption("network")]
+
+
+@pytest.fixture(scope="session")
+def recipe(tmp_path_factory: pytest.TempPathFactory, require: Require, network: str) -> Path:
     """A recipe for two small members on some of the real Fashion-MNIST, with its network and data beside it."""
     require("the Debian package dataset-fashion-mnist", DEBIAN_FASHION.is_dir())
     folder = tmp_path_factory.mktemp("recipe")
@@ -216,7 +232,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory, require: Require) -> Path:
     }
     arrays = {name: read_idx(DEBIAN_FASHION / file)[:size] for name, (file, size) in parts.items()}
     np.savez(folder / "clothes.npz", **arrays)
-    (folder / "network.toml").write_text(NETWORK)
+    (folder / "network.toml").write_text(network)
     (folder / "recipe.toml").write_text(RECIPE)
     return folder / "recipe.toml"
 
@@ -229,7 +245,8 @@ def new_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 
     def make(**variables: str) -> Place:
         folder = tmp_path_factory.mktemp(f"place-{secrets.token_hex(2)}")
-        places.append(Place(folder, {"MPLCONFIGDIR": fonts, **variables}))
+        gate = Gate(folder / "gate").variables()
+        places.append(Place(folder, {"MPLCONFIGDIR": fonts, **inside("gate"), **gate, **variables}))
         return places[-1]
 
     yield make

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import platform
 import threading
 from datetime import UTC, datetime
 
@@ -21,12 +20,14 @@ _EVERY_S = KEEP_S / 6
 class Announcement:
     """Begins with `start`, ends with `stop`; a broker that is away is passed over, for Celery tells of it."""
 
-    def __init__(self, board: WorkerBoard, worker: str, name: str, engine: str, device: Device | None) -> None:
+    def __init__(
+        self, board: WorkerBoard, *, worker: str, name: str, host: str, engine: str, device: Device | None
+    ) -> None:
         self._board = board
         self._note = WorkerNote(
             worker=worker,
             name=name,
-            host=platform.node(),
+            host=host,
             engine=engine,
             device=None if device is None else device.id,
             device_kind=None if device is None else device.kind,

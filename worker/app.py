@@ -26,6 +26,7 @@ from shared.errors import ExitCode
 from shared.foreign_variables import leave_out_foreign
 from shared.installed_engines import choose_engine
 from shared.logs import format_as
+from shared.output import open_output
 from shared.settings import load_settings
 from worker.announcement import Announcement
 from worker.engines.memory import keep_freed_memory
@@ -52,6 +53,7 @@ def run(arguments: list[str]) -> NoReturn:
     Celery's own `worker_main` forgets how it ended, and nobody would start one anew that cannot go on.
     """
     leave_out_foreign()
+    open_output()
     app.worker_main(arguments)
     if given_up:
         # Celery makes lines of its log of what is written to the other one.

@@ -92,7 +92,7 @@ def worker(
     Starts workers for each GPU, or for the processor if there is none; --engine and --device choose one. How many of
     them train fastest together is measured once, unless --workers or --threads is given.
     """
-    from shared.broker import connect
+    from shared.broker_probe import probe_broker
     from shared.installed_engines import choose_engine
     from shared.logs import configure_logging
     from shared.settings import export, load_settings
@@ -104,7 +104,7 @@ def worker(
     settings = load_settings(
         broker=broker, storage=storage, engine=engine, device=device, workers=workers, threads=threads
     )
-    connect(settings).close()
+    probe_broker(settings)
     RunStore.open(settings).check_writable()
     chosen = choose_engine(settings.engine)
     with ExitStack() as stack:
@@ -135,8 +135,7 @@ def worker(
 @commands.command()
 def devices(as_json: Json = False) -> None:
     """List what each engine can train on here, and what to do for those that cannot."""
-    from rich.console import Console
-
+    from shared.console import new_console
     from shared.settings import load_settings
     from worker.devices import devices_table, report_engines
 
@@ -144,7 +143,7 @@ def devices(as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(report) for report in reports], indent=1))
         return
-    Console().print(devices_table(reports))
+    new_console().print(devices_table(reports))
 
 
 @commands.command()
@@ -177,6 +176,13 @@ def evaluate(
     dataset: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="fashion, digits, cifar10, or an .npz file.")
     ] = "fashion",
+    images_channels_first: Annotated[
+        bool | None,
+        typer.Option(
+            "--images-channels-first/--images-channels-last",
+            help="The images of the file are [size, channels, height, width], or not although they look so.",
+        ),
+    ] = None,
     architecture: Annotated[
         Path | None, typer.Option(metavar="FILE.TOML", help="The network of the files; default: the notebook's.")
     ] = None,
@@ -192,9 +198,9 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Evaluate weight files that Keras 2 (or Keras 3 in that layout) saved, as one ensemble; needs no broker."""
-    from rich.console import Console
-
     from shared.architecture import Architecture
+    from shared.console import new_console
+    from shared.container_paths import on_host
     from shared.dataset_sources import Places, find_dataset
     from shared.networks import notebook_architecture
     from shared.settings import keras_home, load_settings
@@ -206,17 +212,19 @@ def evaluate(
     resources = Resources(settings)
     files = find_weight_files(weights)
     network = Architecture.load(architecture) if architecture else notebook_architecture()
-    data = find_dataset(dataset, Places(keras_home=keras_home()))
+    data = find_dataset(dataset, Places(keras_home=keras_home()), images_channels_first)
     candidates = weight_candidates(files, network, data.x_train.shape[1:], len(data.class_names))
     ensemble = evaluate_ensemble(resources.engine, resources.trainer, network, data, candidates, len(candidates))
     write_report: WriteReport = context.obj
-    console = Console()
+    console = new_console()
     table, as_data, page = write_report(
         title=str(files[0].parent),
         command=shlex.join(
             [
                 *("deepchord", "evaluate", "--weights", weights),
                 *(("--dataset", dataset) if dataset != "fashion" else ()),
+                *(("--images-channels-first",) if images_channels_first else ()),
+                *(("--images-channels-last",) if images_channels_first is False else ()),
                 *(("--architecture", str(architecture)) if architecture else ()),
             ]
         ),
@@ -231,4 +239,4 @@ def evaluate(
         typer.echo(as_data)
         return
     console.print(table)
-    typer.echo(f"Report: {page.resolve().as_uri()}")
+    typer.echo(f"Report: {on_host(page, settings).as_uri()}")

@@ -11,9 +11,11 @@ from shared.errors import DeepchordError, StorageError
 from shared.messages import RunSpec, TrainedMember
 from shared.storage import RunStore
 from worker.ensemble import evaluate, run_candidates
-from worker.lease import AttemptEnded
+from worker.lease import AttemptEnded, RunCancelled
+from worker.outcomes import Done
 from worker.resources import Resources
-from worker.turns import Done, note_of, sentence
+from worker.setback import sentence
+from worker.turns import note_of
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ def conclude(resources: Resources, run: RunSpec, worker: str, advance: Callable[
     done = settled(store, run)
     if done is not None:
         return done.status
-    attempt = store.start_evaluation(run, note_of(worker))
+    attempt = store.start_evaluation(run, note_of(resources.settings.host, worker))
     try:
         return _attempt(resources, run, attempt, advance)
     except AttemptEnded:
@@ -89,12 +91,15 @@ def may_begin_again(store: RunStore, run: RunSpec) -> bool:
 
 
 def give_up(resources: Resources, run: RunSpec, error: Exception, advance: Callable[[], None]) -> str | None:
-    """Commit that the evaluation fails again and again, unless the run was evaluated or extended in the meantime."""
+    """Commit that the evaluation fails again and again, unless the run was evaluated, extended or cancelled."""
     if resources.store.has_evaluation(run):
         return "evaluated"
     if resources.store.run(run.run_id).extension != run.extension:
         return None
-    return _fail(resources, run, f"its evaluation failed: {sentence(error)}", advance)
+    try:
+        return _fail(resources, run, f"its evaluation failed: {sentence(error)}", advance)
+    except RunCancelled:
+        return None
 
 
 def _attempt(resources: Resources, run: RunSpec, attempt: int, advance: Callable[[], None]) -> str:
@@ -121,7 +126,8 @@ def _attempt(resources: Resources, run: RunSpec, attempt: int, advance: Callable
         advance,
         threads=_callers(resources),
     )
-    store.commit_evaluation(run, ensemble.evaluation, ensemble.probabilities)
+    if not store.commit_evaluation(run, ensemble.evaluation, ensemble.probabilities) and not store.has_evaluation(run):
+        raise RunCancelled
     return "evaluated"
 
 
@@ -151,7 +157,11 @@ def _callers(resources: Resources) -> int:
 
 
 def _fail(resources: Resources, run: RunSpec, reason: str, advance: Callable[[], None]) -> str:
-    """Commit that the run failed; a record that cannot be read, which may be why, counts as none."""
+    """Commit that the run failed; a record that cannot be read, which may be why, counts as none.
+
+    Raises:
+        RunCancelled: Somebody was faster.
+    """
     trained = 0
     for index in range(run.members):
         advance()
@@ -159,5 +169,6 @@ def _fail(resources: Resources, run: RunSpec, reason: str, advance: Callable[[],
             record = resources.store.record(run.run_id, index)
             trained += record is not None and record.member.status == "trained"
     failure = RunFailure(requested=run.members, trained=trained, reason=reason, failed_at=datetime.now(UTC))
-    resources.store.commit_failure(run, failure)
+    if not resources.store.commit_failure(run, failure) and not resources.store.has_failed(run):
+        raise RunCancelled
     return "failed"

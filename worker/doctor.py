@@ -19,6 +19,7 @@ from worker.trial import BATCH_SIZE, trial
 #: A driver that has stopped answers never; compiling can take minutes.
 _ANSWER_WITHIN_S = 900.0
 _STEPS = 3
+_EXAMINE = "from shared.commands import run_commands; from worker.doctor import examine; run_commands(examine)"
 
 
 def tell_of_way(settings: Settings) -> int:
@@ -35,7 +36,7 @@ def examine_in_child(settings: Settings) -> int:
     """Examine the device that the settings choose, in a process of its own; return the exit code for the command."""
     try:
         code = subprocess.run(
-            [sys.executable, "-P", "-c", "from worker.doctor import examine; raise SystemExit(examine())"],
+            [sys.executable, "-P", "-c", _EXAMINE],
             env=settings.environment(),
             timeout=_ANSWER_WITHIN_S,
             check=False,

@@ -91,6 +91,7 @@ def evaluate(
                 train=score(on_train, dataset.y_train),
                 test=score(on_test, dataset.y_test),
                 parity=_parity(candidate, on_test),
+                predicted_classes=len(np.unique(on_test.argmax(axis=1))),
             )
         )
     on_train, on_test = train_mean.mean(), test_mean.mean()

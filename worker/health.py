@@ -1,24 +1,37 @@
-"""Whether the workers of this host are well, for the health check of a container: `python -m worker.health`."""
+"""Whether a worker of this machine is well, for the health check of a container: `python -m worker.health`."""
 
-import platform
+import contextlib
 import sys
+from collections.abc import Iterator
 
+import psutil
 import redis
 
 from shared.broker import connect_lazily
 from shared.errors import DeepchordError
-from shared.settings import load_settings
+from shared.settings import WORKER_VARIABLE, load_settings
+from shared.validation import ended
 from shared.worker_board import KEEP_S, WorkerBoard
 
 
 def main() -> None:
-    """Exit with 0 if a worker of this host has been heard of lately, else say why not and exit with 1."""
+    """Exit with 0 if a worker that runs here has been heard of lately, else say why not and exit with 1."""
     try:
         lines = WorkerBoard(connect_lazily(load_settings())).lines()
     except (DeepchordError, redis.RedisError) as error:
-        sys.exit(f"The broker does not answer: {error}.")
-    if not any(line.note.host == platform.node() and line.seen_s_ago < KEEP_S / 2 for line in lines):
-        sys.exit("No worker of this host was heard of lately.")
+        sys.exit(ended(f"The broker does not answer: {error}"))
+    here = set(_workers_here())
+    if not any(line.note.worker in here and line.seen_s_ago < KEEP_S / 2 for line in lines):
+        sys.exit("No worker of this machine was heard of lately.")
+
+
+def _workers_here() -> Iterator[str]:
+    """Yield the ids of the workers whose processes run here: several containers may share the name of their host."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            worker = process.environ().get(WORKER_VARIABLE)
+            if worker:
+                yield worker
 
 
 if __name__ == "__main__":

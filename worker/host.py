@@ -1,5 +1,6 @@
 """What `train` is told of this host: its GPUs, and how many workers on each train fastest."""
 
+import json
 import sys
 from collections.abc import Callable
 
@@ -38,7 +39,8 @@ def _say(line: str) -> None:
 
 
 def _write(line: HostAnswer) -> None:
-    sys.stdout.write(line.model_dump_json() + "\n")
+    # In ASCII, whatever the encoding of this process and of the one that reads it.
+    sys.stdout.write(json.dumps(line.model_dump(mode="json")) + "\n")
     sys.stdout.flush()
 
 

@@ -36,7 +36,7 @@ class MemberTaken(AttemptEnded):
 
 
 class RunCancelled(AttemptEnded):
-    """Somebody cancelled the run."""
+    """Somebody cancelled the run, or it has failed."""
 
 
 class WorkerLeaving(AttemptEnded):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from shared.errors import TOLD_TO_STOP, ExitCode
+from shared.errors import TERMINATIONS, TOLD_TO_STOP, ExitCode
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ _LOOK_EVERY_S = 0.2
 
 
 def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
-    """Run a worker process per command until all have ended; Ctrl-C and SIGTERM reach every one of them.
+    """Run a worker process per command until all have ended; Ctrl-C and the other terminations reach every one of them.
 
     The others go on without one that was refused, as its device is, say. When one dies they are told to end, too, so
     that whoever starts workers anew sees it.
@@ -30,7 +30,7 @@ def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
         The exit code of the command: an error if a worker died, or if all were refused.
     """
     workers = _Processes()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (*TERMINATIONS, signal.SIGINT):
         # A terminal sends Ctrl-C to all of its processes; then the workers have it already, and a second one counts.
         # What is ignored would be ignored by them, too, until Celery listens.
         signal.signal(number, _do_nothing if number == signal.SIGINT and _is_in_front() else workers.leave)
@@ -91,11 +91,15 @@ class _Processes:
             process.terminate()
 
     def leave(self, number: int, _: FrameType | None = None) -> None:
-        """Tell all of them to end, by this signal; also the handler of it."""
+        """Tell all of them to end, by this signal if it is Ctrl-C's; also the handler of it.
+
+        Celery would begin anew at a hangup, and drop its member at SIGQUIT.
+        """
         self.are_leaving = True
+        told = signal.SIGINT if number == signal.SIGINT else signal.SIGTERM
         for process in list(self.running.values()):
             with contextlib.suppress(ProcessLookupError):
-                process.send_signal(number)
+                process.send_signal(told)
 
     def ended(self) -> list[tuple[str, int]]:
         """Return name and exit code of those that have ended since this was last asked."""

@@ -1,6 +1,5 @@
 """What one worker process holds for its whole life: storage, broker, engine, the last data set."""
 
-import platform
 import threading
 from functools import cached_property
 
@@ -57,7 +56,7 @@ class Resources:
     def trainer(self) -> Trainer:
         """Who this process is, for records."""
         return Trainer(
-            host=platform.node() or "unknown",
+            host=self.settings.host,
             engine=self.engine.name,
             engine_version=self.engine.version,
             device=self.engine.device.id,

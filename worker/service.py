@@ -14,6 +14,7 @@ import redis
 from celery.worker.control import Panel, control_command
 
 from shared.broker import connect_lazily
+from shared.broker_probe import refuse_hopeless
 from shared.celery_app import DRAIN, WORKER_OPTIONS, queue_of
 from shared.checkup import MOST_SKEW_S, describe_skew, skew_of
 from shared.errors import DeepchordError
@@ -65,11 +66,12 @@ def prepare(worker: Any, settings: Settings) -> Announcement:
         What tells the others that the worker is there, from when it is started.
 
     Raises:
-        SystemExit: The device is refused; stderr says why. Celery only logs what else is raised here.
+        SystemExit: The device or the broker is refused; stderr says why. Celery only logs what else is raised here.
     """
     for command in set(Panel.data) - _UNDERSTOOD:
         del Panel.data[command]
     try:
+        refuse_hopeless(settings)
         engine = choose_engine(settings.engine)
         served, device = [engine], None
         if settings.preflight:
@@ -87,7 +89,9 @@ def prepare(worker: Any, settings: Settings) -> Announcement:
         worker.max_tasks_per_child = 1
     _warn_of_skew(settings)
     board = WorkerBoard(connect_lazily(settings))
-    return Announcement(board, worker_id(), worker.hostname, engine, device)
+    return Announcement(
+        board, worker=worker_id(), name=worker.hostname, host=settings.host, engine=engine, device=device
+    )
 
 
 def _warn_of_skew(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """The two tasks: thin shells that call the work and decide what becomes of their message."""
 
 import logging
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,11 +17,14 @@ from shared.errors import DeepchordError, OtherVersionError, SignatureError
 from shared.leases import evaluation_lease
 from shared.messages import MemberSpec, RunSpec
 from shared.signing import check_signature
+from worker.blame import pause_s
 from worker.conclusion import EvaluationFailed, conclude, give_up, may_begin_again, settled
 from worker.lease import AttemptEnded, Lease, MemberTaken, RunCancelled, WorkerLeaving
+from worker.outcomes import Again, Done, GivenBack, LeftToOthers, Thwarted, Turn
 from worker.resources import Resources
 from worker.service import leave_when_told
-from worker.turns import BREATH_S, Again, Done, GivenBack, Thwarted, Turn, sentence, take_turn
+from worker.setback import sentence
+from worker.turns import take_turn
 from worker.watchdog import StallWatchdog
 
 logger = logging.getLogger(__name__)
@@ -80,7 +84,9 @@ def _trained(task: Task, resources: Resources, spec: MemberSpec) -> str:
     if isinstance(turn, Again):
         _send_again(task, turn.after_s)
     if isinstance(turn, GivenBack):
-        _give_back(f"member {spec.index}", turn.after_s)
+        raise _given_back(f"member {spec.index}")
+    if isinstance(turn, LeftToOthers):
+        _leave_and_pause(task, turn.pause_s)
     if isinstance(turn, Thwarted):  # each time costs what was trained since the last epoch that was saved
         _leave_to_others(task, resources, spec.run_id, spec.index, turn.error, most=_BLIND_ATTEMPTS)
     if turn.status is None:
@@ -114,6 +120,8 @@ def _concluded(task: Task, resources: Resources, run: RunSpec) -> str | None:
     def note(trouble: str) -> None:
         board.note_evaluation(run, trouble, failed_on=worker)
 
+    if board.last_failed_on(run.run_id) == worker and _others(task):
+        _leave_and_pause(task, pause_s(0, random.random()))  # noqa: S311  no secret
     with StallWatchdog(resources.settings.stall_timeout_s, note) as watchdog:
         lease = Lease(
             resources.leases,
@@ -134,8 +142,8 @@ def _concluded(task: Task, resources: Resources, run: RunSpec) -> str | None:
 
         try:
             with lease:
-                if resources.leaving.is_set() or (board.last_failed_on(run.run_id) == worker and _others_can(task)):
-                    _give_back(f"the evaluation of {run.run_id}", BREATH_S)
+                if resources.leaving.is_set():
+                    raise _given_back(f"the evaluation of {run.run_id}")
                 return conclude(resources, run, worker, advance)
         except AttemptEnded as ended:
             _leave(task, run, ended)
@@ -151,7 +159,7 @@ def _concluded(task: Task, resources: Resources, run: RunSpec) -> str | None:
 def _turn(task: Task, resources: Resources, spec: MemberSpec) -> Turn:
     try:
         with _in_turn(task, resources):
-            return take_turn(resources, spec, task.request.hostname, _flower(task), lambda: _others_can(task))
+            return take_turn(resources, spec, task.request.hostname, _flower(task), lambda: _others(task))
     except DeepchordError as error:
         _leave_to_others(task, resources, spec.run_id, spec.index, error)
 
@@ -160,7 +168,7 @@ def _leave(task: Task, run: RunSpec, ended: AttemptEnded) -> None:
     """Do what is to be done with the message of an evaluation that is not to go on; nothing if the run is cancelled."""
     logger.info("The evaluation of run %s stops: %r.", run.run_id, ended, extra={"run_id": run.run_id})
     if isinstance(ended, WorkerLeaving):
-        _give_back(f"the evaluation of {run.run_id}", 0.0)
+        raise _given_back(f"the evaluation of {run.run_id}")
     if isinstance(ended, MemberTaken):
         _send_again(task, _LONGEST_PAUSE_S)
 
@@ -188,17 +196,16 @@ def _leave_to_others(
 
 def _pass_on(task: Task, error: DeepchordError, most: int = _MOST_PASSED_ON) -> NoReturn:
     """Send a message that is of no use here to whoever is next, but not for ever: at most so often if others can."""
-    others_can = _others_can(task)
+    others_can = bool(_others(task))
     if task.request.retries + 1 >= (most if others_can else _BLIND_ATTEMPTS):
         raise error
     if others_can:
         time.sleep(min(_LONGEST_BLIND_S, _RETRY_AFTER_S * 2**task.request.retries))
-    _send_again(task, _RETRY_AFTER_S, retries=task.request.retries + 1)
+    _send_again(task, _RETRY_AFTER_S, task.request.retries + 1)
 
 
-def _give_back(what: str, after_s: float) -> NoReturn:
-    time.sleep(after_s)
-    raise Reject(f"{what} is given back", requeue=True)
+def _given_back(what: str) -> Reject:
+    return Reject(f"{what} is given back", requeue=True)
 
 
 def _send_again(task: Task, after_s: float, retries: int | None = None) -> NoReturn:
@@ -207,22 +214,32 @@ def _send_again(task: Task, after_s: float, retries: int | None = None) -> NoRet
     Without an ETA: that would be compared with another host's clock, and wait at one worker while others are free.
     """
     time.sleep(min(after_s, _LONGEST_PAUSE_S))
-    again = task.request.retries if retries is None else retries
-    try:
-        task.signature_from_request(retries=again).apply_async()
-    except (redis.RedisError, OperationalError) as error:
-        raise Reject("the message could not be sent again", requeue=True) from error
+    _publish_again(task, retries)
     raise Ignore
 
 
-def _others_can(task: Task) -> bool:
-    """Say whether another worker is connected that takes from the queue that the message came from."""
+def _leave_and_pause(task: Task, pause_s: float) -> NoReturn:
+    """Send the message once more, and take no other one for a while: the others may take this one meanwhile."""
+    _publish_again(task)
+    time.sleep(pause_s)
+    raise Ignore
+
+
+def _publish_again(task: Task, retries: int | None = None) -> None:
+    try:
+        task.signature_from_request(retries=task.request.retries if retries is None else retries).apply_async()
+    except (redis.RedisError, OperationalError) as error:
+        raise Reject("the message could not be sent again", requeue=True) from error
+
+
+def _others(task: Task) -> frozenset[str]:
+    """Return the names of the other workers that are connected and take from the queue that the message came from."""
     wanted = (task.request.delivery_info or {}).get("routing_key")
     try:
         connected = served_queues(task.app)
     except (redis.RedisError, OperationalError):
-        return False
-    return any(wanted in queues for worker, queues in connected.items() if worker != task.request.hostname)
+        return frozenset()
+    return frozenset(name for name, queues in connected.items() if wanted in queues) - {task.request.hostname}
 
 
 def _flower(task: Task) -> Callable[[str], None]:

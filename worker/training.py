@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shared.architecture import ResolvedArchitecture
 from shared.datasets import Dataset, scaled
 from shared.endings import Scores
-from shared.errors import EngineError, InputError
+from shared.errors import DivergedError, InputError
 from shared.messages import EpochMetrics, MemberSeeds, Recipe
 from shared.training_state import TrainingState
 from worker.engines import Engine, Network
@@ -94,8 +94,8 @@ def train(
         A network that holds the best weights and predicts in float32, and the state after the last epoch.
 
     Raises:
-        EngineError: The loss or the validation probabilities became NaN or infinite, or the optimizer's state is not
-            this engine's.
+        DivergedError: The loss or the validation probabilities became NaN or infinite.
+        EngineError: The optimizer's state is not this engine's.
         InputError: The split leaves no image to train or to validate on.
     """
     observer = observer or Observer()
@@ -119,7 +119,7 @@ def train(
             validation_accuracy=validation.accuracy,
             duration_s=clock() - started,
         )
-        state = _after(state, network, metrics)
+        state = state.followed_by(metrics, network.weights(), network.optimizer_state())
         observer.epoch(state)
     if engine.precision(recipe) != "float32":
         network = engine.build(architecture)
@@ -188,20 +188,6 @@ def _chunks(images: NDArray[np.generic], callers: int = 1) -> list[slice]:
     return [slice(start, start + size) for start in range(0, len(images), size)]
 
 
-def _after(state: TrainingState, network: Network, metrics: EpochMetrics) -> TrainingState:
-    """Return the state after one more epoch."""
-    weights, history = network.weights(), (*state.history, metrics)
-    best = state.history[state.best_epoch - 1].validation_accuracy if state.best_epoch else -1.0
-    is_best = metrics.validation_accuracy > best
-    return TrainingState(
-        weights=weights,
-        optimizer=network.optimizer_state(),
-        best_weights=weights if is_best else state.best_weights,
-        best_epoch=len(history) if is_best else state.best_epoch,
-        history=history,
-    )
-
-
 def _train_epoch(
     network: Network, batches: EpochBatches, seeds: MemberSeeds, epoch: int, observer: Observer
 ) -> tuple[float, float]:
@@ -242,6 +228,6 @@ def _epoch_seed(seed: int, epoch: int) -> int:
 
 def _check_finite(value: float, what: str, epoch: int) -> None:
     if not np.isfinite(value):
-        raise EngineError(
+        raise DivergedError(
             f"The {what} became {value} in epoch {epoch}; lower the learning rate, or distrust this device."
         )

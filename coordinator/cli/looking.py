@@ -11,7 +11,6 @@ import typer
 from coordinator.cli.options import Broker, Json, Out, Run, Storage
 from coordinator.cli.surroundings import (
     collect_into,
-    new_console,
     open_run,
     open_store,
     print_json,
@@ -38,6 +37,8 @@ def runs(broker: Broker = None, storage: Storage = None, as_json: Json = False) 
     from rich.text import Text
 
     from coordinator.results import summary
+    from shared.console import print_table
+    from shared.printable import label
 
     store = open_store(read_settings(broker=broker, storage=storage))
     found, run_ids = [], store.run_ids()
@@ -63,11 +64,11 @@ def runs(broker: Broker = None, storage: Storage = None, as_json: Json = False) 
             line["run_id"],
             line["state"],
             line["preset"],
-            Text(line["dataset"]),
+            Text(label(line["dataset"])),
             f"{line['ended']}/{line['members']}",
             "" if accuracy is None else f"{accuracy:.2%}",
         )
-    new_console().print(table)
+    print_table(table)
 
 
 @commands.command()
@@ -75,6 +76,7 @@ def status(run: Run, broker: Broker = None, storage: Storage = None, as_json: Js
     """Show how far a run is, once."""
     from coordinator.following import elsewhere, watcher
     from coordinator.live import render
+    from shared.console import new_console
 
     settings, store, spec = open_run(run, storage=storage, broker=broker)
     view = watcher(settings, store, spec).look()
@@ -96,6 +98,7 @@ def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Jso
     from coordinator.following import raise_if_failed, views
     from coordinator.interruptions import terminations_interrupting
     from coordinator.live import show
+    from shared.console import new_console
 
     settings, store, spec = open_run(run, storage=storage, broker=broker)
     seen = views(settings, store, spec)
@@ -137,6 +140,8 @@ def report(
     from coordinator.report import summary_table
     from coordinator.report.summary import summary_json
     from coordinator.results import write_run_report
+    from shared.console import new_console
+    from shared.container_paths import on_host
 
     settings, store, spec = open_run(run, storage=storage, broker=broker)
     content, page = write_run_report(settings, store, spec, out or settings.results / spec.run_id)
@@ -146,7 +151,7 @@ def report(
         return
     console = new_console()
     console.print(summary_table(content, console.width))
-    typer.echo(f"Report: {page.resolve().as_uri()}")
+    typer.echo(f"Report: {on_host(page, settings).as_uri()}")
 
 
 @commands.command()
@@ -156,17 +161,20 @@ def workers(broker: Broker = None, storage: Storage = None, as_json: Json = Fals
 
     from coordinator.fleet import fleet, fleet_table
     from shared.broker import connect
+    from shared.console import new_console, print_table
+    from shared.validation import ended
 
     settings = with_live_broker(read_settings(broker=broker, storage=storage))
     with connect(settings) as client:
         try:
             lines = fleet(client, open_store(settings))
         except RedisError as error:
-            raise BrokerError(f"The broker does not tell of workers: {error}.") from error
+            raise BrokerError(ended(f"The broker does not tell of workers: {error}")) from error
     if as_json:
         print_json([line.as_json() for line in lines])
     elif lines:
-        new_console().print(fleet_table(lines))
+        console = new_console()
+        print_table(fleet_table(lines, console.width if console.is_terminal else None))
     else:
         typer.echo("No worker is connected to this broker; `deepchord worker` starts one.")
 
@@ -192,7 +200,7 @@ def metrics(
             typer.echo(f"Metrics: {served}")
             Event().wait()
     except KeyboardInterrupt:
-        return
+        raise InterruptedRunError("Interrupted: the gauges are served no more.") from None
 
 
 @commands.command()
@@ -210,7 +218,7 @@ def flower(
             typer.echo(f"Flower: {process.address}")
             process.wait()
     except KeyboardInterrupt:
-        return
+        raise InterruptedRunError("Interrupted: Flower is stopped.") from None
 
 
 def _view_json(view: "RunView") -> dict[str, Any]:

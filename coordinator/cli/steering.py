@@ -25,19 +25,20 @@ def cancel(
     """Stop a run, or one of its members, within seconds; `resume` goes on with a run from its last saved epochs."""
     from coordinator.steering import cancel_member, cancel_run
 
-    store, spec = find_run(read_settings(broker=broker, storage=storage), run)
+    settings = read_settings(broker=broker, storage=storage)
+    store, spec = find_run(settings, run)
     if member is not None:
-        cancel_member(store, spec, member)
+        cancel_member(store, spec, member, settings.host)
         typer.echo(f"Member {member} of run {spec.run_id} is cancelled.")
         return
-    cancel_run(store, spec)
+    cancel_run(store, spec, settings.host)
     typer.echo(f"Run {spec.run_id} is cancelled; `deepchord resume {spec.run_id}` goes on with it.")
 
 
 @commands.command()
 def drain(
     worker: Annotated[
-        str, typer.Argument(metavar="WORKER", help="Its name as Flower shows it, or a pattern: '*@host'.")
+        str, typer.Argument(metavar="WORKER", help="Its name, any part that only one has, or a pattern: '*@host'.")
     ],
     broker: Broker = None,
 ) -> None:
@@ -68,6 +69,7 @@ def reconcile(
     from coordinator.following import raise_if_failed, watcher
     from coordinator.interruptions import terminations_interrupting
     from coordinator.reconciliation import reconcile_all, reconcile_run
+    from shared.broker_probe import refuse_hopeless
     from shared.logs import configure_logging
 
     if (run is None) != everything:
@@ -78,17 +80,16 @@ def reconcile(
     configure_logging(settings)
     try:
         with terminations_interrupting():
+            if settings.broker is not None:
+                refuse_hopeless(settings)
             if run is None:
                 reconcile_all(settings, open_store(settings), _touching(alive) if alive else lambda: None)
                 return
             store, spec = find_run(settings, run)
             reconcile_run(settings, store, spec.run_id)
     except KeyboardInterrupt:
-        if run is None:
-            return
-        raise InterruptedRunError(
-            "Interrupted: this command does not send again any more what the run loses."
-        ) from None
+        whose = "the run loses" if run else "runs lose"
+        raise InterruptedRunError(f"Interrupted: this command does not send again any more what {whose}.") from None
     raise_if_failed(watcher(settings, store, store.run(spec.run_id)).look())
     typer.echo(f"Run {spec.run_id} is evaluated.")
 

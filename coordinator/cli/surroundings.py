@@ -1,4 +1,4 @@
-"""What the commands work with: settings, storage, a run, a console."""
+"""What the commands work with: settings, storage, a run."""
 
 import json
 import shlex
@@ -10,8 +10,6 @@ import typer
 from shared.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from coordinator.report import ReportContent
     from shared.messages import RunSpec
     from shared.settings import Settings
@@ -97,17 +95,12 @@ def with_live_broker(settings: "Settings") -> "Settings":
     raise InputError(f"No broker is given, and of the embedded ones {found}: set --broker or DEEPCHORD_BROKER.")
 
 
-def new_console() -> "Console":
-    """Return a console as wide as the terminal."""
-    from rich.console import Console
-
-    return Console()
-
-
 def collect_into(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path, *, as_json: bool = False) -> None:
     """Copy a run's results into a folder and show its summary."""
     from coordinator.report import summary_table
     from coordinator.results import collect_run
+    from shared.console import new_console
+    from shared.container_paths import on_host
 
     content, files = collect_run(settings, store, run, out)
     tell_if_extended(content, run)
@@ -116,7 +109,8 @@ def collect_into(settings: "Settings", store: "RunStore", run: "RunSpec", out: P
         return
     console = new_console()
     console.print(summary_table(content, console.width))
-    typer.echo(f"Results: {out}\nReport:  {(out / 'index.html').resolve().as_uri()}")
+    found = out if settings.results_on_host is None else on_host(out, settings)
+    typer.echo(f"Results: {found}\nReport:  {on_host(out / 'index.html', settings).as_uri()}")
 
 
 def tell_if_extended(content: "ReportContent", run: "RunSpec") -> None:
@@ -130,5 +124,5 @@ def tell_if_extended(content: "ReportContent", run: "RunSpec") -> None:
 
 
 def print_json(data: Any) -> None:
-    """Print something as JSON."""
-    typer.echo(json.dumps(data, indent=1))
+    """Print something as JSON, in ASCII; DEL is the one control character that JSON leaves as it is."""
+    typer.echo(json.dumps(data, indent=1).replace("\x7f", "\\u007f"))

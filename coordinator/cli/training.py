@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
-from coordinator.cli.surroundings import collect_into, find_run, new_console, read_settings, retold
-from shared.errors import CorruptObjectError, InputError, InterruptedRunError, StorageError, WorkersStoppedError
+from coordinator.cli.surroundings import collect_into, find_run, read_settings, retold
+from shared.errors import (
+    CorruptObjectError,
+    InputError,
+    InterruptedRunError,
+    OutputClosedError,
+    OutputError,
+    StorageError,
+    WorkersStoppedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +38,14 @@ def train(
     preset: Annotated[str | None, typer.Option(help="What to start from: quick, fast, notebook or best.")] = None,
     dataset: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="fashion, digits, cifar10, or an .npz file.")
+    ] = None,
+    channels_first: Annotated[
+        bool | None,
+        typer.Option(
+            "--images-channels-first/--images-channels-last",
+            "--channels-first/--channels-last",
+            help="The images of the file are [size, channels, height, width], or not although they look so.",
+        ),
     ] = None,
     members: Annotated[int | None, typer.Option(help="How many networks the ensemble has.")] = None,
     architecture: Annotated[
@@ -74,6 +90,7 @@ def train(
     options = {
         "preset": preset,
         "dataset": dataset,
+        "channels_first": channels_first,
         "members": members,
         "architecture": architecture,
         "epochs": epochs,
@@ -168,7 +185,7 @@ def _check_options(settings: "Settings", workers: int | None, out: Path | None) 
     if settings.detach and out is not None:
         raise InputError("--detach does not wait for results: leave --out out, and give it to `deepchord collect`.")
     if not settings.detach:
-        check_folder(out or settings.results)
+        check_folder(out or settings.results, settings)
 
 
 def _check_not_trained_here(settings: "Settings", run: "RunSpec") -> None:
@@ -197,8 +214,12 @@ def _collect(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path 
 
 
 def _tell_flower(session: "Session") -> None:
-    if session.flower_address:
-        typer.echo(f"Flower: {session.flower_address}")
+    for line in _told(session):
+        typer.echo(line)
+
+
+def _told(session: "Session") -> list[str]:
+    return [f"Flower: {session.flower_address}"] if session.flower_address else []
 
 
 def _train_rest(
@@ -226,6 +247,7 @@ def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
 
     Raises:
         InterruptedRunError: Somebody pressed Ctrl-C; what goes on is said.
+        OutputError: The output cannot be written, or nobody reads it any more; what goes on is said.
         RunFailedError: It ended without an evaluation.
         RunCancelledError: Somebody cancelled it.
         StorageError: Storage was away for too long; what goes on is said.
@@ -233,6 +255,7 @@ def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
     """
     from coordinator.following import raise_if_failed, views
     from coordinator.live import show
+    from shared.console import new_console
 
     resuming = retold(f"resume {run.run_id}", session.settings, embedded=True)
     if session.embedded:
@@ -241,11 +264,16 @@ def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
         watching = retold(f"watch {run.run_id}", session.settings)
         goes_on = f"run {run.run_id} goes on at the workers; {watching} follows it."
     try:
-        view = show(views(session.settings, store, run, session.check, embedded=session.embedded), new_console())
+        seen = views(session.settings, store, run, session.check, embedded=session.embedded)
+        view = show(seen, new_console(), _told(session))
     except KeyboardInterrupt:
         if session.embedded:  # which takes a while
             typer.echo("Stopping the workers, which save what they have; Ctrl-C once more kills them.", err=True)
         raise InterruptedRunError(f"Interrupted: {goes_on}") from None
+    except OutputClosedError as error:
+        raise OutputClosedError(f"Nobody reads the output any more: {goes_on}") from error
+    except OutputError as error:
+        raise OutputError(f"{error} Following it ended: {goes_on}") from error
     except StorageError as error:
         raise StorageError(f"{error} Following it ended: {goes_on}", permanent=error.permanent) from error
     except WorkersStoppedError as error:

@@ -10,6 +10,7 @@ from coordinator.report import formats, provenance
 from coordinator.report.confusion import ConfusionMatrix, confusion_matrix, confusion_pixels
 from coordinator.report.content import ReportContent
 from coordinator.report.curves import CurvePanel, curve_panels
+from coordinator.report.doubts import doubts
 from coordinator.report.gallery import ClassPictures, Mistake, class_pictures, mistakes
 from coordinator.report.headline import Fact, MemberStrip, facts, member_strip
 from coordinator.report.member_table import MemberTable, member_table
@@ -24,6 +25,8 @@ class Page:
 
     content: ReportContent
     facts: tuple[Fact, ...]
+    #: What makes the result doubtful, and the likely causes.
+    doubts: tuple[str, ...]
     strip: MemberStrip
     table: MemberTable
     panels: tuple[CurvePanel, ...]
@@ -63,6 +66,7 @@ def _page(content: ReportContent) -> Page:
     return Page(
         content=content,
         facts=facts(content),
+        doubts=doubts(content),
         strip=member_strip(content),
         table=member_table(content),
         panels=curve_panels(content),

@@ -4,6 +4,7 @@ import csv
 import io
 
 from coordinator.report.content import ReportContent
+from coordinator.report.doubts import doubts
 from coordinator.report.tables import ACCURACY_DIGITS, LOSS_DIGITS, SummaryRow, columns, summary_rows
 from shared.validation import Message
 
@@ -33,6 +34,8 @@ class Summary(Message):
     ensemble: EnsembleSummary
     members: tuple[SummaryRow, ...]
     average: SummaryRow
+    #: What makes the result doubtful, and the likely causes.
+    warnings: tuple[str, ...]
 
 
 def summary(content: ReportContent) -> Summary:
@@ -58,6 +61,7 @@ def summary(content: ReportContent) -> Summary:
         ensemble=ensemble,
         members=tuple(members),
         average=average,
+        warnings=doubts(content),
     )
 
 

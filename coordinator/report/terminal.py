@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coordinator.report.content import ReportContent
+from coordinator.report.doubts import doubts
 from coordinator.report.formats import failure_of, percent, points
 from coordinator.report.tables import Column, SummaryRow, columns, summary_rows
 
@@ -109,6 +110,7 @@ def _caption(content: ReportContent, notes: list[str]) -> Text:
             f"{points(content.gain_over_average)} points over the average member, "
             f"{points(content.gain_over_best)} over the best"
         ),
+        *(Text(f"warning: {doubt}", style="yellow") for doubt in doubts(content)),
         *(Text(note, style="dim") for note in notes),
     ]
     if content.largest_parity is not None:

@@ -23,13 +23,26 @@ import pytest
 
 from shared.array_files import read_idx
 from shared.dataset_sources import DEBIAN_FASHION
-from tests.places import NETWORK, RECIPE
+from tests.gates import Gate
+from tests.places import RECIPE
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 #: Options of `docker build`, for machines whose containers reach the network in a way of their own.
 BUILD_OPTIONS = os.environ.get("DOCKER_BUILD_OPTIONS", "").split()
 _PATIENCE_S = 300.0
+#: Read beside docker-compose.yml: the gate of the tests' workers, see tests/gates.py.
+_GATED_WORKERS = f"""
+services:
+  worker:
+    environment:
+      PYTHONPATH: /inside
+      TESTS_INSIDE: gate
+      TESTS_GATE: /gate
+    volumes:
+      - {ROOT}/tests/inside:/inside:ro
+      - ./gate:/gate
+"""
 
 
 def docker(*arguments: str, **options: object) -> "subprocess.CompletedProcess[str]":
@@ -41,6 +54,7 @@ class Stack:
 
     def __init__(self, folder: Path, command: list[str], **variables: str) -> None:
         self.folder = folder
+        self.gate = Gate(folder / "gate")
         self._command = [*command, "-p", f"deepchord-test-{secrets.token_hex(3)}"]
         self.broker_port, self.flower_port = free_ports(2)
         self.password = secrets.token_hex(12)
@@ -51,6 +65,8 @@ class Stack:
             "DEEPCHORD_BROKER_PORT": str(self.broker_port),
             "DEEPCHORD_FLOWER_PORT": str(self.flower_port),
             "DEEPCHORD_UID": "1000",
+            "DEEPCHORD_HOST": "box1",
+            "DEEPCHORD_RESULTS_ON_HOST": str(folder / "results"),
             "DEEPCHORD_THREADS": "1",
             **variables,
         }
@@ -118,13 +134,15 @@ def compose() -> list[str]:
 
 
 @contextmanager
-def prepared(folder: Path, compose: list[str], **variables: str) -> Iterator[Stack]:
+def prepared(folder: Path, compose: list[str], network: str, **variables: str) -> Iterator[Stack]:
     """A stack that is not up yet; whatever comes up is taken down at the end."""
     shutil.copy(ROOT / "docker-compose.yml", folder)
-    (folder / "results").mkdir(mode=0o777)
-    (folder / "results").chmod(0o777)
+    (folder / "docker-compose.override.yml").write_text(_GATED_WORKERS)
+    for name in ("results", "gate", "gate/held"):
+        (folder / name).mkdir()
+        (folder / name).chmod(0o777)
     folder.chmod(0o755)
-    _write_recipe(folder / "recipe")
+    _write_recipe(folder / "recipe", network)
     stack = Stack(folder, compose, **variables)
     try:
         yield stack
@@ -133,13 +151,13 @@ def prepared(folder: Path, compose: list[str], **variables: str) -> Iterator[Sta
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory, compose) -> Iterator[Stack]:
-    with prepared(tmp_path_factory.mktemp("compose"), compose) as stack:
+def stack(tmp_path_factory, compose, network) -> Iterator[Stack]:
+    with prepared(tmp_path_factory.mktemp("compose"), compose, network) as stack:
         stack.run("up", "--detach", "--no-build", "--scale", "worker=2")
         yield stack
 
 
-def _write_recipe(folder: Path) -> None:
+def _write_recipe(folder: Path, network: str) -> None:
     folder.mkdir()
     arrays = {
         f"{kind}_{part}": read_idx(DEBIAN_FASHION / f"{prefix}-{name}-ubyte")[:size]
@@ -147,24 +165,38 @@ def _write_recipe(folder: Path) -> None:
         for kind, name in (("x", "images-idx3"), ("y", "labels-idx1"))
     }
     np.savez(folder / "clothes.npz", **arrays)
-    (folder / "network.toml").write_text(NETWORK)
-    (folder / "recipe.toml").write_text(RECIPE.replace("epochs = 2", "epochs = 150\npatience = 150"))
+    (folder / "network.toml").write_text(network)
+    (folder / "recipe.toml").write_text(RECIPE)
 
 
 def test_a_run_is_trained_by_scaled_workers_one_of_which_is_killed(stack):
     stack.wait_until(lambda: len(stack.fleet()) == 2, "two workers")
+    assert {line["host"] for line in stack.fleet()} == {"box1"}
+    stack.gate.hold(after=1)
     submitted = stack.coordinator("train", "--detach", "/recipe/recipe.toml", "--members", "4")
     run_id = submitted.split()[1]
     stack.wait_until(lambda: sum(bool(line["epochs_done"]) for line in stack.fleet()) == 2, "both at work")
 
     docker("kill", stack.containers("worker")[0])
+    stack.gate.open()
 
     assert "Ensemble test accuracy" in stack.coordinator("watch", run_id)
-    stack.coordinator("collect", run_id)
     results = stack.folder / "results" / run_id
+    assert f"Report:  file://{results}/index.html" in stack.coordinator("collect", run_id)
     assert (results / "index.html").exists()
     assert len(list(results.glob("best_weights_*.hdf5"))) == 4
     assert json.loads((results / "evaluation.json").read_text())["trained"] == 4
+
+
+def test_results_that_the_containers_user_may_not_write_are_refused_with_the_remedy_on_the_host(stack):
+    results = stack.folder / "results"
+    results.chmod(0o755)
+
+    try:
+        with pytest.raises(AssertionError, match=f"`sudo chown 1000:1000 {results}`"):
+            stack.coordinator("train", "/recipe/recipe.toml")
+    finally:
+        results.chmod(0o777)
 
 
 def test_the_containers_say_that_they_are_well(stack):
@@ -219,7 +251,7 @@ def test_a_worker_that_still_loads_stops_when_it_is_told(stack):
 
 
 @pytest.fixture
-def s3_stack(tmp_path, compose) -> Iterator[Stack]:
+def s3_stack(tmp_path, compose, network) -> Iterator[Stack]:
     variables = {
         "COMPOSE_PROFILES": "s3",
         "DEEPCHORD_STORAGE": "s3://ensembles/runs",
@@ -227,7 +259,7 @@ def s3_stack(tmp_path, compose) -> Iterator[Stack]:
         "AWS_ACCESS_KEY_ID": secrets.token_hex(8),
         "AWS_SECRET_ACCESS_KEY": secrets.token_hex(16),
     }
-    with prepared(tmp_path, compose, **variables) as stack:
+    with prepared(tmp_path, compose, network, **variables) as stack:
         yield stack
 
 
@@ -236,7 +268,7 @@ def test_a_run_is_kept_in_the_stacks_own_s3_server_even_when_that_is_started_ane
     s3_stack.wait_until(lambda: len(s3_stack.fleet()) == 2, "two workers")
 
     assert "problem:" not in s3_stack.coordinator("doctor")
-    assert "is evaluated" in s3_stack.coordinator("train", "/recipe/recipe.toml", "--epochs", "2")
+    assert "is evaluated" in s3_stack.coordinator("train", "/recipe/recipe.toml")
     (server,) = s3_stack.containers("s3")
     s3_stack.run("restart", "s3")
     s3_stack.wait_until(lambda: s3_stack.health(server) == "healthy", "the storage")
@@ -248,22 +280,22 @@ def test_a_run_is_kept_in_the_stacks_own_s3_server_even_when_that_is_started_ane
     assert storage.stdout == ""
 
 
-def test_without_a_key_the_s3_server_serves_nobody_and_says_so(tmp_path, compose):
-    with prepared(tmp_path, compose, COMPOSE_PROFILES="s3") as stack:
+def test_without_a_key_the_s3_server_serves_nobody_and_says_so(tmp_path, compose, network):
+    with prepared(tmp_path, compose, network, COMPOSE_PROFILES="s3") as stack:
         stack.run("up", "--detach", "--no-build", "--no-deps", "s3")
         stack.wait_until(lambda: "put them into .env" in stack.run("logs", "s3"), "the reason")
         assert "weed" not in docker("top", stack.containers("s3")[0]).stdout
 
 
-def test_a_plaidml_worker_without_any_device_is_not_started(tmp_path, compose):
+def test_a_plaidml_worker_without_any_device_is_not_started(tmp_path, compose, network):
     if Path("/dev/dri").exists():
         pytest.skip("this host has a device")
-    with prepared(tmp_path, compose) as stack, pytest.raises(AssertionError, match="/dev/dri"):
+    with prepared(tmp_path, compose, network) as stack, pytest.raises(AssertionError, match="/dev/dri"):
         stack.run("--profile", "plaidml", "up", "--detach", "--no-build", "--no-deps", "worker-plaidml")
 
 
-def test_a_plaidml_worker_whose_device_no_driver_knows_says_so(tmp_path, compose):
-    with prepared(tmp_path, compose, COMPOSE_PROFILES="plaidml") as stack:
+def test_a_plaidml_worker_whose_device_no_driver_knows_says_so(tmp_path, compose, network):
+    with prepared(tmp_path, compose, network, COMPOSE_PROFILES="plaidml") as stack:
         file = tmp_path / "docker-compose.yml"
         file.write_text(file.read_text().replace("/dev/dri:/dev/dri", "/dev/null:/dev/dri/renderD128"))
         stack.run("up", "--detach", "--no-build", "worker-plaidml")

@@ -1,5 +1,7 @@
+import errno
 import hashlib
 import io
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +22,17 @@ from shared.broker import KEY_PREFIX, connect_lazily
 from shared.celery_app import QUEUE
 from shared.datasets import dataset_from_arrays, publish_dataset
 from shared.endings import Cancellation, RunFailure
-from shared.errors import RunCancelledError, RunFailedError, StorageError, WorkersStoppedError
+from shared.errors import (
+    OutputClosedError,
+    OutputError,
+    RunCancelledError,
+    RunFailedError,
+    StorageError,
+    WorkersStoppedError,
+)
 from shared.layers import Dense, Flatten
 from shared.messages import EpochMetrics, MemberRecord, RunSpec, TrainedMember, Trainer
+from shared.output import OutputStream
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings, load_settings
 from shared.storage import RunStore
@@ -142,6 +152,46 @@ def test_storage_that_stays_away_ends_the_command_with_what_goes_on(
         follow(session, store, run)
 
     assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize(("embedded", "command"), [(False, "watch"), (True, "resume")])
+@pytest.mark.parametrize(
+    ("number", "kind", "sentence"),
+    [
+        (errno.EPIPE, OutputClosedError, "Nobody reads the output any more"),
+        (errno.ENOSPC, OutputError, "The output cannot be written: No space left on device. Following it ended"),
+    ],
+)
+def test_output_that_nobody_reads_or_takes_ends_the_command_with_what_goes_on(
+    settings, store, run, monkeypatch, embedded, command, number, kind, sentence
+):
+    class Broken(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(sys, "stdout", OutputStream(Broken(), is_error=False))
+    session = Session(settings=settings, embedded=embedded, check=lambda: None, flower_address=None)
+
+    with pytest.raises(kind, match=f"^{sentence}: .*; `deepchord {command} {run.run_id}` (goes|follows)") as caught:
+        follow(session, store, run)
+
+    assert type(caught.value) is kind
+
+
+def test_while_the_workers_of_this_machine_start_that_is_said(settings, store, run):
+    seen = views(settings, store, run, embedded=True)
+    waiting = next(seen)
+    commit(store, run, 0)
+
+    assert str(waiting.unserved).startswith("the workers on this machine are starting")
+    assert next(seen).unserved is None
+
+
+def test_a_reason_that_is_a_sentence_has_one_full_stop(store, run):
+    failure = fail(store, run).model_copy(update={"reason": "it is damaged. Restore it, or train a new run."})
+
+    with pytest.raises(RunFailedError, match=r"train a new run[.]$"):
+        raise_if_failed(RunView(run=run, failure=failure))
 
 
 def test_a_failed_run_raises_its_reason(store, run):

@@ -51,7 +51,7 @@ def test_a_child_started_in_the_block_can_be_interrupted():
         assert process.wait(timeout=60) != 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_termination_interrupts(number):
     with pytest.raises(KeyboardInterrupt), terminations_interrupting():
         signal.raise_signal(number)

@@ -1,9 +1,9 @@
 import io
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from coordinator.live import render, show
 from coordinator.live_lines import changes
@@ -11,6 +11,7 @@ from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.progress import EnsembleSoFar, RunView
 from coordinator.wording import clock
 from shared.architecture import Architecture
+from shared.console import PrintableConsole
 from shared.endings import RunFailure
 from shared.layers import Dense, Flatten
 from shared.messages import (
@@ -97,7 +98,7 @@ def busy_view(members: int, **changes: Any) -> RunView:
 
 
 def rendered(view: RunView, width: int = 120, height: int | None = None) -> list[str]:
-    console = Console(file=io.StringIO(), width=width, record=True, color_system=None)
+    console = PrintableConsole(file=io.StringIO(), width=width, record=True, color_system=None)
     console.print(render(view, width, height))
     return console.export_text().splitlines()
 
@@ -110,14 +111,29 @@ def row_of(lines: list[str], member: int) -> str:
 # In place, on a terminal
 
 
-@pytest.mark.parametrize("width", [72, 80, 100, 119, 120, 200])
+@pytest.mark.parametrize("width", [40, 59, 71, 72, 80, 100, 119, 120, 200])
 @pytest.mark.parametrize("members", [1, 3, 50])
 @pytest.mark.parametrize("live", [True, False])
 def test_the_view_fits_the_terminal_and_cuts_nothing_off(width, members, live):
     lines = rendered(busy_view(members, live=live), width)
 
     assert {len(text) for text in lines} == {width}
-    assert "…" not in "".join(lines)
+    assert "…" not in "".join(lines[:-1])
+
+
+def test_a_title_that_has_no_room_is_cut_so_that_it_is_seen():
+    assert rendered(busy_view(3), 40)[-1].endswith("… ─╯")
+
+
+def test_a_narrow_terminal_tells_of_each_member_how_far_it_is():
+    lines = rendered(busy_view(6), 40)
+
+    assert [text.strip("│ ").split() for text in lines[3:9]] == [
+        ["0", "2/3", "1:01", "✓"],
+        ["1", "failed"],
+        *([["2", "3", "4"][number], "12/25", "12:50:50", "left"] for number in range(3)),
+        ["5", "waiting"],
+    ]
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -135,7 +151,8 @@ def test_a_line_tells_where_and_how_far_a_member_is():
     # 12.5 epochs of 25 are left, and the last one took 3700 s.
     assert "a-rather-long-ho tensorflow GPU:0" in row_of(lines, 3)
     assert "12/25  0.2071     92.34%  12:50:50 left" in row_of(lines, 3)
-    assert "3/25  0.2071     75.00%         1:01 ✓" in row_of(lines, 0)
+    # The second of three epochs was kept, and the numbers are of that one.
+    assert "2/3  0.2071     75.00%         1:01 ✓" in row_of(lines, 0)
     assert row_of(lines, 1).strip("│ ").split() == ["1", "failed"]
     assert row_of(lines, 5).strip("│ ").split() == ["5", "waiting"]
 
@@ -155,6 +172,33 @@ def test_a_member_without_an_epoch_shows_what_it_does(phase):
 
     assert phase in row
     assert "0/25" in row
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"epochs_done": 24, "epoch_share": 1.0}, "validating"),
+        ({"epochs_done": 24, "epoch_share": 0.9999}, "training"),
+        ({"epochs_done": 23, "epoch_share": 1.0}, "1:01:40 left"),
+        ({"epochs_done": 0, "epochs": 1, "epoch_share": 1.0, "last": None}, "validating"),
+    ],
+)
+def test_no_time_is_left_only_where_it_is_not_said_to_be(changes, said):
+    row = row_of(rendered(RunView(run=run_of(1), progress={0: line(0, **changes)})), 0)
+
+    assert row.strip("│ ").endswith(said)
+    assert "0:00" not in row
+
+
+def test_foreign_text_steers_no_terminal():
+    trainer = TRAINER.model_copy(update={"host": "ho\x1bst", "device": "\x9b2J"})
+    run = run_of(4).model_copy(update={"dataset": DATASET.model_copy(update={"name": "\x1b]0;a title\x07\n"})})
+    trouble = {"notes": {2: "it \x1b[2J broke"}, "evaluation_note": "\rbroken"}
+    view = RunView(run=run, progress={0: line(0, trainer=trainer)}, records={1: failed(run, 1, "\x1bc")}, **trouble)
+
+    for lines in (rendered(view), shown_in_lines(view), rendered(view, 40)):
+        assert not [text for text in lines if any(ord(character) < 32 for character in text)]
+    assert {len(text) for text in rendered(view, 40)} == {40}
 
 
 def test_a_member_between_two_attempts_waits_and_shows_what_is_saved():
@@ -255,13 +299,36 @@ class Terminal(io.StringIO):
         return True
 
 
+def on_terminal(width: int = 100) -> PrintableConsole:
+    return PrintableConsole(file=Terminal(), color_system=None, width=width, height=40, _environ={"TERM": "xterm"})
+
+
 def test_on_a_terminal_the_view_is_renewed_in_place_and_the_last_one_is_returned():
-    console = Console(file=Terminal(), color_system=None, width=100, height=40, _environ={"TERM": "xterm"})
-    views = [RunView(run=run_of(3)), busy_view(3)]
+    console, views = on_terminal(), [RunView(run=run_of(3)), busy_view(3)]
 
     assert show(iter(views), console) is views[1]
 
     assert "12/25" in console.file.getvalue()
+
+
+def test_the_text_of_a_terminal_has_the_last_view_only_and_what_was_said_meanwhile(capsys):
+    console, seen = on_terminal(), [RunView(run=run_of(3)), busy_view(3)]
+
+    def views():
+        yield seen[0]
+        sys.stderr.write("warning: something\n")
+        yield seen[1]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        show(views(), console, ["Flower: http://127.0.0.1:1"])
+
+    screen, _, text = console.file.getvalue().partition("\x1b[?1049l")
+    assert screen.startswith("\x1b[?1049h")
+    assert "warning: something" in screen
+    assert "Flower: http://127.0.0.1:1" in screen
+    assert text.splitlines() == rendered(seen[1], 100)
+    assert capsys.readouterr().err == "warning: something\n"
 
 
 @pytest.mark.parametrize(
@@ -273,7 +340,7 @@ def test_on_a_terminal_the_view_is_renewed_in_place_and_the_last_one_is_returned
     ],
 )
 def test_where_nothing_can_be_renewed_in_place_there_are_lines_even_if_colours_are_forced(file, environment):
-    console = Console(file=file, color_system=None, width=100, height=40, _environ=environment)
+    console = PrintableConsole(file=file, color_system=None, width=100, height=40, _environ=environment)
     views = [RunView(run=run_of(3)), busy_view(3)]
 
     assert show(iter(views), console) is views[1]
@@ -286,7 +353,7 @@ def test_where_nothing_can_be_renewed_in_place_there_are_lines_even_if_colours_a
 
 
 def shown_in_lines(*views: RunView) -> list[str]:
-    console = Console(file=io.StringIO(), width=40)
+    console = PrintableConsole(file=io.StringIO(), width=40)
     assert show(iter(views), console) is views[-1]
     return console.file.getvalue().splitlines()
 

@@ -16,7 +16,7 @@ import coordinator.live_session
 from coordinator.local import LocalSession, local_session
 from coordinator.steering import drain
 from shared.celery_app import create_app
-from shared.errors import BrokerError, InterruptedRunError, RunCancelledError, WorkersStoppedError
+from shared.errors import BrokerError, InputError, InterruptedRunError, RunCancelledError, WorkersStoppedError
 from shared.settings import Settings, load_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker on Windows")]
@@ -353,12 +353,14 @@ def test_a_folder_named_worker_where_the_command_is_given_is_not_taken_for_ours(
             session.check()
 
 
-def test_real_workers_that_are_drained_by_name_and_by_pattern_stay_away(settings, caplog):
+def test_real_workers_that_are_drained_by_a_part_of_the_name_and_by_pattern_stay_away(settings, caplog):
     with local_session(settings, 2) as session, create_app(session.settings) as app:
         while len(app.control.ping(timeout=1.0)) < 2:
             session.check()
 
-        assert drain(app, f"local1@{platform.node()}") == [f"local1@{platform.node()}"]
+        with pytest.raises(InputError, match=f"local could mean local1@{platform.node()}, local2@{platform.node()}"):
+            drain(app, "local")
+        assert drain(app, "local1") == [f"local1@{platform.node()}"]
         while not caplog.records:
             session.check()
         assert caplog.records[0].message == "Worker 1 was told to stop; the others go on."

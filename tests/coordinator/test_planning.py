@@ -1,13 +1,15 @@
+import os
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coordinator.planning import PRESETS, plan_architecture, plan_member, plan_request, plan_run
+from coordinator.planning import PRESETS, RunRequest, plan_architecture, plan_member, plan_request, plan_run
 from shared.architecture import Architecture
 from shared.errors import InputError
 from shared.layers import Dense, Flatten
@@ -119,7 +121,7 @@ def test_an_empty_recipe_is_the_quick_preset(write):
         ("learning-rate = 3", "unknown option 'learning-rate'; did you mean 'learning_rate'?"),
         (
             "run_id = 'mine'",
-            "unknown option 'run_id'; valid are architecture, batch_size, cutout, dataset, dropout_scale,",
+            "unknown option 'run_id'; valid are architecture, batch_size, channels_first, cutout, dataset,",
         ),
         ("[run]\nmembers = 3", "unknown option 'run'"),
         ("preset = 'notbook'", "There is no preset 'notbook'; did you mean 'notebook'?"),
@@ -185,6 +187,45 @@ def test_a_recipe_that_is_no_recipe_is_named(tmp_path, content, expected):
         plan_request(path, {})
 
     assert expected in str(caught.value)
+
+
+def test_a_recipe_that_never_ends_is_not_read_to_its_end():
+    with pytest.raises(InputError, match=r"Recipe /dev/zero cannot be read: it is longer than 1 MiB\."):
+        plan_request(Path("/dev/zero"), {})
+    with pytest.raises(InputError, match=r"Architecture file /dev/zero cannot be read: it is longer than 1 MiB\."):
+        Architecture.load(Path("/dev/zero"))
+
+
+def test_a_recipe_may_come_from_a_pipe_and_begin_with_the_mark_of_windows(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    written = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(b"\xef\xbb\xbfmembers = 7\r\nseed = 2",))
+    written.start()
+
+    request = plan_request(tmp_path / "pipe", {})
+
+    written.join()
+    assert (request.members, request.seed) == (7, 2)
+
+
+RECIPE_WORDS = (*RunRequest.model_fields, "type", "conv2d", "units", "residual", "classes", "quick", "nadam")
+RECIPE_SIGNS = (" = ", "\n", "[", "]", "{", "}", ",", ".", '"', "'", "\\u0000", "#", "\x00", "\ud7ff")
+RECIPE_VALUES = ("0", "-1", "1e400", "nan", "1979-05-27", "true", "9" * 5000)
+RECIPE_PARTS = st.sampled_from((*RECIPE_WORDS, *RECIPE_SIGNS, *RECIPE_VALUES))
+
+
+@given(st.one_of(st.lists(RECIPE_PARTS).map(lambda parts: "".join(parts).encode()), st.binary()))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_recipe_holds_it_is_planned_or_refused_in_a_line(tmp_path: Path, content: bytes):
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(content)
+
+    refused = ""
+    try:
+        plan_request(path, {})
+    except InputError as error:
+        refused = str(error)
+
+    assert len(refused.splitlines()) <= 1
 
 
 def test_a_recipe_that_is_a_folder_is_named(tmp_path):

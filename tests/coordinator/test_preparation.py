@@ -68,6 +68,18 @@ def test_a_coordinator_needs_no_engine_for_workers_elsewhere(settings, recipe, m
     assert prepare(settings.model_copy(update={"broker": broker_url}), recipe, {"members": 2})[1].members == 2
 
 
+@pytest.mark.parametrize("said", ["channels_first = true\n", ""])
+def test_channels_that_come_first_are_turned_before_the_data_is_published(settings, recipe, said):
+    images, labels = np.zeros((20, 3, 6, 6), dtype=np.uint8), np.arange(20) % 2
+    np.savez(recipe.parent / "data.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    recipe.write_text(said + recipe.read_text())
+
+    store, run = prepare(settings, recipe, {} if said else {"channels_first": True})
+
+    assert run.dataset.input_shape == (6, 6, 3)
+    assert load_dataset(run.dataset, store, settings.cache).x_train.shape == (20, 6, 6, 3)
+
+
 def test_detach_without_a_broker_is_refused(settings, recipe):
     for local in (True, False):
         asked = settings.model_copy(update={"local": local, "detach": True})

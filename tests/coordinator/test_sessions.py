@@ -105,8 +105,8 @@ def log_texts(settings: Settings) -> str:
     return "".join(path.read_text() for path in (settings.state / "logs").rglob("worker-*.log"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_ctrl_c_sigterm_and_a_hangup_stop_all_that_a_coordinator_started(settings, start_coordinator, number):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_ctrl_c_sigterm_sigquit_and_a_hangup_stop_all_that_a_coordinator_started(settings, start_coordinator, number):
     coordinator, family = start_coordinator()
 
     assert coordinator.end(number) != 0

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -31,16 +32,64 @@ def run(store: RunStore) -> RunSpec:
 
 @pytest.fixture
 def failed(store: RunStore, run: RunSpec) -> RunSpec:
+    for index in range(run.members):
+        cancel_member(store, run, index, "here")
     store.commit_failure(run, RunFailure(requested=4, trained=0, reason="nobody learnt", failed_at=NOW))
     return run
 
 
 def test_a_run_is_cancelled_and_resumed(store, run):
-    cancel_run(store, run)
+    cancel_run(store, run, "here")
     assert store.is_cancelled(run.run_id)
 
     resume_run(store, run)
     assert not store.is_cancelled(run.run_id)
+
+
+def test_a_run_that_ends_while_it_is_cancelled_has_ended(store, run, monkeypatch):
+    cancel = RunStore.cancel_run
+
+    def late(store: RunStore, run_id: str, cancellation: Cancellation) -> None:
+        store.commit_failure(run, RunFailure(requested=4, trained=4, reason="its evaluation failed", failed_at=NOW))
+        cancel(store, run_id, cancellation)
+
+    monkeypatch.setattr(RunStore, "cancel_run", late)
+
+    with pytest.raises(InputError, match=r"has failed \(its evaluation failed\)"):
+        cancel_run(store, run, "here")
+
+    assert not store.is_cancelled(run.run_id)
+    assert store.has_failed(run)
+
+
+def test_a_run_whose_end_is_just_being_written_when_it_is_cancelled_has_ended(store, run, monkeypatch):
+    create = store.objects.create
+
+    def late(key: str, data: bytes) -> bool:
+        if key.endswith("/failed.json"):  # after the last look for a cancellation
+            cancel_run(store, run, "here")
+        return create(key, data)
+
+    monkeypatch.setattr(store.objects, "create", late)
+
+    assert store.commit_failure(run, RunFailure(requested=4, trained=4, reason="no luck", failed_at=NOW))
+
+    assert not store.is_cancelled(run.run_id)
+
+
+def test_the_cancellation_of_a_run_that_was_extended_meanwhile_is_not_taken_back(store, run, monkeypatch):
+    create = store.objects.create
+
+    def late(key: str, data: bytes) -> bool:
+        if key.endswith("/failed.json"):
+            cancel_run(store, extend_run(store, extended_by(run, 6, None)), "here")
+        return create(key, data)
+
+    monkeypatch.setattr(store.objects, "create", late)
+
+    assert store.commit_failure(run, RunFailure(requested=4, trained=4, reason="no luck", failed_at=NOW))
+
+    assert store.is_cancelled(run.run_id)
 
 
 def test_attempts_before_a_run_was_resumed_do_not_count(store, run):
@@ -53,18 +102,33 @@ def test_attempts_before_a_run_was_resumed_do_not_count(store, run):
     assert failures_in_a_row(store.attempts(run.run_id, 2)) == 0
 
 
-@pytest.mark.parametrize("what", [cancel_run, check_unfinished, resume_run])
+@pytest.mark.parametrize("what", [partial(cancel_run, host="here"), check_unfinished, resume_run])
 def test_a_run_that_has_ended_is_neither_cancelled_nor_resumed(store, failed, what):
     with pytest.raises(InputError, match=r"has failed \(nobody learnt\); `deepchord extend .* trains further members"):
         what(store, failed)
 
 
+def test_a_run_that_failed_before_its_members_had_ended_can_be_resumed_and_its_attempts_do_not_count(store, run):
+    for index in range(2):
+        store.start_attempt(run.run_id, index, b"{}")
+    store.commit_failure(run, RunFailure(requested=4, trained=0, reason="the data is at fault", failed_at=NOW))
+
+    with pytest.raises(InputError, match=r"\(the data is at fault\); when that is put right, `deepchord resume "):
+        cancel_run(store, run, "here")
+    anew = resume_run(store, run)
+
+    assert (anew.extension, store.failure(anew)) == (1, None)
+    assert [failures_in_a_row(store.attempts(run.run_id, index)) for index in range(2)] == [0, 0]
+
+
 def test_a_run_whose_evaluation_failed_can_be_evaluated_once_more(store, run):
+    for index in range(run.members):
+        cancel_member(store, run, index, "here")
     store.commit_failure(run, RunFailure(requested=4, trained=3, reason="its evaluation failed", failed_at=NOW))
 
     check_unfinished(store, run)
     with pytest.raises(InputError, match=r"has failed \(its evaluation failed\)"):
-        cancel_run(store, run)
+        cancel_run(store, run, "here")
     anew = resume_run(store, run)
 
     assert (anew.extension, anew.members) == (1, 4)
@@ -75,26 +139,26 @@ def test_a_run_whose_evaluation_failed_can_be_evaluated_once_more(store, run):
 def test_a_member_that_is_cancelled_is_a_failed_record(store, run):
     store.start_attempt(run.run_id, 2, b"{}")
 
-    cancel_member(store, run, 2)
-    cancel_member(store, run, 3)
+    cancel_member(store, run, 2, "here")
+    cancel_member(store, run, 3, "here")
 
     members = [record.member for record in store.records(run.run_id, 4)]
     assert [(member.spec.index, member.attempt) for member in members] == [(2, 1), (3, 0)]
-    assert all(isinstance(member, FailedMember) and member.error.startswith("cancelled from ") for member in members)
+    assert all(isinstance(member, FailedMember) and member.error == "cancelled from here" for member in members)
     assert members[0].spec == plan_member(run.run_id, run.seed, 2)
 
 
 def test_a_member_that_has_ended_is_not_cancelled(store, run):
-    cancel_member(store, run, 2)
+    cancel_member(store, run, 2, "here")
 
     with pytest.raises(InputError, match=r"Member 2 of run .* has ended already"):
-        cancel_member(store, run, 2)
+        cancel_member(store, run, 2, "here")
 
 
 @pytest.mark.parametrize("index", [-1, 4])
 def test_a_member_that_there_is_not_is_named_with_those_there_are(store, run, index):
     with pytest.raises(InputError, match=rf"has the members 0 to 3, no member {index}"):
-        cancel_member(store, run, index)
+        cancel_member(store, run, index, "here")
 
 
 def test_an_extended_run_has_its_earlier_members_and_needs_the_same_share(store, run):

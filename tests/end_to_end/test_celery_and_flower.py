@@ -15,6 +15,10 @@ import psutil
 import pytest
 
 from shared.messages import MemberRecord
+from tests.waiting import wait_until
+
+#: What Flower shows of a member in training.
+EPOCH = re.compile(r"epoch [12]/2 val_loss \d\.\d+ val_acc")
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ def listening(processes: list[psutil.Process]) -> set[tuple[str, int]]:
 def watched_run(new_place: Callable[..., Any], recipe, broker_server, require) -> WatchedRun:
     require("Flower", find_spec("flower"))
     place = new_place(DEEPCHORD_BROKER=f"{broker_server}/7")
+    place.gate.hold(after=1)
     training = place.start("train", recipe, "--flower", "--out", "results")
     url, user, password = re.search(
         r"Flower: (\S+) \(user (\S+), password (\S+)\)", training.wait_for("Flower: ")
@@ -86,18 +91,20 @@ def watched_run(new_place: Callable[..., Any], recipe, broker_server, require) -
     )
     tasks: dict[str, Any] = {}
     results: set[str] = set()
-    while training.process.poll() is None:
-        try:
-            status, answer = fetch(url + "/api/tasks", user, password)
-        except OSError:
-            continue  # Flower ends with the command
-        if status == 200:
-            tasks = json.loads(answer)
-            results |= {str(task["result"]) for task in tasks.values() if task["result"]}
+
+    def shows(task: str) -> bool:
+        assert training.process.poll() is None, training.err
+        tasks.update(json.loads(fetch(url + "/api/tasks", user, password)[1]))
+        results.update(str(task["result"]) for task in tasks.values() if task["result"])
+        return EPOCH.search(str(tasks.get(task, {}).get("result"))) is not None
+
+    (run,) = wait_until(lambda: place.store.run_ids(), "the run")
+    for index in range(2):
+        wait_until(lambda index=index: shows(f"{run}.member-{index:03d}"), "Flower to show an epoch")
+        place.gate.open(index=index)
     exit_code = training.ended()
     worker.process.terminate()
     assert worker.ended() == 0, worker.err
-    run = place.store.run_ids()[0]
     return WatchedRun(
         exit_code=exit_code,
         run_id=run,
@@ -151,7 +158,7 @@ def test_flower_lists_the_tasks_of_the_members_and_the_evaluation(watched_run):
 
 
 def test_flower_shows_the_epochs_of_a_member_while_it_is_trained(watched_run):
-    epochs = [result for result in watched_run.results if re.search(r"epoch [12]/2 val_loss \d\.\d+ val_acc", result)]
+    epochs = [result for result in watched_run.results if EPOCH.search(result)]
 
     assert epochs
 

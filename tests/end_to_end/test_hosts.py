@@ -5,7 +5,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,8 @@ import pytest
 
 from tests.places import Place
 from tests.servers import make_certificates, start_s3_server, start_secured_broker
+from tests.waiting import wait_until
 
-#: Longer than the lease, so that the member of the host behind the link may be taken.
-CUT_S = 20.0
 LEASE_S = 5.0
 #: Sent unencrypted, to see that the capture would show it.
 CONTROL = b"everybody may read this"
@@ -136,20 +134,26 @@ def test_a_link_is_cut_and_a_host_is_lost_and_the_run_completes_with_nothing_rea
 ):
     _, cut, lost = fleet.hosts
     send_in_clear_text(cut, lost, CONTROL)
+    gates = [place.gate for place in fleet.places]
+    workers = {}
     for number in (1, 2):
-        fleet.start(number, "worker", "worker", "--name", f"worker@{fleet.hosts[number].name}").wait_for(" ready.")
+        gates[number].hold(after=1)
+        workers[number] = fleet.start(number, "worker", "worker", "--name", f"worker@{fleet.hosts[number].name}")
+        workers[number].wait_for(" ready.")
     training = fleet.start(
-        0, "coordinator", "train", recipe, "--members", "8", "--epochs", "200", "--out", fleet.places[0].folder / "out"
+        0, "coordinator", "train", recipe, "--members", "8", "--epochs", "3", "--out", fleet.places[0].folder / "out"
     )
-    for number in (0, 1):
-        training.wait_for(f"member {number} epoch ")
+    (behind_the_link,), _ = (wait_until(gates[number].held, "a member on each host") for number in (1, 2))
 
     cut.set_link("down")
-    time.sleep(CUT_S)
+    gates[2].hold(after=1, index=behind_the_link.index)
+    gates[2].open_for_others()
+    gates[2].wait_for(1, index=behind_the_link.index, attempt=2)
     cut.set_link("up")
+    workers[1].wait_for("is somebody else's now")
     lost.set_link("down")
     fleet.places[2].kill_all()
-    assert training.process.poll() is None, "the run was faster than the faults"
+    gates[1].open()
 
     assert training.ended() == 0, "\n".join([*training.out[-20:], *training.err])
     results = fleet.places[0].folder / "out"

@@ -9,6 +9,8 @@ import pytest
 from shared.celery_app import create_app
 from shared.messages import TrainedMember
 from shared.settings import load_settings
+from tests.places import Started
+from tests.waiting import wait_until
 
 NETWORK = """
 layers = [
@@ -50,12 +52,16 @@ def fleet(new_place, recipe, broker_server, opencl, deepchord):
     assert place.stop_all() == []
 
 
-def train(place, recipe: Path, *options: str) -> tuple[str, str, list[TrainedMember]]:
-    ended = place.run("train", recipe, "--architecture", "network.toml", "--out", f"out{len(options)}", *options)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+def train(place, recipe: Path, *options: str) -> Started:
+    return place.start("train", recipe, "--architecture", "network.toml", "--out", f"out{len(options)}", *options)
+
+
+def trained(place, training: Started) -> tuple[str, list[TrainedMember]]:
+    """Wait for the end of the last run; return its id and its members."""
+    assert training.ended() == 0, training.out + training.err
     store = place.store
     run_id = store.run_ids()[-1]
-    return ended.stdout, run_id, [record.member for record in store.records(run_id, store.run(run_id).members)]
+    return run_id, [record.member for record in store.records(run_id, store.run(run_id).members)]
 
 
 def test_workers_are_named_for_their_engine_and_device(fleet):
@@ -66,9 +72,13 @@ def test_workers_are_named_for_their_engine_and_device(fleet):
 
 
 def test_one_run_is_trained_by_both_and_their_probabilities_agree_at_evaluation(fleet, recipe):
-    place, _ = fleet
+    place, names = fleet
+    place.gate.hold(after=1)
 
-    _, run_id, members = train(place, recipe, "--members", "8", "--epochs", "3")
+    training = train(place, recipe, "--members", "4", "--epochs", "3")
+    wait_until(lambda: len(place.gate.held()) == len(names), "a member on each worker")
+    place.gate.open()
+    run_id, members = trained(place, training)
 
     assert {member.trainer.engine for member in members} == {"plaidml", "tensorflow"}
     assert any(member.trainer.device.startswith("opencl_") for member in members)
@@ -78,7 +88,9 @@ def test_one_run_is_trained_by_both_and_their_probabilities_agree_at_evaluation(
 
 @pytest.mark.parametrize(("requirement", "engine"), [("plaidml", "plaidml"), ("tensorflow", "tensorflow")])
 def test_a_run_can_require_an_engine(fleet, recipe, requirement, engine):
-    _, _, members = train(fleet[0], recipe, "--require", requirement, "--epochs", "1")
+    place, _ = fleet
+
+    _, members = trained(place, train(place, recipe, "--require", requirement, "--epochs", "1"))
 
     assert {member.trainer.engine for member in members} == {engine}
 

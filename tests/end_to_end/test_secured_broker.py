@@ -18,6 +18,7 @@ from shared.checkup import examine_way
 from shared.errors import BrokerError
 from shared.settings import Settings
 from tests.servers import make_certificates, start_secured_broker
+from tests.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def test_a_run_needs_no_more_than_the_rights_of_its_roles(secured, new_place, re
     address, password = re.search(r"(http://\S+) \(user deepchord, password (\S+)\)", said).groups()
     request = urllib.request.Request(f"{address}/api/tasks")
     request.add_header("Authorization", "Basic " + b64encode(f"deepchord:{password}".encode()).decode())
-    assert TRAIN_MEMBER.encode() in urllib.request.urlopen(request, timeout=30).read()
+    wait_until(lambda: TRAIN_MEMBER.encode() in urllib.request.urlopen(request, timeout=30).read(), "Flower's tasks")
     for role in ("coordinator", "worker"):
         found = examine_way(secured.settings(broker=secured.url(role), storage="broker://"))
         assert {finding.what: finding.text for finding in found if finding.state != "ok"} == {}, role

@@ -13,6 +13,7 @@ import pytest
 from shared.celery_app import create_app
 from shared.messages import MemberRecord
 from shared.settings import load_settings
+from tests.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,13 @@ def shared_run(new_place: Callable[..., Any], recipe, broker_server, engines) ->
         for number, engine in enumerate(engines)
     ]
     wait_until_they_answer(broker, workers)
+    place.gate.hold(after=1)
     submitted = place.run("train", "--detach", recipe, "--members", "4")
     run_id = submitted.stdout.split()[1]
     watching = place.start("watch", run_id, "--json")
+    watching.wait_for('"training"')
+    wait_until(lambda: len(place.gate.held()) == len(workers), "a member on each worker")
+    place.gate.open()
     watched = watching.ended()
     status = json.loads(place.run("status", run_id, "--json").stdout)
     for worker in workers:

@@ -40,7 +40,7 @@ def test_a_run_whose_members_all_fail_ends_as_failed(failed_run):
     assert failed_run.command.stderr.splitlines()[-1] == (
         f"error: Run {failed_run.run_id} failed: 0 members were trained, min_members is 1."
     )
-    assert "member 0 failed after 2 attempts: EngineError: The training loss became nan" in failed_run.command.stdout
+    assert "member 0 failed after 2 attempts: DivergedError: The training loss became nan" in failed_run.command.stdout
     assert failed_run.left == []
 
 
@@ -82,7 +82,8 @@ class BrokenOff:
 @pytest.fixture(scope="module")
 def broken_off(new_place: Callable[..., Any], recipe: Path) -> BrokenOff:
     place = new_place()
-    arguments = ("train", "--local", recipe, "--epochs", "100000")
+    place.gate.hold(after=1)
+    arguments = ("train", "--local", recipe)
     killed = place.start(*arguments, "--workers", "2")
     killed.wait_for("is waiting")
     killed.kill()
@@ -132,6 +133,7 @@ def test_collecting_a_run_that_has_not_ended_says_how_far_it_is(broken_off, tmp_
 
 
 def test_ctrl_c_while_the_command_is_still_preparing_leaves_nothing(place, recipe):
+    place.gate.hold(after=0)
     training = place.start("train", "--local", recipe)
     while not (place.folder / "state" / "local").exists():
         assert training.process.poll() is None

@@ -6,16 +6,15 @@ from pathlib import Path
 import pytest
 
 from shared.messages import TrainedMember
-from tests.faults.fleet import BATCH_SIZE, ENGINE, EPOCHS, LEASE_S, Broker, Fleet
+from tests.faults.fleet import ENGINE, EPOCHS, LEASE_S, Broker, Fleet
 from tests.places import Place
 
 
 @pytest.fixture(scope="session")
 def long_recipe(recipe: Path) -> Path:
-    """A recipe for one member that takes some seconds."""
+    """A recipe for one member of some epochs."""
     path = recipe.parent / "long.toml"
     text = recipe.read_text().replace("members = 2", "members = 1").replace("epochs = 2", f"epochs = {EPOCHS}")
-    text = text.replace("batch_size = 32", f"batch_size = {BATCH_SIZE}")
     path.write_text(f"{text}\npatience = {EPOCHS}\n")
     return path
 

@@ -1,12 +1,11 @@
-"""A broker that can be killed and comes back, workers on it, and a run whose member takes a while."""
+"""A broker that can be killed and comes back, workers on it, and a run whose members wait at a gate."""
 
+import json
 import secrets
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,30 +13,23 @@ from typing import Any
 import psutil
 import redis
 
+from shared.broker import KEY_PREFIX
 from shared.celery_app import WORKER_OPTIONS
 from shared.leases import member_lease
 from shared.messages import RunSpec, TrainedMember
 from shared.storage import RunStore
-from tests.places import PATIENCE_S, Place, Started
+from tests.gates import Gate
+from tests.places import Place, Started
+from tests.waiting import wait_until
 
 #: The framework that is imported soonest.
 ENGINE = "jax"
-#: An epoch takes a tenth of a second or two, most of it for the small batches.
-EPOCHS = 40
-BATCH_SIZE = 2
+#: Enough for a member to be held, and hindered, several times.
+EPOCHS = 8
 #: After so long without a sign of life a member may be taken by another worker.
-LEASE_S = 2.0
-
-
-def wait_until(what: Callable[[], Any], why: str) -> Any:
-    """Wait until something is true, and return it; the time limit is a safety net only."""
-    last = time.monotonic() + PATIENCE_S
-    while time.monotonic() < last:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"waited in vain for {why}")
+LEASE_S = 5.0
+#: For workers of whom none is to lose its member, however busy the machine is.
+LONG_LEASE = {"DEEPCHORD_LEASE_S": "20"}
 
 
 class Broker:
@@ -50,7 +42,7 @@ class Broker:
         self._folder = folder
         self._password = secrets.token_hex(8)
         self.url = f"redis://:{self._password}@127.0.0.1:{self._port}/0"
-        self.client = redis.Redis.from_url(self.url, retry=None)
+        self.client = redis.Redis.from_url(self.url, retry=None, socket_timeout=None)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -109,15 +101,17 @@ class Fleet:
         worker.wait_for(" ready.")
         return worker
 
-    def submit(self, *options: str) -> None:
-        """Submit the run, watched by nobody yet."""
+    def submit(self, *options: str, held_after: int | None = None) -> None:
+        """Submit the run, watched by nobody yet; its members wait when they have trained so many epochs."""
+        if held_after is not None:
+            self.gate.hold(after=held_after)
         ended = self.place.run("train", "--detach", self.recipe, *options)
         assert ended.returncode == 0, ended.stderr
         self.run_id = ended.stdout.split()[1]
 
-    def watch(self) -> Started:
+    def watch(self, **variables: str) -> Started:
         """Watch the run: whoever does so looks after it, too."""
-        return self.place.start("watch", self.run_id)
+        return self.place.start("watch", self.run_id, **variables)
 
     @property
     def run(self) -> RunSpec:
@@ -130,9 +124,43 @@ class Fleet:
     def attempts(self, index: int = 0) -> tuple[Any, ...]:
         return self.store.attempts(self.run_id, index)
 
-    def wait_for_epoch(self, epoch: int, index: int = 0) -> None:
-        wait_until(lambda: self.saved(index) >= epoch or self.store.has_record(self.run_id, index), f"epoch {epoch}")
-        assert not self.store.has_record(self.run_id, index), "the member was faster than the fault"
+    @property
+    def gate(self) -> Gate:
+        return self.place.gate
+
+    def hold_after(self, epoch: int, index: int = 0, attempt: int | None = None) -> None:
+        """Let all members train so far, and wait until one is held there and has saved what it has."""
+        self.gate.hold(after=epoch)
+        self.gate.wait_for(epoch, index=index, attempt=attempt)
+        wait_until(lambda: self.saved(index) >= epoch, f"epoch {epoch} to be saved")
+
+    def wait_for_looks(self, lookers: int) -> None:
+        """Wait until so many have looked, from now on, after the run: a reconciler, or whoever watches it."""
+        self._wait_for_commands(f"EXISTS {KEY_PREFIX}bell:{self.run_id}:", clients=lookers)
+
+    def wait_for_renewal(self, lease: bytes) -> None:
+        """Wait until a lease, as the broker has it now, is renewed by its holder."""
+        self._wait_for_commands(json.loads(lease)["token"], clients=1)
+
+    def _wait_for_commands(self, text: str, clients: int) -> None:
+        """Wait until so many clients have sent a command that holds the text."""
+        senders: set[str] = set()
+        with self.broker.client.monitor() as monitor:
+            while len(senders) < clients:
+                heard = monitor.next_command()
+                if text in heard["command"]:
+                    senders.add(heard["client_port"])
+
+    def cut_connections(self) -> None:
+        """Cut all connections to the broker, and wait until a worker that has nothing to do listens again."""
+        before = max(int(client["id"]) for client in self.broker.client.client_list())
+        self.broker.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+        def listening() -> bool:
+            clients = self.broker.client.client_list()
+            return any(int(client["id"]) > before and client["cmd"] == "brpop" for client in clients)
+
+        wait_until(listening, "a worker to listen again")
 
     def training_process(self, index: int = 0) -> psutil.Process:
         """The process that trains a member now."""

@@ -7,10 +7,19 @@ import psutil
 import pytest
 
 from tests.faults.fleet import EPOCHS, Fleet, kill_tree
+from tests.waiting import wait_until
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("seed", range(metafunc.config.getoption("chaos")))
+
+
+def somebody_trains(fleet: Fleet) -> bool:
+    """Say whether the process of the last attempt lives."""
+    try:
+        return fleet.training_process().status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def kill_training_process(fleet: Fleet) -> None:
@@ -53,11 +62,13 @@ FAULTS = (kill_training_process, kill_worker, kill_parent_only, restart_broker, 
 def test_whatever_is_killed_whenever_the_same_weights_come_out(fleet, uninterrupted, seed):
     generator = random.Random(seed)
     fleet.start_worker()
-    fleet.submit()
+    fleet.submit(held_after=0)
     watching = fleet.watch()
     done, saved = [], {}
-    for epoch in sorted(generator.sample(range(1, EPOCHS - 5), 3)):
-        fleet.wait_for_epoch(epoch)
+    for epoch in sorted(generator.sample(range(1, EPOCHS - 1), 3)):
+        # The fault strikes while the member waits there, or on its way to a place further on, but before its end.
+        fleet.gate.hold(after=generator.randint(epoch, EPOCHS - 1))
+        wait_until(lambda epoch=epoch: fleet.saved() >= epoch and somebody_trains(fleet), f"epoch {epoch}")
         fault = generator.choice(FAULTS)
         saved[fleet.attempts()[-1].number] = fleet.saved()
         done.append(f"{fault.__name__} after epoch {fleet.saved()}")
@@ -65,6 +76,7 @@ def test_whatever_is_killed_whenever_the_same_weights_come_out(fleet, uninterrup
             fault(fleet)
         except (psutil.NoSuchProcess, StopIteration):
             done[-1] += " missed: nobody was training"
+    fleet.gate.open()
 
     fleet.evaluated(watching)
     member = fleet.member()

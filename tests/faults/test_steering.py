@@ -1,16 +1,20 @@
 """Cancel, resume and extend a run while real workers train it."""
 
 import signal
-import time
 
-from tests.faults.fleet import ENGINE, EPOCHS, LEASE_S, kill_tree, wait_until
+from shared.broker import KEY_PREFIX
+from shared.celery_app import QUEUE
+from tests.faults.fleet import ENGINE, kill_tree
+from tests.waiting import wait_until
 
 
 def test_a_run_is_cancelled_for_good_until_it_is_resumed(fleet, uninterrupted):
     worker = fleet.start_worker()
-    fleet.submit("--members", "2")
+    fleet.submit("--members", "2", held_after=5)
     watching = fleet.watch()
-    fleet.wait_for_epoch(5)
+    fleet.hold_after(5)
+    queued = fleet.broker.client.lrange(f"{KEY_PREFIX}{QUEUE}", 0, -1)
+    assert len(queued) == 1, "the message of the second member"
 
     cancelled = fleet.place.run("cancel", "last")
 
@@ -21,27 +25,31 @@ def test_a_run_is_cancelled_for_good_until_it_is_resumed(fleet, uninterrupted):
     kill_tree(worker)
     fleet.broker.kill()
     fleet.broker.start()
-    fleet.start_worker()
-    time.sleep(2 * LEASE_S)
+    # Whether the killed worker had this message already is left to chance; the next one gets it in any case.
+    fleet.broker.client.delete(f"{KEY_PREFIX}{QUEUE}", f"{KEY_PREFIX}unacked", f"{KEY_PREFIX}unacked_index")
+    fleet.broker.client.lpush(f"{KEY_PREFIX}{QUEUE}", *queued)
+    fleet.start_worker().wait_for("member-001] received")
+    wait_until(lambda: fleet.broker.client.hlen(f"{KEY_PREFIX}unacked") == 0, "the message to be done with")
     assert fleet.store.recorded(fleet.run_id) == []
     assert [len(fleet.attempts(index)) for index in range(2)] == [1, 0]
     reached = fleet.saved()
     resumed = fleet.place.run("resume", "last", "--detach")
     assert resumed.returncode == 0, resumed.stderr
-    fleet.wait_for_epoch(reached + 2)
+    fleet.hold_after(reached + 2)
     fleet.training_process().kill()
+    fleet.gate.open()
     fleet.evaluated(fleet.watch())
     assert fleet.member().weights_sha256 == uninterrupted.weights_sha256
 
 
 def test_a_member_that_is_cancelled_is_left_out(fleet):
     fleet.start_worker()
-    fleet.submit("--members", "2", "--epochs", "100000", "--min-members", "1")
+    fleet.submit("--members", "2", "--min-members", "1", held_after=3)
     watching = fleet.watch()
-    fleet.wait_for_epoch(3, index=0)
+    fleet.hold_after(3, index=0)
 
     assert fleet.place.run("cancel", "last", "--member", "0").returncode == 0
-    fleet.wait_for_epoch(3, index=1)
+    fleet.hold_after(3, index=1)
     assert fleet.place.run("cancel", "last", "--member", "1").returncode == 0
 
     assert watching.ended() == 3
@@ -75,11 +83,14 @@ def test_a_run_that_is_extended_keeps_its_members_and_evaluates_all(fleet):
 
 def test_an_interrupted_local_run_goes_on_where_it_stopped(new_place, long_recipe, uninterrupted):
     place = new_place(DEEPCHORD_ENGINE=ENGINE)
+    place.gate.hold(after=3)
     training = place.start("train", "--local", long_recipe)
     training.wait_for("member 0 epoch ")
+    place.gate.wait_for(3)
     training.interrupt()
     assert training.ended() == 130
     assert "`deepchord resume" in training.err[-1]
+    place.gate.open()
 
     resumed = place.run("resume", "last", "--out", "results")
 
@@ -93,9 +104,8 @@ def test_an_interrupted_local_run_goes_on_where_it_stopped(new_place, long_recip
 
 def test_a_local_run_is_watched_from_another_terminal_which_sees_that_its_command_was_killed(new_place, long_recipe):
     place = new_place(DEEPCHORD_ENGINE=ENGINE)
-    endless = long_recipe.with_name("endless.toml")
-    endless.write_text(long_recipe.read_text().replace(f" = {EPOCHS}\n", " = 100000\n"))
-    training = place.start("train", "--local", endless)
+    place.gate.hold(after=3)
+    training = place.start("train", "--local", long_recipe)
     training.wait_for("member 0 epoch ")
 
     watching = place.start("watch", "last")
@@ -115,6 +125,7 @@ def test_a_local_run_is_watched_from_another_terminal_which_sees_that_its_comman
 def test_the_run_of_a_fleet_is_not_sent_to_the_workers_that_another_run_has_for_itself(new_place, fleet, long_recipe):
     fleet.submit()
     local = new_place(DEEPCHORD_ENGINE=ENGINE, DEEPCHORD_STORAGE=str(fleet.place.storage), DEEPCHORD_LEASE_S="1")
+    local.gate.hold(after=3)
     training = local.start("train", "--local", long_recipe)
     training.wait_for("member 0 epoch ")
 
@@ -123,17 +134,21 @@ def test_the_run_of_a_fleet_is_not_sent_to_the_workers_that_another_run_has_for_
     refused = local.run("reconcile", fleet.run_id)
 
     assert (refused.returncode, "No broker is given" in refused.stderr) == (2, True)
+    local.gate.open()
     assert training.ended() == 0, training.err
     assert fleet.attempts() == ()
 
 
-def test_a_reconciler_that_is_interrupted_does_not_say_that_the_run_is_evaluated(fleet):
+def test_a_reconciler_that_is_interrupted_or_terminated_says_so_and_not_that_the_run_is_evaluated(fleet):
     fleet.submit()
-    before = len(fleet.broker.client.client_list())
+    service = fleet.place.start("reconcile", "--all")
     reconciling = fleet.place.start("reconcile", "last")
-    wait_until(lambda: len(fleet.broker.client.client_list()) > before, "the reconciler's first look")
+    fleet.wait_for_looks(2)
 
     reconciling.interrupt()
 
     assert reconciling.ended() == 130
     assert reconciling.err[-1].startswith("error: Interrupted: this command does not send again any more")
+    service.process.terminate()
+    assert service.ended() == 130
+    assert service.err[-1] == "error: Interrupted: this command does not send again any more what runs lose."

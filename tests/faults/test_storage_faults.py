@@ -10,7 +10,8 @@ import pytest
 
 from shared.settings import load_settings
 from shared.storage import RunStore
-from tests.faults.fleet import ENGINE, EPOCHS, Fleet, wait_until
+from tests.faults.fleet import ENGINE, EPOCHS, Fleet
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -38,13 +39,15 @@ def fill(folder: Path) -> Path:
 
 def test_a_disk_that_is_full_for_a_while_costs_nothing(fleet, small_disk, uninterrupted):
     fleet.start_worker()
-    fleet.submit()
+    fleet.submit(held_after=3)
     watching = fleet.watch()
-    fleet.wait_for_epoch(3)
+    fleet.hold_after(3)
 
     filler = fill(small_disk)
+    fleet.gate.hold(after=4)
     watching.wait_for("was not saved, training goes on")
     filler.unlink()
+    fleet.gate.open()
 
     fleet.evaluated(watching)
     assert fleet.member().weights_sha256 == uninterrupted.weights_sha256
@@ -52,11 +55,12 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing(fleet, small_disk, uninte
 
 def test_a_disk_that_stays_full_is_said_and_the_run_can_be_resumed_when_there_is_room(fleet, small_disk):
     fleet.start_worker()
-    fleet.submit("--epochs", "8")
+    fleet.submit(held_after=3)
     watching = fleet.watch()
-    fleet.wait_for_epoch(3)
+    fleet.hold_after(3)
 
     filler = fill(small_disk)
+    fleet.gate.open()
 
     assert watching.ended() == 3
     assert "No space left on device; free some space" in watching.err[-1]
@@ -67,7 +71,7 @@ def test_a_disk_that_stays_full_is_said_and_the_run_can_be_resumed_when_there_is
     # The worker may have tried again by itself meanwhile.
     assert resumed.returncode == 0 or "is evaluated" in resumed.stderr, resumed.stderr
     fleet.evaluated(fleet.watch())
-    assert len(fleet.member().history) == 8
+    assert len(fleet.member().history) == EPOCHS
 
 
 def test_a_disk_with_room_for_notes_only_costs_a_member_no_attempt(fleet, small_disk, tmp_path):
@@ -81,13 +85,15 @@ def test_a_disk_with_room_for_notes_only_costs_a_member_no_attempt(fleet, small_
         ]"""
     )
     fleet.start_worker()
-    fleet.submit("--epochs", "40", "--architecture", str(network))
+    fleet.submit("--architecture", str(network), held_after=3)
     watching = fleet.watch()
-    fleet.wait_for_epoch(3)
+    fleet.hold_after(3)
 
     filler = fill(small_disk)
+    fleet.gate.hold(after=4)
     watching.wait_for("was not saved")
     os.truncate(filler, filler.stat().st_size - 88_000)  # its weights have 94,000 bytes
+    fleet.gate.open()
 
     assert watching.ended() == 3
     assert "No space left on device; free some space" in watching.err[-1]
@@ -97,18 +103,20 @@ def test_a_disk_with_room_for_notes_only_costs_a_member_no_attempt(fleet, small_
     filler.unlink()
     fleet.place.run("resume", "last", "--detach")
     fleet.evaluated(fleet.watch())
-    assert len(fleet.member().history) == 40
+    assert len(fleet.member().history) == EPOCHS
 
 
 def test_a_folder_that_becomes_read_only_for_a_while_costs_nothing(fleet, small_disk, uninterrupted):
     fleet.start_worker()
-    fleet.submit()
+    fleet.submit(held_after=3)
     watching = fleet.watch()
-    fleet.wait_for_epoch(3)
+    fleet.hold_after(3)
 
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    fleet.gate.hold(after=4)
     watching.wait_for("the file system is read-only")
     subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    fleet.gate.open()
 
     fleet.evaluated(watching)
     assert fleet.member().weights_sha256 == uninterrupted.weights_sha256
@@ -116,11 +124,11 @@ def test_a_folder_that_becomes_read_only_for_a_while_costs_nothing(fleet, small_
 
 def test_torn_and_vanished_states_are_passed_over(fleet, uninterrupted):
     fleet.start_worker()
-    fleet.submit()
+    fleet.submit(held_after=3)
     watching = fleet.watch()
     reached = []
-    for spoil in (lambda path: path.write_bytes(path.read_bytes()[:100]), lambda path: path.unlink()):
-        fleet.wait_for_epoch(fleet.saved() + 6)
+    for epoch, spoil in ((3, lambda path: path.write_bytes(path.read_bytes()[:100])), (6, lambda path: path.unlink())):
+        fleet.hold_after(epoch)
         process = fleet.training_process()
         process.suspend()
         newest, before = sorted(fleet.place.storage.glob("**/epochs/*.npz"), key=lambda path: path.name)[:-3:-1]
@@ -128,6 +136,7 @@ def test_torn_and_vanished_states_are_passed_over(fleet, uninterrupted):
         reached.append(int(before.name[:6]))
         process.kill()
         wait_until(lambda: len(fleet.attempts()) > len(reached), "another attempt")
+    fleet.gate.open()
 
     fleet.evaluated(watching)
     (_, first), (_, second), _ = fleet.epochs_by_attempt()
@@ -137,11 +146,13 @@ def test_torn_and_vanished_states_are_passed_over(fleet, uninterrupted):
 
 def test_weights_that_are_damaged_after_their_record_end_the_run_with_their_name(fleet):
     fleet.start_worker()
-    fleet.submit("--members", "2", "--epochs", "20")
+    fleet.gate.hold(after=0, index=1)
+    fleet.submit("--members", "2")
     watching = fleet.watch()
     fleet.member(0)
     (weights,) = fleet.place.storage.glob("**/000/attempts/*/weights.hdf5")
     weights.write_bytes(weights.read_bytes()[:-1])
+    fleet.gate.open()
 
     assert watching.ended() == 3
     assert "members/000/attempts/001/weights.hdf5 is damaged" in watching.err[-1]

@@ -10,56 +10,22 @@ import pytest
 from shared.broker import KEY_PREFIX
 from shared.celery_app import QUEUE
 from shared.errors import ExitCode
-from tests.faults.fleet import EPOCHS, kill_tree, wait_until
-
-#: Lets whatever process evaluates take a minute for it, in steps.
-SLOW_EVALUATION = """
-import sys, threading, time
-
-def slow_down():
-    while not hasattr(sys.modules.get("worker.ensemble"), "run_candidates"):
-        time.sleep(0.01)
-    module = sys.modules["worker.ensemble"]
-    predict = module.predict
-
-    def slowly(network, images, classes, advance, threads):
-        for _ in range(600):
-            time.sleep(0.1)
-            advance()
-        return predict(network, images, classes, advance, threads)
-
-    module.predict = slowly
-
-threading.Thread(target=slow_down, daemon=True).start()
-"""
-
-#: So many processes of a pool die before they can work.
-DYING = """
-import os, pathlib, sys
-
-if "--billiard-fork" in sys.orig_argv:
-    deaths = pathlib.Path({deaths!r})
-    left = int(deaths.read_text())
-    if left:
-        deaths.write_text(str(left - 1))
-        sys.stderr.write("no module of that name\\n")
-        sys.stderr.flush()
-        os._exit(7)
-"""
+from tests.faults.fleet import EPOCHS, LONG_LEASE, kill_tree
+from tests.insides import inside
+from tests.waiting import wait_until
 
 
 def test_a_killed_training_process_costs_at_most_an_epoch_and_changes_no_weight(fleet, uninterrupted):
     fleet.start_worker()
-    fleet.submit()
+    fleet.submit(held_after=1)
     watching = fleet.watch()
     reached = []
-    for epoch in (3, 11, 12):
-        fleet.wait_for_epoch(epoch)
-        process = fleet.training_process()
+    for attempt, epoch in enumerate((1, 4, 5), start=1):
+        fleet.hold_after(epoch, attempt=attempt)
         reached.append(fleet.saved())
-        process.kill()
-        process.wait()
+        fleet.training_process().kill()
         wait_until(lambda: len(fleet.attempts()) > len(reached), "another attempt")
+    fleet.gate.open()
 
     fleet.evaluated(watching)
 
@@ -74,16 +40,15 @@ def test_a_killed_training_process_costs_at_most_an_epoch_and_changes_no_weight(
     assert fleet.attempts()[-1].saved == ()
 
 
-def test_a_process_that_takes_long_to_start_after_another_was_killed_trains_nonetheless(fleet, tmp_path):
-    # Longer than the four seconds that Celery grants by itself.
-    slow = "import sys, time\nif '--billiard-fork' in sys.orig_argv:\n    time.sleep(6)\n"
-    (tmp_path / "sitecustomize.py").write_text(slow)
-    worker = fleet.start_worker(PYTHONPATH=str(tmp_path))
-    fleet.submit()
+def test_a_process_that_takes_long_to_start_after_another_was_killed_trains_nonetheless(fleet):
+    worker = fleet.start_worker(**inside("gate", "late_children"))
+    fleet.submit(held_after=3)
     watching = fleet.watch()
-    fleet.wait_for_epoch(3)
+    fleet.hold_after(3)
 
     fleet.training_process().kill()
+    fleet.hold_after(3, attempt=2)
+    fleet.gate.open()
 
     fleet.evaluated(watching)
 
@@ -92,12 +57,11 @@ def test_a_process_that_takes_long_to_start_after_another_was_killed_trains_none
 
 def test_a_worker_whose_processes_die_one_after_another_ends_with_the_reason_and_gives_its_member_back(fleet, tmp_path):
     deaths = tmp_path / "deaths"
-    (tmp_path / "sitecustomize.py").write_text(DYING.format(deaths=str(deaths)))
     deaths.write_text("2")
-    worker = fleet.start_worker(PYTHONPATH=str(tmp_path))
-    fleet.submit()
-    wait_until(fleet.attempts, "an attempt, by the third process: two may die")
-    assert deaths.read_text() == "0"
+    worker = fleet.start_worker(**inside("gate", "dying_children"), TESTS_DEATHS=str(deaths))
+    fleet.submit(held_after=1)
+    fleet.hold_after(1)
+    assert deaths.read_text() == "0", "two may die, the third one has the member"
 
     deaths.write_text("1000")
     fleet.training_process().kill()
@@ -116,12 +80,13 @@ def test_a_worker_whose_processes_die_one_after_another_ends_with_the_reason_and
 def test_when_a_worker_dies_with_all_its_processes_another_one_goes_on(fleet, uninterrupted):
     fleet.start_worker()
     fleet.start_worker()
-    fleet.submit()
+    fleet.submit(held_after=5)
     watching = fleet.watch()
-    fleet.wait_for_epoch(5)
+    fleet.hold_after(5)
     dead = fleet.worker_of(fleet.training_process())
 
     kill_tree(dead)
+    fleet.gate.open()
 
     fleet.evaluated(watching)
     (_, before), (attempt, after) = fleet.epochs_by_attempt()
@@ -135,8 +100,8 @@ def test_when_a_worker_dies_with_all_its_processes_another_one_goes_on(fleet, un
 @pytest.mark.parametrize("way", ["SIGTERM", "SIGTERM to all processes", "drain"])
 def test_a_worker_that_is_told_to_stop_hands_its_member_over_at_once(fleet, way):
     worker = fleet.start_worker()
-    fleet.submit()
-    fleet.wait_for_epoch(3)
+    fleet.submit(held_after=3)
+    fleet.hold_after(3)
 
     if way == "drain":
         ended = fleet.place.run("drain", "worker0@here")
@@ -155,16 +120,17 @@ def test_a_worker_that_is_told_to_stop_hands_its_member_over_at_once(fleet, way)
     assert fleet.broker.client.llen(f"{KEY_PREFIX}{QUEUE}") == 1
     assert fleet.broker.client.hlen(f"{KEY_PREFIX}unacked") == 0
     assert fleet.lease() is None
+    fleet.gate.open()
     fleet.start_worker()
     fleet.evaluated(fleet.watch())
     assert [number for number, _ in fleet.epochs_by_attempt()] == [1, 2]
 
 
-def test_a_worker_that_is_told_to_stop_hands_its_evaluation_over_and_another_one_makes_it(fleet, tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(SLOW_EVALUATION)
-    worker = fleet.start_worker(PYTHONPATH=str(tmp_path))
-    fleet.submit("--epochs", "2", "--batch-size", "32")
-    wait_until(lambda: fleet.store.evaluation_attempts(fleet.run), "the evaluation")
+def test_a_worker_that_is_told_to_stop_hands_its_evaluation_over_and_another_one_makes_it(fleet):
+    worker = fleet.start_worker()
+    fleet.gate.hold_evaluations()
+    fleet.submit("--epochs", "2")
+    fleet.gate.wait_for_evaluation()
 
     for process in [worker.process.pid, *(child.pid for child in psutil.Process(worker.process.pid).children())]:
         os.kill(process, signal.SIGTERM)
@@ -173,6 +139,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_evaluation_over_and_another_one
     (attempt,) = fleet.store.evaluation_attempts(fleet.run)
     assert attempt.handed_over
     assert fleet.broker.client.llen(f"{KEY_PREFIX}{QUEUE}") == 1
+    fleet.gate.open_for_evaluations()
     fleet.start_worker()
     fleet.evaluated(fleet.watch())
     assert len(fleet.store.evaluation_attempts(fleet.run)) == 2
@@ -181,12 +148,13 @@ def test_a_worker_that_is_told_to_stop_hands_its_evaluation_over_and_another_one
 def test_a_process_that_wakes_up_after_its_lease_does_not_change_the_record(fleet):
     for _ in range(2):
         fleet.start_worker()
-    fleet.submit()
+    fleet.submit(held_after=5)
     watching = fleet.watch()
-    fleet.wait_for_epoch(5)
+    fleet.hold_after(5)
     asleep = fleet.training_process()
 
     asleep.suspend()
+    fleet.gate.open(index=0, attempt=2)
     member = fleet.member()
     record = next((fleet.place.storage / "runs").glob("*/members/000/record.json"))
     weights = record.parent / "attempts" / f"{member.attempt:03d}" / "weights.hdf5"
@@ -203,16 +171,16 @@ def test_a_process_that_wakes_up_after_its_lease_does_not_change_the_record(flee
 @pytest.mark.parametrize("offset", ["+1h", "-1h"])
 def test_a_worker_whose_clock_is_an_hour_off_trains_and_steals_nothing(fleet, require, offset):
     require("faketime", shutil.which("faketime"))
-    # Less than the clocks are apart, and so long that a busy machine loses none.
-    lease = {"DEEPCHORD_LEASE_S": "20"}
-    fleet.start_worker(**lease)
-    fleet.submit("--members", "3")
+    fleet.start_worker(**LONG_LEASE)  # less than the clocks are apart
+    fleet.submit("--members", "3", held_after=3)
     watching = fleet.watch()
-    fleet.wait_for_epoch(3)
+    fleet.hold_after(3)
 
-    elsewhen = fleet.start_worker("faketime", "-f", offset, **lease)
+    elsewhen = fleet.start_worker("faketime", "-f", offset, **LONG_LEASE)
 
     elsewhen.wait_for(f"This machine's clock is 3,600 s {'ahead of' if offset == '+1h' else 'behind'} the broker's")
+    fleet.hold_after(3, index=1)
+    fleet.gate.open()
     fleet.evaluated(watching)
     assert [fleet.member(index).attempt for index in range(3)] == [1, 1, 1]
     workers = {fleet.store.attempt_note(fleet.run_id, index, 1).worker for index in range(3)}
@@ -221,10 +189,11 @@ def test_a_worker_whose_clock_is_an_hour_off_trains_and_steals_nothing(fleet, re
 
 def test_a_member_that_kills_its_process_each_time_is_given_up_and_the_others_are_evaluated(fleet):
     fleet.start_worker()
+    fleet.gate.hold(after=0, index=0)
     fleet.submit("--members", "2", "--min-members", "1")
     watching = fleet.watch()
     for attempt in range(1, 4):
-        wait_until(lambda attempt=attempt: len(fleet.attempts()) == attempt, f"attempt {attempt}")
+        fleet.gate.wait_for(0, attempt=attempt)
         fleet.training_process().kill()
 
     assert watching.ended() == 0, watching.err
@@ -239,13 +208,14 @@ def test_a_member_that_kills_its_process_each_time_is_given_up_and_the_others_ar
 
 def test_a_worker_whose_device_hangs_is_gone_after_its_grace_and_its_member_goes_on(fleet, uninterrupted):
     worker = fleet.start_worker(DEEPCHORD_GRACE_S="1")
-    fleet.submit()
-    fleet.wait_for_epoch(3)
+    fleet.submit(held_after=3)
+    fleet.hold_after(3)
     fleet.training_process().suspend()
 
     worker.process.terminate()
 
     assert worker.ended() == 0, "\n".join(worker.err)
+    fleet.gate.open()
     fleet.start_worker()
     fleet.evaluated(fleet.watch())
     assert fleet.member().weights_sha256 == uninterrupted.weights_sha256
@@ -254,7 +224,7 @@ def test_a_worker_whose_device_hangs_is_gone_after_its_grace_and_its_member_goes
 def test_workers_that_refuse_every_message_pass_them_on_to_one_that_fits(fleet):
     misfits = [fleet.start_worker(DEEPCHORD_SIGNING_KEY="the key of another fleet") for _ in range(2)]
     fleet.start_worker()
-    fleet.submit("--members", "3", "--epochs", "2", "--batch-size", "32")
+    fleet.submit("--members", "3", "--epochs", "2")
 
     fleet.evaluated(fleet.watch())
 

@@ -2,16 +2,17 @@ import contextlib
 import gzip
 import io
 import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from shared.array_files import read_idx, read_npz, write_npz
+from shared.array_files import npz_outlines, read_idx, read_npz, write_npz
 from shared.errors import DatasetError
 
 ARRAYS = hnp.arrays(
@@ -122,12 +123,73 @@ def test_a_damaged_npz_gives_an_array_or_a_dataset_error_and_nothing_else(place:
         assert set(read_npz(io.BytesIO(bytes(data)), "there", ("a", "b"))) == {"a", "b"}
 
 
+def test_an_array_that_is_there_twice_is_refused():
+    buffer = io.BytesIO(write_npz({"a": np.arange(3)}))
+    with zipfile.ZipFile(buffer, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("a.npy", b"other")
+
+    with pytest.raises(DatasetError, match="there holds a twice"):
+        read_npz(buffer, "there", ("a",))
+
+
+def lying(shape: tuple[int, ...], told: int | None = None) -> io.BytesIO:
+    """Return an `.npz` of a few bytes whose header speaks of a shape, and its archive of a size."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.npy", header.getvalue())
+        if told is not None:
+            archive.filelist[0].file_size = len(header.getvalue()) + told
+    return buffer
+
+
+@pytest.mark.parametrize("shape", [(10**9, 10**9), (2**62, 2**62, 2**62), (-1, 5), (-2, -2), (3,)], ids=str)
+def test_a_header_that_speaks_of_more_than_is_there_is_damaged(shape: tuple[int, ...]):
+    with pytest.raises(DatasetError, match="there: a is damaged: its header tells of"):
+        read_npz(lying(shape), "there", ("a",))
+
+
+def test_arrays_that_take_more_memory_than_there_is_are_refused_before_they_are_unpacked():
+    terabytes = lying((2**40,), told=2**42)
+
+    with pytest.raises(
+        DatasetError, match=r"there takes 4,096\.0 GiB when it is unpacked, and .* GiB of memory are free"
+    ):
+        read_npz(terabytes, "there", ("a",))
+
+
+def test_outlines_tell_shape_and_type_of_each_array_and_unpack_none():
+    ones = np.ones((200, 300))
+    data = bytearray(write_npz({"a": ones.astype(">f8"), "b": np.array(["x", "yz"])}))
+    data[data.index(ones.tobytes()) + ones.nbytes - 1] ^= 1  # so that it cannot be unpacked
+
+    found = npz_outlines(io.BytesIO(bytes(data)), "there", ("a",), ("b",))
+
+    assert {name: (array.shape, array.dtype.str) for name, array in found.items()} == {
+        "a": ((200, 300), "<f8"),
+        "b": ((2,), "<U2"),
+    }
+    with pytest.raises(DatasetError, match="there: a is damaged: Bad CRC-32"):
+        read_npz(io.BytesIO(bytes(data)), "there", ("a",))
+
+
 def test_an_archive_that_no_reader_knows_is_damaged():
     data = bytearray(write_npz({"a": np.arange(3)}))
     data[data.index(b"PK\x01\x02") + 6] = 99  # the version needed to unpack it
 
     with pytest.raises(DatasetError, match=r"there is damaged: zip file version 9\.9"):
         read_npz(io.BytesIO(bytes(data)), "there", ("a",))
+
+
+def test_names_in_an_archive_cannot_write_to_a_terminal():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("\x1b[31m.npy", b"")
+        archive.writestr("b" * 5000, b"")
+
+    with pytest.raises(DatasetError, match=r"found '\\x1b\[31m', b{60}…\.$"):
+        read_npz(buffer, "there", ("a",))
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -147,6 +209,20 @@ def test_an_idx_file_is_read_gzipped_or_not(tmp_path: Path, compressed: bool):
     np.testing.assert_array_equal(found, array)
 
 
+@given(st.data())
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_idx_file_gives_an_array_or_a_dataset_error_and_nothing_else(tmp_path: Path, data: st.DataObject):
+    content = bytearray(idx(np.arange(24).reshape(2, 3, 4)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    packed = data.draw(st.booleans())
+    (tmp_path / ("x.gz" if packed else "x")).write_bytes(gzip.compress(content) if packed else content)
+    (tmp_path / ("x" if packed else "x.gz")).unlink(missing_ok=True)
+
+    with contextlib.suppress(DatasetError):
+        assert read_idx(tmp_path / "x").dtype == np.uint8
+
+
 def test_an_idx_file_that_is_not_there_is_a_file_not_found(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
         read_idx(tmp_path / "x")
@@ -158,6 +234,8 @@ def test_an_idx_file_that_is_not_there_is_a_file_not_found(tmp_path: Path):
         (b"", "is no IDX file"),
         (b"\0\0\x08\x03\0\0", "is no IDX file"),
         (b"\0\0\x0d\x01\0\0\0\x01abcd", "is no IDX file"),
+        (b"\0\0\x08\x41" + b"\0\0\0\x01" * 65 + b"a", "is no IDX file"),
+        (b"\0\0\x08\x04" + b"\xff" * 12 + b"\0" * 4, "is damaged: cannot reshape"),
         (idx(np.arange(24).reshape(2, 12))[:-5], "was cut off: expected 24 values, found 19"),
     ],
 )
@@ -176,13 +254,32 @@ def test_a_damaged_gzip_file_is_refused(tmp_path: Path, data: bytes):
         read_idx(tmp_path / "x")
 
 
+def test_of_a_gzip_file_no_more_is_unpacked_than_its_header_speaks_of(tmp_path: Path):
+    (tmp_path / "x.gz").write_bytes(gzip.compress(idx(np.zeros((2, 5))) + bytes(50_000_000)))
+
+    tracemalloc.start()
+    with pytest.raises(DatasetError, match="holds more than the 10 values"):
+        read_idx(tmp_path / "x")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 1_000_000
+
+
+def test_an_idx_header_that_speaks_of_more_than_fits_into_memory_is_refused(tmp_path: Path):
+    (tmp_path / "x").write_bytes(bytes([0, 0, 8, 4]) + b"\xff" * 16)
+
+    with pytest.raises(DatasetError, match="GiB when it is unpacked"):
+        read_idx(tmp_path / "x")
+
+
 def test_a_file_that_cannot_be_read_is_named_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "x").touch()
 
-    def refuse(_: Path) -> bytes:
+    def refuse(*_: object) -> None:
         raise PermissionError("not yours")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
 
     with pytest.raises(DatasetError, match="x cannot be read or is damaged: not yours"):
         read_idx(tmp_path / "x")

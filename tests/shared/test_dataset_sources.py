@@ -4,6 +4,7 @@ import importlib.util
 import logging
 import os
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -337,3 +338,74 @@ def test_labels_that_count_from_one_are_warned_of(places: Places, tmp_path: Path
 
     assert dataset.class_names == ("0", "1", "2", "3")
     assert "no training image has the label 0 (1 of 4 classes)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"y_train": np.zeros(9, np.int64)}, "y_train holds 9 labels for 64 images"),
+        ({"y_train": np.full(64, -1)}, r"labels must lie in 0\.\.9999"),
+        ({"y_train": np.arange(64) * 31}, "look like numbers to be predicted"),
+        ({"x_test": np.zeros((2, 9, 9), np.uint8)}, "those of x_test 9x9x1"),
+    ],
+    ids=["size", "label", "numbers", "shape"],
+)
+def test_what_labels_and_headers_tell_is_told_before_images_are_unpacked(
+    places: Places, tmp_path: Path, changes: dict[str, np.ndarray], said: str
+):
+    images, labels = np.zeros((64, 1000, 1000), np.uint8), np.arange(64) % 2
+    arrays = {"x_train": images, "y_train": labels, "x_test": images[:2], "y_test": labels[:2]} | changes
+    np.savez_compressed(tmp_path / "zeros.npz", **arrays)
+
+    tracemalloc.start()
+    with pytest.raises(DatasetError, match=said):
+        find_dataset(str(tmp_path / "zeros.npz"), places)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (tmp_path / "zeros.npz").stat().st_size < 200_000
+    assert peak < 2_000_000
+
+
+def test_labels_that_look_like_numbers_are_classes_where_each_has_a_name(places: Places, tmp_path: Path):
+    labels = np.arange(30) * 31
+    names = np.array([f"code {number}" for number in range(900)])
+    images = np.zeros((30, 2, 2), np.uint8)
+    np.savez(tmp_path / "x.npz", x_train=images, y_train=labels, x_test=images, y_test=labels, class_names=names)
+
+    assert len(find_dataset(str(tmp_path / "x.npz"), places).class_names) == 900
+
+
+def test_channels_that_come_first_are_turned_where_that_is_said(places: Places, tmp_path: Path):
+    images = np.arange(2 * 3 * 8 * 9, dtype=np.uint8).reshape(2, 3, 8, 9)
+    np.savez(tmp_path / "first.npz", x_train=images, y_train=[0, 1], x_test=images, y_test=[0, 1])
+
+    with pytest.raises(DatasetError, match=r"x_train has the shape .* 8x9 pixels with 3 channels that come first"):
+        find_dataset(str(tmp_path / "first.npz"), places)
+    found = find_dataset(str(tmp_path / "first.npz"), places, channels_first=True)
+
+    np.testing.assert_array_equal(found.x_train, images.transpose(0, 2, 3, 1))
+    assert found.x_test.flags.c_contiguous
+    assert find_dataset(str(tmp_path / "first.npz"), places, channels_first=False).x_train.shape == (2, 3, 8, 9)
+
+
+def test_a_data_set_with_a_name_has_no_channels_to_turn(places: Places):
+    with pytest.raises(DatasetError, match="'digits' has its channels last: leave out --images-channels-first"):
+        find_dataset("digits", places, channels_first=True)
+
+
+def test_a_fifo_and_a_device_are_refused_and_not_read(places: Places, tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.npz")
+
+    with pytest.raises(DatasetError, match=r"pipe\.npz cannot be read: it is a FIFO, and only regular files are read"):
+        find_dataset(str(tmp_path / "pipe.npz"), places)
+    with pytest.raises(DatasetError, match="cannot be read: it is a device"):
+        find_dataset("/dev/zero", places)
+
+
+def test_a_fifo_in_the_place_of_a_data_set_is_passed_over(places: Places):
+    put_in_keras_cache(places, b"").unlink()
+    os.mkfifo(places.keras_home / "datasets" / "mnist.npz")
+
+    with pytest.raises(DatasetError, match="it is a FIFO"):
+        find_dataset("digits", places)

@@ -174,6 +174,19 @@ def test_a_data_set_is_uploaded_once_even_under_two_names(counting_store: Counti
     assert (first.sha256, second.name) == (second.sha256, "same.npz")
 
 
+@pytest.mark.parametrize("damage", [b"", b"torn", None])
+def test_a_data_set_that_is_damaged_in_storage_is_put_right_when_it_is_published_again(
+    store: RunStore, tmp_path: Path, damage: bytes | None
+):
+    info = publish_dataset(small_dataset(), store)
+    path = tmp_path / "storage" / "datasets" / f"{info.sha256}.npz"
+    path.write_bytes(path.read_bytes()[:-1] + b"?" if damage is None else damage)
+
+    assert publish_dataset(small_dataset(), store) == info
+
+    assert_same(load_dataset(info, store, tmp_path / "cache"), small_dataset())
+
+
 def test_a_worker_fetches_a_data_set_once(counting_store: CountingStore, tmp_path: Path):
     info = publish_dataset(small_dataset(), counting_store)
 

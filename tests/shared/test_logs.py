@@ -31,3 +31,19 @@ def test_lines_for_people_stay_as_they_are():
     logger.warning("Hello.")
 
     assert written.getvalue() == "Hello.\n"
+
+
+def test_foreign_text_in_a_line_steers_no_terminal_and_colours_of_the_formatter_stay():
+    logger, written = logging.Logger("deepchord.test"), io.StringIO()
+    logger.addHandler(logging.StreamHandler(written))
+    logger.handlers[0].setFormatter(logging.Formatter("\x1b[1m%(message)s"))
+    format_as(Settings(), logger)
+
+    try:
+        raise ValueError("\x1b[2J")
+    except ValueError:
+        logger.warning("Run %s is lost.", "\x1b]0;title\x07", exc_info=True)
+
+    shown = written.getvalue()
+    assert shown.startswith("\x1b[1mRun \ufffd]0;title\ufffd is lost.\n")
+    assert shown.endswith("ValueError: \ufffd[2J\n")

@@ -1,4 +1,5 @@
 import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,14 @@ def test_the_folder_of_results_may_be_in_the_home_folder(monkeypatch):
     monkeypatch.setenv("DEEPCHORD_RESULTS", "~/runs")
 
     assert load_settings().results == Path.home() / "runs"
+
+
+def test_a_machine_is_called_as_it_calls_itself_unless_it_is_told_otherwise(monkeypatch):
+    assert load_settings().host == platform.node()
+    monkeypatch.setenv("DEEPCHORD_HOST", "")
+    assert load_settings().host == platform.node()
+    monkeypatch.setenv("DEEPCHORD_HOST", "box1")
+    assert load_settings().host == "box1"
 
 
 def test_a_child_process_sees_the_very_settings(monkeypatch):

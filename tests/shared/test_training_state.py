@@ -62,16 +62,23 @@ def states(draw: Any) -> SavedTraining:
     return SavedTraining(state=state, parts=parts)
 
 
-def saved(**changes: Any) -> SavedTraining:
-    zeros = tuple(
-        tuple(np.zeros(weight.shape, np.float32) for weight in layer.weights)
+def numbered_weights(number: int) -> Any:
+    return tuple(
+        tuple(np.full(weight.shape, number, np.float32) for weight in layer.weights)
         for layer in NETWORK.layers
         if layer.weights
     )
-    state = TrainingState(weights=zeros, best_weights=zeros, best_epoch=1, history=(EPOCH,), **changes)
-    return SavedTraining(
-        state=state, parts=(TrainingPart(attempt=1, trainer=TRAINER, epochs=1, optimizer_continued=False),)
-    )
+
+
+def epoch(accuracy: float, loss: float) -> EpochMetrics:
+    return EPOCH.model_copy(update={"validation_accuracy": accuracy, "validation_loss": loss})
+
+
+def saved(state: TrainingState | None = None, **changes: Any) -> SavedTraining:
+    zeros = numbered_weights(0)
+    state = state or TrainingState(weights=zeros, best_weights=zeros, best_epoch=1, history=(EPOCH,), **changes)
+    part = TrainingPart(attempt=1, trainer=TRAINER, epochs=len(state.history), optimizer_continued=False)
+    return SavedTraining(state=state, parts=(part,))
 
 
 @given(states())
@@ -105,6 +112,38 @@ def test_damaged_bytes_are_refused_or_read_as_they_were_and_nothing_else_happens
 
     with contextlib.suppress(CheckpointError):
         decode_training(bytes(encoded), NETWORK, "the state")
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.5, 0.75, 1.0]), st.sampled_from([0.0, 0.1, 2.0])), min_size=1), st.data())
+def test_the_best_epoch_is_the_most_accurate_and_among_equals_that_of_the_lowest_loss(
+    epochs: list[tuple[float, float]], data: st.DataObject
+):
+    interrupted_after = data.draw(st.integers(0, len(epochs)))
+    state = TrainingState(weights=numbered_weights(0), best_weights=numbered_weights(0))
+
+    for number, (accuracy, loss) in enumerate(epochs, 1):
+        state = state.followed_by(epoch(accuracy, loss), numbered_weights(number), ())
+        if number == interrupted_after:
+            state = decode_training(encode_training(saved(state)), NETWORK, "state").state
+
+    best = 1 + min(range(len(epochs)), key=lambda place: (-epochs[place][0], epochs[place][1]))
+    assert state.best_epoch == best
+    assert state.best_weights[0][0][0, 0] == best
+
+
+def test_a_state_whose_best_epoch_an_earlier_version_chose_by_accuracy_alone_goes_on():
+    earlier = TrainingState(
+        weights=numbered_weights(2),
+        best_weights=numbered_weights(1),
+        best_epoch=1,
+        history=(epoch(0.75, 1.0), epoch(0.75, 0.1)),
+    )
+
+    state = decode_training(encode_training(saved(earlier)), NETWORK, "state").state
+
+    # The weights of its second epoch are gone, so what comes is compared with the first.
+    assert state.followed_by(epoch(0.75, 1.0), numbered_weights(3), ()).best_epoch == 1
+    assert state.followed_by(epoch(0.75, 0.5), numbered_weights(3), ()).best_epoch == 3
 
 
 def test_a_state_of_another_network_is_refused():

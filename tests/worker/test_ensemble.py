@@ -77,6 +77,20 @@ def test_each_member_is_scored_alone_with_its_own_index(
         assert member.train == score(on(dataset.x_train, engine, architecture, weights), dataset.y_train)
 
 
+def test_a_member_that_names_one_class_only_is_told_from_others(
+    engine: Engine, trainer: Trainer, architecture: Architecture, dataset: Dataset, all_weights: list[Weights]
+):
+    *before, (kernel, bias) = all_weights[0]
+    constant = (*before, (kernel, bias + np.array([0, 1e4, 0], np.float32)))
+    candidates = [Candidate(index=at, weights=lambda w=w: w) for at, w in enumerate((constant, all_weights[1]))]
+
+    first, second = evaluate(engine, trainer, architecture, dataset, candidates, 2).evaluation.members
+
+    assert first.predicted_classes == 1
+    named = on(dataset.x_test, engine, architecture, all_weights[1]).argmax(axis=1)
+    assert second.predicted_classes == len(set(named)) > 1
+
+
 def test_the_evaluation_says_how_many_were_asked_for_how_many_trained_and_who_evaluated(
     evaluated: EvaluatedEnsemble, trainer: Trainer
 ):

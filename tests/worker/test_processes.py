@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.errors import TERMINATIONS
 from worker import processes
 from worker.processes import run_each
 
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def handlers() -> Iterator[None]:
     """Leave the handlers of signals as they were."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = (signal.SIGINT, *TERMINATIONS)
     before = [signal.getsignal(number) for number in numbers]
     yield
     for number, handler in zip(numbers, before, strict=True):
@@ -82,11 +83,12 @@ def test_a_worker_that_dies_ends_the_others(tmp_path):
     assert not (tmp_path / "went_on").exists()
 
 
+@pytest.mark.parametrize("number", TERMINATIONS)
 @pytest.mark.usefixtures("handlers")
-def test_no_worker_is_started_any_more_by_whoever_was_told_to_stop():
+def test_no_worker_is_left_or_started_any_more_by_whoever_was_told_to_stop(number):
     def commands() -> Iterator[tuple[str, list[str]]]:
         yield "one", process("import time; time.sleep(600)")
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         yield "other", process("import time; time.sleep(600)")
 
     assert run_each(commands()) == 0

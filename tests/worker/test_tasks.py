@@ -13,7 +13,7 @@ from celery import Celery
 
 from shared.broker import KEY_PREFIX
 from shared.celery_app import EVALUATE_ENSEMBLE, QUEUE, TRAIN_MEMBER, create_app
-from shared.endings import Cancellation
+from shared.endings import Cancellation, RunFailure
 from shared.errors import (
     EngineError,
     MessageDecodeError,
@@ -27,6 +27,7 @@ from shared.settings import Settings, load_settings
 from shared.signing import sign
 from shared.storage import RunStore
 from worker.engines import Engine
+from worker.ensemble import evaluate as evaluate_ensemble
 from worker.lease import Lease
 from worker.member import attempt_member, fail_member
 from worker.resources import Resources
@@ -240,7 +241,7 @@ def test_a_member_that_storage_thwarts_comes_again_a_few_times_whoever_else_is_t
         raise StorageError("no space left", permanent=True)
 
     monkeypatch.setattr(resources.store, "put_weights", full)
-    monkeypatch.setattr("worker.tasks._others_can", lambda _: True)
+    monkeypatch.setattr("worker.tasks._others", lambda _: frozenset({"other@here"}))
     task, message = app.tasks[TRAIN_MEMBER], members[0].model_dump(mode="json")
 
     assert task.apply(args=[message]).state == "IGNORED"
@@ -483,9 +484,14 @@ def test_an_evaluation_that_fails_is_left_to_another_worker_and_watchers_see_why
     assert evaluation.apply(args=[run.run_id]).state == "IGNORED"
     assert resources.board.evaluation_note(run) == "MemoryError: busy"
 
-    monkeypatch.setattr("worker.tasks._others_can", lambda _: True)
-    assert evaluation.apply(args=[run.run_id]).state == "REJECTED"
+    monkeypatch.setattr("worker.tasks._others", lambda _: frozenset({"other@here"}))
+    queue, client = f"{KEY_PREFIX}{QUEUE}", resources.board._client
+    client.delete(queue)
+    waiting: list[int] = []
+    monkeypatch.setattr("worker.tasks.time.sleep", lambda _: waiting.append(client.llen(queue)))
+    assert evaluation.apply(args=[run.run_id]).state == "IGNORED"
 
+    assert waiting == [1]  # the other one can take it while this one pauses
     assert engine.built == 1
     assert len(resources.store.evaluation_attempts(run)) == 1
 
@@ -538,6 +544,48 @@ def test_an_evaluation_ends_when_its_run_is_cancelled_and_is_made_when_it_is_res
     resources.store.resume_run(run.run_id)
     resources.engine = engine
     assert evaluate(run.run_id) == "evaluated"
+
+
+def test_a_run_that_is_cancelled_just_before_its_evaluation_is_committed_stays_cancelled(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, monkeypatch
+):
+    recorded("ttt")
+
+    def evaluate_then_cancel(*given: Any, **named: Any) -> Any:
+        found = evaluate_ensemble(*given, **named)
+        store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=datetime.now(UTC)))
+        return found
+
+    monkeypatch.setattr("worker.conclusion.evaluate", evaluate_then_cancel)
+
+    assert evaluate(run.run_id) is None
+
+    assert (store.is_cancelled(run.run_id), store.has_ended(run)) == (True, False)
+    assert [attempt.handed_over for attempt in store.evaluation_attempts(run)] == [True]
+    store.resume_run(run.run_id)
+    monkeypatch.setattr("worker.conclusion.evaluate", evaluate_ensemble)
+    assert evaluate(run.run_id) == "evaluated"
+
+
+def test_a_run_that_is_cancelled_while_its_evaluation_is_given_up_does_not_fail(
+    evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, fails: Callable, monkeypatch
+):
+    recorded("ttt")
+    fails(*[EngineError("trouble")] * 3)
+    given_up = []
+
+    def cancel(store: RunStore, run: RunSpec, failure: RunFailure) -> bool:
+        given_up.append(failure)
+        store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=datetime.now(UTC)))
+        return commit(store, run, failure)
+
+    commit = RunStore.commit_failure
+    monkeypatch.setattr(RunStore, "commit_failure", cancel)
+
+    assert evaluate(run.run_id) is None
+
+    assert len(given_up) == 1
+    assert (store.is_cancelled(run.run_id), store.has_failed(run)) == (True, False)
 
 
 def test_an_evaluation_that_is_rung_early_reads_no_record_and_takes_no_lease(
@@ -608,14 +656,14 @@ def test_an_evaluation_that_no_attempt_can_be_begun_at_is_left_to_others(
 
     assert app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id]).state == "IGNORED"
     assert resources.board.evaluation_note(run) == "StorageError: read-only"
-    monkeypatch.setattr("worker.tasks._others_can", lambda _: True)
+    monkeypatch.setattr("worker.tasks._others", lambda _: frozenset({"other@here"}))
     resources.board._client.delete(f"{KEY_PREFIX}failed-on:{run.run_id}:evaluation")
     pauses.clear()
     for retries in (1, 2, 3, 90):
         app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id], retries=retries)
         resources.board._client.delete(f"{KEY_PREFIX}failed-on:{run.run_id}:evaluation")
     assert [pause for pause in pauses if pause != 2.0] == [4.0, 8.0, 16.0, 30.0]
-    monkeypatch.setattr("worker.tasks._others_can", lambda _: False)
+    monkeypatch.setattr("worker.tasks._others", lambda _: frozenset())
     with pytest.raises(StorageError, match="read-only"):
         app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id], retries=2).get()
     assert not store.has_ended(run)

@@ -91,7 +91,11 @@ def numbered() -> Dataset:
 
 
 def scripted(
-    numbered: Dataset, architecture: Architecture, script: Iterable[tuple[float, float]], **changes: object
+    numbered: Dataset,
+    architecture: Architecture,
+    script: Iterable[tuple[float, float]],
+    start: TrainingState | None = None,
+    **changes: object,
 ) -> tuple[TrainingState, ScriptedNetwork]:
     script = list(script)
     recipe = Recipe.model_validate(
@@ -106,7 +110,8 @@ def scripted(
         }
     )
     engine = ScriptedEngine(script, numbered)
-    _, trained = train(engine, architecture.resolve(input_shape=(1, 1, 1), classes=2), recipe, SEEDS, numbered)
+    resolved = architecture.resolve(input_shape=(1, 1, 1), classes=2)
+    _, trained = train(engine, resolved, recipe, SEEDS, numbered, start=start)
     return trained, engine.network
 
 
@@ -167,11 +172,29 @@ def test_the_best_epoch_is_that_of_the_best_validation_accuracy(numbered: Datase
     assert epoch_of(network.weights()) == 2
 
 
-def test_of_equally_good_epochs_the_first_is_the_best(numbered: Dataset, architecture: Architecture):
-    trained, _ = scripted(numbered, architecture, [(0.5, 0.6), (0.8, 0.6), (0.8, 0.9), (0.8, 0.99)])
+def test_of_epochs_with_equal_accuracy_the_first_with_the_lowest_loss_is_the_best(
+    numbered: Dataset, architecture: Architecture
+):
+    equally_accurate = [(0.8, 0.6), (0.8, 0.9), (0.8, 0.99), (0.8, 0.9)]
 
-    assert trained.best_epoch == 2
-    assert epoch_of(trained.best_weights) == 2
+    trained, network = scripted(numbered, architecture, [(0.5, 0.6), *equally_accurate])
+
+    assert trained.best_epoch == 3
+    assert epoch_of(trained.best_weights) == 3
+    assert epoch_of(network.weights()) == 3
+
+
+def test_training_that_goes_on_chooses_the_best_epoch_as_if_it_had_never_stopped(
+    numbered: Dataset, architecture: Architecture
+):
+    script = [(0.8, 0.6), (0.8, 0.7), (0.8, 0.8), (0.8, 0.95)]
+    whole, _ = scripted(numbered, architecture, script)
+    half, _ = scripted(numbered, architecture, script, epochs=2)
+
+    rest, _ = scripted(numbered, architecture, script, start=half)
+
+    assert whole.best_epoch == rest.best_epoch == 3
+    assert epoch_of(rest.best_weights) == 3
 
 
 def test_the_first_epoch_counts_even_if_it_gets_everything_wrong(numbered: Dataset, architecture: Architecture):

@@ -1,29 +1,35 @@
 """What becomes of a message, with a real broker and storage; the engine is small, its failures are ordered."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
-from shared.endings import Cancellation
-from shared.errors import CorruptObjectError, EngineError, RunNotFoundError, StorageError
+from shared.attempts import failure_of
+from shared.endings import Cancellation, RunFailure
+from shared.errors import CorruptObjectError, DivergedError, EngineError, RunNotFoundError, StorageError
 from shared.leases import Holder, member_lease
-from shared.messages import AttemptNote, FailedMember, MemberSpec, RunSpec, TrainedMember
+from shared.messages import AttemptFailure, AttemptNote, FailedMember, MemberSpec, RunSpec, TrainedMember
 from shared.settings import Settings
 from shared.storage import RunStore
 from worker.engines import Engine
+from worker.outcomes import Again, Done, GivenBack, LeftToOthers, Thwarted, Turn
 from worker.resources import Resources
-from worker.turns import Again, Done, GivenBack, Thwarted, Turn, take_turn
+from worker.turns import take_turn
 
+#: Who else is connected.
+OTHERS = partial(frozenset, ["other@here"])
 OTHER = Holder(worker="another", process_id=1, token="1")
 
 
 class MeddlingEngine:
     """Does something at a batch of the first network that it builds, counted from 1."""
 
-    def __init__(self, engine: Engine, batch: int, meddle: Callable[[], None]) -> None:
-        self._engine, self._batch, self._meddle = engine, batch, meddle
+    def __init__(self, engine: Engine, batch: int, meddle: Callable[[], None], lasts: bool = False) -> None:
+        self._engine, self._batch, self._meddle, self._lasts = engine, batch, meddle, lasts
         self.name, self.version, self.device, self.devices = engine.name, engine.version, engine.device, engine.devices
         self.precision = engine.precision
 
@@ -37,6 +43,9 @@ class MeddlingEngine:
                 taken += 1
                 if taken == self._batch:
                     self._meddle()
+                    while self._lasts:
+                        on_batch(batch)
+                        time.sleep(0.01)
                 on_batch(batch)
 
             return train_epoch(batches, dropout_seed=dropout_seed, on_batch=after)
@@ -61,10 +70,10 @@ def turn(resources: Resources, members: tuple[MemberSpec, ...]) -> Callable[...,
 
 @pytest.fixture
 def meddle(resources: Resources, engine: Engine) -> Callable[[int, Callable[[], None]], None]:
-    """At the given batch, of three an epoch, do something."""
+    """At the given batch, of three an epoch, do something; one that lasts does until that ends the attempt."""
 
-    def at(batch: int, what: Callable[[], None]) -> None:
-        resources.engine = MeddlingEngine(engine, batch, what)
+    def at(batch: int, what: Callable[[], None], lasts: bool = False) -> None:
+        resources.engine = MeddlingEngine(engine, batch, what, lasts)
 
     return at
 
@@ -107,13 +116,6 @@ def test_a_cancelled_run_is_not_begun(turn, store: RunStore, run: RunSpec):
     assert store.attempts(run.run_id, 0) == ()
 
 
-def _wait_until_over(resources: Resources) -> None:
-    """Wait for the lease's thread to have asked storage."""
-    import time
-
-    time.sleep(2.5 * resources.settings.lease_s / 6)
-
-
 def test_a_run_that_is_cancelled_stops_at_the_next_batch_and_goes_on_later(
     turn, meddle, quick, resources: Resources, store: RunStore, run: RunSpec, engine
 ):
@@ -121,9 +123,8 @@ def test_a_run_that_is_cancelled_stops_at_the_next_batch_and_goes_on_later(
 
     def cancel() -> None:
         store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=run.created_at))
-        _wait_until_over(resources)
 
-    meddle(8, cancel)  # the second batch of the third epoch
+    meddle(8, cancel, lasts=True)  # the second batch of the third epoch
 
     assert turn() == Done(status=None)
 
@@ -145,9 +146,8 @@ def test_a_member_whose_record_appears_meanwhile_is_left(
 
     def commit() -> None:
         fail_member(resources, members[0], 1, "cancelled")
-        _wait_until_over(resources)
 
-    meddle(2, commit)
+    meddle(2, commit, lasts=True)
 
     assert isinstance(turn(), Again)
     assert turn() == Done(status="failed")
@@ -278,10 +278,38 @@ def test_a_member_that_failed_here_is_left_to_another_worker_if_there_is_one(
     turn()
     resources.engine = engine
 
-    assert isinstance(turn(others_can=lambda: True), GivenBack)
+    assert isinstance(turn(others=OTHERS), LeftToOthers)
     assert len(store.attempts(run.run_id, 0)) == 1
-    other = take_turn(resources, members[0], "other@here", lambda line: None, lambda: True)
+    other = take_turn(resources, members[0], "other@here", lambda line: None, OTHERS)
     assert other == Done(status="trained")
+
+
+def test_a_member_that_failed_on_every_worker_is_tried_here_again(turn, meddle, patient, resources, members, engine):
+    meddle(1, raising(MemoryError("busy")))
+    turn(others=OTHERS)
+    meddle(1, raising(MemoryError("busy")))
+    assert isinstance(take_turn(resources, members[0], "other@here", lambda line: None, OTHERS), Again)
+    resources.engine = engine
+
+    third = partial(frozenset, ["other@here", "third@here"])
+    assert isinstance(turn(others=third), LeftToOthers)
+    assert turn(others=OTHERS) == Done(status="trained")
+
+
+def test_a_member_is_left_to_a_worker_that_never_takes_it_so_often_and_not_for_ever(
+    turn, meddle, resources: Resources, run: RunSpec, engine, monkeypatch
+):
+    monkeypatch.setattr("worker.blame.MOST_LEFT", 3)
+    meddle(1, raising(EngineError("not here")))
+    turn()
+    resources.engine = engine
+
+    pauses = [turn(others=OTHERS).pause_s for _ in range(3)]
+
+    assert [wait / 2**times for times, wait in enumerate(pauses)] == [pytest.approx(1.0, abs=0.5)] * 3
+    assert resources.board.times_left(run.run_id, 0, "me@here") == 3
+    assert turn(others=OTHERS) == Done(status="trained")
+    assert resources.board.times_left(run.run_id, 0, "me@here") == 0
 
 
 def test_a_member_that_failed_here_is_tried_again_if_nobody_else_is_there(turn, meddle, resources, engine):
@@ -289,7 +317,7 @@ def test_a_member_that_failed_here_is_tried_again_if_nobody_else_is_there(turn, 
     turn()
     resources.engine = engine
 
-    assert turn(others_can=lambda: False) == Done(status="trained")
+    assert turn(others=frozenset) == Done(status="trained")
 
 
 def test_a_run_that_is_not_in_this_storage_is_an_error(resources: Resources, members: tuple[MemberSpec, ...]):
@@ -333,6 +361,87 @@ def test_weights_that_are_damaged_in_storage_are_a_failure_of_the_member(
 
 
 @pytest.fixture
+def failing(resources: Resources, members, meddle) -> Callable[..., Turn]:
+    """Let a worker fail at the first batch of a member."""
+
+    def fail(worker: str, index: int, error: Exception) -> Turn:
+        meddle(1, raising(error))
+        both = partial(frozenset, {"me@here", "other@here"} - {worker})
+        return take_turn(resources, members[index], worker, lambda line: None, both)
+
+    return fail
+
+
+def test_data_that_two_workers_cannot_use_end_the_run_and_nothing_is_begun_any_more(
+    turn, failing, store: RunStore, run: RunSpec
+):
+    damaged = CorruptObjectError("datasets/0.npz is damaged. Publish it again.")
+
+    assert isinstance(failing("me@here", 0, damaged), Again)
+    assert store.failure(run) is None
+    assert failing("other@here", 1, damaged) == Done(status=None)
+
+    failure = store.failure(run)
+    assert (failure.requested, failure.trained) == (3, 0)
+    assert failure.reason == (
+        "the recipe or the data is at fault, for it failed in the same way on two workers before any epoch was done: "
+        "CorruptObjectError: datasets/0.npz is damaged. Publish it again"
+    )
+    assert [turn(index) for index in range(3)] == [Done(status=None)] * 3
+    assert {index: len(attempts) for index, attempts in store.attempts_of_all(run.run_id).items()} == {0: 1, 1: 1}
+    assert store.recorded(run.run_id) == []
+
+
+def test_a_recipe_of_which_every_member_diverges_ends_the_run(failing, store: RunStore, run: RunSpec):
+    nan = DivergedError("the loss became nan")
+
+    failing("me@here", 0, nan)
+    failing("other@here", 1, nan)
+    assert store.failure(run) is None  # the third may have better luck with its start
+    failing("me@here", 2, nan)
+
+    assert "two workers before any epoch was done: DivergedError: the loss became nan" in store.failure(run).reason
+
+
+def test_a_member_that_diverges_on_two_workers_is_failed_beside_one_that_was_trained(
+    turn, failing, engine, patient, resources: Resources, store: RunStore, run: RunSpec
+):
+    assert turn(2) == Done(status="trained")
+
+    failing("me@here", 0, DivergedError("nan"))
+    assert failing("other@here", 0, DivergedError("nan")) == Done(status="failed")
+
+    assert store.failure(run) is None
+    assert store.record(run.run_id, 0).member.error == "DivergedError: nan"
+    assert len(store.attempts(run.run_id, 0)) == 2
+
+
+def test_what_is_under_way_stops_when_the_run_fails(
+    turn, meddle, quick, resources: Resources, store: RunStore, run: RunSpec
+):
+    resources.settings = quick
+
+    def end() -> None:
+        store.commit_failure(run, RunFailure(requested=3, trained=0, reason="damaged", failed_at=datetime.now(UTC)))
+
+    meddle(2, end, lasts=True)
+
+    assert turn() == Done(status=None)
+    assert [attempt.handed_over for attempt in store.attempts(run.run_id, 0)] == [True]
+
+
+def test_how_an_attempt_failed_is_noted_beside_it(failing, store: RunStore, run: RunSpec, tmp_path):
+    failing("me@here", 0, MemoryError("12 MiB are missing"))
+
+    (note,) = (tmp_path / "storage").glob("runs/*/members/000/attempts/001/failures/*.json")
+    found = AttemptFailure.decode(note.read_bytes(), "the note")
+    assert (found.worker, found.way) == ("me@here", "MemoryError: # MiB are missing")
+    assert found.error == "MemoryError: 12 MiB are missing"
+    (attempt,) = store.attempts(run.run_id, 0)
+    assert attempt.failure == failure_of(found.worker, found.way)
+
+
+@pytest.fixture
 def died(store: RunStore, run: RunSpec) -> Callable[..., None]:
     """Leave an attempt at a member as a process does that died some minutes ago."""
 
@@ -356,15 +465,15 @@ def test_a_worker_that_got_nowhere_at_a_member_twice_or_at_two_leaves_it_to_othe
     died()
     died(other)
 
-    assert isinstance(turn(others_can=lambda: True), GivenBack)
-    assert turn(others_can=lambda: False) == Done(status="trained")
+    assert isinstance(turn(others=OTHERS), LeftToOthers)
+    assert turn(others=frozenset) == Done(status="trained")
 
 
 @pytest.mark.usefixtures("patient")
 def test_a_worker_whose_process_died_once_goes_on_with_the_member(turn, died):
     died()
 
-    assert turn(others_can=lambda: True) == Done(status="trained")
+    assert turn(others=OTHERS) == Done(status="trained")
 
 
 @pytest.mark.parametrize("why", ["of another", "long ago", "saved", "handed over", "recorded"])
@@ -377,9 +486,9 @@ def test_only_what_a_worker_got_nowhere_at_lately_is_held_against_it(turn, died,
     if why == "handed over":
         store.hand_over(run.run_id, 1, attempt)
     if why == "recorded":
-        assert turn(1, others_can=lambda: False) == Done(status="trained")
+        assert turn(1, others=frozenset) == Done(status="trained")
 
-    assert turn(others_can=lambda: True) == Done(status="trained")
+    assert turn(others=OTHERS) == Done(status="trained")
 
 
 def test_without_a_broker_nobody_gives_up_a_member_that_another_may_be_training(
@@ -404,9 +513,8 @@ def test_an_attempt_that_was_cancelled_or_overtaken_does_not_count(
     def overtake() -> None:
         name = member_lease(run.run_id, 0)
         resources.leases.hold(name, OTHER, 60, instead_of=resources.leases.hold(name, OTHER, 1))
-        _wait_until_over(resources)
 
-    meddle(2, overtake)
+    meddle(2, overtake, lasts=True)
 
     assert isinstance(turn(), Again)
     (attempt,) = store.attempts(run.run_id, 0)
