@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from shared.dataset_sources import Places, find_dataset
+from shared.installed_engines import ENGINES
 from shared.messages import MemberSeeds, Recipe
 from shared.networks import notebook_architecture
 from shared.settings import keras_home, load_settings
 from shared.training_state import TrainingState
-from worker.engines import ENGINES
 from worker.engines.opening import open_engine_of
 from worker.evaluation import score
 from worker.training import Observer, predict, train

@@ -29,9 +29,10 @@ from benchmarks.machine import describe
 from coordinator.planning import plan_architecture, plan_member, plan_request
 from shared.dataset_sources import Places, find_dataset
 from shared.datasets import Dataset
+from shared.installed_engines import ENGINES
 from shared.settings import keras_home
 from shared.sharing import usable_cores
-from worker.engines import ENGINES, Probabilities
+from worker.engines import Probabilities
 from worker.engines.opening import open_engine
 from worker.evaluation import score
 from worker.training import predict, train

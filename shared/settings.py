@@ -3,15 +3,13 @@
 import json
 import os
 import platform
-import re
-import tomllib
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,7 +21,17 @@ from pydantic_settings import (
 from shared.errors import InputError
 from shared.foreign_variables import without_foreign
 from shared.plaidml_hardware import PlaidMLHardware
-from shared.urls import broker_url, without_password
+from shared.setting_values import (
+    LONGEST_S,
+    certificates_file,
+    password_of_flower,
+    path_of_flower,
+    sentence_about,
+    storage_url,
+    with_home,
+    without_control_characters,
+)
+from shared.urls import broker_url
 from shared.validation import ended, explain, nearest
 
 ENVIRONMENT_PREFIX = "DEEPCHORD_"
@@ -46,12 +54,11 @@ _SECRETS = ("flower_password", "signing_key")
 _MAY_HOLD_SECRETS = ("broker", "storage")
 
 
+Seconds = Annotated[float, Field(gt=0, le=LONGEST_S)]
+Threads = Annotated[int, Field(ge=1, le=4096)]
+
 #: What options are called that have not the name of their setting.
 _OPTIONS = {"flower_port": "port"}
-
-
-def _with_home(path: Path) -> Path:
-    return Path(os.path.expanduser(path))  # noqa: PTH111  leaves an unknown ~user as it is
 
 
 def keras_home() -> Path:
@@ -96,16 +103,16 @@ class Settings(BaseSettings):
     #: What trains; `auto` takes the first that is installed, in this order.
     engine: Literal["auto", "tensorflow", "torch", "jax", "plaidml"] = "auto"
     #: The device of the engine, by its id in `deepchord devices`; `gpu`, `cpu`: of that kind; none: of any.
-    device: str | None = None
+    device: Annotated[str, Field(min_length=1)] | None = None
     #: How PlaidML is to use devices, by a regular expression for their ids.
     plaidml_hardware: dict[str, PlaidMLHardware] = Field(default_factory=dict)
     #: Whether a worker lets its device solve a small problem with a known answer before its first member.
     preflight: bool = True
     #: Processor threads of one worker; none: all cores, shared evenly between the workers of this machine.
-    threads: PositiveInt | None = None
+    threads: Threads | None = None
     #: Processor threads of an evaluation, on engines that can use more than `threads` for it; none: as many. Workers
     #: that are started together are told the threads of all of them.
-    evaluation_threads: PositiveInt | None = None
+    evaluation_threads: Threads | None = None
     #: Whether `train` starts a broker and workers on this machine although a broker is given here.
     local: bool = False
     #: How many workers `train` starts on this machine, and `worker` on each device; none: what a measurement finds.
@@ -128,17 +135,17 @@ class Settings(BaseSettings):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     #: After so many seconds without acknowledgement the broker hands a task to another worker: above the longest
     #: member's training time.
-    visibility_timeout_s: Annotated[int, Field(ge=1)] = 24 * 3600
+    visibility_timeout_s: Annotated[int, Field(ge=1, le=LONGEST_S)] = 24 * 3600
     #: After so many seconds without a sign of life from whoever trains a member another worker may take it.
-    lease_s: Annotated[float, Field(ge=1.0)] = 30.0
+    lease_s: Annotated[float, Field(ge=1.0, le=LONGEST_S)] = 30.0
     #: So long a worker that is told to stop may take to hand its member over.
-    grace_s: PositiveFloat = 60.0
+    grace_s: Seconds = 60.0
     #: A training process in which no step has ended for so long is taken for stopped, and ended.
-    stall_timeout_s: PositiveFloat = 900.0
+    stall_timeout_s: Seconds = 900.0
     #: How long a command waits for the broker to answer before it gives up.
-    connect_timeout_s: PositiveFloat = 5.0
+    connect_timeout_s: Seconds = 5.0
     #: Where Flower listens on this machine; 0.0.0.0 only behind something that encrypts.
-    flower_address: str = "127.0.0.1"
+    flower_address: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     #: The port that it listens on; 0: a free one.
     flower_port: Annotated[int, Field(ge=0, le=65535)] = 5555
     #: Below which path its page is, for a proxy that hands on whole paths; none: at the root.
@@ -156,56 +163,22 @@ class Settings(BaseSettings):
             )
         return None if url is None else broker_url(url)
 
-    @field_validator("flower_password")
+    @field_validator("*", mode="before")
     @classmethod
-    def _check_flower_password(cls, password: str | None) -> str | None:
-        if password is not None and (not password.isascii() or not password.isprintable() or "," in password):
-            raise ValueError("Flower takes passwords of printable ASCII characters without a comma; choose another one")
-        return password
+    def _refuse_control_characters(cls, value: object, field: ValidationInfo) -> object:
+        # Passwords have a check of their own, which says all that they may be.
+        return value if field.field_name == "flower_password" else without_control_characters(value)
 
-    @field_validator("flower_prefix")
-    @classmethod
-    def _check_flower_prefix(cls, prefix: str | None) -> str | None:
-        path = (prefix or "").strip("/")
-        if path and not re.fullmatch(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*", path):
-            raise ValueError(
-                f"expected a path of letters, digits and . _ ~ - such as flower or tools/flower, found {prefix!r}"
-            )
-        return path or None
-
-    @field_validator("results")
-    @classmethod
-    def _expand_home(cls, folder: Path) -> Path:
-        return _with_home(folder)
+    _check_flower_password = field_validator("flower_password")(password_of_flower)
+    _check_flower_prefix = field_validator("flower_prefix")(path_of_flower)
+    _check_ca_file = field_validator("ca_file")(certificates_file)
+    _make_storage_absolute = field_validator("storage")(storage_url)
+    _expand_home = field_validator("results")(with_home)
 
     @field_validator("cache", "state")
     @classmethod
     def _make_absolute(cls, folder: Path) -> Path:
-        return _with_home(folder).absolute()
-
-    @field_validator("ca_file")
-    @classmethod
-    def _check_ca_file(cls, path: Path | None) -> Path | None:
-        if path is None:
-            return None
-        path = _with_home(path).absolute()
-        try:
-            certificates = path.read_bytes()
-        except OSError as error:
-            raise ValueError(f"{path} cannot be read: {error.strerror}") from error
-        if b"-----BEGIN CERTIFICATE-----" not in certificates:
-            raise ValueError(f"expected a file with certificates in PEM, found none in {path}")
-        return path
-
-    @field_validator("storage")
-    @classmethod
-    def _make_storage_absolute(cls, storage: str) -> str:
-        if re.match("(?i)[a-z][a-z0-9]+:(?!//)", storage):  # one letter is a drive of Windows
-            raise ValueError(
-                "expected a folder, file:///folder, s3://bucket/prefix or broker://, found "
-                f"{without_password(storage)} (a folder of this name is ./ and the name)"
-            )
-        return storage if "://" in storage else str(_with_home(Path(storage)).absolute())
+        return with_home(folder).absolute()
 
     @classmethod
     def settings_customise_sources(
@@ -257,27 +230,33 @@ def load_settings(**options: Any) -> Settings:
         _check_named_file()
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
-        raise InputError(_explain(error, options)) from error
+        raise _refusal(_explain(error, options)) from error
     except SettingsError as error:
         problem = f"{error}; {error.__cause__}"
-        raise InputError(f"A setting in the environment is not valid, expected JSON: {problem}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"Settings file {settings_file()} is not valid TOML: {error}.") from error
+        raise _refusal(f"A setting in the environment is not valid, expected JSON: {problem}.") from error
+    except RecursionError as error:
+        raise _refusal(f"A setting in the environment or in {settings_file()} is nested too deeply.") from error
+    except ValueError as error:  # what a file holds that is no TOML, no UTF-8, or a number of thousands of digits
+        raise _refusal(f"Settings file {settings_file()} is not valid TOML: {error}.") from error
     except OSError as error:
-        raise InputError(f"Settings file {settings_file()} cannot be read: {error.strerror}.") from error
+        raise _refusal(f"Settings file {settings_file()} cannot be read: {error.strerror}.") from error
+
+
+def _refusal(sentence: str) -> InputError:
+    return InputError(sentence_about(sentence))
 
 
 def _check_named_file() -> None:
     named = os.environ.get(SETTINGS_FILE_VARIABLE)
     if named and named != os.devnull and not Path(named).is_file():
-        raise InputError(f"{SETTINGS_FILE_VARIABLE} names {named}, which is no file: correct the path or unset it.")
+        raise _refusal(f"{SETTINGS_FILE_VARIABLE} names {named}, which is no file: correct the path or unset it.")
 
 
 def _check_variables() -> None:
     known = _setting_variables() | {SETTINGS_FILE_VARIABLE, SESSION_VARIABLE, WORKER_VARIABLE}
     for name in os.environ:
         if name.startswith(ENVIRONMENT_PREFIX) and name not in known:
-            raise InputError(ended(f"The environment has the unknown setting {name}{nearest(name, known)}"))
+            raise _refusal(ended(f"The environment has the unknown setting {name}{nearest(name, known)}"))
 
 
 def _setting_variables() -> set[str]:

@@ -121,5 +121,8 @@ _SELF_EXPLAINING = {_OTHER_PROTOCOL, "unknown_option", "value_error", "missing",
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists in lists
+        return "something far too long"
     return text if len(text) <= 60 else text[:57] + "..."

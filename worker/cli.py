@@ -112,9 +112,10 @@ def worker(
         wanted: list[tuple[str, str | None]] = [(chosen, settings.device)]
         if settings.device in (None, "gpu", "cpu") and settings.engine == "auto":
             found = find_assignments(settings)
-            free = [one for one in found if stack.enter_context(claimed(settings, one.silicon))]
+            holders = [stack.enter_context(claimed(settings, one)) for one in found]
+            free = [one for one, holder in zip(found, holders, strict=True) if holder is None]
             if not free:
-                listed = ", ".join(f"{one.engine} on {one.device.id}" for one in found)
+                listed = ", ".join(holder for holder in holders if holder is not None)
                 raise EngineError(
                     f"Another worker of this user trains on all there is here ({listed}); "
                     "to start a second one on the same device, give that with --engine and --device, and another "

@@ -26,6 +26,8 @@ except ImportError:  # Windows
 logger = logging.getLogger(__name__)
 
 _PROCESSOR = "processor"
+#: So much of what a worker has written into its lock is told, in bytes.
+_LONGEST = 200
 #: How PlaidML's names for devices begin.
 _METAL, _OPENCL = "metal_", "opencl_"
 
@@ -160,23 +162,35 @@ def _silicon(device: Device, numbers: dict[str, int]) -> str:
     return f"{name}-{numbers[name]}"
 
 
+def described(one: Assignment) -> str:
+    """Return an assignment in words."""
+    return f"{one.engine} on {one.device.id}"
+
+
 @contextlib.contextmanager
-def claimed(settings: Settings, silicon: str) -> Iterator[bool]:
-    """Claim a piece of silicon for the length of a block; False if another worker of this user has it."""
+def claimed(settings: Settings, one: Assignment) -> Iterator[str | None]:
+    """Claim an assignment's silicon for the length of a block; what has it if another worker of this user does.
+
+    Another environment may have another engine, and call the device by another name.
+    """
     # Hosts may share a home folder, and the locks in it.
-    path = settings.state / "devices" / f"{platform.node()}-{silicon}.lock"
+    path = settings.state / "devices" / f"{platform.node()}-{one.silicon}.lock"
     descriptor: int | None = None
-    free = True
+    holder: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         # The workers that are started have it as well, should this process be killed before them.
         os.set_inheritable(descriptor, True)
-        free = _locked(descriptor)
+        if _locked(descriptor):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, described(one).encode(), 0)
+        else:
+            holder = os.pread(descriptor, _LONGEST, 0).decode(errors="replace") or "one that does not say with what"
     except OSError as error:
         logger.warning("Whether another worker uses the device is unknown, for its lock does not work: %s", error)
     try:
-        yield free
+        yield holder
     finally:
         if descriptor is not None:
             os.close(descriptor)

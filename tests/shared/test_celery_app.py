@@ -5,15 +5,43 @@ import redis
 from kombu import Connection, Producer
 
 from shared.broker import KEY_PREFIX
-from shared.celery_app import EVALUATE_ENSEMBLE, QUEUE, create_app
+from shared.celery_app import EVALUATE_ENSEMBLE, QUEUE, InstalledLoader, create_app
 from shared.errors import InputError
 from shared.result_backend import UnwatchedRedisBackend
 from shared.settings import load_settings
+from tests.strangers import STRANGERS_ENVIRONMENT
 
 
 def test_without_a_broker_there_is_no_application() -> None:
     with pytest.raises(InputError, match="DEEPCHORD_BROKER"):
         create_app(load_settings())
+
+
+def test_what_was_given_is_used_whatever_celery_reads_in_the_environment(monkeypatch, caplog) -> None:
+    for name, value in STRANGERS_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+    with create_app(load_settings(broker="rediss://:secret@localhost:6380/0")) as app:
+        for connection in (app.connection_for_write(), app.connection_for_read()):
+            assert connection.as_uri(include_password=True) == "redis://:secret@localhost:6380/0"
+            assert connection.ssl["ssl_cert_reqs"] == ssl.CERT_REQUIRED
+        assert isinstance(app.backend, UnwatchedRedisBackend)
+        assert (app.backend.connparams["host"], app.backend.connparams["port"]) == ("localhost", 6380)
+        assert isinstance(app.loader, InstalledLoader)
+    (said,) = caplog.messages
+    assert "CELERY_BROKER_URL" in said
+    assert "CELERY_LOADER" in said
+
+
+def test_modules_are_not_looked_for_in_the_current_folder(monkeypatch, tmp_path) -> None:
+    (tmp_path / "celeryconfig.py").write_text("raise AssertionError('a stranger was imported')")
+    monkeypatch.chdir(tmp_path)
+
+    with create_app(load_settings(broker="redis://localhost/0")) as app:
+        for look in (app.loader.import_from_cwd, app.loader.find_module, app.loader.import_task_module):
+            with pytest.raises(ModuleNotFoundError):
+                look("celeryconfig")
+            assert look("shared.version").__name__ == "shared.version"
 
 
 @pytest.mark.parametrize(

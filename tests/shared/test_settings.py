@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InputError
+from shared.printable import printable
 from shared.settings import Settings, load_settings, settings_file
 from shared.urls import without_password
 
@@ -53,6 +54,11 @@ def test_an_option_wins_over_the_environment_which_wins_over_the_file(monkeypatc
     settings = load_settings(workers=4, threads=None)
 
     assert (settings.workers, settings.threads, settings.max_attempts) == (4, 3, 2)
+
+
+def test_the_path_of_flower_has_no_slashes_round_it():
+    assert load_settings(flower_prefix="/tools/flower/").flower_prefix == "tools/flower"
+    assert load_settings(flower_prefix="/").flower_prefix is None
 
 
 def test_an_empty_variable_counts_as_not_given(monkeypatch):
@@ -116,6 +122,8 @@ def test_a_child_process_sees_the_very_settings(monkeypatch):
     [
         ("DEEPCHORD_ENGINE", "tensorfow", r"DEEPCHORD_ENGINE \(or option --engine\) .*'tensorflow'.*found 'tensorfow'"),
         ("DEEPCHORD_WORKERS", "0", r"DEEPCHORD_WORKERS \(or option --workers\) .*equal to 1, found '0'"),
+        ("DEEPCHORD_FLOWER_PREFIX", "tools flower", r"DEEPCHORD_FLOWER_PREFIX is not valid: .* found 'tools flower'"),
+        ("DEEPCHORD_FLOWER_PREFIX", "../up", r"DEEPCHORD_FLOWER_PREFIX is not valid: expected a path"),
         ("DEEPCHORD_FLOWER_PORT", "70000", r"DEEPCHORD_FLOWER_PORT is not valid.*65535"),
         ("DEEPCHORD_CONNECT_TIMEOUT_S", "soon", r"DEEPCHORD_CONNECT_TIMEOUT_S .*number.*found 'soon'"),
         ("DEEPCHORD_STORAGE", "s3:/bucket/runs", r"DEEPCHORD_STORAGE is not valid: expected .* found s3:/bucket/runs"),
@@ -247,3 +255,64 @@ def test_the_home_of_a_user_that_there_is_not_is_a_folder_like_any_other(tmp_pat
 
     assert settings.storage == str(tmp_path / "~nobody-of-that-name" / "x")
     assert settings.state == tmp_path / "~nobody-of-that-name" / "y"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("threads = " + "1" * 5000, r"Settings file .* is not valid TOML: .*digits"),
+        (
+            "visibility_timeout_s = 0x" + "f" * 4000,
+            r"VISIBILITY_TIMEOUT_S is not valid: .*found something far too long",
+        ),
+        ("threads = " + "[" * 2000, r"A setting in the environment or in .*settings.toml is nested too deeply"),
+        ('results = "a\\u0000b"', r"DEEPCHORD_RESULTS is not valid: it holds a control character"),
+        ("lease_s = inf", r"DEEPCHORD_LEASE_S is not valid: .*less than or equal to"),
+        ("connect_timeout_s = nan", r"DEEPCHORD_CONNECT_TIMEOUT_S is not valid"),
+        ('flower_address = ""', r"DEEPCHORD_FLOWER_ADDRESS is not valid: .*at least 1 character"),
+        ('device = ""', r"DEEPCHORD_DEVICE is not valid: .*at least 1 character"),
+        ('ca_file = "/dev/zero"', r"expected a file with certificates in PEM, and /dev/zero is no file"),
+        (f"broker = '{'x' * 5000}'", r"DEEPCHORD_BROKER is not valid: .{60,400}$"),
+    ],
+)
+def test_what_no_setting_can_be_is_refused_in_one_sentence(text, sentence):
+    write_file(text)
+
+    with pytest.raises(InputError, match=sentence):
+        load_settings()
+
+
+def taken_or_refused() -> tuple[Settings | None, str]:
+    try:
+        return load_settings(), ""
+    except InputError as error:
+        return None, str(error)
+
+
+NAMES = st.sampled_from(sorted(Settings.model_fields))
+VALUES = st.one_of(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",))), st.integers().map(str))
+
+
+@given(
+    variables=st.dictionaries(NAMES, VALUES, max_size=3),
+    lines=st.lists(st.tuples(NAMES, st.one_of(VALUES, VALUES.map(repr), st.floats().map(str))), max_size=3),
+    more=st.binary(max_size=4),
+)
+def test_whatever_settings_hold_is_taken_for_all_processes_or_refused_in_one_sentence(variables, lines, more):
+    path = write_file("\n".join(f"{name} = {value}" for name, value in lines).encode() + more)
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in variables.items():
+            environment.setenv(f"DEEPCHORD_{name.upper()}", value)
+        settings, refusal = taken_or_refused()
+        if settings is None:
+            assert printable(refusal) == refusal
+            assert "\n" not in refusal
+            assert 20 < len(refusal) < 1000
+            return
+        handed_on = settings.environment()
+        for name in os.environ:
+            environment.delenv(name)
+        for name, value in handed_on.items():
+            environment.setenv(name, value)
+        path.unlink()
+        assert load_settings() == settings

@@ -12,6 +12,7 @@ from worker import fleet
 from worker.devices import EngineReport
 from worker.engines import Device
 from worker.fleet import (
+    Assignment,
     Start,
     assign,
     claimed,
@@ -25,6 +26,8 @@ from worker.fleet import (
 CPU = Device(id="CPU:0", kind="cpu", name="CPU")
 LLVM = Device(id="llvm_cpu.0", kind="cpu", name="CPU (via LLVM)")
 POCL = Device(id="opencl_pocl.0", kind="cpu", name="PoCL")
+TENSORFLOW = Assignment(engine="tensorflow", device=CPU, silicon="processor")
+PLAIDML = Assignment(engine="plaidml", device=LLVM, silicon="processor")
 
 
 def gpu(number: int, name: str = "Radeon Pro 5300M") -> Device:
@@ -107,23 +110,23 @@ def test_without_a_gpu_that_was_asked_for_it_is_said_what_there_is_instead(monke
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no locks between processes there")
-def test_silicon_is_claimed_by_one_at_a_time():
+def test_silicon_is_claimed_by_one_at_a_time_and_the_other_is_told_with_what_engine():
     settings = load_settings()
 
-    with claimed(settings, "processor") as first, claimed(settings, "processor") as second:
-        assert (first, second) == (True, False)
-    with claimed(settings, "processor") as again:
-        assert again
+    with claimed(settings, TENSORFLOW) as first, claimed(settings, PLAIDML) as second:
+        assert (first, second) == (None, "tensorflow on CPU:0")
+    with claimed(settings, PLAIDML) as again, claimed(settings, TENSORFLOW) as other:
+        assert (again, other) == (None, "plaidml on llvm_cpu.0")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no locks between processes there")
 def test_hosts_that_share_a_home_folder_claim_their_own_silicon(monkeypatch: pytest.MonkeyPatch):
     settings = load_settings()
 
-    with claimed(settings, "processor") as here:
+    with claimed(settings, PLAIDML) as here:
         monkeypatch.setattr(fleet.platform, "node", lambda: "another-host")
-        with claimed(settings, "processor") as there:
-            assert (here, there) == (True, True)
+        with claimed(settings, PLAIDML) as there:
+            assert (here, there) == (None, None)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no locks between processes there")
@@ -133,16 +136,16 @@ def test_a_folder_that_has_no_locks_keeps_nobody_from_training(monkeypatch: pyte
 
     monkeypatch.setattr(fleet.fcntl, "flock", refuse)
 
-    with claimed(load_settings(), "processor") as free:
-        assert free
+    with claimed(load_settings(), PLAIDML) as holder:
+        assert holder is None
     assert "No locks available" in caplog.text
 
 
 def test_a_state_folder_that_cannot_be_written_keeps_nobody_from_training(tmp_path: Path, caplog):
     (tmp_path / "devices").write_text("a file stands where a folder is needed")
 
-    with claimed(load_settings(state=tmp_path), "processor") as free:
-        assert free
+    with claimed(load_settings(state=tmp_path), PLAIDML) as holder:
+        assert holder is None
     assert "its lock does not work" in caplog.text
 
 
