@@ -14,6 +14,7 @@ from coordinator.report.gallery import ClassPictures, Mistake, class_pictures, m
 from coordinator.report.headline import Fact, MemberStrip, facts, member_strip
 from coordinator.report.member_table import MemberTable, member_table
 from coordinator.report.pictures import data_uri, has_dark_ground
+from shared.printable import printable
 
 _HEAT = (214, 98, 32)
 
@@ -55,7 +56,7 @@ def render_page(content: ReportContent) -> str:
     for used in (formats.percent, formats.points, formats.duration, formats.count, formats.failure_of):
         environment.filters[used.__name__] = used
     environment.filters["place"] = _place
-    return environment.get_template("page.html").render(page=_page(content), content=content)
+    return printable(environment.get_template("page.html").render(page=_page(content), content=content))
 
 
 def _page(content: ReportContent) -> Page:

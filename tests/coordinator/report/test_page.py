@@ -277,3 +277,14 @@ def test_engines_and_hosts_are_named_or_counted(make_content: MakeContent) -> No
         "tensorflow\u00a0(2), torch\u00a0(1)",
         "2\u00a0devices, 2\u00a0hosts",
     )
+
+
+def test_foreign_text_has_no_control_characters_on_the_page(make_content: MakeContent) -> None:
+    content = make_content(failed=(1,))
+    dataset = replace(content.dataset, name="a \x1b[31mname\x7f\u202e")
+
+    page = render_page(replace(content, title="run \x9b2J", dataset=dataset))
+
+    assert "a \ufffd[31mname\ufffd\ufffd" in page
+    assert not [character for character in page if ord(character) < 32 and character not in "\n\t"]
+    assert not re.search("[\x7f-\x9f\u202e]", page)
