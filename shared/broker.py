@@ -99,7 +99,7 @@ def refusal(error: Exception, broker: str = "The broker", *, at_once: bool = Fal
     if isinstance(error, redis.exceptions.NoPermissionError):
         return BrokerError(
             f"{broker} does not let this user do what a coordinator needs ({error}): give the coordinator's user in "
-            "DEEPCHORD_BROKER or --broker, with the rights of docs/users.acl."
+            "DEEPCHORD_BROKER or --broker, with the rights that `deepchord files users.acl` prints."
         )
     if isinstance(error, redis.AuthenticationError):
         return BrokerError(f"{broker} refuses the user name or password given with --broker or DEEPCHORD_BROKER.")

@@ -85,7 +85,8 @@ def _examine_broker(settings: Settings) -> Iterator[Finding]:
     except DeepchordError as error:
         yield Finding(what="broker", state="problem", text=str(error).rstrip("."))
     except redis.exceptions.NoPermissionError as error:
-        text = f"{address} does not let this user do what a run needs ({error}): give it the rights of docs/users.acl"
+        rights = "the rights that `deepchord files users.acl` prints"
+        text = f"{address} does not let this user do what a run needs ({error}): give it {rights}"
         yield Finding(what="broker", state="problem", text=text)
     except redis.RedisError as error:
         text = f"{address} answers, but cannot do what a run needs ({told(error)}): look at its log and at the network"

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from coordinator.files import read_file
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parent.parent
@@ -125,14 +126,14 @@ def make_certificates(folder: Path, host: str, address: str) -> Path:
 
 @contextmanager
 def start_secured_broker(folder: Path, certificates: Path, address: str, prefix: tuple[str, ...] = ()) -> Iterator[int]:
-    """Start a Redis with TLS and the users of docs/users.acl for the length of a block; yield its port.
+    """Start a Redis with TLS and the users of `deepchord files users.acl` for the length of a block; yield its port.
 
     The password of each role is `secret-of-` and its name.
     """
     users = re.sub(
         r">([A-Z]+)_PASSWORD",
         lambda found: f">secret-of-{found[1].lower()}",
-        (ROOT / "docs" / "users.acl").read_text(),
+        read_file("users.acl"),
     )
     (folder / "users.acl").write_text(users)
     data = folder / "data"

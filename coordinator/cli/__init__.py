@@ -2,11 +2,11 @@
 
 import typer
 
-from coordinator.cli import looking, steering, training
+from coordinator.cli import files, looking, steering, training
 from shared.commands import run_commands
 
 commands = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-for part in (training, looking, steering):
+for part in (training, looking, steering, files):
     commands.registered_commands.extend(part.commands.registered_commands)
 
 

@@ -186,7 +186,7 @@ def metrics(
     address: Annotated[str, typer.Option(help="Where to listen; beyond this machine anybody may ask.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 9540,
 ) -> None:
-    """Serve the fleet's gauges for Prometheus, until Ctrl-C; docs/grafana.json is a dashboard for them."""
+    """Serve the fleet's gauges for Prometheus, until Ctrl-C; `deepchord files grafana.json` prints a dashboard."""
     from coordinator.interruptions import terminations_interrupting
     from shared.installed_engines import how_to_install
 

@@ -19,6 +19,7 @@ from coordinator.report.headline import Fact, MemberStrip, facts, member_strip
 from coordinator.report.member_table import MemberTable, member_table
 from coordinator.report.names import isolated, short_names
 from coordinator.report.pictures import MAX_SHEET_CLASSES, data_uri, has_dark_ground, kind_of
+from shared.printable import printable
 
 #: Columns of a terminal that a short name takes.
 _SHORT = 24
@@ -70,7 +71,7 @@ def render_page(content: ReportContent) -> str:
         environment.filters[used.__name__] = used
     environment.filters["place"] = _place
     environment.globals["max_sheet_classes"] = MAX_SHEET_CLASSES
-    return environment.get_template("page.html").render(page=_page(content), content=content)
+    return printable(environment.get_template("page.html").render(page=_page(content), content=content))
 
 
 def _page(content: ReportContent) -> Page:

@@ -38,6 +38,7 @@ COMMANDS = (
     "watch",
     "collect",
     "report",
+    "files",
     "flower",
     "worker",
     "devices",

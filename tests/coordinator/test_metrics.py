@@ -5,13 +5,13 @@ import re
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event
 
 import pytest
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
+from coordinator.files import read_file
 from coordinator.fleet import fleet, fleet_table
 from coordinator.metrics import FleetCollector, serving_metrics
 from shared.endings import Cancellation
@@ -169,7 +169,7 @@ def test_a_port_that_is_taken_is_said(settings, store):
 
 
 def test_the_dashboard_asks_for_gauges_that_there_are(busy_fleet, settings, store):
-    dashboard = json.loads((Path(__file__).parents[2] / "docs" / "grafana.json").read_text())
+    dashboard = json.loads(read_file("grafana.json"))
     asked = {
         name
         for panel in dashboard["panels"]

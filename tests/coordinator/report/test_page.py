@@ -391,3 +391,14 @@ def test_the_headline_tells_of_the_loss_and_of_how_sure_the_accuracy_is(make_con
     assert (
         f"{content.evaluation.test.loss:.5f} test loss, {content.mean_member_loss:.5f} for the average member" in said
     )
+
+
+def test_foreign_text_has_no_control_characters_on_the_page(make_content: MakeContent) -> None:
+    content = make_content(failed=(1,))
+    dataset = replace(content.dataset, name="a \x1b[31mname\x7f\u202e")
+
+    page = render_page(replace(content, title="run \x9b2J", dataset=dataset))
+
+    assert "a \ufffd[31mname\ufffd\ufffd" in page
+    assert not [character for character in page if ord(character) < 32 and character not in "\n\t"]
+    assert not re.search("[\x7f-\x9f\u202e]", page)

@@ -1,0 +1,25 @@
+"""Files that come with deepchord for people to use elsewhere: the users of a broker, a dashboard."""
+
+from importlib.resources import files
+
+from shared.errors import InputError
+from shared.validation import ended, nearest
+
+__all__ = ["FILES", "read_file"]
+
+#: Each file, and what it is for.
+FILES = {
+    "users.acl": "a user of the broker for each role, for --aclfile of Redis 7 or Valkey: put passwords into it",
+    "grafana.json": "a dashboard of Grafana for what `deepchord metrics` serves",
+}
+
+
+def read_file(name: str) -> str:
+    """Return the text of a file.
+
+    Raises:
+        InputError: There is no such file.
+    """
+    if name not in FILES:
+        raise InputError(ended(f"No file {name!r} comes with deepchord{nearest(name, FILES)}"))
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
