@@ -12,6 +12,7 @@ from coordinator.progress import RunView, RunWatcher
 from coordinator.reconciliation import EVERY_S, Reconciler
 from coordinator.sessions import session_of
 from shared.broker import connect_lazily
+from shared.broker_probe import present_trouble
 from shared.celery_app import QUEUE, create_app, queue_of, served_queues
 from shared.datasets import load_dataset
 from shared.errors import DeepchordError, RunCancelledError, RunFailedError, StorageError, WorkersStoppedError
@@ -138,6 +139,8 @@ class _Care:
         self._reconciler = Reconciler(settings, store) if settings.broker else None
         self._unserved = None if embedded else elsewhere(settings, store, run)
         self._suspected: str | None = None
+        #: What is wrong with the broker, if the run stands still.
+        self._trouble: str | None = None
         self._before: RunView | None = None
 
     def unserved(self, view: RunView) -> str | None:
@@ -146,7 +149,7 @@ class _Care:
             return _STARTING
         if self._unserved not in (None, _ELSEWHERE) and (not view.live or _has_moved(self._before, view)):
             self._unserved = None
-        return None if view.has_ended else self._unserved
+        return None if view.has_ended else self._trouble or self._unserved
 
     def take(self, run: RunSpec, view: RunView) -> bool:
         """Look after the run as it was in a view; return whether it is on another broker now."""
@@ -162,13 +165,15 @@ class _Care:
         if self.settings != self._given:
             self.settings = self._given
             return True
-        if self._app is not None and self._reconciler is not None and view.live:
+        self._trouble = None if self._embedded else _trouble(self.settings, view, self._before)
+        if self._app is not None and self._reconciler is not None and view.live and self._trouble is None:
             _look_after(self._reconciler, run)
             # Who has an embedded broker has its workers, too: knows that they are starting, and sees them end.
             why = None if self._embedded else _why_unserved(self._app, view, self._before)
             # That nobody has answered once may be chance.
             self._unserved = why if view.state == "waiting" or why == self._suspected else None
-            self._suspected, self._before = why, view
+            self._suspected = why
+        self._before = view
         return False
 
 
@@ -209,10 +214,22 @@ def _look_after(reconciler: Reconciler, run: RunSpec) -> None:
         )
 
 
+def _trouble(settings: Settings, view: RunView, before: RunView | None) -> str | None:
+    """Return what is wrong with the broker of a run that stands still, or that it tells nothing of; None if nothing."""
+    if settings.broker is None or (view.live and not _stands_still(view, before)):
+        return None
+    return present_trouble(settings)
+
+
+def _stands_still(view: RunView, before: RunView | None) -> bool:
+    """Say whether a run stands still, though workers have had the time to start."""
+    return view.elapsed_s() >= _UNSERVED_AFTER_S if view.state == "waiting" else not _has_moved(before, view)
+
+
 def _why_unserved(app: Celery, view: RunView, before: RunView | None) -> str | None:
     """Return why a run stands still, though workers have had the time to start; None if it may be at work."""
     is_waiting = view.state == "waiting"
-    if view.elapsed_s() < _UNSERVED_AFTER_S if is_waiting else _has_moved(before, view):
+    if not _stands_still(view, before):
         return None
     try:
         connected = served_queues(app)

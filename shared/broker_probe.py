@@ -12,8 +12,8 @@ from shared.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: So many connections a worker or coordinator has at the same time.
-_CONNECTIONS = 6
+#: So many connections a worker has at the same time, and a coordinator with it.
+_CONNECTIONS = 8
 #: What a probe that was cut off has left is forgotten after so long.
 _KEEP_MS = 60_000
 

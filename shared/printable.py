@@ -7,8 +7,8 @@ import re
 INSTEAD = "\ufffd"
 
 #: Control characters but the line break and the tab, other line breaks, overrides of the direction of writing, by which
-#: a name looks like another one, and halves of characters, which Python makes of file names that are no UTF-8. An isolate
-#: that takes its direction from the text itself stays: the page puts names into such.
+#: a name looks like another one, and halves of characters, which Python makes of file names that are no UTF-8. Isolates
+#: that take their direction from the text itself stay: the page puts names into such.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066\u2067\ud800-\udfff]")
 
 #: What deepchord itself prints beyond ASCII, where the encoding has none of it; one for one, so that tables stay even.

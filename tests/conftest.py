@@ -171,6 +171,15 @@ def broker_url(broker_server: str) -> Iterator[str]:
         client.flushall()
 
 
+@pytest.fixture
+def full_broker_url(broker_url: str) -> Iterator[str]:
+    """The URL of a real broker that answers and takes no writes, for its memory is full."""
+    with redis.Redis.from_url(broker_url) as client:
+        client.config_set("maxmemory", 1)
+        yield broker_url
+        client.config_set("maxmemory", 0)
+
+
 def _wait_for(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
     with redis.Redis.from_url(url) as client:
         for _ in range(600):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import redis
 
+from shared.broker_states import state_of
 from shared.validation import PROTOCOL
 from shared.version import version
 from shared.worker_board import KEEP_S, WorkerBoard, WorkerNote
@@ -18,7 +19,7 @@ _EVERY_S = KEEP_S / 6
 
 
 class Announcement:
-    """Begins with `start`, ends with `stop`; a broker that is away is passed over, for Celery tells of it."""
+    """Begins with `start`, ends with `stop`; Celery tells of a broker that is away, this of one that is of no use."""
 
     def __init__(
         self, board: WorkerBoard, *, worker: str, name: str, host: str, engine: str, device: Device | None
@@ -55,10 +56,16 @@ class Announcement:
             logger.info("The broker could not be told that this worker is gone: %s.", error)
 
     def _announce_until_stopped(self) -> None:
+        told: str | None = None
         while True:
             try:
                 self._board.announce(self._note)
+                told = None
             except redis.RedisError as error:
                 logger.debug("The broker could not be told that this worker is there: %s.", error)
+                state = state_of(error, {})
+                if state is not None and state.text != told:
+                    logger.error("This worker waits, for the broker %s.", state.text)
+                    told = state.text
             if self._stopped.wait(_EVERY_S):
                 return

@@ -300,6 +300,16 @@ def test_a_wrong_password_is_refused_and_not_repeated(command, tmp_path, broker_
     assert not (tmp_path / "storage").exists()
 
 
+@pytest.mark.parametrize("arguments", [["train", "--detach"], ["worker"]])
+def test_a_broker_that_answers_and_is_of_no_use_is_told_before_anything_is_published(
+    command, tmp_path, full_broker_url, arguments
+):
+    sentence = sentence_of(command(*arguments, DEEPCHORD_BROKER=full_broker_url))
+
+    assert sentence.startswith(f"Broker redis://{full_broker_url.rpartition('@')[2]} has no memory left")
+    assert not (tmp_path / "storage").exists()
+
+
 @pytest.mark.parametrize(
     "url", [f"amqp://me:{PASSWORD}@host", f"redis://me:{PASSWORD}@host:port/0", f"{PASSWORD}@host"]
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import redis
 
 import coordinator.following
 from coordinator.cli.training import follow
@@ -326,6 +327,24 @@ def test_a_run_that_its_last_worker_has_left_says_so(settings, store, run, broke
     commit(store, run, 1)
     if members == 1:
         assert next(seen).unserved is None
+
+
+@pytest.mark.slow
+def test_a_run_whose_broker_takes_nothing_any_more_says_so_until_it_does(
+    settings, store, run, full_broker_url, monkeypatch
+):
+    monkeypatch.setattr(coordinator.following, "_ASK_EVERY_S", 0.0)
+    monkeypatch.setattr(coordinator.following, "_UNSERVED_AFTER_S", 0.0)
+    monkeypatch.setattr(Reconciler, "look_after", lambda *_: None)
+    seen = views(settings.model_copy(update={"broker": full_broker_url}), store, run)
+
+    *_, full = (next(seen) for _ in range(2))
+    with redis.Redis.from_url(full_broker_url) as client:
+        client.config_set("maxmemory", 0)
+    *_, free = (next(seen) for _ in range(2))
+
+    assert (full.unserved or "").startswith("the broker has no memory left")
+    assert free.unserved == "no worker is connected to this broker: `deepchord worker` starts one"
 
 
 @pytest.mark.slow

@@ -117,6 +117,17 @@ def test_nothing_is_written_when_the_broker_does_not_answer(settings, recipe, fr
     assert not Path(settings.storage).exists()
 
 
+def test_nothing_is_written_when_the_broker_is_of_no_use(settings, recipe, full_broker_url):
+    settings = settings.model_copy(update={"broker": full_broker_url})
+
+    with pytest.raises(BrokerError, match="has no memory left"):
+        prepare(settings, recipe, {})
+    with pytest.raises(BrokerError, match="has no memory left"):  # as resume and extend do
+        check_broker(settings, None)
+
+    assert not Path(settings.storage).exists()
+
+
 def test_storage_that_cannot_be_written_is_named(settings, recipe):
     Path(settings.storage).write_text("a file")
 

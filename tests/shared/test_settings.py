@@ -22,7 +22,7 @@ BROKEN_URLS = [
     f"redis://:{SECRET}@@host:6379:6379/0",
     f"redis://[{SECRET}@host",
     f"amqp://user:{SECRET}@host",
-    f"redis+socket://:{SECRET}@/run/redis.sock",
+    f"socket://:{SECRET}@/run/redis.sock",
     f":{SECRET}@host:6379",
     f"http://host/?password={SECRET}",
     f"http://host/?password=more@{SECRET}",
