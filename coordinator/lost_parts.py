@@ -42,6 +42,8 @@ class Memory:
     held: dict[int, float] = field(default_factory=dict)
     #: What is remembered of ringing each part again.
     rung: dict[int, Rung] = field(default_factory=dict)
+    #: Members whose records were read and are whole.
+    sound: set[int] = field(default_factory=set)
     #: When the queue was last read.
     read_at: float | None = None
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from shared.broker import refusal
 from shared.endings import Cancellation, EnsembleEvaluation, RunFailure
-from shared.errors import StorageError
+from shared.errors import DamagedRecordError, StorageError
 from shared.messages import MemberProgress, MemberRecord, RunSpec, TrainedMember
 from shared.progress_board import ProgressBoard
 from shared.storage import RunStore
@@ -151,6 +151,8 @@ class RunWatcher:
         self._progress: dict[int, MemberProgress] = {}
         self._notes: dict[int, str] = {}
         self._evaluation_note: str | None = None
+        #: What is wrong with damaged records.
+        self._damaged: dict[int, str] = {}
 
     @property
     def run(self) -> RunSpec:
@@ -175,7 +177,7 @@ class RunWatcher:
             live=self._read_board(),
             records=dict(self._records),
             progress=dict(self._progress),
-            notes=dict(self._notes),
+            notes=self._notes | self._damaged,
             evaluation_note=self._evaluation_note,
             so_far=self._so_far,
             evaluation=evaluation,
@@ -198,10 +200,15 @@ class RunWatcher:
         return True
 
     def _read_new_records(self) -> None:
+        self._damaged = {}
         for index in self._store.recorded(self._run.run_id):
-            if index in self._records:
+            if index in self._records or index >= self._run.members:
                 continue
-            record = self._store.record(self._run.run_id, index)
+            try:
+                record = self._store.record(self._run.run_id, index)
+            except DamagedRecordError as error:
+                self._damaged[index] = str(error)
+                continue
             if record is None:
                 continue
             self._records[index] = record

@@ -18,7 +18,7 @@ from coordinator.unended import UnendedRuns
 from shared.attempts import progress
 from shared.broker import KEY_PREFIX, connect_lazily, refusal
 from shared.celery_app import QUEUE, create_app, queue_of
-from shared.errors import DeepchordError, InputError, RunFailedError
+from shared.errors import DamagedRecordError, DeepchordError, InputError, RunFailedError
 from shared.leases import Leases, evaluation_lease
 from shared.messages import RunSpec
 from shared.progress_board import ProgressBoard
@@ -34,6 +34,9 @@ _EVALUATION_STARTS_WITHIN_S = 5.0
 EVERY_S = 5.0
 #: Messages are read from a queue in portions.
 _PORTION = 1000
+
+#: So many records at most are read in one look.
+_READ_AT_ONCE = 500
 
 #: Stands for the evaluation where a member has its index.
 EVALUATION = -1
@@ -72,7 +75,7 @@ class Reconciler:
         if self._store.is_cancelled(run.run_id):
             return None
         memory = self._memories.setdefault(run.run_id, Memory())
-        recorded = set(self._store.recorded(run.run_id))
+        recorded = self._recorded(run, memory)
         pending = [index for index in range(run.members) if index not in recorded]
         try:
             # Whether this user of the broker may ring at all is found out now, not when something has been lost.
@@ -97,6 +100,18 @@ class Reconciler:
                 raise refused from error
             logger.info("Run %s could not be looked after: %s.", run.run_id, error, extra={"run_id": run.run_id})
             return None
+
+    def _recorded(self, run: RunSpec, memory: Memory) -> set[int]:
+        """Return the members that have a record; one that is damaged is kept aside, and its member is trained again."""
+        recorded = set(self._store.recorded(run.run_id))
+        for index in sorted(recorded - memory.sound)[:_READ_AT_ONCE]:
+            try:
+                self._store.record(run.run_id, index)
+                memory.sound.add(index)
+            except DamagedRecordError:
+                if self._store.set_record_aside(run.run_id, index):
+                    recorded.discard(index)
+        return recorded
 
     def _lost(self, run: RunSpec, memory: Memory, unheld: list[int]) -> list[int]:
         """Return the members that are neither held nor in the queue; the queue is read only if something seems lost."""

@@ -143,7 +143,7 @@ def _began(store: RunStore, member: TrainedMember) -> datetime:
 
 def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
     """Return one line about a run, for `deepchord runs` and `deepchord status`."""
-    recorded = store.recorded(run.run_id)
+    recorded = [index for index in store.recorded(run.run_id) if index < run.members]
     evaluation, failure = store.evaluation(run), store.failure(run)
     cancelled = store.is_cancelled(run.run_id)
     state = "evaluated" if evaluation else "failed" if failure else "cancelled" if cancelled else "unfinished"

@@ -1,6 +1,6 @@
 """What a person can do to a run under way: cancel it or one of its members, resume it, add members; stop a worker."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import redis
@@ -11,7 +11,7 @@ from coordinator.planning import plan_member
 from coordinator.worker_names import is_pattern, workers_meant
 from shared.celery_app import DRAIN
 from shared.endings import Cancellation
-from shared.errors import BrokerError, InputError
+from shared.errors import BrokerError, DamagedRecordError, InputError
 from shared.messages import MAX_MEMBERS, FailedMember, MemberRecord, RunSpec
 from shared.storage import RunStore
 from shared.urls import without_password
@@ -62,33 +62,40 @@ def cancel_member(store: RunStore, run: RunSpec, index: int, host: str) -> None:
 
 
 def check_unfinished(store: RunStore, run: RunSpec) -> None:
-    """Raise unless a run has not ended, only its evaluation has failed, or it failed before its members had ended.
+    """Raise unless a run has not ended, or can have another end.
+
+    That is so if only its evaluation has failed, if it failed before its members had ended, or a record is damaged.
 
     Raises:
         InputError: The run was evaluated, or too few of its members could be trained.
     """
     failure = store.failure(run)
-    if failure is None or failure.trained + _left(store, run) < run.min_members:
+    if failure is not None and failure.trained + _left(store, run) >= run.min_members:
+        return
+    if store.has_ended(run) and next(_damaged(store, run), None) is None:
         _check_not_ended(store, run)
 
 
 def resume_run(store: RunStore, run: RunSpec) -> RunSpec:
     """Take a cancellation back, and let no attempt so far count against a member that has not ended.
 
+    Damaged records are kept aside, and their members trained again.
+
     Returns:
-        The run; one that failed is published anew, for another end.
+        The run; one that has ended is published anew, for another end.
 
     Raises:
         InputError: The run was evaluated, or too few of its members could be trained.
     """
     check_unfinished(store, run)
-    if store.failure(run) is not None:
+    for index in list(_damaged(store, run)):
+        store.set_record_aside(run.run_id, index)
+    if store.has_ended(run):
         run = _publish_anew(store, _anew(run, {}))
     recorded = set(store.recorded(run.run_id))
     for index in range(run.members):
-        for attempt in store.attempts(run.run_id, index) if index not in recorded else ():
-            if not attempt.handed_over:
-                store.hand_over(run.run_id, index, attempt.number)
+        if index not in recorded:
+            store.hand_over_all(run.run_id, index)
     store.resume_run(run.run_id)
     return run
 
@@ -179,6 +186,15 @@ def _check_not_ended(store: RunStore, run: RunSpec) -> None:
             else f"`deepchord extend {run.run_id} --members N` trains further members."
         )
         raise InputError(f"Run {run.run_id} has failed ({failure.reason.rstrip('.')}); {remedy}")
+
+
+def _damaged(store: RunStore, run: RunSpec) -> Iterator[int]:
+    """Yield the members whose records are damaged."""
+    for index in store.recorded(run.run_id):
+        try:
+            store.record(run.run_id, index)
+        except DamagedRecordError:
+            yield index
 
 
 def _left(store: RunStore, run: RunSpec) -> int:

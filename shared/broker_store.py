@@ -7,7 +7,7 @@ import redis
 
 from shared.broker import KEY_PREFIX, connect_lazily, text_of
 from shared.errors import InputError, ObjectNotFoundError, StorageError
-from shared.object_store import BROKER_STORAGE, check_key, check_prefix
+from shared.object_store import BROKER_STORAGE, check_key, check_prefix, check_size
 from shared.settings import Settings
 from shared.urls import without_password
 from shared.validation import ended
@@ -68,12 +68,13 @@ class BrokerStore:
         """Write, whatever was there before."""
         self._write(key, data, only_new=False)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, most_bytes: int | None = None) -> bytes:
         """Return the bytes."""
         with self._explained(key, "read"):
             data = self._client.get(_OBJECTS + check_key(key))
         if data is None:
             raise ObjectNotFoundError(f"Storage {self.url} has no {key}.")
+        check_size(self, key, len(data), most_bytes)
         return data if isinstance(data, bytes) else data.encode()
 
     def list(self, prefix: str) -> Iterator[str]:

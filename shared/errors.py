@@ -52,6 +52,10 @@ class OtherVersionError(MessageDecodeError):
     """Something was written by a deepchord whose messages differ from this one's."""
 
 
+class DamagedRecordError(MessageDecodeError):
+    """What lies where a member's record should is none, or another member's; it can be kept aside."""
+
+
 class SignatureError(MessageDecodeError):
     """A message is not signed with this fleet's key."""
 

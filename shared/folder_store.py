@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from shared.errors import ObjectNotFoundError, StorageError
-from shared.object_store import check_key, check_prefix, is_name
+from shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
+from shared.object_store import check_key, check_prefix, check_size, is_name
 
 #: So much is written in one call.
 _AT_ONCE = 2**23
@@ -42,6 +42,7 @@ class FolderStore:
             except FileExistsError:
                 # NFS asks again when an answer was lost, and is told that what it has just linked exists.
                 if aside.stat().st_nlink < 2:
+                    self._check_regular(key, path)
                     return False
             _flush_folder(path.parent)
             return True
@@ -53,15 +54,17 @@ class FolderStore:
             aside.replace(path)
             _flush_folder(path.parent)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, most_bytes: int | None = None) -> bytes:
         """Return the bytes of the file."""
         path = self._path(key)
         with self._explained(key, "read"):
             try:
-                return path.read_bytes()
+                size = self._check_regular(key, path)
             except FileNotFoundError:
                 _revalidate(path.parent)
-                return path.read_bytes()
+                size = self._check_regular(key, path)
+            check_size(self, key, size, most_bytes)
+            return path.read_bytes()
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a folder, sorted."""
@@ -98,12 +101,33 @@ class FolderStore:
                 return
 
     def _walk(self, folder: Path) -> Iterator[str]:
-        for parent, folders, files in os.walk(folder, onerror=_raise_unless_gone):
-            # What other programs leave (.DS_Store, .nfs…) and what is under way is no object.
-            folders[:] = [name for name in folders if is_name(name)]
-            for name in files:
-                if is_name(name):
-                    yield (Path(parent) / name).relative_to(self.folder).as_posix()
+        try:
+            entries = list(os.scandir(folder))
+        except FileNotFoundError:
+            return
+        for entry in entries:
+            if not is_name(entry.name):  # what other programs leave (.DS_Store, .nfs…), and what is under way
+                continue
+            path = folder / entry.name
+            if not entry.is_dir():
+                yield path.relative_to(self.folder).as_posix()
+            elif not (entry.is_symlink() and _leads_upwards(path)):
+                yield from self._walk(path)
+
+    def _check_regular(self, key: str, path: Path) -> int:
+        """Return the size of a file; raise unless it is one: a FIFO would be waited for, and a device has no end."""
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            if path.is_symlink():
+                raise self._no_file(key, "a link to nothing") from None
+            raise
+        if not stat.S_ISREG(found.st_mode):
+            raise self._no_file(key, _KINDS.get(stat.S_IFMT(found.st_mode), "no file"))
+        return found.st_size
+
+    def _no_file(self, key: str, what: str) -> CorruptObjectError:
+        return CorruptObjectError(f"{self.url}/{key} is {what}, where a file was expected: remove it.")
 
     def _path(self, key: str) -> Path:
         return self.folder / check_key(key)
@@ -126,6 +150,14 @@ class FolderStore:
             permanent=error.errno in _REMEDIES,
         )
 
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
 
 _REMEDIES = {
     errno.ENOSPC: "free some space or give another folder with --storage",
@@ -158,9 +190,10 @@ def _written_aside(path: Path, data: bytes) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
-def _raise_unless_gone(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error
+def _leads_upwards(link: Path) -> bool:
+    """Say whether a link leads to a folder that it lies in: whoever follows it never comes to an end."""
+    target = link.resolve()
+    return any(target == parent.resolve() for parent in link.parents)
 
 
 def _revalidate(folder: Path) -> None:

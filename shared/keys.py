@@ -43,6 +43,11 @@ def record(run_id: str, index: int) -> str:
     return f"{members(run_id)}{index:03d}/record.json"
 
 
+def damaged_record(run_id: str, index: int, sha256: str) -> str:
+    """Return the key under which a damaged record is kept aside."""
+    return f"{members(run_id)}{index:03d}/damaged-records/{sha256[:12]}.json"
+
+
 def recorded_index(key: str) -> int | None:
     """Return the index of the member whose record has this key; None if it is that of something else."""
     found = re.fullmatch(rf"{RUNS}([^/]+)/members/([0-9]{{1,9}})/record\.json", key)
@@ -112,9 +117,12 @@ def extension(spec: RunSpec) -> str:
     return f"{_ending(spec)}{_SPEC}"
 
 
-def is_spec(key: str) -> bool:
-    """Say whether a key is that of a spec."""
-    return key.endswith(f"/{_SPEC}")
+def extension_number(run_id: str, key: str) -> int | None:
+    """Return which extension of a run the spec with this key is; None if it is no such key."""
+    found = re.fullmatch(rf"{extensions(run_id)}([0-9]{{3,9}})/{re.escape(_SPEC)}", key)
+    if found is None or key != f"{numbered(extensions(run_id), int(found[1]))}{_SPEC}":
+        return None
+    return int(found[1])
 
 
 def evaluations(spec: RunSpec) -> str:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 from urllib.parse import unquote
 
-from shared.errors import InputError, StorageError
+import psutil
+
+from shared.errors import CorruptObjectError, InputError, StorageError
 from shared.settings import Settings
 
 #: The scheme of the storage that lies in the broker itself; nothing follows it.
@@ -44,8 +46,13 @@ class ObjectStore(Protocol):
         """Write, whatever was there before."""
         ...
 
-    def get(self, key: str) -> bytes:
-        """Return the bytes; raise `ObjectNotFoundError` if there are none."""
+    def get(self, key: str, most_bytes: int | None = None) -> bytes:
+        """Return the bytes; raise `ObjectNotFoundError` if there are none.
+
+        Args:
+            key: What to read.
+            most_bytes: `CorruptObjectError` is raised if there are more; None: more than this machine's memory holds.
+        """
         ...
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -63,6 +70,16 @@ class ObjectStore(Protocol):
     def delete(self, key: str) -> None:
         """Remove the object; nothing happens if there is none."""
         ...
+
+
+def check_size(objects: ObjectStore, key: str, size: int, most_bytes: int | None) -> None:
+    """Raise `CorruptObjectError` if an object is too large; see `ObjectStore.get`."""
+    most = psutil.virtual_memory().total if most_bytes is None else most_bytes
+    if size > most:
+        raise CorruptObjectError(
+            f"{objects.url}/{key} is damaged: it has {size:,} bytes, and at most {most:,} are read. Restore it from a "
+            "copy, or remove it."
+        )
 
 
 def is_name(text: str) -> bool:

@@ -61,9 +61,9 @@ class PatientStore:
         """Write, whatever was there before."""
         self._patiently(lambda: self.objects.replace(key, data))
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, most_bytes: int | None = None) -> bytes:
         """Return the bytes."""
-        return self._patiently(lambda: self.objects.get(key))
+        return self._patiently(lambda: self.objects.get(key, most_bytes))
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with the prefix, sorted."""

@@ -1,6 +1,7 @@
 """Where members say how far they are; a Redis hash per run that may be lost at any time without harm."""
 
 import logging
+import re
 from contextlib import suppress
 
 import redis
@@ -16,8 +17,10 @@ _KEEP_S = 7 * 24 * 3600
 _AWAY_S = 60
 #: So long after the last time it is known how often a worker has left a member to others.
 _COUNTED_S = 3600
-#: More than the index of any member has.
-_DIGITS = 9
+
+
+#: How the fields of its hashes are called: after members.
+_INDEX = re.compile("[0-9]{1,9}", re.ASCII)
 
 
 class ProgressBoard:
@@ -107,8 +110,8 @@ class ProgressBoard:
         Raises:
             redis.RedisError: The broker does not answer.
         """
-        notes = self._client.hgetall(_notes_key(run_id))
-        return {int(index): text_of(note) for index, note in notes.items() if index.isdigit() and len(index) <= _DIGITS}
+        found = self._client.hgetall(_notes_key(run_id)).items()
+        return {int(index): text_of(note) for index, note in found if _INDEX.fullmatch(text_of(index))}
 
     def read(self, run_id: str) -> dict[int, MemberProgress]:
         """Return the last line of each member that wrote one; lines that are no valid progress are left out.
@@ -119,10 +122,19 @@ class ProgressBoard:
         lines = {}
         for index, line in self._client.hgetall(_key(run_id)).items():
             try:
-                lines[int(index)] = MemberProgress.decode(line, f"progress of member {int(index)}")
-            except (MessageDecodeError, ValueError) as error:
+                lines[int(index)] = _progress(text_of(index), line)
+            except MessageDecodeError as error:
                 logger.warning("A line of progress was left out: %s", error, extra={"run_id": run_id})
         return lines
+
+
+def _progress(index: str, line: bytes | str) -> MemberProgress:
+    if not _INDEX.fullmatch(index):
+        raise MessageDecodeError(f"Progress is that of a member, not of {index[:20]!r}.")
+    found = MemberProgress.decode(line, f"progress of member {index}")
+    if found.index != int(index):
+        raise MessageDecodeError(f"What stands for the progress of member {index} is that of member {found.index}.")
+    return found
 
 
 def _key(run_id: str) -> str:

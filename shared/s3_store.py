@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.errors import InputError, ObjectNotFoundError, StorageError
 from shared.installed_engines import how_to_install
-from shared.object_store import check_key, check_prefix
+from shared.object_store import check_key, check_prefix, check_size
 from shared.settings import s3_endpoint
 from shared.urls import without_password
 
@@ -119,10 +119,12 @@ class S3Store:
         with self._explained(key, "write"):
             self._bucket.put(check_key(key), data, use_multipart=False)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, most_bytes: int | None = None) -> bytes:
         """Return the bytes."""
         with self._explained(key, "read"):
-            return bytes(self._bucket.get(check_key(key)).bytes())
+            found = self._bucket.get(check_key(key))
+            check_size(self, key, found.meta["size"], most_bytes)
+            return bytes(found.bytes())
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a prefix, sorted."""

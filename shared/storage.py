@@ -5,17 +5,21 @@ import logging
 import re
 import uuid
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from shared import keys
 from shared.attempt_numbers import attempts_among, attempts_in, take_number
 from shared.attempts import Attempt, SavedEpoch, failure_of
+from shared.documents import MOST_BYTES, read_document, read_record, read_spec
 from shared.endings import Cancellation, EnsembleEvaluation, RunFailure
-from shared.errors import CorruptObjectError, ObjectNotFoundError, RunNotFoundError, StorageError
+from shared.errors import CorruptObjectError, DamagedRecordError, ObjectNotFoundError, RunNotFoundError, StorageError
 from shared.messages import AttemptFailure, AttemptNote, MemberRecord, RunSpec
 from shared.object_store import ObjectStore, open_object_store
 from shared.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+_EVALUATED_ANEW = "Restore it from a copy; or remove it, and `deepchord resume {run_id}` evaluates the run anew."
 
 
 class RunStore:
@@ -49,9 +53,10 @@ class RunStore:
 
     def versions(self, run_id: str) -> Iterator[RunSpec]:
         """Yield the specs of a run, the newest extension first."""
-        extended = [key for key in self.objects.list(keys.extensions(run_id)) if keys.is_spec(key)]
-        for key in (*reversed(extended), keys.run(run_id)):
-            yield RunSpec.decode(self.objects.get(key), key)
+        found = {keys.extension_number(run_id, key): key for key in self.objects.list(keys.extensions(run_id))}
+        extended = {number: key for number, key in found.items() if number is not None}
+        for number, key in (*sorted(extended.items(), reverse=True), (0, keys.run(run_id))):
+            yield read_spec(self.objects, key, run_id, number)
 
     def extend_run(self, spec: RunSpec) -> bool:
         """Publish the spec with more members; False if somebody else has extended the run in the meantime."""
@@ -78,9 +83,9 @@ class RunStore:
 
     def cancellation(self, run_id: str) -> Cancellation | None:
         """Return who cancelled a run, or None."""
-        key = keys.cancellation(run_id)
+        remedy = f"`deepchord resume {run_id}` takes it away, `deepchord cancel {run_id}` writes it anew."
         try:
-            return Cancellation.decode(self.objects.get(key), key)
+            return read_document(self.objects, Cancellation, keys.cancellation(run_id), remedy)
         except ObjectNotFoundError:
             return None
 
@@ -105,7 +110,7 @@ class RunStore:
     def attempt_note(self, run_id: str, index: int, attempt: int) -> AttemptNote:
         """Return who took an attempt."""
         key = keys.attempt_note(run_id, index, attempt)
-        return AttemptNote.decode(self.objects.get(key), key)
+        return read_document(self.objects, AttemptNote, key)
 
     def hand_over(self, run_id: str, index: int, attempt: int) -> None:
         """Note that an attempt does not count against its member: it ended on purpose, or the run was resumed since."""
@@ -169,12 +174,36 @@ class RunStore:
         return self.objects.create(keys.record(spec.run_id, spec.index), record.encode())
 
     def record(self, run_id: str, index: int) -> MemberRecord | None:
-        """Return a member's committed record, or None."""
-        key = keys.record(run_id, index)
+        """Return a member's committed record, or None; see `read_record` for the errors."""
         try:
-            return MemberRecord.decode(self.objects.get(key), key)
+            return read_record(self.objects, run_id, index)
         except ObjectNotFoundError:
             return None
+
+    def set_record_aside(self, run_id: str, index: int) -> bool:
+        """Keep a damaged record under another name, so that its member is trained again; False if it is whole.
+
+        No attempt so far counts: one of them did train the member.
+        """
+        key = keys.record(run_id, index)
+        try:
+            self.record(run_id, index)
+        except DamagedRecordError as error:
+            logger.warning("A record is kept aside, and its member trained again: %s", error)
+        else:
+            return False
+        with suppress(CorruptObjectError, ObjectNotFoundError):  # no file, of which there is nothing to keep
+            data = self.objects.get(key, MOST_BYTES)
+            self.objects.replace(keys.damaged_record(run_id, index, hashlib.sha256(data).hexdigest()), data)
+        self.objects.delete(key)
+        self.hand_over_all(run_id, index)
+        return True
+
+    def hand_over_all(self, run_id: str, index: int) -> None:
+        """Note that none of a member's attempts so far counts against it."""
+        for attempt in self.attempts(run_id, index):
+            if not attempt.handed_over:
+                self.hand_over(run_id, index, attempt.number)
 
     def has_record(self, run_id: str, index: int) -> bool:
         """Say whether a member has a committed record."""
@@ -216,7 +245,9 @@ class RunStore:
     def evaluation(self, run: RunSpec) -> EnsembleEvaluation | None:
         """Return the evaluation of a run, or None."""
         key = keys.evaluation(run)
-        return EnsembleEvaluation.decode(self.objects.get(key), key) if self.objects.exists(key) else None
+        if not self.objects.exists(key):
+            return None
+        return read_document(self.objects, EnsembleEvaluation, key, _EVALUATED_ANEW.format(run_id=run.run_id))
 
     def ensemble_probabilities(self, run: RunSpec, sha256: str) -> bytes:
         """Return the ensemble's probabilities: `.npz` with `train` and `test`, float32 [size, classes]."""
@@ -229,7 +260,9 @@ class RunStore:
     def failure(self, run: RunSpec) -> RunFailure | None:
         """Return why the run ended without an evaluation, or None."""
         key = keys.failure(run)
-        return RunFailure.decode(self.objects.get(key), key) if self.objects.exists(key) else None
+        if not self.objects.exists(key):
+            return None
+        return read_document(self.objects, RunFailure, key, _EVALUATED_ANEW.format(run_id=run.run_id))
 
     def has_evaluation(self, run: RunSpec) -> bool:
         """Say whether a run was evaluated."""

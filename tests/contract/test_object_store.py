@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.errors import ObjectNotFoundError, StorageError
+from shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
 from shared.object_store import ObjectStore, open_object_store
 from shared.settings import load_settings
 from tests.servers import S3Server
@@ -98,6 +98,14 @@ def test_what_is_created_can_be_read(objects, data):
 
     assert objects.get("runs/one/run.json") == data
     assert objects.exists("runs/one/run.json")
+
+
+def test_what_is_larger_than_was_expected_is_not_read(objects):
+    objects.create("runs/one/run.json", b"x" * 1001)
+
+    assert len(objects.get("runs/one/run.json", 1001)) == 1001
+    with pytest.raises(CorruptObjectError, match=r"one/run.json is damaged: it has 1,001 bytes, and at most 1,000 are"):
+        objects.get("runs/one/run.json", 1000)
 
 
 def test_what_exists_is_not_created_again(objects):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from coordinator.local import local_session
 from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.progress import RunView, RunWatcher
+from coordinator.results import summary
 from shared.architecture import Architecture
 from shared.broker import connect_lazily
 from shared.endings import Cancellation, EnsembleEvaluation, MemberEvaluation, RunFailure, Scores
@@ -296,6 +297,19 @@ def test_the_end_of_a_run_is_seen_in_storage_without_any_broker(store):
     assert RunWatcher(store, run).look().state == "evaluated"
 
 
+def test_a_damaged_record_is_told_and_does_not_hide_the_others_and_one_of_no_member_does_not_count(store):
+    run = run_of(members=2)
+    store.commit_record(failed(run, 0))
+    store.objects.replace(f"runs/{run.run_id}/members/001/record.json", b"{")
+    store.commit_record(failed(run, 7))
+
+    view = RunWatcher(store, run).look()
+
+    assert (set(view.records), view.state) == ({0}, "training")
+    assert view.notes[1].startswith(f"runs/{run.run_id}/members/001/record.json is not a valid MemberRecord")
+    assert summary(run, store)["ended"] == 2
+
+
 def test_a_run_that_failed_says_why(store):
     run = run_of()
     store.commit_failure(run, failure())
@@ -336,10 +350,16 @@ def test_a_line_that_is_no_progress_is_left_out(store, board, broker_url):
     with redis.Redis.from_url(broker_url) as client:
         client.hset(f"deepchord:progress:{run.run_id}", "1", "no JSON")
         client.hset(f"deepchord:progress:{run.run_id}", "x", line(2).model_dump_json())
+        client.hset(f"deepchord:progress:{run.run_id}", "2", line(3).model_dump_json())
+        client.hset(f"deepchord:progress:{run.run_id}", "9" * 5000, line(3).model_dump_json())
+        client.hset(f"deepchord:progress:{run.run_id}", b"\xff", b"\xff")
+        client.hset(f"deepchord:notes:{run.run_id}", "nobody", "trouble")
+        client.hset(f"deepchord:notes:{run.run_id}", "3", b"\xff")
 
     view = RunWatcher(store, run, board).look()
 
     assert (set(view.progress), view.live) == ({0}, True)
+    assert view.notes == {3: "\ufffd"}
 
 
 @pytest.mark.slow

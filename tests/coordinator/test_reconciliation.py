@@ -3,6 +3,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,6 +122,21 @@ def test_a_message_that_vanished_is_sent_again_with_the_evaluation_after_it(reco
     assert arguments == [plan_member(run.run_id, run.seed, 0).model_dump(mode="json")]
     (link,) = options["callbacks"]
     assert (link["task"], link["args"], link["immutable"]) == ("deepchord.evaluate_ensemble", [run.run_id], True)
+
+
+def test_damaged_records_are_kept_aside_and_their_members_sent_again(reconciler, clock, run, queue, client, store):
+    for index in range(3):
+        take(client, run)
+        end(store, run, index)
+    folder = Path(store.objects.url) / "runs" / run.run_id / "members"
+    (folder / "000" / "record.json").write_text("{")
+    (folder / "001" / "record.json").write_bytes((folder / "002" / "record.json").read_bytes())
+
+    looks(reconciler, clock, run, times=8)
+
+    assert store.recorded(run.run_id) == [2]
+    assert sorted(ids(queue)) == [member_task_id(run.run_id, index) for index in (0, 1)]
+    assert len(list(folder.glob("*/damaged-records/*.json"))) == 2
 
 
 def test_a_member_that_is_being_trained_is_left_alone(reconciler, clock, run, queue, client):

@@ -121,6 +121,19 @@ def test_a_run_that_failed_before_its_members_had_ended_can_be_resumed_and_its_a
     assert [failures_in_a_row(store.attempts(run.run_id, index)) for index in range(2)] == [0, 0]
 
 
+def test_a_run_that_has_ended_can_be_resumed_if_a_record_is_damaged_which_is_kept_aside(store, run):
+    for index in range(run.members):
+        cancel_member(store, run, index)
+    store.commit_failure(run, RunFailure(requested=4, trained=0, reason="nobody learnt", failed_at=NOW))
+    store.objects.replace(f"runs/{run.run_id}/members/002/record.json", b"torn")
+
+    check_unfinished(store, run)
+    anew = resume_run(store, run)
+
+    assert (anew.extension, store.has_ended(anew)) == (1, False)
+    assert store.recorded(run.run_id) == [0, 1, 3]
+
+
 def test_a_run_whose_evaluation_failed_can_be_evaluated_once_more(store, run):
     for index in range(run.members):
         cancel_member(store, run, index, "here")

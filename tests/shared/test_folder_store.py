@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import StorageError
+from shared.errors import CorruptObjectError, StorageError
 from shared.folder_store import FolderStore
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,7 @@ def test_a_limit_on_the_size_of_files_is_named_and_leaves_nothing(tmp_path):
 import resource
 import sys
 from pathlib import Path
-from shared.errors import StorageError
+from shared.errors import CorruptObjectError, StorageError
 from shared.folder_store import FolderStore
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
 try:
@@ -151,7 +151,7 @@ def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(tmp_path):
     script = """
 import os
 from pathlib import Path
-from shared.errors import StorageError
+from shared.errors import CorruptObjectError, StorageError
 from shared.folder_store import FolderStore
 os.chdir("{folder}")
 if os.geteuid() == 0:
@@ -176,3 +176,31 @@ def test_an_object_is_no_folder(tmp_path):
     assert not store.exists("runs/one/run.json")
     with pytest.raises(StorageError, match=r"Cannot write runs/one/run\.json in storage"):
         store.create("runs/one/run.json", b"{}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_folders_behind_links_are_listed_and_links_that_lead_in_a_circle_come_to_an_end(tmp_path):
+    store = FolderStore(tmp_path / "storage")
+    store.replace("runs/one/members/000/record.json", b"0")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "record.json").write_bytes(b"1")
+    (tmp_path / "storage/runs/one/members/001").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "storage/runs/one/members/up").symlink_to(tmp_path / "storage/runs")
+    (tmp_path / "storage/runs/one/self").symlink_to("self")
+
+    found = [f"runs/one/members/00{number}/record.json" for number in range(2)]
+    assert list(store.list("runs/one/members/")) == found
+    assert [store.get(key) for key in found] == [b"0", b"1"]
+    assert all(map(store.exists, found))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs there")
+@pytest.mark.parametrize(("make", "what"), [(os.mkfifo, "a FIFO"), (Path.mkdir, "a folder")])
+def test_what_is_no_file_is_neither_read_nor_taken_for_one_that_was_created_before(tmp_path, make, what):
+    store = FolderStore(tmp_path)
+    make(tmp_path / "record.json")
+
+    assert not store.exists("record.json")
+    for operation in (lambda: store.get("record.json"), lambda: store.create("record.json", b"x")):
+        with pytest.raises(CorruptObjectError, match=rf"/record.json is {what}, where a file was expected: remove it"):
+            operation()

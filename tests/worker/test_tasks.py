@@ -610,7 +610,7 @@ def test_a_record_that_cannot_be_read_ends_the_run_as_failed_in_the_end(
     assert evaluate(run.run_id) == "failed"
 
     failure = store.failure(run)
-    assert failure.reason.startswith("its evaluation failed: MessageDecodeError")
+    assert failure.reason.startswith("its evaluation failed: DamagedRecordError: runs/")
     assert failure.trained == 2
     assert len(store.evaluation_attempts(run)) == 3
 
