@@ -26,6 +26,8 @@ _UNTOLD = (
     *("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"),
     # A screen for figures, which are drawn into files.
     "MPLBACKEND",
+    # Of the parser of the command line: completions that there are none of, a width that must be a number.
+    *("_DEEPCHORD_COMPLETE", "TERMINAL_WIDTH"),
     # Lets a process go on after its end, with an exit code of its own.
     "PYTHONINSPECT",
 )

@@ -90,4 +90,7 @@ STRANGERS_ENVIRONMENT = {
     "FLOWER_CONF": "flowerconfig.py",
     "FLOWER_UNAUTHENTICATED_API": "true",
     "PROMETHEUS_MULTIPROC_DIR": "/nowhere/at/all",
+    "MPLBACKEND": "nowhere",
+    "TERMINAL_WIDTH": "wide",
+    "_DEEPCHORD_COMPLETE": "source_bash",
 }
