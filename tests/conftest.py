@@ -17,8 +17,10 @@ import redis
 from shared.errors import TERMINATIONS
 from shared.settings import Settings
 from shared.storage import RunStore
+from tests.keras_models import write_models
 from tests.measuring import leave_imports_untraced
 from tests.ports import free_ports
+from worker.engines.opening import installed_engines
 
 # A shell starts its background jobs with Ctrl-C and SIGQUIT ignored, nohup ignores the hangup; tests start none so.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -128,6 +130,16 @@ def opencl_layer(require: Callable[[str, object], None], tmp_path_factory: pytes
     require("libOpenCL.so (ocl-icd-opencl-dev)", ctypes.util.find_library("OpenCL"))
     subprocess.run(["gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", layer, source], check=True)
     return layer
+
+
+@pytest.fixture(scope="session")
+def keras_3(tmp_path_factory: pytest.TempPathFactory, require: Callable[[str, object], None]) -> Path:
+    """A folder with what Keras 3 wrote of networks of its own, and made of a checkpoint of ours."""
+    engines = installed_engines()
+    require("Keras 3 with an engine", engines)
+    folder = tmp_path_factory.mktemp("keras_3")
+    write_models(folder, "jax" if "jax" in engines else engines[0])  # the quickest to start
+    return folder
 
 
 @pytest.fixture

@@ -6,7 +6,26 @@ import h5py
 import numpy as np
 import pytest
 
+from shared.architecture import Architecture
+from shared.checkpoint import decode_checkpoint
 from shared.endings import EnsembleEvaluation
+from tests.contract.numpy_network import expected_probabilities
+from tests.worker.saved_models.saved import model_file
+
+CONFIGURATION = {
+    "class_name": "Sequential",
+    "config": [
+        {"class_name": "Flatten", "config": {"name": "flatten_1", "batch_input_shape": [None, 28, 28]}},
+        {"class_name": "Dense", "config": {"name": "dense_1", "units": 6, "activation": "tanh"}},
+        {"class_name": "Dense", "config": {"name": "dense_2", "units": 10, "activation": "softmax"}},
+    ],
+}
+
+
+def dense_layers(arrays):
+    named = [f"dense_{number}/{kind}:0" for number in (1, 2) for kind in ("kernel", "bias")]
+    stored = list(zip(named, arrays, strict=True))
+    return {"flatten_1": [], "dense_1": stored[:2], "dense_2": stored[2:]}
 
 
 @pytest.fixture
@@ -33,12 +52,29 @@ def test_the_collected_weights_give_the_accuracy_of_the_run(local_run, evaluate,
     assert place.processes() == []
 
 
-def test_a_pattern_in_quotes_names_some_of_the_files(local_run, evaluate):
-    ended = evaluate(f"{local_run.results}/best_weights_[1].hdf5")
+def test_networks_of_one_ensemble_may_differ_and_a_run_tells_its_own(local_run, recipe, place):
+    with np.load(recipe.parent / "clothes.npz") as data:
+        images, labels = data["x_test"][..., None].astype(np.float32) / 255, data["y_test"]
+    generator = np.random.default_rng(5)
+    arrays = [generator.normal(size=shape).astype(np.float32) / 9 for shape in ((784, 6), (6,), (6, 10), (10,))]
+    model = model_file(place.folder / "lr=[0.1] ü.h5", dense_layers(arrays), CONFIGURATION, backend="tensorflow")
 
-    expected = EnsembleEvaluation.decode((local_run.results / "evaluation.json").read_bytes(), "evaluation.json")
-    assert ended.returncode == 0
-    assert f"test accuracy {expected.members[1].test.accuracy * 100:.2f} %" in " ".join(ended.stdout.split())
+    ended = place.run(
+        "evaluate", "--dataset", recipe.parent / "clothes.npz", "--out", "report", "--json",
+        "--weights", f"{local_run.results}/best_weights_[1].hdf5", "--architecture", local_run.results / "recipe.toml",
+        "--weights", model, "--architecture", model,
+    )  # fmt: skip
+
+    resolved = Architecture.load(recipe.parent / "network.toml").resolve(input_shape=(28, 28, 1), classes=10)
+    weights = decode_checkpoint((local_run.results / "best_weights_1.hdf5").read_bytes(), resolved, "")
+    hidden = np.tanh(images.reshape(-1, 784) @ arrays[0] + arrays[1])
+    scores = np.exp(hidden @ arrays[2] + arrays[3])
+    mean = expected_probabilities(resolved, weights, images) + scores / scores.sum(axis=1, keepdims=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    answer = json.loads(ended.stdout)
+    assert answer["ensemble"]["test_accuracy"] == pytest.approx((mean.argmax(axis=1) == labels).mean(), abs=5e-5)
+    loss = -np.log(mean[np.arange(len(labels)), labels] / 2).mean()
+    assert answer["ensemble"]["test_loss"] == pytest.approx(loss, abs=2e-5)
 
 
 def refused(ended, *words):

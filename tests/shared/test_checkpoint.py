@@ -1,7 +1,5 @@
 import io
 import os
-import subprocess
-import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,9 +15,8 @@ from hypothesis import strategies as st
 from shared.architecture import Architecture, ResolvedArchitecture
 from shared.checkpoint import Weights, decode_checkpoint, encode_checkpoint, weighted_layers
 from shared.errors import CheckpointError
-from shared.installed_engines import installed_engines
 from shared.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-from shared.networks import notebook_architecture
+from tests.keras_models import NOTEBOOK
 
 ARCHITECTURE = Architecture(
     layers=(
@@ -415,78 +412,6 @@ def test_damaged_bytes_give_weights_that_fit_or_one_clear_error(changes: list[tu
     shapes = [[weight.shape for weight in layer.weights] for layer in weighted_layers(ARCHITECTURE)]
     assert [[array.shape for array in arrays] for arrays in found] == shapes
     assert all(np.isfinite(array).all() for arrays in found for array in arrays)
-
-
-# Keras 3 itself, in a process of its own: its backend is fixed for a process.
-
-NOTEBOOK = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
-
-KERAS_3 = """
-import sys
-import keras
-import numpy as np
-
-folder = sys.argv[1]
-layers = keras.layers
-
-
-def notebook():
-    return keras.Sequential([
-        keras.Input((28, 28, 1)),
-        layers.Conv2D(16, 3, padding="same", activation="relu"),
-        layers.Conv2D(16, 3, padding="same", activation="relu"),
-        layers.MaxPooling2D(),
-        layers.Conv2D(32, 3, padding="same", activation="relu"),
-        layers.Conv2D(32, 3, padding="same", activation="relu"),
-        layers.MaxPooling2D(),
-        layers.Conv2D(64, 3, padding="same", activation="relu"),
-        layers.Conv2D(64, 3, padding="same", activation="relu"),
-        layers.Conv2D(64, 3, activation="relu"),
-        layers.Flatten(),
-        layers.Dropout(0.25),
-        layers.Dense(128, activation="relu"),
-        layers.Dropout(0.5),
-        layers.Dense(128, activation="relu"),
-        layers.Dropout(0.5),
-        layers.Dense(10, activation="softmax"),
-    ])
-
-
-def probabilities(model):
-    return model.predict(np.random.default_rng(0).random((5, 28, 28, 1), dtype="float32"), verbose=0)
-
-
-model = notebook()
-np.savez(f"{folder}/keras.npz", *model.get_weights(), probabilities=probabilities(model))
-model.save(f"{folder}/whole.hdf5")
-read, told = notebook(), notebook()
-read.load_weights(f"{folder}/ours.hdf5")
-with np.load(f"{folder}/ours.npz") as arrays:
-    told.set_weights([arrays[f"arr_{number}"] for number in range(len(arrays.files))])
-np.savez(f"{folder}/probabilities.npz", read=probabilities(read), told=probabilities(told))
-"""
-
-
-@pytest.fixture(scope="module")
-def keras_3(tmp_path_factory: pytest.TempPathFactory, require: Callable[[str, object], None]) -> Path:
-    """A folder with what Keras 3 wrote of a network of its own, and made of a checkpoint of ours."""
-    engines = installed_engines()
-    require("Keras 3 with an engine", engines)
-    folder = tmp_path_factory.mktemp("keras_3")
-    (folder / "ours.hdf5").write_bytes(encode_checkpoint(NOTEBOOK, small_weights()))
-    np.savez(folder / "ours.npz", *[array for arrays in small_weights() for array in arrays])
-    backend = "jax" if "jax" in engines else engines[0]  # the quickest to start
-    subprocess.run(
-        [sys.executable, "-c", KERAS_3, folder],
-        env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        check=True,
-        capture_output=True,
-    )
-    return folder
-
-
-def small_weights() -> Weights:
-    return tuple(tuple((array - 0.5) / 5 for array in arrays) for arrays in random_weights(NOTEBOOK))
 
 
 @pytest.mark.slow

@@ -1,0 +1,113 @@
+"""What Keras 3 itself writes and reads, in a process of its own: its backend is fixed for a process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from shared.checkpoint import Weights, encode_checkpoint, weighted_layers
+from shared.networks import notebook_architecture
+
+NOTEBOOK = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
+
+_PROGRAM = """
+import sys
+import keras
+import numpy as np
+
+folder = sys.argv[1]
+layers = keras.layers
+
+
+def notebook():
+    return keras.Sequential([
+        keras.Input((28, 28, 1)),
+        layers.Conv2D(16, 3, padding="same", activation="relu"),
+        layers.Conv2D(16, 3, padding="same", activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Conv2D(32, 3, padding="same", activation="relu"),
+        layers.Conv2D(32, 3, padding="same", activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Conv2D(64, 3, padding="same", activation="relu"),
+        layers.Conv2D(64, 3, padding="same", activation="relu"),
+        layers.Conv2D(64, 3, activation="relu"),
+        layers.Flatten(),
+        layers.Dropout(0.25),
+        layers.Dense(128, activation="relu"),
+        layers.Dropout(0.5),
+        layers.Dense(128, activation="relu"),
+        layers.Dropout(0.5),
+        layers.Dense(10, activation="softmax"),
+    ])
+
+
+def probabilities(model):
+    return model.predict(np.random.default_rng(0).random((5, 28, 28, 1), dtype="float32"), verbose=0)
+
+
+def varied():
+    return keras.Sequential([
+        keras.Input((8, 8, 2)),
+        layers.Conv2D(4, 3, use_bias=False),
+        layers.BatchNormalization(scale=False, name="norm"),
+        layers.ReLU(),
+        layers.AveragePooling2D(2),
+        layers.Flatten(),
+        layers.Dropout(0.5),
+        layers.Dense(3, activation="softmax", name="last one"),
+    ])
+
+
+def residual():
+    inputs = keras.Input((8, 8, 2))
+    start = layers.Conv2D(4, 3, strides=2, padding="same", activation="elu")(inputs)
+    block = layers.Conv2D(4, 3, padding="same")(start)
+    values = layers.GlobalAveragePooling2D()(layers.Add()([start, block]))
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(values))
+
+
+for name, make in (("varied", varied), ("residual", residual)):
+    model = make()
+    generator = np.random.default_rng(1)
+    model.set_weights([generator.uniform(0.1, 1.0, array.shape) for array in model.get_weights()])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    images = np.random.default_rng(0).random((5, 8, 8, 2), dtype="float32")
+    np.save(f"{folder}/{name}.npy", model.predict(images, verbose=0))
+    for end in ("keras", "h5", "weights.h5"):
+        (model.save_weights if end == "weights.h5" else model.save)(f"{folder}/{name}.{end}")
+    with open(f"{folder}/{name}.json", "w") as file:
+        file.write(model.to_json())
+
+model = notebook()
+model.save_weights(f"{folder}/notebook.weights.h5")
+np.savez(f"{folder}/keras.npz", *model.get_weights(), probabilities=probabilities(model))
+model.save(f"{folder}/whole.hdf5")
+read, told = notebook(), notebook()
+read.load_weights(f"{folder}/ours.hdf5")
+with np.load(f"{folder}/ours.npz") as arrays:
+    told.set_weights([arrays[f"arr_{number}"] for number in range(len(arrays.files))])
+np.savez(f"{folder}/probabilities.npz", read=probabilities(read), told=probabilities(told))
+"""
+
+
+def small_weights() -> Weights:
+    """Weights of the notebook's network, all of them positive or nearly."""
+    generator = np.random.default_rng(0)
+    return tuple(
+        tuple(generator.uniform(-0.08, 0.1, weight.shape).astype(np.float32) for weight in layer.weights)
+        for layer in weighted_layers(NOTEBOOK)
+    )
+
+
+def write_models(folder: Path, backend: str) -> None:
+    """Let Keras 3 save models, and read a checkpoint of ours."""
+    (folder / "ours.hdf5").write_bytes(encode_checkpoint(NOTEBOOK, small_weights()))
+    np.savez(folder / "ours.npz", *[array for arrays in small_weights() for array in arrays])
+    subprocess.run(
+        [sys.executable, "-c", _PROGRAM, folder],
+        env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        check=True,
+        capture_output=True,
+    )

@@ -1,0 +1,50 @@
+"""What Keras 3 itself saved gives what Keras 3 computed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.errors import CheckpointError
+from tests.contract.numpy_network import expected_probabilities
+from tests.keras_models import NOTEBOOK
+from worker.network_files import load_network
+from worker.saved_models import read_network, read_weights
+
+SHAPE = (8, 8, 2)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("end", ["keras", "h5", "weights.h5"])
+@pytest.mark.parametrize("name", ["varied", "residual"])
+def test_what_keras_3_saved_gives_the_same_probabilities(keras_3: Path, name: str, end: str):
+    path = keras_3 / f"{name}.{end}"
+    if (name, end) == ("varied", "weights.h5"):  # three of four arrays of its normalization, and no word which
+        with pytest.raises(CheckpointError, match=r"layer batch_normalization has the shapes 4 and 4 and 4, expected"):
+            read_weights(path, load_network(keras_3 / "varied.json", SHAPE).resolve(input_shape=SHAPE, classes=3))
+        return
+    told = read_network(path, SHAPE) or load_network(keras_3 / f"{name}.json", SHAPE)
+    network = told.resolve(input_shape=SHAPE, classes=3)
+
+    found = read_weights(path, network)
+
+    images = np.random.default_rng(0).random((5, *SHAPE), dtype=np.float32)
+    expected = np.load(keras_3 / f"{name}.npy")
+    np.testing.assert_allclose(expected_probabilities(network, found.weights, images), expected, atol=1e-5)
+    assert found.notes == ()
+    assert (read_network(path, SHAPE) is None) == (end == "weights.h5")
+
+
+def test_the_native_weights_of_keras_3_fit_the_notebooks_network_and_no_other(keras_3: Path):
+    path = keras_3 / "notebook.weights.h5"
+
+    found = read_weights(path, NOTEBOOK).weights
+
+    with np.load(keras_3 / "keras.npz") as saved:
+        expected = [saved[f"arr_{number}"] for number in range(len(saved.files) - 1)]
+    for array, wanted in zip([array for arrays in found for array in arrays], expected, strict=True):
+        np.testing.assert_array_equal(array, wanted)
+    other = load_network(keras_3 / "varied.json", SHAPE).resolve(input_shape=SHAPE, classes=3)
+    with pytest.raises(CheckpointError, match=r"notebook\.weights\.h5 does not fit the network: it .* of a layer"):
+        read_weights(path, other)
