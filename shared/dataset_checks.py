@@ -1,6 +1,7 @@
 """What images, labels and class names must be like before anything is trained on them; pure functions of arrays."""
 
 import math
+import sys
 import unicodedata
 from typing import Any
 
@@ -112,7 +113,7 @@ def checked_class_names(
     if not classes <= len(names) <= MAX_CLASSES:
         hint = counted_from_one(lowest_label, classes, len(names))
         raise DatasetError(f"{source}: class_names holds {len(names)} names for {classes} classes.{hint}")
-    found = tuple(_text(name, source) for name in names.tolist())
+    found = tuple(_text(name, source) for name in _characters(names, source).tolist())
     if not all(name.strip() and name.isprintable() for name in found):
         raise DatasetError(f"{source}: class_names holds a name that is empty or cannot be printed.")
     if max(map(len, found)) > MAX_NAME_LENGTH:
@@ -120,6 +121,15 @@ def checked_class_names(
     if len({unicodedata.normalize("NFC", name) for name in found}) < len(found):
         raise DatasetError(f"{source}: class_names holds a name twice.")
     return found
+
+
+def _characters(names: NDArray[Any], source: str) -> NDArray[Any]:
+    """Return strings that Python can take; NumPy holds numbers for their characters, and any number will do for it."""
+    if names.dtype.kind == "U" and names.dtype.itemsize:
+        numbers = np.ascontiguousarray(names.astype(names.dtype.newbyteorder("="))).view(np.uint32)
+        if numbers.max() > sys.maxunicode:
+            raise DatasetError(f"{source}: class_names holds numbers that are no characters; the file is damaged.")
+    return names
 
 
 def _text(name: str | bytes, source: str) -> str:
