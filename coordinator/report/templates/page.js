@@ -25,11 +25,12 @@
   document.addEventListener("pointerover", (event) => {
     follow(event.target.closest?.("[data-member]")?.dataset.member ?? pinned);
   });
-  const table = document.querySelector(".table-scroll");
-  const measure = () => {
-    table.parentElement.classList.toggle("overflows-sideways", table.scrollWidth > table.clientWidth + 1);
-  };
-  new ResizeObserver(measure).observe(table);
+  // A note before what scrolls sideways, shown as long as it does.
+  document.querySelectorAll(".sideways").forEach((note) => {
+    const region = note.nextElementSibling;
+    const measure = () => note.classList.toggle("needed", region.scrollWidth > region.clientWidth + 1);
+    new ResizeObserver(measure).observe(region);
+  });
 
   if (readout && parts.size > 1) {
     readout.hidden = false;

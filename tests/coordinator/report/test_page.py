@@ -381,6 +381,7 @@ def test_names_from_right_to_left_keep_to_themselves(make_content: MakeContent) 
 def test_a_table_that_scrolls_says_so(make_content: MakeContent) -> None:
     assert "All 30 members are in the table: it scrolls" in text_of(make_content(members=30))
     assert "members are in the table" not in text_of(make_content(members=10))
+    assert "The first 200 members are in the table" in text_of(make_content(members=201, classes=2, test_size=20))
 
 
 def test_the_headline_tells_of_the_loss_and_of_how_sure_the_accuracy_is(make_content: MakeContent) -> None:
