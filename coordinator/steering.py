@@ -10,6 +10,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from coordinator.planning import plan_member
+from shared.broker import told
 from shared.celery_app import DRAIN
 from shared.endings import Cancellation
 from shared.errors import BrokerError, InputError
@@ -139,9 +140,7 @@ def drain(app: Celery, pattern: str) -> list[str]:
             raise InputError(f"No connected worker is called {pattern}; connected are: {listed}.")
         app.control.broadcast(DRAIN, destination=chosen)
     except (redis.RedisError, OperationalError) as error:
-        raise BrokerError(
-            f"Broker {without_password(app.conf.broker_url)} does not answer ({str(error).rstrip('.')})."
-        ) from error
+        raise BrokerError(f"Broker {without_password(app.conf.broker_url)} does not answer ({told(error)}).") from error
     return chosen
 
 
