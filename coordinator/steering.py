@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError
 
 from coordinator.planning import plan_member
 from coordinator.worker_names import is_pattern, workers_meant
+from shared.broker import told
 from shared.celery_app import DRAIN
 from shared.endings import Cancellation
 from shared.errors import BrokerError, DamagedRecordError, InputError
@@ -148,9 +149,7 @@ def drain(app: Celery, asked: str) -> list[str]:
         chosen = (_answering(app, [asked]) if is_whole else []) or workers_meant(asked, _answering(app))
         app.control.broadcast(DRAIN, destination=chosen)
     except (redis.RedisError, OperationalError) as error:
-        raise BrokerError(
-            f"Broker {without_password(app.conf.broker_url)} does not answer ({str(error).rstrip('.')})."
-        ) from error
+        raise BrokerError(f"Broker {without_password(app.conf.broker_url)} does not answer ({told(error)}).") from error
     return chosen
 
 

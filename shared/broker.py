@@ -103,9 +103,6 @@ def refusal(error: Exception, broker: str = "The broker", *, at_once: bool = Fal
         )
     if isinstance(error, redis.AuthenticationError):
         return BrokerError(f"{broker} refuses the user name or password given with --broker or DEEPCHORD_BROKER.")
-    state = state_of(error, {})
-    if state is not None and not state.passes:
-        return BrokerError(f"{broker} {state.text}.")
     certain = at_once or any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes(error))
     distrust = _why_not_trusted(error) if certain else None
     return None if distrust is None else BrokerError(f"{broker} {distrust}.")

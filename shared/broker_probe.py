@@ -112,7 +112,7 @@ def _try_writing(client: redis.Redis) -> None:
     note, lease, queue = (f"{KEY_PREFIX}{place}:probe-{token}" for place in ("worker", "lease", "deepchord"))
     try:
         with client.pipeline(transaction=True) as together:
-            together.watch(note)
+            together.watch(note)  # type: ignore[no-untyped-call]  # in redis-py
             together.multi()
             together.set(note, token, px=_KEEP_MS)
             together.lpush(queue, token)

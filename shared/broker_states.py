@@ -85,6 +85,11 @@ def unknown_command(error: BaseException) -> str | None:
     return None if found is None else found[1].upper()
 
 
+def _mode(facts: Facts) -> object:
+    """Return what kind of server it is, as Redis calls it, or as Valkey does."""
+    return facts.get("redis_mode") or facts.get("server_mode")
+
+
 def _say_sentinel(_error: BaseException | None, facts: Facts) -> str:
     watched = facts.get("master0")
     address = watched.get("address") if isinstance(watched, Mapping) else None
@@ -169,9 +174,9 @@ def _say_protected(_error: BaseException | None, _facts: Facts) -> str:
 
 #: What a broker is comes before what it says: an error may have several reasons.
 _SIGNS = (
-    _Sign(is_so=lambda facts: facts.get("redis_mode") == "sentinel", say=_say_sentinel, passes=False),
+    _Sign(is_so=lambda facts: _mode(facts) == "sentinel", say=_say_sentinel, passes=False),
     _Sign(
-        is_so=lambda facts: facts.get("redis_mode") == "cluster" or facts.get("cluster_enabled") == 1,
+        is_so=lambda facts: _mode(facts) == "cluster" or facts.get("cluster_enabled") == 1,
         kinds=(
             redis.exceptions.ClusterCrossSlotError,
             redis.exceptions.ClusterDownError,

@@ -134,7 +134,14 @@ class BrokerStore:
         """Raise if the broker throws objects away when its memory is full; asked once."""
         if self._checked:
             return
-        memory = self._client.info("memory")
+        try:
+            memory = self._client.info("memory")
+        except redis.ResponseError as error:
+            raise StorageError(
+                "The broker does not tell whether it forgets what it holds when its memory is full (INFO is renamed or "
+                "not allowed), so it cannot be the storage: allow INFO, or give another one with --storage.",
+                permanent=True,
+            ) from error
         policy = memory.get("maxmemory_policy", "noeviction")
         if int(memory.get("maxmemory", 0)) and policy != "noeviction":
             raise StorageError(

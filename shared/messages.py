@@ -1,6 +1,7 @@
 """What crosses the wire or lies in storage, one frozen, validated type each."""
 
 import math
+import re
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
@@ -10,7 +11,8 @@ from shared.validation import Message, Versioned
 
 MAX_MEMBERS = 100_000
 
-RunId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+_RUN_ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
+RunId = Annotated[str, Field(pattern=_RUN_ID)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -245,3 +247,8 @@ class MemberProgress(Message):
     best_validation_accuracy: Share | None = None
     started_at: AwareDatetime
     updated_at: AwareDatetime
+
+
+def is_run_id(value: object) -> bool:
+    """Say whether something can be a run's id."""
+    return isinstance(value, str) and re.fullmatch(_RUN_ID, value) is not None

@@ -90,7 +90,7 @@ class _TaskEnvelope(_Envelope):
     headers: _TaskHeaders
 
 
-class _Signature(_Part):
+class _Signature(_Part):  # type: ignore[no-redef]  # mypy takes the field for the ** that pydantic's plugin adds
     """What is to be sent after a task."""
 
     task: _Name

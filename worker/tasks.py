@@ -13,9 +13,9 @@ from celery.exceptions import Ignore, Reject
 from kombu.exceptions import OperationalError
 
 from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER, served_queues
-from shared.errors import DeepchordError, OtherVersionError, SignatureError
+from shared.errors import DeepchordError, MessageDecodeError, OtherVersionError, SignatureError
 from shared.leases import evaluation_lease
-from shared.messages import MemberSpec, RunSpec
+from shared.messages import MemberSpec, RunSpec, is_run_id
 from shared.signing import check_signature
 from worker.blame import pause_s
 from worker.conclusion import EvaluationFailed, conclude, give_up, may_begin_again, settled
@@ -60,6 +60,8 @@ def register_tasks(app: Celery, resources: Resources) -> None:
     @app.task(name=EVALUATE_ENSEMBLE, bind=True, shared=False, max_retries=None)
     def evaluate_ensemble(task: Task, run_id: str) -> dict[str, Any]:
         """Evaluate a run's ensemble, once; harmless when rung early, late or twice."""
+        if not is_run_id(run_id):
+            raise MessageDecodeError(f"Message of task {task.request.id}: expected the id of a run.")
         try:
             run = resources.store.run(run_id)
         except DeepchordError as error:  # another storage, or none at present, or a run of another version

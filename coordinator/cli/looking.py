@@ -160,16 +160,15 @@ def workers(broker: Broker = None, storage: Storage = None, as_json: Json = Fals
     from redis import RedisError
 
     from coordinator.fleet import fleet, fleet_table
-    from shared.broker import connect
+    from shared.broker import connect, told
     from shared.console import new_console, print_table
-    from shared.validation import ended
 
     settings = with_live_broker(read_settings(broker=broker, storage=storage))
     with connect(settings) as client:
         try:
             lines = fleet(client, open_store(settings))
         except RedisError as error:
-            raise BrokerError(ended(f"The broker does not tell of workers: {error}")) from error
+            raise BrokerError(f"The broker does not tell of workers: {told(error)}.") from error
     if as_json:
         print_json([line.as_json() for line in lines])
     elif lines:

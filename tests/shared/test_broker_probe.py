@@ -11,8 +11,9 @@ from shared.broker import KEY_PREFIX
 from shared.broker_probe import present_trouble, probe_broker, refuse_hopeless
 from shared.broker_states import state_of
 from shared.checkup import examine_way
-from shared.errors import BrokerError
+from shared.errors import BrokerError, StorageError
 from shared.settings import Settings
+from shared.storage import RunStore
 from tests.odd_brokers import OddBrokers
 
 
@@ -177,6 +178,21 @@ def test_a_broker_that_says_nothing_of_itself_works_and_what_is_not_known_is_tol
     assert found["broker"].state == "warning"
     assert "takes writes, transactions and scripts; of its version, durability and eviction" in found["broker"].text
     assert found["workers"].state == "ok"
+
+
+def test_a_broker_that_says_nothing_of_itself_is_no_storage(brokers, tmp_path):
+    asked = settings(brokers.start("--rename-command", "INFO", "")).model_copy(update={"storage": "broker://"})
+
+    with pytest.raises(StorageError, match="does not tell whether it forgets what it holds") as caught:
+        RunStore.open(asked).check_writable()
+    assert caught.value.permanent
+
+
+def test_a_sentinel_of_valkey_is_known_too():
+    found = state_of(None, {"server_mode": "sentinel", "master0": {"address": "127.0.0.1:4711"}})
+
+    assert found is not None
+    assert "redis://127.0.0.1:4711/0" in found.text
 
 
 def test_who_waits_for_a_broker_refuses_one_that_waiting_does_not_help_and_logs_the_rest(brokers, free_port, caplog):

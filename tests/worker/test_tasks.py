@@ -475,6 +475,14 @@ def test_a_message_that_others_could_do_nothing_with_is_no_failed_evaluation(
     assert store.failure(run) is None
 
 
+@pytest.mark.parametrize("what", ["../../etc", ["a"], None, 5, "", "a" * 100, "\x1b[31m"])
+def test_a_message_to_evaluate_what_can_be_no_run_is_discarded_at_once(app: Celery, monkeypatch, what: object):
+    monkeypatch.setattr("worker.tasks._others_can", lambda _: True)
+
+    with pytest.raises(MessageDecodeError, match="expected the id of a run"):
+        app.tasks[EVALUATE_ENSEMBLE].apply(args=[what]).get()
+
+
 def test_an_evaluation_that_fails_is_left_to_another_worker_and_watchers_see_why(
     app: Celery, resources: Resources, run: RunSpec, recorded: Callable, fails: Callable, monkeypatch
 ):
