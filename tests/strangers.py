@@ -13,7 +13,7 @@ raise ImportError("the stranger's {name} was imported")
 """
 #: Files that some program or other takes its configuration from when it finds them in the current folder.
 _CONFIGURATIONS = {
-    "matplotlibrc": "backend: nowhere\ntext.usetex: True\nfont.size: 60\n",
+    "matplotlibrc": "# Größe\nbackend: nowhere\ntext.usetex: True\nfont.size: 60\n",
     ".env": "DEEPCHORD_BROKER=redis://nowhere:1/0\nDEEPCHORD_WORKERS=7\n",
     "settings.toml": "workers = 7\n",
     "setup.cfg": "[celery]\nbroker_url = redis://nowhere:1/0\n",
@@ -33,7 +33,7 @@ class StrangersFolder:
             trap = _TRAP.format(mark=str(self._mark), name=name)
             (folder / f"{name}.py").write_text(trap)
         for name, text in _CONFIGURATIONS.items():
-            (folder / name).write_text(text)
+            (folder / name).write_text(text, encoding="latin-1")  # which no reader of UTF-8 takes
 
     @staticmethod
     def names() -> Iterable[str]:

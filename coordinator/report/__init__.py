@@ -1,10 +1,8 @@
 """The report of an ensemble: a table for the terminal, CSV and JSON, figures, and one self-contained page."""
 
-import contextlib
-from pathlib import Path
+from shared.plain_matplotlib import import_plain_matplotlib
 
-with contextlib.chdir(Path(__file__).parent):  # it takes a `matplotlibrc` of the current folder, and may fail at that
-    import matplotlib as mpl  # noqa: F401
+import_plain_matplotlib()
 
 from coordinator.report.content import ReportContent
 from coordinator.report.export import write_report

@@ -10,6 +10,7 @@ from shared.architecture import Architecture
 from shared.checkpoint import decode_checkpoint
 from shared.endings import EnsembleEvaluation
 from tests.contract.numpy_network import expected_probabilities
+from tests.strangers import StrangersFolder
 from tests.worker.saved_models.saved import model_file
 
 CONFIGURATION = {
@@ -39,13 +40,15 @@ def evaluate(place, recipe):
     return run
 
 
-def test_the_collected_weights_give_the_accuracy_of_the_run(local_run, evaluate, place, recipe):
+def test_the_collected_weights_give_the_accuracy_of_the_run_whatever_lies_around(local_run, evaluate, place, recipe):
+    around = StrangersFolder(place.folder)
     ended = evaluate(local_run.results, "--json")
 
     expected = EnsembleEvaluation.decode((local_run.results / "evaluation.json").read_bytes(), "evaluation.json")
     assert (ended.returncode, "error: " in ended.stderr) == (0, False)
     answer = json.loads(ended.stdout)
     assert answer["ensemble"]["test_accuracy"] == pytest.approx(expected.test.accuracy, abs=5e-5)  # one image: 3e-3
+    assert around.imported() == []
     page = (place.folder / "report" / "index.html").read_text()
     assert f"deepchord evaluate --weights {local_run.results} --dataset {recipe.parent}/clothes.npz" in page
     assert f" --architecture {recipe.parent}/network.toml" in page

@@ -8,6 +8,7 @@ from pathlib import Path
 from shared.errors import DeepchordError, EngineError
 from shared.installed_engines import choose_engine, how_to_install
 from shared.plaidml_hardware import PlaidMLHardware
+from shared.plain_matplotlib import import_plain_matplotlib
 from shared.settings import Settings
 from shared.sharing import allotted_cores
 from worker.engines import Engine
@@ -71,6 +72,8 @@ def _opened(
 
         return PlaidMLEngine(device, plaidml_hardware)
     from worker.engines.keras3 import Keras3Engine
+
+    import_plain_matplotlib()
 
     return Keras3Engine(name, threads or allotted_cores(), device, programs)
 
