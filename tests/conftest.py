@@ -15,12 +15,12 @@ import pytest
 import redis
 
 from shared.errors import TERMINATIONS
+from shared.installed_engines import installed_engines
 from shared.settings import Settings
 from shared.storage import RunStore
 from tests.keras_models import write_models
 from tests.measuring import leave_imports_untraced
 from tests.ports import free_ports
-from worker.engines.opening import installed_engines
 
 # A shell starts its background jobs with Ctrl-C and SIGQUIT ignored, nohup ignores the hangup; tests start none so.
 signal.signal(signal.SIGINT, signal.default_int_handler)
