@@ -94,7 +94,7 @@ class Architecture(Layered):
         """
         path = user_path(path)
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
             data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         except OSError as error:
             raise InputError(f"Architecture file {path} cannot be read: {error.strerror}.") from error
