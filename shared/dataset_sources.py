@@ -99,7 +99,7 @@ def read_dataset(path: Path, channels_first: bool | None = None) -> Dataset:
         hint = nearest(str(path), NAMED_DATASETS)
         end = "" if hint.endswith("?") else ", or the path of an .npz file."
         raise DatasetError(f"There is no data set and no file called {str(path)!r}{hint}{end}") from error
-    dataset = dataset_from_arrays(arrays, name=path.name, source=str(path))
+    dataset = dataset_from_arrays(arrays, name=printable(path.name), source=printable(path))
     _warn(dataset, path)
     return dataset
 

@@ -9,6 +9,8 @@ import h5py
 
 from shared.errors import CheckpointError
 from shared.file_kinds import HDF5, kind_of_content, told
+from shared.hdf5_heaps import damage
+from shared.paths import printable
 
 #: Keras splits longer lists of names, because an HDF5 object header takes no more than this.
 _MOST_NAME_BYTES = 65536
@@ -28,7 +30,10 @@ def opened(file: BinaryIO, source: str) -> Iterator[h5py.File]:
     Raises:
         CheckpointError: It is something else, which is named, or damaged; also if what is read in the block is.
     """
+    broken = damage(file)
     try:
+        if broken is not None:
+            raise ValueError(broken)
         with h5py.File(file, "r") as found:
             yield found
     except _DAMAGED as error:
@@ -36,7 +41,7 @@ def opened(file: BinaryIO, source: str) -> Iterator[h5py.File]:
         if kind not in (None, HDF5):
             raise CheckpointError(f"{source} is not a readable HDF5 file: {told(kind)}.") from error
         raise CheckpointError(
-            f"{source} is not a readable HDF5 file, or it is damaged or cut short ({error}); "
+            f"{source} is not a readable HDF5 file, or it is damaged or cut short ({printable(str(error))[:200]}); "
             "copy it again from where it was saved."
         ) from error
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.architecture import Architecture, Shape
 from shared.errors import InputError
-from shared.file_kinds import HDF5, KERAS, kind_of
+from shared.file_kinds import HDF5, JSON, KERAS, TEXT, kind_of, told
 from shared.messages import RunSpec
 from shared.networks import default_architecture
 from shared.paths import printable, user_path
@@ -36,11 +36,14 @@ def load_network(path: Path, images: Shape) -> Architecture:
     try:
         if not path.is_file() and path.exists():
             raise InputError(f"{source} is no file; give the file in it that tells the network.")
-        if kind_of(path) in (HDF5, KERAS):
+        kind = kind_of(path)
+        if kind in (HDF5, KERAS):
             return _network_of_model(path, images, source)
+        if kind not in (None, JSON, TEXT):
+            raise InputError(f"{source} tells no network: {told(kind)}.")
         if path.stat().st_size > _MOST_BYTES:
             raise InputError(f"{source} is too large to be a list of layers.")
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"{source} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:

@@ -78,7 +78,9 @@ def _parsed(configuration: str | bytes | None, source: str) -> Any:
     try:
         return json.loads(configuration)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{source} is damaged: what describes its network is no JSON ({error}).") from error
+        raise CheckpointError(
+            f"{source} is damaged: what describes its network is no JSON ({_short(error)})."
+        ) from error
 
 
 def _unpacked(path: Path, name: str) -> bytes:
@@ -93,7 +95,12 @@ def _unpacked(path: Path, name: str) -> bytes:
             with archive.open(info) as file:
                 data = file.read(most + 1)
     except _DAMAGED as error:
-        raise CheckpointError(f"{printable(path)} is damaged or cut short ({error}); copy it again.") from error
+        raise CheckpointError(f"{printable(path)} is damaged or cut short ({_short(error)}); copy it again.") from error
     if len(data) > most:
         raise CheckpointError(f"{printable(path)}: {name} unpacks to far more than a model needs; it is not read.")
     return data
+
+
+def _short(error: Exception) -> str:
+    """Return what an error says; it may hold bytes of the file."""
+    return printable(str(error))[:200]

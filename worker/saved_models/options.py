@@ -29,7 +29,7 @@ class Options:
 
     def get(self, *names: str, default: Any = None) -> Any:
         """Return an option by the first of its names that is there."""
-        return next((self.values[name] for name in names if name in self.values), default)
+        return _listed(next((self.values[name] for name in names if name in self.values), default))
 
     def whole(self, *names: str) -> int:
         """Return a whole number."""
@@ -82,6 +82,13 @@ class Options:
         if not isinstance(found, str) or found not in allowed:
             self.refuse(f"has the {names[0]} {_short(found)}")
         return found
+
+
+def _listed(value: Any) -> Any:
+    """Return tuples, which Keras in TensorFlow 2 writes as objects, as lists."""
+    if isinstance(value, Mapping) and value.get("class_name") == "__tuple__":
+        return value.get("items")
+    return value
 
 
 def _short(value: object) -> str:

@@ -78,6 +78,7 @@ def test_another_network_of_equal_shapes_is_refused_by_layer(tmp_path: Path, lay
     [
         pytest.param(option(0, strides=1, kernel_size=3), id="one_number_for_both_ways"),
         pytest.param(option(1, strides=None), id="strides_as_the_windows"),
+        pytest.param(option(1, pool_size={"class_name": "__tuple__", "items": [2, 2]}), id="tuples_of_tensorflow_2"),
         pytest.param(kind(3, "SpatialDropout2D", rate=0.2), id="only_in_training"),
         pytest.param(lambda configuration: layers_of(configuration).pop(3), id="without_dropout"),
         pytest.param(

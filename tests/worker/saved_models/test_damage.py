@@ -1,0 +1,102 @@
+"""Damaged and lying files give weights that fit, or one clear error."""
+
+import io
+import json
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import CheckpointError, DeepchordError
+from tests.worker.saved_models import saved
+from worker.saved_models import network_of_configuration, read_network, read_weights
+
+CHANGES = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=16)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["Dense", "relu"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def archive(path: Path, configuration: str, weights: bytes, compression: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", compression) as file:
+        file.writestr("metadata.json", "{}")
+        file.writestr("config.json", configuration)
+        file.writestr("model.weights.h5", weights)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved")
+    saved.model_file(folder / "model.h5", saved.keras_2(), saved.configuration_2(), backend="theano")
+    weights = saved.weights_file(folder / "weights.h5", saved.keras_1()).read_bytes()
+    archive(folder / "model.keras", json.dumps(saved.configuration_2()), weights)
+    return folder
+
+
+@settings(max_examples=150)
+@given(name=st.sampled_from(["model.h5", "weights.h5", "model.keras"]), changes=CHANGES)
+def test_damaged_bytes_give_weights_that_fit_or_one_clear_error(folder: Path, name: str, changes: list):
+    data = bytearray((folder / name).read_bytes())
+    for place, value in changes:
+        data[int(place * len(data))] = value
+    path = folder / f"damaged_{name}"
+    path.write_bytes(data)
+
+    found = None
+    with suppress(DeepchordError):
+        found = read_weights(path, saved.RESOLVED)
+    if found is None:
+        return
+    assert [[array.shape for array in arrays] for arrays in found.weights] == [
+        [array.shape for array in arrays] for arrays in (saved.arrays()[:2], saved.arrays()[2:])
+    ]
+    assert all(np.isfinite(array).all() for arrays in found.weights for array in arrays)
+
+
+@settings(max_examples=150)
+@given(layer=st.integers(0, 4), name=st.sampled_from(["class_name", "config", "module", "inbound_nodes"]), value=JSON)
+def test_any_configuration_is_a_network_or_one_clear_error(layer: int, name: str, value: object):
+    configuration = saved.configuration_2()
+    configuration["config"]["layers"][layer][name] = value
+
+    with suppress(CheckpointError):
+        network_of_configuration(configuration, saved.SHAPE, "old.h5")
+
+
+def test_what_an_archive_unpacks_to_is_bounded(tmp_path: Path):
+    bomb = archive(tmp_path / "bomb.keras", "{}", bytes(2**27), zipfile.ZIP_DEFLATED)
+    wordy = archive(tmp_path / "wordy.keras", " " * 2**23, b"", zipfile.ZIP_DEFLATED)
+    other = archive(tmp_path / "other.keras", "{}", bytes(99), zipfile.ZIP_BZIP2)
+
+    for path, sentence in (
+        (bomb, "model.weights.h5 unpacks to far more than a model needs"),
+        (wordy, "config.json unpacks to far more|not a readable HDF5"),
+        (other, "model.weights.h5 is compressed in a way that Keras does not use"),
+    ):
+        with pytest.raises(CheckpointError, match=sentence):
+            read_network(path, saved.SHAPE)
+
+
+def test_nothing_that_a_configuration_names_is_made(tmp_path: Path):
+    configuration = saved.configuration_2()
+    code = {"class_name": "Lambda", "module": "keras.layers", "config": {"function": ["4wEAAA==", None, None]}}
+    configuration["config"]["layers"].insert(1, code)
+    path = archive(tmp_path / "evil.keras", json.dumps(configuration), _hdf5())
+
+    with pytest.raises(CheckpointError, match=r"\(Lambda\) is of a type, which deepchord does not compute"):
+        read_network(path, saved.SHAPE)
+
+
+def _hdf5() -> bytes:
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.create_group("layers")
+    return buffer.getvalue()
