@@ -33,12 +33,21 @@ def test_the_collected_weights_give_the_accuracy_of_the_run(local_run, evaluate,
     assert place.processes() == []
 
 
-def test_a_pattern_in_quotes_names_some_of_the_files(local_run, evaluate):
-    ended = evaluate(f"{local_run.results}/best_weights_[1].hdf5")
+def test_a_pattern_in_quotes_names_some_of_the_files_and_images_may_have_their_channels_first(
+    local_run, evaluate, place, recipe, tmp_path
+):
+    with np.load(recipe.parent / "clothes.npz") as whole:
+        images = {name: whole[name][:, None] for name in ("x_train", "x_test")}
+        np.savez(tmp_path / "first.npz", **{**whole, **images})
+    pattern, options = f"{local_run.results}/best_weights_[1].hdf5", ("--dataset", tmp_path / "first.npz")
+
+    refused(evaluate(pattern, *options), "first.npz: x_train has the shape", "--images-channels-first")
+    ended = evaluate(pattern, *options, "--images-channels-first")
 
     expected = EnsembleEvaluation.decode((local_run.results / "evaluation.json").read_bytes(), "evaluation.json")
     assert ended.returncode == 0
     assert f"test accuracy {expected.members[1].test.accuracy * 100:.2f} %" in " ".join(ended.stdout.split())
+    assert "/first.npz --images-channels-first" in (place.folder / "report" / "index.html").read_text()
 
 
 def refused(ended, *words):
