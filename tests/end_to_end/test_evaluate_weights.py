@@ -80,6 +80,23 @@ def test_networks_of_one_ensemble_may_differ_and_a_run_tells_its_own(local_run, 
     assert answer["ensemble"]["test_loss"] == pytest.approx(loss, abs=2e-5)
 
 
+def test_a_pattern_in_quotes_names_some_of_the_files_and_images_may_have_their_channels_first(
+    local_run, evaluate, place, recipe, tmp_path
+):
+    with np.load(recipe.parent / "clothes.npz") as whole:
+        images = {name: whole[name][:, None] for name in ("x_train", "x_test")}
+        np.savez(tmp_path / "first.npz", **{**whole, **images})
+    pattern, options = f"{local_run.results}/best_weights_[1].hdf5", ("--dataset", tmp_path / "first.npz")
+
+    refused(evaluate(pattern, *options), "first.npz: x_train has the shape", "--images-channels-first")
+    ended = evaluate(pattern, *options, "--images-channels-first")
+
+    expected = EnsembleEvaluation.decode((local_run.results / "evaluation.json").read_bytes(), "evaluation.json")
+    assert ended.returncode == 0
+    assert f"test accuracy {expected.members[1].test.accuracy * 100:.2f} %" in " ".join(ended.stdout.split())
+    assert "/first.npz --images-channels-first" in (place.folder / "report" / "index.html").read_text()
+
+
 def refused(ended, *words):
     assert ended.returncode == 2
     (sentence,) = ended.stderr.splitlines()
