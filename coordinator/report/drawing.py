@@ -1,5 +1,6 @@
 """What all figures have in common: canvas, colours, and text that is only text and keeps to its place."""
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
@@ -23,6 +24,8 @@ _DPI = 160
 #: Columns of a terminal: what is longer is cut even where there is room.
 _LONGEST_NAME = 40
 _POINTS_PER_INCH = 72
+#: Marks on one letter; no language has more.
+_MOST_MARKS = 3
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -48,8 +51,12 @@ def text_width(text: str, fontsize: float) -> float:
 
 
 def plain(text: str) -> str:
-    """Return a text such that matplotlib does not take it for mathematics."""
-    return text.replace("$", r"\$")
+    """Return a text such that matplotlib does not take it for mathematics and no heap of marks leaves its line."""
+    kept, marks = "", 0
+    for character in text:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        kept += character if marks <= _MOST_MARKS else ""
+    return kept.replace("$", r"\$")
 
 
 def fitted_names(names: Mapping[int, str], width: float, fontsize: float, lines: int = 1) -> dict[int, str]:
