@@ -1,12 +1,14 @@
 """What all figures have in common: canvas, colours, and text that is only text and keeps to its place."""
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 from rich.cells import cell_len, split_graphemes
 
 from coordinator.report.names import elided, shortened
@@ -23,6 +25,10 @@ _DPI = 160
 #: Columns of a terminal: what is longer is cut even where there is room.
 _LONGEST_NAME = 40
 _POINTS_PER_INCH = 72
+#: How much wider than its outlines a text may be when it is fitted to pixels.
+_HINTED = 1.05
+#: Marks on one letter; no language has more.
+_MOST_MARKS = 3
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -48,8 +54,12 @@ def text_width(text: str, fontsize: float) -> float:
 
 
 def plain(text: str) -> str:
-    """Return a text such that matplotlib does not take it for mathematics."""
-    return text.replace("$", r"\$")
+    """Return a text such that matplotlib does not take it for mathematics and no heap of marks leaves its line."""
+    kept, marks = "", 0
+    for character in text:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        kept += character if marks <= _MOST_MARKS else ""
+    return kept.replace("$", r"\$")
 
 
 def fitted_names(names: Mapping[int, str], width: float, fontsize: float, lines: int = 1) -> dict[int, str]:
@@ -96,10 +106,5 @@ def _pieces(text: str, width: float, fontsize: float) -> Iterator[str]:
 @lru_cache(maxsize=100_000)
 def _width(text: str, fontsize: float) -> float:
     """Return how wide a text is drawn, in inches."""
-    width, _, _ = _renderer().get_text_width_height_descent(text, FontProperties(size=fontsize), ismath=False)
-    return float(width) / _POINTS_PER_INCH
-
-
-@lru_cache(maxsize=1)
-def _renderer() -> RendererAgg:
-    return RendererAgg(1, 1, _POINTS_PER_INCH)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(size=fontsize), ismath=False)
+    return _HINTED * width / _POINTS_PER_INCH

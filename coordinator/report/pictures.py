@@ -98,7 +98,7 @@ def mean_images(dataset: Dataset) -> Pixels:
 
 def _with_length(images: NDArray[np.generic], axis: int, length: int) -> NDArray[np.generic]:
     """Return images thinned out or repeated to so many pixels along an axis."""
-    return np.take(images, np.arange(length) * images.shape[axis] // length, axis=axis)
+    return np.asarray(np.take(images, np.arange(length) * images.shape[axis] // length, axis=axis))
 
 
 def has_dark_ground(dataset: Dataset) -> bool:

@@ -13,10 +13,13 @@ from coordinator.report.content import ReportContent
 from coordinator.report.doubts import doubts
 from coordinator.report.formats import count, failure_of, percent
 from coordinator.report.gains import accuracy_gains, disagreement_of_gains, loss_gain
+from coordinator.report.names import short_names
 from coordinator.report.tables import TRAINER, Column, SummaryRow, columns, summary_rows, trainer_of
 
 #: Stands for host, engine and device where those do not fit.
 _ON = Column(field="on", label="On", short="On", group="training")
+#: Less than this of a member's name says nothing.
+_SHORTEST_NAME = 8
 #: Characters between two columns.
 _GAP = 2
 #: What a narrow terminal leaves out, in this order, as far as it has to.
@@ -53,6 +56,7 @@ def summary_table(content: ReportContent, width: int = 80) -> Group:
     fitting = _fitting(shown, rows, letters, width)
     if missing := len(shown) - len(fitting):
         notes = [f"{count(missing, 'more column')} in summary.csv", *notes]
+    rows = _with_short_names(rows, _natural_width(fitting, rows, letters) - width)
     table = _empty_table(content.title, fitting)
     for row in rows:
         if row.status == "average":
@@ -82,6 +86,16 @@ def _fitting(
             break
         shown = tuple(column for column in shown if column.field != field)
     return shown
+
+
+def _with_short_names(rows: tuple[SummaryRow, ...], too_wide: int) -> tuple[SummaryRow, ...]:
+    """Return rows whose members' names take so many characters less, and still differ."""
+    if too_wide <= 0:
+        return rows
+    names = [row.member for row in rows]
+    cells = max(_SHORTEST_NAME, max(map(cell_len, names)) - too_wide)
+    short = short_names(names, cells)
+    return tuple(row.model_copy(update={"member": name}) for row, name in zip(rows, short, strict=True))
 
 
 def _legend(shown: tuple[Column, ...]) -> list[str]:

@@ -1,5 +1,7 @@
 """Made-up ensembles of any size, so that each test states only what it is about."""
 
+import html
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from coordinator.report import ReportContent
+from coordinator.report.page import render_page
 from shared.architecture import Architecture
 from shared.datasets import Dataset
 from shared.endings import EnsembleEvaluation, MemberEvaluation, Misclassified, Scores
@@ -37,6 +40,17 @@ MakeContent = Callable[..., ReportContent]
 def make_content() -> MakeContent:
     """Return a function that makes up a content; see `build_content` for what it takes."""
     return build_content
+
+
+@pytest.fixture(scope="session")
+def page_text() -> Callable[[ReportContent], str]:
+    """Return a function that returns what the page says, without its markup."""
+
+    def text_of(content: ReportContent) -> str:
+        body = render_page(content).partition("<body")[2].partition("<script>")[0]
+        return re.sub(r"<[^>]*>", "", html.unescape(body)).replace("\n", " ")
+
+    return text_of
 
 
 def build_content(

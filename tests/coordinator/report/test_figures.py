@@ -18,6 +18,7 @@ NAMES = {
     "long": tuple(f"the very long class name of thing number {number}" for number in range(12)),
     "wide": tuple(f"{'W' * 30}{number}" for number in range(12)),
     "alike but for the middle": tuple(f"{'beginning ' * 3}{number:02} {'end ' * 9}" for number in range(12)),
+    "under heaps of marks": tuple("Z" + "\u0301\u0302" * 9 + f"algo {number}" for number in range(12)),
     "short": tuple(f"class {number}" for number in range(12)),
     "from right to left": tuple(f"{HEBREW} {HEBREW} {HEBREW} {number}" for number in range(12)),
 }

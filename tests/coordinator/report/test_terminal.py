@@ -1,6 +1,7 @@
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -83,3 +84,14 @@ def test_the_loss_and_how_sure_the_accuracy_is_stand_below_the_table(make_conten
     assert certainty(content) in text
     assert f"Test loss {content.evaluation.test.loss:.5f}, {content.mean_member_loss:.5f} for the average" in text
     assert "points over" not in rendered(make_content(members=1))
+
+
+def test_long_names_of_weight_files_still_differ_in_a_narrow_terminal(make_content: MakeContent) -> None:
+    content = make_content(records=False)
+    names = {index: f"a/folder/with/a/rather/long/name/run_{index}/best_weights.hdf5" for index in range(3)}
+    lines = rendered(replace(content, member_names=names), 40).splitlines()
+
+    shown = [line.split("  ")[0] for line in lines if "…" in line]
+    assert len(shown) == len(set(shown)) == 3
+    assert all(cell_len(line) <= 40 for line in lines)
+    assert all(f"{member.test.loss:.5f}" in "".join(lines) for member in content.evaluation.members)
