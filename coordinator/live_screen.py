@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
@@ -24,7 +25,7 @@ class LiveScreen:
 
     Where a frame is drawn over the one before, that stays above as soon as a narrower window has broken its lines. The
     second screen is drawn whole, also when the window changes and when the command comes back to the front; while that
-    is stopped or in the background, the terminal is left to others. What is said on stderr is kept for the end.
+    is stopped or in the background, the terminal is left to others. What is said on stderr there is kept for the end.
     """
 
     def __init__(self, console: PrintableConsole) -> None:
@@ -40,14 +41,15 @@ class LiveScreen:
 
     @property
     def said(self) -> list[str]:
-        """The lines that were said on stderr meanwhile."""
+        """The lines that were said on stderr meanwhile, if that is the terminal."""
         return self._kept.getvalue().splitlines()
 
     def __enter__(self) -> Self:
         self._block.enter_context(_handling("SIGTSTP", self._stop))
         self._block.enter_context(_handling("SIGCONT", self._draw_again))
         self._block.enter_context(_handling("SIGWINCH", self._draw_again))
-        self._block.enter_context(contextlib.redirect_stderr(self._kept))
+        if sys.stderr.isatty():  # else it does not reach the screen
+            self._block.enter_context(contextlib.redirect_stderr(self._kept))
         return self
 
     def __exit__(

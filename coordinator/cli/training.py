@@ -5,17 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from coordinator.cli.following import follow, told
 from coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
 from coordinator.cli.surroundings import collect_into, find_run, read_settings, retold
-from shared.errors import (
-    CorruptObjectError,
-    InputError,
-    InterruptedRunError,
-    OutputClosedError,
-    OutputError,
-    StorageError,
-    WorkersStoppedError,
-)
+from shared.errors import CorruptObjectError, InputError, StorageError
 from shared.paths import home_path
 
 if TYPE_CHECKING:
@@ -218,12 +211,8 @@ def _collect(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path 
 
 
 def _tell_flower(session: "Session") -> None:
-    for line in _told(session):
+    for line in told(session):
         typer.echo(line)
-
-
-def _told(session: "Session") -> list[str]:
-    return [f"Flower: {session.flower_address}"] if session.flower_address else []
 
 
 def _train_rest(
@@ -244,43 +233,3 @@ def _train_rest(
             return
         run = follow(session, store, run)
     _collect(settings, store, run, out)
-
-
-def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
-    """Show a run until it has ended, and return it as it was then: somebody may have extended it.
-
-    Raises:
-        InterruptedRunError: Somebody pressed Ctrl-C; what goes on is said.
-        OutputError: The output cannot be written, or nobody reads it any more; what goes on is said.
-        RunFailedError: It ended without an evaluation.
-        RunCancelledError: Somebody cancelled it.
-        StorageError: Storage was away for too long; what goes on is said.
-        WorkersStoppedError: The workers of this machine died again and again, or were told to stop.
-    """
-    from coordinator.following import raise_if_failed, views
-    from coordinator.live import show
-    from shared.console import new_console
-
-    resuming = retold(f"resume {run.run_id}", session.settings, embedded=True)
-    if session.embedded:
-        goes_on = f"the workers are stopped; {resuming} goes on from where it is."
-    else:
-        watching = retold(f"watch {run.run_id}", session.settings)
-        goes_on = f"run {run.run_id} goes on at the workers; {watching} follows it."
-    try:
-        seen = views(session.settings, store, run, session.check, embedded=session.embedded)
-        view = show(seen, new_console(), _told(session))
-    except KeyboardInterrupt:
-        if session.embedded:  # which takes a while
-            typer.echo("Stopping the workers, which save what they have; Ctrl-C once more kills them.", err=True)
-        raise InterruptedRunError(f"Interrupted: {goes_on}") from None
-    except OutputClosedError as error:
-        raise OutputClosedError(f"Nobody reads the output any more: {goes_on}") from error
-    except OutputError as error:
-        raise OutputError(f"{error} Following it ended: {goes_on}") from error
-    except StorageError as error:
-        raise StorageError(f"{error} Following it ended: {goes_on}", permanent=error.permanent) from error
-    except WorkersStoppedError as error:
-        raise WorkersStoppedError(f"{error}\nWhat was trained is saved; {resuming} goes on.") from error
-    raise_if_failed(view)
-    return view.run

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 import coordinator.following
-from coordinator.cli.training import follow
+from coordinator.cli.following import follow
 from coordinator.following import raise_if_failed, views, watcher
 from coordinator.local import local_session
 from coordinator.planning import plan_member, plan_request, plan_run

@@ -311,7 +311,8 @@ def test_on_a_terminal_the_view_is_renewed_in_place_and_the_last_one_is_returned
     assert "12/25" in console.file.getvalue()
 
 
-def test_the_text_of_a_terminal_has_the_last_view_only_and_what_was_said_meanwhile(capsys):
+def test_the_text_of_a_terminal_has_the_last_view_only_and_what_was_said_meanwhile(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
     console, seen = on_terminal(), [RunView(run=run_of(3)), busy_view(3)]
 
     def views():
@@ -328,7 +329,21 @@ def test_the_text_of_a_terminal_has_the_last_view_only_and_what_was_said_meanwhi
     assert "warning: something" in screen
     assert "Flower: http://127.0.0.1:1" in screen
     assert text.splitlines() == rendered(seen[1], 100)
-    assert capsys.readouterr().err == "warning: something\n"
+    assert sys.stderr.getvalue() == "warning: something\n"
+
+
+def test_what_is_said_where_it_is_not_seen_beside_the_view_is_said_at_once(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    said: list[str] = []
+
+    def views():
+        sys.stderr.write("warning: something\n")
+        said.append(sys.stderr.getvalue())
+        yield RunView(run=run_of(3))
+
+    show(views(), on_terminal())
+
+    assert said == ["warning: something\n"]
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,12 @@ def test_a_run_needs_no_disk_that_all_see(new_place, recipe, broker_url, storage
     for number in range(2):
         workers.start("worker", "--name", f"worker{number}@here").wait_for(" ready.")
 
-    ended = coordinator.run("train", recipe, "--members", "3", "--out", "results")
+    # In an encoding that has none of the signs that the summary is made of.
+    ended = coordinator.run("train", recipe, "--members", "3", "--out", "results", PYTHONIOENCODING="ascii")
 
     assert ended.returncode == 0, ended.stderr
+    assert "Ensemble of 3" in ended.stdout
+    assert ended.stdout.isascii()
     workers.kill_all()
     assert (coordinator.folder / "results" / "index.html").exists()
     assert len(list((coordinator.folder / "results").glob("best_weights_*.hdf5"))) == 3
