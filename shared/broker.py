@@ -146,7 +146,7 @@ def _state_at_connecting(settings: Settings, error: Exception) -> BrokerState | 
     elif (settings.broker or "").startswith("redis://") and _speaks_tls(settings, error):
         return BrokerState(text="speaks TLS: write rediss:// in place of redis://", passes=False)
     elif (settings.broker or "").startswith("rediss://") and _speaks_plainly(settings, error):
-        return BrokerState(text="speaks no TLS: write redis:// in place of rediss://", passes=False)
+        return BrokerState(text="does not speak TLS: write redis:// in place of rediss://", passes=False)
     return state_of(error, facts)
 
 

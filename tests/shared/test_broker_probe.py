@@ -138,7 +138,7 @@ def test_a_sentinel_is_known_whatever_password_or_database_is_asked_of_it(broker
 def test_no_tls_where_tls_is_asked_for_is_told(brokers):
     port = brokers.start("--requirepass", "secret")
 
-    with pytest.raises(BrokerError, match="speaks no TLS: write redis:// in place of rediss://"):
+    with pytest.raises(BrokerError, match="does not speak TLS: write redis:// in place of rediss://"):
         probe_broker(Settings(broker=f"rediss://:secret@127.0.0.1:{port}/0", connect_timeout_s=0.5))
 
 
