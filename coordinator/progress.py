@@ -166,11 +166,12 @@ class RunWatcher:
             StorageError: Storage does not answer; an unreachable broker only makes the view less live.
             BrokerError: The broker refuses this user, or to tell it how far members are.
         """
-        cancellation = self._store.cancellation(self._run.run_id)
+        is_cancelled = self._store.is_cancelled(self._run.run_id)
         # After that, for an end that stands takes a cancellation back; and before the records: whoever sees the
         # evaluation then sees all of them as well.
         evaluation = self._store.evaluation(self._run)
-        failure = self._store.failure(self._run)
+        failure = None if evaluation else self._store.failure(self._run)
+        stands = is_cancelled and not evaluation and not failure
         self._read_new_records()
         return RunView(
             run=self._run,
@@ -182,7 +183,7 @@ class RunWatcher:
             so_far=self._so_far,
             evaluation=evaluation,
             failure=failure,
-            cancellation=cancellation,
+            cancellation=self._store.cancellation(self._run.run_id) if stands else None,
         )
 
     def _read_board(self) -> bool:

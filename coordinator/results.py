@@ -16,7 +16,7 @@ from coordinator.report.provenance import RECIPE_FILE
 from shared.container_paths import on_host
 from shared.datasets import load_dataset
 from shared.endings import EnsembleEvaluation
-from shared.errors import InputError, MessageDecodeError, RunFailedError, StorageError
+from shared.errors import CorruptObjectError, InputError, MessageDecodeError, RunFailedError, StorageError
 from shared.messages import RunSpec, TrainedMember
 from shared.settings import Settings
 from shared.storage import RunStore
@@ -29,10 +29,17 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
     Raises:
         RunFailedError: The run has ended without an evaluation.
         InputError: It has not ended yet.
+        CorruptObjectError: Records of members that were evaluated are gone.
     """
     run, evaluation = last_evaluation(store, run)
     probabilities = store.ensemble_probabilities(run, evaluation.probabilities_sha256)
     records = {record.member.spec.index: record for record in store.records(run.run_id, run.members)}
+    missing = [str(member.index) for member in evaluation.members if member.index not in records]
+    if missing:
+        raise CorruptObjectError(
+            f"Run {run.run_id} in {store.objects.url} is evaluated, but has no record of member {', '.join(missing)} "
+            "any more: restore its folder `members` from a copy."
+        )
     trained = [record.member for record in records.values() if isinstance(record.member, TrainedMember)]
     with np.load(io.BytesIO(probabilities), allow_pickle=False) as arrays:
         test_probabilities = arrays["test"]

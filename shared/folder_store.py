@@ -109,7 +109,7 @@ class FolderStore:
             if not is_name(entry.name):  # what other programs leave (.DS_Store, .nfs…), and what is under way
                 continue
             path = folder / entry.name
-            if not entry.is_dir():
+            if not _is_folder(entry):
                 yield path.relative_to(self.folder).as_posix()
             elif not (entry.is_symlink() and _leads_upwards(path)):
                 yield from self._walk(path)
@@ -118,8 +118,8 @@ class FolderStore:
         """Return the size of a file; raise unless it is one: a FIFO would be waited for, and a device has no end."""
         try:
             found = path.stat()
-        except FileNotFoundError:
-            if path.is_symlink():
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ELOOP) and path.is_symlink():
                 raise self._no_file(key, "a link to nothing") from None
             raise
         if not stat.S_ISREG(found.st_mode):
@@ -127,7 +127,9 @@ class FolderStore:
         return found.st_size
 
     def _no_file(self, key: str, what: str) -> CorruptObjectError:
-        return CorruptObjectError(f"{self.url}/{key} is {what}, where a file was expected: remove it.")
+        return CorruptObjectError(
+            f"{self.url}/{key} is {what}, where a file was expected: restore that from a copy, or remove what is there."
+        )
 
     def _path(self, key: str) -> Path:
         return self.folder / check_key(key)
@@ -188,6 +190,14 @@ def _written_aside(path: Path, data: bytes) -> Iterator[Path]:
         yield aside
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Say whether a folder lies there; a link that leads to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _leads_upwards(link: Path) -> bool:

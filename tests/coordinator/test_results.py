@@ -266,6 +266,16 @@ def test_one_line_sums_up_a_run_that_goes_on_has_failed_or_is_evaluated(store, r
     assert json.loads(json.dumps(lines)) == lines
 
 
+def test_a_run_whose_records_are_gone_is_not_shown_without_them(settings, store, run, evaluation, tmp_path):
+    for index in TRAINED:
+        store.objects.delete(f"runs/{run.run_id}/members/{index:03d}/record.json")
+
+    with pytest.raises(CorruptObjectError, match=r"is evaluated, but has no record of member 0, 2 any more: restore"):
+        collect_run(settings, store, run, tmp_path / "results")
+
+    assert not (tmp_path / "results").exists()
+
+
 def test_where_an_evaluation_and_a_cancellation_lie_side_by_side_every_command_says_evaluated(store, run, evaluation):
     store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=NOW))
 

@@ -58,9 +58,10 @@ ODD: dict[str, tuple[Damage, str]] = {
     "nested": (lambda path: path.write_text("[" * 100_000), "is not a valid"),
     "a list": (lambda path: path.write_text("[]"), "is not a valid"),
     "huge": (sparse, f"has 1,000,000,000,000 bytes, and at most {MOST_BYTES:,} are read"),
-    "a FIFO": (replaced_by(os.mkfifo), "is a FIFO, where a file was expected: remove it"),
+    "a FIFO": (replaced_by(os.mkfifo), "is a FIFO, where a file was expected: restore"),
     "a device": (replaced_by(lambda path: path.symlink_to("/dev/zero")), "is a device"),
     "a folder": (replaced_by(Path.mkdir), "is a folder"),
+    "a link to itself": (replaced_by(lambda path: path.symlink_to(path.name)), "is a link to nothing"),
     "a link to nothing": (replaced_by(lambda path: path.symlink_to("nowhere")), "is a link to nothing"),
 }
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs and devices of this kind there")
@@ -141,7 +142,7 @@ def test_a_spec_that_is_none_is_told_with_what_to_do(store: RunStore, path: Path
     with pytest.raises((MessageDecodeError, CorruptObjectError), match=sentence) as caught:
         store.run(RUN.run_id)
 
-    assert "emove it" in str(caught.value) or "Restore it from a copy" in str(caught.value)
+    assert "estore it from a copy" in str(caught.value) or "restore that from a copy" in str(caught.value)
 
 
 def test_a_run_that_was_copied_under_another_name_is_told(store: RunStore, path: Path):

@@ -186,10 +186,10 @@ def test_folders_behind_links_are_listed_and_links_that_lead_in_a_circle_come_to
     (tmp_path / "elsewhere" / "record.json").write_bytes(b"1")
     (tmp_path / "storage/runs/one/members/001").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "storage/runs/one/members/up").symlink_to(tmp_path / "storage/runs")
-    (tmp_path / "storage/runs/one/self").symlink_to("self")
+    (tmp_path / "storage/runs/one/members/self").symlink_to("self")
 
     found = [f"runs/one/members/00{number}/record.json" for number in range(2)]
-    assert list(store.list("runs/one/members/")) == found
+    assert list(store.list("runs/one/members/")) == [*found, "runs/one/members/self"]
     assert [store.get(key) for key in found] == [b"0", b"1"]
     assert all(map(store.exists, found))
 
@@ -202,5 +202,5 @@ def test_what_is_no_file_is_neither_read_nor_taken_for_one_that_was_created_befo
 
     assert not store.exists("record.json")
     for operation in (lambda: store.get("record.json"), lambda: store.create("record.json", b"x")):
-        with pytest.raises(CorruptObjectError, match=rf"/record.json is {what}, where a file was expected: remove it"):
+        with pytest.raises(CorruptObjectError, match=rf"/record.json is {what}, where a file was expected: restore"):
             operation()
