@@ -1,5 +1,6 @@
 """Weight files as the members of an ensemble, each with its network; needs neither broker nor storage."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,15 @@ def notes_of(files: Sequence[WeightFile]) -> tuple[str, ...]:
     return tuple(
         f"{_listed(paths)}: each {note}" if len(paths) > 1 else f"{paths[0]} {note}" for note, paths in said.items()
     )
+
+
+def command_of(patterns: Sequence[str], dataset: str, architectures: Sequence[Path], *, channels_first: bool) -> str:
+    """Return the command that evaluates this again, for people."""
+    options = [part for pattern in patterns for part in ("--weights", pattern)]
+    options += ["--dataset", dataset] if dataset != "fashion" else []
+    options += [part for file in architectures for part in ("--architecture", str(file))]
+    options += ["--channels-first"] if channels_first else []
+    return printable(shlex.join(["deepchord", "evaluate", *options]))
 
 
 def _listed(paths: Sequence[str]) -> str:
