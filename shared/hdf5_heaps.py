@@ -1,7 +1,7 @@
 """Where HDF5 keeps texts of any length, looked at before the library does: on a damaged one it never ends.
 
 A global heap (HDF5 File Format Specification, III.E) is a list of objects, each with its size. libhdf5 1.14 walks it
-without regard for an object of no size, and goes round for ever; and what a text claims of length it takes of memory.
+without regard for an object of no size, and goes round for ever.
 """
 
 import struct
@@ -16,8 +16,6 @@ _HEAP_HEADER_BYTES = _OBJECT_HEADER_BYTES = 16
 #: Where the superblock of a version says how long offsets and lengths are.
 _WIDTHS_AT = {0: 13, 1: 13, 2: 9, 3: 9}
 _CHUNK_BYTES = 2**24
-#: Each is at least 4 kB of names.
-_MOST_HEAPS = 256
 
 
 def damage(file: BinaryIO) -> str | None:
@@ -35,10 +33,7 @@ def damage(file: BinaryIO) -> str | None:
     widths_at = _WIDTHS_AT.get(start[8]) if len(start) == 16 else None
     if widths_at is None or start[widths_at : widths_at + 2] != b"\x08\x08":
         return "its first block is none that Keras writes"
-    heaps = list(_found(file, _HEAP))
-    if len(heaps) > _MOST_HEAPS or any(_is_endless(file, at) or _is_overdrawn(file, at, size) for at in heaps):
-        return "a list of texts in it is damaged"
-    return None
+    return "a list of texts in it is damaged" if any(_is_endless(file, at) for at in _heaps(file)) else None
 
 
 def _bytes_at(file: BinaryIO, place: int, count: int) -> bytes:
@@ -46,17 +41,17 @@ def _bytes_at(file: BinaryIO, place: int, count: int) -> bytes:
     return file.read(count)
 
 
-def _found(file: BinaryIO, wanted: bytes) -> Iterator[int]:
-    """Yield where bytes stand in a file."""
+def _heaps(file: BinaryIO) -> Iterator[int]:
+    """Yield where global heaps begin."""
     at, kept = 0, b""
     while chunk := _bytes_at(file, at, _CHUNK_BYTES):
         data = kept + chunk
-        place = data.find(wanted)
+        place = data.find(_HEAP)
         while place >= 0:
             yield at - len(kept) + place
-            place = data.find(wanted, place + 1)
+            place = data.find(_HEAP, place + 1)
         at += len(chunk)
-        kept = data[1 - len(wanted) :]
+        kept = data[1 - len(_HEAP) :]
 
 
 def _is_endless(file: BinaryIO, at: int) -> bool:
@@ -73,14 +68,4 @@ def _is_endless(file: BinaryIO, at: int) -> bool:
         if not _OBJECT_HEADER_BYTES <= taken <= end - place:
             return True
         place += taken
-    return False
-
-
-def _is_overdrawn(file: BinaryIO, at: int, size: int) -> bool:
-    """Return whether a text that lies in a heap claims to be longer than the file: length, place of heap, number."""
-    for place in _found(file, struct.pack("<Q", at)):
-        if place >= 4:
-            length, _, number = struct.unpack("<IQI", _bytes_at(file, place - 4, 16).ljust(16, b"\0"))
-            if length > size and 0 < number < 2**16:
-                return True
     return False

@@ -1,7 +1,6 @@
 """The commands that need an engine or a device: worker, devices, doctor, evaluate."""
 
 import json
-import shlex
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -222,12 +221,11 @@ def evaluate(
     from shared.console import new_console
     from shared.container_paths import on_host
     from shared.dataset_sources import Places, find_dataset
-    from shared.paths import printable
     from shared.settings import keras_home, load_settings
     from worker.ensemble import evaluate as evaluate_ensemble
     from worker.resources import Resources
     from worker.weight_files import names_of
-    from worker.weight_members import find_groups, notes_of, read_members, weight_candidates
+    from worker.weight_members import command_of, find_groups, notes_of, read_members, weight_candidates
 
     settings = load_settings(engine=engine, device=device, threads=threads)
     resources = Resources(settings)
@@ -239,17 +237,17 @@ def evaluate(
     candidates = weight_candidates(files)
     ensemble = evaluate_ensemble(resources.engine, resources.trainer, None, data, candidates, len(candidates))
     title, names = names_of([file.path for file in files])
-    options = [part for pattern in weights for part in ("--weights", pattern)]
-    options += ["--dataset", dataset] if dataset != "fashion" else []
-    options += ["--images-channels-first"] if images_channels_first else []
-    options += ["--images-channels-last"] if images_channels_first is False else []
-    options += [part for file in architecture or [] for part in ("--architecture", str(file))]
-    options += ["--channels-first"] if channels_first else []
     write_report: WriteReport = context.obj
     console = new_console()
     table, as_data, page = write_report(
         title=title,
-        command=printable(shlex.join(["deepchord", "evaluate", *options])),
+        command=command_of(
+            weights,
+            dataset,
+            architecture or [],
+            channels_first=channels_first,
+            images_channels_first=images_channels_first,
+        ),
         member_names=dict(enumerate(names)),
         evaluation=ensemble.evaluation,
         dataset=data,

@@ -1,10 +1,11 @@
 """Weight files as the members of an ensemble, each with its network; needs neither broker nor storage."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.architecture import ResolvedArchitecture, Shape
+from shared.architecture import Architecture, ResolvedArchitecture, Shape
 from shared.checkpoint import Weights
 from shared.errors import InputError
 from shared.networks import notebook_architecture
@@ -84,14 +85,23 @@ def read_members(
     for group in groups:
         given = load_network(group.architecture, images) if group.architecture is not None else None
         for file in group.files:
-            architecture = given or read_network(file, images) or notebook_architecture()
-            try:
-                network = architecture.resolve(input_shape=images, classes=classes)
-            except InputError as error:
-                raise InputError(f"{printable(file)} cannot be evaluated: {error}") from error
+            network = _resolved(file, given or read_network(file, images), images, classes)
             notes = read_weights(file, network, channels_first=channels_first).notes
             members.append(WeightFile(path=file, network=network, channels_first=channels_first, notes=notes))
     return tuple(members)
+
+
+def _resolved(file: Path, told: Architecture | None, images: Shape, classes: int) -> ResolvedArchitecture:
+    """Return the network that was told for the images; the notebook's if none was."""
+    try:
+        return (told or notebook_architecture()).resolve(input_shape=images, classes=classes)
+    except InputError as error:
+        if told is None:
+            raise InputError(
+                f"{printable(file)} does not tell its network, and the notebook's does not fit the images ({error}) "
+                "Give the network that it was trained with (--architecture file.toml)."
+            ) from error
+        raise InputError(f"{printable(file)} cannot be evaluated: {error}") from error
 
 
 def weight_candidates(files: Sequence[WeightFile]) -> tuple[Candidate, ...]:
@@ -117,6 +127,24 @@ def notes_of(files: Sequence[WeightFile]) -> tuple[str, ...]:
     return tuple(
         f"{_listed(paths)}: each {note}" if len(paths) > 1 else f"{paths[0]} {note}" for note, paths in said.items()
     )
+
+
+def command_of(
+    patterns: Sequence[str],
+    dataset: str,
+    architectures: Sequence[Path],
+    *,
+    channels_first: bool,
+    images_channels_first: bool | None,
+) -> str:
+    """Return the command that evaluates this again, for people."""
+    options = [part for pattern in patterns for part in ("--weights", pattern)]
+    options += ["--dataset", dataset] if dataset != "fashion" else []
+    options += [part for file in architectures for part in ("--architecture", str(file))]
+    options += ["--channels-first"] if channels_first else []
+    options += ["--images-channels-first"] if images_channels_first else []
+    options += ["--images-channels-last"] if images_channels_first is False else []
+    return printable(shlex.join(["deepchord", "evaluate", *options]))
 
 
 def _listed(paths: Sequence[str]) -> str:

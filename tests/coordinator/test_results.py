@@ -3,6 +3,7 @@ import io
 import json
 import os
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -284,7 +285,7 @@ def test_where_an_evaluation_and_a_cancellation_lie_side_by_side_every_command_s
     assert (view.state, view.evaluation) == ("evaluated", evaluation)
     raise_if_failed(view)
     assert last_evaluation(store, run) == (run, evaluation)
-    for steer in (cancel_run, check_unfinished, resume_run):
+    for steer in (partial(cancel_run, host="here"), check_unfinished, resume_run):
         with pytest.raises(InputError, match="is evaluated; `deepchord extend"):
             steer(store, run)
     extended = extend_run(store, extended_by(run, 4, None))

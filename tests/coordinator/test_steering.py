@@ -123,7 +123,7 @@ def test_a_run_that_failed_before_its_members_had_ended_can_be_resumed_and_its_a
 
 def test_a_run_that_has_ended_can_be_resumed_if_a_record_is_damaged_which_is_kept_aside(store, run):
     for index in range(run.members):
-        cancel_member(store, run, index)
+        cancel_member(store, run, index, "here")
     store.commit_failure(run, RunFailure(requested=4, trained=0, reason="nobody learnt", failed_at=NOW))
     store.objects.replace(f"runs/{run.run_id}/members/002/record.json", b"torn")
 

@@ -80,11 +80,3 @@ def test_widths_that_keras_does_not_write_are_refused():
 
     assert damage(io.BytesIO(data)) == "its first block is none that Keras writes"
     assert damage(io.BytesIO(bytes(512) + file_of_texts())) == "HDF5 does not begin at its first byte"
-
-
-def test_a_text_that_claims_to_be_longer_than_the_file_is_refused():
-    data = bytearray(file_of_texts())
-    at = data.index(struct.pack("<Q", heap_of(data)))
-    data[at - 4 : at] = struct.pack("<I", 2**31)
-
-    assert damage(io.BytesIO(data)) == "a list of texts in it is damaged"

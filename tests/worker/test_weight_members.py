@@ -119,3 +119,11 @@ def test_a_link_to_what_git_annex_has_not_fetched_is_not_passed_over(tmp_path: P
     (tmp_path / "w2.h5").unlink()
     with pytest.raises(CheckpointError, match=r"w3\.h5 cannot be read: it is a link to gone\.h5, which is not there"):
         members(tmp_path, network_file)
+
+
+def test_weights_alone_that_cannot_be_the_notebooks_are_said_to_need_a_network(tmp_path: Path):
+    write(tmp_path, "w.h5")
+    groups, _ = find_groups([str(tmp_path)], [])
+
+    with pytest.raises(InputError, match=r"w\.h5 does not tell its network, and the notebook's .*\(--architecture "):
+        read_members(groups, (2, 2, 1), 3)
