@@ -18,7 +18,8 @@ from coordinator.unended import UnendedRuns
 from shared.attempts import progress
 from shared.broker import KEY_PREFIX, connect_lazily, refusal
 from shared.celery_app import QUEUE, create_app, queue_of
-from shared.errors import DamagedRecordError, DeepchordError, InputError, RunFailedError
+from shared.damaged_records import damaged_records, set_record_aside
+from shared.errors import DeepchordError, InputError, RunFailedError
 from shared.leases import Leases, evaluation_lease
 from shared.messages import RunSpec
 from shared.progress_board import ProgressBoard
@@ -104,14 +105,10 @@ class Reconciler:
     def _recorded(self, run: RunSpec, memory: Memory) -> set[int]:
         """Return the members that have a record; one that is damaged is kept aside, and its member is trained again."""
         recorded = set(self._store.recorded(run.run_id))
-        for index in sorted(recorded - memory.sound)[:_READ_AT_ONCE]:
-            try:
-                self._store.record(run.run_id, index)
-                memory.sound.add(index)
-            except DamagedRecordError:
-                if self._store.set_record_aside(run.run_id, index):
-                    recorded.discard(index)
-        return recorded
+        unread = sorted(recorded - memory.sound)[:_READ_AT_ONCE]
+        damaged = set(damaged_records(self._store, run.run_id, unread))
+        memory.sound.update(set(unread) - damaged)
+        return recorded - {index for index in damaged if set_record_aside(self._store, run.run_id, index)}
 
     def _lost(self, run: RunSpec, memory: Memory, unheld: list[int]) -> list[int]:
         """Return the members that are neither held nor in the queue; the queue is read only if something seems lost."""

@@ -1,6 +1,6 @@
 """What a person can do to a run under way: cancel it or one of its members, resume it, add members; stop a worker."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import redis
@@ -11,8 +11,9 @@ from coordinator.planning import plan_member
 from coordinator.worker_names import is_pattern, workers_meant
 from shared.broker import told
 from shared.celery_app import DRAIN
+from shared.damaged_records import damaged_records, set_record_aside
 from shared.endings import Cancellation
-from shared.errors import BrokerError, DamagedRecordError, InputError
+from shared.errors import BrokerError, InputError
 from shared.messages import MAX_MEMBERS, FailedMember, MemberRecord, RunSpec
 from shared.storage import RunStore
 from shared.urls import without_password
@@ -73,7 +74,7 @@ def check_unfinished(store: RunStore, run: RunSpec) -> None:
     failure = store.failure(run)
     if failure is not None and failure.trained + _left(store, run) >= run.min_members:
         return
-    if store.has_ended(run) and next(_damaged(store, run), None) is None:
+    if store.has_ended(run) and next(damaged_records(store, run.run_id), None) is None:
         _check_not_ended(store, run)
 
 
@@ -89,8 +90,8 @@ def resume_run(store: RunStore, run: RunSpec) -> RunSpec:
         InputError: The run was evaluated, or too few of its members could be trained.
     """
     check_unfinished(store, run)
-    for index in list(_damaged(store, run)):
-        store.set_record_aside(run.run_id, index)
+    for index in list(damaged_records(store, run.run_id)):
+        set_record_aside(store, run.run_id, index)
     if store.has_ended(run):
         run = _publish_anew(store, _anew(run, {}))
     recorded = set(store.recorded(run.run_id))
@@ -185,15 +186,6 @@ def _check_not_ended(store: RunStore, run: RunSpec) -> None:
             else f"`deepchord extend {run.run_id} --members N` trains further members."
         )
         raise InputError(f"Run {run.run_id} has failed ({failure.reason.rstrip('.')}); {remedy}")
-
-
-def _damaged(store: RunStore, run: RunSpec) -> Iterator[int]:
-    """Yield the members whose records are damaged."""
-    for index in store.recorded(run.run_id):
-        try:
-            store.record(run.run_id, index)
-        except DamagedRecordError:
-            yield index
 
 
 def _left(store: RunStore, run: RunSpec) -> int:

@@ -5,14 +5,13 @@ import logging
 import re
 import uuid
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 
 from shared import keys
 from shared.attempt_numbers import attempts_among, attempts_in, take_number
 from shared.attempts import Attempt, SavedEpoch, failure_of
-from shared.documents import MOST_BYTES, read_document, read_record, read_spec
+from shared.documents import read_document, read_record, read_spec
 from shared.endings import Cancellation, EnsembleEvaluation, RunFailure
-from shared.errors import CorruptObjectError, DamagedRecordError, ObjectNotFoundError, RunNotFoundError, StorageError
+from shared.errors import CorruptObjectError, ObjectNotFoundError, RunNotFoundError, StorageError
 from shared.messages import AttemptFailure, AttemptNote, MemberRecord, RunSpec
 from shared.object_store import ObjectStore, open_object_store
 from shared.settings import Settings
@@ -179,25 +178,6 @@ class RunStore:
             return read_record(self.objects, run_id, index)
         except ObjectNotFoundError:
             return None
-
-    def set_record_aside(self, run_id: str, index: int) -> bool:
-        """Keep a damaged record under another name, so that its member is trained again; False if it is whole.
-
-        No attempt so far counts: one of them did train the member.
-        """
-        key = keys.record(run_id, index)
-        try:
-            self.record(run_id, index)
-        except DamagedRecordError as error:
-            logger.warning("A record is kept aside, and its member trained again: %s", error)
-        else:
-            return False
-        with suppress(CorruptObjectError, ObjectNotFoundError):  # no file, of which there is nothing to keep
-            data = self.objects.get(key, MOST_BYTES)
-            self.objects.replace(keys.damaged_record(run_id, index, hashlib.sha256(data).hexdigest()), data)
-        self.objects.delete(key)
-        self.hand_over_all(run_id, index)
-        return True
 
     def hand_over_all(self, run_id: str, index: int) -> None:
         """Note that none of a member's attempts so far counts against it."""

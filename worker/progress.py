@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from celery import Task
+
 from shared.messages import MemberProgress
 from shared.progress_board import ProgressBoard
 from shared.training_state import TrainingState
@@ -93,3 +95,14 @@ class ProgressReporter(Observer):
         except Exception:
             self._lines.clear()
             logger.info("Flower could not be told of an epoch.", exc_info=True, extra=self._extra)
+
+
+def tell_flower(task: Task) -> Callable[[str], None]:
+    """Return what shows a line of text in Flower; it may be called from any thread, where the request is unknown."""
+    task_id, hostname = task.request.id, task.request.hostname
+
+    def tell(line: str) -> None:
+        with task.app.events.default_dispatcher(hostname=hostname) as dispatcher:
+            dispatcher.send("task-progress", uuid=task_id, result=line)
+
+    return tell

@@ -1,9 +1,10 @@
 """The two tasks: thin shells that call the work and decide what becomes of their message."""
 
 import logging
+import math
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -21,6 +22,7 @@ from worker.blame import pause_s
 from worker.conclusion import EvaluationFailed, conclude, give_up, may_begin_again, settled
 from worker.lease import AttemptEnded, Lease, MemberTaken, RunCancelled, WorkerLeaving
 from worker.outcomes import Again, Done, GivenBack, LeftToOthers, Thwarted, Turn
+from worker.progress import tell_flower
 from worker.resources import Resources
 from worker.service import leave_when_told
 from worker.setback import sentence
@@ -40,6 +42,8 @@ _MOST_PASSED_ON = 100
 _LONGEST_BLIND_S = 30.0
 #: A message for somebody else's member is sent back to the end of the queue after so long at most.
 _LONGEST_PAUSE_S = 2.0
+#: In a longer pause it is looked so often whether the worker is to stop.
+_STEP_S = 0.1
 
 
 def register_tasks(app: Celery, resources: Resources) -> None:
@@ -88,7 +92,7 @@ def _trained(task: Task, resources: Resources, spec: MemberSpec) -> str:
     if isinstance(turn, GivenBack):
         raise _given_back(f"member {spec.index}")
     if isinstance(turn, LeftToOthers):
-        _leave_and_pause(task, turn.pause_s)
+        _leave_and_pause(task, resources, turn.pause_s)
     if isinstance(turn, Thwarted):  # each time costs what was trained since the last epoch that was saved
         _leave_to_others(task, resources, spec.run_id, spec.index, turn.error, most=_BLIND_ATTEMPTS)
     if turn.status is None:
@@ -123,7 +127,7 @@ def _concluded(task: Task, resources: Resources, run: RunSpec) -> str | None:
         board.note_evaluation(run, trouble, failed_on=worker)
 
     if board.last_failed_on(run.run_id) == worker and _others(task):
-        _leave_and_pause(task, pause_s(0, random.random()))  # noqa: S311  no secret
+        _leave_and_pause(task, resources, pause_s(0, random.random()))  # noqa: S311  no secret
     with StallWatchdog(resources.settings.stall_timeout_s, note) as watchdog:
         lease = Lease(
             resources.leases,
@@ -161,7 +165,7 @@ def _concluded(task: Task, resources: Resources, run: RunSpec) -> str | None:
 def _turn(task: Task, resources: Resources, spec: MemberSpec) -> Turn:
     try:
         with _in_turn(task, resources):
-            return take_turn(resources, spec, task.request.hostname, _flower(task), lambda: _others(task))
+            return take_turn(resources, spec, task.request.hostname, tell_flower(task), lambda: _others(task))
     except DeepchordError as error:
         _leave_to_others(task, resources, spec.run_id, spec.index, error)
 
@@ -220,10 +224,12 @@ def _send_again(task: Task, after_s: float, retries: int | None = None) -> NoRet
     raise Ignore
 
 
-def _leave_and_pause(task: Task, pause_s: float) -> NoReturn:
+def _leave_and_pause(task: Task, resources: Resources, pause_s: float) -> NoReturn:
     """Send the message once more, and take no other one for a while: the others may take this one meanwhile."""
     _publish_again(task)
-    time.sleep(pause_s)
+    for _ in range(math.ceil(pause_s / _STEP_S)):
+        if not resources.leaving.is_set():
+            time.sleep(_STEP_S)
     raise Ignore
 
 
@@ -242,14 +248,3 @@ def _others(task: Task) -> frozenset[str]:
     except (redis.RedisError, OperationalError):
         return frozenset()
     return frozenset(name for name, queues in connected.items() if wanted in queues) - {task.request.hostname}
-
-
-def _flower(task: Task) -> Callable[[str], None]:
-    """Return what shows a line of text in Flower; it may be called from any thread, where the request is unknown."""
-    task_id, hostname = task.request.id, task.request.hostname
-
-    def tell(line: str) -> None:
-        with task.app.events.default_dispatcher(hostname=hostname) as dispatcher:
-            dispatcher.send("task-progress", uuid=task_id, result=line)
-
-    return tell

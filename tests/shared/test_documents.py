@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from coordinator.planning import plan_member, plan_request, plan_run
 from shared.architecture import Architecture
+from shared.damaged_records import set_record_aside
 from shared.documents import MOST_BYTES
 from shared.errors import CorruptObjectError, DamagedRecordError, DeepchordError, MessageDecodeError, OtherVersionError
 from shared.layers import Dense, Flatten
@@ -90,7 +91,7 @@ def test_a_record_that_is_none_is_told_with_what_to_do_and_kept_aside(store: Run
 
     if odd == "a folder":  # not ours to remove
         return
-    assert store.set_record_aside(RUN.run_id, 1)
+    assert set_record_aside(store, RUN.run_id, 1)
     assert store.record(RUN.run_id, 1) is None
     assert [attempt.handed_over for attempt in store.attempts(RUN.run_id, 1)] == [True]
     kept = [found.read_bytes() for found in path.parent.glob("damaged-records/*.json")]
@@ -110,8 +111,8 @@ def test_a_record_of_another_member_or_run_is_no_record_and_one_that_is_whole_st
             DamagedRecordError, match=rf"members/00{index}/record.json is the record of member {1 - index} "
         ):
             store.record(RUN.run_id, index)
-        assert store.set_record_aside(RUN.run_id, index)
-    assert not store.set_record_aside(RUN.run_id, 2)
+        assert set_record_aside(store, RUN.run_id, index)
+    assert not set_record_aside(store, RUN.run_id, 2)
     assert store.recorded(RUN.run_id) == [2]
     path.write_bytes(record_of(1, RUN.model_copy(update={"run_id": "another"})).encode())
     with pytest.raises(DamagedRecordError, match="is the record of member 1 of run another"):
@@ -129,7 +130,7 @@ def test_a_record_of_another_version_is_not_called_damaged(store: RunStore, path
     ):
         store.record(RUN.run_id, 1)
     with pytest.raises(OtherVersionError):
-        store.set_record_aside(RUN.run_id, 1)
+        set_record_aside(store, RUN.run_id, 1)
     assert path.exists()
 
 

@@ -91,3 +91,15 @@ def test_the_trouble_of_an_evaluation_is_told_apart_from_those_of_members(client
     assert (board.last_failed_on("run-a", 0), board.last_failed_on("run-a")) == ("worker-1", "worker-2")
     assert board.evaluation_note(extended) is None
     assert all(client.ttl(key) > 0 for key in client.keys("*"))
+
+
+def test_it_is_counted_how_often_a_worker_left_a_member_until_it_tries_it_itself(client):
+    board = ProgressBoard(client)
+    for _ in range(3):
+        board.count_left("run-a", 0, "worker-1")
+    board.count_left("run-a", 1, "worker-1")
+
+    assert [board.times_left("run-a", index, "worker-1") for index in range(3)] == [3, 1, 0]
+    assert board.times_left("run-a", 0, "worker-2") == 0
+    board.forget_left("run-a", 0, "worker-1")
+    assert board.times_left("run-a", 0, "worker-1") == 0
