@@ -1,12 +1,15 @@
 """Where HDF5 keeps texts of any length, looked at before the library does: on a damaged one it never ends.
 
 A global heap (HDF5 File Format Specification, III.E) is a list of objects, each with its size. libhdf5 1.14 walks it
-without regard for an object of no size, and goes round for ever.
+without regard for an object of no size, and goes round for ever; and it takes what a text claims to be long.
 """
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import BinaryIO
+
+import numpy as np
 
 from shared.file_kinds import HDF5_SIGNATURE
 
@@ -16,6 +19,8 @@ _HEAP_HEADER_BYTES = _OBJECT_HEADER_BYTES = 16
 #: Where the superblock of a version says how long offsets and lengths are.
 _WIDTHS_AT = {0: 13, 1: 13, 2: 9, 3: 9}
 _CHUNK_BYTES = 2**24
+#: Each holds at least 4 kB of names.
+_MOST_HEAPS = 256
 
 
 def damage(file: BinaryIO) -> str | None:
@@ -33,7 +38,9 @@ def damage(file: BinaryIO) -> str | None:
     widths_at = _WIDTHS_AT.get(start[8]) if len(start) == 16 else None
     if widths_at is None or start[widths_at : widths_at + 2] != b"\x08\x08":
         return "its first block is none that Keras writes"
-    return "a list of texts in it is damaged" if any(_is_endless(file, at) for at in _heaps(file)) else None
+    heaps = list(islice(_heaps(file), _MOST_HEAPS + 1))
+    is_endless = len(heaps) > _MOST_HEAPS or any(_is_endless(file, at) for at in heaps)
+    return "a list of texts in it is damaged" if is_endless or _is_overdrawn(file, heaps, size) else None
 
 
 def _bytes_at(file: BinaryIO, place: int, count: int) -> bytes:
@@ -68,4 +75,18 @@ def _is_endless(file: BinaryIO, at: int) -> bool:
         if not _OBJECT_HEADER_BYTES <= taken <= end - place:
             return True
         place += taken
+    return False
+
+
+def _is_overdrawn(file: BinaryIO, heaps: list[int], size: int) -> bool:
+    """Return whether a text claims to be longer than the file: its length, where its heap is, its number there."""
+    at = 0
+    while heaps and len(data := _bytes_at(file, at, _CHUNK_BYTES + 8)) >= 16:
+        # Such entries begin at a multiple of eight, as Keras writes them; what else may equal a place does itself.
+        words = np.frombuffer(data, "<u8", len(data) // 8 - 1, offset=4)
+        for place in 8 * np.flatnonzero(np.isin(words, heaps)):
+            length, _, number = struct.unpack("<IQI", data[place : place + 16].ljust(16, b"\0"))
+            if length > size and 0 < number < 2**16:
+                return True
+        at += _CHUNK_BYTES
     return False

@@ -59,7 +59,7 @@ def test_a_heap_is_found_wherever_it_lies(monkeypatch: pytest.MonkeyPatch):
     at = heap_of(data)
     data[at + 16 : at + 32] = bytes(16)
 
-    for size in (at + 1, at + 4, 7, 2**20):
+    for size in (at + 1, at + 4, 8, 2**20):
         monkeypatch.setattr("shared.hdf5_heaps._CHUNK_BYTES", size)
         assert damage(io.BytesIO(data)) == "a list of texts in it is damaged"
         assert damage(io.BytesIO(file_of_texts())) is None
@@ -80,3 +80,11 @@ def test_widths_that_keras_does_not_write_are_refused():
 
     assert damage(io.BytesIO(data)) == "its first block is none that Keras writes"
     assert damage(io.BytesIO(bytes(512) + file_of_texts())) == "HDF5 does not begin at its first byte"
+
+
+def test_a_text_that_claims_to_be_longer_than_the_file_is_refused():
+    data = bytearray(file_of_texts())
+    at = data.index(struct.pack("<Q", heap_of(data)))
+    data[at - 4 : at] = struct.pack("<I", 2**31)
+
+    assert damage(io.BytesIO(data)) == "a list of texts in it is damaged"
