@@ -27,7 +27,7 @@ def test_a_worker_says_once_what_is_wrong_with_its_broker_and_again_when_it_happ
     monkeypatch.setattr("worker.announcement._EVERY_S", 0.0)
     crowded = redis.ConnectionError("max number of clients reached")
     board = Board(crowded, crowded, redis.ConnectionError("Connection refused"), None, crowded, None)
-    board.announcement = Announcement(board, "a", "a@here", "jax", None)
+    board.announcement = Announcement(board, worker="a", name="a@here", host="here", engine="jax", device=None)
 
     board.announcement.start()
     board.announcement._thread.join()

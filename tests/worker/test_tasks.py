@@ -423,6 +423,8 @@ def test_an_evaluation_has_no_more_threads_than_it_is_given(
     several: bool,
 ):
     recorded("ttt")
+    for most in ("_MOST_IMAGES", "_FEWEST_OF_SEVERAL"):  # one thread does for two chunks
+        monkeypatch.setattr(f"worker.training.{most}", 16)
     given = {"threads": threads, "evaluation_threads": evaluation_threads}
     resources.settings = resources.settings.model_copy(update=given)
     asked_by = set()
@@ -477,7 +479,7 @@ def test_a_message_that_others_could_do_nothing_with_is_no_failed_evaluation(
 
 @pytest.mark.parametrize("what", ["../../etc", ["a"], None, 5, "", "a" * 100, "\x1b[31m"])
 def test_a_message_to_evaluate_what_can_be_no_run_is_discarded_at_once(app: Celery, monkeypatch, what: object):
-    monkeypatch.setattr("worker.tasks._others_can", lambda _: True)
+    monkeypatch.setattr("worker.tasks._others", lambda _: frozenset({"other@there"}))
 
     with pytest.raises(MessageDecodeError, match="expected the id of a run"):
         app.tasks[EVALUATE_ENSEMBLE].apply(args=[what]).get()
