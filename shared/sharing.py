@@ -8,6 +8,7 @@ import joblib
 import psutil
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from shared.errors import InputError
 from shared.validation import Message
 
 #: What a worker needs of memory for the framework and a network, generously; its data set comes on top of it.
@@ -18,10 +19,20 @@ _CGROUPS, _OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def usable_cores(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
-    """Return how many cores this process may use, by its affinity and the share of its container or service."""
+    """Return how many cores this process may use, by its affinity and the share of its container or service.
+
+    Raises:
+        InputError: `LOKY_MAX_CPU_COUNT`, by which joblib's users limit it, is no number.
+    """
+    try:
+        count = int(joblib.cpu_count())
+    except ValueError as error:
+        raise InputError(
+            f"LOKY_MAX_CPU_COUNT, which limits how many cores are used, is no number ({error}): correct or unset it."
+        ) from error
     # joblib knows of a container, but not of groups within it, such as those of services.
     shares = [_processor_share(folder) for folder in _own_groups("", cgroups, own)]
-    return min([int(joblib.cpu_count()), *(share for share in shares if share is not None)])
+    return min([count, *(share for share in shares if share is not None)])
 
 
 def allotted_cores() -> int | None:

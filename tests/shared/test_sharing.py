@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.errors import InputError
 from shared.sharing import Calibration, Sharing, allotted_cores, free_memory_bytes, usable_cores
 
 
@@ -108,3 +109,10 @@ def test_without_a_limit_the_memory_is_the_host_s(tmp_path: Path, limit: str):
     write_group(tmp_path, {"memory.max": limit, "memory.current": "700000", "memory.stat": "inactive_file 0"})
 
     assert 10_000_000 < free_memory_bytes(tmp_path) <= psutil.virtual_memory().total
+
+
+def test_a_number_of_cores_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "many")
+
+    with pytest.raises(InputError, match=r"^LOKY_MAX_CPU_COUNT.* is no number .*'many'.*: correct or unset it\.$"):
+        usable_cores()
