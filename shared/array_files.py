@@ -111,7 +111,7 @@ def _opened(file: Path | io.BytesIO, source: str) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(file) as archive:
             yield archive
     except zipfile.BadZipFile as error:
-        raise DatasetError(f"{source} is no .npz file (a zip archive of arrays), {_why_none(file, error)}.") from error
+        raise DatasetError(f"{source} is no .npz file (a zip archive of arrays){_why_none(file, error)}.") from error
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -138,9 +138,9 @@ def _outlines(
 
 
 def _why_none(file: Path | io.BytesIO, error: zipfile.BadZipFile) -> str:
-    """Return what a file is instead, as a clause."""
+    """Return what a file is instead, as the rest of a sentence."""
     kind = kind_of(file) if isinstance(file, Path) else kind_of_content(file)
-    return f"or was cut off: {error}" if kind in (None, BROKEN_ZIP, TEXT) else told(kind)
+    return f", or was cut off: {error}" if kind in (None, BROKEN_ZIP, TEXT) else f": {told(kind)}"
 
 
 def _read_member(archive: zipfile.ZipFile, name: str, source: str) -> NDArray[Any]:
