@@ -182,11 +182,11 @@ def claimed(settings: Settings, one: Assignment) -> Iterator[str | None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         # The workers that are started have it as well, should this process be killed before them.
         os.set_inheritable(descriptor, True)
-        if _locked(descriptor):
+        if _locked(descriptor):  # Windows has no pread and pwrite; whoever has just opened a file is at its beginning
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, described(one).encode(), 0)
+            os.write(descriptor, described(one).encode())
         else:
-            holder = os.pread(descriptor, _LONGEST, 0).decode(errors="replace") or "one that does not say with what"
+            holder = os.read(descriptor, _LONGEST).decode(errors="replace") or "one that does not say with what"
     except OSError as error:
         logger.warning("Whether another worker uses the device is unknown, for its lock does not work: %s", error)
     try:

@@ -141,6 +141,16 @@ def test_a_folder_that_has_no_locks_keeps_nobody_from_training(monkeypatch: pyte
     assert "No locks available" in caplog.text
 
 
+def test_a_system_without_locks_and_positioned_writes_keeps_nobody_from_training(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fleet, "fcntl", None)
+    for name in ("pread", "pwrite"):
+        monkeypatch.delattr(fleet.os, name, raising=False)
+
+    for one in (PLAIDML, TENSORFLOW, PLAIDML):
+        with claimed(load_settings(), one) as holder:
+            assert holder is None
+
+
 def test_a_state_folder_that_cannot_be_written_keeps_nobody_from_training(tmp_path: Path, caplog):
     (tmp_path / "devices").write_text("a file stands where a folder is needed")
 
