@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coordinator.live_lines import show_in_lines
-from coordinator.live_screen import LiveScreen
+from coordinator.live_screen import LiveScreen, is_in_front
 from coordinator.progress import RunView
 from coordinator.wording import BLIND, PLACE_WIDTH, at_it, clock, headline, is_blind, one_line, place, so_far, troubles
 from shared.console import PrintableConsole
@@ -45,12 +45,11 @@ def show(views: Iterable[RunView], console: PrintableConsole, told: Sequence[str
 
     Args:
         views: The run, again and again, at least once.
-        console: Where to show it; in place on a terminal, which has the last one when it is over, else a line for
-            whatever changed.
+        console: Where to show it; in place on a terminal that is this command's, which has the last one when it is
+            over, else a line for whatever changed.
         told: What was told before and is to be seen beside it.
     """
-    # Not whether colours are forced, nor on a terminal that cannot go back to a line.
-    if not console.is_terminal or console.is_dumb_terminal or not console.file.isatty():
+    if not _has_screen(console):
         return show_in_lines(views, console)
     view = None
     screen = LiveScreen(console)
@@ -64,6 +63,15 @@ def show(views: Iterable[RunView], console: PrintableConsole, told: Sequence[str
         sys.stderr.writelines(f"{line}\n" for line in screen.said)
     assert view is not None, "there is at least one view"  # noqa: S101  the contract of `views`
     return view
+
+
+def _has_screen(console: PrintableConsole) -> bool:
+    """Say whether a view can be renewed in place, whether or not colours are forced.
+
+    It cannot on a terminal that is unable to go back to a line, nor on one that another process group has: what a
+    script starts with `timeout` may never come to the front.
+    """
+    return console.is_terminal and not console.is_dumb_terminal and console.file.isatty() and is_in_front(console)
 
 
 def _on_screen(view: RunView, told: Sequence[str], screen: LiveScreen, width: int, height: int) -> RenderableType:

@@ -20,6 +20,14 @@ from shared.console import PrintableConsole
 Render = Callable[[int, int], RenderableType]
 
 
+def is_in_front(console: PrintableConsole) -> bool:
+    """Say whether the terminal is this command's, not that of a shell or a script which has it in the background."""
+    try:
+        return os.tcgetpgrp(console.file.fileno()) == os.getpgrp()
+    except (OSError, AttributeError):  # no terminal of this session, or a system without any
+        return True
+
+
 class LiveScreen:
     """A terminal's second screen, for the length of a block.
 
@@ -79,7 +87,7 @@ class LiveScreen:
             self._is_busy = False
 
     def _paint(self) -> None:
-        if self._render is None or not _is_in_front(self._console):
+        if self._render is None or not is_in_front(self._console):
             return
         if not self._is_open:
             self._is_open = self._console.set_alt_screen(True)
@@ -107,14 +115,6 @@ class LiveScreen:
 
     def _draw_again(self, _number: int, _frame: FrameType | None) -> None:
         self._draw()
-
-
-def _is_in_front(console: PrintableConsole) -> bool:
-    """Say whether the terminal is this command's, not that of a shell which has it in the background."""
-    try:
-        return os.tcgetpgrp(console.file.fileno()) == os.getpgrp()
-    except (OSError, AttributeError):  # no terminal of this session, or a system without any
-        return True
 
 
 @contextlib.contextmanager

@@ -10,8 +10,11 @@ import pytest
 from rich.text import Text
 
 from coordinator import live_screen
+from coordinator.live import show
 from coordinator.live_screen import LiveScreen
+from coordinator.progress import RunView
 from shared.console import PrintableConsole
+from tests.coordinator.test_live import run_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such terminals on Windows")
 
@@ -119,6 +122,30 @@ def test_the_terminal_of_another_is_left_alone_until_it_is_given_back(window, mo
 
         monkeypatch.setattr(live_screen.os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
     assert LEFT in window.text()
+
+
+def test_what_is_not_in_front_when_its_view_begins_writes_lines(window, monkeypatch):
+    monkeypatch.setattr(live_screen.os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+    view = RunView(run=run_of(3))
+
+    assert show(iter([view]), window.console) is view
+
+    text = window.text()
+    assert f"run {view.run.run_id} is waiting (0 of 3 members trained)" in text
+    assert "\x1b" not in text
+
+
+def test_what_was_in_front_when_its_view_began_keeps_its_screen(window, monkeypatch):
+    first, last = RunView(run=run_of(3)), RunView(run=run_of(3))
+
+    def views():
+        yield first
+        monkeypatch.setattr(live_screen.os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+        assert OPENED in window.text()
+        yield last
+        assert window.text() == ""
+
+    assert show(views(), window.console) is last
 
 
 def test_a_signal_in_the_midst_of_drawing_is_heeded_after_it(window, stops):
