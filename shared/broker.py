@@ -98,8 +98,9 @@ def refusal(error: Exception, broker: str = "The broker", *, at_once: bool = Fal
     """
     if isinstance(error, redis.exceptions.NoPermissionError):
         return BrokerError(
-            f"{broker} does not let this user do what a coordinator needs ({error}): give the coordinator's user in "
-            "DEEPCHORD_BROKER or --broker, with the rights that `deepchord files users.acl` prints."
+            f"{broker} does not let this user do what deepchord needs here ({error}): give `deepchord worker` the "
+            "worker's user and all other commands the coordinator's user, in DEEPCHORD_BROKER or --broker, with the "
+            "rights that `deepchord files users.acl` prints for each."
         )
     if isinstance(error, redis.AuthenticationError):
         return BrokerError(f"{broker} refuses the user name or password given with --broker or DEEPCHORD_BROKER.")

@@ -85,7 +85,7 @@ def _examine_broker(settings: Settings) -> Iterator[Finding]:
     except DeepchordError as error:
         yield Finding(what="broker", state="problem", text=str(error).rstrip("."))
     except redis.exceptions.NoPermissionError as error:
-        rights = "the rights that `deepchord files users.acl` prints"
+        rights = "the rights that `deepchord files users.acl` prints for its role"
         text = f"{address} does not let this user do what a run needs ({error}): give it {rights}"
         yield Finding(what="broker", state="problem", text=text)
     except redis.RedisError as error:

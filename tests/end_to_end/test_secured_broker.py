@@ -128,7 +128,7 @@ def test_whoever_coordinates_with_the_rights_of_a_worker_is_told_so(denied, new_
     for command in ("watch", "status", "reconcile"):
         told = place.run(command, "last", DEEPCHORD_BROKER=denied.url("worker"))
         assert told.returncode == 2, told.stdout
-        assert "give the coordinator's user" in told.stderr, command
+        assert "all other commands the coordinator's user" in told.stderr, command
 
 
 def test_flower_cannot_send_tasks(denied):

@@ -206,6 +206,16 @@ def test_who_waits_for_a_broker_refuses_one_that_waiting_does_not_help_and_logs_
     ]
 
 
+def test_a_worker_that_lacks_a_right_is_not_told_to_take_the_coordinators_user(brokers):
+    port = brokers.start()
+    with redis.Redis(port=port) as client:
+        client.acl_setuser("worker", enabled=True, nopass=True, keys=["*"], categories=["+@all", "-@scripting"])
+
+    with pytest.raises(BrokerError, match=r"give `deepchord worker` the worker's user") as caught:
+        refuse_hopeless(settings(port, "worker:secret@"))
+    assert not caught.value.passes
+
+
 def test_the_present_trouble_of_a_broker_in_use_is_found_out(brokers, free_port):
     port = brokers.start()
     with redis.Redis(port=port) as client:
