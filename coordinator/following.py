@@ -12,7 +12,7 @@ from coordinator.progress import RunView, RunWatcher
 from coordinator.reconciliation import EVERY_S, Reconciler
 from coordinator.sessions import session_of
 from shared.broker import connect_lazily
-from shared.broker_probe import present_trouble
+from shared.broker_probe import RepeatedProbe
 from shared.celery_app import QUEUE, create_app, queue_of, served_queues
 from shared.datasets import load_dataset
 from shared.errors import DeepchordError, RunCancelledError, RunFailedError, StorageError, WorkersStoppedError
@@ -141,6 +141,7 @@ class _Care:
         self._suspected: str | None = None
         #: What is wrong with the broker, if the run stands still.
         self._trouble: str | None = None
+        self._probe = RepeatedProbe()
         self._before: RunView | None = None
 
     def unserved(self, view: RunView) -> str | None:
@@ -165,7 +166,7 @@ class _Care:
         if self.settings != self._given:
             self.settings = self._given
             return True
-        self._trouble = None if self._embedded else _trouble(self.settings, view, self._before)
+        self._trouble = None if self._embedded else self._find_trouble(view)
         if self._app is not None and self._reconciler is not None and view.live and self._trouble is None:
             _look_after(self._reconciler, run)
             # Who has an embedded broker has its workers, too: knows that they are starting, and sees them end.
@@ -175,6 +176,12 @@ class _Care:
             self._suspected = why
         self._before = view
         return False
+
+    def _find_trouble(self, view: RunView) -> str | None:
+        """Return what is wrong with the broker of a run that stands still, or that it tells nothing of, if known."""
+        if self.settings.broker is None or (view.live and not _stands_still(view, self._before)):
+            return None
+        return self._probe.trouble(self.settings, now=not view.live)
 
 
 def raise_if_failed(view: RunView) -> None:
@@ -212,13 +219,6 @@ def _look_after(reconciler: Reconciler, run: RunSpec) -> None:
             f"Run {run.run_id} cannot go on: {in_vain}. Do all workers see the same storage as this command? "
             f"When they do, `deepchord resume {run.run_id}` goes on."
         )
-
-
-def _trouble(settings: Settings, view: RunView, before: RunView | None) -> str | None:
-    """Return what is wrong with the broker of a run that stands still, or that it tells nothing of; None if nothing."""
-    if settings.broker is None or (view.live and not _stands_still(view, before)):
-        return None
-    return present_trouble(settings)
 
 
 def _stands_still(view: RunView, before: RunView | None) -> bool:

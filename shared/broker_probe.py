@@ -2,6 +2,8 @@
 
 import logging
 import secrets
+import time
+from collections.abc import Callable
 
 import redis
 
@@ -14,6 +16,9 @@ logger = logging.getLogger(__name__)
 
 #: So many connections a worker has at the same time, and a coordinator with it.
 _CONNECTIONS = 8
+#: A broker in use that was found well is tried again after so long, then after twice that, and so on.
+_FIRST_PAUSE_S = 10.0
+_LONGEST_PAUSE_S = 60.0
 #: What a probe that was cut off has left is forgotten after so long.
 _KEEP_MS = 60_000
 
@@ -60,8 +65,12 @@ def refuse_hopeless(settings: Settings) -> None:
         logger.error("%s", error)
 
 
-def trouble_of(client: redis.Redis) -> BrokerState | None:
+def trouble_of(client: redis.Redis, connections: int = _CONNECTIONS) -> BrokerState | None:
     """Return why a broker that answers cannot do what a run needs; None if it can.
+
+    Args:
+        client: Of the broker.
+        connections: How many are opened at the same time.
 
     Raises:
         redis.RedisError, OSError: It fails in a way that is none of the known states.
@@ -69,7 +78,7 @@ def trouble_of(client: redis.Redis) -> BrokerState | None:
     facts: Facts = {}
     try:
         facts = facts_of(client)
-        _try_connections(client)
+        _try_connections(client, connections)
         _try_writing(client)
     except (redis.RedisError, OSError) as error:
         state = state_of(error, facts)
@@ -82,6 +91,8 @@ def trouble_of(client: redis.Redis) -> BrokerState | None:
 def present_trouble(settings: Settings, error: Exception | None = None) -> str | None:
     """Return what is wrong with a broker that was in use, in a sentence without a full stop; None if nothing known is.
 
+    One connection is opened: where few are left, those who look must not take them.
+
     Args:
         settings: Which broker.
         error: What was met with there.
@@ -89,17 +100,45 @@ def present_trouble(settings: Settings, error: Exception | None = None) -> str |
     state = None if error is None else state_of(error, {})
     try:
         with connect_lazily(settings) as client:
-            state = trouble_of(client) or state
+            state = trouble_of(client, connections=1) or state
     except (redis.RedisError, OSError) as found:
         state = state_of(found, {}) or state
     return None if state is None else f"the broker {state.text}"
 
 
-def _try_connections(client: redis.Redis) -> None:
+class RepeatedProbe:
+    """Probes a broker in use again and again, after growing pauses as long as nothing is found to be wrong with it.
+
+    Many may follow a run, and one that is evaluated or compiles stands still for long.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take how to tell the time, in seconds."""
+        self._clock = clock
+        self._pause_s = 0.0
+        self._due = clock()
+
+    def trouble(self, settings: Settings, *, now: bool = False) -> str | None:
+        """Return what `present_trouble` does if it is time to look again; else None.
+
+        Args:
+            settings: Which broker.
+            now: Whether there are signs of trouble, for which no pause is made.
+        """
+        if not now and self._clock() < self._due:
+            return None
+        found = present_trouble(settings)
+        # What is wrong is looked at each time, so that it is not said any longer than it is so.
+        self._pause_s = 0.0 if found else min(_LONGEST_PAUSE_S, 2 * self._pause_s or _FIRST_PAUSE_S)
+        self._due = self._clock() + self._pause_s
+        return found
+
+
+def _try_connections(client: redis.Redis, connections: int) -> None:
     pool = client.connection_pool
     opened = []
     try:
-        for _ in range(_CONNECTIONS):
+        for _ in range(connections):
             opened.append(pool.get_connection())
     finally:
         for connection in opened:

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from shared.broker import KEY_PREFIX
-from shared.broker_probe import present_trouble, probe_broker, refuse_hopeless
+from shared.broker_probe import RepeatedProbe, present_trouble, probe_broker, refuse_hopeless
 from shared.broker_states import state_of
 from shared.checkup import examine_way
 from shared.errors import BrokerError, StorageError
@@ -227,6 +227,43 @@ def test_the_present_trouble_of_a_broker_in_use_is_found_out(brokers, free_port)
     assert full is not None
     assert full.startswith("the broker has no memory left")
     assert present_trouble(settings(free_port)) is None
+
+
+def test_a_broker_in_use_is_looked_at_over_one_connection(broker_url):
+    with redis.Redis.from_url(broker_url) as client:
+        before = client.info("stats")["total_connections_received"]
+        assert present_trouble(Settings(broker=broker_url)) is None
+
+        assert client.info("stats")["total_connections_received"] == before + 1
+
+
+def test_a_broker_in_use_is_looked_at_ever_less_often_until_something_is_wrong(monkeypatch):
+    time, looks = [0.0], list[float]()
+    wrong: list[str | None] = [None]
+
+    def look(_settings: Settings) -> str | None:
+        looks.append(time[0])
+        return wrong[0]
+
+    monkeypatch.setattr("shared.broker_probe.present_trouble", look)
+    probe = RepeatedProbe(lambda: time[0])
+
+    def follow(until: float, *, now: bool = False) -> list[str | None]:
+        told = []
+        while time[0] < until:
+            told.append(probe.trouble(Settings(), now=now))
+            time[0] += 5.0
+        return told
+
+    assert follow(until=200.0) == [None] * 40
+    assert looks == [0.0, 10.0, 30.0, 70.0, 130.0, 190.0]
+
+    wrong[0] = "the broker is full"
+    assert follow(until=205.0, now=True) == follow(until=210.0) == ["the broker is full"]
+
+    wrong[0] = None
+    follow(until=225.0)
+    assert looks[6:] == [200.0, 205.0, 210.0, 220.0]
 
 
 @pytest.mark.parametrize(
