@@ -140,10 +140,10 @@ def command_of(
     """Return the command that evaluates this again, for people."""
     options = [part for pattern in patterns for part in ("--weights", pattern)]
     options += ["--dataset", dataset] if dataset != "fashion" else []
-    options += [part for file in architectures for part in ("--architecture", str(file))]
-    options += ["--channels-first"] if channels_first else []
     options += ["--images-channels-first"] if images_channels_first else []
     options += ["--images-channels-last"] if images_channels_first is False else []
+    options += [part for file in architectures for part in ("--architecture", str(file))]
+    options += ["--channels-first"] if channels_first else []
     return printable(shlex.join(["deepchord", "evaluate", *options]))
 
 
