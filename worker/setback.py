@@ -52,7 +52,7 @@ def after_failure(
     attempts = store.attempts(spec.run_id, spec.index)
     if not any(attempt.saved for attempt in attempts):
         every = store.attempts_of_all(spec.run_id)
-        if is_the_runs_fault(error, every, run.members, lambda: {failed.worker, *others()}):
+        if is_the_runs_fault(error, every, run.members, run.max_attempts, lambda: {failed.worker, *others()}):
             return _end_run(store, run, error)
     if failures_in_a_row(attempts) >= run.max_attempts or is_the_members_fault(error, attempts):
         return done(fail_member(resources, spec, attempts[-1].number, sentence(error)))
