@@ -39,7 +39,7 @@ _LONGEST_PAUSE_S = 30.0
 def way_of(error: Exception) -> str:
     """Return in which way an attempt failed: equal for failures that count as the same."""
     name = type(error).__name__
-    if isinstance(error, (*_GIVEN, *_SEEDED)):
+    if is_of_recipe_or_data(error):
         return name
     return f"{name}: {re.sub('0x[0-9a-fA-F]+|[0-9]+', '#', str(error))[:_COMPARED]}"
 
@@ -75,6 +75,11 @@ def is_the_runs_fault(
     return telling >= min(_MEMBERS_THAT_TELL, members) and workers.issuperset(map(digest, connected()))
 
 
+def is_of_recipe_or_data(error: Exception) -> bool:
+    """Say whether an error that every worker meets with is of the recipe or the data, not of devices and drivers."""
+    return isinstance(error, (*_GIVEN, *_SEEDED))
+
+
 def is_the_members_fault(error: Exception, attempts: Sequence[Attempt]) -> bool:
     """Say whether a member fails wherever it is tried: in the same way on two workers, before its first epoch.
 
@@ -83,7 +88,7 @@ def is_the_members_fault(error: Exception, attempts: Sequence[Attempt]) -> bool:
         attempts: All that the member has had, the last one included.
     """
     return (
-        isinstance(error, (*_GIVEN, *_SEEDED))
+        is_of_recipe_or_data(error)
         and not any(attempt.saved for attempt in attempts)
         and len(_workers(attempts, error)) >= 2
     )
