@@ -74,11 +74,11 @@ def read_record(objects: ObjectStore, run_id: str, index: int) -> MemberRecord:
             raise OtherVersionError(
                 f"{error} It was written by deepchord {writer}, and this is {version()}: install the same version."
             ) from error
-        raise DamagedRecordError(f"{error} {remedy}") from error
+        raise DamagedRecordError(f"{error} {remedy}", data) from error
     spec = record.member.spec
     if (spec.run_id, spec.index) != (run_id, index):
         raise DamagedRecordError(
-            ended(f"{key} is the record of member {spec.index} of run {spec.run_id}") + f" {remedy}"
+            ended(f"{key} is the record of member {spec.index} of run {spec.run_id}") + f" {remedy}", data
         )
     return record
 

@@ -55,6 +55,11 @@ class OtherVersionError(MessageDecodeError):
 class DamagedRecordError(MessageDecodeError):
     """What lies where a member's record should is none, or another member's; it can be kept aside."""
 
+    def __init__(self, message: str, data: bytes | None = None) -> None:
+        """Take the message, and the bytes that were read; None if they could not be, as of what is no file."""
+        super().__init__(message)
+        self.data = data
+
 
 class SignatureError(MessageDecodeError):
     """A message is not signed with this fleet's key."""

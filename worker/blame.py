@@ -7,7 +7,7 @@ from itertools import takewhile
 import redis
 from kombu.exceptions import OperationalError
 
-from shared.attempts import Attempt, digest, failure_of, fruitless
+from shared.attempts import Attempt, digest, failure_of, failures_in_a_row, fruitless
 from shared.errors import (
     CorruptObjectError,
     DatasetError,
@@ -39,7 +39,7 @@ _LONGEST_PAUSE_S = 30.0
 def way_of(error: Exception) -> str:
     """Return in which way an attempt failed: equal for failures that count as the same."""
     name = type(error).__name__
-    if isinstance(error, (*_GIVEN, *_SEEDED)):
+    if is_of_recipe_or_data(error):
         return name
     return f"{name}: {re.sub('0x[0-9a-fA-F]+|[0-9]+', '#', str(error))[:_COMPARED]}"
 
@@ -48,29 +48,36 @@ def is_the_runs_fault(
     error: Exception,
     attempts: Mapping[int, Sequence[Attempt]],
     members: int,
+    max_attempts: int,
     connected: Callable[[], Collection[str]],
 ) -> bool:
-    """Say whether the recipe or the data is at fault: nothing like it worked, and not for want of another worker.
+    """Say whether further attempts are of no use to any member: nothing worked, and not for want of another worker.
 
     That is so if two workers failed in the same way before any member had saved an epoch. Unless the error is about
     what all members are given, it must be so of several members as well, and of every worker that is there: others may
-    have more memory, or more luck with their seeds.
+    have more memory, or more luck with their seeds. Of those members each must have failed on two workers, or be out of
+    attempts, unless the error is of their seeds: a device may be held by another program for a while.
 
     Args:
         error: Of the last attempt.
         attempts: Of each member of the run that has had any, the last one included.
         members: How many the run has.
+        max_attempts: How many a member is granted.
         connected: Returns the names of all workers that can take its members; asked only if that matters.
     """
     every = [attempt for of_member in attempts.values() for attempt in of_member]
     if _may_pass(error) or any(attempt.saved or attempt.has_weights for attempt in every):
         return False
-    failed_in = {index: _workers(of_member, error) for index, of_member in attempts.items()}
-    workers = set[str]().union(*failed_in.values())
+    workers = _workers(every, error)
     if len(workers) < 2 or isinstance(error, _GIVEN):
         return len(workers) >= 2
-    several = sum(map(bool, failed_in.values())) >= min(_MEMBERS_THAT_TELL, members)
-    return several and workers.issuperset(map(digest, connected()))
+    telling = sum(_tells_of_the_run(error, of_member, max_attempts) for of_member in attempts.values())
+    return telling >= min(_MEMBERS_THAT_TELL, members) and workers.issuperset(map(digest, connected()))
+
+
+def is_of_recipe_or_data(error: Exception) -> bool:
+    """Say whether an error that every worker meets with is of the recipe or the data, not of devices and drivers."""
+    return isinstance(error, (*_GIVEN, *_SEEDED))
 
 
 def is_the_members_fault(error: Exception, attempts: Sequence[Attempt]) -> bool:
@@ -81,7 +88,7 @@ def is_the_members_fault(error: Exception, attempts: Sequence[Attempt]) -> bool:
         attempts: All that the member has had, the last one included.
     """
     return (
-        isinstance(error, (*_GIVEN, *_SEEDED))
+        is_of_recipe_or_data(error)
         and not any(attempt.saved for attempt in attempts)
         and len(_workers(attempts, error)) >= 2
     )
@@ -137,6 +144,14 @@ def pause_s(times_left: int, chance: float) -> float:
 
 def _may_pass(error: Exception) -> bool:
     return isinstance(error, _SURROUNDINGS) and not isinstance(error, _GIVEN)
+
+
+def _tells_of_the_run(error: Exception, attempts: Sequence[Attempt], max_attempts: int) -> bool:
+    """Say whether one member's attempts tell that this error, which is not of what all are given, does not pass."""
+    workers = _workers(attempts, error)
+    if isinstance(error, _SEEDED):
+        return bool(workers)
+    return len(workers) >= 2 or (bool(workers) and failures_in_a_row(attempts) >= max_attempts)
 
 
 def _workers(attempts: Iterable[Attempt], error: Exception) -> set[str]:

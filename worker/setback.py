@@ -9,7 +9,7 @@ from shared.attempts import failures_in_a_row
 from shared.endings import RunFailure
 from shared.messages import AttemptFailure, MemberSpec, RunSpec
 from shared.storage import RunStore
-from worker.blame import is_the_members_fault, is_the_runs_fault, way_of
+from worker.blame import is_of_recipe_or_data, is_the_members_fault, is_the_runs_fault, way_of
 from worker.lease import Lease
 from worker.member import fail_member
 from worker.outcomes import Again, Done, Turn, done
@@ -21,6 +21,12 @@ logger = logging.getLogger(__name__)
 _RETRY_AFTER_S = 2.0
 #: So long a failed member counts as being worked at: its next message is on its way.
 _REST_S = 15.0
+
+#: What the end of a run says before its last error.
+_RECIPE_OR_DATA = (
+    "the recipe or the data is at fault, for it failed in the same way on two workers before any epoch was done"
+)
+_EVERY_WORKER = "every worker fails in the same way before the first epoch"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +58,7 @@ def after_failure(
     attempts = store.attempts(spec.run_id, spec.index)
     if not any(attempt.saved for attempt in attempts):
         every = store.attempts_of_all(spec.run_id)
-        if is_the_runs_fault(error, every, run.members, lambda: {failed.worker, *others()}):
+        if is_the_runs_fault(error, every, run.members, run.max_attempts, lambda: {failed.worker, *others()}):
             return _end_run(store, run, error)
     if failures_in_a_row(attempts) >= run.max_attempts or is_the_members_fault(error, attempts):
         return done(fail_member(resources, spec, attempts[-1].number, sentence(error)))
@@ -62,10 +68,8 @@ def after_failure(
 
 def _end_run(store: RunStore, run: RunSpec, error: Exception) -> Turn:
     """Commit that the run failed. No result: the members without a record may be rung again, if it is resumed."""
-    reason = (
-        "the recipe or the data is at fault, for it failed in the same way on two workers before any epoch was done: "
-        f"{sentence(error).rstrip('.')}"
-    )
+    found = _RECIPE_OR_DATA if is_of_recipe_or_data(error) else _EVERY_WORKER
+    reason = f"{found}: {sentence(error).rstrip('.')}"
     failure = RunFailure(requested=run.members, trained=0, reason=reason, failed_at=datetime.now(UTC))
     store.commit_failure(run, failure)
     logger.error("Run %s fails: %s.", run.run_id, reason, extra={"run_id": run.run_id})

@@ -119,6 +119,27 @@ def test_a_record_of_another_member_or_run_is_no_record_and_one_that_is_whole_st
         store.record(RUN.run_id, 1)
 
 
+@pytest.mark.parametrize("odd", ["torn", "a FIFO"])
+def test_a_record_that_is_committed_while_a_damaged_one_is_set_aside_twice_stays(
+    store: RunStore, path: Path, odd: str, monkeypatch
+):
+    ODD[odd][0](path)
+    judge = store.record
+
+    def judge_and_lose_time(run_id: str, index: int) -> MemberRecord | None:
+        try:
+            return judge(run_id, index)
+        finally:
+            monkeypatch.undo()
+            assert set_record_aside(store, run_id, index)
+            assert store.commit_record(record_of(1))
+
+    monkeypatch.setattr(store, "record", judge_and_lose_time)
+
+    assert not set_record_aside(store, RUN.run_id, 1)
+    assert store.record(RUN.run_id, 1) == record_of(1)
+
+
 def test_a_record_of_another_version_is_not_called_damaged(store: RunStore, path: Path):
     found = json.loads(path.read_bytes())
     found["member"]["spec"]["version"] = "99.1"

@@ -61,23 +61,43 @@ def test_what_every_member_is_given_ends_the_run_when_two_workers_fail_of_it(kin
     error = kind("x")
     one, other = failed(1, "a", error), failed(1, "b", error)
 
-    assert is_the_runs_fault(error, {0: [one], 3: [other]}, 100, lambda: {"a", "b", "c", "idle"})
-    assert is_the_runs_fault(error, {0: [one, replace(other, number=2)]}, 1, lambda: {"a", "b"})
-    assert not is_the_runs_fault(error, {0: [one], 3: [failed(1, "a", error)]}, 100, lambda: {"a"})
+    assert is_the_runs_fault(error, {0: [one], 3: [other]}, 100, MAX_ATTEMPTS, lambda: {"a", "b", "c", "idle"})
+    assert is_the_runs_fault(error, {0: [one, replace(other, number=2)]}, 1, MAX_ATTEMPTS, lambda: {"a", "b"})
+    assert not is_the_runs_fault(error, {0: [one], 3: [failed(1, "a", error)]}, 100, MAX_ATTEMPTS, lambda: {"a"})
 
 
-@pytest.mark.parametrize(
-    "error", [DivergedError("nan"), OUT_OF_MEMORY, EngineError("no kernel for this"), ValueError("x")]
-)
-def test_what_may_be_of_seeds_or_devices_ends_the_run_when_every_worker_fails_so_at_several_members(error):
+def test_what_may_be_of_seeds_ends_the_run_when_every_worker_fails_so_at_several_members():
+    error = DivergedError("nan")
     two = {0: [failed(1, "a", error)], 1: [failed(1, "b", error)]}
     three = two | {2: [failed(1, "a", error)]}
 
-    assert is_the_runs_fault(error, two, 2, lambda: {"a", "b"})
-    assert not is_the_runs_fault(error, two, 4, lambda: {"a", "b"})
-    assert is_the_runs_fault(error, three, 4, lambda: {"a", "b"})
-    assert not is_the_runs_fault(error, three, 4, lambda: {"a", "b", "has more memory"})
-    assert is_the_runs_fault(error, {0: [failed(1, "a", error), failed(2, "b", error)]}, 1, lambda: {"a", "b"})
+    assert is_the_runs_fault(error, two, 2, MAX_ATTEMPTS, lambda: {"a", "b"})
+    assert not is_the_runs_fault(error, two, 4, MAX_ATTEMPTS, lambda: {"a", "b"})
+    assert is_the_runs_fault(error, three, 4, MAX_ATTEMPTS, lambda: {"a", "b"})
+    assert not is_the_runs_fault(error, three, 4, MAX_ATTEMPTS, lambda: {"a", "b", "more luck"})
+    assert is_the_runs_fault(
+        error, {0: [failed(1, "a", error), failed(2, "b", error)]}, 1, MAX_ATTEMPTS, lambda: {"a", "b"}
+    )
+
+
+@pytest.mark.parametrize("error", [OUT_OF_MEMORY, EngineError("no kernel for this"), ValueError("x")])
+def test_what_may_be_of_devices_and_pass_ends_the_run_when_several_members_were_tried_on_two_workers_or_to_the_end(
+    error,
+):
+    once = {index: [failed(1, "ab"[index % 2], error)] for index in range(50)}
+    on_both = [failed(1, "a", error), failed(2, "b", error)]
+    to_the_end = [failed(number, "a", error) for number in range(1, MAX_ATTEMPTS + 1)]
+
+    def ends(attempts: dict[int, list[Attempt]], members: int = 50, connected: str = "ab") -> bool:
+        return is_the_runs_fault(error, attempts, members, MAX_ATTEMPTS, lambda: set(connected))
+
+    assert not ends(once)
+    assert not ends(once | {0: on_both, 1: to_the_end})
+    assert not ends(once | {0: on_both, 1: to_the_end, 2: to_the_end[:-1]})
+    assert ends(once | {0: on_both, 1: to_the_end, 2: on_both})
+    assert not ends(once | {0: on_both, 1: on_both, 2: on_both}, connected="abc")
+    assert ends({0: on_both, 1: on_both}, members=2)
+    assert not ends({0: on_both, 1: once[1]}, members=2)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +106,7 @@ def test_what_may_be_of_seeds_or_devices_ends_the_run_when_every_worker_fails_so
 def test_what_surrounds_the_workers_and_may_pass_never_ends_a_run(error):
     every = {index: [failed(1, "ab"[index % 2], error)] for index in range(9)}
 
-    assert not is_the_runs_fault(error, every, 9, lambda: {"a", "b"})
+    assert not is_the_runs_fault(error, every, 9, MAX_ATTEMPTS, lambda: {"a", "b"})
     assert not is_the_members_fault(error, [failed(1, "a", error), failed(2, "b", error)])
 
 
@@ -95,8 +115,8 @@ def test_a_run_of_which_any_member_came_further_is_not_at_fault(further):
     error = DivergedError("nan")
     every = {index: [failed(1, "ab"[index % 2], error)] for index in range(9)}
 
-    assert is_the_runs_fault(error, every, 10, lambda: {"a", "b"})
-    assert not is_the_runs_fault(error, every | {9: [further]}, 10, lambda: {"a", "b"})
+    assert is_the_runs_fault(error, every, 10, MAX_ATTEMPTS, lambda: {"a", "b"})
+    assert not is_the_runs_fault(error, every | {9: [further]}, 10, MAX_ATTEMPTS, lambda: {"a", "b"})
 
 
 def test_failures_in_different_ways_and_those_before_the_run_was_resumed_do_not_count():
@@ -104,8 +124,8 @@ def test_failures_in_different_ways_and_those_before_the_run_was_resumed_do_not_
     other = failed(1, "b", DatasetError("no images"))
     resumed = failed(1, "b", error, handed_over=True)
 
-    assert not is_the_runs_fault(error, {0: [failed(1, "a", error)], 1: [other]}, 2, lambda: {"a", "b"})
-    assert not is_the_runs_fault(error, {0: [failed(1, "a", error)], 1: [resumed]}, 2, lambda: {"a", "b"})
+    assert not is_the_runs_fault(error, {0: [failed(1, "a", error)], 1: [other]}, 2, MAX_ATTEMPTS, lambda: {"a", "b"})
+    assert not is_the_runs_fault(error, {0: [failed(1, "a", error)], 1: [resumed]}, 2, MAX_ATTEMPTS, lambda: {"a", "b"})
 
 
 def test_a_member_that_diverges_on_two_workers_is_not_tried_on_a_third_but_one_that_wants_memory_is():
@@ -208,7 +228,9 @@ class Fleet:
         )
         if outcome == "trains":
             self.ended[index] = outcome
-        elif error is not None and is_the_runs_fault(error, self.attempts, self.members, lambda: self.workers):
+        elif error is not None and is_the_runs_fault(
+            error, self.attempts, self.members, MAX_ATTEMPTS, lambda: self.workers
+        ):
             self.run_failed = True
         elif failures_in_a_row(had) >= MAX_ATTEMPTS or (error is not None and is_the_members_fault(error, had)):
             self.ended[index] = "failed"

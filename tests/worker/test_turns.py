@@ -403,6 +403,19 @@ def test_a_recipe_of_which_every_member_diverges_ends_the_run(failing, store: Ru
     assert "two workers before any epoch was done: DivergedError: the loss became nan" in store.failure(run).reason
 
 
+def test_memory_that_every_worker_lacks_ends_the_run_without_a_word_of_recipe_or_data(
+    failing, patient, store: RunStore, run: RunSpec
+):
+    for index in range(3):
+        assert isinstance(failing("me@here", index, MemoryError("busy")), Again)
+    for index in range(3):
+        assert store.failure(run) is None
+        failing("other@here", index, MemoryError("busy"))
+
+    assert store.failure(run).reason == "every worker fails in the same way before the first epoch: MemoryError: busy"
+    assert store.recorded(run.run_id) == []
+
+
 def test_a_member_that_diverges_on_two_workers_is_failed_beside_one_that_was_trained(
     turn, failing, engine, patient, resources: Resources, store: RunStore, run: RunSpec
 ):
