@@ -41,8 +41,9 @@ def check_classes(labels: NDArray[np.int64], label: str) -> None:
     if (gaps and lowest >= _FAR_FROM_0) or (most_empty and (len(labels) < _HARDLY_ANY_IMAGES * used or lowest > used)):
         raise DatasetError(
             f"{label} holds {used:,} different numbers from {lowest:,} to {labels.max():,} for {len(labels):,} "
-            f"images, which look like numbers to be predicted: {_REGRESSION}. If they are classes, count them from 0 "
-            "without gaps (numpy.unique with return_inverse=True does), or name them all in class_names."
+            f"images, which look like numbers to be predicted: {_REGRESSION}. If they are classes, name them all in "
+            "class_names, or count them from 0 without gaps (numpy.unique with return_inverse=True does, over y_train "
+            "and y_test together; one by one they could be numbered differently)."
         )
 
 

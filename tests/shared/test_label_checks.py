@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -24,8 +26,11 @@ def long_tailed(images: int, classes: int) -> np.ndarray:
     ids=["measurements", "years", "prices"],
 )
 def test_labels_that_look_like_numbers_to_be_predicted_are_refused(labels: np.ndarray):
-    with pytest.raises(DatasetError, match=r"y holds .* different numbers from .* look like numbers to be predicted"):
+    with pytest.raises(
+        DatasetError, match=r"y holds .* different numbers from .* look like numbers to be predicted"
+    ) as found:
         check_classes(labels, "y")
+    assert re.search(r"name them all in class_names, or .* over y_train and y_test together", str(found.value))
 
 
 @pytest.mark.parametrize(
