@@ -61,8 +61,12 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
     _check_room(store, network, request.optimizer)
     store.check_writable()
     size = dataset.x_train.nbytes + dataset.x_test.nbytes
-    with long_step(f"Publishing {request.dataset}", size, "write"):
-        published = publish_dataset(dataset, store)
+    published = publish_dataset(
+        dataset,
+        store,
+        checking=long_step(f"Checking what is published of {request.dataset}", size, "read"),
+        publishing=long_step(f"Publishing {request.dataset}", size, "write"),
+    )
     return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts)
 
 

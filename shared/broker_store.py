@@ -108,6 +108,12 @@ class BrokerStore:
         with self._explained(key, "read"):
             return bool(self._client.exists(_OBJECTS + check_key(key)))
 
+    def holds(self, key: str, data: bytes) -> bool:
+        """Say whether the key holds as many bytes as these."""
+        with self._explained(key, "read"):
+            size = self._client.strlen(_OBJECTS + check_key(key))
+        return size == len(data) and (size > 0 or self.exists(key))
+
     def delete(self, key: str) -> None:
         """Remove the object, if it is there."""
         with self._explained(key, "delete"), self._client.pipeline(transaction=True) as both:

@@ -82,8 +82,8 @@ def check_label_outline(labels: NDArray[Any], size: int, label: str) -> None:
     """Raise `DatasetError` unless there is a label, or a row of labels, for each of `size` images."""
     if labels.dtype.kind in "US":
         raise DatasetError(
-            f"{label}: expected numbers as labels, found {labels.dtype}; "
-            "numpy.unique(labels, return_inverse=True) gives the class_names and the numbers."
+            f"{label}: expected numbers as labels, found {labels.dtype}; numpy.unique with return_inverse=True gives "
+            "the class_names and the numbers, over y_train and y_test together."
         )
     if labels.dtype.kind not in "buif":
         raise DatasetError(f"{label}: expected numbers as labels, found {labels.dtype}.")

@@ -49,7 +49,9 @@ class Places:
     download: bool = True
 
 
-def find_dataset(name_or_path: str, places: Places, channels_first: bool | None = None) -> Dataset:
+def find_dataset(
+    name_or_path: str, places: Places, channels_first: bool | None = None, *, surely_classes: bool = False
+) -> Dataset:
     """Return the data set with a name, or the one in an `.npz` file; a name goes before a file called like it.
 
     Args:
@@ -58,18 +60,19 @@ def find_dataset(name_or_path: str, places: Places, channels_first: bool | None 
         places: Where a data set with a name is looked for, in this order: the Debian folder (`fashion` only), the
             Keras cache, a download (through Keras where only Keras can read the files).
         channels_first: See `read_dataset`.
+        surely_classes: See `read_dataset`.
 
     Raises:
         DatasetError: Nothing was found, with every place looked at, or what was found cannot be used.
     """
     if name_or_path not in NAMED_DATASETS:
-        return read_dataset(Path(name_or_path), channels_first)
+        return read_dataset(Path(name_or_path), channels_first, surely_classes=surely_classes)
     if channels_first:
         raise DatasetError(f"Data set {name_or_path!r} has its channels last: leave out --images-channels-first.")
     return find_named_dataset(NAMED_DATASETS[name_or_path], places)
 
 
-def read_dataset(path: Path, channels_first: bool | None = None) -> Dataset:
+def read_dataset(path: Path, channels_first: bool | None = None, *, surely_classes: bool = False) -> Dataset:
     """Return the data set in an `.npz` file, called like the file.
 
     Images of uint8 are divided by 255 when they are used; floats are used exactly as they are. Nothing is guessed
@@ -82,12 +85,14 @@ def read_dataset(path: Path, channels_first: bool | None = None) -> Dataset:
             [size, classes]; `class_names` as strings [classes], if wanted.
         channels_first: Whether images of four axes are [size, channels, height, width]; None: images that look so are
             refused.
+        surely_classes: Whether networks tell that the labels are classes; else those that look like numbers to be
+            predicted are refused unless classes have names.
 
     Raises:
         DatasetError: There is no such file, or it is not such an `.npz`.
     """
     try:
-        arrays = _read_checked(_checked_kind(user_path(path)), printable(path), channels_first)
+        arrays = _read_checked(_checked_kind(user_path(path)), printable(path), channels_first, surely_classes)
     except MissingArraysError as error:
         if all(name.startswith("y_") for name in error.missing):
             raise DatasetError(
@@ -104,14 +109,15 @@ def read_dataset(path: Path, channels_first: bool | None = None) -> Dataset:
     return dataset
 
 
-def _read_checked(path: Path, source: str, channels_first: bool | None) -> Arrays:
+def _read_checked(path: Path, source: str, channels_first: bool | None, surely_classes: bool) -> Arrays:
     """Return the arrays with channels last; what can be told before images are unpacked is told before."""
     outlines = npz_outlines(path, source, ARRAYS, (CLASS_NAMES,))
     check_outlines(with_channels_last(outlines, source, channels_first), source)
     labels = read_npz(path, source, ("y_train", "y_test"), (CLASS_NAMES,))
     given = labels["y_train"]
     train, _ = checked_labels(given, len(given), f"{source}: y_train")
-    if CLASS_NAMES not in labels and given.size == len(given):  # a row of one-hot labels tells that they are classes
+    one_hot = given.size != len(given)
+    if not (surely_classes or one_hot or CLASS_NAMES in labels):
         check_classes(train, f"{source}: y_train")
     images = read_npz(path, source, ("x_train", "x_test"))
     return with_channels_last(images | labels, source, channels_first)

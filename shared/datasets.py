@@ -5,6 +5,7 @@ import io
 import logging
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,16 +125,31 @@ def decode_dataset(data: bytes, name: str, source: str) -> Dataset:
     return dataset_from_arrays(arrays, name=name, source=source)
 
 
-def publish_dataset(dataset: Dataset, store: RunStore) -> DatasetInfo:
+def publish_dataset(
+    dataset: Dataset,
+    store: RunStore,
+    *,
+    checking: AbstractContextManager[None] | None = None,
+    publishing: AbstractContextManager[None] | None = None,
+) -> DatasetInfo:
     """Put the data set into storage under its SHA-256, unless it lies there whole, and return how to find it again.
+
+    Args:
+        dataset: What to publish.
+        store: Where to.
+        checking: Held while storage is asked what is there.
+        publishing: Held while the data set is written, if it is.
 
     Raises:
         StorageError: The storage cannot be reached or written.
     """
-    data = encode_dataset(dataset)
-    sha256 = hashlib.sha256(data).hexdigest()
-    if not store.has_dataset(sha256):
-        store.publish_dataset(sha256, data)
+    with checking or nullcontext():
+        data = encode_dataset(dataset)
+        sha256 = hashlib.sha256(data).hexdigest()
+        found = store.has_dataset(sha256, data)
+    if not found:
+        with publishing or nullcontext():
+            store.publish_dataset(sha256, data)
     return _describe(dataset, sha256)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
 from shared.object_store import check_key, check_prefix, check_size, is_name
 
-#: So much is written in one call.
+#: So much is written, or read to be compared, in one call.
 _AT_ONCE = 2**23
 #: Files under way; readers and `list` never see them.
 _ASIDE = ".writing-"
@@ -89,6 +89,16 @@ class FolderStore:
             try:
                 _revalidate(path.parent)
                 return stat.S_ISREG(path.stat().st_mode)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+
+    def holds(self, key: str, data: bytes) -> bool:
+        """Say whether the file holds exactly these bytes; it is read in portions."""
+        path = self._path(key)
+        with self._explained(key, "read"):
+            try:
+                _revalidate(path.parent)
+                return self._check_regular(key, path) == len(data) and _is_like(path, data)
             except (FileNotFoundError, NotADirectoryError):
                 return False
 
@@ -190,6 +200,13 @@ def _written_aside(path: Path, data: bytes) -> Iterator[Path]:
         yield aside
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _is_like(path: Path, data: bytes) -> bool:
+    """Say whether a file begins with these bytes."""
+    with path.open("rb") as file:
+        portions = (memoryview(data)[start : start + _AT_ONCE] for start in range(0, len(data), _AT_ONCE))
+        return all(file.read(len(portion)) == portion for portion in portions)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

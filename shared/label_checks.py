@@ -9,11 +9,14 @@ from shared.errors import DatasetError
 
 #: Fewer different labels may be anything.
 _FEWEST_VALUES = 20
-#: With fewer images for each label in use, and labels between them out of use, they are rather measurements.
+#: With fewer images for each label in use, and labels between them out of use, they may be measurements.
 _FEW_IMAGES = 5
 _MOST_IN_USE = 0.9
-#: Of so many classes or more at least half have an image, or the labels are years, identifiers or prices.
+#: Classes count from 0. Where over half are in use, the first ten are missing by chance once in a thousand.
+_FAR_FROM_0 = 10
+#: Of so many classes most have no image: years that begin late, or identifiers and prices with hardly two images each.
 _MANY_CLASSES = 100
+_HARDLY_ANY_IMAGES = 2
 #: Shares of float16 add up to 1 as nearly as this.
 _ROUNDING = 1e-2
 
@@ -23,20 +26,24 @@ _REGRESSION = "deepchord predicts classes, and no numbers yet (regression)"
 def check_classes(labels: NDArray[np.int64], label: str) -> None:
     """Raise `DatasetError` if labels look like numbers to be predicted rather than like classes.
 
-    They do if many different ones come for few images with others between them that never come, or if of very many
-    classes most have no image. To be asked only where no names tell that the classes are meant.
+    They do if many different ones come for few images with others between them that never come, and begin far from
+    0; or if of very many classes most have no image, and the others hardly two or a long way to 0. Classes of which
+    images were drawn by chance, or of which most are rare, do neither. To be asked only where nothing else tells that
+    classes are meant.
 
     Args:
         labels: Class indices of training images, at least one.
         label: What the error calls the array.
     """
-    used, classes = len(np.unique(labels)), int(labels.max()) + 1
-    scattered = used >= _FEWEST_VALUES and len(labels) < _FEW_IMAGES * used and used < _MOST_IN_USE * classes
-    if scattered or (classes >= _MANY_CLASSES and 2 * used < classes):
+    used, classes, lowest = len(np.unique(labels)), int(labels.max()) + 1, int(labels.min())
+    gaps = used >= _FEWEST_VALUES and len(labels) < _FEW_IMAGES * used and used < _MOST_IN_USE * classes
+    most_empty = classes >= _MANY_CLASSES and 2 * used < classes
+    if (gaps and lowest >= _FAR_FROM_0) or (most_empty and (len(labels) < _HARDLY_ANY_IMAGES * used or lowest > used)):
         raise DatasetError(
-            f"{label} holds {used:,} different numbers from {labels.min():,} to {labels.max():,} for {len(labels):,} "
-            f"images, which look like numbers to be predicted: {_REGRESSION}. If they are classes, count them from 0 "
-            "without gaps (numpy.unique with return_inverse=True does), or name them all in class_names."
+            f"{label} holds {used:,} different numbers from {lowest:,} to {labels.max():,} for {len(labels):,} "
+            f"images, which look like numbers to be predicted: {_REGRESSION}. If they are classes, name them all in "
+            "class_names, or count them from 0 without gaps (numpy.unique with return_inverse=True does, over y_train "
+            "and y_test together; one by one they could be numbered differently)."
         )
 
 

@@ -2,7 +2,9 @@
 
 import math
 import zipfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,10 @@ _READERS = {
 }
 
 
+#: A data set has five arrays; files of scientists have others besides.
+_MOST_MEMBERS = 1000
+
+
 class MissingArraysError(DatasetError):
     """An `.npz` lacks arrays that must be there."""
 
@@ -34,16 +40,21 @@ def check_names(archive: zipfile.ZipFile, source: str, required: tuple[str, ...]
 
     Raises:
         MissingArraysError: A required one is missing.
-        DatasetError: One is there twice.
+        DatasetError: One is there twice, or there are too many.
     """
-    found = [name.removesuffix(".npy") for name in archive.namelist()]
+    found = Counter(name.removesuffix(".npy") for name in archive.namelist())
     missing = [name for name in required if name not in found]
     if missing:
         raise MissingArraysError(
             f"{source} lacks {', '.join(missing)}: expected the arrays {', '.join(required)}, found {_listed(found)}.",
             missing,
         )
-    twice = [name for name in dict.fromkeys(found) if found.count(name) > 1]
+    if found.total() > _MOST_MEMBERS:
+        raise DatasetError(
+            f"{source} holds {found.total():,} arrays, expected at most {_MOST_MEMBERS:,}: save those of the data set "
+            "alone with numpy.savez."
+        )
+    twice = [name for name, times in found.items() if times > 1]
     if twice:
         raise DatasetError(f"{source} holds {_listed(twice)} twice; write the file anew with numpy.savez.")
     return frozenset(found)
@@ -80,9 +91,9 @@ def check_memory(needed: int, source: str) -> None:
         )
 
 
-def _listed(names: list[str], most: int = 20) -> str:
+def _listed(names: Collection[str], most: int = 20) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(map(_shown, names[:most])) or "none") + more
+    return (", ".join(map(_shown, islice(names, most))) or "none") + more
 
 
 def _shown(name: str, most: int = 60) -> str:

@@ -67,6 +67,14 @@ class ObjectStore(Protocol):
         """Say whether the key holds an object."""
         ...
 
+    def holds(self, key: str, data: bytes) -> bool:
+        """Say whether the key holds an object like these bytes, as far as that is told without carrying it here.
+
+        A folder compares all bytes, another storage how many there are. `CorruptObjectError` is raised for what is no
+        object.
+        """
+        ...
+
     def delete(self, key: str) -> None:
         """Remove the object; nothing happens if there is none."""
         ...

@@ -77,6 +77,10 @@ class PatientStore:
         """Say whether the key holds an object."""
         return self._patiently(lambda: self.objects.exists(key))
 
+    def holds(self, key: str, data: bytes) -> bool:
+        """Say whether the key holds an object like these bytes."""
+        return self._patiently(lambda: self.objects.holds(key, data))
+
     def delete(self, key: str) -> None:
         """Remove the object."""
         self._patiently(lambda: self.objects.delete(key))

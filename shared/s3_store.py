@@ -142,12 +142,11 @@ class S3Store:
 
     def exists(self, key: str) -> bool:
         """Say whether the key holds an object."""
-        with self._explained(key, "read"):
-            try:
-                self._bucket.head(check_key(key))
-            except (FileNotFoundError, self._obstore.exceptions.NotFoundError):
-                return False
-            return True
+        return self._size(key) is not None
+
+    def holds(self, key: str, data: bytes) -> bool:
+        """Say whether the key holds as many bytes as these."""
+        return self._size(key) == len(data)
 
     def delete(self, key: str) -> None:
         """Remove the object, if it is there."""
@@ -156,6 +155,14 @@ class S3Store:
                 self._bucket.delete(check_key(key))
             except (FileNotFoundError, self._obstore.exceptions.NotFoundError):
                 return
+
+    def _size(self, key: str) -> int | None:
+        """Return how many bytes the object has; None if there is none."""
+        with self._explained(key, "read"):
+            try:
+                return self._bucket.head(check_key(key))["size"]
+            except (FileNotFoundError, self._obstore.exceptions.NotFoundError):
+                return None
 
     @contextmanager
     def _explained(self, key: str, verb: str) -> Iterator[None]:

@@ -274,20 +274,24 @@ class RunStore:
         """Publish a data set under its SHA-256, in the place of one that is damaged, if there is one."""
         self.objects.replace(keys.dataset(sha256), data)
 
-    def has_dataset(self, sha256: str) -> bool:
-        """Say whether the data set is published, undamaged."""
+    def has_dataset(self, sha256: str, data: bytes) -> bool:
+        """Say whether the data set is published, undamaged as far as `ObjectStore.holds` tells; damage is warned of."""
+        key = keys.dataset(sha256)
         try:
-            self._verified(keys.dataset(sha256), sha256, "Publish it anew.")
-        except ObjectNotFoundError:
-            return False
-        except CorruptObjectError as error:
-            logger.warning("%s", error)
-            return False
-        return True
+            found = self.objects.holds(key, data)
+            damaged = not found and self.objects.exists(key)
+        except CorruptObjectError:
+            found, damaged = False, True
+        if damaged:
+            logger.warning("%s/%s is damaged; the data set is published anew.", self.objects.url, key)
+        return found
 
     def dataset(self, sha256: str) -> bytes:
         """Return the published data set, verified."""
-        remedy = "The next `deepchord train` with this data set puts it right, then `deepchord resume` goes on."
+        remedy = (
+            "Remove it: the next `deepchord train` with this data set publishes it anew, then `deepchord resume` goes "
+            "on."
+        )
         return self._verified(keys.dataset(sha256), sha256, remedy)
 
     def check_writable(self) -> None:

@@ -230,7 +230,8 @@ def evaluate(
     settings = load_settings(engine=engine, device=device, threads=threads)
     resources = Resources(settings)
     groups, notes = find_groups(weights, architecture or [])
-    data = find_dataset(dataset, Places(keras_home=keras_home()), images_channels_first)
+    places = Places(keras_home=keras_home())
+    data = find_dataset(dataset, places, images_channels_first, surely_classes=True)
     files = read_members(groups, data.x_train.shape[1:], len(data.class_names), channels_first=channels_first)
     for note in [*notes, *notes_of(files)]:
         typer.echo(f"note: {note}.", err=True)

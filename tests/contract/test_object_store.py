@@ -109,6 +109,19 @@ def test_what_is_larger_than_was_expected_is_not_read(objects):
         objects.get("runs/one/run.json", 1000)
 
 
+@pytest.mark.parametrize("data", [b"", b"x" * 20_000_000])
+def test_a_storage_tells_whether_it_holds_the_same_bytes(objects, data):
+    assert not objects.holds("datasets/one.npz", data)
+
+    objects.create("datasets/one.npz", data)
+
+    assert objects.holds("datasets/one.npz", data)
+    assert not objects.holds("datasets/one.npz", data + b"x")
+    assert not objects.holds("datasets/one.npz", b"other")
+    if data and "://" not in objects.url:
+        assert not objects.holds("datasets/one.npz", data[:-1] + b"y")
+
+
 def test_what_exists_is_not_created_again(objects):
     objects.create("runs/one/run.json", b"first")
 
@@ -199,6 +212,7 @@ def test_a_key_that_could_lead_elsewhere_is_refused(objects, tmp_path, key):
         lambda: objects.replace(key, b"x"),
         lambda: objects.get(key),
         lambda: objects.exists(key),
+        lambda: objects.holds(key, b""),
     ):
         with pytest.raises(StorageError, match="is no valid key"):
             operation()

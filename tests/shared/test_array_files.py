@@ -132,6 +132,18 @@ def test_an_array_that_is_there_twice_is_refused():
         read_npz(buffer, "there", ("a",))
 
 
+def test_an_archive_of_very_many_members_is_refused():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(1001):
+            archive.writestr(f"{number}.npy", b"")
+
+    with pytest.raises(DatasetError, match=r"there holds 1,001 arrays, expected at most 1,000: save those of"):
+        read_npz(buffer, "there", ("1",))
+    with pytest.raises(DatasetError, match=r"there lacks a: .*, found 0, 1, 2, .* and 981 more\."):
+        read_npz(buffer, "there", ("a",))
+
+
 def lying(shape: tuple[int, ...], told: int | None = None) -> io.BytesIO:
     """Return an `.npz` of a few bytes whose header speaks of a shape, and its archive of a size."""
     header = io.BytesIO()

@@ -376,6 +376,15 @@ def test_labels_that_look_like_numbers_are_classes_where_each_has_a_name(places:
     assert len(find_dataset(str(tmp_path / "x.npz"), places).class_names) == 900
 
 
+def test_labels_that_look_like_numbers_are_classes_where_networks_tell_so(places: Places, tmp_path: Path):
+    labels, images = np.arange(30) * 31 + 10, np.zeros((30, 2, 2), np.uint8)
+    np.savez(tmp_path / "x.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+
+    with pytest.raises(DatasetError, match="look like numbers to be predicted"):
+        find_dataset(str(tmp_path / "x.npz"), places)
+    assert len(find_dataset(str(tmp_path / "x.npz"), places, surely_classes=True).class_names) == 910
+
+
 def test_channels_that_come_first_are_turned_where_that_is_said(places: Places, tmp_path: Path):
     images = np.arange(2 * 3 * 8 * 9, dtype=np.uint8).reshape(2, 3, 8, 9)
     np.savez(tmp_path / "first.npz", x_train=images, y_train=[0, 1], x_test=images, y_test=[0, 1])

@@ -142,7 +142,7 @@ def test_a_published_data_set_is_loaded_from_storage_and_described(store: RunSto
 
     assert (info.name, info.input_shape, info.train_size, info.test_size) == ("small", (5, 4, 1), 6, 3)
     assert info.class_names == ("cat", "dog", "cow")
-    assert store.has_dataset(info.sha256)
+    assert store.has_dataset(info.sha256, encode_dataset(dataset))
     assert_same(load_dataset(info, store, tmp_path / "cache"), dataset)
 
 

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -6,6 +8,12 @@ from shared.errors import DatasetError
 from shared.label_checks import check_classes
 
 RANDOM = np.random.default_rng(3)
+
+
+def long_tailed(images: int, classes: int) -> np.ndarray:
+    """Return labels of which a few are frequent and most are rare, in no order."""
+    shares = 1 / np.arange(1, classes + 1)
+    return RANDOM.permutation(classes)[RANDOM.choice(classes, images, p=shares / shares.sum())]
 
 
 @pytest.mark.parametrize(
@@ -18,8 +26,11 @@ RANDOM = np.random.default_rng(3)
     ids=["measurements", "years", "prices"],
 )
 def test_labels_that_look_like_numbers_to_be_predicted_are_refused(labels: np.ndarray):
-    with pytest.raises(DatasetError, match=r"y holds .* different numbers from .* look like numbers to be predicted"):
+    with pytest.raises(
+        DatasetError, match=r"y holds .* different numbers from .* look like numbers to be predicted"
+    ) as found:
         check_classes(labels, "y")
+    assert re.search(r"name them all in class_names, or .* over y_train and y_test together", str(found.value))
 
 
 @pytest.mark.parametrize(
@@ -31,8 +42,13 @@ def test_labels_that_look_like_numbers_to_be_predicted_are_refused(labels: np.nd
         RANDOM.integers(1, 117, 20_000),  # ages, of which each has many images
         RANDOM.integers(0, 2, 30),
         np.arange(1, 11),
+        1 + RANDOM.integers(0, 99, 150),  # few images of the classes 0 to 99, none of the first
+        RANDOM.integers(0, 1_000, 2_000),
+        long_tailed(600, 200),
+        long_tailed(3_000, 1_000),
+        RANDOM.permutation(1_000)[RANDOM.integers(0, 100, 5_000)],  # a tenth of the classes of a larger set
     ],
-    ids=["people", "thousand", "part", "ages", "two", "from one"],
+    ids=["people", "thousand", "part", "ages", "two", "from one", "drawn", "drawn 1000", "tail", "tail 1000", "tenth"],
 )
 def test_classes_are_taken_for_classes(labels: np.ndarray):
     check_classes(labels, "y")

@@ -288,18 +288,19 @@ def test_the_first_failure_of_a_run_stays(store):
 
 def test_a_data_set_is_published_once_and_verified(store):
     name = sha256(b"images")
-    assert not store.has_dataset(name)
+    assert not store.has_dataset(name, b"images")
 
     store.publish_dataset(name, b"images")
     store.publish_dataset(name, b"images")
 
-    assert store.has_dataset(name)
+    assert store.has_dataset(name, b"images")
     assert store.dataset(name) == b"images"
 
 
 def test_a_damaged_data_set_is_found_out(store):
     store.publish_dataset(sha256(b"images"), b"imagex")
 
+    assert not store.has_dataset(sha256(b"images"), b"images")
     with pytest.raises(CorruptObjectError, match=r"datasets/.*\.npz is damaged"):
         store.dataset(sha256(b"images"))
 
