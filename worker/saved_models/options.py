@@ -43,7 +43,10 @@ class Options:
         found = self.get(*names, default=default)
         if isinstance(found, bool) or not isinstance(found, int | float):
             self.refuse(f"has {names[0]} {_short(found)}")
-        return float(found)
+        try:
+            return float(found)
+        except OverflowError:  # a whole number of hundreds of digits
+            self.refuse(f"has {names[0]} {_short(found)}")
 
     def side(self, *names: str, default: Any = None) -> int:
         """Return the side of a square window, or a stride that is the same both ways."""
