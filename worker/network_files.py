@@ -70,8 +70,15 @@ def _network_of_data(data: Any, path: Path, images: Shape, source: str) -> Archi
     if isinstance(data.get("architecture"), str):
         return _network_beside(path, data["architecture"], source)
     if "preset" in data or "dataset" in data:
-        return default_architecture(str(data.get("preset", _DEFAULT_PRESET)))
+        return _network_of_preset(str(data.get("preset", _DEFAULT_PRESET)), source)
     return Architecture.parse(data, source, InputError)
+
+
+def _network_of_preset(preset: str, source: str) -> Architecture:
+    try:
+        return default_architecture(preset)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
 
 
 def _network_beside(path: Path, named: str, source: str) -> Architecture:
