@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from shared.architecture import Architecture
+from shared.errors import InputError
 from shared.layers import (
     ActivationLayer,
     BatchNormalization,
@@ -15,6 +16,7 @@ from shared.layers import (
     Residual,
     SimpleLayer,
 )
+from shared.validation import ended, nearest
 
 
 def notebook_architecture() -> Architecture:
@@ -60,8 +62,14 @@ def residual_architecture() -> Architecture:
 
 
 def default_architecture(preset: str) -> Architecture:
-    """Return the network that a preset trains if no other is asked for."""
-    return _OF_PRESETS.get(preset, notebook_architecture)()
+    """Return the network that a preset trains if no other is asked for.
+
+    Raises:
+        InputError: There is no such preset; the nearest one is named.
+    """
+    if preset not in OF_PRESETS:
+        raise InputError(f"There is no preset {preset!r:.60}{ended(nearest(preset, OF_PRESETS))}")
+    return OF_PRESETS[preset]()
 
 
 def _normalized(filters: int) -> tuple[SimpleLayer, ...]:
@@ -69,5 +77,10 @@ def _normalized(filters: int) -> tuple[SimpleLayer, ...]:
     return convolution, BatchNormalization(momentum=0.9), ActivationLayer(activation="relu")
 
 
-#: What presets train that do not train the notebook's.
-_OF_PRESETS: Mapping[str, Callable[[], Architecture]] = {"best": residual_architecture}
+#: What each preset trains.
+OF_PRESETS: Mapping[str, Callable[[], Architecture]] = {
+    "notebook": notebook_architecture,
+    "fast": notebook_architecture,
+    "best": residual_architecture,
+    "quick": notebook_architecture,
+}

@@ -11,10 +11,9 @@ from shared.file_kinds import HDF5, JSON, KERAS, TEXT, kind_of, told
 from shared.messages import RunSpec
 from shared.networks import default_architecture
 from shared.paths import printable, user_path
+from shared.regular_files import read_short_text
 from worker.saved_models import network_of_configuration, read_network
 
-#: More is no list of layers.
-_MOST_BYTES = 2**24
 #: What a recipe without `preset` trains.
 _DEFAULT_PRESET = "quick"
 
@@ -24,7 +23,7 @@ def load_network(path: Path, images: Shape) -> Architecture:
 
     Args:
         path: TOML or JSON with `layers`; a recipe, or the `run.json` of a run's results; what `model.to_json()` of
-            Keras returns, or a model that it saved (HDF5 or `.keras`).
+            Keras returns, each also from a pipe; or a model that Keras saved (HDF5 or `.keras`).
         images: Height, width and channels of the images that it is to see.
 
     Raises:
@@ -34,16 +33,15 @@ def load_network(path: Path, images: Shape) -> Architecture:
     path = user_path(path)
     source = f"Architecture file {printable(path)}"
     try:
-        if not path.is_file() and path.exists():
-            raise InputError(f"{source} is no file; give the file in it that tells the network.")
-        kind = kind_of(path)
+        if path.is_dir():
+            raise InputError(f"{source} is a folder; give the file in it that tells the network.")
+        is_pipe = path.exists() and not path.is_file()
+        kind = None if is_pipe else kind_of(path)  # what a look takes out of a pipe is gone
         if kind in (HDF5, KERAS):
             return _network_of_model(path, images, source)
         if kind not in (None, JSON, TEXT):
             raise InputError(f"{source} tells no network: {told(kind)}.")
-        if path.stat().st_size > _MOST_BYTES:
-            raise InputError(f"{source} is too large to be a list of layers.")
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_short_text(path)
     except OSError as error:
         raise InputError(f"{source} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -70,8 +68,15 @@ def _network_of_data(data: Any, path: Path, images: Shape, source: str) -> Archi
     if isinstance(data.get("architecture"), str):
         return _network_beside(path, data["architecture"], source)
     if "preset" in data or "dataset" in data:
-        return default_architecture(str(data.get("preset", _DEFAULT_PRESET)))
+        return _network_of_preset(str(data.get("preset", _DEFAULT_PRESET)), source)
     return Architecture.parse(data, source, InputError)
+
+
+def _network_of_preset(preset: str, source: str) -> Architecture:
+    try:
+        return default_architecture(preset)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
 
 
 def _network_beside(path: Path, named: str, source: str) -> Architecture:

@@ -34,19 +34,16 @@ def find_weight_files(pattern: str) -> Found:
     """Return the files that a shell pattern, a file name or a folder names; see `matching`.
 
     Raises:
-        InputError: There are none; what there is instead is named.
+        InputError: There are none; what there is instead is named. Or a folder cannot be listed.
     """
     found = matching(pattern) if pattern else []
-    files, left_out = [], []
-    for path in found:
-        if path.is_dir():
-            inside = sorted(each for each in path.iterdir() if not each.name.startswith("."))
-            files += [each for each in inside if each.suffix.lower() in SUFFIXES and not each.is_dir()]
-            left_out += [each for each in inside if _is_left_out(each)]
-        elif path.is_file() or path.suffix.lower() in SUFFIXES:
-            files.append(path)
-    if not files:
-        raise InputError(_nothing_found(pattern, found, left_out))
+    try:
+        files, left_out = _files_of(found)
+        if not files:
+            raise InputError(_nothing_found(pattern, found, left_out))
+    except OSError as error:
+        named = printable(error.filename or pattern)
+        raise InputError(f"{named} cannot be listed: {error.strerror}.") from error
     notes = (f"left out are {_listed(left_out)}",) if left_out else ()
     return Found(files=tuple(sorted(files, key=_natural)), notes=notes)
 
@@ -74,6 +71,19 @@ def names_of(files: Sequence[Path]) -> tuple[str, tuple[str, ...]]:
     return printable(folder), tuple(printable(name) for name in names)
 
 
+def _files_of(found: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the weight files among paths and in the folders among them, and the models that are left out."""
+    files, left_out = [], []
+    for path in found:
+        if path.is_dir():
+            inside = sorted(each for each in path.iterdir() if not each.name.startswith("."))
+            files += [each for each in inside if each.suffix.lower() in SUFFIXES and not each.is_dir()]
+            left_out += [each for each in inside if _is_left_out(each)]
+        elif path.is_file() or path.suffix.lower() in SUFFIXES:
+            files.append(path)
+    return files, left_out
+
+
 def _nothing_found(pattern: str, found: Sequence[Path], left_out: Sequence[Path]) -> str:
     hint = "give a folder, a file or a pattern in quotes, like 'old/*.hdf5'"
     start = f"No weight file fits {printable(pattern)!r}"
@@ -92,7 +102,10 @@ def _nothing_found(pattern: str, found: Sequence[Path], left_out: Sequence[Path]
 
 
 def _has_weights(folder: Path) -> bool:
-    return folder.is_dir() and any(each.suffix.lower() in SUFFIXES for each in folder.iterdir())
+    try:
+        return folder.is_dir() and any(each.suffix.lower() in SUFFIXES for each in folder.iterdir())
+    except OSError:  # it may not be listed
+        return False
 
 
 def _is_left_out(path: Path) -> bool:

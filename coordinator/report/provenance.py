@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from coordinator.report.content import ReportContent
 from shared.layers import Layer, Residual
 from shared.messages import RunSpec, Trainer, TrainingPart
-from shared.networks import default_architecture, notebook_architecture
+from shared.networks import OF_PRESETS, notebook_architecture
 
 #: The file of the report's folder that trains the same members again.
 RECIPE_FILE = "recipe.toml"
@@ -94,7 +94,9 @@ def recipe_toml(spec: RunSpec) -> str:
         **spec.recipe.model_dump(),
     }
     lines = [f"{name} = {_toml(value)}" for name, value in values.items()]
-    if not spec.architecture == default_architecture(spec.preset) == notebook_architecture():
+    # A record may name a preset of another version.
+    is_meant = OF_PRESETS.get(spec.preset) is notebook_architecture and spec.architecture == notebook_architecture()
+    if not is_meant:
         for layer in spec.architecture.layers:
             lines += ["", "[[layers]]", *(f"{name} = {_toml(value)}" for name, value in layer.model_dump().items())]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,5 @@
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,6 +71,8 @@ def test_whatever_tells_a_network_is_taken_for_one(tmp_path: Path):
         (b"\xff\xfel\x00", "neither valid TOML nor JSON"),
         (b"layer = 3", "unknown option 'layer'; did you mean 'layers'"),
         (b'{"run_id": "x"}', "created_at: field required"),
+        (b'preset = "notbook"', r"There is no preset 'notbook'; did you mean 'notebook'\?"),
+        (b"preset = 3", "There is no preset '3'; valid are best, fast, notebook, quick"),
         (b'architecture = "odd.toml"', "names itself"),
         (b'architecture = "nothing.toml"', r"nothing\.toml cannot be read: No such file"),
         (b"[1]", "unknown option '1'|layers"),
@@ -87,7 +90,26 @@ def test_weights_alone_and_folders_tell_no_network(tmp_path: Path):
 
     with pytest.raises(InputError, match=r"w\.h5 holds weights alone; give a file that tells the network"):
         load_network(path, saved.SHAPE)
-    with pytest.raises(InputError, match="is no file; give the file in it"):
+    with pytest.raises(InputError, match="is a folder; give the file in it"):
         load_network(tmp_path, saved.SHAPE)
     with pytest.raises(InputError, match=r"absent\.toml cannot be read: No such file"):
         load_network(tmp_path / "absent.toml", saved.SHAPE)
+
+
+def test_a_network_may_come_from_a_pipe():
+    reader, writer = os.pipe()
+    os.write(writer, TOML.encode())
+    os.close(writer)
+
+    network = load_network(Path(f"/dev/fd/{reader}"), saved.SHAPE)
+
+    os.close(reader)
+    assert [layer.type for layer in network.layers] == ["flatten", "dense"]
+
+
+def test_what_is_too_long_to_be_a_list_of_layers_is_not_read(tmp_path: Path):
+    (tmp_path / "long.toml").write_text("#" * 2**20 + TOML)
+
+    for path in (tmp_path / "long.toml", Path("/dev/zero")):
+        with pytest.raises(InputError, match="cannot be read: it is longer than 1 MiB"):
+            load_network(path, saved.SHAPE)

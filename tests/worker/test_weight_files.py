@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 from pathlib import Path
@@ -154,6 +155,23 @@ def test_where_nothing_fits_it_is_said_what_there_is(tmp_path: Path):
     }.items():
         with pytest.raises(InputError, match=re.escape(sentence)):
             find_weight_files(str(tmp_path / pattern))
+
+
+def test_a_folder_that_may_not_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write(tmp_path / "runs" / "kept", "w.h5")
+    list_folder = Path.iterdir
+
+    def refuse(folder: Path):
+        if folder.name == "kept":
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))  # root may list any folder
+        return list_folder(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+
+    with pytest.raises(InputError, match=r"kept cannot be listed: Permission denied\."):
+        find_weight_files(str(tmp_path / "runs" / "kept"))
+    with pytest.raises(InputError, match="No weight file fits"):
+        find_weight_files(str(tmp_path / "runs"))
 
 
 @pytest.mark.parametrize(

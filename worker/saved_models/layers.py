@@ -65,7 +65,7 @@ def converted(options: Options) -> Converted:
     """
     convert = _CONVERSIONS.get(options.kind)
     if convert is None:
-        options.refuse("is of a type")
+        options.refuse_kind()
     return convert(options)
 
 

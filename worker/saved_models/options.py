@@ -23,9 +23,11 @@ class Options:
 
     def refuse(self, what: str) -> NoReturn:
         """Raise `CheckpointError`: the layer is or has what deepchord cannot compute."""
-        raise CheckpointError(
-            f"{self.source}: its layer {self.name!r} ({self.kind}) {what}, which deepchord does not compute."
-        )
+        raise CheckpointError(f"{self._told} {what}, which deepchord does not compute.")
+
+    def refuse_kind(self) -> NoReturn:
+        """Raise `CheckpointError`: deepchord has no such layer."""
+        raise CheckpointError(f"{self._told} is of a type that deepchord does not compute.")
 
     def get(self, *names: str, default: Any = None) -> Any:
         """Return an option by the first of its names that is there."""
@@ -43,7 +45,10 @@ class Options:
         found = self.get(*names, default=default)
         if isinstance(found, bool) or not isinstance(found, int | float):
             self.refuse(f"has {names[0]} {_short(found)}")
-        return float(found)
+        try:
+            return float(found)
+        except OverflowError:  # a whole number of hundreds of digits
+            self.refuse(f"has {names[0]} {_short(found)}")
 
     def side(self, *names: str, default: Any = None) -> int:
         """Return the side of a square window, or a stride that is the same both ways."""
@@ -76,6 +81,10 @@ class Options:
         found = tuple(found) if isinstance(found, list) else found
         if not any(found == value and type(found) is type(value) for value in allowed):
             self.refuse(f"has {names[0]} {_short(found)}")
+
+    @property
+    def _told(self) -> str:
+        return f"{self.source}: its layer {self.name!r} ({self.kind})"
 
     def _one_of(self, allowed: tuple[str, ...], *names: str, default: str | None = None) -> str:
         found = self.get(*names, default=default)

@@ -91,7 +91,7 @@ def test_nothing_that_a_configuration_names_is_made(tmp_path: Path):
     configuration["config"]["layers"].insert(1, code)
     path = archive(tmp_path / "evil.keras", json.dumps(configuration), _hdf5())
 
-    with pytest.raises(CheckpointError, match=r"\(Lambda\) is of a type, which deepchord does not compute"):
+    with pytest.raises(CheckpointError, match=r"\(Lambda\) is of a type that deepchord does not compute"):
         read_network(path, saved.SHAPE)
 
 

@@ -127,6 +127,7 @@ def test_other_ways_to_say_the_same_give_the_same_network(change: Change):
         (kind(1, "ReLU", max_value=6.0), "has max_value 6.0"),
         (kind(1, "BatchNormalization", axis=2, epsilon=0.1), "normalizes over the axis 2"),
         (kind(1, "BatchNormalization", epsilon=-1.0), "has epsilon -1.0"),
+        (kind(1, "BatchNormalization", epsilon=10**399), "has epsilon 1000"),
         (kind(0, "Sequential", layers=[]), r"\(Sequential\) is of a type"),
         (option(0, batch_input_shape=[None, 28, 28, 1]), r"takes the shape 28x28x1, but an image .* is 8x6x2"),
         (option(0, batch_input_shape=[None, 784]), "takes the shape 784"),
