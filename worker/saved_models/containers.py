@@ -16,11 +16,14 @@ from shared.errors import CheckpointError
 from shared.file_kinds import GIT_ANNEX, KERAS, is_annexed, kind_of, told
 from shared.hdf5_files import opened, text
 from shared.paths import printable
+from worker.saved_models.memory_bound import bounded_memory
 
 #: More than 512 layers need.
 _MOST_CONFIGURATION_BYTES = 2**22
 #: Weights hardly compress: an archive that unpacks to more than this and eight times its size is a trap.
 _MOST_UNPACKED_BYTES = 2**26
+#: What reading may take of memory beyond so many times the file: arrays are read, converted and put in order.
+_MOST_BYTES, _MOST_TIMES = 2**29, 16
 #: The others unpack kilobytes to gigabytes at once.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, ValueError, KeyError, EOFError, RuntimeError, NotImplementedError)
@@ -49,7 +52,7 @@ def opened_model(path: Path) -> Iterator[Container]:
         kind = kind_of(path)
         if path.exists() and not path.is_file():
             raise CheckpointError(f"{source} is no weight file{': ' if kind else ''}{told(kind)}.")
-        with path.open("rb") as file:
+        with path.open("rb") as file, bounded_memory(_MOST_BYTES + _MOST_TIMES * path.stat().st_size):
             if kind is KERAS:
                 with opened(io.BytesIO(_unpacked(path, "model.weights.h5")), source) as arrays:
                     yield Container(source=source, file=arrays, configuration=_archived_configuration(path))

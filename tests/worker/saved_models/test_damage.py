@@ -2,6 +2,10 @@
 
 import io
 import json
+import re
+import resource
+import struct
+import sys
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -100,3 +104,20 @@ def _hdf5() -> bytes:
     with h5py.File(buffer, "w") as file:
         file.create_group("layers")
     return buffer.getvalue()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system keeps to such a limit")
+def test_a_text_that_claims_to_be_of_gigabytes_takes_none(tmp_path: Path) -> None:
+    path = saved.weights_file(tmp_path / "weights.h5", saved.keras_2())
+    data = bytearray(path.read_bytes())
+    heaps = [found.start() for found in re.finditer(rb"GCOL\x01", data)]
+    place = next(at for heap in heaps if (at := data.find(struct.pack("<QI", heap, 1))) >= 0)
+    data[place - 4 : place + 12] = struct.pack("<IQI", 0xF0000000, 0x7FFFFFF0, 1)  # in a list that is not there
+    path.write_bytes(data)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    with pytest.raises(CheckpointError, match=r"weights\.h5 is not a readable HDF5 file, or it is damaged"):
+        read_weights(path, saved.RESOLVED)
+
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20  # kilobytes
+    assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
