@@ -139,6 +139,23 @@ def test_damaged_records_are_kept_aside_and_their_members_sent_again(reconciler,
     assert len(list(folder.glob("*/damaged-records/*.json"))) == 2
 
 
+def test_a_record_that_a_newer_worker_wrote_counts_and_the_other_members_are_sent_again(
+    reconciler, clock, run, queue, client, store
+):
+    for _ in range(3):
+        take(client, run)
+    end(store, run, 0)
+    path = Path(store.objects.url) / "runs" / run.run_id / "members" / "000" / "record.json"
+    record = json.loads(path.read_text())
+    record["member"]["spec"]["version"] = "99.1"
+    record["member"]["mood"] = "good"
+    path.write_text(json.dumps(record))
+
+    looks(reconciler, clock, run, times=8)
+
+    assert sorted(ids(queue)) == [member_task_id(run.run_id, index) for index in (1, 2)]
+
+
 def test_a_member_that_is_being_trained_is_left_alone(reconciler, clock, run, queue, client):
     take(client, run, holding=True)
 
