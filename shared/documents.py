@@ -63,7 +63,9 @@ def read_record(objects: ObjectStore, run_id: str, index: int) -> MemberRecord:
     try:
         data = objects.get(key, MOST_BYTES)
     except CorruptObjectError as error:
-        raise DamagedRecordError(f"{error} Or: {remedy}") from error
+        # A folder is in no list, so nobody who looks for damaged records finds it.
+        is_listed = key in objects.list(f"{keys.members(run_id)}{index:03d}/")
+        raise DamagedRecordError(f"{error} Or: {remedy}" if is_listed else str(error)) from error
     try:
         record = MemberRecord.decode(data, key)
     except OtherVersionError:
