@@ -9,7 +9,15 @@ from pydantic import ValidationError
 
 from shared.architecture import Architecture, Shape
 from shared.errors import CheckpointError
-from shared.layers import Flatten, Layer, Residual, SimpleLayer
+from shared.layers import (
+    ActivationLayer,
+    Dense,
+    Flatten,
+    GlobalAveragePooling2D,
+    Layer,
+    Residual,
+    SimpleLayer,
+)
 from shared.validation import ended, explain
 from worker.saved_models.graph import Sum, chain_of, layers_of
 from worker.saved_models.layers import TRAINING_ONLY, Converted, converted
@@ -33,6 +41,8 @@ class DescribedNetwork:
     channels_first: bool
     #: Whether its first dense layer has its rows in that order.
     rows_channels_first: bool
+    #: Where `architecture` computes something else than the model does, as clauses.
+    notes: tuple[str, ...] = ()
 
 
 def described(configuration: Any, images: Shape, source: str) -> DescribedNetwork:
@@ -61,12 +71,14 @@ def described(configuration: Any, images: Shape, source: str) -> DescribedNetwor
     if shape is not None and len(shape) == 1:
         layers.insert(0, Flatten())
     flattens = [layer for layer in flat if layer.kind in ("Flatten", "Reshape")]
+    layers, notes = _with_softmax(layers)
     return DescribedNetwork(
         architecture=_architecture(layers, source),
         weighted=tuple(layer for layer in flat if layer.weights),
         listed=listed,
         channels_first=is_first,
         rows_channels_first=is_first and bool(flattens) and not flattens[0].channels_first,
+        notes=notes,
     )
 
 
@@ -88,6 +100,20 @@ def _layer(step: Converted | list[Converted]) -> Layer:
         return step.layer
     inside: tuple[SimpleLayer, ...] = tuple(layer.layer for layer in step)
     return Residual.model_construct(layers=inside)
+
+
+def _with_softmax(layers: Sequence[Layer]) -> tuple[list[Layer], tuple[str, ...]]:
+    """Return layers that end in probabilities where they end in logits, and what is said of that."""
+    found = list(layers)
+    while found and isinstance(found[-1], ActivationLayer) and found[-1].activation == "linear":
+        found.pop()
+    if found and isinstance(found[-1], Dense) and found[-1].activation == "linear":
+        found[-1] = found[-1].model_copy(update={"activation": "softmax"})
+    elif found and isinstance(found[-1], GlobalAveragePooling2D):
+        found.append(ActivationLayer(activation="softmax"))
+    else:
+        return found, ()
+    return found, ("gives logits: a softmax was added",)
 
 
 def _architecture(layers: Sequence[Layer], source: str) -> Architecture:

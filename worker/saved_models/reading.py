@@ -75,7 +75,7 @@ def read_weights(path: Path, network: ResolvedArchitecture, *, channels_first: b
         present = _present(stored, network, found, source)
         conversion, notes = _conversion(container, stored, network, found, channels_first)
         weights = converted_weights(stored, present, network, conversion, source)
-        return SavedWeights(weights=weights, notes=notes)
+        return SavedWeights(weights=weights, notes=(*notes, *(found.notes if found else ())))
 
 
 def _described(container: Container, images: Shape) -> DescribedNetwork | None:

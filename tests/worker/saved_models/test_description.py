@@ -108,6 +108,36 @@ def test_other_ways_to_say_the_same_give_the_same_network(change: Change):
     assert difference(network(change), saved.NETWORK, 3) is None
 
 
+@pytest.mark.parametrize("change", [option(4, activation="linear"), option(4, activation=None)])
+def test_logits_are_made_probabilities_and_it_is_said(tmp_path: Path, change: Change):
+    configuration = saved.configuration_2()
+    change(configuration)
+    path = saved.model_file(tmp_path / "m.h5", saved.keras_2(":0"), configuration, backend="tensorflow")
+
+    told = read_network(path, saved.SHAPE)
+    read = read_weights(path, saved.RESOLVED)
+
+    assert difference(told, saved.NETWORK, 3) is None
+    assert read.notes == ("gives logits: a softmax was added",)
+    np.testing.assert_allclose(
+        expected_probabilities(saved.RESOLVED, read.weights, saved.images()), saved.probabilities(), atol=1e-5
+    )
+
+
+def test_linear_activations_at_the_end_do_nothing():
+    ends = [{"class_name": "Activation", "config": {"name": "x", "activation": "linear"}}]
+
+    softmax = network(lambda configuration: layers_of(configuration).extend(ends))
+    pooled = network(
+        lambda configuration: configuration["config"].update(
+            layers=[*layers_of(configuration)[:1], {"class_name": "GlobalAveragePooling2D", "config": {}}, *ends]
+        )
+    )
+
+    assert difference(softmax, saved.NETWORK, 3) is None
+    assert [layer.type for layer in pooled.layers] == ["conv2d", "global_average_pooling2d", "activation"]
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
