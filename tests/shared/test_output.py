@@ -191,7 +191,7 @@ FULL = Path("/dev/full")
         (">&-", 3, 0, "and an error\n"),
         ("2>&-", 3, 0, ""),
         (">&- 2>&-", 3, 0, ""),
-        (f">{FULL}", 3, 2, "error: The output cannot be written: No space left on device.\n"),
+        (f">{FULL}", 100_000, 2, "error: The output cannot be written: No space left on device.\n"),
         (f"2>{FULL}", 3, 0, ""),
     ],
 )
