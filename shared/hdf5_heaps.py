@@ -39,7 +39,7 @@ def damage(file: BinaryIO) -> str | None:
     if widths_at is None or start[widths_at : widths_at + 2] != b"\x08\x08":
         return "its first block is none that Keras writes"
     heaps = list(islice(_heaps(file), _MOST_HEAPS + 1))
-    is_endless = len(heaps) > _MOST_HEAPS or any(_is_endless(file, at) for at in heaps)
+    is_endless = len(heaps) > _MOST_HEAPS or any(_is_endless(file, at, size) for at in heaps)
     return "a list of texts in it is damaged" if is_endless or _is_overdrawn(file, heaps, size) else None
 
 
@@ -61,10 +61,12 @@ def _heaps(file: BinaryIO) -> Iterator[int]:
         kept = data[1 - len(_HEAP) :]
 
 
-def _is_endless(file: BinaryIO, at: int) -> bool:
-    """Return whether an object of a heap has no size, or reaches beyond the heap."""
+def _is_endless(file: BinaryIO, at: int, file_size: int) -> bool:
+    """Return whether an object of a heap has no size, or reaches beyond the heap, or the heap beyond the file."""
     (size,) = struct.unpack("<Q", _bytes_at(file, at + 8, 8).ljust(8, b"\0"))
     place, end = at + _HEAP_HEADER_BYTES, at + size
+    if end > file_size:
+        return True
     while place + _OBJECT_HEADER_BYTES <= end:
         header = _bytes_at(file, place, _OBJECT_HEADER_BYTES)
         if len(header) < _OBJECT_HEADER_BYTES:

@@ -54,6 +54,15 @@ def test_a_heap_that_the_library_would_walk_for_ever_is_refused(object_: bytes):
         names(file, "layer_names", "w.h5")
 
 
+def test_a_heap_that_reaches_beyond_the_file_is_refused():
+    data = bytearray(file_of_texts())
+    at = heap_of(data)
+    data[at + 8 : at + 16] = struct.pack("<Q", 2**64 - 1)
+    data[at + 16 : at + 32] = struct.pack("<HHIQ", 1, 1, 0, 2**63)  # no file can be looked at there
+
+    assert damage(io.BytesIO(data)) == "a list of texts in it is damaged"
+
+
 def test_a_heap_is_found_wherever_it_lies(monkeypatch: pytest.MonkeyPatch):
     data = bytearray(file_of_texts())
     at = heap_of(data)
