@@ -10,6 +10,7 @@ from pathlib import Path
 
 from shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
 from shared.object_store import check_key, check_prefix, check_size, is_name
+from shared.regular_files import KINDS
 
 #: So much is written, or read to be compared, in one call.
 _AT_ONCE = 2**23
@@ -163,13 +164,7 @@ class FolderStore:
         )
 
 
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFSOCK: "a socket",
-}
+_KINDS = {**KINDS, stat.S_IFDIR: "a folder"}
 
 _REMEDIES = {
     errno.ENOSPC: "free some space or give another folder with --storage",
