@@ -17,7 +17,7 @@ _HELD_AGAIN_AFTER_S = RENEWED_WITHIN_S + 1.0
 class Rung:
     """When a part was last rung, how far it had come, and how often in a row without coming further."""
 
-    #: See `shared.attempts.progress`.
+    #: See `shared.storage.progress_of`.
     progress: int
     times: int
     at: float

@@ -43,7 +43,7 @@ def serving_metrics(settings: Settings, address: str, port: int) -> Iterator[str
     """
     registry = CollectorRegistry()
     # Whoever scrapes waits ten seconds, and asks again soon.
-    registry.register(FleetCollector(connect_lazily(settings), RunStore.open(settings, patient=False)))
+    registry.register(FleetCollector(connect_lazily(settings), RunStore.open(settings, retrying=False)))
     try:
         server, thread = start_http_server(port, address, registry)
     except OSError as error:

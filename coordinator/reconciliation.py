@@ -15,17 +15,15 @@ from kombu.exceptions import OperationalError
 from coordinator.lost_parts import MOST_FRUITLESS, Memory, Rung, due
 from coordinator.submission import evaluation_task_id, member_task_id, ring_evaluation, ring_member
 from coordinator.unended import UnendedRuns
-from shared.attempts import progress
 from shared.broker import KEY_PREFIX, connect_lazily, refusal
 from shared.celery_app import QUEUE, create_app, queue_of
-from shared.damaged_records import damaged_records, set_record_aside
 from shared.errors import DeepchordError, InputError, RunFailedError
 from shared.leases import Leases, evaluation_lease
 from shared.messages import RunSpec
 from shared.progress_board import ProgressBoard
 from shared.queue_messages import task_id
 from shared.settings import Settings
-from shared.storage import RunStore
+from shared.storage import RunStore, damaged_records, progress_of, set_record_aside
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +139,7 @@ class Reconciler:
         is_evaluation, now = part == EVALUATION, self._clock()
         begun = self._store.evaluation_attempts(run) if is_evaluation else self._store.attempts(run.run_id, part)
         # An attempt that was handed over may have met with what the next one will meet with, too: a full storage, say.
-        reached = progress(begun)
+        reached = progress_of(begun)
         rung = memory.rung.get(part, Rung(progress=reached, times=0, at=now))
         if rung.is_fruitless(reached, now):
             return False

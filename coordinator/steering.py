@@ -11,11 +11,10 @@ from coordinator.planning import plan_member
 from coordinator.worker_names import is_pattern, workers_meant
 from shared.broker import told
 from shared.celery_app import DRAIN
-from shared.damaged_records import damaged_records, set_record_aside
 from shared.endings import Cancellation
 from shared.errors import BrokerError, InputError
 from shared.messages import MAX_MEMBERS, FailedMember, MemberRecord, RunSpec
-from shared.storage import RunStore
+from shared.storage import RunStore, damaged_records, set_record_aside
 from shared.urls import without_password
 
 _ANSWER_WITHIN_S = 2.0

@@ -15,9 +15,8 @@ from shared.broker_probe import trouble_of
 from shared.broker_states import facts_of
 from shared.dataset_sources import Places, find_dataset
 from shared.errors import DeepchordError
-from shared.object_store import BROKER_STORAGE
 from shared.settings import Settings, keras_home
-from shared.storage import RunStore
+from shared.storage import BROKER_STORAGE, RunStore
 from shared.urls import is_socket, without_password
 from shared.validation import PROTOCOL
 from shared.version import version

@@ -7,7 +7,6 @@ from itertools import takewhile
 import redis
 from kombu.exceptions import OperationalError
 
-from shared.attempts import Attempt, digest, failure_of, failures_in_a_row, fruitless
 from shared.errors import (
     CorruptObjectError,
     DatasetError,
@@ -16,6 +15,7 @@ from shared.errors import (
     ObjectNotFoundError,
     StorageError,
 )
+from shared.storage import Attempt, digest, failure_of, failures_in_a_row, fruitless
 
 #: Errors about what every member is given, whatever its seeds are and wherever it is trained.
 _GIVEN = (InputError, DatasetError, CorruptObjectError, ObjectNotFoundError)

@@ -4,9 +4,9 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from shared.attempts import Attempt, fruitless
 from shared.errors import DeepchordError
 from shared.messages import MemberSpec, RunSpec
+from shared.storage import Attempt, fruitless
 from worker.blame import has_failed_on, is_better_left, is_broken, pause_s, saved_nothing_on
 from worker.resources import Resources
 

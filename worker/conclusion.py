@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from shared.attempts import Attempt
 from shared.endings import RunFailure
 from shared.errors import DeepchordError, StorageError
 from shared.messages import RunSpec, TrainedMember
-from shared.storage import RunStore
+from shared.storage import Attempt, RunStore
 from worker.ensemble import evaluate, run_candidates
 from worker.lease import AttemptEnded, RunCancelled
 from worker.outcomes import Done

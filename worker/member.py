@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from shared.attempts import Attempt
 from shared.checkpoint import encode_checkpoint
 from shared.errors import StorageError
 from shared.messages import FailedMember, MemberProgress, MemberRecord, MemberSpec, RunSpec, TrainedMember
+from shared.storage import Attempt
 from worker.progress import ProgressReporter
 from worker.resources import Resources
 from worker.resumption import EpochSaver, find_start

@@ -8,10 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from shared.architecture import ResolvedArchitecture
-from shared.attempts import Attempt, SavedEpoch, newest_first
 from shared.errors import CheckpointError, CorruptObjectError, ObjectNotFoundError, StorageError
 from shared.messages import MemberSpec, Trainer, TrainingPart
-from shared.storage import RunStore
+from shared.storage import Attempt, RunStore, SavedEpoch, newest_first
 from shared.training_state import SavedTraining, TrainingState, decode_training, encode_training
 from worker.training import Observer
 

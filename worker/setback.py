@@ -5,10 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.attempts import failures_in_a_row
 from shared.endings import RunFailure
 from shared.messages import AttemptFailure, MemberSpec, RunSpec
-from shared.storage import RunStore
+from shared.storage import RunStore, failures_in_a_row
 from worker.blame import is_of_recipe_or_data, is_the_members_fault, is_the_runs_fault, way_of
 from worker.lease import Lease
 from worker.member import fail_member

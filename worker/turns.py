@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from shared.attempts import failures_in_a_row
 from shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
 from shared.leases import member_lease
 from shared.messages import AttemptNote, MemberSpec, RunSpec
+from shared.storage import failures_in_a_row
 from worker.broken_worker import pause_if_left
 from worker.lease import AttemptEnded, Lease, MemberTaken, RunCancelled, WorkerLeaving
 from worker.member import attempt_member, fail_member

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
-from shared.object_store import ObjectStore, open_object_store
 from shared.settings import load_settings
+from shared.storage import ObjectStore, open_object_store
 from tests.servers import S3Server
 
 
@@ -47,7 +47,7 @@ ROOT = Path(__file__).parents[2]
 #: Takes its own number and how many keys; waits for a line, then tries to create each key.
 CREATE = """
 import sys
-from shared.object_store import open_object_store
+from shared.storage import open_object_store
 from shared.settings import load_settings
 number, keys = sys.argv[1], int(sys.argv[2])
 store = open_object_store(load_settings())
@@ -61,7 +61,7 @@ for key in range(keys):
 #: Takes how often; replaces one object by wholes of one letter each.
 REPLACE = """
 import sys
-from shared.object_store import open_object_store
+from shared.storage import open_object_store
 from shared.settings import load_settings
 store = open_object_store(load_settings())
 for time in range(int(sys.argv[1])):

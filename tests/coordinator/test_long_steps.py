@@ -7,7 +7,7 @@ import pytest
 
 from coordinator.long_steps import long_step
 from shared.console import PrintableConsole
-from shared.folder_store import FolderStore
+from shared.storage.folder_store import FolderStore
 
 LARGE = 80 * 2**20
 needs_counters = pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the system counts no bytes")

@@ -6,14 +6,13 @@ import pytest
 from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.steering import cancel_member, cancel_run, check_unfinished, drain, extend_run, extended_by, resume_run
 from shared.architecture import Architecture
-from shared.attempts import failures_in_a_row
 from shared.celery_app import create_app
 from shared.endings import Cancellation, RunFailure
 from shared.errors import BrokerError, InputError
 from shared.layers import Dense, Flatten
 from shared.messages import DatasetInfo, FailedMember, RunSpec
 from shared.settings import load_settings
-from shared.storage import RunStore
+from shared.storage import RunStore, failures_in_a_row
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 DATASET = DatasetInfo(

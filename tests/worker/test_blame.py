@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.attempts import Attempt, SavedEpoch, failure_of, failures_in_a_row, fruitless
 from shared.errors import (
     CorruptObjectError,
     DatasetError,
@@ -20,6 +19,7 @@ from shared.errors import (
     ObjectNotFoundError,
     StorageError,
 )
+from shared.storage import Attempt, SavedEpoch, failure_of, failures_in_a_row, fruitless
 from worker.blame import (
     MOST_LEFT,
     has_failed_on,

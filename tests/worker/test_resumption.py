@@ -6,11 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from shared import keys
 from shared.architecture import Architecture
-from shared.attempts import newest_first
 from shared.messages import EpochMetrics, MemberSpec, Trainer
-from shared.storage import RunStore
+from shared.storage import RunStore, keys, newest_first
 from shared.training_state import TrainingState
 from worker.resumption import EpochSaver, Resumption, find_start
 from worker.training import start_of

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from shared.attempts import failure_of
 from shared.endings import Cancellation, RunFailure
 from shared.errors import CorruptObjectError, DivergedError, EngineError, RunNotFoundError, StorageError
 from shared.leases import Holder, member_lease
 from shared.messages import AttemptFailure, AttemptNote, FailedMember, MemberSpec, RunSpec, TrainedMember
 from shared.settings import Settings
-from shared.storage import RunStore
+from shared.storage import RunStore, failure_of
 from worker.engines import Engine
 from worker.outcomes import Again, Done, GivenBack, LeftToOthers, Thwarted, Turn
 from worker.resources import Resources

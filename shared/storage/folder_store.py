@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
-from shared.object_store import check_key, check_prefix, check_size, is_name
 from shared.regular_files import KINDS
+from shared.storage.object_store import check_key, check_prefix, check_size, is_name
 
 #: So much is written, or read to be compared, in one call.
 _AT_ONCE = 2**23

@@ -4,18 +4,18 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import InputError, ObjectNotFoundError, StorageError
-from shared.patient_store import PatientStore
-from shared.s3_store import S3Store
+from shared.storage.retrying_store import RetryingStore
+from shared.storage.s3_store import S3Store
 from tests.servers import make_certificates, start_s3_server
 
 
 @pytest.fixture
-def store(s3_server, moody_s3, monkeypatch) -> PatientStore:
+def store(s3_server, moody_s3, monkeypatch) -> RetryingStore:
     """An empty storage behind a proxy with moods."""
     endpoint, _ = moody_s3
     for name, value in s3_server.variables(endpoint).items():
         monkeypatch.setenv(name, value)
-    return PatientStore(S3Store(s3_server.new_storage()), first_wait_s=0.001)
+    return RetryingStore(S3Store(s3_server.new_storage()), first_wait_s=0.001)
 
 
 @pytest.fixture
@@ -53,14 +53,14 @@ def test_what_was_created_before_the_answer_got_lost_counts_as_created_here(stor
 
 
 def test_a_server_that_falls_silent_in_an_answer_is_asked_again(store, moods, monkeypatch):
-    monkeypatch.setattr("shared.s3_store._READ_WITHIN", timedelta(seconds=0.3))
-    impatient = PatientStore(S3Store(store.url), first_wait_s=0.001)
+    monkeypatch.setattr("shared.storage.s3_store._READ_WITHIN", timedelta(seconds=0.3))
+    hurried = RetryingStore(S3Store(store.url), first_wait_s=0.001)
     data = bytes(range(256)) * 4000
     store.create("runs/one", data)
 
     moods.next = ["silent"] * 2
 
-    assert impatient.get("runs/one") == data
+    assert hurried.get("runs/one") == data
     assert moods.next == []
 
 

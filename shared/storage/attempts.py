@@ -58,7 +58,7 @@ def newest_first(attempts: Iterable[Attempt]) -> tuple[SavedEpoch, ...]:
     return tuple(sorted(saved, key=lambda epoch: (epoch.epoch, epoch.attempt), reverse=True))
 
 
-def progress(attempts: Iterable[Attempt]) -> int:
+def progress_of(attempts: Iterable[Attempt]) -> int:
     """Return a number that grows with each further epoch that is saved, and each attempt that is not handed over."""
     attempts = tuple(attempts)
     furthest = max((epoch.epoch for attempt in attempts for epoch in attempt.saved), default=0)
@@ -66,7 +66,7 @@ def progress(attempts: Iterable[Attempt]) -> int:
 
 
 def fruitless(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
-    """Return the attempts at the end that got the member no epoch further; the one that last did is the first of them.
+    """Return the last attempts, from the one that reached the furthest epoch on, in order.
 
     Those that were handed over are left out.
     """

@@ -9,8 +9,8 @@ from typing import Any
 
 from shared.errors import InputError, ObjectNotFoundError, StorageError
 from shared.installed_engines import how_to_install
-from shared.object_store import check_key, check_prefix, check_size
 from shared.settings import s3_endpoint
+from shared.storage.object_store import check_key, check_prefix, check_size
 from shared.urls import without_password
 
 _CONNECT_WITHIN = timedelta(seconds=5)
@@ -42,7 +42,7 @@ _REMEDIES = (
 class S3Store:
     """Objects in a bucket, below a prefix; credentials, region and endpoint come from the usual AWS variables.
 
-    Nothing is tried again here: a `PatientStore` around it does, and knows how to tell an answer that got lost after
+    Nothing is tried again here: a `RetryingStore` around it does, and knows how to tell an answer that got lost after
     an object was created from one that somebody else has created.
     """
 

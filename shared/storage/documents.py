@@ -3,10 +3,10 @@
 import json
 from typing import TypeVar
 
-from shared import keys
 from shared.errors import CorruptObjectError, DamagedRecordError, MessageDecodeError, OtherVersionError
 from shared.messages import MemberRecord, RunSpec
-from shared.object_store import ObjectStore
+from shared.storage import keys
+from shared.storage.object_store import ObjectStore
 from shared.validation import Message, ended
 from shared.version import version
 

@@ -1,16 +1,12 @@
-"""What a storage must offer, the names that it takes, and how one is opened by its URL."""
+"""What a storage must offer, and the keys that it takes."""
 
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol, runtime_checkable
-from urllib.parse import unquote
 
 import psutil
 
-from shared.errors import CorruptObjectError, InputError, StorageError
-from shared.settings import Settings
+from shared.errors import CorruptObjectError, StorageError
 
 #: The scheme of the storage that lies in the broker itself; nothing follows it.
 BROKER_STORAGE = "broker"
@@ -111,48 +107,3 @@ def check_prefix(prefix: str) -> str:
     if prefix:
         check_key(prefix.removesuffix("/"))
     return prefix
-
-
-def open_object_store(settings: Settings, *, patient: bool = True) -> ObjectStore:
-    """Return the storage of the settings.
-
-    Args:
-        settings: Where it is.
-        patient: Try again what fails in passing; else the first error counts, for whoever has to answer soon.
-
-    Raises:
-        InputError: A scheme that deepchord does not know, or a part that is not there.
-    """
-    from shared.patient_store import PatientStore
-
-    objects = _open(settings)
-    return PatientStore(objects) if patient else objects
-
-
-def _open(settings: Settings) -> ObjectStore:
-    scheme, separator, rest = settings.storage.partition("://")
-    if not separator or scheme == "file":
-        return _open_folder(settings.storage, rest if separator else None)
-    if scheme == "s3":
-        from shared.s3_store import S3Store
-
-        return S3Store(settings.storage, settings.ca_file)
-    if scheme == BROKER_STORAGE:
-        from shared.broker_store import open_broker_store
-
-        return open_broker_store(settings)
-    raise InputError(
-        f"Storage {scheme}:// is not known: give a folder, as a path or as file:///folder, "
-        f"s3://bucket/prefix, or {BROKER_STORAGE}:// for the broker itself."
-    )
-
-
-def _open_folder(url: str, rest: str | None) -> ObjectStore:
-    from shared.folder_store import FolderStore
-
-    if rest is None:
-        return FolderStore(Path(os.path.expanduser(url)).absolute())  # noqa: PTH111  leaves an unknown ~user as it is
-    path = rest.removeprefix("localhost")
-    if not path.startswith("/"):
-        raise InputError(f"Storage {url} names a folder on another host: give file:///folder, the same on all hosts.")
-    return FolderStore(Path(unquote(path)))

@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from coordinator.planning import plan_member, plan_request, plan_run
 from shared.architecture import Architecture
-from shared.damaged_records import damaged_records, set_record_aside
-from shared.documents import MOST_BYTES
 from shared.errors import CorruptObjectError, DamagedRecordError, DeepchordError, MessageDecodeError, OtherVersionError
 from shared.layers import Dense, Flatten
 from shared.messages import DatasetInfo, FailedMember, MemberRecord, RunSpec
-from shared.storage import RunStore
+from shared.storage import RunStore, damaged_records, set_record_aside
+from shared.storage.documents import MOST_BYTES
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 DATASET = DatasetInfo(

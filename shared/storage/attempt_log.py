@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from shared import keys
-from shared.attempts import Attempt
-from shared.object_store import ObjectStore
+from shared.storage import keys
+from shared.storage.attempts import Attempt
+from shared.storage.object_store import ObjectStore
 
 
 def take_number(objects: ObjectStore, folder: str, note: bytes) -> int:

@@ -6,7 +6,7 @@ from typing import TypeVar
 import tenacity
 
 from shared.errors import StorageError
-from shared.object_store import ObjectStore
+from shared.storage.object_store import ObjectStore
 
 T = TypeVar("T")
 
@@ -15,7 +15,7 @@ _ATTEMPTS = 5
 _FIRST_WAIT_S = 0.5
 
 
-class PatientStore:
+class RetryingStore:
     """Another storage, each of whose operations is tried several times before its error counts."""
 
     def __init__(self, objects: ObjectStore, first_wait_s: float = _FIRST_WAIT_S) -> None:
@@ -55,37 +55,37 @@ class PatientStore:
                 failed = True
                 raise
 
-        return self._patiently(attempt)
+        return self._retried(attempt)
 
     def replace(self, key: str, data: bytes) -> None:
         """Write, whatever was there before."""
-        self._patiently(lambda: self.objects.replace(key, data))
+        self._retried(lambda: self.objects.replace(key, data))
 
     def get(self, key: str, most_bytes: int | None = None) -> bytes:
         """Return the bytes."""
-        return self._patiently(lambda: self.objects.get(key, most_bytes))
+        return self._retried(lambda: self.objects.get(key, most_bytes))
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with the prefix, sorted."""
-        return iter(self._patiently(lambda: tuple(self.objects.list(prefix))))
+        return iter(self._retried(lambda: tuple(self.objects.list(prefix))))
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the names directly below a prefix that further names follow, sorted."""
-        return self._patiently(lambda: self.objects.folders(prefix))
+        return self._retried(lambda: self.objects.folders(prefix))
 
     def exists(self, key: str) -> bool:
         """Say whether the key holds an object."""
-        return self._patiently(lambda: self.objects.exists(key))
+        return self._retried(lambda: self.objects.exists(key))
 
     def holds(self, key: str, data: bytes) -> bool:
         """Say whether the key holds an object like these bytes."""
-        return self._patiently(lambda: self.objects.holds(key, data))
+        return self._retried(lambda: self.objects.holds(key, data))
 
     def delete(self, key: str) -> None:
         """Remove the object."""
-        self._patiently(lambda: self.objects.delete(key))
+        self._retried(lambda: self.objects.delete(key))
 
-    def _patiently(self, operation: Callable[[], T]) -> T:
+    def _retried(self, operation: Callable[[], T]) -> T:
         return self._try.copy()(operation)
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ObjectNotFoundError, StorageError
-from shared.folder_store import FolderStore
-from shared.patient_store import PatientStore
+from shared.storage.folder_store import FolderStore
+from shared.storage.retrying_store import RetryingStore
 
 
 class Moody:
@@ -39,8 +39,8 @@ def moody(tmp_path: Path) -> Moody:
 
 
 @pytest.fixture
-def store(moody: Moody) -> PatientStore:
-    return PatientStore(moody, first_wait_s=0.001)
+def store(moody: Moody) -> RetryingStore:
+    return RetryingStore(moody, first_wait_s=0.001)
 
 
 def test_what_fails_in_passing_is_tried_again(moody, store):

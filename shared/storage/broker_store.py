@@ -7,8 +7,8 @@ import redis
 
 from shared.broker import KEY_PREFIX, connect_lazily, text_of
 from shared.errors import InputError, ObjectNotFoundError, StorageError
-from shared.object_store import BROKER_STORAGE, check_key, check_prefix, check_size
 from shared.settings import Settings
+from shared.storage.object_store import BROKER_STORAGE, check_key, check_prefix, check_size
 from shared.urls import without_password
 from shared.validation import ended
 

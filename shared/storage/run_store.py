@@ -6,15 +6,16 @@ import re
 import uuid
 from collections.abc import Collection, Iterator
 
-from shared import keys
-from shared.attempt_numbers import attempts_among, attempts_in, take_number
-from shared.attempts import Attempt, SavedEpoch, failure_of
-from shared.documents import read_document, read_record, read_spec
 from shared.endings import Cancellation, EnsembleEvaluation, RunFailure
 from shared.errors import CorruptObjectError, ObjectNotFoundError, RunNotFoundError, StorageError
 from shared.messages import AttemptFailure, AttemptNote, MemberRecord, RunSpec
-from shared.object_store import ObjectStore, open_object_store
 from shared.settings import Settings
+from shared.storage import keys
+from shared.storage.attempt_log import attempts_among, attempts_in, take_number
+from shared.storage.attempts import Attempt, SavedEpoch, failure_of
+from shared.storage.documents import read_document, read_record, read_spec
+from shared.storage.object_store import ObjectStore
+from shared.storage.opening import open_object_store
 
 logger = logging.getLogger(__name__)
 
@@ -22,15 +23,15 @@ _EVALUATED_ANEW = "Restore it from a copy; or remove it, and `deepchord resume {
 
 
 class RunStore:
-    """What coordinator and workers read and write of runs; what it is called stands in `shared.keys`."""
+    """What coordinator and workers read and write of runs; what it is called stands in `keys`."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self.objects = objects
 
     @classmethod
-    def open(cls, settings: Settings, *, patient: bool = True) -> "RunStore":
+    def open(cls, settings: Settings, *, retrying: bool = True) -> "RunStore":
         """Return the store of the settings; see `open_object_store`."""
-        return cls(open_object_store(settings, patient=patient))
+        return cls(open_object_store(settings, retrying=retrying))
 
     # Runs
 

@@ -29,9 +29,8 @@ from shared.messages import (
     Trainer,
 )
 from shared.networks import notebook_architecture
-from shared.object_store import open_object_store
 from shared.settings import Settings
-from shared.storage import RunStore
+from shared.storage import RunStore, open_object_store
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 TRAINER = Trainer(host="here", engine="tensorflow", engine_version="2", device="cpu")

@@ -1,0 +1,36 @@
+"""Shared storage: where runs, members, weights and data sets are kept, and how they are written and read.
+
+A `RunStore` is what coordinator and workers use; an `ObjectStore` is the folder, bucket or broker below it.
+"""
+
+from shared.storage.attempts import (
+    Attempt,
+    SavedEpoch,
+    digest,
+    failure_of,
+    failures_in_a_row,
+    fruitless,
+    newest_first,
+    progress_of,
+)
+from shared.storage.damaged_records import damaged_records, set_record_aside
+from shared.storage.object_store import BROKER_STORAGE, ObjectStore
+from shared.storage.opening import open_object_store
+from shared.storage.run_store import RunStore
+
+__all__ = [
+    "BROKER_STORAGE",
+    "Attempt",
+    "ObjectStore",
+    "RunStore",
+    "SavedEpoch",
+    "damaged_records",
+    "digest",
+    "failure_of",
+    "failures_in_a_row",
+    "fruitless",
+    "newest_first",
+    "open_object_store",
+    "progress_of",
+    "set_record_aside",
+]

@@ -1,0 +1,52 @@
+"""Opens the storage that the settings name, by the scheme of its URL."""
+
+import os
+from pathlib import Path
+from urllib.parse import unquote
+
+from shared.errors import InputError
+from shared.settings import Settings
+from shared.storage.folder_store import FolderStore
+from shared.storage.object_store import BROKER_STORAGE, ObjectStore
+from shared.storage.retrying_store import RetryingStore
+from shared.storage.s3_store import S3Store
+
+
+def open_object_store(settings: Settings, *, retrying: bool = True) -> ObjectStore:
+    """Return the storage of the settings.
+
+    Args:
+        settings: Where it is.
+        retrying: Whether what fails in passing is tried again; else the first error counts, for callers that have to
+            answer soon.
+
+    Raises:
+        InputError: A scheme that deepchord does not know, or a part that is not there.
+    """
+    objects = _open(settings)
+    return RetryingStore(objects) if retrying else objects
+
+
+def _open(settings: Settings) -> ObjectStore:
+    scheme, separator, rest = settings.storage.partition("://")
+    if not separator or scheme == "file":
+        return _open_folder(settings.storage, rest if separator else None)
+    if scheme == "s3":
+        return S3Store(settings.storage, settings.ca_file)
+    if scheme == BROKER_STORAGE:
+        from shared.storage.broker_store import open_broker_store  # it imports Redis, which the others do without
+
+        return open_broker_store(settings)
+    raise InputError(
+        f"Storage {scheme}:// is not known: give a folder, as a path or as file:///folder, "
+        f"s3://bucket/prefix, or {BROKER_STORAGE}:// for the broker itself."
+    )
+
+
+def _open_folder(url: str, rest: str | None) -> ObjectStore:
+    if rest is None:
+        return FolderStore(Path(os.path.expanduser(url)).absolute())  # noqa: PTH111  leaves an unknown ~user as it is
+    path = rest.removeprefix("localhost")
+    if not path.startswith("/"):
+        raise InputError(f"Storage {url} names a folder on another host: give file:///folder, the same on all hosts.")
+    return FolderStore(Path(unquote(path)))
