@@ -82,7 +82,7 @@ def _kill(folder: Path, seed: int, kill: Callable[[Fleet], None]) -> dict[str, A
         wait_until(lambda: len(fleet.attempts()) > 1, "another attempt")
         found["seconds_to_next_attempt"] = time.monotonic() - killed
         saved = found["saved_epochs"]
-        wait_until(lambda: fleet.saved() > saved or fleet.store.has_record(fleet.run_id, 0), "a further epoch")
+        wait_until(lambda: fleet.saved() > saved or fleet.store.member(fleet.run_id, 0).has_record(), "a further epoch")
         found["seconds_to_next_saved_epoch"] = time.monotonic() - killed
 
     member, evaluated = _run(folder, fault)

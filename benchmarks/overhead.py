@@ -122,7 +122,7 @@ def warm_up(session: LocalSession, dataset: Dataset, *, workers: int, **options:
     while len(seen) < workers:
         time_run(session, dataset, members=2 * workers, **{"epochs": 1, **options})
         for run_id in store.run_ids(but=before):
-            seen |= {store.attempt_note(run_id, index, 1).worker for index in range(2 * workers)}
+            seen |= {store.member(run_id, index).attempt_note(1).worker for index in range(2 * workers)}
 
 
 def time_plain(dataset: Path, members: int, epochs: int, **variables: str) -> tuple[float, float]:

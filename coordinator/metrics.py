@@ -126,7 +126,7 @@ class FleetCollector(Collector):
     def _look(self, run_id: str) -> RunView | None:
         try:
             run = self._store.run(run_id)
-            if self._store.has_ended(run):
+            if self._store.evaluation(run).has_ended():
                 self._unended.leave_out(run_id)
                 self._watchers.pop(run_id, None)
                 return None

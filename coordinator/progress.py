@@ -169,8 +169,9 @@ class RunWatcher:
         is_cancelled = self._store.is_cancelled(self._run.run_id)
         # After that, for an end that stands takes a cancellation back; and before the records: whoever sees the
         # evaluation then sees all of them as well.
-        evaluation = self._store.evaluation(self._run)
-        failure = None if evaluation else self._store.failure(self._run)
+        end = self._store.evaluation(self._run)
+        evaluation = end.result()
+        failure = None if evaluation else end.failure()
         stands = is_cancelled and not evaluation and not failure
         self._read_new_records()
         return RunView(
@@ -206,7 +207,7 @@ class RunWatcher:
             if index in self._records or index >= self._run.members:
                 continue
             try:
-                record = self._store.record(self._run.run_id, index)
+                record = self._store.member(self._run.run_id, index).record()
             except DamagedRecordError as error:
                 self._damaged[index] = str(error)
                 continue
@@ -218,9 +219,8 @@ class RunWatcher:
 
     def _add_to_ensemble(self, member: TrainedMember, labels: NDArray[np.integer]) -> None:
         try:
-            data = self._store.member_probabilities(
-                self._run.run_id, member.spec.index, member.attempt, member.probabilities_sha256
-            )
+            stored = self._store.member(self._run.run_id, member.spec.index)
+            data = stored.probabilities(member.attempt, member.probabilities_sha256)
         except StorageError as error:  # a number for the view, not worth the run
             logger.warning("The ensemble so far goes without member %d: %s", member.spec.index, error)
             return

@@ -137,9 +137,9 @@ class Reconciler:
     def _ring(self, run: RunSpec, memory: Memory, part: int) -> bool:
         """Send a part again; False if that was done often enough without its coming any further."""
         is_evaluation, now = part == EVALUATION, self._clock()
-        begun = self._store.evaluation_attempts(run) if is_evaluation else self._store.attempts(run.run_id, part)
+        stored = self._store.evaluation(run) if is_evaluation else self._store.member(run.run_id, part)
         # An attempt that was handed over may have met with what the next one will meet with, too: a full storage, say.
-        reached = progress_of(begun)
+        reached = progress_of(stored.attempts())
         rung = memory.rung.get(part, Rung(progress=reached, times=0, at=now))
         if rung.is_fruitless(reached, now):
             return False
@@ -173,13 +173,13 @@ def reconcile_run(settings: Settings, store: RunStore, run_id: str) -> None:
         RunFailedError: It cannot go on.
         StorageError: Storage does not answer.
     """
-    if store.is_local(run_id) and not store.has_ended(store.run(run_id)):
+    if store.is_local(run_id) and not store.evaluation(store.run(run_id)).has_ended():
         raise InputError(
             f"Run {run_id} has an embedded broker of its own: the command that trains it looks after it, and when that "
             f"is gone, `deepchord resume {run_id}` goes on."
         )
     reconciler = Reconciler(settings, store)
-    while not store.has_ended(run := store.run(run_id)) and not store.is_cancelled(run_id):
+    while not store.evaluation(run := store.run(run_id)).has_ended() and not store.is_cancelled(run_id):
         in_vain = reconciler.look_after(run)
         if in_vain is not None:
             raise RunFailedError(f"Run {run_id} cannot go on: {in_vain}.")
@@ -203,7 +203,7 @@ def reconcile_all(settings: Settings, store: RunStore, looked: Callable[[], None
         for run_id in _ids(unended):
             try:
                 run = store.run(run_id)
-                if store.has_ended(run):
+                if store.evaluation(run).has_ended():
                     unended.leave_out(run_id)
                     continue
                 trouble = None if store.is_local(run_id) else reconciler.look_after(run)

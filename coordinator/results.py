@@ -32,7 +32,7 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
         CorruptObjectError: Records of members that were evaluated are gone.
     """
     run, evaluation = last_evaluation(store, run)
-    probabilities = store.ensemble_probabilities(run, evaluation.probabilities_sha256)
+    probabilities = store.evaluation(run).probabilities(evaluation.probabilities_sha256)
     records = {record.member.spec.index: record for record in store.records(run.run_id, run.members)}
     missing = [str(member.index) for member in evaluation.members if member.index not in records]
     if missing:
@@ -62,10 +62,10 @@ def last_evaluation(store: RunStore, run: RunSpec) -> tuple[RunSpec, EnsembleEva
     See `report_content` for the errors.
     """
     for version in store.versions(run.run_id):
-        evaluation = store.evaluation(version)
+        evaluation = store.evaluation(version).result()
         if evaluation is not None:
             return version, evaluation
-    failure = store.failure(run)
+    failure = store.evaluation(run).failure()
     if failure is not None:
         raise RunFailedError(ended(f"Run {run.run_id} has no evaluation: {failure.reason}"))
     done = len(store.recorded(run.run_id))
@@ -125,11 +125,11 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
     def files() -> Iterator[tuple[str, bytes]]:
         yield "run.json", run.encode()
         yield "evaluation.json", evaluation.encode()
-        yield "probabilities.npz", store.ensemble_probabilities(run, evaluation.probabilities_sha256)
+        yield "probabilities.npz", store.evaluation(run).probabilities(evaluation.probabilities_sha256)
         for index, record in content.records.items():
             if isinstance(record.member, TrainedMember):
                 attempt, sha256 = record.member.attempt, record.member.weights_sha256
-                yield f"best_weights_{index}.hdf5", store.weights(run.run_id, index, attempt, sha256)
+                yield f"best_weights_{index}.hdf5", store.member(run.run_id, index).weights(attempt, sha256)
 
     written = _publish(folder, files())
     # The page comes last.
@@ -143,7 +143,7 @@ def _began(store: RunStore, member: TrainedMember) -> datetime:
     if member.attempt == 1:
         return member.started_at
     try:
-        return min(member.started_at, store.attempt_note(member.spec.run_id, member.spec.index, 1).started_at)
+        return min(member.started_at, store.member(member.spec.run_id, member.spec.index).attempt_note(1).started_at)
     except (StorageError, MessageDecodeError):
         return member.started_at
 
@@ -151,7 +151,8 @@ def _began(store: RunStore, member: TrainedMember) -> datetime:
 def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
     """Return one line about a run, for `deepchord runs` and `deepchord status`."""
     recorded = [index for index in store.recorded(run.run_id) if index < run.members]
-    evaluation, failure = store.evaluation(run), store.failure(run)
+    end = store.evaluation(run)
+    evaluation, failure = end.result(), end.failure()
     cancelled = store.is_cancelled(run.run_id)
     state = "evaluated" if evaluation else "failed" if failure else "cancelled" if cancelled else "unfinished"
     return {

@@ -34,7 +34,7 @@ def cancel_run(store: RunStore, run: RunSpec, host: str) -> None:
     _check_not_ended(store, run)
     store.cancel_run(run.run_id, Cancellation(host=host, cancelled_at=datetime.now(UTC)))
     run = store.run(run.run_id)
-    if store.has_ended(run):
+    if store.evaluation(run).has_ended():
         store.resume_run(run.run_id)
         _check_not_ended(store, run)
 
@@ -47,7 +47,8 @@ def cancel_member(store: RunStore, run: RunSpec, index: int, host: str) -> None:
     """
     if not 0 <= index < run.members:
         raise InputError(f"Run {run.run_id} has the members 0 to {run.members - 1}, no member {index}.")
-    attempts = store.attempts(run.run_id, index)
+    member = store.member(run.run_id, index)
+    attempts = member.attempts()
     record = MemberRecord(
         member=FailedMember(
             spec=plan_member(run.run_id, run.seed, index),
@@ -57,9 +58,9 @@ def cancel_member(store: RunStore, run: RunSpec, index: int, host: str) -> None:
             error=f"cancelled from {host}",
         )
     )
-    if not store.commit_record(record):
+    if not member.commit_record(record):
         raise InputError(f"Member {index} of run {run.run_id} has ended already; `deepchord status` shows how.")
-    store.forget_epochs(run.run_id, index)
+    member.forget_epochs()
 
 
 def check_unfinished(store: RunStore, run: RunSpec) -> None:
@@ -70,10 +71,10 @@ def check_unfinished(store: RunStore, run: RunSpec) -> None:
     Raises:
         InputError: The run was evaluated, or too few of its members could be trained.
     """
-    failure = store.failure(run)
+    failure = store.evaluation(run).failure()
     if failure is not None and failure.trained + _left(store, run) >= run.min_members:
         return
-    if store.has_ended(run) and next(damaged_records(store, run.run_id), None) is None:
+    if store.evaluation(run).has_ended() and next(damaged_records(store, run.run_id), None) is None:
         _check_not_ended(store, run)
 
 
@@ -91,12 +92,12 @@ def resume_run(store: RunStore, run: RunSpec) -> RunSpec:
     check_unfinished(store, run)
     for index in list(damaged_records(store, run.run_id)):
         set_record_aside(store, run.run_id, index)
-    if store.has_ended(run):
+    if store.evaluation(run).has_ended():
         run = _publish_anew(store, _anew(run, {}))
     recorded = set(store.recorded(run.run_id))
     for index in range(run.members):
         if index not in recorded:
-            store.hand_over_all(run.run_id, index)
+            store.member(run.run_id, index).hand_over_all()
     store.resume_run(run.run_id)
     return run
 
@@ -172,11 +173,12 @@ def _publish_anew(store: RunStore, run: RunSpec) -> RunSpec:
 
 
 def _check_not_ended(store: RunStore, run: RunSpec) -> None:
-    if store.evaluation(run) is not None:
+    end = store.evaluation(run)
+    if end.result() is not None:
         raise InputError(
             f"Run {run.run_id} is evaluated; `deepchord extend {run.run_id} --members N` adds members to it."
         )
-    failure = store.failure(run)
+    failure = end.failure()
     if failure is not None:
         can_go_on = failure.trained + _left(store, run) >= run.min_members
         remedy = (

@@ -28,7 +28,7 @@ def pause_if_left(
         worker: The name of this worker as Celery has it.
         others: Returns the names of the others that could take it; asked only if this one is no good for it.
     """
-    attempts = resources.store.attempts(spec.run_id, spec.index)
+    attempts = resources.store.member(spec.run_id, spec.index).attempts()
     failed_here = resources.board.last_failed_on(spec.run_id, spec.index) == worker or has_failed_on(worker, attempts)
     if not failed_here and not _is_broken(resources, run, spec, worker):
         return None
@@ -51,16 +51,17 @@ def _is_broken(resources: Resources, run: RunSpec, spec: MemberSpec, worker: str
         return saved_nothing_on(worker, _got_nowhere(resources, spec.run_id, index))
 
     near = sorted(range(run.members), key=lambda index: abs(index - spec.index))[1 : _NEAR + 1]
-    unended = (index for index in near if not resources.store.has_record(spec.run_id, index))
+    unended = (index for index in near if not resources.store.member(spec.run_id, index).has_record())
     return is_broken(nowhere_at(spec.index), map(nowhere_at, unended))
 
 
 def _got_nowhere(resources: Resources, run_id: str, index: int) -> list[tuple[Attempt, str]]:
     """Return a member's last attempts, the last first, that got it no further not long ago, and on which workers."""
     found = []
-    for attempt in reversed(fruitless(resources.store.attempts(run_id, index))):
+    member = resources.store.member(run_id, index)
+    for attempt in reversed(fruitless(member.attempts())):
         try:
-            note = resources.store.attempt_note(run_id, index, attempt.number)
+            note = member.attempt_note(attempt.number)
         except DeepchordError:  # nobody knows whose it was
             break
         if datetime.now(UTC) - note.started_at > _HELD_AGAINST_FOR:

@@ -41,9 +41,10 @@ def settled(store: RunStore, run: RunSpec) -> Done | None:
     Raises:
         StorageError: Storage does not answer.
     """
-    if store.has_evaluation(run):
+    evaluation = store.evaluation(run)
+    if evaluation.has_result():
         return Done(status="evaluated")
-    if store.has_failed(run):
+    if evaluation.has_failed():
         return Done(status="failed")
     if store.is_cancelled(run.run_id) or not set(range(run.members)).issubset(store.recorded(run.run_id)):
         return Done(status=None)
@@ -68,22 +69,23 @@ def conclude(resources: Resources, run: RunSpec, worker: str, advance: Callable[
     done = settled(store, run)
     if done is not None:
         return done.status
-    attempt = store.start_evaluation(run, note_of(resources.settings.host, worker))
+    evaluation = store.evaluation(run)
+    attempt = evaluation.start_attempt(note_of(resources.settings.host, worker))
     try:
         return _attempt(resources, run, attempt, advance)
     except AttemptEnded:
-        _note(run, lambda: store.hand_over_evaluation(run, attempt))
+        _note(run, lambda: evaluation.hand_over(attempt))
         raise
     except Exception as error:  # whatever it fails of is bounded
         if not (isinstance(error, StorageError) and not error.permanent):
-            _note(run, lambda: store.fail_evaluation(run, attempt))
+            _note(run, lambda: evaluation.fail_attempt(attempt))
         raise EvaluationFailed(error) from error
 
 
 def may_begin_again(store: RunStore, run: RunSpec) -> bool:
     """Say whether an evaluation may be begun once more; also if storage cannot tell."""
     try:
-        attempts = store.evaluation_attempts(run)
+        attempts = store.evaluation(run).attempts()
     except StorageError:
         return True
     return _why_not(attempts) is None
@@ -91,7 +93,7 @@ def may_begin_again(store: RunStore, run: RunSpec) -> bool:
 
 def give_up(resources: Resources, run: RunSpec, error: Exception, advance: Callable[[], None]) -> str | None:
     """Commit that the evaluation fails again and again, unless the run was evaluated, extended or cancelled."""
-    if resources.store.has_evaluation(run):
+    if resources.store.evaluation(run).has_result():
         return "evaluated"
     if resources.store.run(run.run_id).extension != run.extension:
         return None
@@ -103,8 +105,9 @@ def give_up(resources: Resources, run: RunSpec, error: Exception, advance: Calla
 
 def _attempt(resources: Resources, run: RunSpec, attempt: int, advance: Callable[[], None]) -> str:
     store = resources.store
+    evaluation = store.evaluation(run)
     # A listing may be older than this attempt, or newer.
-    exhausted = _why_not([earlier for earlier in store.evaluation_attempts(run) if earlier.number < attempt])
+    exhausted = _why_not([earlier for earlier in evaluation.attempts() if earlier.number < attempt])
     if exhausted is not None:
         return _fail(resources, run, f"{exhausted}; see the workers' logs", advance)
     trained = []
@@ -125,7 +128,7 @@ def _attempt(resources: Resources, run: RunSpec, attempt: int, advance: Callable
         advance,
         threads=_callers(resources),
     )
-    if not store.commit_evaluation(run, ensemble.evaluation, ensemble.probabilities) and not store.has_evaluation(run):
+    if not evaluation.commit_result(ensemble.evaluation, ensemble.probabilities) and not evaluation.has_result():
         raise RunCancelled
     return "evaluated"
 
@@ -165,9 +168,10 @@ def _fail(resources: Resources, run: RunSpec, reason: str, advance: Callable[[],
     for index in range(run.members):
         advance()
         with suppress(DeepchordError):
-            record = resources.store.record(run.run_id, index)
+            record = resources.store.member(run.run_id, index).record()
             trained += record is not None and record.member.status == "trained"
     failure = RunFailure(requested=run.members, trained=trained, reason=reason, failed_at=datetime.now(UTC))
-    if not resources.store.commit_failure(run, failure) and not resources.store.has_failed(run):
+    evaluation = resources.store.evaluation(run)
+    if not evaluation.commit_failure(failure) and not evaluation.has_failed():
         raise RunCancelled
     return "failed"

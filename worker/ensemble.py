@@ -124,11 +124,11 @@ def run_candidates(store: RunStore, run: RunSpec, members: Iterable[TrainedMembe
         index, attempt = member.spec.index, member.attempt
 
         def weights(member: TrainedMember = member, index: int = index, attempt: int = attempt) -> Weights:
-            data = store.weights(run.run_id, index, attempt, member.weights_sha256)
+            data = store.member(run.run_id, index).weights(attempt, member.weights_sha256)
             return decode_checkpoint(data, architecture, f"weights of member {index} of run {run.run_id}")
 
         def own(member: TrainedMember = member, index: int = index, attempt: int = attempt) -> NDArray[np.float32]:
-            data = store.member_probabilities(run.run_id, index, attempt, member.probabilities_sha256)
+            data = store.member(run.run_id, index).probabilities(attempt, member.probabilities_sha256)
             return np.asarray(np.load(io.BytesIO(data), allow_pickle=False), dtype=np.float32)
 
         yield Candidate(index=index, weights=weights, own_probabilities=own)

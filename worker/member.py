@@ -75,8 +75,9 @@ def attempt_member(
         reporter.scoring()
         probabilities = _npy(predict(network, dataset.x_test, run.dataset.classes, observer.predicted))
         weights = encode_checkpoint(architecture, state.best_weights)
-        resources.store.put_weights(run.run_id, spec.index, attempt, weights)
-        resources.store.put_member_probabilities(run.run_id, spec.index, attempt, probabilities)
+        member = resources.store.member(run.run_id, spec.index)
+        member.put_weights(attempt, weights)
+        member.put_probabilities(attempt, probabilities)
         parts = saver.parts(len(state.history))
         record = MemberRecord(
             member=TrainedMember(
@@ -108,13 +109,14 @@ def fail_member(resources: Resources, spec: MemberSpec, attempt: int, error: str
 
 
 def _committed(resources: Resources, record: MemberRecord) -> MemberRecord:
-    store, spec = resources.store, record.member.spec
+    spec = record.member.spec
+    member = resources.store.member(spec.run_id, spec.index)
     extra = {"run_id": spec.run_id, "member": spec.index}
-    if not store.commit_record(record):
+    if not member.commit_record(record):
         logger.warning("Member %d of run %s had a record already; it stays.", spec.index, spec.run_id, extra=extra)
-        record = store.record(spec.run_id, spec.index) or record
+        record = member.record() or record
     try:
-        store.forget_epochs(spec.run_id, spec.index)
+        member.forget_epochs()
     except StorageError as error:
         logger.info("Saved epochs of member %d were left in storage: %s", spec.index, error, extra=extra)
     return record

@@ -47,11 +47,12 @@ def find_start(
     Raises:
         StorageError: Storage does not answer.
     """
+    member = store.member(spec.run_id, spec.index)
     every = newest_first(attempts)
     for saved in every:
         source = f"state of member {spec.index} of run {spec.run_id} after epoch {saved.epoch}"
         try:
-            found = decode_training(store.saved_epoch(spec.run_id, spec.index, saved), architecture, source)
+            found = decode_training(member.saved_epoch(saved), architecture, source)
         except (CorruptObjectError, ObjectNotFoundError, CheckpointError) as error:
             extra = {"run_id": spec.run_id, "member": spec.index}
             logger.warning("An older state is taken, for this one cannot be used: %s", error, extra=extra)
@@ -90,7 +91,7 @@ class EpochSaver(Observer):
             resumption: Where the attempt began.
             tell: Told of a state that could not be published.
         """
-        self._store = store
+        self._member = store.member(spec.run_id, spec.index)
         self._spec = spec
         self._attempt = attempt
         self._trainer = trainer
@@ -131,14 +132,14 @@ class EpochSaver(Observer):
         run_id, index = self._spec.run_id, self._spec.index
         data = encode_training(SavedTraining(state=state, parts=self.parts(len(state.history))))
         try:
-            self._saved.append(self._store.save_epoch(run_id, index, self._attempt, len(state.history), data))
+            self._saved.append(self._member.save_epoch(self._attempt, len(state.history), data))
         except StorageError as error:
             logger.warning("The state of a member was not saved: %s", error, extra={"run_id": run_id, "member": index})
             self._tell(f"epoch {len(state.history)} was not saved, training goes on: {error}")
             return
         try:
             for saved in self._saved[:-_KEPT]:
-                self._store.forget_epoch(run_id, index, saved)
+                self._member.forget_epoch(saved)
         except StorageError as error:  # all go when the member has its record
             logger.info("Older states of member %d were left in storage: %s", index, error, extra={"run_id": run_id})
         del self._saved[:-_KEPT]

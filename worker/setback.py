@@ -53,8 +53,9 @@ def after_failure(
     """Hand the member to whoever is next, or commit its failure, or that of the run, if that would be no use."""
     store, error = resources.store, failed.error
     note = AttemptFailure(worker=failed.worker, way=way_of(error), error=sentence(error), failed_at=datetime.now(UTC))
-    store.fail_attempt(spec.run_id, spec.index, failed.attempt, note)
-    attempts = store.attempts(spec.run_id, spec.index)
+    member = store.member(spec.run_id, spec.index)
+    member.fail_attempt(failed.attempt, note)
+    attempts = member.attempts()
     if not any(attempt.saved for attempt in attempts):
         every = store.attempts_of_all(spec.run_id)
         if is_the_runs_fault(error, every, run.members, run.max_attempts, lambda: {failed.worker, *others()}):
@@ -70,6 +71,6 @@ def _end_run(store: RunStore, run: RunSpec, error: Exception) -> Turn:
     found = _RECIPE_OR_DATA if is_of_recipe_or_data(error) else _EVERY_WORKER
     reason = f"{found}: {sentence(error).rstrip('.')}"
     failure = RunFailure(requested=run.members, trained=0, reason=reason, failed_at=datetime.now(UTC))
-    store.commit_failure(run, failure)
+    store.evaluation(run).commit_failure(failure)
     logger.error("Run %s fails: %s.", run.run_id, reason, extra={"run_id": run.run_id})
     return Done(status=None)

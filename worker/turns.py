@@ -95,12 +95,13 @@ def note_of(host: str, worker: str) -> bytes:
 def _settled(resources: Resources, run: RunSpec, spec: MemberSpec, lease: Lease) -> Turn | None:
     """Return what there is to do about a member that is not to be trained; None if it is."""
     store = resources.store
-    record = store.record(spec.run_id, spec.index)
+    member = store.member(spec.run_id, spec.index)
+    record = member.record()
     if record is not None:
         return done(record)
-    if store.is_cancelled(spec.run_id) or store.has_failed(run):
+    if store.is_cancelled(spec.run_id) or store.evaluation(run).has_failed():
         return Done(status=None)
-    attempts = store.attempts(spec.run_id, spec.index)
+    attempts = member.attempts()
     if failures_in_a_row(attempts) >= run.max_attempts:
         if not lease.is_confirmed:  # somebody may be at the last of them
             return Again(after_s=_LATER_S)
@@ -134,9 +135,10 @@ def _attempt(
     watchdog: StallWatchdog,
 ) -> Turn | FailedAttempt:
     extra = {"run_id": spec.run_id, "member": spec.index}
-    earlier = resources.store.attempts(spec.run_id, spec.index)
+    member = resources.store.member(spec.run_id, spec.index)
+    earlier = member.attempts()
     # Before the engine is opened, so that an attempt counts even if that kills the process.
-    attempt = resources.store.start_attempt(spec.run_id, spec.index, note_of(resources.settings.host, worker))
+    attempt = member.start_attempt(note_of(resources.settings.host, worker))
     try:
         observer = Observers(watchdog, lease, _Leaving(resources.leaving))
         return done(attempt_member(resources, run, spec, attempt, earlier, observer, on_epoch))
@@ -164,16 +166,17 @@ def _attempt(
 def _let_go(resources: Resources, spec: MemberSpec, attempt: int) -> None:
     """Note that an attempt ended on purpose, and leave nothing behind that nobody needs."""
     extra = {"run_id": spec.run_id, "member": spec.index}
+    member = resources.store.member(spec.run_id, spec.index)
     try:
-        resources.store.hand_over(spec.run_id, spec.index, attempt)
-        if resources.store.has_record(spec.run_id, spec.index):
-            resources.store.forget_epochs(spec.run_id, spec.index)
+        member.hand_over(attempt)
+        if member.has_record():
+            member.forget_epochs()
     except StorageError as error:  # then it counts as a failed attempt
         logger.warning("It could not be noted that member %d was let go: %s", spec.index, error, extra=extra)
 
 
 def _why_over(resources: Resources, run: RunSpec, spec: MemberSpec) -> type[AttemptEnded] | None:
     store = resources.store
-    if store.has_record(spec.run_id, spec.index):
+    if store.member(spec.run_id, spec.index).has_record():
         return MemberTaken
-    return RunCancelled if store.is_cancelled(spec.run_id) or store.has_failed(run) else None
+    return RunCancelled if store.is_cancelled(spec.run_id) or store.evaluation(run).has_failed() else None

@@ -14,6 +14,8 @@ from shared.storage.attempts import (
     progress_of,
 )
 from shared.storage.damaged_records import damaged_records, set_record_aside
+from shared.storage.evaluation_store import EvaluationStore
+from shared.storage.member_store import MemberStore
 from shared.storage.object_store import BROKER_STORAGE, ObjectStore
 from shared.storage.opening import open_object_store
 from shared.storage.run_store import RunStore
@@ -21,6 +23,8 @@ from shared.storage.run_store import RunStore
 __all__ = [
     "BROKER_STORAGE",
     "Attempt",
+    "EvaluationStore",
+    "MemberStore",
     "ObjectStore",
     "RunStore",
     "SavedEpoch",

@@ -35,14 +35,14 @@ def set_record_aside(store: RunStore, run_id: str, index: int) -> bool:
         return False
     store.objects.delete(keys.record(run_id, index))
     logger.warning("A record is kept aside, and its member trained again: %s", damage)
-    store.hand_over_all(run_id, index)
+    store.member(run_id, index).hand_over_all()
     return True
 
 
 def _damage_of(store: RunStore, run_id: str, index: int) -> DamagedRecordError | None:
     """Return what is wrong with a record; None if it is whole, of another version, or there is none."""
     try:
-        store.record(run_id, index)
+        store.member(run_id, index).record()
     except DamagedRecordError as error:
         return error
     except OtherVersionError:  # sound for those who can read it

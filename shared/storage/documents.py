@@ -1,6 +1,8 @@
 """What runs and members lie in storage as, read with care: it may be torn, misplaced, huge, or no file at all."""
 
+import hashlib
 import json
+from collections.abc import Iterator
 from typing import TypeVar
 
 from shared.errors import CorruptObjectError, DamagedRecordError, MessageDecodeError, OtherVersionError
@@ -34,20 +36,33 @@ def read_document(objects: ObjectStore, kind: type[M], key: str, remedy: str = _
         raise MessageDecodeError(f"{error} {remedy}") from error
 
 
-def read_spec(objects: ObjectStore, key: str, run_id: str, extension: int) -> RunSpec:
-    """Return the spec of a run, or of an extension of it; see `read_document` for the errors.
+def read_verified(objects: ObjectStore, key: str, sha256: str, remedy: str = _RESTORE) -> bytes:
+    """Return the bytes of an object; raise `CorruptObjectError` if their SHA-256 is another one."""
+    data = objects.get(key)
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != sha256:
+        difference = f"expected the SHA-256 {sha256[:12]}…, found {actual[:12]}…"
+        raise CorruptObjectError(f"{objects.url}/{key} is damaged: {difference}. {remedy}")
+    return data
+
+
+def read_specs(objects: ObjectStore, run_id: str) -> Iterator[RunSpec]:
+    """Yield the specs of a run, the newest extension first.
 
     Raises:
-        CorruptObjectError: It is that of another run or extension, as in a folder that was copied or renamed.
+        ObjectNotFoundError: There is no such run.
+        CorruptObjectError: A spec is that of another run or extension, as in a folder that was copied or renamed; or
+            see `read_document`.
     """
-    spec = read_document(objects, RunSpec, key)
-    if (spec.run_id, spec.extension) != (run_id, extension):
-        found = f"run {spec.run_id}" + (f", extended {spec.extension} times" if spec.extension else "")
-        raise CorruptObjectError(
-            f"{objects.url}/{key} is the spec of {found}: give its folder back the name that it had. A run cannot be "
-            "copied under another name."
-        )
-    return spec
+    numbers = {keys.extension_number(run_id, key): key for key in objects.list(keys.extensions(run_id))}
+    extensions = {number: key for number, key in numbers.items() if number is not None}
+    for number, key in (*sorted(extensions.items(), reverse=True), (0, keys.run(run_id))):
+        yield _read_spec(objects, key, run_id, number)
+
+
+def read_newest_spec(objects: ObjectStore, run_id: str) -> RunSpec:
+    """Return the spec of a run as it was last extended; for the errors see `read_specs`."""
+    return next(read_specs(objects, run_id))
 
 
 def read_record(objects: ObjectStore, run_id: str, index: int) -> MemberRecord:
@@ -83,6 +98,17 @@ def read_record(objects: ObjectStore, run_id: str, index: int) -> MemberRecord:
             ended(f"{key} is the record of member {spec.index} of run {spec.run_id}") + f" {remedy}", data
         )
     return record
+
+
+def _read_spec(objects: ObjectStore, key: str, run_id: str, extension: int) -> RunSpec:
+    spec = read_document(objects, RunSpec, key)
+    if (spec.run_id, spec.extension) != (run_id, extension):
+        found = f"run {spec.run_id}" + (f", extended {spec.extension} times" if spec.extension else "")
+        raise CorruptObjectError(
+            f"{objects.url}/{key} is the spec of {found}: give its folder back the name that it had. A run cannot be "
+            "copied under another name."
+        )
+    return spec
 
 
 def _writer(data: bytes) -> str | None:

@@ -37,6 +37,7 @@ from shared.output import OutputStream
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings, load_settings
 from shared.storage import RunStore
+from tests.records import commit_record
 
 TINY = Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax")))
 TRAINER = Trainer(host="here", engine="tensorflow", engine_version="2", device="CPU:0")
@@ -61,14 +62,14 @@ def settings(tmp_path: Path) -> Settings:
 
 def fail(store: RunStore, run: RunSpec) -> RunFailure:
     failure = RunFailure(requested=2, trained=0, reason="nobody learnt anything", failed_at=NOW)
-    store.commit_failure(run, failure)
+    store.evaluation(run).commit_failure(failure)
     return failure
 
 
 def commit(store: RunStore, run: RunSpec, index: int) -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.eye(2, dtype=np.float32)[LABELS], allow_pickle=False)
-    store.put_member_probabilities(run.run_id, index, 1, buffer.getvalue())
+    store.member(run.run_id, index).put_probabilities(1, buffer.getvalue())
     epoch = EpochMetrics(train_loss=1, train_accuracy=0.5, validation_loss=1, validation_accuracy=0.5, duration_s=1)
     member = TrainedMember(
         spec=plan_member(run.run_id, run.seed, index),
@@ -81,7 +82,7 @@ def commit(store: RunStore, run: RunSpec, index: int) -> None:
         weights_sha256="0" * 64,
         probabilities_sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
     )
-    store.commit_record(MemberRecord(member=member))
+    commit_record(store, MemberRecord(member=member))
 
 
 def test_a_run_is_seen_again_and_again_until_it_has_ended(settings, store, run):

@@ -31,6 +31,7 @@ from shared.messages import (
 from shared.progress_board import ProgressBoard
 from shared.settings import load_settings
 from shared.storage import RunStore
+from tests.records import commit_record
 
 DATASET = DatasetInfo(
     name="digits", sha256="0" * 64, input_shape=(2, 2, 1), class_names=("0", "1", "2"), train_size=10, test_size=200
@@ -111,8 +112,8 @@ def failure(at: datetime = START) -> RunFailure:
 def commit(store: RunStore, run: RunSpec, index: int, probabilities: Probabilities) -> None:
     buffer = io.BytesIO()
     np.save(buffer, probabilities, allow_pickle=False)
-    store.put_member_probabilities(run.run_id, index, 1, buffer.getvalue())
-    store.commit_record(trained(run, index, buffer.getvalue()))
+    store.member(run.run_id, index).put_probabilities(1, buffer.getvalue())
+    commit_record(store, trained(run, index, buffer.getvalue()))
 
 
 @pytest.fixture
@@ -251,7 +252,7 @@ def test_several_members_that_end_between_two_looks_all_count(store):
 
 def test_a_failed_member_takes_no_part_in_the_ensemble_so_far(store):
     run, labels = run_of(), np.array([0, 1])
-    store.commit_record(failed(run, 0))
+    commit_record(store, failed(run, 0))
     watcher = RunWatcher(store, run, test_labels=labels)
     assert watcher.look().so_far is None
 
@@ -272,8 +273,8 @@ def test_without_labels_the_records_are_shown_alone(store):
 
 def test_probabilities_that_are_not_those_of_the_record_are_not_used(store):
     run = run_of()
-    store.put_member_probabilities(run.run_id, 0, 1, b"others")
-    store.commit_record(trained(run, 0, b"mine"))
+    store.member(run.run_id, 0).put_probabilities(1, b"others")
+    commit_record(store, trained(run, 0, b"mine"))
 
     view = RunWatcher(store, run, test_labels=np.array([0])).look()
 
@@ -285,23 +286,23 @@ def test_a_view_does_not_change_when_the_run_goes_on(store):
     watcher = RunWatcher(store, run)
     before = watcher.look()
 
-    store.commit_record(failed(run, 0))
+    commit_record(store, failed(run, 0))
 
     assert watcher.look().records != before.records == {}
 
 
 def test_the_end_of_a_run_is_seen_in_storage_without_any_broker(store):
     run = run_of()
-    store.commit_evaluation(run, evaluation(), b"npz")
+    store.evaluation(run).commit_result(evaluation(), b"npz")
 
     assert RunWatcher(store, run).look().state == "evaluated"
 
 
 def test_a_damaged_record_is_told_and_does_not_hide_the_others_and_one_of_no_member_does_not_count(store):
     run = run_of(members=2)
-    store.commit_record(failed(run, 0))
+    commit_record(store, failed(run, 0))
     store.objects.replace(f"runs/{run.run_id}/members/001/record.json", b"{")
-    store.commit_record(failed(run, 7))
+    commit_record(store, failed(run, 7))
 
     view = RunWatcher(store, run).look()
 
@@ -312,7 +313,7 @@ def test_a_damaged_record_is_told_and_does_not_hide_the_others_and_one_of_no_mem
 
 def test_a_run_that_failed_says_why(store):
     run = run_of()
-    store.commit_failure(run, failure())
+    store.evaluation(run).commit_failure(failure())
 
     view = RunWatcher(store, run).look()
 
@@ -373,7 +374,7 @@ def test_when_the_broker_goes_away_the_old_lines_stay_and_storage_is_still_read(
         board.note(run.run_id, 1, "trouble")
         before = watcher.look()
 
-    store.commit_record(failed(run, 0))
+    commit_record(store, failed(run, 0))
     after = watcher.look()
 
     assert (before.live, after.live) == (True, False)

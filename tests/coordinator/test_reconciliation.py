@@ -25,6 +25,7 @@ from shared.messages import DatasetInfo, FailedMember, MemberRecord, RunSpec
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings, load_settings
 from shared.storage import RunStore
+from tests.records import commit_record
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 DATASET = DatasetInfo(
@@ -94,7 +95,7 @@ def end(store: RunStore, run: RunSpec, *indices: int) -> None:
         failed = FailedMember(
             spec=plan_member(run.run_id, run.seed, index), attempt=1, trainer=None, finished_at=NOW, error="x"
         )
-        store.commit_record(MemberRecord(member=failed))
+        commit_record(store, MemberRecord(member=failed))
 
 
 def looks(reconciler: Reconciler, clock: Clock, run: RunSpec, times: int = 20) -> str | None:
@@ -263,7 +264,7 @@ def test_a_member_that_gets_on_is_sent_as_often_as_it_takes(reconciler, clock, r
     for _ in range(100):
         client.flushall()
         for index in range(3):
-            store.start_attempt(run.run_id, index, b"{}")
+            store.member(run.run_id, index).start_attempt(b"{}")
         assert reconciler.look_after(run) is None
         clock.now += 5.0
 
@@ -276,10 +277,10 @@ def test_a_member_that_is_handed_over_each_time_is_sent_for_as_long_as_it_gets_o
     for epoch in range(1, 100):
         client.flushall()
         for index in range(3):
-            attempt = store.start_attempt(run.run_id, index, b"{}")
+            attempt = store.member(run.run_id, index).start_attempt(b"{}")
             if saves:
-                store.save_epoch(run.run_id, index, attempt, epoch, b"state")
-            store.hand_over(run.run_id, index, attempt)
+                store.member(run.run_id, index).save_epoch(attempt, epoch, b"state")
+            store.member(run.run_id, index).hand_over(attempt)
         found = found or reconciler.look_after(run)
         clock.now += 5.0
 
@@ -301,7 +302,7 @@ def test_an_evaluation_that_is_begun_each_time_is_sent_as_often_as_it_takes(reco
     end(store, run, 0, 1, 2)
     for _ in range(30):
         client.flushall()
-        store.start_evaluation(run, b"{}")
+        store.evaluation(run).start_attempt(b"{}")
         assert reconciler.look_after(run) is None
         clock.now += 5.0
 
@@ -340,7 +341,7 @@ def test_one_run_is_looked_after_until_it_has_ended(settings, store, run, monkey
         nonlocal rounds
         rounds += 1
         failure = RunFailure(requested=3, trained=0, reason="nobody learnt", failed_at=NOW)
-        store.commit_failure(run, failure)
+        store.evaluation(run).commit_failure(failure)
 
     monkeypatch.setattr("coordinator.reconciliation.time.sleep", pause)
 

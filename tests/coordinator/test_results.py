@@ -22,6 +22,7 @@ from shared.layers import Dense, Flatten
 from shared.messages import AttemptNote, EpochMetrics, FailedMember, MemberRecord, RunSpec, TrainedMember, Trainer
 from shared.settings import Settings, load_settings
 from shared.storage import RunStore
+from tests.records import commit_record
 
 TINY = Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax")))
 TRAINER = Trainer(host="here", engine="tensorflow", engine_version="2", device="CPU:0")
@@ -45,11 +46,11 @@ def run(store: RunStore) -> RunSpec:
     run = plan_run(plan_request(None, {"members": 3, "seed": 1}), TINY, dataset, max_attempts=3, now=NOW)
     store.create_run(run)
     for index in TRAINED:
-        store.put_weights(run.run_id, index, 1, weights_of(index))
-        store.commit_record(trained(run, index))
+        store.member(run.run_id, index).put_weights(1, weights_of(index))
+        commit_record(store, trained(run, index))
     spec = plan_member(run.run_id, run.seed, 1)
     failed = FailedMember(spec=spec, attempt=3, trainer=TRAINER, finished_at=NOW, error="it broke")
-    store.commit_record(MemberRecord(member=failed))
+    commit_record(store, MemberRecord(member=failed))
     return run
 
 
@@ -74,7 +75,7 @@ def evaluation(store: RunStore, run: RunSpec) -> EnsembleEvaluation:
         misclassified=(),
         probabilities_sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
     )
-    store.commit_evaluation(run, evaluation, buffer.getvalue())
+    store.evaluation(run).commit_result(evaluation, buffer.getvalue())
     return evaluation
 
 
@@ -128,7 +129,7 @@ def test_collecting_again_renews_what_is_there_and_leaves_the_rest_alone(setting
 
 @pytest.mark.slow
 def test_weights_that_are_not_those_of_the_record_are_not_copied(settings, store, run, evaluation, tmp_path):
-    store.put_weights(run.run_id, 2, 1, b"somebody else's")
+    store.member(run.run_id, 2).put_weights(1, b"somebody else's")
 
     with pytest.raises(CorruptObjectError, match=r"members/002/attempts/001/weights.hdf5 is damaged"):
         collect_run(settings, store, run, tmp_path / "results")
@@ -171,12 +172,12 @@ def test_a_run_that_goes_on_says_how_far_it_is(store, run):
 def test_a_run_that_was_extended_since_is_reported_as_it_was_evaluated(settings, store, run, evaluation):
     extended = RunSpec.parse({**run.model_dump(), "members": 4, "extension": 1}, "extended", InputError)
     store.extend_run(extended)
-    store.commit_record(trained(extended, 3))
+    commit_record(store, trained(extended, 3))
 
     content = report_content(settings, store, extended)
 
     assert (content.spec, content.evaluation, set(content.records)) == (run, evaluation, {0, 1, 2})
-    store.commit_failure(extended, RunFailure(requested=4, trained=0, reason="nobody learnt", failed_at=NOW))
+    store.evaluation(extended).commit_failure(RunFailure(requested=4, trained=0, reason="nobody learnt", failed_at=NOW))
     assert last_evaluation(store, extended) == (run, evaluation)
 
 
@@ -188,17 +189,19 @@ def test_a_run_begins_with_the_first_attempt_of_a_member_not_with_the_one_that_e
     assert report_content(settings, store, run).started_at == NOW
     for index, note in ((3, AttemptNote(host="a", worker="b", process_id=1, started_at=earlier).encode()), (4, b"{")):
         record = trained(extended, index)
-        member = record.member.model_copy(update={"attempt": store.start_attempt(run.run_id, index, note) + 1})
-        store.commit_record(MemberRecord(member=member))
+        member = record.member.model_copy(update={"attempt": store.member(run.run_id, index).start_attempt(note) + 1})
+        commit_record(store, MemberRecord(member=member))
     store.extend_run(extended)
     evaluated = evaluation.model_copy(update={"requested": 5})
-    store.commit_evaluation(extended, evaluated, store.ensemble_probabilities(run, evaluation.probabilities_sha256))
+    store.evaluation(extended).commit_result(
+        evaluated, store.evaluation(run).probabilities(evaluation.probabilities_sha256)
+    )
 
     assert report_content(settings, store, extended).started_at == earlier
 
 
 def test_a_run_that_failed_says_why(store, run):
-    store.commit_failure(run, RunFailure(requested=3, trained=0, reason="nobody learnt", failed_at=NOW))
+    store.evaluation(run).commit_failure(RunFailure(requested=3, trained=0, reason="nobody learnt", failed_at=NOW))
 
     with pytest.raises(RunFailedError, match=f"^Run {run.run_id} has no evaluation: nobody learnt.$"):
         last_evaluation(store, run)
@@ -256,7 +259,7 @@ def test_one_line_sums_up_a_run_that_goes_on_has_failed_or_is_evaluated(store, r
     failure = RunFailure(requested=2, trained=0, reason="nobody learnt", failed_at=NOW)
 
     lines = [summary(run, store), summary(other, store)]
-    store.commit_failure(other, failure)
+    store.evaluation(other).commit_failure(failure)
     lines.append(summary(other, store))
 
     assert [(line["state"], line["ended"], line["ensemble_test_accuracy"]) for line in lines] == [

@@ -33,7 +33,7 @@ def run(store: RunStore) -> RunSpec:
 def failed(store: RunStore, run: RunSpec) -> RunSpec:
     for index in range(run.members):
         cancel_member(store, run, index, "here")
-    store.commit_failure(run, RunFailure(requested=4, trained=0, reason="nobody learnt", failed_at=NOW))
+    store.evaluation(run).commit_failure(RunFailure(requested=4, trained=0, reason="nobody learnt", failed_at=NOW))
     return run
 
 
@@ -49,7 +49,9 @@ def test_a_run_that_ends_while_it_is_cancelled_has_ended(store, run, monkeypatch
     cancel = RunStore.cancel_run
 
     def late(store: RunStore, run_id: str, cancellation: Cancellation) -> None:
-        store.commit_failure(run, RunFailure(requested=4, trained=4, reason="its evaluation failed", failed_at=NOW))
+        store.evaluation(run).commit_failure(
+            RunFailure(requested=4, trained=4, reason="its evaluation failed", failed_at=NOW)
+        )
         cancel(store, run_id, cancellation)
 
     monkeypatch.setattr(RunStore, "cancel_run", late)
@@ -58,7 +60,7 @@ def test_a_run_that_ends_while_it_is_cancelled_has_ended(store, run, monkeypatch
         cancel_run(store, run, "here")
 
     assert not store.is_cancelled(run.run_id)
-    assert store.has_failed(run)
+    assert store.evaluation(run).has_failed()
 
 
 def test_a_run_whose_end_is_just_being_written_when_it_is_cancelled_has_ended(store, run, monkeypatch):
@@ -71,7 +73,7 @@ def test_a_run_whose_end_is_just_being_written_when_it_is_cancelled_has_ended(st
 
     monkeypatch.setattr(store.objects, "create", late)
 
-    assert store.commit_failure(run, RunFailure(requested=4, trained=4, reason="no luck", failed_at=NOW))
+    assert store.evaluation(run).commit_failure(RunFailure(requested=4, trained=4, reason="no luck", failed_at=NOW))
 
     assert not store.is_cancelled(run.run_id)
 
@@ -86,19 +88,19 @@ def test_the_cancellation_of_a_run_that_was_extended_meanwhile_is_not_taken_back
 
     monkeypatch.setattr(store.objects, "create", late)
 
-    assert store.commit_failure(run, RunFailure(requested=4, trained=4, reason="no luck", failed_at=NOW))
+    assert store.evaluation(run).commit_failure(RunFailure(requested=4, trained=4, reason="no luck", failed_at=NOW))
 
     assert store.is_cancelled(run.run_id)
 
 
 def test_attempts_before_a_run_was_resumed_do_not_count(store, run):
     for _ in range(3):
-        store.start_attempt(run.run_id, 2, b"{}")
-    assert failures_in_a_row(store.attempts(run.run_id, 2)) == 3
+        store.member(run.run_id, 2).start_attempt(b"{}")
+    assert failures_in_a_row(store.member(run.run_id, 2).attempts()) == 3
 
     resume_run(store, run)
 
-    assert failures_in_a_row(store.attempts(run.run_id, 2)) == 0
+    assert failures_in_a_row(store.member(run.run_id, 2).attempts()) == 0
 
 
 @pytest.mark.parametrize("what", [partial(cancel_run, host="here"), check_unfinished, resume_run])
@@ -109,34 +111,38 @@ def test_a_run_that_has_ended_is_neither_cancelled_nor_resumed(store, failed, wh
 
 def test_a_run_that_failed_before_its_members_had_ended_can_be_resumed_and_its_attempts_do_not_count(store, run):
     for index in range(2):
-        store.start_attempt(run.run_id, index, b"{}")
-    store.commit_failure(run, RunFailure(requested=4, trained=0, reason="the data is at fault", failed_at=NOW))
+        store.member(run.run_id, index).start_attempt(b"{}")
+    store.evaluation(run).commit_failure(
+        RunFailure(requested=4, trained=0, reason="the data is at fault", failed_at=NOW)
+    )
 
     with pytest.raises(InputError, match=r"\(the data is at fault\); when that is put right, `deepchord resume "):
         cancel_run(store, run, "here")
     anew = resume_run(store, run)
 
-    assert (anew.extension, store.failure(anew)) == (1, None)
-    assert [failures_in_a_row(store.attempts(run.run_id, index)) for index in range(2)] == [0, 0]
+    assert (anew.extension, store.evaluation(anew).failure()) == (1, None)
+    assert [failures_in_a_row(store.member(run.run_id, index).attempts()) for index in range(2)] == [0, 0]
 
 
 def test_a_run_that_has_ended_can_be_resumed_if_a_record_is_damaged_which_is_kept_aside(store, run):
     for index in range(run.members):
         cancel_member(store, run, index, "here")
-    store.commit_failure(run, RunFailure(requested=4, trained=0, reason="nobody learnt", failed_at=NOW))
+    store.evaluation(run).commit_failure(RunFailure(requested=4, trained=0, reason="nobody learnt", failed_at=NOW))
     store.objects.replace(f"runs/{run.run_id}/members/002/record.json", b"torn")
 
     check_unfinished(store, run)
     anew = resume_run(store, run)
 
-    assert (anew.extension, store.has_ended(anew)) == (1, False)
+    assert (anew.extension, store.evaluation(anew).has_ended()) == (1, False)
     assert store.recorded(run.run_id) == [0, 1, 3]
 
 
 def test_a_run_whose_evaluation_failed_can_be_evaluated_once_more(store, run):
     for index in range(run.members):
         cancel_member(store, run, index, "here")
-    store.commit_failure(run, RunFailure(requested=4, trained=3, reason="its evaluation failed", failed_at=NOW))
+    store.evaluation(run).commit_failure(
+        RunFailure(requested=4, trained=3, reason="its evaluation failed", failed_at=NOW)
+    )
 
     check_unfinished(store, run)
     with pytest.raises(InputError, match=r"has failed \(its evaluation failed\)"):
@@ -145,11 +151,11 @@ def test_a_run_whose_evaluation_failed_can_be_evaluated_once_more(store, run):
 
     assert (anew.extension, anew.members) == (1, 4)
     assert store.run(run.run_id) == anew
-    assert store.failure(anew) is None
+    assert store.evaluation(anew).failure() is None
 
 
 def test_a_member_that_is_cancelled_is_a_failed_record(store, run):
-    store.start_attempt(run.run_id, 2, b"{}")
+    store.member(run.run_id, 2).start_attempt(b"{}")
 
     cancel_member(store, run, 2, "here")
     cancel_member(store, run, 3, "here")
@@ -187,7 +193,7 @@ def test_a_failed_or_cancelled_run_can_be_extended(store, failed):
 
     extended = extend_run(store, extended_by(failed, 6, 2))
 
-    assert (extended.min_members, store.failure(extended)) == (2, None)
+    assert (extended.min_members, store.evaluation(extended).failure()) == (2, None)
     assert not store.is_cancelled(failed.run_id)
     assert extend_run(store, extended_by(extended, 8, None)).extension == 2
 

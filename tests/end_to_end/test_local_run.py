@@ -70,8 +70,8 @@ def test_each_member_and_the_run_have_one_record_in_storage(local_run, store):
     ]
     assert {member.trainer.engine for member in records} == {"tensorflow"}
     assert all(len(member.history) == 2 for member in records)
-    assert store.evaluation(store.run(local_run.run_id)).trained == 2
-    assert store.failure(store.run(local_run.run_id)) is None
+    assert store.evaluation(store.run(local_run.run_id)).result().trained == 2
+    assert store.evaluation(store.run(local_run.run_id)).failure() is None
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_the_results_folder_holds_all_that_people_take_away(local_run):
 
 def test_the_files_of_the_results_are_those_of_the_records(local_run, store, evaluation):
     for index in range(2):
-        member = store.record(local_run.run_id, index).member
+        member = store.member(local_run.run_id, index).record().member
         weights = (local_run.results / f"best_weights_{index}.hdf5").read_bytes()
         assert hashlib.sha256(weights).hexdigest() == member.weights_sha256
     probabilities = (local_run.results / "probabilities.npz").read_bytes()

@@ -193,12 +193,12 @@ def test_the_stopped_run_is_resumed_to_its_end(resumed):
 
     assert (command.returncode, command.stderr) == (0, "")
     assert "(1 of 1 members trained)" in command.stdout
-    assert resumed.store.evaluation(run).trained == 1
+    assert resumed.store.evaluation(run).result().trained == 1
     assert not resumed.store.is_cancelled(STOPPED)
 
 
 def test_its_member_goes_on_from_the_epoch_that_was_saved_last(resumed):
-    member = resumed.store.record(STOPPED, 0).member
+    member = resumed.store.member(STOPPED, 0).record().member
 
     assert isinstance(member, TrainedMember)
     assert member.attempt == 3
@@ -215,7 +215,7 @@ def test_its_member_goes_on_from_the_epoch_that_was_saved_last(resumed):
 
 
 def test_the_file_of_settings_counts_for_the_workers(resumed):
-    member = resumed.store.record(STOPPED, 0).member
+    member = resumed.store.member(STOPPED, 0).record().member
 
     assert (member.trainer.host, member.trainer.engine) == ("example", "tensorflow")
 
@@ -243,13 +243,13 @@ def test_the_finished_run_is_extended_by_a_member(extended):
     assert (command.returncode, command.stderr) == (0, "")
     assert (run.members, run.extension) == (3, 1)
     assert extended.store.recorded(FINISHED) == [0, 1, 2]
-    assert extended.store.record(FINISHED, 2).member.attempt == 1
+    assert extended.store.member(FINISHED, 2).record().member.attempt == 1
 
 
 def test_its_first_members_have_the_same_scores_in_the_evaluation_of_all(extended):
     first = json.loads(stored_files(FINISHED)["evaluation.json"])
 
-    evaluation = extended.store.evaluation(extended.store.run(FINISHED))
+    evaluation = extended.store.evaluation(extended.store.run(FINISHED)).result()
 
     assert evaluation.trained == 3
     assert [member.test.accuracy for member in evaluation.members[:2]] == [

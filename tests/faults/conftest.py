@@ -51,7 +51,7 @@ def uninterrupted(new_place: Callable[..., Place], long_recipe: Path) -> Trained
     assert ended.returncode == 0, ended.stderr
     store = place.store
     (run_id,) = store.run_ids()
-    member = store.record(run_id, 0).member
+    member = store.member(run_id, 0).record().member
     assert isinstance(member, TrainedMember)
     assert len(member.history) == EPOCHS
     return member

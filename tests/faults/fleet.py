@@ -122,7 +122,7 @@ class Fleet:
         return max((saved.epoch for attempt in self.attempts(index) for saved in attempt.saved), default=0)
 
     def attempts(self, index: int = 0) -> tuple[Any, ...]:
-        return self.store.attempts(self.run_id, index)
+        return self.store.member(self.run_id, index).attempts()
 
     @property
     def gate(self) -> Gate:
@@ -165,7 +165,7 @@ class Fleet:
     def training_process(self, index: int = 0) -> psutil.Process:
         """The process that trains a member now."""
         attempt = self.attempts(index)[-1].number
-        return psutil.Process(self.store.attempt_note(self.run_id, index, attempt).process_id)
+        return psutil.Process(self.store.member(self.run_id, index).attempt_note(attempt).process_id)
 
     def worker_of(self, process: psutil.Process) -> Started:
         """The worker that a process belongs to."""
@@ -176,7 +176,7 @@ class Fleet:
         return self.broker.client.get(member_lease(self.run_id, index))
 
     def member(self, index: int = 0) -> TrainedMember:
-        record = wait_until(lambda: self.store.record(self.run_id, index), f"the record of member {index}")
+        record = wait_until(lambda: self.store.member(self.run_id, index).record(), f"the record of member {index}")
         assert isinstance(record.member, TrainedMember), record
         return record.member
 
@@ -188,13 +188,13 @@ class Fleet:
         """Wait for the end of the run; check that there is one record per member and one evaluation."""
         assert watching.ended() == 0, "\n".join([*watching.out, *watching.err])
         run = self.run
-        evaluation = self.store.evaluation(run)
+        evaluation = self.store.evaluation(run).result()
         assert evaluation is not None
         assert evaluation.trained == run.members
         folder = Path(self.store.objects.url) / "runs" / self.run_id
         assert len(list(folder.glob("members/*/record.json"))) == run.members
         assert len(list(folder.glob("**/evaluation.json"))) == 1
-        assert self.store.failure(run) is None
+        assert self.store.evaluation(run).failure() is None
         for index in range(run.members):
             numbers = [attempt.number for attempt in self.attempts(index)]
             assert numbers == list(range(1, len(numbers) + 1))

@@ -71,14 +71,14 @@ def test_a_run_that_is_extended_keeps_its_members_and_evaluates_all(fleet):
     assert fleet.member(0) == before
     run = fleet.run
     assert (run.members, run.extension) == (3, 1)
-    assert fleet.store.evaluation(run).trained == 3
+    assert fleet.store.evaluation(run).result().trained == 3
     assert [fleet.member(index).attempt for index in range(3)] == [1, 1, 1]
     assert len(list((fleet.place.folder / "results").glob("*.hdf5"))) == 3
     fresh = fleet.place.run("train", "--detach", fleet.recipe, "--members", "3", "--epochs", "3")
     fleet.run_id = fresh.stdout.split()[1]
     fleet.evaluated(fleet.watch())
     assert [fleet.member(index).weights_sha256 for index in range(3)] == [
-        fleet.store.record(run.run_id, index).member.weights_sha256 for index in range(3)
+        fleet.store.member(run.run_id, index).record().member.weights_sha256 for index in range(3)
     ]
 
 
@@ -97,7 +97,7 @@ def test_an_interrupted_local_run_goes_on_where_it_stopped(new_place, long_recip
 
     assert resumed.returncode == 0, resumed.stderr
     store = place.store
-    member = store.record(store.run_ids()[0], 0).member
+    member = store.member(store.run_ids()[0], 0).record().member
     assert member.attempt == 2
     assert member.weights_sha256 == uninterrupted.weights_sha256
     assert (place.folder / "results" / "index.html").exists()

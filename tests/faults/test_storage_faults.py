@@ -97,9 +97,9 @@ def test_a_disk_with_room_for_notes_only_costs_a_member_no_attempt(fleet, small_
 
     assert watching.ended() == 3
     assert "No space left on device; free some space" in watching.err[-1]
-    first = fleet.store.attempts(fleet.run_id, 0)[:4]
+    first = fleet.store.member(fleet.run_id, 0).attempts()[:4]
     assert [attempt.handed_over for attempt in first] == [True] * 4
-    assert fleet.store.record(fleet.run_id, 0) is None
+    assert fleet.store.member(fleet.run_id, 0).record() is None
     filler.unlink()
     fleet.place.run("resume", "last", "--detach")
     fleet.evaluated(fleet.watch())
@@ -158,7 +158,7 @@ def test_weights_that_are_damaged_after_their_record_end_the_run_with_their_name
     assert watching.ended() == 3
     assert "members/000/attempts/001/weights.hdf5 is damaged" in watching.err[-1]
     store = fleet.place.store
-    assert store.failure(fleet.run) is not None
+    assert store.evaluation(fleet.run).failure() is not None
 
 
 def test_a_bucket_that_answers_badly_again_and_again_costs_nothing(
@@ -181,6 +181,6 @@ def test_a_bucket_that_answers_badly_again_and_again_costs_nothing(
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server.endpoint)
     store = RunStore.open(load_settings())
     (run_id,) = store.run_ids()
-    record = store.record(run_id, 0)
+    record = store.member(run_id, 0).record()
     assert (record.member.attempt, record.member.weights_sha256) == (1, uninterrupted.weights_sha256)
-    assert store.evaluation(store.run(run_id)).trained == 1
+    assert store.evaluation(store.run(run_id)).result().trained == 1

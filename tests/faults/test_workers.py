@@ -93,7 +93,7 @@ def test_when_a_worker_dies_with_all_its_processes_another_one_goes_on(fleet, un
     assert (attempt, before + after) == (2, EPOCHS)
     assert before >= 5
     assert fleet.member().weights_sha256 == uninterrupted.weights_sha256
-    notes = [fleet.store.attempt_note(fleet.run_id, 0, number).worker for number in (1, 2)]
+    notes = [fleet.store.member(fleet.run_id, 0).attempt_note(number).worker for number in (1, 2)]
     assert len(set(notes)) == 2
 
 
@@ -136,13 +136,13 @@ def test_a_worker_that_is_told_to_stop_hands_its_evaluation_over_and_another_one
         os.kill(process, signal.SIGTERM)
 
     assert worker.ended() == 0, "\n".join(worker.err)
-    (attempt,) = fleet.store.evaluation_attempts(fleet.run)
+    (attempt,) = fleet.store.evaluation(fleet.run).attempts()
     assert attempt.handed_over
     assert fleet.broker.client.llen(f"{KEY_PREFIX}{QUEUE}") == 1
     fleet.gate.open_for_evaluations()
     fleet.start_worker()
     fleet.evaluated(fleet.watch())
-    assert len(fleet.store.evaluation_attempts(fleet.run)) == 2
+    assert len(fleet.store.evaluation(fleet.run).attempts()) == 2
 
 
 def test_a_process_that_wakes_up_after_its_lease_does_not_change_the_record(fleet):
@@ -183,7 +183,7 @@ def test_a_worker_whose_clock_is_an_hour_off_trains_and_steals_nothing(fleet, re
     fleet.gate.open()
     fleet.evaluated(watching)
     assert [fleet.member(index).attempt for index in range(3)] == [1, 1, 1]
-    workers = {fleet.store.attempt_note(fleet.run_id, index, 1).worker for index in range(3)}
+    workers = {fleet.store.member(fleet.run_id, index).attempt_note(1).worker for index in range(3)}
     assert workers == {"worker0@here", "worker1@here"}
 
 
@@ -198,11 +198,11 @@ def test_a_member_that_kills_its_process_each_time_is_given_up_and_the_others_ar
 
     assert watching.ended() == 0, watching.err
 
-    poison = fleet.store.record(fleet.run_id, 0).member
+    poison = fleet.store.member(fleet.run_id, 0).record().member
     assert (poison.status, poison.attempt) == ("failed", 3)
     assert "ended without an error" in poison.error
     assert fleet.member(1).attempt == 1
-    evaluation = fleet.store.evaluation(fleet.run)
+    evaluation = fleet.store.evaluation(fleet.run).result()
     assert (evaluation.requested, evaluation.trained) == (2, 1)
 
 
@@ -228,6 +228,6 @@ def test_workers_that_refuse_every_message_pass_them_on_to_one_that_fits(fleet):
 
     fleet.evaluated(fleet.watch())
 
-    trained_by = {fleet.store.attempt_note(fleet.run_id, index, 1).worker for index in range(3)}
+    trained_by = {fleet.store.member(fleet.run_id, index).attempt_note(1).worker for index in range(3)}
     assert trained_by == {"worker2@here"}
     assert any("is not signed" in line for misfit in misfits for line in misfit.err)

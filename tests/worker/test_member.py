@@ -42,16 +42,16 @@ def test_a_trained_member_leaves_its_weights_its_probabilities_and_its_record(
 
     member = record.member
     assert isinstance(member, TrainedMember)
-    assert store.record(run.run_id, 1) == record
+    assert store.member(run.run_id, 1).record() == record
     assert (member.spec, member.attempt, member.trainer) == (members[1], 2, resources.trainer)
     assert before <= member.started_at <= member.finished_at <= datetime.now(UTC)
     architecture = run.architecture.resolve(input_shape=(4, 4, 1), classes=3)
-    weights = decode_checkpoint(store.weights(run.run_id, 1, 2, member.weights_sha256), architecture, "stored")
+    weights = decode_checkpoint(store.member(run.run_id, 1).weights(2, member.weights_sha256), architecture, "stored")
     network, expected = train(engine, architecture, run.recipe, members[1].seeds, dataset)
     np.testing.assert_array_equal(weights[0][0], expected.best_weights[0][0])
     assert member.best_epoch == expected.best_epoch
     assert [metrics.train_loss for metrics in member.history] == [metrics.train_loss for metrics in expected.history]
-    stored = store.member_probabilities(run.run_id, 1, 2, member.probabilities_sha256)
+    stored = store.member(run.run_id, 1).probabilities(2, member.probabilities_sha256)
     probabilities = np.load(io.BytesIO(stored), allow_pickle=False)
     np.testing.assert_array_equal(probabilities, predict(network, dataset.x_test, 3))
 
@@ -64,7 +64,7 @@ def test_the_record_of_a_faster_attempt_stays(
     second = attempt(resources, run, members[0], 2)
 
     assert second == first
-    assert store.record(run.run_id, 0) == first
+    assert store.member(run.run_id, 0).record() == first
 
 
 def test_a_failure_is_not_committed_over_a_trained_member(
@@ -97,7 +97,7 @@ def test_a_failed_member_has_a_record_with_its_error(
     assert isinstance(member, FailedMember)
     assert (member.attempt, member.error) == (3, "EngineError: the loss became nan")
     assert member.trainer == opened
-    assert store.record(members[0].run_id, 0) == record
+    assert store.member(members[0].run_id, 0).record() == record
 
 
 def test_a_member_fails_without_a_trainer_where_no_engine_could_be_opened(
@@ -138,7 +138,7 @@ def test_a_data_set_that_is_not_that_of_the_run_fails_the_attempt(
     with pytest.raises(DatasetError, match="expected train_size 61, found 60"):
         attempt(resources, other, members[0], 1)
 
-    assert store.record(run.run_id, 0) is None
+    assert store.member(run.run_id, 0).record() is None
 
 
 def test_the_epoch_at_whose_end_an_attempt_is_ended_is_saved_when_it_has_ended(
@@ -155,5 +155,5 @@ def test_the_epoch_at_whose_end_an_attempt_is_ended_is_saved_when_it_has_ended(
     with pytest.raises(LeaseLostError):
         attempt_member(resources, run, members[0], 1, (), Ending(), lambda line: None)
 
-    (left,) = store.attempts(run.run_id, 0)
+    (left,) = store.member(run.run_id, 0).attempts()
     assert [saved.epoch for saved in left.saved] == [1, 2]

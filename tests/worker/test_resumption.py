@@ -8,7 +8,7 @@ import pytest
 
 from shared.architecture import Architecture
 from shared.messages import EpochMetrics, MemberSpec, Trainer
-from shared.storage import RunStore, keys, newest_first
+from shared.storage import MemberStore, RunStore, keys, newest_first
 from shared.training_state import TrainingState
 from worker.resumption import EpochSaver, Resumption, find_start
 from worker.training import start_of
@@ -34,22 +34,24 @@ def saver(store: RunStore, member: MemberSpec, trainer: Trainer) -> EpochSaver:
 
 
 @pytest.fixture
-def may_answer(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+def may_answer(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """When set, storage publishes what it has been given."""
-    event, save = threading.Event(), store.save_epoch
+    event, save = threading.Event(), MemberStore.save_epoch
 
     def save_when_told(*given: object) -> object:
         assert event.wait(60)
         return save(*given)
 
-    monkeypatch.setattr(store, "save_epoch", save_when_told)
+    monkeypatch.setattr(MemberStore, "save_epoch", save_when_told)
     return event
 
 
 @pytest.fixture
 def saved(store: RunStore, member: MemberSpec) -> Callable[[], list[int]]:
     """The epochs that lie in storage."""
-    return lambda: [epoch.epoch for attempt in store.attempts(member.run_id, member.index) for epoch in attempt.saved]
+    return lambda: [
+        epoch.epoch for attempt in store.member(member.run_id, member.index).attempts() for epoch in attempt.saved
+    ]
 
 
 def test_training_goes_on_while_a_state_is_published_but_not_far(
@@ -87,7 +89,7 @@ def test_what_is_wrong_with_a_state_ends_the_training(
     def fail(*given: object) -> None:
         raise ValueError("no state")
 
-    monkeypatch.setattr(store, "save_epoch", fail)
+    monkeypatch.setattr(MemberStore, "save_epoch", fail)
 
     saver.epoch(state)
 
@@ -98,23 +100,23 @@ def test_what_is_wrong_with_a_state_ends_the_training(
 def test_what_an_earlier_attempt_saved_is_kept_until_this_one_has_saved_as_much(
     state: TrainingState, store: RunStore, member: MemberSpec, trainer: Trainer, architecture: Architecture
 ):
-    resolved, place = architecture.resolve(input_shape=(4, 4, 1), classes=3), (member.run_id, member.index)
+    resolved, stored = architecture.resolve(input_shape=(4, 4, 1), classes=3), store.member(member.run_id, member.index)
 
     def train(*epochs: int) -> list[tuple[int, int]]:
         """Save the states after these epochs in another attempt; return attempt and epoch of what is kept then."""
-        found = find_start(store, member, resolved, store.attempts(*place), trainer)
-        attempt = store.start_attempt(*place, b"{}")
+        found = find_start(store, member, resolved, stored.attempts(), trainer)
+        attempt = stored.start_attempt(b"{}")
         with EpochSaver(store, member, attempt, trainer, found, tell=print) as saver:
             for epoch in epochs:
                 saver.epoch(replace(state, history=(EPOCH,) * epoch))
-        return [(saved.attempt, saved.epoch) for saved in reversed(newest_first(store.attempts(*place)))]
+        return [(saved.attempt, saved.epoch) for saved in reversed(newest_first(stored.attempts()))]
 
     assert train(1, 2, 3) == [(1, 2), (1, 3)]
     assert train() == [(1, 2), (1, 3)]
     assert train(4) == [(1, 3), (3, 4)]
 
-    newest = newest_first(store.attempts(*place))[0]
-    store.objects.replace(keys.epoch(*place, newest), b"damaged")
+    newest = newest_first(stored.attempts())[0]
+    store.objects.replace(keys.epoch(member.run_id, member.index, newest), b"damaged")
 
     # Not the damaged one is kept beside the new one, but that from which it went on.
     assert train(4) == [(1, 3), (4, 4)]

@@ -25,7 +25,7 @@ from shared.errors import (
 from shared.messages import FailedMember, MemberSpec, RunSpec, TrainedMember
 from shared.settings import Settings, load_settings
 from shared.signing import sign
-from shared.storage import RunStore
+from shared.storage import EvaluationStore, MemberStore, RunStore
 from worker.engines import Engine
 from worker.ensemble import evaluate as evaluate_ensemble
 from worker.lease import Lease
@@ -115,22 +115,22 @@ def test_a_member_is_trained_and_says_so_in_a_few_words(
 ):
     assert train(members[0]) == {"run_id": run.run_id, "index": 0, "status": "trained"}
 
-    assert isinstance(store.record(run.run_id, 0).member, TrainedMember)
-    assert len(store.attempts(run.run_id, 0)) == 1
+    assert isinstance(store.member(run.run_id, 0).record().member, TrainedMember)
+    assert len(store.member(run.run_id, 0).attempts()) == 1
 
 
 def test_a_member_that_has_a_record_is_not_trained_again(
     train: Callable, store: RunStore, members: tuple[MemberSpec, ...], fails: Callable
 ):
     train(members[0])
-    record = store.record(members[0].run_id, 0)
+    record = store.member(members[0].run_id, 0).record()
     engine = fails()
 
     train(members[0])
 
     assert engine.built == 0
-    assert store.record(members[0].run_id, 0) == record
-    assert len(store.attempts(members[0].run_id, 0)) == 1
+    assert store.member(members[0].run_id, 0).record() == record
+    assert len(store.member(members[0].run_id, 0).attempts()) == 1
 
 
 def test_a_failed_attempt_is_followed_by_another_and_noted(
@@ -140,7 +140,7 @@ def test_a_failed_attempt_is_followed_by_another_and_noted(
 
     assert train(members[0])["status"] == "trained"
 
-    member = resources.store.record(members[0].run_id, 0).member
+    member = resources.store.member(members[0].run_id, 0).record().member
     assert member.attempt == 2
     assert resources.board.notes(members[0].run_id) == {0: "EngineError: the driver hung"}
 
@@ -152,35 +152,35 @@ def test_a_member_that_fails_in_every_attempt_is_a_record_with_the_last_error(
 
     assert train(members[1])["status"] == "failed"
 
-    member = store.record(members[1].run_id, 1).member
+    member = store.member(members[1].run_id, 1).record().member
     assert isinstance(member, FailedMember)
     assert (member.error, member.attempt) == ("MemoryError: second", 2)
     assert engine.built == 2
-    assert len(store.attempts(members[1].run_id, 1)) == 2
+    assert len(store.member(members[1].run_id, 1).attempts()) == 2
 
 
 def test_attempts_are_bounded_over_all_workers_and_messages(
     train: Callable, store: RunStore, members: tuple[MemberSpec, ...], fails: Callable
 ):
-    store.start_attempt(members[0].run_id, 0, b"another worker")
+    store.member(members[0].run_id, 0).start_attempt(b"another worker")
     engine = fails(EngineError("here too"), EngineError("never reached"))
 
     assert train(members[0])["status"] == "failed"
 
     assert engine.built == 1
-    assert store.record(members[0].run_id, 0).member.error == "EngineError: here too"
+    assert store.member(members[0].run_id, 0).record().member.error == "EngineError: here too"
 
 
 def test_a_member_whose_process_died_in_each_attempt_fails_without_another(
     train: Callable, store: RunStore, members: tuple[MemberSpec, ...], fails: Callable
 ):
     for _ in range(2):
-        store.start_attempt(members[0].run_id, 0, b"killed")
+        store.member(members[0].run_id, 0).start_attempt(b"killed")
     engine = fails()
 
     assert train(members[0])["status"] == "failed"
 
-    member = store.record(members[0].run_id, 0).member
+    member = store.member(members[0].run_id, 0).record().member
     assert engine.built == 0
     assert "its last 2 attempts ended without an error" in member.error
     assert member.attempt == 2
@@ -198,7 +198,7 @@ def test_a_worker_that_cannot_open_its_engine_leaves_a_failed_record_in_the_end(
 
     assert train(members[0])["status"] == "failed"
 
-    member = resources.store.record(members[0].run_id, 0).member
+    member = resources.store.member(members[0].run_id, 0).record().member
     assert member.trainer is None
     assert member.error == "EngineError: No engine is installed in this environment"
 
@@ -240,7 +240,7 @@ def test_a_member_that_storage_thwarts_comes_again_a_few_times_whoever_else_is_t
     def full(*_: Any) -> None:
         raise StorageError("no space left", permanent=True)
 
-    monkeypatch.setattr(resources.store, "put_weights", full)
+    monkeypatch.setattr(MemberStore, "put_weights", full)
     monkeypatch.setattr("worker.tasks._others", lambda _: frozenset({"other@here"}))
     task, message = app.tasks[TRAIN_MEMBER], members[0].model_dump(mode="json")
 
@@ -249,8 +249,8 @@ def test_a_member_that_storage_thwarts_comes_again_a_few_times_whoever_else_is_t
     with pytest.raises(StorageError, match="no space left"):
         task.apply(args=[message], retries=2).get()
 
-    assert store.record(run.run_id, 0) is None
-    assert [attempt.handed_over for attempt in store.attempts(run.run_id, 0)] == [True, True]
+    assert store.member(run.run_id, 0).record() is None
+    assert [attempt.handed_over for attempt in store.member(run.run_id, 0).attempts()] == [True, True]
 
 
 def test_a_message_that_is_none_is_refused_by_name(app: Celery):
@@ -266,7 +266,7 @@ def test_a_message_of_another_version_is_left_to_others_and_then_refused_with_bo
     with pytest.raises(OtherVersionError, match=r"deepchord 7\.8\.9 \(protocol 2\), but this is .* \(protocol 1\)"):
         perform(TRAIN_MEMBER, message)
 
-    assert resources.store.attempts(run.run_id, 0) == ()
+    assert resources.store.member(run.run_id, 0).attempts() == ()
     assert "7.8.9" in resources.board.notes(run.run_id)[0]
 
 
@@ -284,7 +284,7 @@ def test_a_worker_with_a_key_refuses_what_is_not_signed_with_it(
 
     with pytest.raises(SignatureError, match=why):
         result.get()
-    assert resources.store.attempts(run.run_id, 0) == ()
+    assert resources.store.member(run.run_id, 0).attempts() == ()
 
 
 def test_a_worker_with_a_key_trains_what_is_signed_with_it(
@@ -311,7 +311,7 @@ def test_a_member_is_trained_to_its_end_while_the_broker_is_away(
 
     app.tasks[TRAIN_MEMBER].apply(args=[members[0].model_dump(mode="json")]).get()
 
-    member = store.record(run.run_id, 0).member
+    member = store.member(run.run_id, 0).record().member
     assert (member.status, member.attempt) == ("trained", 1)
 
 
@@ -352,9 +352,9 @@ def test_an_ensemble_is_evaluated_when_all_members_have_records(
 
     assert evaluate(run.run_id) == "evaluated"
 
-    found = store.evaluation(run)
+    found = store.evaluation(run).result()
     assert (found.requested, found.trained) == (3, 3)
-    store.ensemble_probabilities(run, found.probabilities_sha256)
+    store.evaluation(run).probabilities(found.probabilities_sha256)
 
 
 def test_failed_members_are_left_out_and_counted(evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable):
@@ -362,7 +362,7 @@ def test_failed_members_are_left_out_and_counted(evaluate: Callable, store: RunS
 
     assert evaluate(run.run_id) == "evaluated"
 
-    found = store.evaluation(run)
+    found = store.evaluation(run).result()
     assert (found.requested, found.trained) == (3, 2)
     assert [member.index for member in found.members] == [0, 2]
 
@@ -374,8 +374,8 @@ def test_an_evaluation_that_is_rung_early_does_nothing(
 
     assert evaluate(run.run_id) is None
 
-    assert store.evaluation(run) is None
-    assert store.failure(run) is None
+    assert store.evaluation(run).result() is None
+    assert store.evaluation(run).failure() is None
 
 
 def test_an_evaluation_that_is_rung_twice_is_made_once(
@@ -383,12 +383,12 @@ def test_an_evaluation_that_is_rung_twice_is_made_once(
 ):
     recorded("ttt")
     evaluate(run.run_id)
-    first, engine = store.evaluation(run), fails()
+    first, engine = store.evaluation(run).result(), fails()
 
     assert evaluate(run.run_id) == "evaluated"
 
     assert engine.built == 0
-    assert store.evaluation(run) == first
+    assert store.evaluation(run).result() == first
 
 
 @pytest.mark.parametrize(("outcomes", "trained"), [("tff", 1), ("fff", 0)])
@@ -399,12 +399,12 @@ def test_a_run_with_too_few_trained_members_ends_as_failed(
 
     assert evaluate(run.run_id) == "failed"
 
-    failure = store.failure(run)
+    failure = store.evaluation(run).failure()
     assert (failure.requested, failure.trained) == (3, trained)
     assert failure.reason == f"{trained} members were trained, min_members is 2"
-    assert store.evaluation(run) is None
+    assert store.evaluation(run).result() is None
     assert evaluate(run.run_id) == "failed"
-    assert store.failure(run) == failure
+    assert store.evaluation(run).failure() == failure
 
 
 @pytest.mark.parametrize(
@@ -449,7 +449,7 @@ def test_an_evaluation_that_fails_is_tried_again(
     fails(MemoryError("busy"), MemoryError("busy"))
 
     assert evaluate(run.run_id) == "evaluated"
-    assert store.failure(run) is None
+    assert store.evaluation(run).failure() is None
 
 
 def test_an_evaluation_that_always_fails_ends_the_run_with_its_last_error(
@@ -461,8 +461,8 @@ def test_an_evaluation_that_always_fails_ends_the_run_with_its_last_error(
     assert evaluate(run.run_id) == "failed"
 
     assert engine.built == 3
-    assert store.failure(run).reason == "its evaluation failed: EngineError: trouble 3"
-    assert store.failure(run).trained == 3
+    assert store.evaluation(run).failure().reason == "its evaluation failed: EngineError: trouble 3"
+    assert store.evaluation(run).failure().trained == 3
 
 
 def test_a_message_that_others_could_do_nothing_with_is_no_failed_evaluation(
@@ -474,7 +474,7 @@ def test_a_message_that_others_could_do_nothing_with_is_no_failed_evaluation(
     result = app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id], retries=50)
 
     assert result.state == "IGNORED"
-    assert store.failure(run) is None
+    assert store.evaluation(run).failure() is None
 
 
 @pytest.mark.parametrize("what", ["../../etc", ["a"], None, 5, "", "a" * 100, "\x1b[31m"])
@@ -503,7 +503,7 @@ def test_an_evaluation_that_fails_is_left_to_another_worker_and_watchers_see_why
 
     assert set(waiting) == {1}  # the other one can take it while this one pauses
     assert engine.built == 1
-    assert len(resources.store.evaluation_attempts(run)) == 1
+    assert len(resources.store.evaluation(run).attempts()) == 1
     waiting.clear()
     monkeypatch.setattr("worker.tasks.time.sleep", lambda _: waiting.append(0) or resources.leaving.set())
     evaluation.apply(args=[run.run_id])
@@ -525,11 +525,11 @@ def test_a_worker_that_is_told_to_stop_hands_its_evaluation_over_and_that_does_n
     assert app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id]).state == "REJECTED"
     assert app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id]).state == "REJECTED"
 
-    assert [attempt.handed_over for attempt in resources.store.evaluation_attempts(run)] == [True]
+    assert [attempt.handed_over for attempt in resources.store.evaluation(run).attempts()] == [True]
     resources.leaving.clear()
     fails()
     for _ in range(12):
-        resources.store.hand_over_evaluation(run, resources.store.start_evaluation(run, b""))
+        resources.store.evaluation(run).hand_over(resources.store.evaluation(run).start_attempt(b""))
     assert evaluate(run.run_id) == "evaluated"
 
 
@@ -554,7 +554,7 @@ def test_an_evaluation_ends_when_its_run_is_cancelled_and_is_made_when_it_is_res
 
     assert evaluate(run.run_id) is None
 
-    assert [attempt.handed_over for attempt in resources.store.evaluation_attempts(run)] == [True]
+    assert [attempt.handed_over for attempt in resources.store.evaluation(run).attempts()] == [True]
     resources.store.resume_run(run.run_id)
     resources.engine = engine
     assert evaluate(run.run_id) == "evaluated"
@@ -574,8 +574,8 @@ def test_a_run_that_is_cancelled_just_before_its_evaluation_is_committed_stays_c
 
     assert evaluate(run.run_id) is None
 
-    assert (store.is_cancelled(run.run_id), store.has_ended(run)) == (True, False)
-    assert [attempt.handed_over for attempt in store.evaluation_attempts(run)] == [True]
+    assert (store.is_cancelled(run.run_id), store.evaluation(run).has_ended()) == (True, False)
+    assert [attempt.handed_over for attempt in store.evaluation(run).attempts()] == [True]
     store.resume_run(run.run_id)
     monkeypatch.setattr("worker.conclusion.evaluate", evaluate_ensemble)
     assert evaluate(run.run_id) == "evaluated"
@@ -588,30 +588,30 @@ def test_a_run_that_is_cancelled_while_its_evaluation_is_given_up_does_not_fail(
     fails(*[EngineError("trouble")] * 3)
     given_up = []
 
-    def cancel(store: RunStore, run: RunSpec, failure: RunFailure) -> bool:
+    def cancel(evaluation: EvaluationStore, failure: RunFailure) -> bool:
         given_up.append(failure)
         store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=datetime.now(UTC)))
-        return commit(store, run, failure)
+        return commit(evaluation, failure)
 
-    commit = RunStore.commit_failure
-    monkeypatch.setattr(RunStore, "commit_failure", cancel)
+    commit = EvaluationStore.commit_failure
+    monkeypatch.setattr(EvaluationStore, "commit_failure", cancel)
 
     assert evaluate(run.run_id) is None
 
     assert len(given_up) == 1
-    assert (store.is_cancelled(run.run_id), store.has_failed(run)) == (True, False)
+    assert (store.is_cancelled(run.run_id), store.evaluation(run).has_failed()) == (True, False)
 
 
 def test_an_evaluation_that_is_rung_early_reads_no_record_and_takes_no_lease(
     evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, monkeypatch
 ):
     recorded("tt-")
-    monkeypatch.setattr(RunStore, "record", lambda *_: pytest.fail("a record was read"))
+    monkeypatch.setattr(MemberStore, "record", lambda *_: pytest.fail("a record was read"))
     monkeypatch.setattr("worker.tasks.Lease", lambda *_, **__: pytest.fail("a lease was taken"))
 
     assert evaluate(run.run_id) is None
 
-    assert store.evaluation_attempts(run) == ()
+    assert store.evaluation(run).attempts() == ()
 
 
 def test_a_record_that_cannot_be_read_ends_the_run_as_failed_in_the_end(
@@ -623,17 +623,17 @@ def test_a_record_that_cannot_be_read_ends_the_run_as_failed_in_the_end(
 
     assert evaluate(run.run_id) == "failed"
 
-    failure = store.failure(run)
+    failure = store.evaluation(run).failure()
     assert failure.reason.startswith("its evaluation failed: DamagedRecordError: runs/")
     assert failure.trained == 2
-    assert len(store.evaluation_attempts(run)) == 3
+    assert len(store.evaluation(run).attempts()) == 3
 
 
 def test_a_listing_that_does_not_show_the_attempt_yet_does_no_harm(
     evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, monkeypatch
 ):
     recorded("ttt")
-    monkeypatch.setattr(RunStore, "evaluation_attempts", lambda *_: ())
+    monkeypatch.setattr(EvaluationStore, "attempts", lambda *_: ())
 
     assert evaluate(run.run_id) == "evaluated"
 
@@ -644,12 +644,12 @@ def test_an_evaluation_that_failed_often_enough_is_not_tried_by_a_late_message(
     recorded("ttt")
     engine = fails()
     for _ in range(3):
-        store.fail_evaluation(run, store.start_evaluation(run, b""))
+        store.evaluation(run).fail_attempt(store.evaluation(run).start_attempt(b""))
 
     assert evaluate(run.run_id) == "failed"
 
     assert engine.built == 0
-    assert store.failure(run).reason == "its evaluation failed 3 times; see the workers' logs"
+    assert store.evaluation(run).failure().reason == "its evaluation failed 3 times; see the workers' logs"
 
 
 def test_an_evaluation_that_no_attempt_can_be_begun_at_is_left_to_others(
@@ -666,7 +666,7 @@ def test_an_evaluation_that_no_attempt_can_be_begun_at_is_left_to_others(
     def refuse(*_: object) -> int:
         raise StorageError("read-only", permanent=True)
 
-    monkeypatch.setattr(RunStore, "start_evaluation", refuse)
+    monkeypatch.setattr(EvaluationStore, "start_attempt", refuse)
 
     assert app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id]).state == "IGNORED"
     assert resources.board.evaluation_note(run) == "StorageError: read-only"
@@ -680,7 +680,7 @@ def test_an_evaluation_that_no_attempt_can_be_begun_at_is_left_to_others(
     monkeypatch.setattr("worker.tasks._others", lambda _: frozenset())
     with pytest.raises(StorageError, match="read-only"):
         app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id], retries=2).get()
-    assert not store.has_ended(run)
+    assert not store.evaluation(run).has_ended()
 
 
 def test_a_storage_that_is_away_for_long_is_no_failed_evaluation(
@@ -692,7 +692,7 @@ def test_a_storage_that_is_away_for_long_is_no_failed_evaluation(
     assert evaluate(run.run_id) == "evaluated"
 
     assert engine.built > 6
-    assert store.failure(run) is None
+    assert store.evaluation(run).failure() is None
 
 
 def test_an_evaluation_that_storage_always_fails_says_of_what(
@@ -704,7 +704,7 @@ def test_an_evaluation_that_storage_always_fails_says_of_what(
     assert evaluate(run.run_id) == "failed"
 
     assert engine.built == 10
-    assert store.failure(run).reason == "its evaluation failed: StorageError: away"
+    assert store.evaluation(run).failure().reason == "its evaluation failed: StorageError: away"
 
 
 def test_an_evaluation_that_never_comes_to_its_end_fails_in_the_end(
@@ -712,11 +712,13 @@ def test_an_evaluation_that_never_comes_to_its_end_fails_in_the_end(
 ):
     recorded("ttt")
     for _ in range(10):
-        store.start_evaluation(run, b"")
+        store.evaluation(run).start_attempt(b"")
 
     assert evaluate(run.run_id) == "failed"
 
-    assert store.failure(run).reason.startswith("its evaluation was begun 10 times and never came to its end")
+    assert (
+        store.evaluation(run).failure().reason.startswith("its evaluation was begun 10 times and never came to its end")
+    )
 
 
 def test_an_evaluation_that_fails_here_does_not_fail_a_run_that_was_evaluated_elsewhere(
@@ -746,7 +748,7 @@ def test_an_evaluation_that_fails_here_does_not_fail_a_run_that_was_evaluated_el
     resources.engine = LosingEngine(engine, [EngineError("trouble")] * 3)
 
     assert evaluate(run.run_id) == "evaluated"
-    assert store.failure(run) is None
+    assert store.evaluation(run).failure() is None
 
 
 def test_an_evaluation_of_a_run_that_is_not_in_this_storage_is_tried_again_and_then_an_error(

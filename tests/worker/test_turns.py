@@ -13,7 +13,7 @@ from shared.errors import CorruptObjectError, DivergedError, EngineError, RunNot
 from shared.leases import Holder, member_lease
 from shared.messages import AttemptFailure, AttemptNote, FailedMember, MemberSpec, RunSpec, TrainedMember
 from shared.settings import Settings
-from shared.storage import RunStore, failure_of
+from shared.storage import MemberStore, RunStore, failure_of
 from worker.engines import Engine
 from worker.outcomes import Again, Done, GivenBack, LeftToOthers, Thwarted, Turn
 from worker.resources import Resources
@@ -87,13 +87,13 @@ def raising(error: Exception) -> Callable[[], None]:
 def test_a_member_is_trained_and_nothing_is_left_but_its_record(turn, store: RunStore, run: RunSpec, resources):
     assert turn() == Done(status="trained")
 
-    member = store.record(run.run_id, 0).member
+    member = store.member(run.run_id, 0).record().member
     assert isinstance(member, TrainedMember)
     assert member.parts == ()
-    (attempt,) = store.attempts(run.run_id, 0)
+    (attempt,) = store.member(run.run_id, 0).attempts()
     assert attempt.saved == ()
     assert resources.leases.remaining_s(member_lease(run.run_id, 0)) is None
-    assert store.attempt_note(run.run_id, 0, 1).worker == "me@here"
+    assert store.member(run.run_id, 0).attempt_note(1).worker == "me@here"
 
 
 def test_a_member_that_somebody_else_trains_is_looked_at_again_when_its_lease_would_have_ended(
@@ -105,14 +105,14 @@ def test_a_member_that_somebody_else_trains_is_looked_at_again_when_its_lease_wo
 
     assert isinstance(found, Again)
     assert 19 < found.after_s < 22
-    assert store.attempts(run.run_id, 0) == ()
+    assert store.member(run.run_id, 0).attempts() == ()
 
 
 def test_a_cancelled_run_is_not_begun(turn, store: RunStore, run: RunSpec):
     store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=run.created_at))
 
     assert turn() == Done(status=None)
-    assert store.attempts(run.run_id, 0) == ()
+    assert store.member(run.run_id, 0).attempts() == ()
 
 
 def test_a_run_that_is_cancelled_stops_at_the_next_batch_and_goes_on_later(
@@ -127,13 +127,13 @@ def test_a_run_that_is_cancelled_stops_at_the_next_batch_and_goes_on_later(
 
     assert turn() == Done(status=None)
 
-    assert store.record(run.run_id, 0) is None
-    (attempt,) = store.attempts(run.run_id, 0)
+    assert store.member(run.run_id, 0).record() is None
+    (attempt,) = store.member(run.run_id, 0).attempts()
     assert [saved.epoch for saved in attempt.saved] == [1, 2]
     store.resume_run(run.run_id)
     resources.engine = engine
     assert turn() == Done(status="trained")
-    assert [part.epochs for part in store.record(run.run_id, 0).member.parts] == [2, 3]
+    assert [part.epochs for part in store.member(run.run_id, 0).record().member.parts] == [2, 3]
 
 
 def test_a_member_whose_record_appears_meanwhile_is_left(
@@ -159,12 +159,12 @@ def test_a_worker_that_is_told_to_stop_hands_its_member_over_at_the_next_batch(
 
     assert isinstance(turn(), GivenBack)
 
-    (attempt,) = store.attempts(run.run_id, 0)
+    (attempt,) = store.member(run.run_id, 0).attempts()
     assert attempt.handed_over
     assert [saved.epoch for saved in attempt.saved] == [1]
     assert resources.leases.remaining_s(member_lease(run.run_id, 0)) is None
     assert isinstance(turn(), GivenBack)  # it takes no other one
-    assert len(store.attempts(run.run_id, 0)) == 1
+    assert len(store.member(run.run_id, 0).attempts()) == 1
 
 
 def test_an_attempt_that_fails_is_followed_by_one_that_goes_on_where_it_stopped(
@@ -178,7 +178,7 @@ def test_an_attempt_that_fails_is_followed_by_one_that_goes_on_where_it_stopped(
     assert set(resources.leases.held(run.run_id, [0])) == {0}  # it rests
     resources.engine = engine
     assert turn() == Done(status="trained")
-    member = store.record(run.run_id, 0).member
+    member = store.member(run.run_id, 0).record().member
     assert [(part.attempt, part.epochs, part.optimizer_continued) for part in member.parts] == [
         (1, 3, False),
         (2, 2, True),
@@ -192,13 +192,13 @@ def test_a_resumed_member_ends_with_the_same_weights_as_one_that_was_never_cut_s
     turn()
     resources.engine = engine
     turn()
-    resumed = store.record(run.run_id, 0).member
+    resumed = store.member(run.run_id, 0).record().member
     other = run.model_copy(update={"run_id": "20260101-000000-1a7e"})
     store.create_run(other)
 
     take_turn(resources, members[0].model_copy(update={"run_id": other.run_id}), "me", lambda line: None)
 
-    whole = store.record(other.run_id, 0).member
+    whole = store.member(other.run_id, 0).record().member
     assert whole.parts == ()
     assert resumed.weights_sha256 == whole.weights_sha256
     assert resumed.probabilities_sha256 == whole.probabilities_sha256
@@ -217,7 +217,7 @@ def test_another_engine_goes_on_from_the_weights_with_an_optimizer_of_its_own(
 
     assert turn() == Done(status="trained")
 
-    parts = store.record(run.run_id, 0).member.parts
+    parts = store.member(run.run_id, 0).record().member.parts
     assert [(part.trainer.engine, part.optimizer_continued) for part in parts] == [("numpy", False), ("another", False)]
 
 
@@ -234,7 +234,7 @@ def test_a_state_that_is_torn_or_gone_is_passed_over_for_the_one_before(
 
     assert turn() == Done(status="trained")
 
-    assert [part.epochs for part in store.record(run.run_id, 0).member.parts] == [2, 3]
+    assert [part.epochs for part in store.member(run.run_id, 0).record().member.parts] == [2, 3]
 
 
 def test_a_state_that_cannot_be_saved_is_noted_and_training_goes_on(
@@ -243,7 +243,7 @@ def test_a_state_that_cannot_be_saved_is_noted_and_training_goes_on(
     def full(*_: Any) -> None:
         raise StorageError("no space left", permanent=True)
 
-    monkeypatch.setattr(resources.store, "save_epoch", full)
+    monkeypatch.setattr(MemberStore, "save_epoch", full)
 
     assert turn() == Done(status="trained")
     assert resources.board.notes(run.run_id)[0] == "epoch 5 was not saved, training goes on: no space left"
@@ -254,7 +254,7 @@ def test_only_the_last_two_states_of_an_attempt_are_kept(turn, meddle, store: Ru
 
     turn()
 
-    (attempt,) = store.attempts(run.run_id, 0)
+    (attempt,) = store.member(run.run_id, 0).attempts()
     assert [saved.epoch for saved in attempt.saved] == [3, 4]
 
 
@@ -265,7 +265,7 @@ def test_a_member_that_always_fails_is_a_failed_record_in_the_end(turn, meddle, 
     meddle(1, raising(EngineError("and again")))
     assert turn() == Done(status="failed")
 
-    member = store.record(run.run_id, 0).member
+    member = store.member(run.run_id, 0).record().member
     assert isinstance(member, FailedMember)
     assert (member.attempt, member.error) == (2, "EngineError: and again")
 
@@ -278,7 +278,7 @@ def test_a_member_that_failed_here_is_left_to_another_worker_if_there_is_one(
     resources.engine = engine
 
     assert isinstance(turn(others=OTHERS), LeftToOthers)
-    assert len(store.attempts(run.run_id, 0)) == 1
+    assert len(store.member(run.run_id, 0).attempts()) == 1
     other = take_turn(resources, members[0], "other@here", lambda line: None, OTHERS)
     assert other == Done(status="trained")
 
@@ -326,7 +326,7 @@ def test_a_run_that_is_not_in_this_storage_is_an_error(resources: Resources, mem
         take_turn(resources, elsewhere, "me", lambda line: None)
 
 
-@pytest.mark.parametrize("method", ["saved_epoch", "put_weights", "put_member_probabilities"])
+@pytest.mark.parametrize("method", ["saved_epoch", "put_weights", "put_probabilities"])
 def test_a_storage_that_gives_or_takes_nothing_costs_a_member_no_attempt_and_no_epoch(
     turn, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, monkeypatch, method
 ):
@@ -338,15 +338,21 @@ def test_a_storage_that_gives_or_takes_nothing_costs_a_member_no_attempt_and_no_
         raise StorageError("away", permanent=True)
 
     with monkeypatch.context() as patched:
-        patched.setattr(resources.store, method, away)
+        patched.setattr(MemberStore, method, away)
         for _ in range(run.max_attempts + 1):
             thwarted = turn()
             assert isinstance(thwarted, Thwarted)
             assert str(thwarted.error) == "away"
 
     assert turn() == Done(status="trained")
-    assert store.record(run.run_id, 0).member.parts[0].epochs == 3
-    assert [attempt.handed_over for attempt in store.attempts(run.run_id, 0)] == [False, True, True, True, False]
+    assert store.member(run.run_id, 0).record().member.parts[0].epochs == 3
+    assert [attempt.handed_over for attempt in store.member(run.run_id, 0).attempts()] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_weights_that_are_damaged_in_storage_are_a_failure_of_the_member(
@@ -356,7 +362,7 @@ def test_weights_that_are_damaged_in_storage_are_a_failure_of_the_member(
         meddle(1, raising(CorruptObjectError("the data set is damaged")))
         turn()
 
-    assert store.record(run.run_id, 0).member.error == "CorruptObjectError: the data set is damaged"
+    assert store.member(run.run_id, 0).record().member.error == "CorruptObjectError: the data set is damaged"
 
 
 @pytest.fixture
@@ -377,10 +383,10 @@ def test_data_that_two_workers_cannot_use_end_the_run_and_nothing_is_begun_any_m
     damaged = CorruptObjectError("datasets/0.npz is damaged. Publish it again.")
 
     assert isinstance(failing("me@here", 0, damaged), Again)
-    assert store.failure(run) is None
+    assert store.evaluation(run).failure() is None
     assert failing("other@here", 1, damaged) == Done(status=None)
 
-    failure = store.failure(run)
+    failure = store.evaluation(run).failure()
     assert (failure.requested, failure.trained) == (3, 0)
     assert failure.reason == (
         "the recipe or the data is at fault, for it failed in the same way on two workers before any epoch was done: "
@@ -396,10 +402,13 @@ def test_a_recipe_of_which_every_member_diverges_ends_the_run(failing, store: Ru
 
     failing("me@here", 0, nan)
     failing("other@here", 1, nan)
-    assert store.failure(run) is None  # the third may have better luck with its start
+    assert store.evaluation(run).failure() is None  # the third may have better luck with its start
     failing("me@here", 2, nan)
 
-    assert "two workers before any epoch was done: DivergedError: the loss became nan" in store.failure(run).reason
+    assert (
+        "two workers before any epoch was done: DivergedError: the loss became nan"
+        in store.evaluation(run).failure().reason
+    )
 
 
 def test_memory_that_every_worker_lacks_ends_the_run_without_a_word_of_recipe_or_data(
@@ -408,10 +417,13 @@ def test_memory_that_every_worker_lacks_ends_the_run_without_a_word_of_recipe_or
     for index in range(3):
         assert isinstance(failing("me@here", index, MemoryError("busy")), Again)
     for index in range(3):
-        assert store.failure(run) is None
+        assert store.evaluation(run).failure() is None
         failing("other@here", index, MemoryError("busy"))
 
-    assert store.failure(run).reason == "every worker fails in the same way before the first epoch: MemoryError: busy"
+    assert (
+        store.evaluation(run).failure().reason
+        == "every worker fails in the same way before the first epoch: MemoryError: busy"
+    )
     assert store.recorded(run.run_id) == []
 
 
@@ -423,9 +435,9 @@ def test_a_member_that_diverges_on_two_workers_is_failed_beside_one_that_was_tra
     failing("me@here", 0, DivergedError("nan"))
     assert failing("other@here", 0, DivergedError("nan")) == Done(status="failed")
 
-    assert store.failure(run) is None
-    assert store.record(run.run_id, 0).member.error == "DivergedError: nan"
-    assert len(store.attempts(run.run_id, 0)) == 2
+    assert store.evaluation(run).failure() is None
+    assert store.member(run.run_id, 0).record().member.error == "DivergedError: nan"
+    assert len(store.member(run.run_id, 0).attempts()) == 2
 
 
 def test_what_is_under_way_stops_when_the_run_fails(
@@ -434,12 +446,14 @@ def test_what_is_under_way_stops_when_the_run_fails(
     resources.settings = quick
 
     def end() -> None:
-        store.commit_failure(run, RunFailure(requested=3, trained=0, reason="damaged", failed_at=datetime.now(UTC)))
+        store.evaluation(run).commit_failure(
+            RunFailure(requested=3, trained=0, reason="damaged", failed_at=datetime.now(UTC))
+        )
 
     meddle(2, end, lasts=True)
 
     assert turn() == Done(status=None)
-    assert [attempt.handed_over for attempt in store.attempts(run.run_id, 0)] == [True]
+    assert [attempt.handed_over for attempt in store.member(run.run_id, 0).attempts()] == [True]
 
 
 def test_how_an_attempt_failed_is_noted_beside_it(failing, store: RunStore, run: RunSpec, tmp_path):
@@ -449,7 +463,7 @@ def test_how_an_attempt_failed_is_noted_beside_it(failing, store: RunStore, run:
     found = AttemptFailure.decode(note.read_bytes(), "the note")
     assert (found.worker, found.way) == ("me@here", "MemoryError: # MiB are missing")
     assert found.error == "MemoryError: 12 MiB are missing"
-    (attempt,) = store.attempts(run.run_id, 0)
+    (attempt,) = store.member(run.run_id, 0).attempts()
     assert attempt.failure == failure_of(found.worker, found.way)
 
 
@@ -460,7 +474,7 @@ def died(store: RunStore, run: RunSpec) -> Callable[..., None]:
     def leave(index: int = 0, worker: str = "me@here", minutes: int = 1) -> int:
         begun = datetime.now(UTC) - timedelta(minutes=minutes)
         note = AttemptNote(host="here", worker=worker, process_id=1, started_at=begun)
-        return store.start_attempt(run.run_id, index, note.encode())
+        return store.member(run.run_id, index).start_attempt(note.encode())
 
     return leave
 
@@ -494,9 +508,9 @@ def test_only_what_a_worker_got_nowhere_at_lately_is_held_against_it(turn, died,
     died()
     attempt = died(1, worker="other@here" if why == "of another" else "me@here", minutes=31 if why == "long ago" else 1)
     if why == "saved":
-        store.save_epoch(run.run_id, 1, attempt, 1, b"state")
+        store.member(run.run_id, 1).save_epoch(attempt, 1, b"state")
     if why == "handed over":
-        store.hand_over(run.run_id, 1, attempt)
+        store.member(run.run_id, 1).hand_over(attempt)
     if why == "recorded":
         assert turn(1, others=frozenset) == Done(status="trained")
 
@@ -508,13 +522,13 @@ def test_without_a_broker_nobody_gives_up_a_member_that_another_may_be_training(
 ):
     monkeypatch.setattr("worker.lease._WAITS_S", (0.01,))
     for _ in range(2):
-        store.start_attempt(run.run_id, 0, b"{}")
+        store.member(run.run_id, 0).start_attempt(b"{}")
     cut_off = resources.settings.model_copy(update={"broker": f"redis://127.0.0.1:{free_port}/0"})
 
     found = take_turn(Resources(cut_off), members[0], "me", lambda line: None)
 
     assert isinstance(found, Again)
-    assert store.record(run.run_id, 0) is None
+    assert store.member(run.run_id, 0).record() is None
 
 
 def test_an_attempt_that_was_cancelled_or_overtaken_does_not_count(
@@ -529,5 +543,5 @@ def test_an_attempt_that_was_cancelled_or_overtaken_does_not_count(
     meddle(2, overtake, lasts=True)
 
     assert isinstance(turn(), Again)
-    (attempt,) = store.attempts(run.run_id, 0)
+    (attempt,) = store.member(run.run_id, 0).attempts()
     assert attempt.handed_over

@@ -16,8 +16,9 @@ from shared.architecture import Architecture
 from shared.errors import CorruptObjectError, DamagedRecordError, DeepchordError, MessageDecodeError, OtherVersionError
 from shared.layers import Dense, Flatten
 from shared.messages import DatasetInfo, FailedMember, MemberRecord, RunSpec
-from shared.storage import RunStore, damaged_records, set_record_aside
+from shared.storage import MemberStore, RunStore, damaged_records, set_record_aside
 from shared.storage.documents import MOST_BYTES
+from tests.records import commit_record
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 DATASET = DatasetInfo(
@@ -72,7 +73,7 @@ def path(store: RunStore, tmp_path: Path) -> Path:
     """The record of member 1."""
     store.create_run(RUN)
     for index in range(3):
-        store.commit_record(record_of(index))
+        commit_record(store, record_of(index))
     return tmp_path / "storage" / "runs" / RUN.run_id / "members" / "001" / "record.json"
 
 
@@ -81,22 +82,22 @@ def test_a_record_that_is_none_is_told_with_what_to_do_and_kept_aside(store: Run
     damage, sentence = ODD[odd]
     damage(path)
     before = path.read_bytes() if path.is_file() and path.stat().st_size < MOST_BYTES else None
-    store.start_attempt(RUN.run_id, 1, b"{}")
+    store.member(RUN.run_id, 1).start_attempt(b"{}")
 
     with pytest.raises(DamagedRecordError, match=rf"members/001/record\.json .*{sentence}") as raised:
-        store.record(RUN.run_id, 1)
+        store.member(RUN.run_id, 1).record()
 
     assert (f"`deepchord resume {RUN.run_id}` keeps it aside" in str(raised.value)) == (odd != "a folder")
     if odd == "a folder":  # not ours to remove
         assert str(raised.value).endswith("restore that from a copy, or remove what is there.")
         return
     assert set_record_aside(store, RUN.run_id, 1)
-    assert store.record(RUN.run_id, 1) is None
-    assert [attempt.handed_over for attempt in store.attempts(RUN.run_id, 1)] == [True]
+    assert store.member(RUN.run_id, 1).record() is None
+    assert [attempt.handed_over for attempt in store.member(RUN.run_id, 1).attempts()] == [True]
     kept = [found.read_bytes() for found in path.parent.glob("damaged-records/*.json")]
     assert kept == ([] if before is None else [before])
     assert store.recorded(RUN.run_id) == [0, 2]
-    assert store.commit_record(record_of(1))
+    assert commit_record(store, record_of(1))
 
 
 def test_a_record_of_another_member_or_run_is_no_record_and_one_that_is_whole_stays(store: RunStore, path: Path):
@@ -109,13 +110,13 @@ def test_a_record_of_another_member_or_run_is_no_record_and_one_that_is_whole_st
         with pytest.raises(
             DamagedRecordError, match=rf"members/00{index}/record.json is the record of member {1 - index} "
         ):
-            store.record(RUN.run_id, index)
+            store.member(RUN.run_id, index).record()
         assert set_record_aside(store, RUN.run_id, index)
     assert not set_record_aside(store, RUN.run_id, 2)
     assert store.recorded(RUN.run_id) == [2]
     path.write_bytes(record_of(1, RUN.model_copy(update={"run_id": "another"})).encode())
     with pytest.raises(DamagedRecordError, match="is the record of member 1 of run another"):
-        store.record(RUN.run_id, 1)
+        store.member(RUN.run_id, 1).record()
 
 
 @pytest.mark.parametrize("odd", ["torn", "a FIFO"])
@@ -123,20 +124,20 @@ def test_a_record_that_is_committed_while_a_damaged_one_is_set_aside_twice_stays
     store: RunStore, path: Path, odd: str, monkeypatch
 ):
     ODD[odd][0](path)
-    judge = store.record
+    judge = MemberStore.record
 
-    def judge_and_lose_time(run_id: str, index: int) -> MemberRecord | None:
+    def judge_and_lose_time(member: MemberStore) -> MemberRecord | None:
         try:
-            return judge(run_id, index)
+            return judge(member)
         finally:
             monkeypatch.undo()
-            assert set_record_aside(store, run_id, index)
-            assert store.commit_record(record_of(1))
+            assert set_record_aside(store, RUN.run_id, 1)
+            assert commit_record(store, record_of(1))
 
-    monkeypatch.setattr(store, "record", judge_and_lose_time)
+    monkeypatch.setattr(MemberStore, "record", judge_and_lose_time)
 
     assert not set_record_aside(store, RUN.run_id, 1)
-    assert store.record(RUN.run_id, 1) == record_of(1)
+    assert store.member(RUN.run_id, 1).record() == record_of(1)
 
 
 def test_a_record_of_another_version_is_not_called_damaged(store: RunStore, path: Path):
@@ -148,7 +149,7 @@ def test_a_record_of_another_version_is_not_called_damaged(store: RunStore, path
     with pytest.raises(
         OtherVersionError, match=r"unknown option 'mood'.* It was written by deepchord 99\.1, and this is "
     ):
-        store.record(RUN.run_id, 1)
+        store.member(RUN.run_id, 1).record()
     assert list(damaged_records(store, RUN.run_id)) == []
     assert not set_record_aside(store, RUN.run_id, 1)
     assert path.exists()
@@ -202,8 +203,16 @@ def test_a_record_whose_folder_is_not_called_as_ours_are_is_none(store: RunStore
     ("name", "read", "remedy"),
     [
         ("cancelled.json", lambda store: store.cancellation(RUN.run_id), "`deepchord resume .*` takes it away"),
-        ("evaluation.json", lambda store: store.evaluation(RUN), "remove it, and `deepchord resume .*` evaluates"),
-        ("failed.json", lambda store: store.failure(RUN), "remove it, and `deepchord resume .*` evaluates"),
+        (
+            "evaluation.json",
+            lambda store: store.evaluation(RUN).result(),
+            "remove it, and `deepchord resume .*` evaluates",
+        ),
+        (
+            "failed.json",
+            lambda store: store.evaluation(RUN).failure(),
+            "remove it, and `deepchord resume .*` evaluates",
+        ),
     ],
 )
 def test_how_a_run_ended_is_told_with_a_remedy_if_it_cannot_be_read(store: RunStore, path: Path, name, read, remedy):
@@ -224,7 +233,7 @@ def test_whatever_bytes_a_record_loses_and_gets_it_is_a_record_of_its_member_or_
     store.objects.replace(f"runs/{RUN.run_id}/members/001/record.json", WHOLE[:start] + got + WHOLE[start + lost :])
 
     try:
-        record = store.record(RUN.run_id, 1)
+        record = store.member(RUN.run_id, 1).record()
     except DeepchordError:
         return
     assert (record.member.spec.run_id, record.member.spec.index) == (RUN.run_id, 1)

@@ -30,7 +30,8 @@ from shared.messages import (
 )
 from shared.networks import notebook_architecture
 from shared.settings import Settings
-from shared.storage import RunStore, open_object_store
+from shared.storage import MemberStore, open_object_store
+from tests.records import commit_record
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 TRAINER = Trainer(host="here", engine="tensorflow", engine_version="2", device="cpu")
@@ -139,42 +140,42 @@ def test_a_run_written_by_a_later_version_is_named(store):
 
 
 def test_attempts_of_a_member_are_numbered_from_one(store):
-    assert store.attempts(RUN, 0) == ()
+    assert store.member(RUN, 0).attempts() == ()
 
-    assert [store.start_attempt(RUN, 0, b"me") for _ in range(3)] == [1, 2, 3]
-    assert [attempt.number for attempt in store.attempts(RUN, 0)] == [1, 2, 3]
-    assert store.attempts(RUN, 1) == ()
+    assert [store.member(RUN, 0).start_attempt(b"me") for _ in range(3)] == [1, 2, 3]
+    assert [attempt.number for attempt in store.member(RUN, 0).attempts()] == [1, 2, 3]
+    assert store.member(RUN, 1).attempts() == ()
 
 
 def test_an_attempt_shows_what_it_saved_and_whether_it_was_handed_over(store):
     for _ in range(2):
-        store.start_attempt(RUN, 0, b"me")
-    saved = [store.save_epoch(RUN, 0, 1, epoch, f"state {epoch}".encode()) for epoch in (1, 2)]
-    store.hand_over(RUN, 0, 2)
-    store.put_weights(RUN, 0, 1, b"weights")
+        store.member(RUN, 0).start_attempt(b"me")
+    saved = [store.member(RUN, 0).save_epoch(1, epoch, f"state {epoch}".encode()) for epoch in (1, 2)]
+    store.member(RUN, 0).hand_over(2)
+    store.member(RUN, 0).put_weights(1, b"weights")
 
-    first, second = store.attempts(RUN, 0)
+    first, second = store.member(RUN, 0).attempts()
 
     assert (first.saved, first.handed_over) == (tuple(saved), False)
     assert (second.saved, second.handed_over) == ((), True)
-    assert store.saved_epoch(RUN, 0, saved[1]) == b"state 2"
-    store.forget_epoch(RUN, 0, saved[0])
-    assert store.attempts(RUN, 0)[0].saved == (saved[1],)
+    assert store.member(RUN, 0).saved_epoch(saved[1]) == b"state 2"
+    store.member(RUN, 0).forget_epoch(saved[0])
+    assert store.member(RUN, 0).attempts()[0].saved == (saved[1],)
 
 
 def test_a_state_that_is_not_what_was_saved_is_found_out(store):
-    saved = store.save_epoch(RUN, 0, 1, 1, b"state")
+    saved = store.member(RUN, 0).save_epoch(1, 1, b"state")
     (path,) = Path(store.objects.url).glob("**/epochs/*.npz")
     path.write_bytes(b"stat")
 
     with pytest.raises(CorruptObjectError, match="is damaged"):
-        store.saved_epoch(RUN, 0, saved)
+        store.member(RUN, 0).saved_epoch(saved)
 
 
 def test_a_run_that_is_extended_is_read_with_its_new_members_and_ends_anew(store):
     run = run_spec()
     store.create_run(run)
-    store.commit_evaluation(run, evaluation(b"first"), b"first")
+    store.evaluation(run).commit_result(evaluation(b"first"), b"first")
     extended = run.model_copy(update={"members": run.members + 1, "extension": 1})
 
     assert store.extend_run(extended)
@@ -182,10 +183,10 @@ def test_a_run_that_is_extended_is_read_with_its_new_members_and_ends_anew(store
 
     assert store.run(RUN) == extended
     assert store.run_ids() == [RUN]
-    assert store.evaluation(extended) is None
-    assert store.commit_evaluation(extended, evaluation(b"second"), b"second")
-    assert store.ensemble_probabilities(extended, sha256(b"second")) == b"second"
-    assert store.evaluation(run) == evaluation(b"first")
+    assert store.evaluation(extended).result() is None
+    assert store.evaluation(extended).commit_result(evaluation(b"second"), b"second")
+    assert store.evaluation(extended).probabilities(sha256(b"second")) == b"second"
+    assert store.evaluation(run).result() == evaluation(b"first")
 
 
 def test_a_cancelled_run_can_be_resumed(store):
@@ -206,7 +207,7 @@ def test_attempts_started_at_the_same_moment_get_different_numbers(store):
 
     def start() -> None:
         barrier.wait()
-        taken.extend(store.start_attempt(RUN, 0, b"me") for _ in range(5))
+        taken.extend(store.member(RUN, 0).start_attempt(b"me") for _ in range(5))
 
     threads = [threading.Thread(target=start) for _ in range(8)]
     for thread in threads:
@@ -218,71 +219,72 @@ def test_attempts_started_at_the_same_moment_get_different_numbers(store):
 
 
 def test_the_first_record_of_a_member_stays(store):
-    assert store.commit_record(trained(1, attempt=1))
-    assert not store.commit_record(trained(1, attempt=2))
-    assert not store.commit_record(failed(1))
+    assert commit_record(store, trained(1, attempt=1))
+    assert not commit_record(store, trained(1, attempt=2))
+    assert not commit_record(store, failed(1))
 
-    assert store.record(RUN, 1) == trained(1, attempt=1)
+    assert store.member(RUN, 1).record() == trained(1, attempt=1)
 
 
 def test_records_come_in_the_order_of_their_members(store):
     for record in (failed(2), trained(0)):
-        store.commit_record(record)
+        commit_record(store, record)
 
-    assert store.record(RUN, 1) is None
+    assert store.member(RUN, 1).record() is None
     assert list(store.records(RUN, 3)) == [trained(0), failed(2)]
     assert store.recorded(RUN) == [0, 2]
 
 
 def test_a_member_beyond_a_thousand_has_a_place_of_its_own(store):
     for index in (7, 99_999, 1000, 10):
-        store.commit_record(trained(index))
-        assert store.start_attempt(RUN, index, b"me") == 1
+        commit_record(store, trained(index))
+        assert store.member(RUN, index).start_attempt(b"me") == 1
 
     assert store.recorded(RUN) == [7, 10, 1000, 99_999]
 
 
 ARTIFACTS = [
-    pytest.param(RunStore.put_weights, RunStore.weights, id="weights"),
-    pytest.param(RunStore.put_member_probabilities, RunStore.member_probabilities, id="probabilities"),
+    pytest.param(MemberStore.put_weights, MemberStore.weights, id="weights"),
+    pytest.param(MemberStore.put_probabilities, MemberStore.probabilities, id="probabilities"),
 ]
 
 
 @pytest.mark.parametrize(("put", "get"), ARTIFACTS)
 def test_what_an_attempt_publishes_is_read_back_and_verified(store, put, get):
-    put(store, RUN, 0, 1, b"first attempt")
-    put(store, RUN, 0, 2, b"second attempt")
+    member = store.member(RUN, 0)
+    put(member, 1, b"first attempt")
+    put(member, 2, b"second attempt")
 
-    assert get(store, RUN, 0, 1, sha256(b"first attempt")) == b"first attempt"
+    assert get(member, 1, sha256(b"first attempt")) == b"first attempt"
     with pytest.raises(CorruptObjectError, match=r"attempts/002/.* is damaged: expected the SHA-256 .*train a new run"):
-        get(store, RUN, 0, 2, sha256(b"first attempt"))
+        get(member, 2, sha256(b"first attempt"))
 
 
 @pytest.mark.parametrize(("put", "get"), ARTIFACTS)
 def test_what_an_attempt_never_published_is_named(store, put, get):
     with pytest.raises(ObjectNotFoundError, match=r"has no runs/.*/members/000/attempts/001/"):
-        get(store, RUN, 0, 1, sha256(b""))
+        get(store.member(RUN, 0), 1, sha256(b""))
 
 
 def test_the_first_evaluation_of_a_run_stays_with_its_probabilities(store):
-    assert store.evaluation(run_spec()) is None
+    assert store.evaluation(run_spec()).result() is None
 
-    assert store.commit_evaluation(run_spec(), evaluation(b"first"), b"first")
-    assert not store.commit_evaluation(run_spec(), evaluation(b"second", accuracy=0.1), b"second")
+    assert store.evaluation(run_spec()).commit_result(evaluation(b"first"), b"first")
+    assert not store.evaluation(run_spec()).commit_result(evaluation(b"second", accuracy=0.1), b"second")
 
-    committed = store.evaluation(run_spec())
+    committed = store.evaluation(run_spec()).result()
     assert committed == evaluation(b"first")
-    assert store.ensemble_probabilities(run_spec(), committed.probabilities_sha256) == b"first"
+    assert store.evaluation(run_spec()).probabilities(committed.probabilities_sha256) == b"first"
 
 
 def test_the_first_failure_of_a_run_stays(store):
     failures = [RunFailure(requested=3, trained=1, reason=reason, failed_at=NOW) for reason in ("first", "second")]
-    assert store.failure(run_spec()) is None
+    assert store.evaluation(run_spec()).failure() is None
 
-    assert store.commit_failure(run_spec(), failures[0])
-    assert not store.commit_failure(run_spec(), failures[1])
+    assert store.evaluation(run_spec()).commit_failure(failures[0])
+    assert not store.evaluation(run_spec()).commit_failure(failures[1])
 
-    assert store.failure(run_spec()) == failures[0]
+    assert store.evaluation(run_spec()).failure() == failures[0]
 
 
 def test_a_data_set_is_published_once_and_verified(store):
@@ -309,9 +311,9 @@ def test_a_damaged_data_set_is_found_out(store):
 def test_every_run_member_and_attempt_has_a_key_that_storage_takes(store, index, attempt, run_id):
     data = f"{run_id} {index} {attempt}".encode()
 
-    store.put_weights(run_id, index, attempt, data)
+    store.member(run_id, index).put_weights(attempt, data)
 
-    assert store.weights(run_id, index, attempt, sha256(data)) == data
+    assert store.member(run_id, index).weights(attempt, sha256(data)) == data
 
 
 @pytest.mark.parametrize("form", ["{}", "file://{}", "file://localhost{}"])
@@ -337,22 +339,22 @@ def test_a_storage_that_is_not_known_is_named(url):
 
 def test_a_run_id_can_never_lead_out_of_the_storage(store):
     with pytest.raises(StorageError, match="no valid key"):
-        store.attempts("../../etc", 0)
+        store.member("../../etc", 0).attempts()
 
 
 def test_an_attempt_at_the_evaluation_shows_how_it_ended(store):
     run = run_spec()
     for _ in range(3):
-        store.start_evaluation(run, b"me")
-    store.fail_evaluation(run, 1)
-    store.hand_over_evaluation(run, 2)
+        store.evaluation(run).start_attempt(b"me")
+    store.evaluation(run).fail_attempt(1)
+    store.evaluation(run).hand_over(2)
 
-    found = [(attempt.number, attempt.failed, attempt.handed_over) for attempt in store.evaluation_attempts(run)]
+    found = [(attempt.number, attempt.failed, attempt.handed_over) for attempt in store.evaluation(run).attempts()]
 
     assert found == [(1, True, False), (2, False, True), (3, False, False)]
-    assert not store.has_ended(run)
+    assert not store.evaluation(run).has_ended()
     extended = run.model_copy(update={"members": run.members + 1, "extension": 1})
-    assert store.evaluation_attempts(extended) == ()
+    assert store.evaluation(extended).attempts() == ()
 
 
 def test_the_specs_of_a_run_are_its_extensions_and_what_it_was_the_newest_first(store):

@@ -1,0 +1,97 @@
+"""What the evaluation of a run has in storage: its attempts, and how it ended. An extended run is evaluated anew."""
+
+from typing import TypeVar
+
+from shared.endings import EnsembleEvaluation, RunFailure
+from shared.messages import RunSpec
+from shared.storage import keys
+from shared.storage.attempt_log import attempts_in, take_number
+from shared.storage.attempts import Attempt
+from shared.storage.documents import read_document, read_newest_spec, read_verified
+from shared.storage.object_store import ObjectStore
+from shared.validation import Message
+
+M = TypeVar("M", bound=Message)
+
+_EVALUATED_ANEW = "Restore it from a copy; or remove it, and `deepchord resume {run_id}` evaluates the run anew."
+
+
+class EvaluationStore:
+    """The evaluation of a run, as far as it is extended in the spec, in storage; from `RunStore.evaluation`."""
+
+    def __init__(self, objects: ObjectStore, run: RunSpec) -> None:
+        self._objects = objects
+        self._run = run
+
+    # Attempts
+
+    def start_attempt(self, note: bytes) -> int:
+        """Take the next attempt number, from 1, as `MemberStore.start_attempt` does."""
+        return take_number(self._objects, keys.evaluations(self._run), note)
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Return the attempts so far, in order; only names are read."""
+        return attempts_in(self._objects, keys.evaluations(self._run))
+
+    def hand_over(self, attempt: int) -> None:
+        """Record that an attempt does not count: it ended on purpose."""
+        self._objects.replace(keys.evaluation_handed_over(self._run, attempt), b"{}\n")
+
+    def fail_attempt(self, attempt: int) -> None:
+        """Record that an attempt ended with an error."""
+        self._objects.replace(keys.evaluation_failed(self._run, attempt), b"{}\n")
+
+    # The end
+
+    def commit_result(self, evaluation: EnsembleEvaluation, probabilities: bytes) -> bool:
+        """Commit the evaluation and the ensemble's probabilities; see `_commit` for when it does not."""
+        self._objects.replace(keys.ensemble_probabilities(self._run, evaluation.probabilities_sha256), probabilities)
+        return self._commit(keys.evaluation(self._run), evaluation.encode())
+
+    def result(self) -> EnsembleEvaluation | None:
+        """Return the committed evaluation, or None."""
+        return self._read(EnsembleEvaluation, keys.evaluation(self._run))
+
+    def has_result(self) -> bool:
+        """Return whether the run was evaluated."""
+        return self._objects.exists(keys.evaluation(self._run))
+
+    def probabilities(self, sha256: str) -> bytes:
+        """Return the ensemble's probabilities: `.npz` with `train` and `test`, float32 [size, classes]."""
+        return read_verified(self._objects, keys.ensemble_probabilities(self._run, sha256), sha256)
+
+    def commit_failure(self, failure: RunFailure) -> bool:
+        """Commit that the run ended without an evaluation; see `_commit` for when it does not."""
+        return self._commit(keys.failure(self._run), failure.encode())
+
+    def failure(self) -> RunFailure | None:
+        """Return why the run ended without an evaluation, or None."""
+        return self._read(RunFailure, keys.failure(self._run))
+
+    def has_failed(self) -> bool:
+        """Return whether the run ended without an evaluation."""
+        return self._objects.exists(keys.failure(self._run))
+
+    def has_ended(self) -> bool:
+        """Return whether the run was evaluated or has failed."""
+        return self.has_result() or self.has_failed()
+
+    def _read(self, kind: type[M], key: str) -> M | None:
+        if not self._objects.exists(key):
+            return None
+        return read_document(self._objects, kind, key, _EVALUATED_ANEW.format(run_id=self._run.run_id))
+
+    def _commit(self, key: str, data: bytes) -> bool:
+        """Commit how the run ended; return False if it has ended already, or is cancelled, which is looked at before.
+
+        A cancellation that comes between that look and the commit is taken back, because the end stays. Whoever
+        cancels looks for an end after that (`coordinator.steering`), so that one of both sees the other.
+        """
+        cancellation = keys.cancellation(self._run.run_id)
+        if self._objects.exists(cancellation) or not self._objects.create(key, data):
+            return False
+        if self._objects.exists(cancellation):
+            newest = read_newest_spec(self._objects, self._run.run_id)
+            if newest.extension == self._run.extension:
+                self._objects.delete(cancellation)
+        return True
