@@ -1,4 +1,4 @@
-"""Attempts as they lie in storage: numbered folders, each taken by one writer, whose names tell how far it came."""
+"""The log of attempts in storage: a numbered folder for each, taken by one writer; names alone show how far it came."""
 
 from collections.abc import Iterable
 
@@ -25,13 +25,13 @@ def attempts_in(objects: ObjectStore, folder: str) -> tuple[Attempt, ...]:
 
 
 def attempts_among(names: Iterable[str]) -> tuple[Attempt, ...]:
-    """Return the attempts that names below a folder of attempts tell of, in order."""
-    found: dict[int, list[list[str]]] = {}
+    """Return the attempts that keys stand for, given without the folder that they lie in; in order."""
+    parts: dict[int, list[list[str]]] = {}
     for name in names:
         number, *rest = name.split("/")
         if number.isdecimal():
-            found.setdefault(int(number), []).append(rest)
-    return tuple(_attempt(number, found[number]) for number in sorted(found))
+            parts.setdefault(int(number), []).append(rest)
+    return tuple(_attempt(number, parts[number]) for number in sorted(parts))
 
 
 def _attempt(number: int, names: list[list[str]]) -> Attempt:

@@ -1,4 +1,4 @@
-"""What storage tells of the attempts at a member or an evaluation: what they saved, which count as failures."""
+"""What is known of the attempts at a member or an evaluation: what they saved, which count as failures."""
 
 import hashlib
 from collections.abc import Iterable
@@ -70,15 +70,15 @@ def fruitless(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
 
     Those that were handed over are left out.
     """
-    furthest, found = 0, list[Attempt]()
+    furthest, last = 0, list[Attempt]()
     for attempt in attempts:
         reached = max((epoch.epoch for epoch in attempt.saved), default=0)
         if reached > furthest:
             furthest = reached
-            found.clear()
+            last.clear()
         if not attempt.handed_over:
-            found.append(attempt)
-    return tuple(found)
+            last.append(attempt)
+    return tuple(last)
 
 
 def failures_in_a_row(attempts: Iterable[Attempt]) -> int:

@@ -79,37 +79,37 @@ class BrokerStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a prefix, sorted."""
-        folder, found = check_prefix(prefix).encode(), list[str]()
+        folder, listed = check_prefix(prefix).encode(), list[str]()
         with self._explained(prefix, "list"):
             start = b"[" + folder
             while True:
                 portion = self._client.zrangebylex(_KEYS, start, b"(" + folder + b"\xff", 0, _LISTED_AT_ONCE)
-                found += [text_of(key) for key in portion]
+                listed += [text_of(key) for key in portion]
                 if len(portion) < _LISTED_AT_ONCE:
-                    return iter(found)
-                start = f"({found[-1]}".encode()
+                    return iter(listed)
+                start = f"({listed[-1]}".encode()
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the names directly below a prefix that further names follow, sorted."""
-        folder, found = check_prefix(prefix).encode(), list[str]()
+        folder, names = check_prefix(prefix).encode(), list[str]()
         with self._explained(prefix, "list"):
             start = b"[" + folder
             while portion := self._client.zrangebylex(_KEYS, start, b"(" + folder + b"\xff", 0, 1):
                 name, separator, _ = text_of(portion[0]).encode().removeprefix(folder).partition(b"/")
                 if separator:
-                    found.append(name.decode())
+                    names.append(name.decode())
                 # Behind all keys that begin with this name, or behind this key.
                 start = b"(" + folder + name + (b"/\xff" if separator else b"")
             # The order of keys is not that of names: `a-b/` comes before `a/`.
-            return iter(sorted(found))
+            return iter(sorted(names))
 
     def exists(self, key: str) -> bool:
-        """Say whether the key holds an object."""
+        """Return whether the key holds an object."""
         with self._explained(key, "read"):
             return bool(self._client.exists(_OBJECTS + check_key(key)))
 
     def holds(self, key: str, data: bytes) -> bool:
-        """Say whether the key holds as many bytes as these."""
+        """Return whether the key holds as many bytes as these."""
         with self._explained(key, "read"):
             size = self._client.strlen(_OBJECTS + check_key(key))
         return size == len(data) and (size > 0 or self.exists(key))

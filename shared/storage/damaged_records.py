@@ -1,4 +1,4 @@
-"""Records that are torn or another member's: found, and kept aside so that their members are trained again."""
+"""Finds records that are torn or another member's, and keeps them aside so that their members are trained again."""
 
 import hashlib
 import logging

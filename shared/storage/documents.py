@@ -1,4 +1,4 @@
-"""What runs and members lie in storage as, read with care: it may be torn, misplaced, huge, or no file at all."""
+"""Reads specs, records and other objects with care: what lies there may be torn, misplaced, huge, or no file at all."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ def read_document(objects: ObjectStore, kind: type[M], key: str, remedy: str = _
     Raises:
         ObjectNotFoundError: It holds nothing there.
         CorruptObjectError: What it holds is no file, or larger than anything that deepchord writes.
-        MessageDecodeError: It is something else; the remedy is told.
+        MessageDecodeError: It is something else; the error names the remedy.
     """
     data = objects.get(key, MOST_BYTES)
     try:
@@ -103,18 +103,18 @@ def read_record(objects: ObjectStore, run_id: str, index: int) -> MemberRecord:
 def _read_spec(objects: ObjectStore, key: str, run_id: str, extension: int) -> RunSpec:
     spec = read_document(objects, RunSpec, key)
     if (spec.run_id, spec.extension) != (run_id, extension):
-        found = f"run {spec.run_id}" + (f", extended {spec.extension} times" if spec.extension else "")
+        actual = f"run {spec.run_id}" + (f", extended {spec.extension} times" if spec.extension else "")
         raise CorruptObjectError(
-            f"{objects.url}/{key} is the spec of {found}: give its folder back the name that it had. A run cannot be "
+            f"{objects.url}/{key} is the spec of {actual}: give its folder back the name that it had. A run cannot be "
             "copied under another name."
         )
     return spec
 
 
 def _writer(data: bytes) -> str | None:
-    """Return which version of deepchord wrote a record, by its own words; None if it does not say."""
+    """Return which version of deepchord wrote a record, as it says itself; None if it does not."""
     try:
-        found = json.loads(data)["member"]["spec"]["version"]
+        writer = json.loads(data)["member"]["spec"]["version"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return found[:40] if isinstance(found, str) else None
+    return writer[:40] if isinstance(writer, str) else None

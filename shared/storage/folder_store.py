@@ -41,7 +41,7 @@ class FolderStore:
             try:
                 os.link(aside, path)
             except FileExistsError:
-                # NFS asks again when an answer was lost, and is told that what it has just linked exists.
+                # NFS tries again when an answer was lost, and gets the answer that what it has just linked exists.
                 if aside.stat().st_nlink < 2:
                     self._check_regular(key, path)
                     return False
@@ -71,8 +71,7 @@ class FolderStore:
         """Yield the keys below a folder, sorted."""
         folder = self.folder / check_prefix(prefix)
         with self._explained(prefix, "list"):
-            found = sorted(self._walk(folder))
-        return iter(found)
+            return iter(sorted(self._walk(folder)))
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the names of the folders in a folder, sorted; also of those without any file."""
@@ -84,7 +83,7 @@ class FolderStore:
             return iter(sorted(entry.name for entry in entries if is_name(entry.name) and entry.is_dir()))
 
     def exists(self, key: str) -> bool:
-        """Say whether the file is there."""
+        """Return whether the file is there."""
         path = self._path(key)
         with self._explained(key, "read"):
             try:
@@ -94,7 +93,7 @@ class FolderStore:
                 return False
 
     def holds(self, key: str, data: bytes) -> bool:
-        """Say whether the file holds exactly these bytes; it is read in portions."""
+        """Return whether the file holds exactly these bytes; it is read in portions."""
         path = self._path(key)
         with self._explained(key, "read"):
             try:
@@ -128,14 +127,14 @@ class FolderStore:
     def _check_regular(self, key: str, path: Path) -> int:
         """Return the size of a file; raise unless it is one: a FIFO would be waited for, and a device has no end."""
         try:
-            found = path.stat()
+            status = path.stat()
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ELOOP) and path.is_symlink():
                 raise self._no_file(key, "a link to nothing") from None
             raise
-        if not stat.S_ISREG(found.st_mode):
-            raise self._no_file(key, _KINDS.get(stat.S_IFMT(found.st_mode), "no file"))
-        return found.st_size
+        if not stat.S_ISREG(status.st_mode):
+            raise self._no_file(key, _KINDS.get(stat.S_IFMT(status.st_mode), "no file"))
+        return status.st_size
 
     def _no_file(self, key: str, what: str) -> CorruptObjectError:
         return CorruptObjectError(
@@ -187,7 +186,7 @@ def _written_aside(path: Path, data: bytes) -> Iterator[Path]:
     aside = path.parent / f"{_ASIDE}{uuid.uuid4().hex}"
     try:
         with aside.open("xb") as file:
-            # Not at once: whoever waits for a large object is told how far it is.
+            # In portions, so that the progress of a large object can be shown.
             for start in range(0, len(data), _AT_ONCE):
                 file.write(memoryview(data)[start : start + _AT_ONCE])
             file.flush()
@@ -198,14 +197,14 @@ def _written_aside(path: Path, data: bytes) -> Iterator[Path]:
 
 
 def _is_like(path: Path, data: bytes) -> bool:
-    """Say whether a file begins with these bytes."""
+    """Return whether a file begins with these bytes."""
     with path.open("rb") as file:
         portions = (memoryview(data)[start : start + _AT_ONCE] for start in range(0, len(data), _AT_ONCE))
         return all(file.read(len(portion)) == portion for portion in portions)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Say whether a folder lies there; a link that leads to itself is none."""
+    """Return whether a folder lies there; a link that leads to itself is none."""
     try:
         return entry.is_dir()
     except OSError:
@@ -213,15 +212,15 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _leads_upwards(link: Path) -> bool:
-    """Say whether a link leads to a folder that it lies in: whoever follows it never comes to an end."""
+    """Return whether a link leads to a folder that it lies in, so that following it never ends."""
     target = link.resolve()
     return any(target == parent.resolve() for parent in link.parents)
 
 
 def _revalidate(folder: Path) -> None:
-    """Let a client of NFS ask its server anew which names are in a folder, as it does when the folder is opened.
+    """Open a folder, so that a client of NFS asks its server anew which names are in it.
 
-    Else it trusts for up to a minute what it was told of a name, also that it is not there.
+    Else it relies for up to a minute on an earlier answer about a name, also on the answer that it is not there.
     """
     with suppress(PermissionError):  # a folder whose names are not ours to list, or of Windows
         os.close(os.open(folder, os.O_RDONLY))

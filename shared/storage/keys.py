@@ -1,4 +1,4 @@
-"""How everything in shared storage is called: the only place where its keys are spelled."""
+"""The keys of everything in shared storage; they are spelled nowhere else."""
 
 import re
 
@@ -50,14 +50,14 @@ def damaged_record(run_id: str, index: int, sha256: str) -> str:
 
 def recorded_index(key: str) -> int | None:
     """Return the index of the member whose record has this key; None if it is that of something else."""
-    found = re.fullmatch(rf"{RUNS}([^/]+)/members/([0-9]{{1,9}})/record\.json", key)
-    return int(found[2]) if found is not None and key == record(found[1], int(found[2])) else None
+    match = re.fullmatch(rf"{RUNS}([^/]+)/members/([0-9]{{1,9}})/record\.json", key)
+    return int(match[2]) if match is not None and key == record(match[1], int(match[2])) else None
 
 
 def attempt_name(key: str) -> tuple[int, str] | None:
     """Return the member of a key below the folders of attempts, and the rest of the key; None for any other key."""
-    found = re.fullmatch(rf"{RUNS}[^/]+/members/([0-9]{{1,9}})/attempts/(.+)", key)
-    return None if found is None else (int(found[1]), found[2])
+    match = re.fullmatch(rf"{RUNS}[^/]+/members/([0-9]{{1,9}})/attempts/(.+)", key)
+    return None if match is None else (int(match[1]), match[2])
 
 
 def attempts(run_id: str, index: int) -> str:
@@ -81,14 +81,14 @@ def handed_over(run_id: str, index: int, number: int) -> str:
 
 
 def attempt_failure(run_id: str, index: int, number: int, failure: Failure) -> str:
-    """Return the key of the note of how an attempt failed, whose names tell what is compared of it."""
+    """Return the key of the note of how an attempt failed; its name holds what failures are compared by."""
     return f"{attempt(run_id, index, number)}failures/{failure.worker}-{failure.way}.json"
 
 
 def failure_named(names: list[str]) -> Failure | None:
-    """Return what failure the names below the folder of an attempt stand for; None if for something else."""
-    found = re.fullmatch(r"failures/([0-9a-f]{16})-([0-9a-f]{16})\.json", "/".join(names))
-    return None if found is None else Failure(worker=found[1], way=found[2])
+    """Return the failure that names below the folder of an attempt stand for; None if they stand for something else."""
+    match = re.fullmatch(r"failures/([0-9a-f]{16})-([0-9a-f]{16})\.json", "/".join(names))
+    return None if match is None else Failure(worker=match[1], way=match[2])
 
 
 def weights(run_id: str, index: int, number: int) -> str:
@@ -107,9 +107,9 @@ def epoch(run_id: str, index: int, saved: SavedEpoch) -> str:
 
 
 def saved_epoch(number: int, names: list[str]) -> SavedEpoch | None:
-    """Return what training state the names below the folder of an attempt stand for; None if for something else."""
-    found = re.fullmatch(r"epochs/([0-9]{6})-([0-9a-f]{64})\.npz", "/".join(names))
-    return None if found is None else SavedEpoch(attempt=number, epoch=int(found[1]), sha256=found[2])
+    """Return the training state that names below the folder of an attempt stand for; None if for something else."""
+    match = re.fullmatch(r"epochs/([0-9]{6})-([0-9a-f]{64})\.npz", "/".join(names))
+    return None if match is None else SavedEpoch(attempt=number, epoch=int(match[1]), sha256=match[2])
 
 
 def extension(spec: RunSpec) -> str:
@@ -119,10 +119,10 @@ def extension(spec: RunSpec) -> str:
 
 def extension_number(run_id: str, key: str) -> int | None:
     """Return which extension of a run the spec with this key is; None if it is no such key."""
-    found = re.fullmatch(rf"{extensions(run_id)}([0-9]{{3,9}})/{re.escape(_SPEC)}", key)
-    if found is None or key != f"{numbered(extensions(run_id), int(found[1]))}{_SPEC}":
+    match = re.fullmatch(rf"{extensions(run_id)}([0-9]{{3,9}})/{re.escape(_SPEC)}", key)
+    if match is None or key != f"{numbered(extensions(run_id), int(match[1]))}{_SPEC}":
         return None
-    return int(found[1])
+    return int(match[1])
 
 
 def evaluations(spec: RunSpec) -> str:

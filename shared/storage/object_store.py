@@ -60,14 +60,14 @@ class ObjectStore(Protocol):
         ...
 
     def exists(self, key: str) -> bool:
-        """Say whether the key holds an object."""
+        """Return whether the key holds an object."""
         ...
 
     def holds(self, key: str, data: bytes) -> bool:
-        """Say whether the key holds an object like these bytes, as far as that is told without carrying it here.
+        """Return whether the key holds an object like these bytes, as far as that is known without fetching it.
 
-        A folder compares all bytes, another storage how many there are. `CorruptObjectError` is raised for what is no
-        object.
+        A folder compares all bytes, another storage only how many there are. `CorruptObjectError` is raised for what is
+        no object.
         """
         ...
 
@@ -87,7 +87,7 @@ def check_size(objects: ObjectStore, key: str, size: int, most_bytes: int | None
 
 
 def is_name(text: str) -> bool:
-    """Say whether a text may stand in a key between two `/`."""
+    """Return whether a text may stand in a key between two `/`."""
     return _NAME.fullmatch(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""Tries again what a storage fails at in passing: a network file system that hangs, a server that is overloaded."""
+"""Retries what fails in passing: a network file system that hangs, a server that is overloaded."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -74,11 +74,11 @@ class RetryingStore:
         return self._retried(lambda: self.objects.folders(prefix))
 
     def exists(self, key: str) -> bool:
-        """Say whether the key holds an object."""
+        """Return whether the key holds an object."""
         return self._retried(lambda: self.objects.exists(key))
 
     def holds(self, key: str, data: bytes) -> bool:
-        """Say whether the key holds an object like these bytes."""
+        """Return whether the key holds an object like these bytes."""
         return self._retried(lambda: self.objects.holds(key, data))
 
     def delete(self, key: str) -> None:

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class RunStore:
-    """What coordinator and workers read and write of runs; what it is called stands in `keys`."""
+    """What coordinator and workers read and write of runs; the keys are spelled in `keys`."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self.objects = objects
@@ -35,7 +35,7 @@ class RunStore:
     # Runs
 
     def create_run(self, spec: RunSpec) -> bool:
-        """Publish the spec; False if the run exists."""
+        """Publish the spec; return False if the run exists."""
         return self.objects.create(keys.run(spec.run_id), spec.encode())
 
     def run(self, run_id: str) -> RunSpec:
@@ -55,7 +55,7 @@ class RunStore:
         return read_specs(self.objects, run_id)
 
     def extend_run(self, spec: RunSpec) -> bool:
-        """Publish the spec with more members; False if somebody else has extended the run in the meantime."""
+        """Publish the spec with more members; return False if somebody else has extended the run in the meantime."""
         return self.objects.create(keys.extension(spec), spec.encode())
 
     def cancel_run(self, run_id: str, cancellation: Cancellation) -> None:
@@ -67,14 +67,14 @@ class RunStore:
         self.objects.delete(keys.cancellation(run_id))
 
     def set_local(self, run_id: str, *, local: bool) -> None:
-        """Note whether a run has a broker and workers of its own, on the machine of whoever started it."""
+        """Record whether a run has a broker and workers of its own, on the machine of whoever started it."""
         if local:
             self.objects.replace(keys.local(run_id), b"{}\n")
         elif self.is_local(run_id):
             self.objects.delete(keys.local(run_id))
 
     def is_local(self, run_id: str) -> bool:
-        """Say whether a run has a broker and workers of its own, on the machine of whoever started it."""
+        """Return whether a run has a broker and workers of its own, on the machine of whoever started it."""
         return self.objects.exists(keys.local(run_id))
 
     def cancellation(self, run_id: str) -> Cancellation | None:
@@ -86,7 +86,7 @@ class RunStore:
             return None
 
     def is_cancelled(self, run_id: str) -> bool:
-        """Say whether a run was cancelled."""
+        """Return whether a run was cancelled."""
         return self.objects.exists(keys.cancellation(run_id))
 
     def run_ids(self, *, but: Collection[str] = ()) -> list[str]:
@@ -105,16 +105,16 @@ class RunStore:
         return EvaluationStore(self.objects, run)
 
     def attempts_of_all(self, run_id: str) -> dict[int, tuple[Attempt, ...]]:
-        """Return the attempts of each member of a run that has had any; nothing but names is read."""
+        """Return the attempts of each member of a run that has had any; only names are read."""
         names: dict[int, list[str]] = {}
         for index, name in filter(None, map(keys.attempt_name, self.objects.list(keys.members(run_id)))):
             names.setdefault(index, []).append(name)
-        return {index: attempts_among(found) for index, found in names.items()}
+        return {index: attempts_among(of_member) for index, of_member in names.items()}
 
     def recorded(self, run_id: str) -> list[int]:
         """Return the indices of the members that have a record, in order."""
-        found = map(keys.recorded_index, self.objects.list(keys.members(run_id)))
-        return sorted(index for index in found if index is not None)
+        indices = map(keys.recorded_index, self.objects.list(keys.members(run_id)))
+        return sorted(index for index in indices if index is not None)
 
     def records(self, run_id: str, members: int) -> Iterator[MemberRecord]:
         """Yield the committed records of a run in the order of their indices, each when it is read."""
@@ -128,16 +128,16 @@ class RunStore:
         self.objects.replace(keys.dataset(sha256), data)
 
     def has_dataset(self, sha256: str, data: bytes) -> bool:
-        """Say whether the data set is published, undamaged as far as `ObjectStore.holds` tells; damage is warned of."""
+        """Return whether the data set is published and whole as far as `ObjectStore.holds` knows; damage is logged."""
         key = keys.dataset(sha256)
         try:
-            found = self.objects.holds(key, data)
-            damaged = not found and self.objects.exists(key)
+            whole = self.objects.holds(key, data)
+            damaged = not whole and self.objects.exists(key)
         except CorruptObjectError:
-            found, damaged = False, True
+            whole, damaged = False, True
         if damaged:
             logger.warning("%s/%s is damaged; the data set is published anew.", self.objects.url, key)
-        return found
+        return whole
 
     def dataset(self, sha256: str) -> bytes:
         """Return the published data set, verified."""

@@ -42,8 +42,8 @@ _REMEDIES = (
 class S3Store:
     """Objects in a bucket, below a prefix; credentials, region and endpoint come from the usual AWS variables.
 
-    Nothing is tried again here: a `RetryingStore` around it does, and knows how to tell an answer that got lost after
-    an object was created from one that somebody else has created.
+    Nothing is tried again here, but in a `RetryingStore` around it: that one knows an object that was created although
+    the answer got lost from one that somebody else has created.
     """
 
     def __init__(self, url: str, ca_file: Path | None = None) -> None:
@@ -56,8 +56,8 @@ class S3Store:
         Raises:
             InputError: The URL is none, or obstore is not installed.
         """
-        found = _URL.fullmatch(url)
-        if found is None:
+        parts = _URL.fullmatch(url)
+        if parts is None:
             shown = without_password(url)
             raise InputError(f"Storage {shown} is not valid: expected s3://bucket or s3://bucket/prefix.")
         endpoint = s3_endpoint()
@@ -68,7 +68,7 @@ class S3Store:
             import obstore
         except ImportError as error:
             raise InputError(f"Storage on S3 needs another package: {how_to_install('s3')}.") from error
-        prefix = (found["prefix"] or "").strip("/")
+        prefix = (parts["prefix"] or "").strip("/")
         if prefix:
             check_key(prefix)
         options: dict[str, Any] = {
@@ -83,7 +83,7 @@ class S3Store:
         self._obstore = obstore
         try:
             self._bucket = obstore.store.S3Store(
-                found["bucket"],
+                parts["bucket"],
                 prefix=prefix or None,
                 client_options=options,  # type: ignore[arg-type]  # a plain dictionary is what is meant
                 retry_config={"max_retries": 0},
@@ -122,30 +122,30 @@ class S3Store:
     def get(self, key: str, most_bytes: int | None = None) -> bytes:
         """Return the bytes."""
         with self._explained(key, "read"):
-            found = self._bucket.get(check_key(key))
-            check_size(self, key, found.meta["size"], most_bytes)
-            return bytes(found.bytes())
+            answer = self._bucket.get(check_key(key))
+            check_size(self, key, answer.meta["size"], most_bytes)
+            return bytes(answer.bytes())
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a prefix, sorted."""
         folder = check_prefix(prefix)
         with self._explained(prefix, "list"):
             portions = self._bucket.list(folder or None, chunk_size=_LISTED_AT_ONCE)
-            return iter(sorted(found["path"] for portion in portions for found in portion))
+            return iter(sorted(entry["path"] for portion in portions for entry in portion))
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the names directly below a prefix that further names follow, sorted."""
         folder = check_prefix(prefix)
         with self._explained(prefix, "list"):
-            found = self._bucket.list_with_delimiter(folder or None)["common_prefixes"]
-            return iter(sorted(path.rstrip("/").rpartition("/")[2] for path in found))
+            folders = self._bucket.list_with_delimiter(folder or None)["common_prefixes"]
+            return iter(sorted(path.rstrip("/").rpartition("/")[2] for path in folders))
 
     def exists(self, key: str) -> bool:
-        """Say whether the key holds an object."""
+        """Return whether the key holds an object."""
         return self._size(key) is not None
 
     def holds(self, key: str, data: bytes) -> bool:
-        """Say whether the key holds as many bytes as these."""
+        """Return whether the key holds as many bytes as these."""
         return self._size(key) == len(data)
 
     def delete(self, key: str) -> None:

@@ -23,7 +23,7 @@ from shared.settings import Settings
 from shared.storage import RunStore
 from shared.validation import PROTOCOL
 from shared.worker_board import WorkerBoard
-from tests.shared.storage.test_run_store import run_spec
+from tests.shared.storage.examples import run_spec
 from tests.shared.test_worker_board import note
 
 RUN = run_spec().run_id

@@ -1,6 +1,6 @@
 from coordinator.unended import UnendedRuns
 from shared.storage import RunStore
-from tests.shared.storage.test_run_store import run_spec
+from tests.shared.storage.examples import run_spec
 
 
 def test_runs_that_have_ended_are_left_out_for_a_minute_for_they_may_be_extended(store: RunStore):
