@@ -9,7 +9,6 @@ probabilities, is measured, too.
 """
 
 import argparse
-import io
 import json
 import statistics
 import subprocess
@@ -31,6 +30,7 @@ from shared.dataset_sources import Places, find_dataset
 from shared.datasets import Dataset, scaled
 from shared.messages import Precision, Recipe, Trainer
 from shared.networks import notebook_architecture
+from shared.probabilities import decode_ensemble_probabilities
 from shared.settings import keras_home
 from shared.sharing import usable_cores
 from worker.engines import Engine
@@ -136,8 +136,8 @@ def _ours(engine: Engine, dataset: Dataset, weights: list[Weights], size: int | 
     trainer = Trainer(host="here", engine="tensorflow", engine_version="", device="CPU:0")
     callers = engine.parallel_predictions()
     found = evaluate(engine, trainer, notebook_architecture(), part, candidates, len(weights), threads=callers)
-    with np.load(io.BytesIO(found.probabilities)) as arrays:
-        return np.concatenate([arrays["train"], arrays["test"]])
+    probabilities = decode_ensemble_probabilities(found.probabilities, "the evaluation")
+    return np.concatenate([probabilities.train, probabilities.test])
 
 
 def _keras(engine: Engine, dataset: Dataset, weights: list[Weights], size: int | None) -> Any:

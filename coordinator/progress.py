@@ -1,6 +1,5 @@
 """What a run looks like right now: records from storage, live lines from Redis, put into one view."""
 
-import io
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from shared.broker import refusal
 from shared.endings import Cancellation, EnsembleEvaluation, RunFailure
 from shared.errors import DamagedRecordError, StorageError
 from shared.messages import MemberProgress, MemberRecord, RunSpec, TrainedMember
+from shared.probabilities import decode_member_probabilities
 from shared.progress_board import ProgressBoard
 from shared.storage import RunStore
 
@@ -221,10 +221,11 @@ class RunWatcher:
         try:
             stored = self._store.member(self._run.run_id, member.spec.index)
             data = stored.probabilities(member.attempt, member.probabilities_sha256)
+            source = f"Probabilities of member {member.spec.index} of run {self._run.run_id}"
+            probabilities = decode_member_probabilities(data, source)
         except StorageError as error:  # a number for the view, not worth the run
             logger.warning("The ensemble so far goes without member %d: %s", member.spec.index, error)
             return
-        probabilities = np.load(io.BytesIO(data), allow_pickle=False)
         self._sum = probabilities.astype(np.float64) if self._sum is None else self._sum + probabilities
         members = 1 if self._so_far is None else self._so_far.members + 1
         accuracy = float((self._sum.argmax(axis=1) == labels).mean())

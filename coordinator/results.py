@@ -1,6 +1,5 @@
 """What a finished run leaves for people: its report, its weights and its numbers, copied out of storage."""
 
-import io
 import os
 import shlex
 import tempfile
@@ -9,8 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from coordinator.report import ReportContent, write_report
 from coordinator.report.provenance import RECIPE_FILE
 from shared.container_paths import on_host
@@ -18,6 +15,7 @@ from shared.datasets import load_dataset
 from shared.endings import EnsembleEvaluation
 from shared.errors import CorruptObjectError, InputError, MessageDecodeError, RunFailedError, StorageError
 from shared.messages import RunSpec, TrainedMember
+from shared.probabilities import decode_ensemble_probabilities
 from shared.settings import Settings
 from shared.storage import RunStore
 from shared.validation import ended
@@ -32,7 +30,7 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
         CorruptObjectError: Records of members that were evaluated are gone.
     """
     run, evaluation = last_evaluation(store, run)
-    probabilities = store.evaluation(run).probabilities(evaluation.probabilities_sha256)
+    data = store.evaluation(run).probabilities(evaluation.probabilities_sha256)
     records = {record.member.spec.index: record for record in store.records(run.run_id, run.members)}
     missing = [str(member.index) for member in evaluation.members if member.index not in records]
     if missing:
@@ -41,8 +39,7 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
             "any more: restore its folder `members` from a copy."
         )
     trained = [record.member for record in records.values() if isinstance(record.member, TrainedMember)]
-    with np.load(io.BytesIO(probabilities), allow_pickle=False) as arrays:
-        test_probabilities = arrays["test"]
+    probabilities = decode_ensemble_probabilities(data, f"Probabilities of run {run.run_id}")
     return ReportContent(
         title=run.run_id,
         command=f"deepchord train {RECIPE_FILE}",
@@ -51,7 +48,7 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
         member_names={index: str(index) for index in range(run.members)},
         evaluation=evaluation,
         dataset=load_dataset(run.dataset, store, settings.cache),
-        test_probabilities=test_probabilities,
+        test_probabilities=probabilities.test,
         started_at=min((_began(store, member) for member in trained), default=None),
     )
 

@@ -1,4 +1,4 @@
-"""Files of plain number arrays, `.npz` and IDX: whatever they hold, reading them executes no code."""
+"""Files of plain number arrays, `.npy`, `.npz` and IDX: whatever they hold, reading them executes no code."""
 
 import gzip
 import io
@@ -61,12 +61,11 @@ def write_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy", _FIXED_DATE)
             member.create_system = _UNIX
-            # Little-endian, as on nearly every host, so that the others write the same bytes.
-            portable = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+            portable = _portable(array)
             # Roughly; only whether it is beyond 2 GiB matters. `force_zip64` writes other bytes before Python 3.11.4.
             member.file_size = portable.nbytes
             with archive.open(member, "w") as file:
-                np.lib.format.write_array(file, portable, version=(1, 0), allow_pickle=False)
+                _write_array(file, portable)
     return buffer.getvalue()
 
 
@@ -101,6 +100,50 @@ def npz_outlines(
     """
     with _opened(file, source) as archive:
         return _outlines(archive, source, required, optional, _held(file))
+
+
+def write_npy(array: NDArray[Any]) -> bytes:
+    """Return the array as an `.npy`; equal arrays give equal bytes.
+
+    Args:
+        array: An array of numbers or of strings, any shape.
+
+    Raises:
+        ValueError: It holds Python objects.
+    """
+    buffer = io.BytesIO()
+    _write_array(buffer, _portable(array))
+    return buffer.getvalue()
+
+
+def read_npy(data: bytes, source: str) -> NDArray[Any]:
+    """Return the array of an `.npy`.
+
+    Args:
+        data: The bytes of the file.
+        source: What the errors call the file.
+
+    Raises:
+        DatasetError: The file is no `.npy`, is damaged or holds pickled objects.
+    """
+
+    def read() -> NDArray[Any]:
+        file = io.BytesIO(data)
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        if file.tell() < len(data):
+            raise ValueError("more follows behind its array")
+        return array
+
+    return _explained("its array", source, read)
+
+
+def _portable(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array little-endian, as it is on nearly every host, so that the others write the same bytes."""
+    return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+
+
+def _write_array(file: IO[bytes], array: NDArray[Any]) -> None:
+    np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Evaluates an ensemble: weights one member after another through one network, probabilities averaged."""
 
 import hashlib
-import io
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -12,12 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.architecture import Architecture, ResolvedArchitecture
-from shared.array_files import write_npz
 from shared.checkpoint import Weights, decode_checkpoint
 from shared.datasets import Dataset
 from shared.endings import EnsembleEvaluation, MemberEvaluation
 from shared.errors import CheckpointError, StorageError
 from shared.messages import RunSpec, TrainedMember, Trainer
+from shared.probabilities import (
+    EnsembleProbabilities,
+    decode_member_probabilities,
+    encode_ensemble_probabilities,
+)
 from shared.storage import RunStore
 from worker.engines import Engine, Network
 from worker.evaluation import RunningMean, confusion, misclassified, score
@@ -100,7 +103,7 @@ def evaluate(
             )
         )
     on_train, on_test = train_mean.mean(), test_mean.mean()
-    probabilities = write_npz({"train": on_train, "test": on_test})
+    probabilities = encode_ensemble_probabilities(EnsembleProbabilities(train=on_train, test=on_test))
     evaluation = EnsembleEvaluation(
         requested=requested,
         trained=len(members),
@@ -129,7 +132,7 @@ def run_candidates(store: RunStore, run: RunSpec, members: Iterable[TrainedMembe
 
         def own(member: TrainedMember = member, index: int = index, attempt: int = attempt) -> NDArray[np.float32]:
             data = store.member(run.run_id, index).probabilities(attempt, member.probabilities_sha256)
-            return np.asarray(np.load(io.BytesIO(data), allow_pickle=False), dtype=np.float32)
+            return decode_member_probabilities(data, f"Probabilities of member {index} of run {run.run_id}")
 
         yield Candidate(index=index, weights=weights, own_probabilities=own)
 

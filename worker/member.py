@@ -1,16 +1,14 @@
 """One attempt at one member: train it, publish what it left, commit its record."""
 
 import hashlib
-import io
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-import numpy as np
-
 from shared.checkpoint import encode_checkpoint
 from shared.errors import StorageError
 from shared.messages import FailedMember, MemberProgress, MemberRecord, MemberSpec, RunSpec, TrainedMember
+from shared.probabilities import encode_member_probabilities
 from shared.storage import Attempt
 from worker.progress import ProgressReporter
 from worker.resources import Resources
@@ -73,7 +71,9 @@ def attempt_member(
                 start=found.start,
             )
         reporter.scoring()
-        probabilities = _npy(predict(network, dataset.x_test, run.dataset.classes, observer.predicted))
+        probabilities = encode_member_probabilities(
+            predict(network, dataset.x_test, run.dataset.classes, observer.predicted)
+        )
         weights = encode_checkpoint(architecture, state.best_weights)
         member = resources.store.member(run.run_id, spec.index)
         member.put_weights(attempt, weights)
@@ -120,9 +120,3 @@ def _committed(resources: Resources, record: MemberRecord) -> MemberRecord:
     except StorageError as error:
         logger.info("Saved epochs of member %d were left in storage: %s", spec.index, error, extra=extra)
     return record
-
-
-def _npy(array: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()

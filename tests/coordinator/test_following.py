@@ -34,6 +34,7 @@ from shared.errors import (
 from shared.layers import Dense, Flatten
 from shared.messages import EpochMetrics, MemberRecord, RunSpec, TrainedMember, Trainer
 from shared.output import OutputStream
+from shared.probabilities import encode_member_probabilities
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings, load_settings
 from shared.storage import RunStore
@@ -67,9 +68,8 @@ def fail(store: RunStore, run: RunSpec) -> RunFailure:
 
 
 def commit(store: RunStore, run: RunSpec, index: int) -> None:
-    buffer = io.BytesIO()
-    np.save(buffer, np.eye(2, dtype=np.float32)[LABELS], allow_pickle=False)
-    store.member(run.run_id, index).put_probabilities(1, buffer.getvalue())
+    data = encode_member_probabilities(np.eye(2, dtype=np.float32)[LABELS])
+    store.member(run.run_id, index).put_probabilities(1, data)
     epoch = EpochMetrics(train_loss=1, train_accuracy=0.5, validation_loss=1, validation_accuracy=0.5, duration_s=1)
     member = TrainedMember(
         spec=plan_member(run.run_id, run.seed, index),
@@ -80,7 +80,7 @@ def commit(store: RunStore, run: RunSpec, index: int) -> None:
         history=(epoch,),
         best_epoch=1,
         weights_sha256="0" * 64,
-        probabilities_sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
+        probabilities_sha256=hashlib.sha256(data).hexdigest(),
     )
     commit_record(store, MemberRecord(member=member))
 

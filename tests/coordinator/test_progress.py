@@ -1,5 +1,4 @@
 import hashlib
-import io
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,6 +27,7 @@ from shared.messages import (
     TrainedMember,
     Trainer,
 )
+from shared.probabilities import encode_member_probabilities
 from shared.progress_board import ProgressBoard
 from shared.settings import load_settings
 from shared.storage import RunStore
@@ -110,10 +110,9 @@ def failure(at: datetime = START) -> RunFailure:
 
 
 def commit(store: RunStore, run: RunSpec, index: int, probabilities: Probabilities) -> None:
-    buffer = io.BytesIO()
-    np.save(buffer, probabilities, allow_pickle=False)
-    store.member(run.run_id, index).put_probabilities(1, buffer.getvalue())
-    commit_record(store, trained(run, index, buffer.getvalue()))
+    data = encode_member_probabilities(probabilities)
+    store.member(run.run_id, index).put_probabilities(1, data)
+    commit_record(store, trained(run, index, data))
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import hashlib
-import io
 import json
 import os
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from shared.endings import Cancellation, EnsembleEvaluation, MemberEvaluation, R
 from shared.errors import CorruptObjectError, InputError, RunFailedError, StorageError
 from shared.layers import Dense, Flatten
 from shared.messages import AttemptNote, EpochMetrics, FailedMember, MemberRecord, RunSpec, TrainedMember, Trainer
+from shared.probabilities import EnsembleProbabilities, encode_ensemble_probabilities
 from shared.settings import Settings, load_settings
 from shared.storage import RunStore
 from tests.records import commit_record
@@ -59,8 +59,7 @@ def evaluation(store: RunStore, run: RunSpec) -> EnsembleEvaluation:
     """The evaluation of the run, committed."""
     rows = np.full((20, 2), 0.5, dtype=np.float32)
     rows[:, 0] += 0.1
-    buffer = io.BytesIO()
-    np.savez(buffer, train=rows, test=rows)
+    data = encode_ensemble_probabilities(EnsembleProbabilities(train=rows, test=rows))
     scores = Scores(loss=0.7, accuracy=0.5)
     evaluation = EnsembleEvaluation(
         requested=3,
@@ -73,9 +72,9 @@ def evaluation(store: RunStore, run: RunSpec) -> EnsembleEvaluation:
         test=scores,
         confusion=((10, 0), (10, 0)),
         misclassified=(),
-        probabilities_sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
+        probabilities_sha256=hashlib.sha256(data).hexdigest(),
     )
-    store.evaluation(run).commit_result(evaluation, buffer.getvalue())
+    store.evaluation(run).commit_result(evaluation, data)
     return evaluation
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from shared.array_files import npz_outlines, read_idx, read_npz, write_npz
+from shared.array_files import npz_outlines, read_idx, read_npy, read_npz, write_npy, write_npz
 from shared.errors import DatasetError
 
 ARRAYS = hnp.arrays(
@@ -36,6 +36,48 @@ def test_arrays_come_back_from_an_npz_as_they_were(array):
     assert list(found) == ["a", "b"]
     assert found["a"].shape == array.shape
     np.testing.assert_array_equal(found["a"], array)
+
+
+@given(array=ARRAYS)
+def test_an_array_comes_back_from_an_npy_as_it_was(array):
+    found = read_npy(write_npy(array), "there")
+
+    assert found.shape == array.shape
+    np.testing.assert_array_equal(found, array)
+
+
+@given(array=ARRAYS)
+def test_an_npy_has_the_very_bytes_that_an_npz_has_of_the_array(array):
+    with zipfile.ZipFile(io.BytesIO(write_npz({"a": array}))) as archive:
+        assert archive.read("a.npy") == write_npy(array)
+
+
+@given(array=hnp.arrays("<f4", hnp.array_shapes(min_dims=2, max_dims=2, max_side=4)))
+def test_an_npy_is_what_numpy_writes(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+
+    assert write_npy(array) == buffer.getvalue()
+
+
+@given(data=st.binary(max_size=200))
+def test_whatever_is_no_npy_is_named(data):
+    with pytest.raises(DatasetError, match="there: its array "):
+        read_npy(data, "there")
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-1], lambda data: data + b"1"], ids=["cut off", "more follows"])
+def test_an_npy_that_is_cut_off_or_goes_on_is_damaged(change):
+    with pytest.raises(DatasetError, match="there: its array is damaged"):
+        read_npy(change(write_npy(np.arange(30))), "there")
+
+
+def test_pickled_objects_in_an_npy_are_refused_and_never_executed():
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([Bomb()], dtype=object), allow_pickle=True)
+
+    with pytest.raises(DatasetError, match="its array holds pickled Python objects"):
+        read_npy(buffer.getvalue(), "there")
 
 
 def test_equal_arrays_give_equal_bytes_whatever_their_layout_and_byte_order():
