@@ -40,7 +40,8 @@ app = create_app(settings, takes_tasks=True)
 # The processes of a spawned pool unpickle the application without its tasks; they import this module to get them.
 app.conf.imports = ("worker.app",)
 app.conf.worker_pool = POOL
-register_tasks(app, Resources(settings))
+resources = Resources(settings)
+register_tasks(app, resources)
 _workers: list[Any] = []
 _announcements: list[Announcement] = []
 #: The signals that told this worker to stop; no event, whose lock a second signal would wait for.
@@ -70,7 +71,7 @@ def _format_logs(logger: logging.Logger, **_: Any) -> None:
 
 @worker_init.connect
 def _prepare(sender: Any, **_: Any) -> None:
-    _announcements.append(prepare(sender, settings))
+    _announcements.append(prepare(sender, resources))
     _workers.append(sender)
 
 

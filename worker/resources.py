@@ -3,6 +3,8 @@
 import threading
 from functools import cached_property
 
+import redis
+
 from shared.broker import connect_lazily
 from shared.datasets import Dataset, load_dataset
 from shared.leases import Leases
@@ -10,6 +12,7 @@ from shared.messages import DatasetInfo, Trainer
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings, worker_id
 from shared.storage import RunStore
+from shared.worker_board import WorkerBoard
 from worker.engines import Engine
 from worker.engines.opening import open_engine_of
 
@@ -33,14 +36,28 @@ class Resources:
         return RunStore.open(self.settings)
 
     @cached_property
+    def broker(self) -> redis.Redis:
+        """The only client of the broker in this process, but for one whose storage is the broker, which waits longer.
+
+        It connects when it is first used. Each thread that uses it at the same time gets a connection of its own, and
+        a process that was forked drops those of its parent.
+        """
+        return connect_lazily(self.settings)
+
+    @cached_property
     def board(self) -> ProgressBoard:
         """Where the live view reads how far members are."""
-        return ProgressBoard(connect_lazily(self.settings))
+        return ProgressBoard(self.broker)
 
     @cached_property
     def leases(self) -> Leases:
         """Who works at what."""
-        return Leases(connect_lazily(self.settings))
+        return Leases(self.broker)
+
+    @cached_property
+    def workers(self) -> WorkerBoard:
+        """Where this worker is listed."""
+        return WorkerBoard(self.broker)
 
     @cached_property
     def worker_id(self) -> str:

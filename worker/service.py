@@ -13,14 +13,12 @@ from typing import Any, NoReturn
 import redis
 from celery.worker.control import Panel, control_command
 
-from shared.broker import connect_lazily
 from shared.broker_probe import refuse_hopeless
 from shared.celery_app import DRAIN, WORKER_OPTIONS, queue_of
 from shared.checkup import MOST_SKEW_S, describe_skew, skew_of
 from shared.errors import DeepchordError
 from shared.installed_engines import choose_engine
 from shared.settings import WORKER_VARIABLE, Settings, export, worker_id
-from shared.worker_board import WorkerBoard
 from worker.announcement import Announcement
 from worker.devices import examine
 from worker.resources import Resources
@@ -55,12 +53,12 @@ def run_worker(settings: Settings, name: str, loglevel: str) -> NoReturn:
     run(["worker", "--hostname", name, "--loglevel", loglevel, *WORKER_OPTIONS])
 
 
-def prepare(worker: Any, settings: Settings) -> Announcement:
+def prepare(worker: Any, resources: Resources) -> Announcement:
     """Examine the device before the worker takes its first task, and let it serve the queues that are for such a one.
 
     Args:
         worker: Celery's worker, about to start.
-        settings: Engine and device.
+        resources: Settings and broker of this process.
 
     Returns:
         What tells the others that the worker is there, from when it is started.
@@ -68,6 +66,7 @@ def prepare(worker: Any, settings: Settings) -> Announcement:
     Raises:
         SystemExit: The device or the broker is refused; stderr says why. Celery only logs what else is raised here.
     """
+    settings = resources.settings
     for command in set(Panel.data) - _UNDERSTOOD:
         del Panel.data[command]
     try:
@@ -87,17 +86,16 @@ def prepare(worker: Any, settings: Settings) -> Announcement:
         worker.app.amqp.queues.select_add(queue_of(requirement))
     if engine in _PROCESS_PER_MEMBER:
         worker.max_tasks_per_child = 1
-    _warn_of_skew(settings)
-    board = WorkerBoard(connect_lazily(settings))
+    _warn_of_skew(resources.broker)
     return Announcement(
-        board, worker=worker_id(), name=worker.hostname, host=settings.host, engine=engine, device=device
+        resources.workers, worker=worker_id(), name=worker.hostname, host=settings.host, engine=engine, device=device
     )
 
 
-def _warn_of_skew(settings: Settings) -> None:
+def _warn_of_skew(broker: redis.Redis) -> None:
     """Warn of a clock that is off: leases are on the broker's, but certificates and the signatures of S3 are not."""
     try:
-        skew_s = skew_of(connect_lazily(settings))
+        skew_s = skew_of(broker)
     except redis.RedisError:
         return  # Celery tells of a broker that does not answer
     if abs(skew_s) > MOST_SKEW_S:
