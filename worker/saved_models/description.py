@@ -27,6 +27,8 @@ from worker.saved_models.rescaling import NOTE, without_rescaling
 #: Those that say in which order a model counts the axes of its images.
 _ON_IMAGES = ("Conv2D", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D")
 _SHAPES = ("batch_shape", "batch_input_shape")
+#: No axis of an image is longer.
+_LONGEST = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,17 +143,18 @@ def _input_shape(listed: tuple[Options, ...]) -> Shape | None:
     if not isinstance(found, list) or not 2 <= len(found) <= 4:
         return None
     lengths = [0 if length is None else length for length in found[1:]]
-    if not all(isinstance(length, int) and 0 <= length <= 2**20 for length in lengths):
+    if not all(isinstance(length, int) and 0 <= length <= _LONGEST for length in lengths):
         first.refuse(f"takes the shape {found!r:.60}")
     return tuple(lengths)
 
 
 def _reshaped(reshape: Options, shape: Shape | None, images: Shape) -> Shape:
     target = reshape.get("target_shape")
-    fits = isinstance(target, list) and len(target) == 3 and all(isinstance(length, int) for length in target)
+    lengths = target if isinstance(target, list) else []
+    fits = len(lengths) == 3 and all(isinstance(length, int) and length <= _LONGEST for length in lengths)
     if not fits or (shape is not None and math.prod(shape) not in (0, math.prod(images))):
         reshape.refuse(f"makes the shape {target!r:.60} of its input")
-    return tuple(max(0, length) for length in target)
+    return tuple(max(0, length) for length in lengths)
 
 
 def _is_channels_first(layers: list[Converted], shape: Shape | None, images: Shape, source: str) -> bool:

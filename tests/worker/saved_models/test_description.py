@@ -166,6 +166,7 @@ def test_linear_activations_at_the_end_do_nothing():
         (kind(0, "Sequential", layers=[]), r"\(Sequential\) is of a type"),
         (option(0, batch_input_shape=[None, 28, 28, 1]), r"takes the shape 28x28x1, but an image .* is 8x6x2"),
         (option(0, batch_input_shape=[None, 784]), "takes the shape 784"),
+        (kind(0, "Reshape", target_shape=[-1, 10**999, 2]), r"makes the shape \[-1, 10+ of its input"),
         (lambda configuration: layers_of(configuration)[0].update(module="my.layers"), "is of somebody's own class"),
         (lambda configuration: layers_of(configuration)[0].update(registered_name="My>Conv2D"), "somebody's own class"),
         (lambda configuration: configuration.update(class_name="MyModel"), "model of the class 'MyModel'"),
