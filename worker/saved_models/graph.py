@@ -43,7 +43,8 @@ def layers_of(configuration: Any, source: str) -> tuple[Options, ...]:
             f"{source} holds a model of the class {str(kind)[:60]!r}, whose network the file does not tell; expected "
             "a Sequential or functional model."
         )
-    listed = body if isinstance(body, list) else _get(body, "layers")
+    is_bare = isinstance(body, list) and kind == "Sequential"  # Keras before 2.2 wrote nothing else of it
+    listed = body if is_bare else _get(body, "layers")
     if not isinstance(listed, list) or not 1 <= len(listed) <= _MOST_LAYERS:
         raise CheckpointError(f"{source} is damaged: its configuration has no list of layers.")
     return tuple(_options(layer, position, source) for position, layer in enumerate(listed))

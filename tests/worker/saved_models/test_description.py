@@ -171,6 +171,10 @@ def test_linear_activations_at_the_end_do_nothing():
         (lambda configuration: layers_of(configuration)[0].update(registered_name="My>Conv2D"), "somebody's own class"),
         (lambda configuration: configuration.update(class_name="MyModel"), "model of the class 'MyModel'"),
         (lambda configuration: configuration["config"].update(layers=[]), "no list of layers"),
+        (
+            lambda configuration: configuration.update(class_name="Functional", config=layers_of(configuration)),
+            "no list of layers",
+        ),
         (lambda configuration: configuration["config"].update(layers=[7]), "layer 0 of its configuration is none"),
         (lambda configuration: layers_of(configuration).extend(layers_of(configuration) * 999), "no list of layers"),
     ],
