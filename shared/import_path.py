@@ -28,10 +28,18 @@ def without_current_folder(path: Sequence[str], pythonpath: str, home: str, libr
     """
     parts = pythonpath.split(os.pathsep) if pythonpath else []
     kept = {home, *(part for part in parts if os.path.isabs(part))}
-    unwanted = {os.path.abspath(part) for part in ("", *parts) if not os.path.isabs(part)} - kept
+    unwanted = {_whole(part) for part in ("", *parts) if not os.path.isabs(part)} - kept
     end = path.index(library) if library in path else len(path)
-    given = [entry for entry in path[:end] if entry in kept or os.path.abspath(entry) not in unwanted]
+    given = [entry for entry in path[:end] if entry in kept or _whole(entry) not in unwanted]
     return [*given, *path[end:]]
+
+
+def _whole(part: str) -> str:
+    """Return the whole path of a part; the part itself if the current folder is gone, where nothing can lie."""
+    try:
+        return os.path.abspath(part)
+    except OSError:
+        return os.path.normpath(part)
 
 
 def whole_paths_of(pythonpath: str) -> str:

@@ -36,6 +36,15 @@ def test_the_current_folder_stays_where_it_is_named_on_purpose_or_is_our_own(her
     assert path_without(here, home=here) == [here, *INSTALLED]
 
 
+@pytest.mark.parametrize("entry", ["", ".", "src"])
+def test_it_goes_also_where_it_was_removed(entry, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    assert path_without(entry, "/usr/bin", pythonpath="src:/more") == ["/usr/bin", *INSTALLED]
+
+
 def test_what_is_installed_stays_also_when_deepchord_is_started_from_there(monkeypatch, tmp_path):
     installed = [LIBRARY, str(tmp_path)]
 
