@@ -4,6 +4,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from shared.import_path import whole_paths_of
 
@@ -39,6 +40,9 @@ CONFIGURATION = (
     *("CELERY_LOADER", "CELERY_CONFIG_MODULE", "CELERY_CUSTOM_WORKER_POOL", "CELERY_RDBSIG"),
     *("DJANGO_SETTINGS_MODULE", "DJANGO_PROJECT_DIR"),
 )
+
+#: For processes whose output we read or keep: PYTHONIOENCODING is meant for what somebody looks at.
+READABLE_OUTPUT: Mapping[str, str] = MappingProxyType({"PYTHONIOENCODING": "utf-8"})
 
 
 def leave_out_foreign() -> str | None:
