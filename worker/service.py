@@ -23,6 +23,7 @@ from shared.settings import WORKER_VARIABLE, Settings, export, worker_id
 from shared.worker_board import WorkerBoard
 from worker.announcement import Announcement
 from worker.devices import examine
+from worker.pool import check_semaphores
 from worker.resources import Resources
 
 logger = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ def prepare(worker: Any, settings: Settings) -> Announcement:
         del Panel.data[command]
     try:
         refuse_hopeless(settings)
+        check_semaphores()
         engine = choose_engine(settings.engine)
         served, device = [engine], None
         if settings.preflight:
