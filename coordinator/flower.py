@@ -20,6 +20,7 @@ from typing import IO, NoReturn
 from coordinator.processes import becomes_true
 from shared.broker import connect
 from shared.errors import DeepchordError, InputError
+from shared.foreign_variables import READABLE_OUTPUT
 from shared.installed_engines import how_to_install
 from shared.settings import Settings
 
@@ -81,7 +82,7 @@ def running_flower(settings: Settings, environment: Mapping[str, str] | None = N
         tempfile.TemporaryFile() as log,
         subprocess.Popen(
             [sys.executable, "-P", "-c", _START],
-            env={**(environment or settings.environment()), **variables},
+            env={**(environment or settings.environment()), **variables, **READABLE_OUTPUT},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=log,

@@ -12,6 +12,7 @@ from coordinator.processes import ChildProcess, becomes_true
 from coordinator.session_folder import SessionFolder, SessionRecord
 from shared.celery_app import WORKER_OPTIONS
 from shared.errors import TOLD_TO_STOP, BrokerError, ExitCode, WorkersStoppedError
+from shared.foreign_variables import READABLE_OUTPUT
 from shared.settings import SESSION_VARIABLE, Settings
 from shared.sharing import usable_cores
 
@@ -129,7 +130,7 @@ class LocalSession:
 
     def _environment(self, device: str | None) -> dict[str, str]:
         settings = self.settings.model_copy(update={"device": device})
-        return settings.environment() | {SESSION_VARIABLE: self._folder.name}
+        return {**settings.environment(), **READABLE_OUTPUT, SESSION_VARIABLE: self._folder.name}
 
     def _launch(self, process: ChildProcess) -> None:
         with interrupts_put_off():

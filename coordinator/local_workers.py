@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 from shared.errors import MessageDecodeError
+from shared.foreign_variables import READABLE_OUTPUT
 from shared.messages import RunSpec
 from shared.settings import Settings
 from shared.sharing import WORKER_BYTES, HostAnswer, free_memory_bytes
@@ -51,11 +52,11 @@ def _ask(settings: Settings, tell: Callable[[str], None], *questions: str) -> Ho
     """Ask a process that may open an engine; None if it has no answer, which is no reason not to train."""
     with subprocess.Popen(
         [sys.executable, "-P", "-c", "import sys; from worker.host import answer; answer(*sys.argv[1:])", *questions],
-        env=settings.environment(),
+        env={**settings.environment(), **READABLE_OUTPUT},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
+        encoding="utf-8",
     ) as asked:
         try:
             for line in asked.stdout or ():

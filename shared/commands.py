@@ -1,10 +1,11 @@
 """How every command of deepchord ends when it cannot do what was asked: one sentence and a named exit code."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from shared.errors import DeepchordError, ExitCode
+from shared.errors import DeepchordError, ExitCode, InputError
 from shared.foreign_variables import leave_out_foreign
 from shared.output import open_output
 
@@ -22,6 +23,7 @@ def run_commands(commands: Callable[[], Any]) -> NoReturn:
     if ignored:
         sys.stderr.write(f"note: {ignored}\n")
     try:
+        _check_current_folder()
         code = _run(commands)
         sys.stdout.flush()
     except DeepchordError as error:
@@ -29,6 +31,16 @@ def run_commands(commands: Callable[[], Any]) -> NoReturn:
             sys.stderr.write(f"error: {error}\n")
         code = error.exit_code
     sys.exit(code)
+
+
+def _check_current_folder() -> None:
+    """Raise `InputError` if the folder that all relative paths and all processes of ours begin in is gone."""
+    try:
+        os.getcwd()  # noqa: PTH109  asks as the libraries do
+    except OSError as error:
+        raise InputError(
+            f"The folder that this command was started in cannot be used ({error.strerror}); change into another one."
+        ) from error
 
 
 def _run(commands: Callable[[], Any]) -> Any:

@@ -1,7 +1,10 @@
 """The variables that Celery, its parts and Flower read by themselves; deepchord is told all by its own settings."""
 
 import os
+import sys
+import warnings
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from shared.import_path import whole_paths_of
 
@@ -38,6 +41,9 @@ CONFIGURATION = (
     *("DJANGO_SETTINGS_MODULE", "DJANGO_PROJECT_DIR"),
 )
 
+#: For processes whose output we read or keep: PYTHONIOENCODING is meant for what somebody looks at.
+READABLE_OUTPUT: Mapping[str, str] = MappingProxyType({"PYTHONIOENCODING": "utf-8"})
+
 
 def leave_out_foreign() -> str | None:
     """Take out of this process's environment what others would read; return what to say of it, if anything.
@@ -48,6 +54,7 @@ def leave_out_foreign() -> str | None:
     own = without_foreign(os.environ)
     leave_out(set(os.environ) - set(own))
     os.environ.update(own)
+    _bear_with_warnings()
     return describe_foreign(found)
 
 
@@ -76,6 +83,21 @@ def describe_foreign(names: list[str]) -> str | None:
 def without_foreign(environment: Mapping[str, str]) -> dict[str, str]:
     """Return an environment for our processes, none of which imports from the folder that it is started in."""
     foreign = {*foreign_names(environment), "PYTHONPATH"}
+    if _are_errors(environment.get("PYTHONWARNINGS", "").split(",")):
+        foreign.add("PYTHONWARNINGS")
     path = whole_paths_of(environment.get("PYTHONPATH", ""))
     own = {name: value for name, value in environment.items() if name not in foreign}
     return own | {"PYTHONSAFEPATH": "1"} | ({"PYTHONPATH": path} if path else {})
+
+
+def _bear_with_warnings() -> None:
+    """Have no warning of a library end this process, also if Python was told that warnings are errors."""
+    if _are_errors(sys.warnoptions):
+        warnings.resetwarnings()
+        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)  # as Python does by itself
+
+
+def _are_errors(options: Iterable[str]) -> bool:
+    """Return whether options of Python, such as `error::UserWarning`, make errors of some warnings."""
+    return any("error".startswith(option.partition(":")[0].strip() or "default") for option in options)

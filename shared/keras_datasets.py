@@ -1,5 +1,6 @@
 """Keras's own data-set functions, run in a process of their own: deepchord needs no Keras and unpickles nothing."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.errors import DatasetError
+from shared.foreign_variables import READABLE_OUTPUT
 
 #: Keras's NumPy backend loads no framework. The home is a folder of ours, so that Keras leaves no settings file in
 #: the user's and a download that is killed leaves no half file there.
@@ -60,11 +62,11 @@ class KerasProcess:
         try:
             ended = subprocess.run(
                 command,
-                env=self.environment,
+                env={**(os.environ if self.environment is None else self.environment), **READABLE_OUTPUT},
                 timeout=self.timeout_s,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
                 errors="replace",
                 check=False,
             )

@@ -113,16 +113,17 @@ def explain(error: ValidationError) -> str:
     message = first["msg"][:1].lower() + first["msg"][1:]
     if first["type"] == "value_error":
         message = str(first["ctx"]["error"])
-    given = "" if first["type"] in _SELF_EXPLAINING else f", found {_short(first['input'])}"
+    given = "" if first["type"] in _SELF_EXPLAINING else f", found {shortened(first['input'])}"
     return f"{place}: {message}{given}" if place else f"{message}{given}"
 
 
-_SELF_EXPLAINING = {_OTHER_PROTOCOL, "unknown_option", "value_error", "missing", "json_invalid"}
-
-
-def _short(value: object) -> str:
+def shortened(value: object) -> str:
+    """Return a value as errors show it: of any size and depth, in at most 60 characters."""
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists in lists
         return "something far too long"
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+_SELF_EXPLAINING = {_OTHER_PROTOCOL, "unknown_option", "value_error", "missing", "json_invalid"}

@@ -68,6 +68,24 @@ def residual():
     return keras.Model(inputs, layers.Dense(3, activation="softmax")(values))
 
 
+def rescaled(scale=1 / 255, offset=0.0):
+    return keras.Sequential([
+        keras.Input((8, 8, 2)),
+        layers.RandomFlip(),
+        layers.Rescaling(scale, offset),
+        layers.Conv2D(4, 3, padding="same", activation="relu"),
+        layers.Flatten(),
+        layers.Dense(3, activation="softmax"),
+    ])
+
+
+def save(model, name):
+    for end in ("keras", "h5", "weights.h5"):
+        (model.save_weights if end == "weights.h5" else model.save)(f"{folder}/{name}.{end}")
+    with open(f"{folder}/{name}.json", "w") as file:
+        file.write(model.to_json())
+
+
 for name, make in (("varied", varied), ("residual", residual)):
     model = make()
     generator = np.random.default_rng(1)
@@ -75,10 +93,16 @@ for name, make in (("varied", varied), ("residual", residual)):
     model.compile("adam", "sparse_categorical_crossentropy")
     images = np.random.default_rng(0).random((5, 8, 8, 2), dtype="float32")
     np.save(f"{folder}/{name}.npy", model.predict(images, verbose=0))
-    for end in ("keras", "h5", "weights.h5"):
-        (model.save_weights if end == "weights.h5" else model.save)(f"{folder}/{name}.{end}")
-    with open(f"{folder}/{name}.json", "w") as file:
-        file.write(model.to_json())
+    save(model, name)
+
+for name, options in (("rescaled", ()), ("rescaled_by_channel", (np.array([0.00392156863] * 2), [0, 0]))):
+    model = rescaled(*options)
+    generator = np.random.default_rng(2)
+    model.set_weights([generator.normal(0, 0.1, array.shape) for array in model.get_weights()])
+    images = generator.integers(0, 256, (5, 8, 8, 2), dtype="uint8")
+    np.save(f"{folder}/{name}.images.npy", images)
+    np.save(f"{folder}/{name}.npy", model.predict(images, verbose=0))
+    save(model, name)
 
 model = notebook()
 model.save_weights(f"{folder}/notebook.weights.h5")

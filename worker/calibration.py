@@ -19,6 +19,7 @@ from typing import IO, Self, cast
 import psutil
 
 from shared.errors import EngineError, MessageDecodeError
+from shared.foreign_variables import READABLE_OUTPUT
 from shared.installed_engines import choose_engine
 from shared.settings import Settings, load_settings
 from shared.sharing import WORKER_BYTES, Calibration, Sharing, free_memory_bytes, usable_cores
@@ -177,11 +178,11 @@ class _Probe:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", "from worker.calibration import probe; probe()"],
-            env=environment,
+            env={**environment, **READABLE_OUTPUT},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            text=True,
+            encoding="utf-8",
         )
         # A driver that has stopped answers never.
         self._timer = threading.Timer(_ANSWER_WITHIN_S, self._process.kill)

@@ -225,7 +225,7 @@ def evaluate(
     from worker.ensemble import evaluate as evaluate_ensemble
     from worker.resources import Resources
     from worker.weight_files import names_of
-    from worker.weight_members import command_of, find_groups, notes_of, read_members, weight_candidates
+    from worker.weight_members import check_images, command_of, find_groups, notes_of, read_members, weight_candidates
 
     settings = load_settings(engine=engine, device=device, threads=threads)
     resources = Resources(settings)
@@ -233,6 +233,7 @@ def evaluate(
     places = Places(keras_home=keras_home())
     data = find_dataset(dataset, places, images_channels_first, surely_classes=True)
     files = read_members(groups, data.x_train.shape[1:], len(data.class_names), channels_first=channels_first)
+    check_images(files, data)
     for note in [*notes, *notes_of(files)]:
         typer.echo(f"note: {note}.", err=True)
     candidates = weight_candidates(files)

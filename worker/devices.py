@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.errors import DeepchordError, EngineError
+from shared.foreign_variables import READABLE_OUTPUT
 from shared.installed_engines import ENGINES, choose_engine, how_to_install, why_not_installed
 from shared.settings import Settings, load_settings
 from worker.engines import Device
@@ -89,7 +90,7 @@ def _ask(name: str, settings: Settings, *, preflight: bool) -> EngineReport:
     try:
         asked = subprocess.run(
             [sys.executable, "-P", "-c", _QUESTION, name, *(["preflight"] if preflight else [])],
-            env=settings.environment(),
+            env={**settings.environment(), **READABLE_OUTPUT},
             capture_output=True,
             timeout=within_s,
             check=False,

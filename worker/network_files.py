@@ -12,13 +12,13 @@ from shared.messages import RunSpec
 from shared.networks import default_architecture
 from shared.paths import printable, user_path
 from shared.regular_files import read_short_text
-from worker.saved_models import network_of_configuration, read_network
+from worker.saved_models import ToldNetwork, network_of_configuration, read_network
 
 #: What a recipe without `preset` trains.
 _DEFAULT_PRESET = "quick"
 
 
-def load_network(path: Path, images: Shape) -> Architecture:
+def load_network(path: Path, images: Shape) -> ToldNetwork:
     """Return the network that a file tells.
 
     Args:
@@ -46,7 +46,10 @@ def load_network(path: Path, images: Shape) -> Architecture:
         raise InputError(f"{source} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{source} is neither valid TOML nor JSON: {error}.") from error
-    return _network_of_data(_parsed(text, path, source), path, images, source)
+    data = _parsed(text, path, source)
+    if isinstance(data, dict) and "class_name" in data:
+        return network_of_configuration(data, images, source)
+    return ToldNetwork(architecture=_network_of_data(data, path, source))
 
 
 def _parsed(text: str, path: Path, source: str) -> Any:
@@ -56,11 +59,9 @@ def _parsed(text: str, path: Path, source: str) -> Any:
         raise InputError(f"{source} is neither valid TOML nor JSON: {error}.") from error
 
 
-def _network_of_data(data: Any, path: Path, images: Shape, source: str) -> Architecture:
+def _network_of_data(data: Any, path: Path, source: str) -> Architecture:
     if not isinstance(data, dict) or ("layers" in data and set(data) == {"layers"}):
         return Architecture.parse(data, source, InputError)
-    if "class_name" in data:
-        return network_of_configuration(data, images, source)
     if "run_id" in data:
         return RunSpec.parse(data, source, InputError).architecture
     if "layers" in data:  # of a recipe; what else that says decides how it is trained
@@ -88,7 +89,7 @@ def _network_beside(path: Path, named: str, source: str) -> Architecture:
     return Architecture.load(found)
 
 
-def _network_of_model(path: Path, images: Shape, source: str) -> Architecture:
+def _network_of_model(path: Path, images: Shape, source: str) -> ToldNetwork:
     found = read_network(path, images)
     if found is None:
         raise InputError(

@@ -3,12 +3,13 @@
 import signal
 from typing import Any
 
+from billiard import Lock
 from billiard.pool import RUN
 from celery.concurrency.asynpool import AsynPool
 from celery.concurrency.prefork import TaskPool
 from celery.worker import state
 
-from shared.errors import ExitCode
+from shared.errors import ExitCode, InputError
 
 #: So many processes may die one after another without having been ready for a task.
 MOST_LOST = 3
@@ -52,6 +53,17 @@ class EndingTaskPool(TaskPool):  # type: ignore[misc]  # Celery has no types
     def did_start_ok(self) -> bool:
         """Leave it to the pool to judge: Celery ends a worker over the first process if that dies soon enough."""
         return True
+
+
+def check_semaphores() -> None:
+    """Raise `InputError` if the system makes no semaphores, with which Celery locks what processes share."""
+    try:
+        Lock()
+    except OSError as error:
+        raise InputError(
+            f"This system makes no semaphores for the processes of a worker ({error.strerror}): on Linux they lie in "
+            "/dev/shm, which has to be a tmpfs that this user can write; `mount -t tmpfs tmpfs /dev/shm` makes one."  # noqa: S108  no file of ours
+        ) from error
 
 
 #: How Celery finds it.

@@ -21,6 +21,7 @@ from shared.installed_engines import choose_engine
 from shared.settings import WORKER_VARIABLE, Settings, export, worker_id
 from worker.announcement import Announcement
 from worker.devices import examine
+from worker.pool import check_semaphores
 from worker.resources import Resources
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ def prepare(worker: Any, resources: Resources) -> Announcement:
         del Panel.data[command]
     try:
         refuse_hopeless(settings)
+        check_semaphores()
         engine = choose_engine(settings.engine)
         served, device = [engine], None
         if settings.preflight:

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.architecture import Architecture, ResolvedArchitecture, Shape
+import numpy as np
+
+from shared.architecture import ResolvedArchitecture, Shape
 from shared.checkpoint import Weights
+from shared.datasets import Dataset
 from shared.errors import InputError
 from shared.networks import notebook_architecture
 from shared.paths import printable
 from worker.ensemble import Candidate
 from worker.network_files import load_network
-from worker.saved_models import read_network, read_weights
+from worker.saved_models import ToldNetwork, read_network, read_weights
 from worker.weight_files import distinct, find_weight_files
 
 #: So many files of which the same is said are named.
@@ -36,8 +39,10 @@ class WeightFile:
     network: ResolvedArchitecture
     #: Whether it was read as one that counted channels first, unless it says so itself.
     channels_first: bool
-    #: What was done to its weights, as clauses.
+    #: What was done to its weights and its network, as clauses.
     notes: tuple[str, ...]
+    #: Whether its network divided its images by 255 itself, which `network` does not.
+    rescales: bool = False
 
 
 def find_groups(patterns: Sequence[str], architectures: Sequence[Path]) -> tuple[tuple[Group, ...], tuple[str, ...]]:
@@ -85,16 +90,48 @@ def read_members(
     for group in groups:
         given = load_network(group.architecture, images) if group.architecture is not None else None
         for file in group.files:
-            network = _resolved(file, given or read_network(file, images), images, classes)
-            notes = read_weights(file, network, channels_first=channels_first).notes
-            members.append(WeightFile(path=file, network=network, channels_first=channels_first, notes=notes))
+            told = given or read_network(file, images)
+            network = _resolved(file, told, images, classes)
+            members.append(_member(file, told, network, channels_first))
     return tuple(members)
 
 
-def _resolved(file: Path, told: Architecture | None, images: Shape, classes: int) -> ResolvedArchitecture:
+def check_images(files: Sequence[WeightFile], data: Dataset) -> None:
+    """Raise `InputError` if a network was to divide its images by 255 itself, and these are not in 0..1 without that.
+
+    Args:
+        files: The members.
+        data: Whole numbers are divided by 255 for every network, floats are used exactly as they are.
+    """
+    rescaling = next((file for file in files if file.rescales), None)
+    if rescaling is None or data.x_train.dtype == np.uint8:
+        return
+    for images in (data.x_train, data.x_test):
+        if images.min() < 0 or images.max() > 1:
+            raise InputError(
+                f"{printable(rescaling.path)} divides its images by 255 itself, and {data.name} holds floats from "
+                f"{images.min():g} to {images.max():g}, which are used as they are: save images as whole numbers from "
+                "0 to 255 (uint8), which deepchord divides by 255, or as floats from 0 to 1."
+            )
+
+
+def _member(file: Path, told: ToldNetwork | None, network: ResolvedArchitecture, channels_first: bool) -> WeightFile:
+    read = read_weights(file, network, channels_first=channels_first)
+    notes = dict.fromkeys((*read.notes, *(told.notes if told else ())))
+    return WeightFile(
+        path=file,
+        network=network,
+        channels_first=channels_first,
+        notes=tuple(notes),
+        rescales=read.rescales or (told is not None and told.rescales),
+    )
+
+
+def _resolved(file: Path, told: ToldNetwork | None, images: Shape, classes: int) -> ResolvedArchitecture:
     """Return the network that was told for the images; the notebook's if none was."""
     try:
-        return (told or notebook_architecture()).resolve(input_shape=images, classes=classes)
+        architecture = told.architecture if told else notebook_architecture()
+        return architecture.resolve(input_shape=images, classes=classes)
     except InputError as error:
         if told is None:
             raise InputError(

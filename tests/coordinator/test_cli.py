@@ -208,6 +208,24 @@ def test_an_option_that_is_not_possible_is_refused(command, recipe, tmp_path):
     assert not (tmp_path / "storage").exists()
 
 
+def test_a_command_in_a_folder_that_was_removed_says_so(tmp_path):
+    (tmp_path / "gone").mkdir()
+
+    ended = subprocess.run(
+        ["sh", "-c", 'rmdir "$PWD" && exec "$0" -P -m deepchord runs', sys.executable],
+        cwd=tmp_path / "gone",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "error: The folder that this command was started in cannot be used (No such file or directory); change into "
+        "another one.\n"
+    )
+
+
 def test_a_recipe_that_is_binary_is_refused(command, tmp_path):
     (tmp_path / "recipe.toml").write_bytes(b"\x89HDF\r\n\x1a\n\x00\xff")
 

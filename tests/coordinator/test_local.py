@@ -309,6 +309,18 @@ def test_a_worker_that_fails_at_once_is_reported_with_the_end_of_its_log(setting
     assert message.endswith("no engine is installed")
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "ascii"])
+def test_the_end_of_a_log_can_be_read_whatever_the_terminal_takes(settings, monkeypatch, encoding):
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    worker = [sys.executable, "-c", "import sys; sys.exit('größer als erlaubt')"]
+
+    with (
+        local_session(settings, worker_command=worker) as session,
+        pytest.raises(WorkersStoppedError, match=r"größer als erlaubt$"),
+    ):
+        check_for_ever(session)
+
+
 def test_a_broker_that_cannot_come_back_is_reported(settings):
     with local_session(settings, worker_command=IDLE_WORKER) as session:
         (folder_of(settings) / "valkey.conf").write_text("no such option\n")

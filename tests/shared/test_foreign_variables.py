@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -30,6 +32,32 @@ def test_this_process_loses_them_once(monkeypatch):
     assert leave_out_foreign() is None
     assert {"CELERY_BROKER_URL", "PYTHONPATH"} & set(os.environ) == set()
     assert os.environ["PYTHONSAFEPATH"] == "1"
+
+
+@pytest.mark.parametrize("warnings", ["error", "ignore::ImportWarning,error::UserWarning", "e", " err : :UserWarning"])
+def test_no_warning_of_a_library_is_an_error_in_a_process_of_ours(warnings):
+    assert without_foreign({"PYTHONWARNINGS": warnings}) == {"PYTHONSAFEPATH": "1"}
+
+
+@pytest.mark.parametrize("warnings", ["ignore", "default,once::UserWarning", "", "::error"])
+def test_other_wishes_about_warnings_are_kept(warnings):
+    assert without_foreign({"PYTHONWARNINGS": warnings})["PYTHONWARNINGS"] == warnings
+
+
+@pytest.mark.parametrize("options", [["-W", "error"], []])
+def test_nor_is_it_in_the_command_itself(options):
+    program = (
+        "from shared.foreign_variables import leave_out_foreign as out; import warnings; out(); "
+        "warnings.warn('old', DeprecationWarning); warnings.warn('told'); import os; print(os.environ.keys())"
+    )
+    environment = os.environ | ({} if options else {"PYTHONWARNINGS": "error"})
+
+    ended = subprocess.run(
+        [sys.executable, *options, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert (ended.returncode, "PYTHONWARNINGS" in ended.stdout) == (0, False)
+    assert ("told" in ended.stderr, "old'" in ended.stderr) == (True, False)
 
 
 @pytest.mark.parametrize("pythonpath", ["", ":", "src"])

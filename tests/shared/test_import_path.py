@@ -1,8 +1,11 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from shared.import_path import whole_paths_of, without_current_folder
+from shared.import_path import module_in_place_of_ours, whole_paths_of, without_current_folder
 
 HOME, LIBRARY = "/opt/deepchord", "/usr/lib/python3"
 INSTALLED = [LIBRARY, f"{LIBRARY}/lib-dynload", "/usr/lib/python3/site-packages"]
@@ -34,6 +37,50 @@ def test_what_pythonpath_names_by_the_current_folder_goes_and_whole_paths_stay(h
 def test_the_current_folder_stays_where_it_is_named_on_purpose_or_is_our_own(here):
     assert path_without(here, pythonpath=here) == [here, *INSTALLED]
     assert path_without(here, home=here) == [here, *INSTALLED]
+
+
+@pytest.mark.parametrize("entry", ["", ".", "src"])
+def test_it_goes_also_where_it_was_removed(entry, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    assert path_without(entry, "/usr/bin", pythonpath="src:/more") == ["/usr/bin", *INSTALLED]
+
+
+def test_a_module_that_is_called_like_one_of_ours_is_found_if_it_would_be_taken_for_it(tmp_path):
+    home, other = tmp_path / "home", tmp_path / "other"
+    for package in ("shared", "worker", "coordinator"):
+        (home / package).mkdir(parents=True)
+        (home / package / "__init__.py").touch()
+    (other / "shared").mkdir(parents=True)  # a mere folder goes behind a package
+    (tmp_path / "link").symlink_to(home)
+    paths = [str(other), str(home)]
+
+    assert module_in_place_of_ours(paths, str(tmp_path / "link")) is None
+    (other / "worker.py").touch()
+    assert module_in_place_of_ours(paths, str(home)) == str(other / "worker.py")
+    assert module_in_place_of_ours(paths[::-1], str(home)) is None
+    (other / "shared" / "__init__.py").touch()
+    assert module_in_place_of_ours(paths, str(home)) == str(other / "shared" / "__init__.py")
+
+
+def test_a_command_says_that_pythonpath_hides_a_part_of_deepchord(tmp_path):
+    (tmp_path / "worker.py").write_text("raise SystemExit('a stranger')")
+
+    ended = subprocess.run(
+        [sys.executable, "-P", "-m", "deepchord", "--help"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        f"error: PYTHONPATH leads to {tmp_path}/worker.py, which Python would take for a part of deepchord; "
+        "start deepchord without that part of PYTHONPATH.\n"
+    )
 
 
 def test_what_is_installed_stays_also_when_deepchord_is_started_from_there(monkeypatch, tmp_path):

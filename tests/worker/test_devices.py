@@ -89,6 +89,16 @@ def test_an_engine_that_fails_to_import_is_reported_with_a_remedy_of_one_line(br
     assert "\n" not in found.remedy
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "ascii"])
+def test_what_an_engine_says_is_understood_whatever_the_terminal_takes(
+    broken_torch: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, encoding: str
+):
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    broken_torch("raise ImportError('größer als erlaubt')")
+
+    assert "größer als erlaubt" in report("torch").remedy
+
+
 def test_an_engine_that_crashes_its_process_is_reported_with_the_signal(broken_torch: Callable[[str], None]):
     broken_torch("import os, sys; print('half an answer'); sys.stdout.flush(); os.kill(os.getpid(), 11)")
 

@@ -45,7 +45,7 @@ def test_whatever_tells_a_network_is_taken_for_one(tmp_path: Path):
     (tmp_path / "model.json").write_text(json.dumps(saved.configuration_2()))
     saved.model_file(tmp_path / "model.h5", saved.keras_2(":0"), saved.configuration_2(), backend="tensorflow")
 
-    dense = load_network(tmp_path / "network.toml", saved.SHAPE)
+    dense = load_network(tmp_path / "network.toml", saved.SHAPE).architecture
     expected = {
         "run.json": saved.NETWORK,
         "with_layers.toml": saved.NETWORK,
@@ -57,7 +57,7 @@ def test_whatever_tells_a_network_is_taken_for_one(tmp_path: Path):
     }
     assert [layer.type for layer in dense.layers] == ["flatten", "dense"]
     for name, network in expected.items():
-        assert difference(load_network(tmp_path / name, saved.SHAPE), network, 3) is None, name
+        assert difference(load_network(tmp_path / name, saved.SHAPE).architecture, network, 3) is None, name
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_network_may_come_from_a_pipe():
     os.write(writer, TOML.encode())
     os.close(writer)
 
-    network = load_network(Path(f"/dev/fd/{reader}"), saved.SHAPE)
+    network = load_network(Path(f"/dev/fd/{reader}"), saved.SHAPE).architecture
 
     os.close(reader)
     assert [layer.type for layer in network.layers] == ["flatten", "dense"]

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -5,11 +6,13 @@ import pytest
 
 from shared.architecture import Architecture
 from shared.checkpoint import encode_checkpoint
+from shared.datasets import Dataset, dataset_from_arrays
 from shared.errors import CheckpointError, InputError
 from shared.layers import Dense, Flatten
 from tests.worker.saved_models import saved
 from worker.initialization import initial_weights
-from worker.weight_members import find_groups, notes_of, read_members, weight_candidates
+from worker.saved_models.rescaling import NOTE
+from worker.weight_members import check_images, find_groups, notes_of, read_members, weight_candidates
 
 NETWORK = Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax")))
 TOML = """
@@ -107,6 +110,55 @@ def test_what_was_done_to_many_files_is_said_once(tmp_path: Path):
 
     assert note.startswith(f"{tmp_path}/w0.h5, ")
     assert note.endswith("w2.h5 and 2 more: each was written on Theano: its kernels were mirrored")
+
+
+def rescaling_model() -> dict[str, object]:
+    """Keras 2's configuration of the network, which divides its images by 255 first."""
+    configuration: dict = saved.configuration_2()
+    rescaling = {"name": "rescaling", "scale": 1 / 255, "offset": 0.0, "batch_input_shape": [None, *saved.SHAPE]}
+    configuration["config"]["layers"].insert(0, {"class_name": "Rescaling", "config": rescaling})
+    return configuration
+
+
+def test_a_network_that_divides_by_255_says_so_whoever_tells_it(tmp_path: Path):
+    saved.model_file(tmp_path / "whole.h5", saved.keras_2(), rescaling_model(), backend="tensorflow")
+    saved.weights_file(tmp_path / "alone.h5", saved.keras_2(), backend="tensorflow")
+    (tmp_path / "model.json").write_text(json.dumps(rescaling_model()))
+    groups, _ = find_groups([str(tmp_path / name) for name in ("whole.h5", "alone.h5")], [tmp_path / "model.json"])
+
+    files = read_members(groups, saved.SHAPE, 3)
+
+    assert [(file.notes, file.rescales) for file in files] == [((NOTE,), True)] * 2
+    assert len(notes_of(files)) == 1
+
+
+def images(largest: float, kind: str, smallest: float = 0) -> Dataset:
+    pixels = np.linspace(smallest, largest, 3 * 96).reshape(3, *saved.SHAPE).astype(kind)
+    labels = np.arange(3)
+    arrays = {"x_train": pixels, "y_train": labels, "x_test": pixels, "y_test": labels}
+    return dataset_from_arrays(arrays, name="clothes.npz", source="clothes.npz")
+
+
+@pytest.mark.parametrize("data", [images(255, "u1"), images(1, "u1"), images(1, "f4"), images(255, "i8")])
+def test_images_that_are_in_0_to_1_when_they_are_used_suit_networks_that_divided_by_255(tmp_path: Path, data: Dataset):
+    saved.model_file(tmp_path / "w.h5", saved.keras_2(), rescaling_model(), backend="tensorflow")
+    groups, _ = find_groups([str(tmp_path)], [])
+
+    check_images(read_members(groups, saved.SHAPE, 3), data)
+
+
+@pytest.mark.parametrize("data", [images(255, "f4"), images(1.01, "f4"), images(1, "f4", smallest=-1)])
+def test_other_floats_are_refused_for_them_and_for_no_other_network(tmp_path: Path, data: Dataset):
+    saved.model_file(tmp_path / "w1.h5", saved.keras_2(), saved.configuration_2(), backend="tensorflow")
+    saved.model_file(tmp_path / "w2.h5", saved.keras_2(), rescaling_model(), backend="tensorflow")
+    groups, _ = find_groups([str(tmp_path)], [])
+    files = read_members(groups, saved.SHAPE, 3)
+
+    check_images(files[:1], data)
+    with pytest.raises(
+        InputError, match=r"w2\.h5 divides its images by 255 itself, and clothes\.npz holds floats from "
+    ):
+        check_images(files, data)
 
 
 def test_a_link_to_what_git_annex_has_not_fetched_is_not_passed_over(tmp_path: Path, network_file: Path):

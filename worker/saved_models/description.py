@@ -22,17 +22,30 @@ from shared.validation import ended, explain
 from worker.saved_models.graph import Sum, chain_of, layers_of
 from worker.saved_models.layers import TRAINING_ONLY, Converted, converted
 from worker.saved_models.options import Options
+from worker.saved_models.rescaling import NOTE, without_rescaling
 
 #: Those that say in which order a model counts the axes of its images.
 _ON_IMAGES = ("Conv2D", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D")
 _SHAPES = ("batch_shape", "batch_input_shape")
+#: No axis of an image is longer.
+_LONGEST = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
-class DescribedNetwork:
-    """What a file tells of its network."""
+class ToldNetwork:
+    """The network that a file tells, in layers of the allow-list."""
 
     architecture: Architecture
+    #: Where `architecture` computes something else than what was told, as clauses.
+    notes: tuple[str, ...] = ()
+    #: Whether it divided its images by 255 itself, which `architecture` does not.
+    rescales: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribedNetwork(ToldNetwork):
+    """What the configuration of a saved model tells of its network."""
+
     #: Those that have weights, in the order of `weighted_layers`.
     weighted: tuple[Converted, ...]
     #: All of Keras's layers, in its order.
@@ -41,8 +54,6 @@ class DescribedNetwork:
     channels_first: bool
     #: Whether its first dense layer has its rows in that order.
     rows_channels_first: bool
-    #: Where `architecture` computes something else than the model does, as clauses.
-    notes: tuple[str, ...] = ()
 
 
 def described(configuration: Any, images: Shape, source: str) -> DescribedNetwork:
@@ -58,7 +69,8 @@ def described(configuration: Any, images: Shape, source: str) -> DescribedNetwor
             other images.
     """
     listed = layers_of(configuration, source)
-    chain = [step for step in chain_of(configuration, listed, source) if isinstance(step, Sum) or _computes(step)]
+    all_steps = chain_of(configuration, listed, source)
+    chain, rescales = without_rescaling(tuple(step for step in all_steps if _computes(step)))
     shape = _input_shape(listed)
     if chain and isinstance(chain[0], Options) and chain[0].kind == "Reshape":
         shape, chain = _reshaped(chain[0], shape, images), chain[1:]
@@ -78,12 +90,13 @@ def described(configuration: Any, images: Shape, source: str) -> DescribedNetwor
         listed=listed,
         channels_first=is_first,
         rows_channels_first=is_first and bool(flattens) and not flattens[0].channels_first,
-        notes=notes,
+        notes=(*((NOTE,) if rescales else ()), *notes),
+        rescales=rescales,
     )
 
 
-def _computes(options: Options) -> bool:
-    return options.kind != "InputLayer" and options.kind not in TRAINING_ONLY
+def _computes(step: Options | Sum) -> bool:
+    return step.kind != "InputLayer" and step.kind not in TRAINING_ONLY
 
 
 def _converted(step: Options | Sum) -> Converted | list[Converted]:
@@ -130,17 +143,18 @@ def _input_shape(listed: tuple[Options, ...]) -> Shape | None:
     if not isinstance(found, list) or not 2 <= len(found) <= 4:
         return None
     lengths = [0 if length is None else length for length in found[1:]]
-    if not all(isinstance(length, int) and 0 <= length <= 2**20 for length in lengths):
+    if not all(isinstance(length, int) and 0 <= length <= _LONGEST for length in lengths):
         first.refuse(f"takes the shape {found!r:.60}")
     return tuple(lengths)
 
 
 def _reshaped(reshape: Options, shape: Shape | None, images: Shape) -> Shape:
     target = reshape.get("target_shape")
-    fits = isinstance(target, list) and len(target) == 3 and all(isinstance(length, int) for length in target)
+    lengths = target if isinstance(target, list) else []
+    fits = len(lengths) == 3 and all(isinstance(length, int) and length <= _LONGEST for length in lengths)
     if not fits or (shape is not None and math.prod(shape) not in (0, math.prod(images))):
         reshape.refuse(f"makes the shape {target!r:.60} of its input")
-    return tuple(max(0, length) for length in target)
+    return tuple(max(0, length) for length in lengths)
 
 
 def _is_channels_first(layers: list[Converted], shape: Shape | None, images: Shape, source: str) -> bool:
@@ -176,7 +190,8 @@ def _check_axes(layers: list[Converted], is_first: bool, source: str) -> None:
         allowed = ((1, -3) if is_first else (-1, 3)) if is_image else (-1, 1)
         if layer.axis is not None and layer.axis not in allowed:
             raise CheckpointError(
-                f"{source}: its layer {layer.name!r} normalizes over the axis {layer.axis}, which is not the channels'."
+                f"{source}: its layer {layer.name!r} normalizes over the axis {layer.axis!r:.20}, which is not "
+                "the channels'."
             )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from shared.architecture import MAX_LAYERS
 from shared.errors import CheckpointError
@@ -13,6 +13,8 @@ from worker.saved_models.options import Options
 _MOST_LAYERS = 4 * MAX_LAYERS
 #: Where Keras keeps its own classes; whatever else is called like one of them is somebody's own.
 _KERAS_MODULES = ("keras", "tf_keras", "tensorflow")
+#: Keras writes about 12 levels, and as many again for a model within a model; Python itself bears with 1000.
+_MOST_LEVELS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +22,8 @@ class Sum:
     """A layer that adds the input of some layers to what they make of it."""
 
     layers: tuple[Options, ...]
+    #: The class of Keras that adds.
+    kind: Literal["Add"] = "Add"
 
 
 #: What data flows through, in order.
@@ -32,13 +36,15 @@ def layers_of(configuration: Any, source: str) -> tuple[Options, ...]:
     Raises:
         CheckpointError: It is no Sequential or functional model, or no valid configuration.
     """
+    _check_depth(configuration, source)
     kind, body = _get(configuration, "class_name"), _get(configuration, "config")
     if kind not in ("Sequential", "Functional", "Model") or not _is_keras(configuration):
         raise CheckpointError(
             f"{source} holds a model of the class {str(kind)[:60]!r}, whose network the file does not tell; expected "
             "a Sequential or functional model."
         )
-    listed = body if isinstance(body, list) else _get(body, "layers")
+    is_bare = isinstance(body, list) and kind == "Sequential"  # Keras before 2.2 wrote nothing else of it
+    listed = body if is_bare else _get(body, "layers")
     if not isinstance(listed, list) or not 1 <= len(listed) <= _MOST_LAYERS:
         raise CheckpointError(f"{source} is damaged: its configuration has no list of layers.")
     return tuple(_options(layer, position, source) for position, layer in enumerate(listed))
@@ -55,6 +61,17 @@ def chain_of(configuration: Any, layers: tuple[Options, ...], source: str) -> Ch
         return layers
     graph = _Graph(layers, body, source)
     return tuple(graph.chain())
+
+
+def _check_depth(configuration: Any, source: str) -> None:
+    """Raise `CheckpointError` if lists lie in lists so deep that to compare or show them may take the whole stack."""
+    level = [configuration] if isinstance(configuration, Mapping | list) else []
+    for _ in range(_MOST_LEVELS):
+        inside = (each.values() if isinstance(each, Mapping) else each for each in level)
+        level = [value for values in inside for value in values if isinstance(value, Mapping | list)]
+        if not level:
+            return
+    raise CheckpointError(f"{source} is damaged: its configuration is nested deeper than any Keras writes it.")
 
 
 def _options(layer: Any, position: int, source: str) -> Options:

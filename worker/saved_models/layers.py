@@ -85,7 +85,7 @@ def _convolution(options: Options) -> Converted:
     options.only((1,), "groups")
     rows, columns = options.get("nb_row"), options.get("nb_col")
     if rows != columns:
-        options.refuse(f"has a kernel of {rows}x{columns}"[:80])
+        options.refuse(f"has a kernel of {options.shown('nb_row')} by {options.shown('nb_col')} pixels")
     layer = Conv2D(
         filters=_bounded(options, options.whole("filters", "nb_filter"), 65536),
         kernel_size=_bounded(options, options.side("kernel_size", "nb_row"), 64),
@@ -103,11 +103,11 @@ def _dense(options: Options) -> Converted:
 
 def _pooling(kind: type[MaxPooling2D | AveragePooling2D]) -> Callable[[Options], Converted]:
     def convert(options: Options) -> Converted:
-        size = options.side("pool_size", default=2)
+        size = _bounded(options, options.side("pool_size", default=2), 64)
         strides = options.side("strides", default=size) if options.get("strides") is not None else size
         if strides != size:
-            options.refuse(f"has windows of {size} pixels every {strides} pixels")
-        return _stored(options, kind(pool_size=_bounded(options, size, 64), padding=options.padding()))
+            options.refuse(f"has windows of {size} pixels every {strides!r:.20} pixels")
+        return _stored(options, kind(pool_size=size, padding=options.padding()))
 
     return convert
 

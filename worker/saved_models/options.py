@@ -6,6 +6,8 @@ from typing import Any, NoReturn, get_args
 
 from shared.errors import CheckpointError
 from shared.layers import Activation, Padding
+from shared.printable import label
+from shared.validation import shortened
 
 _ACTIVATIONS: tuple[str, ...] = get_args(Activation)
 _PADDINGS: tuple[str, ...] = get_args(Padding)
@@ -21,9 +23,10 @@ class Options:
     name: str
     values: Mapping[str, Any]
 
-    def refuse(self, what: str) -> NoReturn:
+    def refuse(self, what: str, remedy: str | None = None) -> NoReturn:
         """Raise `CheckpointError`: the layer is or has what deepchord cannot compute."""
-        raise CheckpointError(f"{self._told} {what}, which deepchord does not compute.")
+        end = f": {remedy}" if remedy else ""
+        raise CheckpointError(f"{self._told} {what}, which deepchord does not compute{end}.")
 
     def refuse_kind(self) -> NoReturn:
         """Raise `CheckpointError`: deepchord has no such layer."""
@@ -33,22 +36,26 @@ class Options:
         """Return an option by the first of its names that is there."""
         return _listed(next((self.values[name] for name in names if name in self.values), default))
 
+    def shown(self, *names: str, default: Any = None) -> str:
+        """Return an option as errors show it."""
+        return shortened(self.get(*names, default=default))
+
     def whole(self, *names: str) -> int:
         """Return a whole number."""
         found = self.get(*names)
         if isinstance(found, bool) or not isinstance(found, int):
-            self.refuse(f"has {names[0]} {_short(found)}")
+            self.refuse(f"has {names[0]} {shortened(found)}")
         return found
 
     def number(self, *names: str, default: float) -> float:
         """Return a number."""
         found = self.get(*names, default=default)
         if isinstance(found, bool) or not isinstance(found, int | float):
-            self.refuse(f"has {names[0]} {_short(found)}")
+            self.refuse(f"has {names[0]} {shortened(found)}")
         try:
             return float(found)
         except OverflowError:  # a whole number of hundreds of digits
-            self.refuse(f"has {names[0]} {_short(found)}")
+            self.refuse(f"has {names[0]} {shortened(found)}")
 
     def side(self, *names: str, default: Any = None) -> int:
         """Return the side of a square window, or a stride that is the same both ways."""
@@ -56,7 +63,7 @@ class Options:
         sides = found if isinstance(found, Sequence) else [default if found is None else found]
         side = sides[0] if sides and all(each == sides[0] for each in sides) and len(sides) <= 2 else None
         if isinstance(side, bool) or not isinstance(side, int):
-            self.refuse(f"has {names[0]} {_short(found)}")
+            self.refuse(f"has {names[0]} {shortened(found)}")
         return side
 
     def padding(self) -> Any:
@@ -72,7 +79,7 @@ class Options:
         """Return whether an option is set."""
         found = self.get(*names, default=default)
         if not isinstance(found, bool):
-            self.refuse(f"has {names[0]} {_short(found)}")
+            self.refuse(f"has {names[0]} {shortened(found)}")
         return found
 
     def only(self, allowed: tuple[Any, ...], *names: str) -> None:
@@ -80,26 +87,23 @@ class Options:
         found = self.get(*names, default=allowed[0])
         found = tuple(found) if isinstance(found, list) else found
         if not any(found == value and type(found) is type(value) for value in allowed):
-            self.refuse(f"has {names[0]} {_short(found)}")
+            self.refuse(f"has {names[0]} {shortened(found)}")
 
     @property
     def _told(self) -> str:
-        return f"{self.source}: its layer {self.name!r} ({self.kind})"
+        return f"{self.source}: its layer {self.name!r} ({label(self.kind)[:60]})"
 
     def _one_of(self, allowed: tuple[str, ...], *names: str, default: str | None = None) -> str:
         found = self.get(*names, default=default)
         if not isinstance(found, str) or found not in allowed:
-            self.refuse(f"has the {names[0]} {_short(found)}")
+            self.refuse(f"has the {names[0]} {shortened(found)}")
         return found
 
 
 def _listed(value: Any) -> Any:
-    """Return tuples, which Keras in TensorFlow 2 writes as objects, as lists."""
+    """Return tuples and arrays, which Keras writes as objects, as lists."""
     if isinstance(value, Mapping) and value.get("class_name") == "__tuple__":
         return value.get("items")
+    if isinstance(value, Mapping) and value.get("class_name") == "__numpy__" and isinstance(value.get("config"), dict):
+        return value["config"].get("value")
     return value
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

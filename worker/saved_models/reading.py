@@ -19,7 +19,7 @@ from worker.saved_models.conversion import (
     depends_on_order,
     stored_outputs_first,
 )
-from worker.saved_models.description import DescribedNetwork, described
+from worker.saved_models.description import DescribedNetwork, ToldNetwork, described
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,9 +29,11 @@ class SavedWeights:
     weights: Weights
     #: Clauses, such as `its kernels were mirrored`.
     notes: tuple[str, ...]
+    #: Whether the network that the file tells divided its images by 255 itself, which ours does not.
+    rescales: bool = False
 
 
-def read_network(path: Path, images: Shape) -> Architecture | None:
+def read_network(path: Path, images: Shape) -> ToldNetwork | None:
     """Return the network that a file tells; None if it holds weights alone.
 
     Args:
@@ -42,17 +44,16 @@ def read_network(path: Path, images: Shape) -> Architecture | None:
         CheckpointError: The file is damaged or something else, or its network is none that deepchord computes.
     """
     with opened_model(path) as container:
-        found = _described(container, images)
-        return found.architecture if found else None
+        return _described(container, images)
 
 
-def network_of_configuration(configuration: Any, images: Shape, source: str) -> Architecture:
+def network_of_configuration(configuration: Any, images: Shape, source: str) -> ToldNetwork:
     """Return the network that a configuration of Keras describes, as `model.to_json()` returns it.
 
     Raises:
         CheckpointError: It is not valid, or its network is none that deepchord computes.
     """
-    return described(configuration, images, source).architecture
+    return described(configuration, images, source)
 
 
 def read_weights(path: Path, network: ResolvedArchitecture, *, channels_first: bool = False) -> SavedWeights:
@@ -75,7 +76,9 @@ def read_weights(path: Path, network: ResolvedArchitecture, *, channels_first: b
         present = _present(stored, network, found, source)
         conversion, notes = _conversion(container, stored, network, found, channels_first)
         weights = converted_weights(stored, present, network, conversion, source)
-        return SavedWeights(weights=weights, notes=(*notes, *(found.notes if found else ())))
+        if found is None:
+            return SavedWeights(weights=weights, notes=notes)
+        return SavedWeights(weights=weights, notes=(*notes, *found.notes), rescales=found.rescales)
 
 
 def _described(container: Container, images: Shape) -> DescribedNetwork | None:

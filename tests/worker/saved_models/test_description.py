@@ -24,7 +24,7 @@ def layers_of(configuration: dict) -> list[dict]:
 def network(change: Change = lambda configuration: None, images: tuple[int, ...] = saved.SHAPE) -> Architecture:
     configuration = copy.deepcopy(saved.configuration_2())
     change(configuration)
-    return network_of_configuration(json.loads(json.dumps(configuration)), images, "old.h5")
+    return network_of_configuration(json.loads(json.dumps(configuration)), images, "old.h5").architecture
 
 
 def option(position: int, **options: object) -> Change:
@@ -40,7 +40,7 @@ def kind(position: int, name: str, **options: object) -> Change:
 def test_a_whole_model_is_evaluated_with_its_own_network(tmp_path: Path):
     path = saved.model_file(tmp_path / "m.h5", saved.keras_2(":0"), saved.configuration_2(), backend="tensorflow")
 
-    resolved = read_network(path, saved.SHAPE).resolve(input_shape=saved.SHAPE, classes=3)
+    resolved = read_network(path, saved.SHAPE).architecture.resolve(input_shape=saved.SHAPE, classes=3)
     weights = read_weights(path, resolved).weights
 
     np.testing.assert_allclose(
@@ -114,7 +114,7 @@ def test_logits_are_made_probabilities_and_it_is_said(tmp_path: Path, change: Ch
     change(configuration)
     path = saved.model_file(tmp_path / "m.h5", saved.keras_2(":0"), configuration, backend="tensorflow")
 
-    told = read_network(path, saved.SHAPE)
+    told = read_network(path, saved.SHAPE).architecture
     read = read_weights(path, saved.RESOLVED)
 
     assert difference(told, saved.NETWORK, 3) is None
@@ -151,20 +151,30 @@ def test_linear_activations_at_the_end_do_nothing():
         (option(0, filters="4"), "has filters '4'"),
         (option(0, filters=10**9), "has the size 1000000000"),
         (option(1, strides=[1, 1]), "has windows of 2 pixels every 1 pixels"),
+        (option(1, strides=10**999), r"has windows of 2 pixels every 10{19} pixels"),
+        (option(1, pool_size=10**999, strides=None), "has the size 10{19},"),
+        (kind(0, "Conv2D", filters=4, nb_row=3, nb_col=[3] * 99), r"has a kernel of 3 by \[3, .*\.\.\. pixels"),
+        (kind(1, "X" * 999), r"its layer 'x' \(X{60}\) is of a type"),
         (option(1, data_format="channels_first"), "counts channels first in some layers"),
         (kind(1, "LeakyReLU", alpha=0.3), r"layer 'x' \(LeakyReLU\) is of a type"),
         (kind(1, "Lambda", function="!"), r"\(Lambda\) is of a type"),
         (kind(1, "ReLU", max_value=6.0), "has max_value 6.0"),
         (kind(1, "BatchNormalization", axis=2, epsilon=0.1), "normalizes over the axis 2"),
+        (kind(1, "BatchNormalization", axis=10**999), "normalizes over the axis 10{19}, which"),
         (kind(1, "BatchNormalization", epsilon=-1.0), "has epsilon -1.0"),
         (kind(1, "BatchNormalization", epsilon=10**399), "has epsilon 1000"),
         (kind(0, "Sequential", layers=[]), r"\(Sequential\) is of a type"),
         (option(0, batch_input_shape=[None, 28, 28, 1]), r"takes the shape 28x28x1, but an image .* is 8x6x2"),
         (option(0, batch_input_shape=[None, 784]), "takes the shape 784"),
+        (kind(0, "Reshape", target_shape=[-1, 10**999, 2]), r"makes the shape \[-1, 10+ of its input"),
         (lambda configuration: layers_of(configuration)[0].update(module="my.layers"), "is of somebody's own class"),
         (lambda configuration: layers_of(configuration)[0].update(registered_name="My>Conv2D"), "somebody's own class"),
         (lambda configuration: configuration.update(class_name="MyModel"), "model of the class 'MyModel'"),
         (lambda configuration: configuration["config"].update(layers=[]), "no list of layers"),
+        (
+            lambda configuration: configuration.update(class_name="Functional", config=layers_of(configuration)),
+            "no list of layers",
+        ),
         (lambda configuration: configuration["config"].update(layers=[7]), "layer 0 of its configuration is none"),
         (lambda configuration: layers_of(configuration).extend(layers_of(configuration) * 999), "no list of layers"),
     ],
@@ -172,6 +182,19 @@ def test_linear_activations_at_the_end_do_nothing():
 def test_what_deepchord_does_not_compute_is_refused_by_layer(change: Change, sentence: str):
     with pytest.raises(CheckpointError, match=rf"^old\.h5.*{sentence}"):
         network(change)
+
+
+@pytest.mark.parametrize("key", ["units", "activation", "name", "batch_input_shape"])
+@pytest.mark.parametrize("depth", [150, 900, 980])
+def test_what_is_nested_too_deeply_to_be_shown_is_refused(key: str, depth: int):
+    value: object = 1
+    for _ in range(depth):
+        value = [value]
+    configuration = copy.deepcopy(saved.configuration_2())
+    layers_of(configuration)[4]["config"][key] = value
+
+    with pytest.raises(CheckpointError, match=r"old\.h5 is damaged: its configuration is nested deeper than any Keras"):
+        network_of_configuration(configuration, saved.SHAPE, "old.h5")
 
 
 def functional(*calls: tuple[str, dict, list[str]], kept: bool) -> dict:
@@ -208,7 +231,7 @@ def test_a_functional_chain_may_be_listed_in_any_order_and_add_the_input_of_bloc
         ("sum", ADD, ["in", "b"]), ("flat", FLATTEN, ["sum"]), kept=kept,
     )  # fmt: skip
 
-    found = network_of_configuration(configuration, saved.SHAPE, "old.h5")
+    found = network_of_configuration(configuration, saved.SHAPE, "old.h5").architecture
 
     convolution = Conv2D(filters=2, activation="linear")
     layers = (Residual(layers=(convolution, convolution)), Flatten(), Dense(units="classes", activation="softmax"))
@@ -251,7 +274,7 @@ def test_weights_that_layers_do_without_are_neutral(tmp_path: Path):
     layers_of(configuration).insert(1, {"class_name": "BatchNormalization", "config": normalization})
     path = saved.model_file(tmp_path / "m.h5", layers, configuration, backend="tensorflow")
 
-    resolved = read_network(path, saved.SHAPE).resolve(input_shape=saved.SHAPE, classes=3)
+    resolved = read_network(path, saved.SHAPE).architecture.resolve(input_shape=saved.SHAPE, classes=3)
     (_, bias), normalized, _ = read_weights(path, resolved).weights
 
     assert bias.tolist() == [0] * 4

@@ -5,15 +5,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.architecture import ResolvedArchitecture
+from shared.datasets import scaled
 from shared.errors import CheckpointError
 from tests.contract.numpy_network import expected_probabilities
 from tests.keras_models import NOTEBOOK
 from worker.network_files import load_network
-from worker.saved_models import read_network, read_weights
+from worker.saved_models import ToldNetwork, read_network, read_weights
+from worker.saved_models.rescaling import NOTE
 
 SHAPE = (8, 8, 2)
 
 pytestmark = pytest.mark.slow
+
+
+def resolved(told: ToldNetwork) -> ResolvedArchitecture:
+    return told.architecture.resolve(input_shape=SHAPE, classes=3)
 
 
 @pytest.mark.parametrize("end", ["keras", "h5", "weights.h5"])
@@ -22,10 +29,10 @@ def test_what_keras_3_saved_gives_the_same_probabilities(keras_3: Path, name: st
     path = keras_3 / f"{name}.{end}"
     if (name, end) == ("varied", "weights.h5"):  # three of four arrays of its normalization, and no word which
         with pytest.raises(CheckpointError, match=r"layer batch_normalization has the shapes 4 and 4 and 4, expected"):
-            read_weights(path, load_network(keras_3 / "varied.json", SHAPE).resolve(input_shape=SHAPE, classes=3))
+            read_weights(path, resolved(load_network(keras_3 / "varied.json", SHAPE)))
         return
     told = read_network(path, SHAPE) or load_network(keras_3 / f"{name}.json", SHAPE)
-    network = told.resolve(input_shape=SHAPE, classes=3)
+    network = resolved(told)
 
     found = read_weights(path, network)
 
@@ -34,6 +41,22 @@ def test_what_keras_3_saved_gives_the_same_probabilities(keras_3: Path, name: st
     np.testing.assert_allclose(expected_probabilities(network, found.weights, images), expected, atol=1e-5)
     assert found.notes == ()
     assert (read_network(path, SHAPE) is None) == (end == "weights.h5")
+
+
+@pytest.mark.parametrize("end", ["keras", "h5", "weights.h5"])
+@pytest.mark.parametrize("name", ["rescaled", "rescaled_by_channel"])
+def test_a_network_that_divides_by_255_itself_gives_what_keras_does_of_raw_bytes(keras_3: Path, name: str, end: str):
+    path = keras_3 / f"{name}.{end}"
+    told = read_network(path, SHAPE) or load_network(keras_3 / f"{name}.json", SHAPE)
+
+    found = read_weights(path, resolved(told))
+
+    images, expected = (np.load(keras_3 / file) for file in (f"{name}.images.npy", f"{name}.npy"))
+    assert (images.dtype, expected.max() < 0.9) == (np.uint8, True)
+    np.testing.assert_allclose(
+        expected_probabilities(resolved(told), found.weights, scaled(images)), expected, atol=1e-5
+    )
+    assert (told.notes, told.rescales) == ((NOTE,), True)
 
 
 def test_the_native_weights_of_keras_3_fit_the_notebooks_network_and_no_other(keras_3: Path):
@@ -45,6 +68,6 @@ def test_the_native_weights_of_keras_3_fit_the_notebooks_network_and_no_other(ke
         expected = [saved[f"arr_{number}"] for number in range(len(saved.files) - 1)]
     for array, wanted in zip([array for arrays in found for array in arrays], expected, strict=True):
         np.testing.assert_array_equal(array, wanted)
-    other = load_network(keras_3 / "varied.json", SHAPE).resolve(input_shape=SHAPE, classes=3)
+    other = resolved(load_network(keras_3 / "varied.json", SHAPE))
     with pytest.raises(CheckpointError, match=r"notebook\.weights\.h5 does not fit the network: it .* of a layer"):
         read_weights(path, other)

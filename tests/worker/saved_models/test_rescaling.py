@@ -1,0 +1,124 @@
+"""Networks that scale their images themselves: as deepchord does, in another way, or in the middle."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from shared.errors import CheckpointError
+from tests.worker.saved_models import saved
+from tests.worker.saved_models.test_description import ADD, CONVOLUTION, FLATTEN, INPUT, OUTPUT, functional
+from worker.saved_models import ToldNetwork, network_of_configuration
+from worker.saved_models.comparison import difference
+from worker.saved_models.rescaling import NOTE
+
+
+def told_of(configuration: dict[str, Any]) -> ToldNetwork:
+    return network_of_configuration(json.loads(json.dumps(configuration)), saved.SHAPE, "old.h5")
+
+
+def rescaling(**options: object) -> dict[str, Any]:
+    """A layer as Keras in TensorFlow 2 writes it, where it still was in `experimental.preprocessing`."""
+    return {
+        "class_name": "Rescaling",
+        "config": {"name": "rescaling", "trainable": True, "dtype": "float32", **options},
+    }
+
+
+def with_layers(position: int, *layers: dict[str, Any]) -> dict[str, Any]:
+    """Return Keras 2's configuration of the network with more layers; the first takes over which images it takes."""
+    configuration = copy.deepcopy(saved.configuration_2())
+    listed = configuration["config"]["layers"]
+    shape = listed[0]["config"].pop("batch_input_shape")
+    listed[position:position] = copy.deepcopy(layers)
+    listed[0]["config"].setdefault("batch_input_shape", shape)
+    return configuration
+
+
+SCALED = {"class_name": "Rescaling", "config": {"scale": 1 / 255, "offset": 0.0}}
+RESHAPE = {"class_name": "Reshape", "config": {"name": "r", "batch_input_shape": [None, 96], "target_shape": [8, 6, 2]}}
+TUPLE = {"class_name": "__tuple__", "items": [1 / 255, 1 / 255]}
+ARRAY = {"class_name": "__numpy__", "config": {"value": [1 / 255, 1 / 255], "dtype": "float64"}}
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        pytest.param([rescaling(scale=1 / 255, offset=0.0)], id="first"),
+        pytest.param([rescaling(scale=0.00392)], id="rounded_and_without_offset"),
+        pytest.param([rescaling(scale=[1 / 255] * 2, offset=[0, 0.0])], id="by_channel"),
+        pytest.param([rescaling(scale=TUPLE, offset=0)], id="tuples_of_tensorflow_2"),
+        pytest.param([rescaling(scale=ARRAY, offset=0.0)], id="arrays_of_keras_3"),
+        pytest.param([RESHAPE, rescaling(scale=1 / 255, offset=0.0)], id="after_a_reshape"),
+        pytest.param(
+            [{"class_name": "RandomZoom", "config": {"name": "z"}}, rescaling(scale=1 / 255)], id="after_augmentation"
+        ),
+    ],
+)
+def test_a_first_layer_that_divides_by_255_is_left_out_and_it_is_said(layers: list[dict[str, Any]]):
+    told = told_of(with_layers(0, *layers))
+
+    assert difference(told.architecture, saved.NETWORK, 3) is None
+    assert (told.notes, told.rescales) == ((NOTE,), True)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_so_it_is_in_functional_networks_also_before_a_sum(kept: bool):
+    calls = [("a", CONVOLUTION, ["scaled"]), ("sum", ADD, ["scaled", "a"])]
+    calls += [("flat", FLATTEN, ["sum"]), ("out", OUTPUT, ["flat"])]
+
+    told = told_of(functional(("in", INPUT, []), ("scaled", SCALED, ["in"]), *calls, kept=kept))
+
+    assert [layer.type for layer in told.architecture.layers] == ["residual", "flatten", "dense"]
+    assert told.rescales
+
+
+def test_a_network_without_such_a_layer_is_told_without_a_note():
+    told = told_of(saved.configuration_2())
+
+    assert (told.notes, told.rescales) == ((), False)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"scale": 1 / 127.5, "offset": -1}, "0.00784313725490196 and adds -1"),
+        ({"scale": 1 / 255, "offset": -0.5}, "0.00392156862745098 and adds -0.5"),
+        ({"scale": [1 / 255, 0.5], "offset": 0.0}, r"\[0.00392156862745098, 0.5\] and adds 0.0"),
+        ({"scale": 1 / 256}, "0.00390625 and adds 0.0"),
+        ({"scale": float("nan")}, "nan and adds 0.0"),
+        ({"scale": [], "offset": 0.0}, r"\[\] and adds 0.0"),
+        ({"scale": True, "offset": 0.0}, "True and adds 0.0"),
+        ({"scale": 10**400, "offset": 0.0}, r"1000+\.\.\. and adds 0.0"),
+        ({}, "None and adds 0.0"),
+    ],
+)
+def test_another_scale_is_refused_with_what_was_found_and_what_to_do(options: dict[str, Any], words: str):
+    with pytest.raises(
+        CheckpointError,
+        match=rf"^old\.h5: its layer 'rescaling' \(Rescaling\) multiplies by {words}, which deepchord does not "
+        r"compute: save the model without this layer, and the images as floats that are scaled so\.$",
+    ):
+        told_of(with_layers(0, rescaling(**options)))
+
+
+@pytest.mark.parametrize("position", [1, 2, 3])
+def test_one_that_comes_later_is_refused(position: int):
+    with pytest.raises(
+        CheckpointError,
+        match=r"adds 0.0 after other layers, which .*: train a network that has it first, or does without\.$",
+    ):
+        told_of(with_layers(position, rescaling(scale=1 / 255)))
+
+
+def test_a_second_one_and_one_within_a_block_are_refused():
+    block = functional(
+        ("in", INPUT, []), ("a", SCALED, ["in"]), ("sum", ADD, ["in", "a"]),
+        ("flat", FLATTEN, ["sum"]), ("out", OUTPUT, ["flat"]), kept=True,
+    )  # fmt: skip
+    twice = with_layers(0, rescaling(scale=1 / 255), rescaling(scale=1 / 255))
+
+    for configuration in (block, twice):
+        with pytest.raises(CheckpointError, match="after other layers"):
+            told_of(configuration)
