@@ -18,16 +18,16 @@ from shared.errors import DeepchordError, MessageDecodeError, OtherVersionError,
 from shared.leases import evaluation_lease
 from shared.messages import MemberSpec, RunSpec, is_run_id
 from shared.signing import check_signature
-from worker.blame import pause_s
-from worker.conclusion import EvaluationFailed, conclude, give_up, may_begin_again, settled
-from worker.lease import AttemptEnded, Lease, MemberTaken, RunCancelled, WorkerLeaving
-from worker.outcomes import Again, Done, GivenBack, LeftToOthers, Thwarted, Turn
-from worker.progress import tell_flower
+from worker.execution.evaluation_attempt import EvaluationFailed, conclude, give_up, may_begin_again, settled
+from worker.execution.failure_policy import pause_s
+from worker.execution.lease import AttemptEnded, Lease, MemberTaken, RunCancelled, WorkerLeaving
+from worker.execution.member_task import take_turn
+from worker.execution.outcomes import Again, Done, GivenBack, LeftToOthers, Thwarted, Turn
+from worker.execution.progress import tell_flower
+from worker.execution.setback import sentence
+from worker.execution.watchdog import StallWatchdog
 from worker.resources import Resources
 from worker.service import leave_when_told
-from worker.setback import sentence
-from worker.turns import take_turn
-from worker.watchdog import StallWatchdog
 
 logger = logging.getLogger(__name__)
 

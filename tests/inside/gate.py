@@ -77,8 +77,8 @@ def _held_evaluation(given: dict[str, Any]) -> None:
 
 #: The functions that are called with something else than they were given, by module.
 _CHANGED = {
-    "worker.member": ("attempt_member", _held_member),
-    "worker.conclusion": ("conclude", _held_evaluation),
+    "worker.execution.member_attempt": ("attempt_member", _held_member),
+    "worker.execution.evaluation_attempt": ("conclude", _held_evaluation),
 }
 _execute = SourceFileLoader.exec_module
 

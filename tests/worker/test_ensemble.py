@@ -13,8 +13,8 @@ from shared.storage import RunStore
 from worker.engines import Engine
 from worker.ensemble import Candidate, EvaluatedEnsemble, evaluate, run_candidates
 from worker.evaluation import confusion, misclassified, score
+from worker.execution.member_attempt import attempt_member
 from worker.initialization import initial_weights
-from worker.member import attempt_member
 from worker.training import Observer, predict
 
 SEEDS = (3, 4, 5)

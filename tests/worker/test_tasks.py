@@ -28,8 +28,8 @@ from shared.signing import sign
 from shared.storage import RunStore
 from worker.engines import Engine
 from worker.ensemble import evaluate as evaluate_ensemble
-from worker.lease import Lease
-from worker.member import attempt_member, fail_member
+from worker.execution.lease import Lease
+from worker.execution.member_attempt import attempt_member, fail_member
 from worker.resources import Resources
 from worker.tasks import register_tasks
 from worker.training import Observer
@@ -570,14 +570,14 @@ def test_a_run_that_is_cancelled_just_before_its_evaluation_is_committed_stays_c
         store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=datetime.now(UTC)))
         return found
 
-    monkeypatch.setattr("worker.conclusion.evaluate", evaluate_then_cancel)
+    monkeypatch.setattr("worker.execution.evaluation_attempt.evaluate", evaluate_then_cancel)
 
     assert evaluate(run.run_id) is None
 
     assert (store.is_cancelled(run.run_id), store.has_ended(run)) == (True, False)
     assert [attempt.handed_over for attempt in store.evaluation_attempts(run)] == [True]
     store.resume_run(run.run_id)
-    monkeypatch.setattr("worker.conclusion.evaluate", evaluate_ensemble)
+    monkeypatch.setattr("worker.execution.evaluation_attempt.evaluate", evaluate_ensemble)
     assert evaluate(run.run_id) == "evaluated"
 
 

@@ -12,7 +12,7 @@ from shared.messages import FailedMember, MemberRecord, MemberSpec, RunSpec, Tra
 from shared.storage import RunStore
 from shared.training_state import TrainingState
 from worker.engines import Engine
-from worker.member import attempt_member, fail_member
+from worker.execution.member_attempt import attempt_member, fail_member
 from worker.resources import Resources
 from worker.training import Observer, predict, train
 

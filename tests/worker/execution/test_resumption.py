@@ -12,7 +12,7 @@ from shared.attempts import newest_first
 from shared.messages import EpochMetrics, MemberSpec, Trainer
 from shared.storage import RunStore
 from shared.training_state import TrainingState
-from worker.resumption import EpochSaver, Resumption, find_start
+from worker.execution.resumption import EpochSaver, Resumption, find_start
 from worker.training import start_of
 
 EPOCH = EpochMetrics(train_loss=1.0, train_accuracy=0.5, validation_loss=1.0, validation_accuracy=0.5, duration_s=1.0)

@@ -16,9 +16,9 @@ from shared.messages import AttemptFailure, AttemptNote, FailedMember, MemberSpe
 from shared.settings import Settings
 from shared.storage import RunStore
 from worker.engines import Engine
-from worker.outcomes import Again, Done, GivenBack, LeftToOthers, Thwarted, Turn
+from worker.execution.member_task import take_turn
+from worker.execution.outcomes import Again, Done, GivenBack, LeftToOthers, Thwarted, Turn
 from worker.resources import Resources
-from worker.turns import take_turn
 
 #: Who else is connected.
 OTHERS = partial(frozenset, ["other@here"])
@@ -140,7 +140,7 @@ def test_a_run_that_is_cancelled_stops_at_the_next_batch_and_goes_on_later(
 def test_a_member_whose_record_appears_meanwhile_is_left(
     turn, meddle, quick, resources: Resources, store: RunStore, run: RunSpec, members
 ):
-    from worker.member import fail_member
+    from worker.execution.member_attempt import fail_member
 
     resources.settings = quick
 
@@ -299,7 +299,7 @@ def test_a_member_that_failed_on_every_worker_is_tried_here_again(turn, meddle, 
 def test_a_member_is_left_to_a_worker_that_never_takes_it_so_often_and_not_for_ever(
     turn, meddle, resources: Resources, run: RunSpec, engine, monkeypatch
 ):
-    monkeypatch.setattr("worker.blame.MOST_LEFT", 3)
+    monkeypatch.setattr("worker.execution.failure_policy.MOST_LEFT", 3)
     meddle(1, raising(EngineError("not here")))
     turn()
     resources.engine = engine
@@ -507,7 +507,7 @@ def test_only_what_a_worker_got_nowhere_at_lately_is_held_against_it(turn, died,
 def test_without_a_broker_nobody_gives_up_a_member_that_another_may_be_training(
     resources: Resources, store: RunStore, run: RunSpec, members, free_port: int, monkeypatch
 ):
-    monkeypatch.setattr("worker.lease._WAITS_S", (0.01,))
+    monkeypatch.setattr("worker.execution.lease._WAITS_S", (0.01,))
     for _ in range(2):
         store.start_attempt(run.run_id, 0, b"{}")
     cut_off = resources.settings.model_copy(update={"broker": f"redis://127.0.0.1:{free_port}/0"})

@@ -13,7 +13,7 @@ from celery import Task
 from shared.messages import MemberProgress
 from shared.progress_board import ProgressBoard
 from shared.training_state import TrainingState
-from worker.lease import MemberTaken
+from worker.execution.lease import MemberTaken
 from worker.training import Observer
 
 logger = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from shared.attempts import failures_in_a_row
 from shared.endings import RunFailure
 from shared.messages import AttemptFailure, MemberSpec, RunSpec
 from shared.storage import RunStore
-from worker.blame import is_of_recipe_or_data, is_the_members_fault, is_the_runs_fault, way_of
-from worker.lease import Lease
-from worker.member import fail_member
-from worker.outcomes import Again, Done, Turn, done
+from worker.execution.failure_policy import is_of_recipe_or_data, is_the_members_fault, is_the_runs_fault, way_of
+from worker.execution.lease import Lease
+from worker.execution.member_attempt import fail_member
+from worker.execution.outcomes import Again, Done, Turn, done
 from worker.resources import Resources
 
 logger = logging.getLogger(__name__)

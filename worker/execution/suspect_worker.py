@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from shared.attempts import Attempt, fruitless
 from shared.errors import DeepchordError
 from shared.messages import MemberSpec, RunSpec
-from worker.blame import has_failed_on, is_better_left, is_broken, pause_s, saved_nothing_on
+from worker.execution.failure_policy import has_failed_on, is_better_left, is_broken, pause_s, saved_nothing_on
 from worker.resources import Resources
 
 #: So long attempts that got nowhere are held against a worker: the others may be busy, and they may never come.

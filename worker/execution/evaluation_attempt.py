@@ -11,11 +11,11 @@ from shared.errors import DeepchordError, StorageError
 from shared.messages import RunSpec, TrainedMember
 from shared.storage import RunStore
 from worker.ensemble import evaluate, run_candidates
-from worker.lease import AttemptEnded, RunCancelled
-from worker.outcomes import Done
+from worker.execution.lease import AttemptEnded, RunCancelled
+from worker.execution.member_task import note_of
+from worker.execution.outcomes import Done
+from worker.execution.setback import sentence
 from worker.resources import Resources
-from worker.setback import sentence
-from worker.turns import note_of
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 from shared.training_state import TrainingState
-from worker.watchdog import STALLED, StallWatchdog
+from worker.execution.watchdog import STALLED, StallWatchdog
 
 NOTHING = TrainingState(weights=(), best_weights=())
 
@@ -61,7 +61,8 @@ def test_it_is_ended_even_if_nobody_can_be_told():
 
 def test_a_real_process_that_hangs_ends():
     code = (
-        "import sys, time; from worker.watchdog import StallWatchdog\nwith StallWatchdog(0.5, print): time.sleep(300)"
+        "import sys, time; from worker.execution.watchdog import StallWatchdog\n"
+        "with StallWatchdog(0.5, print): time.sleep(300)"
     )
 
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)

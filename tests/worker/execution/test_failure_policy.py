@@ -20,7 +20,7 @@ from shared.errors import (
     ObjectNotFoundError,
     StorageError,
 )
-from worker.blame import (
+from worker.execution.failure_policy import (
     MOST_LEFT,
     has_failed_on,
     is_better_left,

@@ -12,9 +12,9 @@ from shared.attempts import Attempt
 from shared.checkpoint import encode_checkpoint
 from shared.errors import StorageError
 from shared.messages import FailedMember, MemberProgress, MemberRecord, MemberSpec, RunSpec, TrainedMember
-from worker.progress import ProgressReporter
+from worker.execution.progress import ProgressReporter
+from worker.execution.resumption import EpochSaver, find_start
 from worker.resources import Resources
-from worker.resumption import EpochSaver, find_start
 from worker.training import Observer, Observers, predict, train
 
 logger = logging.getLogger(__name__)

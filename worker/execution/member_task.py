@@ -10,14 +10,14 @@ from shared.attempts import failures_in_a_row
 from shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
 from shared.leases import member_lease
 from shared.messages import AttemptNote, MemberSpec, RunSpec
-from worker.broken_worker import pause_if_left
-from worker.lease import AttemptEnded, Lease, MemberTaken, RunCancelled, WorkerLeaving
-from worker.member import attempt_member, fail_member
-from worker.outcomes import Again, Done, GivenBack, LeftToOthers, Thwarted, Turn, done
+from worker.execution.lease import AttemptEnded, Lease, MemberTaken, RunCancelled, WorkerLeaving
+from worker.execution.member_attempt import attempt_member, fail_member
+from worker.execution.outcomes import Again, Done, GivenBack, LeftToOthers, Thwarted, Turn, done
+from worker.execution.setback import FailedAttempt, after_failure, sentence
+from worker.execution.suspect_worker import pause_if_left
+from worker.execution.watchdog import StallWatchdog
 from worker.resources import Resources
-from worker.setback import FailedAttempt, after_failure, sentence
 from worker.training import Observer, Observers
-from worker.watchdog import StallWatchdog
 
 logger = logging.getLogger(__name__)
 
