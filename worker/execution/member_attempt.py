@@ -4,6 +4,7 @@ import hashlib
 import io
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -20,12 +21,21 @@ from worker.training import Observer, Observers, predict, train
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True)
+class BegunAttempt:
+    """An attempt at a member whose number was taken."""
+
+    #: Names what the attempt publishes.
+    number: int
+    #: The attempts that were there before the number was taken.
+    earlier: tuple[Attempt, ...] = ()
+
+
 def attempt_member(
     resources: Resources,
     run: RunSpec,
     spec: MemberSpec,
-    attempt: int,
-    earlier: tuple[Attempt, ...],
+    attempt: BegunAttempt,
     observer: Observer,
     on_epoch: Callable[[str], None],
 ) -> MemberRecord:
@@ -35,15 +45,14 @@ def attempt_member(
         resources: Engine, storage and broker of this process.
         run: The run's spec.
         spec: The member's spec.
-        attempt: The number that was taken for this attempt; names what it publishes.
-        earlier: The attempts before; it goes on from the newest state that they saved.
+        attempt: The attempt that was begun; it goes on from the newest state that the earlier ones saved.
         observer: Told of each batch, epoch and prediction; may end the attempt.
         on_epoch: Called after each epoch with one line of text, from a thread of its own.
     """
     started_at = datetime.now(UTC)
     first = MemberProgress(
         index=spec.index,
-        attempt=attempt,
+        attempt=attempt.number,
         trainer=resources.trainer,
         phase="preparing",
         epochs_done=0,
@@ -53,14 +62,14 @@ def attempt_member(
         updated_at=started_at,
     )
 
-    def note(trouble: str) -> None:
+    def report(trouble: str) -> None:
         resources.board.note(run.run_id, spec.index, trouble)
 
     with ProgressReporter(resources.board, run.run_id, first, on_epoch) as reporter:
         dataset = resources.dataset(run.dataset)
         architecture = run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes)
-        found = find_start(resources.store, spec, architecture, earlier, resources.trainer)
-        saver = EpochSaver(resources.store, spec, attempt, resources.trainer, found, note)
+        resumption = find_start(resources.store, spec, architecture, attempt.earlier, resources.trainer)
+        saver = EpochSaver(resources.store, spec, attempt.number, resources.trainer, resumption, report)
         with saver:
             network, state = train(
                 resources.engine,
@@ -70,18 +79,18 @@ def attempt_member(
                 dataset,
                 # The epoch is handed to the saver before anybody ends the attempt.
                 Observers(reporter, saver, observer),
-                start=found.start,
+                start=resumption.start,
             )
         reporter.scoring()
         probabilities = _npy(predict(network, dataset.x_test, run.dataset.classes, observer.predicted))
         weights = encode_checkpoint(architecture, state.best_weights)
-        resources.store.put_weights(run.run_id, spec.index, attempt, weights)
-        resources.store.put_member_probabilities(run.run_id, spec.index, attempt, probabilities)
+        resources.store.put_weights(run.run_id, spec.index, attempt.number, weights)
+        resources.store.put_member_probabilities(run.run_id, spec.index, attempt.number, probabilities)
         parts = saver.parts(len(state.history))
         record = MemberRecord(
             member=TrainedMember(
                 spec=spec,
-                attempt=attempt,
+                attempt=attempt.number,
                 trainer=resources.trainer,
                 started_at=started_at,
                 finished_at=datetime.now(UTC),

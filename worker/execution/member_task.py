@@ -1,53 +1,84 @@
-"""What a worker does when the bell rings for a member: train it, leave it to whoever has it, or give it back."""
+"""What a worker does with a member's message: train the member, or say who or what comes first."""
 
 import logging
-import os
-import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from shared.attempts import failures_in_a_row
-from shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
+from shared.attempts import Attempt, failures_in_a_row
+from shared.endings import RunFailure
+from shared.errors import CorruptObjectError, DeepchordError, ObjectNotFoundError, StorageError
 from shared.leases import member_lease
-from shared.messages import AttemptNote, MemberSpec, RunSpec
-from worker.execution.lease import AttemptEnded, Lease, MemberTaken, RunCancelled, WorkerLeaving
-from worker.execution.member_attempt import attempt_member, fail_member
-from worker.execution.outcomes import Again, Done, GivenBack, LeftToOthers, Thwarted, Turn, done
-from worker.execution.setback import FailedAttempt, after_failure, sentence
-from worker.execution.suspect_worker import pause_if_left
-from worker.execution.watchdog import StallWatchdog
+from shared.messages import AttemptFailure, MemberRecord, MemberSpec, RunSpec
+from worker.execution.failure_policy import (
+    describe,
+    is_of_recipe_or_data,
+    is_the_members_fault,
+    is_the_runs_fault,
+    way_of,
+)
+from worker.execution.guard import Guard, guarded
+from worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
+from worker.execution.outcomes import (
+    RESEND_DELAY_S,
+    RETRY_DELAY_S,
+    Completed,
+    DeferToOthers,
+    Outcome,
+    Refused,
+    Requeue,
+    Resend,
+    StorageUnavailable,
+    outcome_of,
+)
+from worker.execution.stop_reasons import AttemptEnded, MemberTaken, RunCancelled, WorkerLeaving
+from worker.execution.suspect_worker import pause_if_deferred
 from worker.resources import Resources
-from worker.training import Observer, Observers
 
 logger = logging.getLogger(__name__)
 
-#: Look at a member that somebody else works at when its lease would have ended, and a little later.
-_LATER_S = 1.0
+#: So long a failed member counts as being worked at: its next message is on its way.
+_REST_S = 15.0
+
+#: What the end of a run says before its last error.
+_RECIPE_OR_DATA = (
+    "the recipe or the data is at fault, for it failed in the same way on two workers before any epoch was done"
+)
+_EVERY_WORKER = "every worker fails in the same way before the first epoch"
+
+_STOPPED: dict[type[AttemptEnded], tuple[int, str]] = {
+    RunCancelled: (logging.INFO, "Member %d stops: its run %s was cancelled."),
+    MemberTaken: (logging.WARNING, "Member %d of run %s is somebody else's now."),
+    WorkerLeaving: (logging.INFO, "Member %d of run %s is handed over."),
+}
 
 
-class _Leaving(Observer):
-    """Ends the attempt when the worker was told to stop."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Task:
+    """A member that this worker was given."""
 
-    def __init__(self, leaving: threading.Event) -> None:
-        self._leaving = leaving
+    run: RunSpec
+    spec: MemberSpec
+    #: The name of this worker as Celery has it.
+    worker: str
+    on_epoch: Callable[[str], None]
+    others: Callable[[], frozenset[str]]
 
-    def batch(self, epochs_done: int, epoch_share: float) -> None:
-        del epochs_done, epoch_share
-        self.predicted()
-
-    def predicted(self) -> None:
-        if self._leaving.is_set():
-            raise WorkerLeaving
+    @property
+    def extra(self) -> dict[str, Any]:
+        """What a line of the log says besides."""
+        return {"run_id": self.spec.run_id, "member": self.spec.index}
 
 
-def take_turn(
+def handle_member(
     resources: Resources,
     spec: MemberSpec,
     worker: str,
     on_epoch: Callable[[str], None],
     others: Callable[[], frozenset[str]] = frozenset,
-) -> Turn:
-    """Train a member if nobody else does and nothing speaks against it; say what is to become of its message.
+) -> Outcome:
+    """Train a member if nobody else does and nothing speaks against it; return what is to become of its message.
 
     Args:
         resources: Engine, storage and broker of this process.
@@ -55,125 +86,139 @@ def take_turn(
         worker: The name of this worker as Celery has it.
         on_epoch: Called after each epoch with one line of text, from a thread of its own.
         others: Returns the names of the other workers that could take the member; asked if something went wrong.
-
-    Raises:
-        StorageError: The run is not in this worker's storage, or an attempt could not be begun or its end not be told.
     """
-    run = resources.store.run(spec.run_id)
 
-    def note(trouble: str) -> None:
+    def report(trouble: str) -> None:
         resources.board.note(spec.run_id, spec.index, trouble, failed_on=worker)
 
-    with StallWatchdog(resources.settings.stall_timeout_s, note) as watchdog:
-        lease = Lease(
-            resources.leases,
-            member_lease(spec.run_id, spec.index),
-            resources.settings.lease_s,
-            worker=resources.worker_id,
-            is_over=lambda: _why_over(resources, run, spec),
-            may_renew=watchdog.is_advancing,
-        )
-        held = lease.take()
-        if held is not None:
-            return Again(after_s=held.remaining_s + _LATER_S)
-        with lease:
-            turn = _settled(resources, run, spec, lease) or _refused(resources, run, spec, worker, others)
-            if turn is not None:
-                return turn
-            ended = _attempt(resources, run, spec, worker, on_epoch, lease, watchdog)
-            if isinstance(ended, FailedAttempt):
-                return after_failure(resources, run, spec, lease, others, ended)
-            return ended
+    try:
+        run = resources.store.run(spec.run_id)
+        task = _Task(run=run, spec=spec, worker=worker, on_epoch=on_epoch, others=others)
+        name = member_lease(spec.run_id, spec.index)
+        with guarded(resources, name, lambda: _why_over(resources, task), report) as guard:
+            return guard.conflict or _handle(resources, task, guard)
+    except DeepchordError as error:  # no attempt could be begun, or its end not be stored
+        report_out_of_reach(resources, spec.run_id, spec.index, worker, error)
+        return Refused(error=error)
 
 
-def note_of(host: str, worker: str) -> bytes:
-    """Return who takes an attempt, for people who look into storage and for the next one who takes one."""
-    note = AttemptNote(host=host, worker=worker, process_id=os.getpid(), started_at=datetime.now(UTC))
-    return note.encode()
+def report_out_of_reach(resources: Resources, run_id: str, index: int, worker: str, error: DeepchordError) -> None:
+    """Log and publish that a worker can store nothing for a member."""
+    logger.error("Member %d of run %s is out of reach.", index, run_id, exc_info=error)
+    resources.board.note(run_id, index, describe(error), failed_on=worker)
 
 
-def _settled(resources: Resources, run: RunSpec, spec: MemberSpec, lease: Lease) -> Turn | None:
-    """Return what there is to do about a member that is not to be trained; None if it is."""
-    store = resources.store
+def _handle(resources: Resources, task: _Task, guard: Guard) -> Outcome:
+    finished = _already_finished(resources, task)
+    if finished is not None:
+        return finished
+    attempts = resources.store.attempts(task.spec.run_id, task.spec.index)
+    return (
+        _exhausted(resources, task, guard, attempts)
+        or _not_taken(resources, task, attempts)
+        or _attempt(resources, task, guard, attempts)
+    )
+
+
+def _already_finished(resources: Resources, task: _Task) -> Completed | None:
+    """Return how a member has ended that is not to be trained, now or ever; None if it is."""
+    store, spec = resources.store, task.spec
     record = store.record(spec.run_id, spec.index)
     if record is not None:
-        return done(record)
-    if store.is_cancelled(spec.run_id) or store.has_failed(run):
-        return Done(status=None)
-    attempts = store.attempts(spec.run_id, spec.index)
-    if failures_in_a_row(attempts) >= run.max_attempts:
-        if not lease.is_confirmed:  # somebody may be at the last of them
-            return Again(after_s=_LATER_S)
-        lost = f"its last {run.max_attempts} attempts ended without an error; the workers' logs may tell why"
-        return done(fail_member(resources, spec, attempts[-1].number, lost))
-    return None
+        return _completed(record)
+    return Completed(status=None) if store.is_cancelled(spec.run_id) or store.has_failed(task.run) else None
 
 
-def _refused(
-    resources: Resources, run: RunSpec, spec: MemberSpec, worker: str, others: Callable[[], frozenset[str]]
-) -> Turn | None:
+def _exhausted(resources: Resources, task: _Task, guard: Guard, attempts: tuple[Attempt, ...]) -> Outcome | None:
+    """Return what becomes of a member whose attempts are used up; None if it may have another one."""
+    limit = task.run.max_attempts
+    if failures_in_a_row(attempts) < limit:
+        return None
+    if not guard.lease.is_confirmed:  # somebody may be at the last of them
+        return Resend(after_s=RESEND_DELAY_S)
+    lost = f"its last {limit} attempts ended without an error; the workers' logs may tell why"
+    return _completed(fail_member(resources, task.spec, attempts[-1].number, lost))
+
+
+def _not_taken(resources: Resources, task: _Task, attempts: tuple[Attempt, ...]) -> Outcome | None:
     """Return what becomes of a member that this worker does not take; None if it does."""
     if resources.leaving.is_set():
-        return GivenBack()
-    pause_s = pause_if_left(resources, run, spec, worker, others)
+        return Requeue()
+    spec = task.spec
+    pause_s = pause_if_deferred(resources, task.run, spec, attempts, task.worker, task.others)
     if pause_s is None:
-        resources.board.forget_left(spec.run_id, spec.index, worker)
+        resources.board.forget_left(spec.run_id, spec.index, task.worker)
         return None
-    extra = {"run_id": spec.run_id, "member": spec.index}
-    logger.info("Member %d of run %s is left to other workers.", spec.index, spec.run_id, extra=extra)
-    return LeftToOthers(pause_s=pause_s)
+    logger.info("Member %d of run %s is left to other workers.", spec.index, spec.run_id, extra=task.extra)
+    return DeferToOthers(pause_s=pause_s)
 
 
-def _attempt(
-    resources: Resources,
-    run: RunSpec,
-    spec: MemberSpec,
-    worker: str,
-    on_epoch: Callable[[str], None],
-    lease: Lease,
-    watchdog: StallWatchdog,
-) -> Turn | FailedAttempt:
-    extra = {"run_id": spec.run_id, "member": spec.index}
-    earlier = resources.store.attempts(spec.run_id, spec.index)
+def _attempt(resources: Resources, task: _Task, guard: Guard, earlier: tuple[Attempt, ...]) -> Outcome:
+    store, run, spec = resources.store, task.run, task.spec
     # Before the engine is opened, so that an attempt counts even if that kills the process.
-    attempt = resources.store.start_attempt(spec.run_id, spec.index, note_of(resources.settings.host, worker))
+    number = store.start_attempt(spec.run_id, spec.index, resources.attempt_note(task.worker))
+    attempt = BegunAttempt(number=number, earlier=earlier)
     try:
-        observer = Observers(watchdog, lease, _Leaving(resources.leaving))
-        return done(attempt_member(resources, run, spec, attempt, earlier, observer, on_epoch))
-    except RunCancelled:
-        logger.info("Member %d stops: its run %s was cancelled.", spec.index, spec.run_id, extra=extra)
-        _let_go(resources, spec, attempt)
-        return Done(status=None)
-    except MemberTaken:
-        logger.warning("Member %d of run %s is somebody else's now.", spec.index, spec.run_id, extra=extra)
-        _let_go(resources, spec, attempt)
-        return Again(after_s=_LATER_S)
-    except WorkerLeaving:
-        logger.info("Member %d of run %s is handed over.", spec.index, spec.run_id, extra=extra)
-        _let_go(resources, spec, attempt)
-        return GivenBack()
+        return _completed(attempt_member(resources, run, spec, attempt, guard, task.on_epoch))
+    except AttemptEnded as ended:
+        level, text = _STOPPED[type(ended)]
+        logger.log(level, text, spec.index, spec.run_id, extra=task.extra)
+        _hand_over(resources, task, number)
+        return outcome_of(ended)
     except Exception as error:  # whatever an attempt fails of is bounded and becomes data
         if isinstance(error, StorageError) and not isinstance(error, (CorruptObjectError, ObjectNotFoundError)):
-            _let_go(resources, spec, attempt)
-            return Thwarted(error=error)
-        logger.exception("An attempt at member %d of run %s failed.", spec.index, spec.run_id, extra=extra)
-        resources.board.note(spec.run_id, spec.index, sentence(error), failed_on=worker)
-        return FailedAttempt(attempt=attempt, worker=worker, error=error)
+            _hand_over(resources, task, number)
+            report_out_of_reach(resources, spec.run_id, spec.index, task.worker, error)
+            return StorageUnavailable(error=error)
+        logger.exception("An attempt at member %d of run %s failed.", spec.index, spec.run_id, extra=task.extra)
+        resources.board.note(spec.run_id, spec.index, describe(error), failed_on=task.worker)
+        failed = error
+    return _after_failure(resources, task, guard, number, failed)
 
 
-def _let_go(resources: Resources, spec: MemberSpec, attempt: int) -> None:
-    """Note that an attempt ended on purpose, and leave nothing behind that nobody needs."""
-    extra = {"run_id": spec.run_id, "member": spec.index}
+def _after_failure(resources: Resources, task: _Task, guard: Guard, number: int, error: Exception) -> Outcome:
+    """Hand the member to whoever is next, or commit its failure, or that of the run, if that would be no use."""
+    store, run, spec = resources.store, task.run, task.spec
+    failure = AttemptFailure(worker=task.worker, way=way_of(error), error=describe(error), failed_at=datetime.now(UTC))
+    store.fail_attempt(spec.run_id, spec.index, number, failure)
+    attempts = store.attempts(spec.run_id, spec.index)
+    if not any(attempt.saved for attempt in attempts):
+        every = store.attempts_of_all(spec.run_id)
+        if is_the_runs_fault(error, every, run.members, run.max_attempts, lambda: {task.worker, *task.others()}):
+            return _fail_run(resources, run, error)
+    if failures_in_a_row(attempts) >= run.max_attempts or is_the_members_fault(error, attempts):
+        return _completed(fail_member(resources, spec, attempts[-1].number, describe(error)))
+    guard.lease.rest(_REST_S)
+    return Resend(after_s=RETRY_DELAY_S)
+
+
+def _fail_run(resources: Resources, run: RunSpec, error: Exception) -> Outcome:
+    """Commit that the run failed. No result: the members without a record may be resent, if it is resumed."""
+    cause = _RECIPE_OR_DATA if is_of_recipe_or_data(error) else _EVERY_WORKER
+    reason = f"{cause}: {describe(error).rstrip('.')}"
+    failure = RunFailure(requested=run.members, trained=0, reason=reason, failed_at=datetime.now(UTC))
+    resources.store.commit_failure(run, failure)
+    logger.error("Run %s fails: %s.", run.run_id, reason, extra={"run_id": run.run_id})
+    return Completed(status=None)
+
+
+def _hand_over(resources: Resources, task: _Task, number: int) -> None:
+    """Store that an attempt ended on purpose, and leave nothing behind that nobody needs."""
+    store, spec = resources.store, task.spec
     try:
-        resources.store.hand_over(spec.run_id, spec.index, attempt)
-        if resources.store.has_record(spec.run_id, spec.index):
-            resources.store.forget_epochs(spec.run_id, spec.index)
+        store.hand_over(spec.run_id, spec.index, number)
+        if store.has_record(spec.run_id, spec.index):
+            store.forget_epochs(spec.run_id, spec.index)
     except StorageError as error:  # then it counts as a failed attempt
-        logger.warning("It could not be noted that member %d was let go: %s", spec.index, error, extra=extra)
+        logger.warning("It could not be noted that member %d was handed over: %s", spec.index, error, extra=task.extra)
 
 
-def _why_over(resources: Resources, run: RunSpec, spec: MemberSpec) -> type[AttemptEnded] | None:
-    store = resources.store
+def _why_over(resources: Resources, task: _Task) -> type[AttemptEnded] | None:
+    store, spec = resources.store, task.spec
     if store.has_record(spec.run_id, spec.index):
         return MemberTaken
-    return RunCancelled if store.is_cancelled(spec.run_id) or store.has_failed(run) else None
+    return RunCancelled if store.is_cancelled(spec.run_id) or store.has_failed(task.run) else None
+
+
+def _completed(record: MemberRecord) -> Completed:
+    return Completed(status=record.member.status)

@@ -1,48 +1,65 @@
-"""What can become of the message of a member."""
+"""What can become of a message: returned by a member's and an evaluation's task, acted on in `redelivery`."""
 
 from dataclasses import dataclass
 
-from shared.errors import StorageError
-from shared.messages import MemberRecord
+from shared.errors import DeepchordError, StorageError
+from worker.execution.stop_reasons import AttemptEnded, RunCancelled, WorkerLeaving
+
+#: What somebody else works at is looked at again so long after their lease would have ended.
+RESEND_DELAY_S = 1.0
+#: The wait before another attempt, so that a worker with a passing trouble does not use them all up at once.
+RETRY_DELAY_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Done:
+class Completed:
     """There is nothing left to do for this message."""
 
-    #: How the member, or the run whose evaluation was rung, has ended; None if it was cancelled, or it is too early.
+    #: How the member or the run has ended, the task's result; None if the run was cancelled, or it is too early.
     status: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Again:
-    """The message is to come again, from whichever worker is free then."""
+class Resend:
+    """The message goes to the end of the queue after a while, for whichever worker is free then."""
 
     after_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class GivenBack:
+class Requeue:
     """The message goes back to the queue, for another worker: this one takes no more."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeftToOthers:
-    """The message goes back to the queue at once, for another worker; this one takes nothing for a while."""
+class DeferToOthers:
+    """The message goes to the end of the queue at once, for another worker; this one takes nothing for a while."""
 
     pause_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class Thwarted:
-    """Storage did not give or take what an attempt needed that was begun; the message may come again a few times."""
+class StorageUnavailable:
+    """Storage did not give or take what an attempt needed that was begun; the message is resent a few times."""
 
     error: StorageError
 
 
-Turn = Done | Again | GivenBack | LeftToOthers | Thwarted
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """This worker can store nothing for this message; it is resent many times if there are workers that may."""
+
+    error: DeepchordError
 
 
-def done(record: MemberRecord) -> Done:
-    """Return that a member has ended as its record says."""
-    return Done(status=record.member.status)
+Outcome = Completed | Resend | Requeue | DeferToOthers | StorageUnavailable | Refused
+
+
+def outcome_of(ended: AttemptEnded) -> Outcome:
+    """Return what becomes of the message of an attempt that was not to go on."""
+    match ended:
+        case RunCancelled():
+            return Completed(status=None)
+        case WorkerLeaving():
+            return Requeue()
+    return Resend(after_s=RESEND_DELAY_S)

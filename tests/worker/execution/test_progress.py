@@ -9,8 +9,8 @@ from shared.messages import EpochMetrics, MemberProgress, Trainer
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings, load_settings
 from shared.training_state import TrainingState
-from worker.execution.lease import MemberTaken, WorkerLeaving
 from worker.execution.progress import ProgressReporter
+from worker.execution.stop_reasons import MemberTaken, WorkerLeaving
 
 RUN = "20260101-000000-beef"
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -32,7 +32,7 @@ def state(architecture: Architecture, member: MemberSpec) -> TrainingState:
 
 @pytest.fixture
 def saver(store: RunStore, member: MemberSpec, trainer: Trainer) -> EpochSaver:
-    return EpochSaver(store, member, 1, trainer, Resumption(), tell=print)
+    return EpochSaver(store, member, 1, trainer, Resumption(), report=print)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_what_an_earlier_attempt_saved_is_kept_until_this_one_has_saved_as_much(
         """Save the states after these epochs in another attempt; return attempt and epoch of what is kept then."""
         found = find_start(store, member, resolved, store.attempts(*place), trainer)
         attempt = store.start_attempt(*place, b"{}")
-        with EpochSaver(store, member, attempt, trainer, found, tell=print) as saver:
+        with EpochSaver(store, member, attempt, trainer, found, report=print) as saver:
             for epoch in epochs:
                 saver.epoch(replace(state, history=(EPOCH,) * epoch))
         return [(saved.attempt, saved.epoch) for saved in reversed(newest_first(store.attempts(*place)))]
