@@ -245,7 +245,7 @@ def test_a_run_that_appears_late_is_trained_after_all(
     assert train(members[0].model_copy(update={"run_id": late.run_id}))["status"] == "trained"
 
 
-def test_a_member_that_storage_thwarts_comes_again_a_few_times_whoever_else_is_there(
+def test_a_member_whose_storage_is_unavailable_comes_again_a_few_times_whoever_else_is_there(
     app: Celery,
     resources: Resources,
     store: RunStore,

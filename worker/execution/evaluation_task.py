@@ -50,14 +50,18 @@ def handle_evaluation(
     except DeepchordError as error:  # another storage, or none at present, or a run of another version
         return Refused(error=error)
     try:
-        return (
-            _already_finished(resources.store, run)
-            or _not_taken(resources, run, worker, others)
-            or _evaluate(resources, run, worker)
-        )
+        return _handle(resources, run, worker, others)
     except DeepchordError as error:  # no attempt could be begun, or its end not be stored
         resources.board.note_evaluation(run, describe(error), failed_on=worker)
         return Refused(error=error)
+
+
+def _handle(resources: Resources, run: RunSpec, worker: str, others: Callable[[], frozenset[str]]) -> Outcome:
+    return (
+        _already_finished(resources.store, run)
+        or _not_taken(resources, run, worker, others)
+        or _evaluate(resources, run, worker)
+    )
 
 
 def _already_finished(store: RunStore, run: RunSpec) -> Completed | None:
@@ -129,8 +133,7 @@ def _attempt(resources: Resources, run: RunSpec, worker: str, guard: Guard) -> O
                 store.fail_evaluation(run, number)
         logger.exception("The evaluation of run %s failed.", run.run_id, extra=extra)
         resources.board.note_evaluation(run, describe(error), failed_on=worker)
-        failed = error
-    return _after_failure(resources, run, guard, failed)
+        return _after_failure(resources, run, guard, error)
 
 
 def _after_failure(resources: Resources, run: RunSpec, guard: Guard, error: Exception) -> Outcome:

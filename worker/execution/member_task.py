@@ -172,8 +172,7 @@ def _attempt(resources: Resources, task: _Task, guard: Guard, earlier: tuple[Att
             return StorageUnavailable(error=error)
         logger.exception("An attempt at member %d of run %s failed.", spec.index, spec.run_id, extra=task.extra)
         resources.board.note(spec.run_id, spec.index, describe(error), failed_on=task.worker)
-        failed = error
-    return _after_failure(resources, task, guard, number, failed)
+        return _after_failure(resources, task, guard, number, error)
 
 
 def _after_failure(resources: Resources, task: _Task, guard: Guard, number: int, error: Exception) -> Outcome:

@@ -256,12 +256,12 @@ _NAMES = st.sampled_from([f"worker{number}" for number in range(4)])
     members=st.integers(1, 4),
     outcomes=st.lists(st.tuples(st.sampled_from(OUTCOMES), st.booleans()), min_size=1, max_size=40),
     deterministic=st.booleans(),
-    turns=st.lists(
+    deliveries=st.lists(
         st.tuples(_NAMES, st.sampled_from(["works", "works", "works", "comes", "goes"])), min_size=1, max_size=60
     ),
 )
 def test_whoever_fails_at_what_every_run_ends_after_bounded_attempts_and_bounded_hand_backs(
-    members, outcomes, deterministic, turns
+    members, outcomes, deterministic, deliveries
 ):
     granted: Counter[tuple[str, int]] = Counter()
 
@@ -277,10 +277,10 @@ def test_whoever_fails_at_what_every_run_ends_after_bounded_attempts_and_bounded
 
     fleet = Fleet(members=members, outcome=outcome, workers={"worker0"})
     most_attempts = members * (MAX_ATTEMPTS * (FURTHER + 1) + HANDED_OVER)
-    most_deferred = MAX_DEFERRALS * (most_attempts + members) * len(fleet.workers | {name for name, _ in turns})
+    most_deferred = MAX_DEFERRALS * (most_attempts + members) * len(fleet.workers | {name for name, _ in deliveries})
     steps = 0
     while not fleet.has_ended:
-        name, what = turns[steps % len(turns)]
+        name, what = deliveries[steps % len(deliveries)]
         steps += 1
         if what == "comes":
             fleet.workers.add(name)

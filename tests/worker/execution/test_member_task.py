@@ -97,6 +97,34 @@ def test_a_member_is_trained_and_nothing_is_left_but_its_record(handle, store: R
     assert store.attempt_note(run.run_id, 0, 1).worker == "me@here"
 
 
+@pytest.mark.parametrize("why", ["fresh", "suspect", "failed here"])
+def test_the_attempts_of_a_member_are_listed_once_before_the_next_one_is_begun(
+    handle, died, resources: Resources, store: RunStore, run: RunSpec, monkeypatch, why
+):
+    if why == "suspect":
+        died()
+    if why == "failed here":
+        resources.board.note(run.run_id, 0, "MemoryError: busy", failed_on="me@here")
+    calls: list[object] = []
+    attempts, start = store.attempts, store.start_attempt
+
+    def listed(run_id: str, index: int) -> Any:
+        if index == 0:
+            calls.append("listed")
+        return attempts(run_id, index)
+
+    def begun(*arguments: Any) -> int:
+        calls.append("begun")
+        return start(*arguments)
+
+    monkeypatch.setattr(resources.store, "attempts", listed)
+    monkeypatch.setattr(resources.store, "start_attempt", begun)
+    monkeypatch.setattr(resources.store, "forget_epochs", lambda *_: None)  # it lists them, too
+
+    assert handle(others=frozenset) == Completed(status="trained")
+    assert calls == ["listed", "begun"]
+
+
 def test_a_member_that_somebody_else_trains_is_looked_at_again_when_its_lease_would_have_ended(
     handle, resources: Resources, store: RunStore, run: RunSpec
 ):
