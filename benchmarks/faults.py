@@ -30,7 +30,7 @@ from tests.faults.fleet import ENGINE, Broker, Fleet, kill_tree
 from tests.places import NETWORK, RECIPE, Place
 from tests.waiting import wait_until
 from worker.engines.opening import open_engine
-from worker.resumption import EpochSaver, Resumption
+from worker.execution.resumption import EpochSaver, Resumption
 from worker.training import Observer, train
 
 #: An epoch takes a tenth of a second or two, most of it for the small batches.

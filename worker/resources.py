@@ -1,6 +1,8 @@
 """What one worker process holds for its whole life: storage, broker, engine, the last data set."""
 
+import os
 import threading
+from datetime import UTC, datetime
 from functools import cached_property
 
 import redis
@@ -8,7 +10,7 @@ import redis
 from shared.broker import connect_lazily
 from shared.datasets import Dataset, load_dataset
 from shared.leases import Leases
-from shared.messages import DatasetInfo, Trainer
+from shared.messages import AttemptNote, DatasetInfo, Trainer
 from shared.progress_board import ProgressBoard
 from shared.settings import Settings, worker_id
 from shared.storage import RunStore
@@ -27,7 +29,7 @@ class Resources:
         #: Whether it was by SIGTERM to this very process.
         self.terminated = False
         #: Whether a member is being trained, or an evaluation made.
-        self.in_turn = False
+        self.is_busy = False
         self._dataset: tuple[DatasetInfo, Dataset] | None = None
 
     @cached_property
@@ -78,6 +80,15 @@ class Resources:
             engine_version=self.engine.version,
             device=self.engine.device.id,
         )
+
+    def attempt_note(self, worker: str) -> bytes:
+        """Return who takes an attempt, for people who look into storage and for the next one who takes one.
+
+        Args:
+            worker: The name of this worker as Celery has it.
+        """
+        note = AttemptNote(host=self.settings.host, worker=worker, process_id=os.getpid(), started_at=datetime.now(UTC))
+        return note.encode()
 
     @property
     def known_trainer(self) -> Trainer | None:

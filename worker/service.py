@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import uuid
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -136,13 +137,30 @@ def leave_when_told(resources: Resources) -> None:
         raise SystemExit(0)
 
     def leave(number: int, _: FrameType | None) -> None:
-        if number == signal.SIGTERM and (resources.terminated or not resources.in_turn):
+        if number == signal.SIGTERM and (resources.terminated or not resources.is_busy):
             raise SystemExit(0)
         resources.terminated = resources.terminated or number == signal.SIGTERM
         resources.leaving.set()
 
     for number in (signal.SIGUSR2, signal.SIGTERM):
         signal.signal(number, leave)
+
+
+@contextlib.contextmanager
+def busy(resources: Resources, *, in_pool: bool) -> Iterator[None]:
+    """Let this process stop at the next step when it is told to, for as long as it is at a member or an evaluation.
+
+    Args:
+        resources: What this process holds.
+        in_pool: Whether it is a process of a worker's pool, which signals tell to stop.
+    """
+    if in_pool:
+        leave_when_told(resources)
+    resources.is_busy = True
+    try:
+        yield
+    finally:
+        resources.is_busy = False
 
 
 @control_command(name=DRAIN)  # type: ignore[untyped-decorator]  # Celery has no types

@@ -6,7 +6,7 @@ from tests.faults.fleet import Fleet
 
 AT_FAULT = "the recipe or the data is at fault, for it failed in the same way on two workers before any epoch was done"
 #: Each pause after one is twice as long, but for chance; so many there are only if workers wait for each other in step.
-MOST_LEFT = 12
+MAX_DEFERRALS = 12
 
 
 def ended_at_once(fleet: Fleet, members: int) -> str:
@@ -22,7 +22,7 @@ def ended_at_once(fleet: Fleet, members: int) -> str:
     assert len(every) <= 2 * members
     assert store.recorded(fleet.run_id) == []
     logs = [line for worker, seen in zip(fleet.workers, before, strict=True) for line in worker.err[seen:]]
-    assert sum("is left to other workers" in line for line in logs) <= MOST_LEFT
+    assert sum("is left to other workers" in line for line in logs) <= MAX_DEFERRALS
     return watching.err[-1]
 
 

@@ -62,7 +62,7 @@ class _Held:
 
 def _held_member(given: dict[str, Any]) -> None:
     index = given["spec"].index
-    given["observer"] = _Held(given["observer"], (f"{index}.{given['attempt']}", f"{index}", "members"))
+    given["observer"] = _Held(given["observer"], (f"{index}.{given['attempt'].number}", f"{index}", "members"))
 
 
 def _held_evaluation(given: dict[str, Any]) -> None:
@@ -77,8 +77,8 @@ def _held_evaluation(given: dict[str, Any]) -> None:
 
 #: The functions that are called with something else than they were given, by module.
 _CHANGED = {
-    "worker.member": ("attempt_member", _held_member),
-    "worker.conclusion": ("conclude", _held_evaluation),
+    "worker.execution.member_attempt": ("attempt_member", _held_member),
+    "worker.execution.evaluation_attempt": ("attempt_evaluation", _held_evaluation),
 }
 _execute = SourceFileLoader.exec_module
 

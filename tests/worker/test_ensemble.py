@@ -13,8 +13,8 @@ from shared.storage import RunStore
 from worker.engines import Engine
 from worker.ensemble import Candidate, EvaluatedEnsemble, evaluate, run_candidates
 from worker.evaluation import confusion, misclassified, score
+from worker.execution.member_attempt import BegunAttempt, attempt_member
 from worker.initialization import initial_weights
-from worker.member import attempt_member
 from worker.training import Observer, predict
 
 SEEDS = (3, 4, 5)
@@ -180,7 +180,10 @@ def test_weights_that_give_no_probabilities_are_named(
 
 @pytest.fixture
 def trained(resources: object, run: RunSpec, members: tuple[MemberSpec, ...]) -> list:
-    return [attempt_member(resources, run, spec, 1, (), Observer(), lambda line: None).member for spec in members]
+    return [
+        attempt_member(resources, run, spec, BegunAttempt(number=1), Observer(), lambda line: None).member
+        for spec in members
+    ]
 
 
 def test_the_members_of_a_run_are_read_from_storage_when_it_is_their_turn(

@@ -25,11 +25,11 @@ from shared.errors import (
 from shared.messages import FailedMember, MemberSpec, RunSpec, TrainedMember
 from shared.settings import Settings, load_settings
 from shared.signing import sign
-from shared.storage import EvaluationStore, MemberStore, RunStore
+from shared.storage import EvaluationStore, RunStore
 from worker.engines import Engine
 from worker.ensemble import evaluate as evaluate_ensemble
-from worker.lease import Lease
-from worker.member import attempt_member, fail_member
+from worker.execution.lease import Lease
+from worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
 from worker.resources import Resources
 from worker.tasks import register_tasks
 from worker.training import Observer
@@ -66,8 +66,19 @@ def app(settings: Settings, resources: Resources) -> Celery:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the tasks would have slept."""
     slept: list[float] = []
-    monkeypatch.setattr("worker.tasks.time.sleep", slept.append)
+    monkeypatch.setattr("worker.execution.redelivery.time.sleep", slept.append)
     return slept
+
+
+@pytest.fixture
+def others_are(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let other workers of these names be connected that take the same messages."""
+
+    def connect(*names: str) -> None:
+        for module in ("worker.tasks", "worker.execution.redelivery"):
+            monkeypatch.setattr(f"{module}.other_workers", lambda _: frozenset(names))
+
+    return connect
 
 
 @pytest.fixture
@@ -234,14 +245,20 @@ def test_a_run_that_appears_late_is_trained_after_all(
     assert train(members[0].model_copy(update={"run_id": late.run_id}))["status"] == "trained"
 
 
-def test_a_member_that_storage_thwarts_comes_again_a_few_times_whoever_else_is_there(
-    app: Celery, resources: Resources, store: RunStore, run: RunSpec, members: tuple[MemberSpec, ...], monkeypatch
+def test_a_member_whose_storage_is_unavailable_comes_again_a_few_times_whoever_else_is_there(
+    app: Celery,
+    resources: Resources,
+    store: RunStore,
+    run: RunSpec,
+    members: tuple[MemberSpec, ...],
+    monkeypatch,
+    others_are,
 ):
     def full(*_: Any) -> None:
         raise StorageError("no space left", permanent=True)
 
-    monkeypatch.setattr(MemberStore, "put_weights", full)
-    monkeypatch.setattr("worker.tasks._others", lambda _: frozenset({"other@here"}))
+    monkeypatch.setattr(resources.store, "put_weights", full)
+    others_are("other@here")
     task, message = app.tasks[TRAIN_MEMBER], members[0].model_dump(mode="json")
 
     assert task.apply(args=[message]).state == "IGNORED"
@@ -338,7 +355,7 @@ def recorded(resources: Resources, run: RunSpec, members: tuple[MemberSpec, ...]
     def commit(outcomes: str) -> None:
         for spec, outcome in zip(members, outcomes, strict=True):
             if outcome == "t":
-                attempt_member(resources, run, spec, 1, (), Observer(), lambda line: None)
+                attempt_member(resources, run, spec, BegunAttempt(number=1), Observer(), lambda line: None)
             elif outcome == "f":
                 fail_member(resources, spec, 2, "EngineError: broken")
 
@@ -478,15 +495,15 @@ def test_a_message_that_others_could_do_nothing_with_is_no_failed_evaluation(
 
 
 @pytest.mark.parametrize("what", ["../../etc", ["a"], None, 5, "", "a" * 100, "\x1b[31m"])
-def test_a_message_to_evaluate_what_can_be_no_run_is_discarded_at_once(app: Celery, monkeypatch, what: object):
-    monkeypatch.setattr("worker.tasks._others", lambda _: frozenset({"other@there"}))
+def test_a_message_to_evaluate_what_can_be_no_run_is_discarded_at_once(app: Celery, others_are, what: object):
+    others_are("other@there")
 
     with pytest.raises(MessageDecodeError, match="expected the id of a run"):
         app.tasks[EVALUATE_ENSEMBLE].apply(args=[what]).get()
 
 
 def test_an_evaluation_that_fails_is_left_to_another_worker_and_watchers_see_why(
-    app: Celery, resources: Resources, run: RunSpec, recorded: Callable, fails: Callable, monkeypatch
+    app: Celery, resources: Resources, run: RunSpec, recorded: Callable, fails: Callable, monkeypatch, others_are
 ):
     recorded("ttt")
     engine = fails(MemoryError("busy"), MemoryError("busy"))
@@ -494,18 +511,20 @@ def test_an_evaluation_that_fails_is_left_to_another_worker_and_watchers_see_why
     assert evaluation.apply(args=[run.run_id]).state == "IGNORED"
     assert resources.board.evaluation_note(run) == "MemoryError: busy"
 
-    monkeypatch.setattr("worker.tasks._others", lambda _: frozenset({"other@here"}))
+    others_are("other@here")
     queue, client = f"{KEY_PREFIX}{QUEUE}", resources.board._client
     client.delete(queue)
     waiting: list[int] = []
-    monkeypatch.setattr("worker.tasks.time.sleep", lambda _: waiting.append(client.llen(queue)))
+    monkeypatch.setattr("worker.execution.redelivery.time.sleep", lambda _: waiting.append(client.llen(queue)))
     assert evaluation.apply(args=[run.run_id]).state == "IGNORED"
 
     assert set(waiting) == {1}  # the other one can take it while this one pauses
     assert engine.built == 1
     assert len(resources.store.evaluation(run).attempts()) == 1
     waiting.clear()
-    monkeypatch.setattr("worker.tasks.time.sleep", lambda _: waiting.append(0) or resources.leaving.set())
+    monkeypatch.setattr(
+        "worker.execution.redelivery.time.sleep", lambda _: waiting.append(0) or resources.leaving.set()
+    )
     evaluation.apply(args=[run.run_id])
     assert waiting == [0]  # told to stop, it pauses no longer
 
@@ -540,7 +559,7 @@ def test_an_evaluation_ends_when_its_run_is_cancelled_and_is_made_when_it_is_res
     resources.settings = resources.settings.model_copy(update={"lease_s": 1.0})
     leases: list[Lease] = []
     monkeypatch.setattr(
-        "worker.tasks.Lease", lambda *given, **named: leases.append(Lease(*given, **named)) or leases[-1]
+        "worker.execution.guard.Lease", lambda *given, **named: leases.append(Lease(*given, **named)) or leases[-1]
     )
 
     class CancelledEngine(FailingEngine):
@@ -570,14 +589,14 @@ def test_a_run_that_is_cancelled_just_before_its_evaluation_is_committed_stays_c
         store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=datetime.now(UTC)))
         return found
 
-    monkeypatch.setattr("worker.conclusion.evaluate", evaluate_then_cancel)
+    monkeypatch.setattr("worker.execution.evaluation_attempt.evaluate", evaluate_then_cancel)
 
     assert evaluate(run.run_id) is None
 
     assert (store.is_cancelled(run.run_id), store.evaluation(run).has_ended()) == (True, False)
     assert [attempt.handed_over for attempt in store.evaluation(run).attempts()] == [True]
     store.resume_run(run.run_id)
-    monkeypatch.setattr("worker.conclusion.evaluate", evaluate_ensemble)
+    monkeypatch.setattr("worker.execution.evaluation_attempt.evaluate", evaluate_ensemble)
     assert evaluate(run.run_id) == "evaluated"
 
 
@@ -606,8 +625,8 @@ def test_an_evaluation_that_is_rung_early_reads_no_record_and_takes_no_lease(
     evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, monkeypatch
 ):
     recorded("tt-")
-    monkeypatch.setattr(MemberStore, "record", lambda *_: pytest.fail("a record was read"))
-    monkeypatch.setattr("worker.tasks.Lease", lambda *_, **__: pytest.fail("a lease was taken"))
+    monkeypatch.setattr(RunStore, "record", lambda *_: pytest.fail("a record was read"))
+    monkeypatch.setattr("worker.execution.guard.Lease", lambda *_, **__: pytest.fail("a lease was taken"))
 
     assert evaluate(run.run_id) is None
 
@@ -659,6 +678,7 @@ def test_an_evaluation_that_no_attempt_can_be_begun_at_is_left_to_others(
     run: RunSpec,
     recorded: Callable,
     monkeypatch,
+    others_are,
     pauses: list[float],
 ):
     recorded("ttt")
@@ -670,14 +690,14 @@ def test_an_evaluation_that_no_attempt_can_be_begun_at_is_left_to_others(
 
     assert app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id]).state == "IGNORED"
     assert resources.board.evaluation_note(run) == "StorageError: read-only"
-    monkeypatch.setattr("worker.tasks._others", lambda _: frozenset({"other@here"}))
+    others_are("other@here")
     resources.board._client.delete(f"{KEY_PREFIX}failed-on:{run.run_id}:evaluation")
     pauses.clear()
     for retries in (1, 2, 3, 90):
         app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id], retries=retries)
         resources.board._client.delete(f"{KEY_PREFIX}failed-on:{run.run_id}:evaluation")
     assert [pause for pause in pauses if pause != 2.0] == [4.0, 8.0, 16.0, 30.0]
-    monkeypatch.setattr("worker.tasks._others", lambda _: frozenset())
+    others_are()
     with pytest.raises(StorageError, match="read-only"):
         app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id], retries=2).get()
     assert not store.evaluation(run).has_ended()

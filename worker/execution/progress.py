@@ -13,7 +13,7 @@ from celery import Task
 from shared.messages import MemberProgress
 from shared.progress_board import ProgressBoard
 from shared.training_state import TrainingState
-from worker.lease import MemberTaken
+from worker.execution.stop_reasons import MemberTaken
 from worker.training import Observer
 
 logger = logging.getLogger(__name__)
@@ -84,11 +84,11 @@ class ProgressReporter(Observer):
                 self._published = self._progress
                 line = self._progress.model_copy(update={"updated_at": datetime.now(UTC)})
                 self._board.publish(self._run_id, line)
-            self._tell_epochs()
+            self._report_epochs()
             if stopped:
                 return
 
-    def _tell_epochs(self) -> None:
+    def _report_epochs(self) -> None:
         try:
             while self._lines:
                 self._on_epoch(self._lines.popleft())
@@ -97,12 +97,12 @@ class ProgressReporter(Observer):
             logger.info("Flower could not be told of an epoch.", exc_info=True, extra=self._extra)
 
 
-def tell_flower(task: Task) -> Callable[[str], None]:
+def report_to_flower(task: Task) -> Callable[[str], None]:
     """Return what shows a line of text in Flower; it may be called from any thread, where the request is unknown."""
     task_id, hostname = task.request.id, task.request.hostname
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         with task.app.events.default_dispatcher(hostname=hostname) as dispatcher:
             dispatcher.send("task-progress", uuid=task_id, result=line)
 
-    return tell
+    return report

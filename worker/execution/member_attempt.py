@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.checkpoint import encode_checkpoint
@@ -10,20 +11,29 @@ from shared.errors import StorageError
 from shared.messages import FailedMember, MemberProgress, MemberRecord, MemberSpec, RunSpec, TrainedMember
 from shared.probabilities import encode_member_probabilities
 from shared.storage import Attempt
-from worker.progress import ProgressReporter
+from worker.execution.progress import ProgressReporter
+from worker.execution.resumption import EpochSaver, find_start
 from worker.resources import Resources
-from worker.resumption import EpochSaver, find_start
 from worker.training import Observer, Observers, predict, train
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BegunAttempt:
+    """An attempt at a member whose number was taken."""
+
+    #: Names what the attempt publishes.
+    number: int
+    #: The attempts that were there before the number was taken.
+    earlier: tuple[Attempt, ...] = ()
 
 
 def attempt_member(
     resources: Resources,
     run: RunSpec,
     spec: MemberSpec,
-    attempt: int,
-    earlier: tuple[Attempt, ...],
+    attempt: BegunAttempt,
     observer: Observer,
     on_epoch: Callable[[str], None],
 ) -> MemberRecord:
@@ -33,15 +43,14 @@ def attempt_member(
         resources: Engine, storage and broker of this process.
         run: The run's spec.
         spec: The member's spec.
-        attempt: The number that was taken for this attempt; names what it publishes.
-        earlier: The attempts before; it goes on from the newest state that they saved.
+        attempt: The attempt that was begun; it goes on from the newest state that the earlier ones saved.
         observer: Told of each batch, epoch and prediction; may end the attempt.
         on_epoch: Called after each epoch with one line of text, from a thread of its own.
     """
     started_at = datetime.now(UTC)
     first = MemberProgress(
         index=spec.index,
-        attempt=attempt,
+        attempt=attempt.number,
         trainer=resources.trainer,
         phase="preparing",
         epochs_done=0,
@@ -51,14 +60,14 @@ def attempt_member(
         updated_at=started_at,
     )
 
-    def note(trouble: str) -> None:
+    def report(trouble: str) -> None:
         resources.board.note(run.run_id, spec.index, trouble)
 
     with ProgressReporter(resources.board, run.run_id, first, on_epoch) as reporter:
         dataset = resources.dataset(run.dataset)
         architecture = run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes)
-        found = find_start(resources.store, spec, architecture, earlier, resources.trainer)
-        saver = EpochSaver(resources.store, spec, attempt, resources.trainer, found, note)
+        resumption = find_start(resources.store, spec, architecture, attempt.earlier, resources.trainer)
+        saver = EpochSaver(resources.store, spec, attempt.number, resources.trainer, resumption, report)
         with saver:
             network, state = train(
                 resources.engine,
@@ -68,7 +77,7 @@ def attempt_member(
                 dataset,
                 # The epoch is handed to the saver before anybody ends the attempt.
                 Observers(reporter, saver, observer),
-                start=found.start,
+                start=resumption.start,
             )
         reporter.scoring()
         probabilities = encode_member_probabilities(
@@ -76,13 +85,13 @@ def attempt_member(
         )
         weights = encode_checkpoint(architecture, state.best_weights)
         member = resources.store.member(run.run_id, spec.index)
-        member.put_weights(attempt, weights)
-        member.put_probabilities(attempt, probabilities)
+        member.put_weights(attempt.number, weights)
+        member.put_probabilities(attempt.number, probabilities)
         parts = saver.parts(len(state.history))
         record = MemberRecord(
             member=TrainedMember(
                 spec=spec,
-                attempt=attempt,
+                attempt=attempt.number,
                 trainer=resources.trainer,
                 started_at=started_at,
                 finished_at=datetime.now(UTC),

@@ -10,7 +10,7 @@ from shared.architecture import Architecture
 from shared.messages import EpochMetrics, MemberSpec, Trainer
 from shared.storage import MemberStore, RunStore, keys, newest_first
 from shared.training_state import TrainingState
-from worker.resumption import EpochSaver, Resumption, find_start
+from worker.execution.resumption import EpochSaver, Resumption, find_start
 from worker.training import start_of
 
 EPOCH = EpochMetrics(train_loss=1.0, train_accuracy=0.5, validation_loss=1.0, validation_accuracy=0.5, duration_s=1.0)
@@ -30,7 +30,7 @@ def state(architecture: Architecture, member: MemberSpec) -> TrainingState:
 
 @pytest.fixture
 def saver(store: RunStore, member: MemberSpec, trainer: Trainer) -> EpochSaver:
-    return EpochSaver(store, member, 1, trainer, Resumption(), tell=print)
+    return EpochSaver(store, member, 1, trainer, Resumption(), report=print)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_what_an_earlier_attempt_saved_is_kept_until_this_one_has_saved_as_much(
         """Save the states after these epochs in another attempt; return attempt and epoch of what is kept then."""
         found = find_start(store, member, resolved, stored.attempts(), trainer)
         attempt = stored.start_attempt(b"{}")
-        with EpochSaver(store, member, attempt, trainer, found, tell=print) as saver:
+        with EpochSaver(store, member, attempt, trainer, found, report=print) as saver:
             for epoch in epochs:
                 saver.epoch(replace(state, history=(EPOCH,) * epoch))
         return [(saved.attempt, saved.epoch) for saved in reversed(newest_first(stored.attempts()))]

@@ -20,15 +20,15 @@ from shared.errors import (
     StorageError,
 )
 from shared.storage import Attempt, SavedEpoch, failure_of, failures_in_a_row, fruitless
-from worker.blame import (
-    MOST_LEFT,
+from worker.execution.failure_policy import (
+    MAX_DEFERRALS,
     has_failed_on,
-    is_better_left,
-    is_broken,
+    is_suspect,
     is_the_members_fault,
     is_the_runs_fault,
     pause_s,
     saved_nothing_on,
+    should_defer_to_others,
     way_of,
 )
 
@@ -138,14 +138,14 @@ def test_a_member_that_diverges_on_two_workers_is_not_tried_on_a_third_but_one_t
 
 
 def test_a_member_is_left_to_who_has_not_failed_at_it_but_not_for_ever():
-    assert is_better_left({"b", "c"}, ["b", "a"], 0)
-    assert not is_better_left({"b"}, ["b", "a"], 0)
-    assert not is_better_left(set(), ["a"], 0)
-    assert not is_better_left({"b", "c"}, ["b", "a"], MOST_LEFT)
+    assert should_defer_to_others({"b", "c"}, ["b", "a"], 0)
+    assert not should_defer_to_others({"b"}, ["b", "a"], 0)
+    assert not should_defer_to_others(set(), ["a"], 0)
+    assert not should_defer_to_others({"b", "c"}, ["b", "a"], MAX_DEFERRALS)
 
 
 def test_pauses_grow_and_are_drawn_anew_and_are_half_an_hour_in_all():
-    middle = [pause_s(times, 0.5) for times in range(MOST_LEFT)]
+    middle = [pause_s(times, 0.5) for times in range(MAX_DEFERRALS)]
 
     assert middle[:6] == [1, 2, 4, 8, 16, 30]
     assert set(middle[6:]) == {30}
@@ -173,8 +173,8 @@ class Fleet:
     outcome: Callable[[str, int, int], tuple[str, int]]
     workers: set[str]
     attempts: dict[int, list[Attempt]] = field(default_factory=dict)
-    times_left: Counter[tuple[str, int]] = field(default_factory=Counter)
-    left: int = 0
+    deferrals: Counter[tuple[str, int]] = field(default_factory=Counter)
+    deferred: int = 0
     ended: dict[int, str] = field(default_factory=dict)
     run_failed: bool = False
 
@@ -190,22 +190,22 @@ class Fleet:
         index = self.queue.popleft()
         had = self.attempts.setdefault(index, [])
         failed_on = [attempt.worker for attempt in fruitless(had)]
-        suspect = has_failed_on(worker, had) or self._is_broken(worker, index)
-        if suspect and is_better_left(self.workers - {worker}, failed_on, self.times_left[worker, index]):
-            self.times_left[worker, index] += 1
-            self.left += 1
+        suspect = has_failed_on(worker, had) or self._is_suspect(worker, index)
+        if suspect and should_defer_to_others(self.workers - {worker}, failed_on, self.deferrals[worker, index]):
+            self.deferrals[worker, index] += 1
+            self.deferred += 1
             self.queue.append(index)
             return
-        self.times_left[worker, index] = 0
+        self.deferrals[worker, index] = 0
         self._attempt(worker, index, had)
 
-    def _is_broken(self, worker: str, index: int) -> bool:
+    def _is_suspect(self, worker: str, index: int) -> bool:
         def nowhere_at(other: int) -> int:
             last = reversed(fruitless(self.attempts.get(other, [])))
             return saved_nothing_on(worker, ((attempt, attempt.worker) for attempt in last))
 
         others = (other for other in range(self.members) if other not in {index, *self.ended})
-        return is_broken(nowhere_at(index), map(nowhere_at, others))
+        return is_suspect(nowhere_at(index), map(nowhere_at, others))
 
     def _attempt(self, worker: str, index: int, had: list[Attempt]) -> None:
         number = len(had) + 1
@@ -256,12 +256,12 @@ _NAMES = st.sampled_from([f"worker{number}" for number in range(4)])
     members=st.integers(1, 4),
     outcomes=st.lists(st.tuples(st.sampled_from(OUTCOMES), st.booleans()), min_size=1, max_size=40),
     deterministic=st.booleans(),
-    turns=st.lists(
+    deliveries=st.lists(
         st.tuples(_NAMES, st.sampled_from(["works", "works", "works", "comes", "goes"])), min_size=1, max_size=60
     ),
 )
 def test_whoever_fails_at_what_every_run_ends_after_bounded_attempts_and_bounded_hand_backs(
-    members, outcomes, deterministic, turns
+    members, outcomes, deterministic, deliveries
 ):
     granted: Counter[tuple[str, int]] = Counter()
 
@@ -277,21 +277,21 @@ def test_whoever_fails_at_what_every_run_ends_after_bounded_attempts_and_bounded
 
     fleet = Fleet(members=members, outcome=outcome, workers={"worker0"})
     most_attempts = members * (MAX_ATTEMPTS * (FURTHER + 1) + HANDED_OVER)
-    most_left = MOST_LEFT * (most_attempts + members) * len(fleet.workers | {name for name, _ in turns})
+    most_deferred = MAX_DEFERRALS * (most_attempts + members) * len(fleet.workers | {name for name, _ in deliveries})
     steps = 0
     while not fleet.has_ended:
-        name, what = turns[steps % len(turns)]
+        name, what = deliveries[steps % len(deliveries)]
         steps += 1
         if what == "comes":
             fleet.workers.add(name)
         elif what == "goes" and len(fleet.workers) > 1:
             fleet.workers.discard(name)
         fleet.step(name if name in fleet.workers else min(fleet.workers))
-        assert steps <= most_attempts + most_left, "it goes on and on"
+        assert steps <= most_attempts + most_deferred, "it goes on and on"
 
     made = {index: len(had) for index, had in fleet.attempts.items()}
     assert all(count <= MAX_ATTEMPTS * (FURTHER + 1) + HANDED_OVER for count in made.values())
-    assert fleet.left <= most_left
+    assert fleet.deferred <= most_deferred
     if not fleet.run_failed:
         assert set(fleet.ended) == set(range(members))
     else:

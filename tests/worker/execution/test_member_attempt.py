@@ -12,7 +12,7 @@ from shared.messages import FailedMember, MemberRecord, MemberSpec, RunSpec, Tra
 from shared.storage import RunStore
 from shared.training_state import TrainingState
 from worker.engines import Engine
-from worker.member import attempt_member, fail_member
+from worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
 from worker.resources import Resources
 from worker.training import Observer, predict, train
 
@@ -25,7 +25,7 @@ def attempt(
     on_epoch: Callable[[str], None] = lambda line: None,
 ) -> MemberRecord:
     """An attempt that nobody ends, with no other before it."""
-    return attempt_member(resources, run, spec, number, (), Observer(), on_epoch)
+    return attempt_member(resources, run, spec, BegunAttempt(number=number), Observer(), on_epoch)
 
 
 def test_a_trained_member_leaves_its_weights_its_probabilities_and_its_record(
@@ -125,7 +125,7 @@ def test_the_scoring_after_the_last_epoch_is_told_of(
         def epoch(self, state: TrainingState) -> None:
             told.append("epoch")
 
-    attempt_member(resources, run, members[0], 1, (), Recorder(), lambda line: None)
+    attempt_member(resources, run, members[0], BegunAttempt(number=1), Recorder(), lambda line: None)
 
     assert told == [*["predicted", "epoch"] * run.recipe.epochs, "predicted"]
 
@@ -153,7 +153,7 @@ def test_the_epoch_at_whose_end_an_attempt_is_ended_is_saved_when_it_has_ended(
                 raise LeaseLostError
 
     with pytest.raises(LeaseLostError):
-        attempt_member(resources, run, members[0], 1, (), Ending(), lambda line: None)
+        attempt_member(resources, run, members[0], BegunAttempt(number=1), Ending(), lambda line: None)
 
     (left,) = store.member(run.run_id, 0).attempts()
     assert [saved.epoch for saved in left.saved] == [1, 2]

@@ -1,10 +1,7 @@
 import subprocess
 import sys
 
-from shared.training_state import TrainingState
-from worker.watchdog import STALLED, StallWatchdog
-
-NOTHING = TrainingState(weights=(), best_weights=())
+from worker.execution.watchdog import STALLED, StallWatchdog
 
 
 class Clock:
@@ -24,10 +21,10 @@ def test_a_process_that_goes_on_is_left_alone():
     clock = Clock()
     watchdog, said, ended = watched(clock)
 
-    for step in range(5):
+    for _ in range(5):
         clock.now += 9.0
         watchdog.check()
-        (watchdog.predicted, lambda: watchdog.batch(0, 0.1), lambda: watchdog.epoch(NOTHING))[step % 3]()
+        watchdog.advance()
 
     assert (said, ended) == ([], [])
 
@@ -61,7 +58,8 @@ def test_it_is_ended_even_if_nobody_can_be_told():
 
 def test_a_real_process_that_hangs_ends():
     code = (
-        "import sys, time; from worker.watchdog import StallWatchdog\nwith StallWatchdog(0.5, print): time.sleep(300)"
+        "import sys, time; from worker.execution.watchdog import StallWatchdog\n"
+        "with StallWatchdog(0.5, print): time.sleep(300)"
     )
 
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)

@@ -12,22 +12,19 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from shared.training_state import TrainingState
-from worker.training import Observer
-
 logger = logging.getLogger(__name__)
 
 #: The exit code of a process that was ended for standing still.
 STALLED = 75
 
 
-class StallWatchdog(Observer):
+class StallWatchdog:
     """Ends the process when neither a batch nor an epoch nor anything else has ended for too long."""
 
     def __init__(
         self,
         timeout_s: float,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
         end: Callable[[int], object] = os._exit,
     ) -> None:
@@ -35,12 +32,12 @@ class StallWatchdog(Observer):
 
         Args:
             timeout_s: How long a step may take, the compilation of the first one included.
-            tell: Told why, just before the end; what it raises is logged.
+            report: Told why, just before the end; what it raises is logged.
             clock: Seconds.
             end: Ends the process with an exit code.
         """
         self._timeout_s = timeout_s
-        self._tell = tell
+        self._report = report
         self._clock = clock
         self._end = end
         self._last = clock()
@@ -62,22 +59,8 @@ class StallWatchdog(Observer):
         """A step of whatever is done has ended."""
         self._last = self._clock()
 
-    def batch(self, epochs_done: int, epoch_share: float) -> None:
-        """A batch is done."""
-        del epochs_done, epoch_share
-        self.advance()
-
-    def predicted(self) -> None:
-        """Some images were predicted."""
-        self.advance()
-
-    def epoch(self, state: TrainingState) -> None:
-        """An epoch is done and validated."""
-        del state
-        self.advance()
-
     def is_advancing(self) -> bool:
-        """Say whether something has ended within the time that a step may take."""
+        """Return whether something has ended within the time that a step may take."""
         return self._clock() - self._last <= self._timeout_s
 
     def check(self) -> None:
@@ -90,7 +73,7 @@ class StallWatchdog(Observer):
         )
         logger.critical("%s", why)
         try:
-            self._tell(why)
+            self._report(why)
         except Exception:
             logger.exception("Nobody could be told that nothing was computed any more.")
         self._end(STALLED)

@@ -10,7 +10,8 @@ from shared.broker import connect_lazily
 from shared.errors import StorageError
 from shared.leases import Holder, Leases, member_lease
 from shared.settings import Settings, load_settings
-from worker.lease import Lease, MemberTaken, RunCancelled
+from worker.execution.lease import Lease
+from worker.execution.stop_reasons import MemberTaken, RunCancelled
 
 NAME = member_lease("run", 0)
 OTHER = Holder(worker="another", process_id=1, token="1")
@@ -64,19 +65,18 @@ def test_a_lease_of_a_process_that_lives_is_not_taken_over(leases: Leases, worke
     assert lease(leases).take() is not None
 
 
-def test_whoever_lost_its_lease_is_told_at_the_next_batch(leases: Leases):
+def test_whoever_lost_its_lease_is_told_at_the_next_step(leases: Leases):
     mine = lease(leases)
     mine.take()
     leases.release(NAME, mine._holder)
     leases.hold(NAME, OTHER, 30)
 
-    mine.batch(0, 0.5)
+    mine.check()
     mine.renew()
 
-    with pytest.raises(MemberTaken):
-        mine.batch(0, 0.6)
-    with pytest.raises(MemberTaken):
-        mine.epoch(None)
+    for _ in range(2):
+        with pytest.raises(MemberTaken):
+            mine.check()
 
 
 def test_a_lease_that_the_broker_forgot_is_taken_again(leases: Leases):
@@ -109,7 +109,7 @@ def test_an_outage_of_a_moment_is_waited_for(leases: Leases, monkeypatch: pytest
         return hold(*arguments, **options)
 
     monkeypatch.setattr(leases, "hold", moody)
-    monkeypatch.setattr("worker.lease._WAITS_S", (0.01, 0.01))
+    monkeypatch.setattr("worker.execution.lease._WAITS_S", (0.01, 0.01))
     mine = lease(leases)
 
     assert mine.take() is None
@@ -117,7 +117,7 @@ def test_an_outage_of_a_moment_is_waited_for(leases: Leases, monkeypatch: pytest
 
 
 def test_without_a_broker_the_work_goes_on(free_port: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("worker.lease._WAITS_S", (0.01,))
+    monkeypatch.setattr("worker.execution.lease._WAITS_S", (0.01,))
     away = Leases(connect_lazily(load_settings(broker=f"redis://127.0.0.1:{free_port}/0")))
     mine = lease(away)
 
@@ -128,7 +128,7 @@ def test_without_a_broker_the_work_goes_on(free_port: int, monkeypatch: pytest.M
         mine.check()
 
 
-def test_a_reason_to_end_is_raised_at_the_next_batch(leases: Leases):
+def test_a_reason_to_end_is_raised_at_the_next_step(leases: Leases):
     mine = lease(leases, is_over=lambda: RunCancelled)
     mine.take()
     mine.check()

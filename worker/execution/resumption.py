@@ -52,16 +52,16 @@ def find_start(
     for saved in every:
         source = f"state of member {spec.index} of run {spec.run_id} after epoch {saved.epoch}"
         try:
-            found = decode_training(member.saved_epoch(saved), architecture, source)
+            saved_training = decode_training(member.saved_epoch(saved), architecture, source)
         except (CorruptObjectError, ObjectNotFoundError, CheckpointError) as error:
             extra = {"run_id": spec.run_id, "member": spec.index}
             logger.warning("An older state is taken, for this one cannot be used: %s", error, extra=extra)
             continue
-        before = found.parts[-1].trainer
+        before = saved_training.parts[-1].trainer
         same = (before.engine, before.engine_version) == (trainer.engine, trainer.engine_version)
-        start = found.state if same else replace(found.state, optimizer=())
+        start = saved_training.state if same else replace(saved_training.state, optimizer=())
         others = tuple(other for other in every if other != saved)
-        return Resumption(start=start, parts=found.parts, saved=(*others, saved))
+        return Resumption(start=start, parts=saved_training.parts, saved=(*others, saved))
     return Resumption()
 
 
@@ -79,7 +79,7 @@ class EpochSaver(Observer):
         attempt: int,
         trainer: Trainer,
         resumption: Resumption,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
         """Take where to publish.
 
@@ -89,14 +89,14 @@ class EpochSaver(Observer):
             attempt: The attempt.
             trainer: Who trains.
             resumption: Where the attempt began.
-            tell: Told of a state that could not be published.
+            report: Told of a state that could not be published.
         """
         self._member = store.member(spec.run_id, spec.index)
         self._spec = spec
         self._attempt = attempt
         self._trainer = trainer
         self._resumption = resumption
-        self._tell = tell
+        self._report = report
         self._saved = list(resumption.saved)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="epochs")
         self._publishing: Future[None] | None = None
@@ -135,7 +135,7 @@ class EpochSaver(Observer):
             self._saved.append(self._member.save_epoch(self._attempt, len(state.history), data))
         except StorageError as error:
             logger.warning("The state of a member was not saved: %s", error, extra={"run_id": run_id, "member": index})
-            self._tell(f"epoch {len(state.history)} was not saved, training goes on: {error}")
+            self._report(f"epoch {len(state.history)} was not saved, training goes on: {error}")
             return
         try:
             for saved in self._saved[:-_KEPT]:

@@ -15,9 +15,9 @@ from shared.messages import AttemptFailure, AttemptNote, FailedMember, MemberSpe
 from shared.settings import Settings
 from shared.storage import MemberStore, RunStore, failure_of
 from worker.engines import Engine
-from worker.outcomes import Again, Done, GivenBack, LeftToOthers, Thwarted, Turn
+from worker.execution.member_task import handle_member
+from worker.execution.outcomes import Completed, DeferToOthers, Outcome, Refused, Requeue, Resend, StorageUnavailable
 from worker.resources import Resources
-from worker.turns import take_turn
 
 #: Who else is connected.
 OTHERS = partial(frozenset, ["other@here"])
@@ -60,11 +60,11 @@ def quick(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def turn(resources: Resources, members: tuple[MemberSpec, ...]) -> Callable[..., Turn]:
-    def take(index: int = 0, **options: Any) -> Turn:
-        return take_turn(resources, members[index], "me@here", lambda line: None, **options)
+def handle(resources: Resources, members: tuple[MemberSpec, ...]) -> Callable[..., Outcome]:
+    def member(index: int = 0, **options: Any) -> Outcome:
+        return handle_member(resources, members[index], "me@here", lambda line: None, **options)
 
-    return take
+    return member
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ def raising(error: Exception) -> Callable[[], None]:
     return fail
 
 
-def test_a_member_is_trained_and_nothing_is_left_but_its_record(turn, store: RunStore, run: RunSpec, resources):
-    assert turn() == Done(status="trained")
+def test_a_member_is_trained_and_nothing_is_left_but_its_record(handle, store: RunStore, run: RunSpec, resources):
+    assert handle() == Completed(status="trained")
 
     member = store.member(run.run_id, 0).record().member
     assert isinstance(member, TrainedMember)
@@ -96,27 +96,55 @@ def test_a_member_is_trained_and_nothing_is_left_but_its_record(turn, store: Run
     assert store.member(run.run_id, 0).attempt_note(1).worker == "me@here"
 
 
+@pytest.mark.parametrize("why", ["fresh", "suspect", "failed here"])
+def test_the_attempts_of_a_member_are_listed_once_before_the_next_one_is_begun(
+    handle, died, resources: Resources, store: RunStore, run: RunSpec, monkeypatch, why
+):
+    if why == "suspect":
+        died()
+    if why == "failed here":
+        resources.board.note(run.run_id, 0, "MemoryError: busy", failed_on="me@here")
+    calls: list[object] = []
+    attempts, start = MemberStore.attempts, MemberStore.start_attempt
+
+    def listed(member: MemberStore) -> Any:
+        if member._index == 0:
+            calls.append("listed")
+        return attempts(member)
+
+    def begun(*arguments: Any) -> int:
+        calls.append("begun")
+        return start(*arguments)
+
+    monkeypatch.setattr(MemberStore, "attempts", listed)
+    monkeypatch.setattr(MemberStore, "start_attempt", begun)
+    monkeypatch.setattr(MemberStore, "forget_epochs", lambda *_: None)  # it lists them, too
+
+    assert handle(others=frozenset) == Completed(status="trained")
+    assert calls == ["listed", "begun"]
+
+
 def test_a_member_that_somebody_else_trains_is_looked_at_again_when_its_lease_would_have_ended(
-    turn, resources: Resources, store: RunStore, run: RunSpec
+    handle, resources: Resources, store: RunStore, run: RunSpec
 ):
     resources.leases.hold(member_lease(run.run_id, 0), OTHER, 20)
 
-    found = turn()
+    outcome = handle()
 
-    assert isinstance(found, Again)
-    assert 19 < found.after_s < 22
+    assert isinstance(outcome, Resend)
+    assert 19 < outcome.after_s < 22
     assert store.member(run.run_id, 0).attempts() == ()
 
 
-def test_a_cancelled_run_is_not_begun(turn, store: RunStore, run: RunSpec):
+def test_a_cancelled_run_is_not_begun(handle, store: RunStore, run: RunSpec):
     store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=run.created_at))
 
-    assert turn() == Done(status=None)
+    assert handle() == Completed(status=None)
     assert store.member(run.run_id, 0).attempts() == ()
 
 
 def test_a_run_that_is_cancelled_stops_at_the_next_batch_and_goes_on_later(
-    turn, meddle, quick, resources: Resources, store: RunStore, run: RunSpec, engine
+    handle, meddle, quick, resources: Resources, store: RunStore, run: RunSpec, engine
 ):
     resources.settings = quick
 
@@ -125,21 +153,21 @@ def test_a_run_that_is_cancelled_stops_at_the_next_batch_and_goes_on_later(
 
     meddle(8, cancel, lasts=True)  # the second batch of the third epoch
 
-    assert turn() == Done(status=None)
+    assert handle() == Completed(status=None)
 
     assert store.member(run.run_id, 0).record() is None
     (attempt,) = store.member(run.run_id, 0).attempts()
     assert [saved.epoch for saved in attempt.saved] == [1, 2]
     store.resume_run(run.run_id)
     resources.engine = engine
-    assert turn() == Done(status="trained")
+    assert handle() == Completed(status="trained")
     assert [part.epochs for part in store.member(run.run_id, 0).record().member.parts] == [2, 3]
 
 
 def test_a_member_whose_record_appears_meanwhile_is_left(
-    turn, meddle, quick, resources: Resources, store: RunStore, run: RunSpec, members
+    handle, meddle, quick, resources: Resources, store: RunStore, run: RunSpec, members
 ):
-    from worker.member import fail_member
+    from worker.execution.member_attempt import fail_member
 
     resources.settings = quick
 
@@ -148,36 +176,36 @@ def test_a_member_whose_record_appears_meanwhile_is_left(
 
     meddle(2, commit, lasts=True)
 
-    assert isinstance(turn(), Again)
-    assert turn() == Done(status="failed")
+    assert isinstance(handle(), Resend)
+    assert handle() == Completed(status="failed")
 
 
 def test_a_worker_that_is_told_to_stop_hands_its_member_over_at_the_next_batch(
-    turn, meddle, resources: Resources, store: RunStore, run: RunSpec
+    handle, meddle, resources: Resources, store: RunStore, run: RunSpec
 ):
     meddle(5, resources.leaving.set)
 
-    assert isinstance(turn(), GivenBack)
+    assert isinstance(handle(), Requeue)
 
     (attempt,) = store.member(run.run_id, 0).attempts()
     assert attempt.handed_over
     assert [saved.epoch for saved in attempt.saved] == [1]
     assert resources.leases.remaining_s(member_lease(run.run_id, 0)) is None
-    assert isinstance(turn(), GivenBack)  # it takes no other one
+    assert isinstance(handle(), Requeue)  # it takes no other one
     assert len(store.member(run.run_id, 0).attempts()) == 1
 
 
 def test_an_attempt_that_fails_is_followed_by_one_that_goes_on_where_it_stopped(
-    turn, meddle, resources: Resources, store: RunStore, run: RunSpec, engine
+    handle, meddle, resources: Resources, store: RunStore, run: RunSpec, engine
 ):
     meddle(10, raising(EngineError("the driver hung")))  # the first batch of the fourth epoch
 
-    assert isinstance(turn(), Again)
+    assert isinstance(handle(), Resend)
 
     assert resources.board.notes(run.run_id) == {0: "EngineError: the driver hung"}
     assert set(resources.leases.held(run.run_id, [0])) == {0}  # it rests
     resources.engine = engine
-    assert turn() == Done(status="trained")
+    assert handle() == Completed(status="trained")
     member = store.member(run.run_id, 0).record().member
     assert [(part.attempt, part.epochs, part.optimizer_continued) for part in member.parts] == [
         (1, 3, False),
@@ -186,17 +214,17 @@ def test_an_attempt_that_fails_is_followed_by_one_that_goes_on_where_it_stopped(
 
 
 def test_a_resumed_member_ends_with_the_same_weights_as_one_that_was_never_cut_short(
-    turn, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, members
+    handle, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, members
 ):
     meddle(8, raising(EngineError("cut short")))
-    turn()
+    handle()
     resources.engine = engine
-    turn()
+    handle()
     resumed = store.member(run.run_id, 0).record().member
     other = run.model_copy(update={"run_id": "20260101-000000-1a7e"})
     store.create_run(other)
 
-    take_turn(resources, members[0].model_copy(update={"run_id": other.run_id}), "me", lambda line: None)
+    handle_member(resources, members[0].model_copy(update={"run_id": other.run_id}), "me", lambda line: None)
 
     whole = store.member(other.run_id, 0).record().member
     assert whole.parts == ()
@@ -207,15 +235,15 @@ def test_a_resumed_member_ends_with_the_same_weights_as_one_that_was_never_cut_s
 
 
 def test_another_engine_goes_on_from_the_weights_with_an_optimizer_of_its_own(
-    turn, meddle, resources: Resources, store: RunStore, run: RunSpec, engine
+    handle, meddle, resources: Resources, store: RunStore, run: RunSpec, engine
 ):
     meddle(5, raising(EngineError("cut short")))
-    turn()
+    handle()
     del resources.__dict__["trainer"]
     resources.engine = MeddlingEngine(engine, 0, lambda: None)
     resources.engine.name = "another"
 
-    assert turn() == Done(status="trained")
+    assert handle() == Completed(status="trained")
 
     parts = store.member(run.run_id, 0).record().member.parts
     assert [(part.trainer.engine, part.optimizer_continued) for part in parts] == [("numpy", False), ("another", False)]
@@ -223,47 +251,47 @@ def test_another_engine_goes_on_from_the_weights_with_an_optimizer_of_its_own(
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"torn"), lambda path: path.unlink()])
 def test_a_state_that_is_torn_or_gone_is_passed_over_for_the_one_before(
-    turn, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, damage, tmp_path
+    handle, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, damage, tmp_path
 ):
     meddle(10, raising(EngineError("cut short")))
-    turn()
+    handle()
     newest = sorted((tmp_path / "storage").glob("**/epochs/*.npz"))[-1]
     assert newest.name.startswith("000003-")
     damage(newest)
     resources.engine = engine
 
-    assert turn() == Done(status="trained")
+    assert handle() == Completed(status="trained")
 
     assert [part.epochs for part in store.member(run.run_id, 0).record().member.parts] == [2, 3]
 
 
 def test_a_state_that_cannot_be_saved_is_noted_and_training_goes_on(
-    turn, resources: Resources, store: RunStore, run: RunSpec, monkeypatch
+    handle, resources: Resources, store: RunStore, run: RunSpec, monkeypatch
 ):
     def full(*_: Any) -> None:
         raise StorageError("no space left", permanent=True)
 
     monkeypatch.setattr(MemberStore, "save_epoch", full)
 
-    assert turn() == Done(status="trained")
+    assert handle() == Completed(status="trained")
     assert resources.board.notes(run.run_id)[0] == "epoch 5 was not saved, training goes on: no space left"
 
 
-def test_only_the_last_two_states_of_an_attempt_are_kept(turn, meddle, store: RunStore, run: RunSpec):
+def test_only_the_last_two_states_of_an_attempt_are_kept(handle, meddle, store: RunStore, run: RunSpec):
     meddle(13, raising(EngineError("cut short")))
 
-    turn()
+    handle()
 
     (attempt,) = store.member(run.run_id, 0).attempts()
     assert [saved.epoch for saved in attempt.saved] == [3, 4]
 
 
-def test_a_member_that_always_fails_is_a_failed_record_in_the_end(turn, meddle, store: RunStore, run: RunSpec):
+def test_a_member_that_always_fails_is_a_failed_record_in_the_end(handle, meddle, store: RunStore, run: RunSpec):
     meddle(1, raising(EngineError("again")))
 
-    assert isinstance(turn(), Again)
+    assert isinstance(handle(), Resend)
     meddle(1, raising(EngineError("and again")))
-    assert turn() == Done(status="failed")
+    assert handle() == Completed(status="failed")
 
     member = store.member(run.run_id, 0).record().member
     assert isinstance(member, FailedMember)
@@ -271,67 +299,71 @@ def test_a_member_that_always_fails_is_a_failed_record_in_the_end(turn, meddle, 
 
 
 def test_a_member_that_failed_here_is_left_to_another_worker_if_there_is_one(
-    turn, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, members
+    handle, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, members
 ):
     meddle(1, raising(EngineError("not here")))
-    turn()
+    handle()
     resources.engine = engine
 
-    assert isinstance(turn(others=OTHERS), LeftToOthers)
+    assert isinstance(handle(others=OTHERS), DeferToOthers)
     assert len(store.member(run.run_id, 0).attempts()) == 1
-    other = take_turn(resources, members[0], "other@here", lambda line: None, OTHERS)
-    assert other == Done(status="trained")
+    other = handle_member(resources, members[0], "other@here", lambda line: None, OTHERS)
+    assert other == Completed(status="trained")
 
 
-def test_a_member_that_failed_on_every_worker_is_tried_here_again(turn, meddle, patient, resources, members, engine):
+def test_a_member_that_failed_on_every_worker_is_tried_here_again(handle, meddle, patient, resources, members, engine):
     meddle(1, raising(MemoryError("busy")))
-    turn(others=OTHERS)
+    handle(others=OTHERS)
     meddle(1, raising(MemoryError("busy")))
-    assert isinstance(take_turn(resources, members[0], "other@here", lambda line: None, OTHERS), Again)
+    assert isinstance(handle_member(resources, members[0], "other@here", lambda line: None, OTHERS), Resend)
     resources.engine = engine
 
     third = partial(frozenset, ["other@here", "third@here"])
-    assert isinstance(turn(others=third), LeftToOthers)
-    assert turn(others=OTHERS) == Done(status="trained")
+    assert isinstance(handle(others=third), DeferToOthers)
+    assert handle(others=OTHERS) == Completed(status="trained")
 
 
 def test_a_member_is_left_to_a_worker_that_never_takes_it_so_often_and_not_for_ever(
-    turn, meddle, resources: Resources, run: RunSpec, engine, monkeypatch
+    handle, meddle, resources: Resources, run: RunSpec, engine, monkeypatch
 ):
-    monkeypatch.setattr("worker.blame.MOST_LEFT", 3)
+    monkeypatch.setattr("worker.execution.failure_policy.MAX_DEFERRALS", 3)
     meddle(1, raising(EngineError("not here")))
-    turn()
+    handle()
     resources.engine = engine
 
-    pauses = [turn(others=OTHERS).pause_s for _ in range(3)]
+    pauses = [handle(others=OTHERS).pause_s for _ in range(3)]
 
     assert [wait / 2**times for times, wait in enumerate(pauses)] == [pytest.approx(1.0, abs=0.5)] * 3
     assert resources.board.times_left(run.run_id, 0, "me@here") == 3
-    assert turn(others=OTHERS) == Done(status="trained")
+    assert handle(others=OTHERS) == Completed(status="trained")
     assert resources.board.times_left(run.run_id, 0, "me@here") == 0
 
 
-def test_a_member_that_failed_here_is_tried_again_if_nobody_else_is_there(turn, meddle, resources, engine):
+def test_a_member_that_failed_here_is_tried_again_if_nobody_else_is_there(handle, meddle, resources, engine):
     meddle(1, raising(EngineError("not here")))
-    turn()
+    handle()
     resources.engine = engine
 
-    assert turn(others=frozenset) == Done(status="trained")
+    assert handle(others=frozenset) == Completed(status="trained")
 
 
-def test_a_run_that_is_not_in_this_storage_is_an_error(resources: Resources, members: tuple[MemberSpec, ...]):
+def test_a_member_of_a_run_that_is_not_in_this_storage_is_refused(
+    resources: Resources, members: tuple[MemberSpec, ...]
+):
     elsewhere = members[0].model_copy(update={"run_id": "20260101-000000-dead"})
 
-    with pytest.raises(RunNotFoundError):
-        take_turn(resources, elsewhere, "me", lambda line: None)
+    refused = handle_member(resources, elsewhere, "me", lambda line: None)
+
+    assert isinstance(refused, Refused)
+    assert isinstance(refused.error, RunNotFoundError)
 
 
 @pytest.mark.parametrize("method", ["saved_epoch", "put_weights", "put_probabilities"])
 def test_a_storage_that_gives_or_takes_nothing_costs_a_member_no_attempt_and_no_epoch(
-    turn, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, monkeypatch, method
+    handle, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, monkeypatch, method
 ):
     meddle(10, raising(EngineError("cut short")))
-    turn()
+    handle()
     resources.engine = engine
 
     def away(*_: Any) -> bytes:
@@ -340,11 +372,11 @@ def test_a_storage_that_gives_or_takes_nothing_costs_a_member_no_attempt_and_no_
     with monkeypatch.context() as patched:
         patched.setattr(MemberStore, method, away)
         for _ in range(run.max_attempts + 1):
-            thwarted = turn()
-            assert isinstance(thwarted, Thwarted)
-            assert str(thwarted.error) == "away"
+            outcome = handle()
+            assert isinstance(outcome, StorageUnavailable)
+            assert str(outcome.error) == "away"
 
-    assert turn() == Done(status="trained")
+    assert handle() == Completed(status="trained")
     assert store.member(run.run_id, 0).record().member.parts[0].epochs == 3
     assert [attempt.handed_over for attempt in store.member(run.run_id, 0).attempts()] == [
         False,
@@ -356,35 +388,35 @@ def test_a_storage_that_gives_or_takes_nothing_costs_a_member_no_attempt_and_no_
 
 
 def test_weights_that_are_damaged_in_storage_are_a_failure_of_the_member(
-    turn, meddle, store: RunStore, run: RunSpec, monkeypatch
+    handle, meddle, store: RunStore, run: RunSpec, monkeypatch
 ):
     for _ in range(run.max_attempts):
         meddle(1, raising(CorruptObjectError("the data set is damaged")))
-        turn()
+        handle()
 
     assert store.member(run.run_id, 0).record().member.error == "CorruptObjectError: the data set is damaged"
 
 
 @pytest.fixture
-def failing(resources: Resources, members, meddle) -> Callable[..., Turn]:
+def failing(resources: Resources, members, meddle) -> Callable[..., Outcome]:
     """Let a worker fail at the first batch of a member."""
 
-    def fail(worker: str, index: int, error: Exception) -> Turn:
+    def fail(worker: str, index: int, error: Exception) -> Outcome:
         meddle(1, raising(error))
         both = partial(frozenset, {"me@here", "other@here"} - {worker})
-        return take_turn(resources, members[index], worker, lambda line: None, both)
+        return handle_member(resources, members[index], worker, lambda line: None, both)
 
     return fail
 
 
 def test_data_that_two_workers_cannot_use_end_the_run_and_nothing_is_begun_any_more(
-    turn, failing, store: RunStore, run: RunSpec
+    handle, failing, store: RunStore, run: RunSpec
 ):
     damaged = CorruptObjectError("datasets/0.npz is damaged. Publish it again.")
 
-    assert isinstance(failing("me@here", 0, damaged), Again)
+    assert isinstance(failing("me@here", 0, damaged), Resend)
     assert store.evaluation(run).failure() is None
-    assert failing("other@here", 1, damaged) == Done(status=None)
+    assert failing("other@here", 1, damaged) == Completed(status=None)
 
     failure = store.evaluation(run).failure()
     assert (failure.requested, failure.trained) == (3, 0)
@@ -392,7 +424,7 @@ def test_data_that_two_workers_cannot_use_end_the_run_and_nothing_is_begun_any_m
         "the recipe or the data is at fault, for it failed in the same way on two workers before any epoch was done: "
         "CorruptObjectError: datasets/0.npz is damaged. Publish it again"
     )
-    assert [turn(index) for index in range(3)] == [Done(status=None)] * 3
+    assert [handle(index) for index in range(3)] == [Completed(status=None)] * 3
     assert {index: len(attempts) for index, attempts in store.attempts_of_all(run.run_id).items()} == {0: 1, 1: 1}
     assert store.recorded(run.run_id) == []
 
@@ -415,7 +447,7 @@ def test_memory_that_every_worker_lacks_ends_the_run_without_a_word_of_recipe_or
     failing, patient, store: RunStore, run: RunSpec
 ):
     for index in range(3):
-        assert isinstance(failing("me@here", index, MemoryError("busy")), Again)
+        assert isinstance(failing("me@here", index, MemoryError("busy")), Resend)
     for index in range(3):
         assert store.evaluation(run).failure() is None
         failing("other@here", index, MemoryError("busy"))
@@ -428,12 +460,12 @@ def test_memory_that_every_worker_lacks_ends_the_run_without_a_word_of_recipe_or
 
 
 def test_a_member_that_diverges_on_two_workers_is_failed_beside_one_that_was_trained(
-    turn, failing, engine, patient, resources: Resources, store: RunStore, run: RunSpec
+    handle, failing, engine, patient, resources: Resources, store: RunStore, run: RunSpec
 ):
-    assert turn(2) == Done(status="trained")
+    assert handle(2) == Completed(status="trained")
 
     failing("me@here", 0, DivergedError("nan"))
-    assert failing("other@here", 0, DivergedError("nan")) == Done(status="failed")
+    assert failing("other@here", 0, DivergedError("nan")) == Completed(status="failed")
 
     assert store.evaluation(run).failure() is None
     assert store.member(run.run_id, 0).record().member.error == "DivergedError: nan"
@@ -441,7 +473,7 @@ def test_a_member_that_diverges_on_two_workers_is_failed_beside_one_that_was_tra
 
 
 def test_what_is_under_way_stops_when_the_run_fails(
-    turn, meddle, quick, resources: Resources, store: RunStore, run: RunSpec
+    handle, meddle, quick, resources: Resources, store: RunStore, run: RunSpec
 ):
     resources.settings = quick
 
@@ -452,7 +484,7 @@ def test_what_is_under_way_stops_when_the_run_fails(
 
     meddle(2, end, lasts=True)
 
-    assert turn() == Done(status=None)
+    assert handle() == Completed(status=None)
     assert [attempt.handed_over for attempt in store.member(run.run_id, 0).attempts()] == [True]
 
 
@@ -487,24 +519,24 @@ def patient(resources: Resources, run: RunSpec, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("other", [0, 2])
 @pytest.mark.usefixtures("patient")
-def test_a_worker_that_got_nowhere_at_a_member_twice_or_at_two_leaves_it_to_others(turn, died, other):
+def test_a_worker_that_got_nowhere_at_a_member_twice_or_at_two_leaves_it_to_others(handle, died, other):
     died()
     died(other)
 
-    assert isinstance(turn(others=OTHERS), LeftToOthers)
-    assert turn(others=frozenset) == Done(status="trained")
+    assert isinstance(handle(others=OTHERS), DeferToOthers)
+    assert handle(others=frozenset) == Completed(status="trained")
 
 
 @pytest.mark.usefixtures("patient")
-def test_a_worker_whose_process_died_once_goes_on_with_the_member(turn, died):
+def test_a_worker_whose_process_died_once_goes_on_with_the_member(handle, died):
     died()
 
-    assert turn(others=OTHERS) == Done(status="trained")
+    assert handle(others=OTHERS) == Completed(status="trained")
 
 
 @pytest.mark.parametrize("why", ["of another", "long ago", "saved", "handed over", "recorded"])
 @pytest.mark.usefixtures("patient")
-def test_only_what_a_worker_got_nowhere_at_lately_is_held_against_it(turn, died, store: RunStore, run: RunSpec, why):
+def test_only_what_a_worker_got_nowhere_at_lately_is_held_against_it(handle, died, store: RunStore, run: RunSpec, why):
     died()
     attempt = died(1, worker="other@here" if why == "of another" else "me@here", minutes=31 if why == "long ago" else 1)
     if why == "saved":
@@ -512,27 +544,27 @@ def test_only_what_a_worker_got_nowhere_at_lately_is_held_against_it(turn, died,
     if why == "handed over":
         store.member(run.run_id, 1).hand_over(attempt)
     if why == "recorded":
-        assert turn(1, others=frozenset) == Done(status="trained")
+        assert handle(1, others=frozenset) == Completed(status="trained")
 
-    assert turn(others=OTHERS) == Done(status="trained")
+    assert handle(others=OTHERS) == Completed(status="trained")
 
 
 def test_without_a_broker_nobody_gives_up_a_member_that_another_may_be_training(
     resources: Resources, store: RunStore, run: RunSpec, members, free_port: int, monkeypatch
 ):
-    monkeypatch.setattr("worker.lease._WAITS_S", (0.01,))
+    monkeypatch.setattr("worker.execution.lease._WAITS_S", (0.01,))
     for _ in range(2):
         store.member(run.run_id, 0).start_attempt(b"{}")
     cut_off = resources.settings.model_copy(update={"broker": f"redis://127.0.0.1:{free_port}/0"})
 
-    found = take_turn(Resources(cut_off), members[0], "me", lambda line: None)
+    outcome = handle_member(Resources(cut_off), members[0], "me", lambda line: None)
 
-    assert isinstance(found, Again)
+    assert isinstance(outcome, Resend)
     assert store.member(run.run_id, 0).record() is None
 
 
 def test_an_attempt_that_was_cancelled_or_overtaken_does_not_count(
-    turn, meddle, quick, resources: Resources, store: RunStore, run: RunSpec
+    handle, meddle, quick, resources: Resources, store: RunStore, run: RunSpec
 ):
     resources.settings = quick
 
@@ -542,6 +574,6 @@ def test_an_attempt_that_was_cancelled_or_overtaken_does_not_count(
 
     meddle(2, overtake, lasts=True)
 
-    assert isinstance(turn(), Again)
+    assert isinstance(handle(), Resend)
     (attempt,) = store.member(run.run_id, 0).attempts()
     assert attempt.handed_over

@@ -1,4 +1,4 @@
-"""Decides whose fault failures are, and whether a member is better left to other workers: pure functions, no I/O."""
+"""Decides whose fault failures are, and whether a worker should defer a member to others: pure functions, no I/O."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -28,12 +28,17 @@ _MEMBERS_THAT_TELL = 3
 #: Of a foreign error's text so much is compared, without numbers: addresses, sizes and paths differ each time.
 _COMPARED = 200
 
-#: So often a worker leaves a member to others that could take it, and are busy perhaps; then it tries it itself.
-MOST_LEFT = 60
-#: What it pauses after having left one for the first time; twice as long each further time, but not longer than …
+#: So often a worker defers a member to others that could take it, and are busy perhaps; then it tries it itself.
+MAX_DEFERRALS = 60
+#: What it pauses after having deferred one for the first time; twice as long each further time, but not longer than …
 _FIRST_PAUSE_S = 1.0
 #: … which together is about half an hour.
 _LONGEST_PAUSE_S = 30.0
+
+
+def describe(error: Exception) -> str:
+    """Return an error as it is reported to people."""
+    return f"{type(error).__name__}: {error}"
 
 
 def way_of(error: Exception) -> str:
@@ -51,7 +56,7 @@ def is_the_runs_fault(
     max_attempts: int,
     connected: Callable[[], Collection[str]],
 ) -> bool:
-    """Say whether further attempts are of no use to any member: nothing worked, and not for want of another worker.
+    """Return whether further attempts are of no use to any member: nothing worked, and not for want of another worker.
 
     That is so if two workers failed in the same way before any member had saved an epoch. Unless the error is about
     what all members are given, it must be so of several members as well, and of every worker that is there: others may
@@ -76,12 +81,12 @@ def is_the_runs_fault(
 
 
 def is_of_recipe_or_data(error: Exception) -> bool:
-    """Say whether an error that every worker meets with is of the recipe or the data, not of devices and drivers."""
+    """Return whether an error that every worker meets with is of the recipe or the data, not of devices and drivers."""
     return isinstance(error, (*_GIVEN, *_SEEDED))
 
 
 def is_the_members_fault(error: Exception, attempts: Sequence[Attempt]) -> bool:
-    """Say whether a member fails wherever it is tried: in the same way on two workers, before its first epoch.
+    """Return whether a member fails wherever it is tried: in the same way on two workers, before its first epoch.
 
     Args:
         error: Of the last attempt.
@@ -95,7 +100,7 @@ def is_the_members_fault(error: Exception, attempts: Sequence[Attempt]) -> bool:
 
 
 def has_failed_on(worker: str, attempts: Iterable[Attempt]) -> bool:
-    """Say whether a member's last attempts, which got it no further, include one that failed on this worker."""
+    """Return whether a member's last attempts, which got it no further, include one that failed on this worker."""
     return any(
         attempt.failure is not None and attempt.failure.worker == digest(worker) for attempt in fruitless(attempts)
     )
@@ -108,11 +113,11 @@ def saved_nothing_on(worker: str, last: Iterable[tuple[Attempt, str]]) -> int:
         worker: Its name.
         last: The attempts, the last one first, and the names of their workers.
     """
-    return len(list(takewhile(lambda found: found[1] == worker and not found[0].saved, last)))
+    return len(list(takewhile(lambda item: item[1] == worker and not item[0].saved, last)))
 
 
-def is_broken(here: int, near: Iterable[int]) -> bool:
-    """Say whether a worker is broken, as it seems: it got nowhere at a member twice, or once there and elsewhere, too.
+def is_suspect(here: int, near: Iterable[int]) -> bool:
+    """Return whether a worker seems to be broken: it got nowhere at a member twice, or once there and elsewhere, too.
 
     Args:
         here: What `saved_nothing_on` says of the member.
@@ -121,25 +126,25 @@ def is_broken(here: int, near: Iterable[int]) -> bool:
     return here > 1 or (here == 1 and any(near))
 
 
-def is_better_left(others: Collection[str], failed_on: Collection[str], times_left: int) -> bool:
-    """Say whether a worker that is no good for a member, as it seems, leaves it to another one.
+def should_defer_to_others(others: Collection[str], failed_on: Collection[str], deferrals: int) -> bool:
+    """Return whether a worker that seems to be no good for a member should defer it to another one.
 
     Args:
         others: The names of the other workers that could take it.
         failed_on: Those that got it no further either; if all did, this one may as well try again.
-        times_left: How often this worker has left it already.
+        deferrals: How often this worker has deferred it already.
     """
-    return times_left < MOST_LEFT and not set(others).issubset(failed_on)
+    return deferrals < MAX_DEFERRALS and not set(others).issubset(failed_on)
 
 
-def pause_s(times_left: int, chance: float) -> float:
-    """Return for how many seconds a worker takes nothing after it has left a member to others.
+def pause_s(deferrals: int, chance: float) -> float:
+    """Return for how many seconds a worker takes nothing after it has deferred a member to others.
 
     Args:
-        times_left: How often it had left it before.
-        chance: In [0, 1), drawn anew each time: workers in step would take for ever what they have just left.
+        deferrals: How often it had deferred it before.
+        chance: In [0, 1), drawn anew each time: workers in step would take for ever what they have just deferred.
     """
-    return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(times_left, MOST_LEFT)) * (0.5 + chance)
+    return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(deferrals, MAX_DEFERRALS)) * (0.5 + chance)
 
 
 def _may_pass(error: Exception) -> bool:
@@ -147,7 +152,7 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _tells_of_the_run(error: Exception, attempts: Sequence[Attempt], max_attempts: int) -> bool:
-    """Say whether one member's attempts tell that this error, which is not of what all are given, does not pass."""
+    """Return whether one member's attempts tell that this error, which is not of what all are given, does not pass."""
     workers = _workers(attempts, error)
     if isinstance(error, _SEEDED):
         return bool(workers)

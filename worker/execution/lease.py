@@ -14,8 +14,7 @@ import redis
 
 from shared.errors import StorageError
 from shared.leases import RENEWED_WITHIN_S, Held, Holder, Leases
-from shared.training_state import TrainingState
-from worker.training import Observer
+from worker.execution.stop_reasons import AttemptEnded, MemberTaken
 
 logger = logging.getLogger(__name__)
 
@@ -27,24 +26,8 @@ _WAITS_S = (0.5, 1.0, 2.0)
 _JOIN_WITHIN_S = 1.0
 
 
-class AttemptEnded(Exception):  # noqa: N818  not an error: somebody decided that this attempt is not to go on
-    """An attempt is not to go on; raised at the next batch."""
-
-
-class MemberTaken(AttemptEnded):
-    """Another process works at the member, or its record lies in storage."""
-
-
-class RunCancelled(AttemptEnded):
-    """Somebody cancelled the run, or it has failed."""
-
-
-class WorkerLeaving(AttemptEnded):
-    """This worker was told to stop."""
-
-
-class Lease(Observer):
-    """A lease, renewed by a thread of its own while steps end; raises `AttemptEnded` at the next batch if it must.
+class Lease:
+    """A lease, renewed by a thread of its own while steps end; raises `AttemptEnded` at the next step if it must.
 
     Without a broker it goes on as if the lease were its own, and tries again: what can be lost that way is work, never
     a result.
@@ -124,20 +107,6 @@ class Lease(Observer):
         """Let the lease be seen for a while after it is given up, because the member's next attempt is under way."""
         self._rest_s = seconds
 
-    def batch(self, epochs_done: int, epoch_share: float) -> None:
-        """A batch is done."""
-        del epochs_done, epoch_share
-        self.check()
-
-    def epoch(self, state: TrainingState) -> None:
-        """An epoch is done and validated."""
-        del state
-        self.check()
-
-    def predicted(self) -> None:
-        """A chunk of images is predicted."""
-        self.check()
-
     def check(self) -> None:
         """Raise if the attempt is not to go on."""
         if self._ended is not None:
@@ -159,7 +128,7 @@ class Lease(Observer):
             logger.info("Nobody knows whether %s is to go on: %s", self._name, error)
 
     def _is_stale(self, held: Held) -> bool:
-        """Say whether the holder was an earlier process of this very worker, which has one at a time."""
+        """Return whether the holder was an earlier process of this very worker, which has one at a time."""
         holder = held.holder
         return (
             holder is not None

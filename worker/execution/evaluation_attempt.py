@@ -1,0 +1,76 @@
+"""One attempt at an evaluation: let the trained members predict, combine and score, commit what came of it."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from shared.endings import RunFailure
+from shared.errors import DeepchordError
+from shared.messages import RunSpec, TrainedMember
+from worker.ensemble import evaluate, run_candidates
+from worker.execution.stop_reasons import RunCancelled
+from worker.resources import Resources
+
+
+def attempt_evaluation(resources: Resources, run: RunSpec, advance: Callable[[], None]) -> str:
+    """Evaluate a run whose members have all ended; return how the run ended: evaluated, or failed.
+
+    Args:
+        resources: Engine and storage of this process.
+        run: The run as it was last extended.
+        advance: Called when a step has ended; may raise `AttemptEnded`.
+
+    Raises:
+        AttemptEnded: The evaluation is not to go on; the attempt does not count.
+    """
+    store = resources.store
+    trained = []
+    for record in store.records(run.run_id, run.members):
+        advance()
+        if isinstance(record.member, TrainedMember):
+            trained.append(record.member)
+    if len(trained) < run.min_members:
+        reason = f"{len(trained)} members were trained, min_members is {run.min_members}"
+        return fail_run(resources, run, reason, advance)
+    dataset = resources.dataset(run.dataset)
+    ensemble = evaluate(
+        resources.engine,
+        resources.trainer,
+        run.architecture,
+        dataset,
+        run_candidates(store, run, trained),
+        run.members,
+        advance,
+        threads=_threads(resources),
+    )
+    stored = store.evaluation(run)
+    if not stored.commit_result(ensemble.evaluation, ensemble.probabilities) and not stored.has_result():
+        raise RunCancelled
+    return "evaluated"
+
+
+def fail_run(resources: Resources, run: RunSpec, reason: str, advance: Callable[[], None]) -> str:
+    """Commit that the run failed; a record that cannot be read, which may be why, counts as none.
+
+    Raises:
+        RunCancelled: Somebody was faster.
+    """
+    trained = 0
+    for index in range(run.members):
+        advance()
+        with suppress(DeepchordError):
+            record = resources.store.member(run.run_id, index).record()
+            trained += record is not None and record.member.status == "trained"
+    failure = RunFailure(requested=run.members, trained=trained, reason=reason, failed_at=datetime.now(UTC))
+    stored = resources.store.evaluation(run)
+    if not stored.commit_failure(failure) and not stored.has_failed():
+        raise RunCancelled
+    return "failed"
+
+
+def _threads(resources: Resources) -> int:
+    """Return how many threads may predict at once: the members' workers are idle now, but for those of other runs."""
+    settings = resources.settings
+    if settings.threads is None or settings.evaluation_threads is None:
+        return 1
+    return max(1, min(resources.engine.parallel_predictions(), settings.evaluation_threads // settings.threads))

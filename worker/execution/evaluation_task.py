@@ -1,0 +1,176 @@
+"""What a worker does with an evaluation's message: evaluate the run, or say who or what comes first."""
+
+import logging
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from shared.errors import DeepchordError, StorageError
+from shared.leases import evaluation_lease
+from shared.messages import RunSpec
+from shared.storage import Attempt, RunStore
+from worker.execution.evaluation_attempt import attempt_evaluation, fail_run
+from worker.execution.failure_policy import describe, pause_s
+from worker.execution.guard import Guard, guarded
+from worker.execution.outcomes import (
+    RETRY_DELAY_S,
+    Completed,
+    DeferToOthers,
+    Outcome,
+    Refused,
+    Requeue,
+    Resend,
+    outcome_of,
+)
+from worker.execution.stop_reasons import AttemptEnded, RunCancelled
+from worker.resources import Resources
+
+logger = logging.getLogger(__name__)
+
+#: How often an evaluation is begun at all, by whoever: more, and it must be what kills its process each time.
+_MOST_STARTS = 10
+#: How often it may end with an error.
+_MOST_FAILURES = 3
+
+
+def handle_evaluation(
+    resources: Resources, run_id: str, worker: str, others: Callable[[], frozenset[str]] = frozenset
+) -> Outcome:
+    """Evaluate a run if it is time and nobody else does; return what is to become of the message.
+
+    Args:
+        resources: Engine, storage and broker of this process.
+        run_id: The run; it is evaluated as it was last extended.
+        worker: The name of this worker as Celery has it.
+        others: Returns the names of the other workers that could evaluate it; asked if something went wrong.
+    """
+    try:
+        run = resources.store.run(run_id)
+    except DeepchordError as error:  # another storage, or none at present, or a run of another version
+        return Refused(error=error)
+    try:
+        return _handle(resources, run, worker, others)
+    except DeepchordError as error:  # no attempt could be begun, or its end not be stored
+        resources.board.note_evaluation(run, describe(error), failed_on=worker)
+        return Refused(error=error)
+
+
+def _handle(resources: Resources, run: RunSpec, worker: str, others: Callable[[], frozenset[str]]) -> Outcome:
+    return (
+        _already_finished(resources.store, run)
+        or _not_taken(resources, run, worker, others)
+        or _evaluate(resources, run, worker)
+    )
+
+
+def _already_finished(store: RunStore, run: RunSpec) -> Completed | None:
+    """Return how a run has ended that is not to be evaluated, now or ever; None if it is.
+
+    Reads no record, because it is asked as often as a member ends.
+    """
+    stored = store.evaluation(run)
+    if stored.has_result():
+        return Completed(status="evaluated")
+    if stored.has_failed():
+        return Completed(status="failed")
+    if store.is_cancelled(run.run_id) or not set(range(run.members)).issubset(store.recorded(run.run_id)):
+        return Completed(status=None)
+    return None
+
+
+def _not_taken(
+    resources: Resources, run: RunSpec, worker: str, others: Callable[[], frozenset[str]]
+) -> DeferToOthers | None:
+    """Return what becomes of an evaluation that failed here a moment ago; None if this worker takes it."""
+    if resources.board.last_failed_on(run.run_id) != worker or not others():
+        return None
+    return DeferToOthers(pause_s=pause_s(0, random.random()))  # noqa: S311  no secret
+
+
+def _evaluate(resources: Resources, run: RunSpec, worker: str) -> Outcome:
+    def why_over() -> type[AttemptEnded] | None:
+        return RunCancelled if resources.store.is_cancelled(run.run_id) else None
+
+    def report(trouble: str) -> None:
+        resources.board.note_evaluation(run, trouble, failed_on=worker)
+
+    with guarded(resources, evaluation_lease(run.run_id), why_over, report) as guard:
+        if guard.conflict is not None:
+            return guard.conflict
+        if resources.leaving.is_set():
+            return Requeue()
+        try:
+            return (
+                _already_finished(resources.store, run)
+                or _exhausted(resources, run, guard)
+                or _attempt(resources, run, worker, guard)
+            )
+        except AttemptEnded as ended:
+            logger.info("The evaluation of run %s stops: %r.", run.run_id, ended, extra={"run_id": run.run_id})
+            return outcome_of(ended)
+
+
+def _exhausted(resources: Resources, run: RunSpec, guard: Guard) -> Completed | None:
+    """Return how a run ends whose evaluation is not to be begun once more; None if it is."""
+    reason = _why_exhausted(resources.store.evaluation(run).attempts())
+    if reason is None:
+        return None
+    return Completed(status=fail_run(resources, run, f"{reason}; see the workers' logs", guard.advance))
+
+
+def _attempt(resources: Resources, run: RunSpec, worker: str, guard: Guard) -> Outcome:
+    stored, extra = resources.store.evaluation(run), {"run_id": run.run_id}
+    number = stored.start_attempt(resources.attempt_note(worker))
+    try:
+        return Completed(status=attempt_evaluation(resources, run, guard.advance))
+    except AttemptEnded:
+        with _if_storage_answers(extra):
+            stored.hand_over(number)
+        raise
+    except Exception as error:  # whatever it fails of is bounded
+        if not (isinstance(error, StorageError) and not error.permanent):
+            with _if_storage_answers(extra):
+                stored.fail_attempt(number)
+        logger.exception("The evaluation of run %s failed.", run.run_id, extra=extra)
+        resources.board.note_evaluation(run, describe(error), failed_on=worker)
+        return _after_failure(resources, run, guard, error)
+
+
+def _after_failure(resources: Resources, run: RunSpec, guard: Guard, error: Exception) -> Outcome:
+    """Have the evaluation tried again, or commit that it fails each time, unless the run was evaluated or extended."""
+    store = resources.store
+    if _may_be_begun_again(store, run):
+        return Resend(after_s=RETRY_DELAY_S)
+    if store.evaluation(run).has_result():
+        return Completed(status="evaluated")
+    if store.run(run.run_id).extension != run.extension:
+        return Completed(status=None)
+    # Whoever has the lease now: somebody has to end the run.
+    advance = guard.watchdog.advance
+    return Completed(status=fail_run(resources, run, f"its evaluation failed: {describe(error)}", advance))
+
+
+def _may_be_begun_again(store: RunStore, run: RunSpec) -> bool:
+    """Return whether an evaluation may be begun once more; also True if storage cannot tell."""
+    try:
+        return _why_exhausted(store.evaluation(run).attempts()) is None
+    except StorageError:
+        return True
+
+
+def _why_exhausted(attempts: Sequence[Attempt]) -> str | None:
+    """Return why an evaluation is not to be begun once more; None if it is."""
+    if sum(attempt.failed for attempt in attempts) >= _MOST_FAILURES:
+        return f"its evaluation failed {_MOST_FAILURES} times"
+    if sum(not attempt.handed_over for attempt in attempts) >= _MOST_STARTS:
+        return f"its evaluation was begun {_MOST_STARTS} times and never came to its end"
+    return None
+
+
+@contextmanager
+def _if_storage_answers(extra: dict[str, str]) -> Iterator[None]:
+    """Go on if it cannot be stored how an attempt ended: then it counts as one that never came to its end."""
+    try:
+        yield
+    except StorageError as error:
+        logger.warning("It could not be noted how an attempt at an evaluation ended: %s", error, extra=extra)

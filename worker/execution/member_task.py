@@ -1,0 +1,234 @@
+"""What a worker does with a member's message: train the member, or say who or what comes first."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.endings import RunFailure
+from shared.errors import CorruptObjectError, DeepchordError, ObjectNotFoundError, StorageError
+from shared.leases import member_lease
+from shared.messages import AttemptFailure, MemberRecord, MemberSpec, RunSpec
+from shared.storage import Attempt, MemberStore, failures_in_a_row
+from worker.execution.failure_policy import (
+    describe,
+    is_of_recipe_or_data,
+    is_the_members_fault,
+    is_the_runs_fault,
+    way_of,
+)
+from worker.execution.guard import Guard, guarded
+from worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
+from worker.execution.outcomes import (
+    RESEND_DELAY_S,
+    RETRY_DELAY_S,
+    Completed,
+    DeferToOthers,
+    Outcome,
+    Refused,
+    Requeue,
+    Resend,
+    StorageUnavailable,
+    outcome_of,
+)
+from worker.execution.stop_reasons import AttemptEnded, MemberTaken, RunCancelled, WorkerLeaving
+from worker.execution.suspect_worker import pause_if_deferred
+from worker.resources import Resources
+
+logger = logging.getLogger(__name__)
+
+#: So long a failed member counts as being worked at: its next message is on its way.
+_REST_S = 15.0
+
+#: What the end of a run says before its last error.
+_RECIPE_OR_DATA = (
+    "the recipe or the data is at fault, for it failed in the same way on two workers before any epoch was done"
+)
+_EVERY_WORKER = "every worker fails in the same way before the first epoch"
+
+_STOPPED: dict[type[AttemptEnded], tuple[int, str]] = {
+    RunCancelled: (logging.INFO, "Member %d stops: its run %s was cancelled."),
+    MemberTaken: (logging.WARNING, "Member %d of run %s is somebody else's now."),
+    WorkerLeaving: (logging.INFO, "Member %d of run %s is handed over."),
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Task:
+    """A member that this worker was given."""
+
+    run: RunSpec
+    spec: MemberSpec
+    #: The name of this worker as Celery has it.
+    worker: str
+    on_epoch: Callable[[str], None]
+    others: Callable[[], frozenset[str]]
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """What a line of the log says besides."""
+        return {"run_id": self.spec.run_id, "member": self.spec.index}
+
+
+def handle_member(
+    resources: Resources,
+    spec: MemberSpec,
+    worker: str,
+    on_epoch: Callable[[str], None],
+    others: Callable[[], frozenset[str]] = frozenset,
+) -> Outcome:
+    """Train a member if nobody else does and nothing speaks against it; return what is to become of its message.
+
+    Args:
+        resources: Engine, storage and broker of this process.
+        spec: The member.
+        worker: The name of this worker as Celery has it.
+        on_epoch: Called after each epoch with one line of text, from a thread of its own.
+        others: Returns the names of the other workers that could take the member; asked if something went wrong.
+    """
+
+    def report(trouble: str) -> None:
+        resources.board.note(spec.run_id, spec.index, trouble, failed_on=worker)
+
+    try:
+        run = resources.store.run(spec.run_id)
+        task = _Task(run=run, spec=spec, worker=worker, on_epoch=on_epoch, others=others)
+        name = member_lease(spec.run_id, spec.index)
+        with guarded(resources, name, lambda: _why_over(resources, task), report) as guard:
+            return guard.conflict or _handle(resources, task, guard)
+    except DeepchordError as error:  # no attempt could be begun, or its end not be stored
+        report_out_of_reach(resources, spec.run_id, spec.index, worker, error)
+        return Refused(error=error)
+
+
+def report_out_of_reach(resources: Resources, run_id: str, index: int, worker: str, error: DeepchordError) -> None:
+    """Log and publish that a worker can store nothing for a member."""
+    logger.error("Member %d of run %s is out of reach.", index, run_id, exc_info=error)
+    resources.board.note(run_id, index, describe(error), failed_on=worker)
+
+
+def _handle(resources: Resources, task: _Task, guard: Guard) -> Outcome:
+    finished = _already_finished(resources, task)
+    if finished is not None:
+        return finished
+    attempts = _stored(resources, task).attempts()
+    return (
+        _exhausted(resources, task, guard, attempts)
+        or _not_taken(resources, task, attempts)
+        or _attempt(resources, task, guard, attempts)
+    )
+
+
+def _already_finished(resources: Resources, task: _Task) -> Completed | None:
+    """Return how a member has ended that is not to be trained, now or ever; None if it is."""
+    record = _stored(resources, task).record()
+    if record is not None:
+        return _completed(record)
+    return Completed(status=None) if _is_run_over(resources, task) else None
+
+
+def _exhausted(resources: Resources, task: _Task, guard: Guard, attempts: tuple[Attempt, ...]) -> Outcome | None:
+    """Return what becomes of a member whose attempts are used up; None if it may have another one."""
+    limit = task.run.max_attempts
+    if failures_in_a_row(attempts) < limit:
+        return None
+    if not guard.lease.is_confirmed:  # somebody may be at the last of them
+        return Resend(after_s=RESEND_DELAY_S)
+    lost = f"its last {limit} attempts ended without an error; the workers' logs may tell why"
+    return _completed(fail_member(resources, task.spec, attempts[-1].number, lost))
+
+
+def _not_taken(resources: Resources, task: _Task, attempts: tuple[Attempt, ...]) -> Outcome | None:
+    """Return what becomes of a member that this worker does not take; None if it does."""
+    if resources.leaving.is_set():
+        return Requeue()
+    spec = task.spec
+    pause_s = pause_if_deferred(resources, task.run, spec, attempts, task.worker, task.others)
+    if pause_s is None:
+        resources.board.forget_left(spec.run_id, spec.index, task.worker)
+        return None
+    logger.info("Member %d of run %s is left to other workers.", spec.index, spec.run_id, extra=task.extra)
+    return DeferToOthers(pause_s=pause_s)
+
+
+def _attempt(resources: Resources, task: _Task, guard: Guard, earlier: tuple[Attempt, ...]) -> Outcome:
+    run, spec = task.run, task.spec
+    # Before the engine is opened, so that an attempt counts even if that kills the process.
+    number = _stored(resources, task).start_attempt(resources.attempt_note(task.worker))
+    attempt = BegunAttempt(number=number, earlier=earlier)
+    try:
+        return _completed(attempt_member(resources, run, spec, attempt, guard, task.on_epoch))
+    except AttemptEnded as ended:
+        level, text = _STOPPED[type(ended)]
+        logger.log(level, text, spec.index, spec.run_id, extra=task.extra)
+        _hand_over(resources, task, number)
+        return outcome_of(ended)
+    except Exception as error:  # whatever an attempt fails of is bounded and becomes data
+        if isinstance(error, StorageError) and not isinstance(error, (CorruptObjectError, ObjectNotFoundError)):
+            _hand_over(resources, task, number)
+            report_out_of_reach(resources, spec.run_id, spec.index, task.worker, error)
+            return StorageUnavailable(error=error)
+        logger.exception("An attempt at member %d of run %s failed.", spec.index, spec.run_id, extra=task.extra)
+        resources.board.note(spec.run_id, spec.index, describe(error), failed_on=task.worker)
+        return _after_failure(resources, task, guard, number, error)
+
+
+def _after_failure(resources: Resources, task: _Task, guard: Guard, number: int, error: Exception) -> Outcome:
+    """Hand the member to whoever is next, or commit its failure, or that of the run, if that would be no use."""
+    run, spec, stored = task.run, task.spec, _stored(resources, task)
+    failure = AttemptFailure(worker=task.worker, way=way_of(error), error=describe(error), failed_at=datetime.now(UTC))
+    stored.fail_attempt(number, failure)
+    attempts = stored.attempts()
+    if not any(attempt.saved for attempt in attempts):
+        every = resources.store.attempts_of_all(spec.run_id)
+        if is_the_runs_fault(error, every, run.members, run.max_attempts, lambda: {task.worker, *task.others()}):
+            return _fail_run(resources, run, error)
+    if failures_in_a_row(attempts) >= run.max_attempts or is_the_members_fault(error, attempts):
+        return _completed(fail_member(resources, spec, attempts[-1].number, describe(error)))
+    guard.lease.rest(_REST_S)
+    return Resend(after_s=RETRY_DELAY_S)
+
+
+def _fail_run(resources: Resources, run: RunSpec, error: Exception) -> Outcome:
+    """Commit that the run failed. No result: the members without a record may be resent, if it is resumed."""
+    cause = _RECIPE_OR_DATA if is_of_recipe_or_data(error) else _EVERY_WORKER
+    reason = f"{cause}: {describe(error).rstrip('.')}"
+    failure = RunFailure(requested=run.members, trained=0, reason=reason, failed_at=datetime.now(UTC))
+    resources.store.evaluation(run).commit_failure(failure)
+    logger.error("Run %s fails: %s.", run.run_id, reason, extra={"run_id": run.run_id})
+    return Completed(status=None)
+
+
+def _hand_over(resources: Resources, task: _Task, number: int) -> None:
+    """Store that an attempt ended on purpose, and leave nothing behind that nobody needs."""
+    stored = _stored(resources, task)
+    try:
+        stored.hand_over(number)
+        if stored.has_record():
+            stored.forget_epochs()
+    except StorageError as error:  # then it counts as a failed attempt
+        logger.warning(
+            "It could not be noted that member %d was handed over: %s", task.spec.index, error, extra=task.extra
+        )
+
+
+def _why_over(resources: Resources, task: _Task) -> type[AttemptEnded] | None:
+    if _stored(resources, task).has_record():
+        return MemberTaken
+    return RunCancelled if _is_run_over(resources, task) else None
+
+
+def _is_run_over(resources: Resources, task: _Task) -> bool:
+    """Return whether the run was cancelled or has failed."""
+    store, run = resources.store, task.run
+    return store.is_cancelled(run.run_id) or store.evaluation(run).has_failed()
+
+
+def _stored(resources: Resources, task: _Task) -> MemberStore:
+    """Return what storage holds of the member."""
+    return resources.store.member(task.spec.run_id, task.spec.index)
+
+
+def _completed(record: MemberRecord) -> Completed:
+    return Completed(status=record.member.status)

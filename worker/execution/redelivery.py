@@ -1,0 +1,115 @@
+"""Turns an outcome into what Celery does with the message: acknowledge, resend, requeue, or fail the task."""
+
+import math
+import time
+from typing import NoReturn
+
+import redis
+from celery import Task
+from celery.exceptions import Ignore, Reject
+from kombu.exceptions import OperationalError
+
+from shared.celery_app import served_queues
+from shared.errors import DeepchordError
+from worker.execution.outcomes import (
+    RETRY_DELAY_S,
+    DeferToOthers,
+    Outcome,
+    Refused,
+    Requeue,
+    Resend,
+    StorageUnavailable,
+)
+from worker.resources import Resources
+
+#: How often a message is delivered at most of which no worker that is connected can make anything.
+MAX_REDELIVERIES_ALONE = 3
+#: How often if other workers are connected, which may be busy for long; they may all be unable to.
+MAX_REDELIVERIES = 100
+#: While others are connected, the wait doubles with each redelivery, but is not longer: the message is for them.
+MAX_BACKOFF_S = 30.0
+#: A message is sent to the end of the queue after so long at most.
+_MAX_RESEND_DELAY_S = 2.0
+#: In a longer pause it is looked so often whether the worker is to stop.
+_STEP_S = 0.1
+
+
+def settle(task: Task, resources: Resources, outcome: Outcome) -> str:
+    """Return the task's result if the outcome is final; raise what Celery does something else for.
+
+    Args:
+        task: The task, with the request that its message made.
+        resources: Whose `leaving` ends a pause.
+        outcome: What is to become of the message.
+
+    Raises:
+        Ignore: The message is acknowledged without a result; it was resent, or is of no use now.
+        Reject: The message goes back to the queue.
+        DeepchordError: The task fails: the message was redelivered as often as is allowed.
+    """
+    match outcome:
+        case Resend(after_s=after_s):
+            _resend(task, after_s)
+        case Requeue():
+            raise Reject("the message is given back", requeue=True)
+        case DeferToOthers(pause_s=pause_s):
+            _resend_and_pause(task, resources, pause_s)
+        case StorageUnavailable(error=error):  # each time costs what was trained since the last epoch that was saved
+            redeliver(task, error, MAX_REDELIVERIES_ALONE)
+        case Refused(error=error):
+            redeliver(task, error)
+    if outcome.status is None:
+        raise Ignore
+    return outcome.status
+
+
+def redeliver(task: Task, error: DeepchordError, limit: int = MAX_REDELIVERIES) -> NoReturn:
+    """Resend a message that is of no use here, but not for ever; in the end its task fails, as the watchers see.
+
+    Args:
+        task: The task, with the request that its message made.
+        error: Why it is of no use here.
+        limit: How often the message is delivered at most while other workers are connected.
+    """
+    others_can = bool(other_workers(task))
+    if task.request.retries + 1 >= (limit if others_can else MAX_REDELIVERIES_ALONE):
+        raise error
+    if others_can:
+        time.sleep(min(MAX_BACKOFF_S, RETRY_DELAY_S * 2**task.request.retries))
+    _resend(task, RETRY_DELAY_S, task.request.retries + 1)
+
+
+def other_workers(task: Task) -> frozenset[str]:
+    """Return the names of the other workers that are connected and take from the queue that the message came from."""
+    wanted = (task.request.delivery_info or {}).get("routing_key")
+    try:
+        connected = served_queues(task.app)
+    except (redis.RedisError, OperationalError):
+        return frozenset()
+    return frozenset(name for name, queues in connected.items() if wanted in queues) - {task.request.hostname}
+
+
+def _resend(task: Task, after_s: float, retries: int | None = None) -> NoReturn:
+    """Send the message once more, to the end of the queue; the chord counts the one that finds its work done.
+
+    Without an ETA: that would be compared with another host's clock, and wait at one worker while others are free.
+    """
+    time.sleep(min(after_s, _MAX_RESEND_DELAY_S))
+    _publish_again(task, retries)
+    raise Ignore
+
+
+def _resend_and_pause(task: Task, resources: Resources, pause_s: float) -> NoReturn:
+    """Send the message once more, and take no other one for a while: the others may take this one meanwhile."""
+    _publish_again(task)
+    for _ in range(math.ceil(pause_s / _STEP_S)):
+        if not resources.leaving.is_set():
+            time.sleep(_STEP_S)
+    raise Ignore
+
+
+def _publish_again(task: Task, retries: int | None = None) -> None:
+    try:
+        task.signature_from_request(retries=task.request.retries if retries is None else retries).apply_async()
+    except (redis.RedisError, OperationalError) as error:
+        raise Reject("the message could not be sent again", requeue=True) from error
