@@ -25,7 +25,7 @@ from shared.errors import (
 from shared.messages import FailedMember, MemberSpec, RunSpec, TrainedMember
 from shared.settings import Settings, load_settings
 from shared.signing import sign
-from shared.storage import EvaluationStore, RunStore
+from shared.storage import EvaluationStore, MemberStore, RunStore
 from worker.engines import Engine
 from worker.ensemble import evaluate as evaluate_ensemble
 from worker.execution.lease import Lease
@@ -257,7 +257,7 @@ def test_a_member_whose_storage_is_unavailable_comes_again_a_few_times_whoever_e
     def full(*_: Any) -> None:
         raise StorageError("no space left", permanent=True)
 
-    monkeypatch.setattr(resources.store, "put_weights", full)
+    monkeypatch.setattr(MemberStore, "put_weights", full)
     others_are("other@here")
     task, message = app.tasks[TRAIN_MEMBER], members[0].model_dump(mode="json")
 
@@ -625,7 +625,7 @@ def test_an_evaluation_that_is_rung_early_reads_no_record_and_takes_no_lease(
     evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, monkeypatch
 ):
     recorded("tt-")
-    monkeypatch.setattr(RunStore, "record", lambda *_: pytest.fail("a record was read"))
+    monkeypatch.setattr(MemberStore, "record", lambda *_: pytest.fail("a record was read"))
     monkeypatch.setattr("worker.execution.guard.Lease", lambda *_, **__: pytest.fail("a lease was taken"))
 
     assert evaluate(run.run_id) is None

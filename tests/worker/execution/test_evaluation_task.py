@@ -9,7 +9,7 @@ import pytest
 from shared.errors import RunNotFoundError, StorageError
 from shared.leases import Holder, evaluation_lease
 from shared.messages import MemberSpec, RunSpec
-from shared.storage import RunStore
+from shared.storage import EvaluationStore, RunStore
 from worker.execution.evaluation_task import handle_evaluation
 from worker.execution.member_attempt import BegunAttempt, attempt_member
 from worker.execution.outcomes import Completed, DeferToOthers, Outcome, Refused, Requeue, Resend
@@ -39,10 +39,10 @@ def test_a_run_is_evaluated_once_and_nothing_is_left_but_its_records(
     handle, resources: Resources, store: RunStore, run: RunSpec
 ):
     assert handle() == Completed(status="evaluated")
-    evaluation = store.evaluation(run)
+    evaluation = store.evaluation(run).result()
     assert handle() == Completed(status="evaluated")
 
-    assert store.evaluation(run) == evaluation
+    assert store.evaluation(run).result() == evaluation
     assert len(store.evaluation(run).attempts()) == 1
     assert resources.leases.remaining_s(evaluation_lease(run.run_id)) is None
 
@@ -97,7 +97,7 @@ def test_an_evaluation_that_no_attempt_can_be_begun_at_is_refused_and_watchers_s
     def refuse(*_: object) -> int:
         raise StorageError("read-only", permanent=True)
 
-    monkeypatch.setattr(resources.store, "start_evaluation", refuse)
+    monkeypatch.setattr(EvaluationStore, "start_attempt", refuse)
 
     refused = handle()
 
