@@ -20,6 +20,8 @@ _PORTS = range(20_000, 32_000)
 _PORT_ATTEMPTS = 20
 _ANSWERS_WITHIN_S = 30.0
 _PORT_TAKEN = "Address already in use"
+#: A worker has about eight at the same time, and the coordinator as many; the server keeps some files for itself.
+_MIN_CONNECTIONS, _OWN_FILES = 64, 32
 
 #: In a file, not in arguments: those every user of the machine can see.
 _CONFIGURATION = """\
@@ -88,7 +90,7 @@ class EmbeddedBroker:
             launch: Starts the process and records it.
 
         Raises:
-            BrokerError: It ended instead, or did not answer in time.
+            BrokerError: It ended instead, did not answer in time, or may not open enough connections.
         """
         for _ in range(_PORT_ATTEMPTS):
             self._port = _free_port()
@@ -96,6 +98,7 @@ class EmbeddedBroker:
             write_privately(self._folder.broker_configuration, configuration.encode())
             launch(self.process)
             if self._answers():
+                self._check_connections()
                 return
             if not (self.process.has_ended() and _PORT_TAKEN in self.process.log_tail()):
                 break
@@ -118,12 +121,29 @@ class EmbeddedBroker:
 
     def _pings(self) -> bool:
         try:
-            with redis.Redis.from_url(
-                self.url, socket_connect_timeout=1.0, socket_timeout=1.0, retry=Retry(NoBackoff(), 0)
-            ) as client:
+            with self._client() as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False
+
+    def _check_connections(self) -> None:
+        """Raise `BrokerError` if the server may have so few connections that workers would wait for each other's."""
+        try:
+            with self._client() as client:
+                connections = int(client.config_get("maxclients")["maxclients"])
+        except redis.RedisError as error:
+            raise self._failure() from error
+        if connections < _MIN_CONNECTIONS:
+            raise BrokerError(
+                f"The embedded broker may open {connections} connections only: this system lets a process open "
+                f"{connections + _OWN_FILES} files. Allow it {_MIN_CONNECTIONS + _OWN_FILES} or more, with "
+                "`ulimit -n 1024` say, or give another broker with --broker."
+            )
+
+    def _client(self) -> redis.Redis:
+        return redis.Redis.from_url(
+            self.url, socket_connect_timeout=1.0, socket_timeout=1.0, retry=Retry(NoBackoff(), 0)
+        )
 
     def _failure(self) -> BrokerError:
         happened = "ended at once" if self.process.has_ended() else f"did not answer within {_ANSWERS_WITHIN_S:.0f} s"

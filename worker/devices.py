@@ -114,7 +114,9 @@ def _ask(name: str, settings: Settings, *, preflight: bool) -> EngineReport:
 
 def _remedy(name: str, asked: "subprocess.CompletedProcess[bytes]") -> str:
     code = asked.returncode
-    lines = asked.stderr.decode(errors="replace").strip().splitlines() or [f"no message, exit code {code}"]
+    said = asked.stderr.decode(errors="replace").strip().splitlines()
+    lines = [line for line in said if line.strip("-") and not line.startswith(_NOTE_OF_JAX)]
+    lines = lines or [f"no message, exit code {code}"]
     what = f"{name} crashes ({signal.Signals(-code).name})" if code < 0 else f"{name} fails ({lines[-1]})"
     opened = [line for line in asked.stdout.decode(errors="replace").splitlines() if line.startswith(_OPENED)]
     if opened:
@@ -128,6 +130,8 @@ def _remedy(name: str, asked: "subprocess.CompletedProcess[bytes]") -> str:
     return f"{what} when it is opened; install it anew: {how_to_install(name, anew=True)}"
 
 
+#: What JAX writes, after a line of dashes, below an error.
+_NOTE_OF_JAX = "For simplicity, JAX has removed its internal frames"
 #: What a process says before the preflight, in front of the device.
 _OPENED = "opened "
 _QUESTION = "import sys; from worker.devices import answer; answer(*sys.argv[1:])"

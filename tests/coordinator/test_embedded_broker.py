@@ -51,6 +51,13 @@ def test_it_answers_to_its_url(broker):
         assert client.ping()
 
 
+def test_a_system_that_lets_it_open_few_files_is_told_how_many_it_needs(start_script):
+    with pytest.raises(
+        BrokerError, match=r"may open 8 connections only: .* lets a process open 40 files\. Allow it 96 or"
+    ):
+        start_script(f'ulimit -n 40; exec {server_binary()} "$@"')
+
+
 def test_it_never_drops_what_is_queued_for_want_of_memory(broker):
     broker.start(ChildProcess.start)
 

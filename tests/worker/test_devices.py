@@ -119,6 +119,12 @@ def test_an_engine_that_crashes_its_process_is_reported_with_the_signal(broken_t
             r"memory\) at a small problem on cuda:0: is its",
         ),
         (
+            1,
+            b"opened cpu:0\n",
+            b"JaxRuntimeError: no memory\n-------\nFor simplicity, JAX has removed its internal frames from it.",
+            r"fails \(JaxRuntimeError: no memory\) at a small problem on cpu:0: is its",
+        ),
+        (
             -11,
             b"\nopened CPU:0\n",
             b"",
