@@ -34,16 +34,17 @@ COMPILE = env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(BIN)/uv pip compile -q --univ
 	--python-version 3.11 --no-header --no-annotate --no-strip-extras --no-emit-index-url --no-emit-find-links $(ARGS)
 
 .DELETE_ON_ERROR:
-.PHONY: help run plaidml test chaos compose-test check bench environment lock clean distclean
+.PHONY: help run plaidml test test-quick chaos compose-test check lint bench environment lock clean distclean
 
 help:
 	@echo 'make run        train the quick preset on this machine; makes $(VENV) by itself the first time'
 	@echo '                PRESET=notebook  another preset        FLOWER=1  with Flower, to watch the workers'
 	@echo '                ARGS="..."       more options of `deepchord train`'
 	@echo 'make plaidml    make $(PLAIDML_VENV), the environment for PlaidML: Metal on AMD, OpenCL'
-	@echo 'make test       make check, then all tests with branch coverage'
+	@echo 'make test       make check, and beside it all tests with branch coverage'
 	@echo '                ARGS="tests/shared -k seeds"  only some, whatever the coverage'
 	@echo '                ARGS="--network dense"        whole runs train one dense layer: no test may be too slow for it'
+	@echo 'make test-quick the tests that start no process; a minute, for while you write code    ARGS="tests/shared"'
 	@echo 'make chaos      kills at random moments, SEEDS=50 times three of them; half an hour'
 	@echo 'make .env       what docker-compose.yml needs: passwords, the name of this machine, the folder ./results'
 	@echo 'make compose-test  the stack of docker-compose.yml, really run; needs a Docker engine'
@@ -56,8 +57,16 @@ help:
 run: $(VENV)/.installed-run
 	@$(BIN)/deepchord train --preset $(PRESET) --local $(FLOWER_OPTION) $(ARGS)
 
-test: check
-	@$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(if $(ARGS),,--cov-fail-under=$(COVERAGE)) $(ARGS)
+# mypy needs a core for a minute, and tests wait now and then: it runs beside them, and what it found is told last.
+test: lint
+	@$(BIN)/mypy >$(VENV)/mypy.log 2>&1 & types=$$!; trap 'kill $$types 2>/dev/null' EXIT; \
+	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder --cov --cov-report=term \
+		$(if $(ARGS),,--cov-fail-under=$(COVERAGE)) $(ARGS); tested=$$?; \
+	wait $$types; typed=$$?; cat $(VENV)/mypy.log; [ $$tested = 0 ] || exit $$tested; exit $$typed
+
+# Without coverage. Nobody keeps a list of these tests: see tests/quick.py.
+test-quick: $(VENV)/.installed-test
+	@$(BIN)/python -m pytest --quick -m 'not slow' -n 2 -q -r fE $(ARGS)
 
 chaos: environment
 	@$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) tests/faults/test_chaos.py --chaos $(SEEDS) $(ARGS)
@@ -81,10 +90,12 @@ chaos: environment
 compose-test: environment
 	@$(BIN)/python -m pytest -p no:xdist tests/compose/check_compose.py $(ARGS)
 
-check: environment
+check: lint
+	@$(BIN)/mypy
+
+lint: environment
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
 bench: environment

@@ -26,7 +26,7 @@ from shared.networks import notebook_architecture
 from shared.settings import Settings, keras_home, load_settings
 from shared.storage import RunStore
 from shared.training_state import SavedTraining, TrainingState, encode_training
-from tests.faults.fleet import ENGINE, Broker, Fleet, kill_tree
+from tests.faults.fleet import Broker, Fleet, kill_tree
 from tests.places import NETWORK, RECIPE, Place
 from tests.waiting import wait_until
 from worker.engines.opening import open_engine
@@ -95,7 +95,7 @@ def _run(folder: Path, fault: Callable[[Fleet], None]) -> tuple[TrainedMember, b
     recipe = _write_recipe(folder)
     broker = Broker(folder / "broker")
     broker.start()
-    variables = {"DEEPCHORD_BROKER": broker.url, "DEEPCHORD_LEASE_S": str(_LEASE_S), "DEEPCHORD_ENGINE": ENGINE}
+    variables = {"DEEPCHORD_BROKER": broker.url, "DEEPCHORD_LEASE_S": str(_LEASE_S)}
     place = Place(folder, variables)
     fleet = Fleet(place, broker, recipe, place.store)
     try:

@@ -91,3 +91,8 @@ settings = load_settings()
 app = create_app(settings, takes_tasks=True)
 app.conf.imports = ("benchmarks.idle_worker",)
 register_tasks(app, IdleResources(settings))
+
+
+def run(*arguments: str) -> None:
+    """Run the worker with Celery's arguments."""
+    app.worker_main(list(arguments))

@@ -30,16 +30,11 @@ from shared.celery_app import create_app
 from shared.dataset_sources import Places, find_dataset
 from shared.datasets import Dataset, encode_dataset, publish_dataset
 from shared.installed_engines import KERAS3_BACKENDS
+from shared.own_process import command_for
 from shared.settings import Settings, keras_home, load_settings
 from shared.storage import RunStore
 
-_ROOT = str(Path(__file__).parent.parent)
-#: Workers do not start in this folder, and benchmarks are not installed: they are found by their path.
-IDLE_WORKER_COMMAND = (
-    sys.executable,
-    "-c",
-    f"import sys; sys.path.insert(0, {_ROOT!r}); from benchmarks.idle_worker import app; app.worker_main(sys.argv[1:])",
-)
+IDLE_WORKER_COMMAND = tuple(command_for("benchmarks.idle_worker:run"))
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ import os
 import secrets
 import socket
 import subprocess
-import sys
 import tempfile
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,8 @@ from shared.broker import connect
 from shared.errors import DeepchordError, InputError
 from shared.foreign_variables import READABLE_OUTPUT
 from shared.installed_engines import how_to_install
-from shared.settings import Settings
+from shared.own_process import command_for
+from shared.settings import Settings, load_settings
 
 _USER = "deepchord"
 _ANSWERS_WITHIN_S = 60.0
@@ -81,7 +82,7 @@ def running_flower(settings: Settings, environment: Mapping[str, str] | None = N
     with (
         tempfile.TemporaryFile() as log,
         subprocess.Popen(
-            [sys.executable, "-P", "-c", _START],
+            command_for(serve),
             env={**(environment or settings.environment()), **variables, **READABLE_OUTPUT},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -120,15 +121,21 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-#: Not `celery -A worker.app`, which looks for a folder `worker` in the current one first, and takes tasks. It ends when
-#: its input does: when whoever started it was killed and could not stop it.
-_START = """
-import os, threading
-threading.Thread(target=lambda: (os.read(0, 1), os._exit(0)), daemon=True).start()
-from shared.celery_app import create_app
-from shared.settings import load_settings
-create_app(load_settings()).start(["flower"])
-"""
+def serve() -> None:
+    """Be Flower; runs in the process that `running_flower` starts.
+
+    Not `celery -A worker.app`, which looks for a folder `worker` in the current one first, and takes tasks.
+    """
+    from shared.celery_app import create_app
+
+    threading.Thread(target=_end_with_the_input, daemon=True).start()
+    create_app(load_settings()).start(["flower"])
+
+
+def _end_with_the_input() -> None:
+    """End this process when whoever started it was killed and could not stop it."""
+    os.read(0, 1)
+    os._exit(0)
 
 
 def _checked_port(address: str, port: int) -> int:

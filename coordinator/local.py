@@ -1,6 +1,5 @@
 """The embedded default: a broker and workers on this machine for as long as one command runs."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -10,17 +9,14 @@ from coordinator.live_session import LocalSession
 from coordinator.session_folder import SessionFolder, gate
 from coordinator.sessions import clear_away_the_dead
 from shared.errors import BrokerError, InterruptedRunError, RunCancelledError
+from shared.own_process import command_for
 from shared.settings import Settings
 
 __all__ = ["WORKER_COMMAND", "LocalSession", "local_session"]
 
 #: How a worker is started; options follow. Not `celery -A worker.app`, which looks for `worker` in the current folder
 #: first and would take anybody's folder of that name.
-WORKER_COMMAND = (
-    sys.executable,
-    "-c",
-    "import sys; from worker.app import run; run(sys.argv[1:])",
-)
+WORKER_COMMAND = tuple(command_for("worker.app:run"))
 
 
 @contextmanager

@@ -3,12 +3,12 @@
 import logging
 import math
 import subprocess
-import sys
 from collections.abc import Callable
 
 from shared.errors import MessageDecodeError
 from shared.foreign_variables import READABLE_OUTPUT
 from shared.messages import RunSpec
+from shared.own_process import command_for
 from shared.settings import Settings
 from shared.sharing import WORKER_BYTES, HostAnswer, free_memory_bytes
 
@@ -51,7 +51,7 @@ def with_workers(settings: Settings, run: RunSpec, tell: Callable[[str], None]) 
 def _ask(settings: Settings, tell: Callable[[str], None], *questions: str) -> HostAnswer | None:
     """Ask a process that may open an engine; None if it has no answer, which is no reason not to train."""
     with subprocess.Popen(
-        [sys.executable, "-P", "-c", "import sys; from worker.host import answer; answer(*sys.argv[1:])", *questions],
+        command_for("worker.host:answer", *questions),
         env={**settings.environment(), **READABLE_OUTPUT},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -1,7 +1,5 @@
 """What a finished run leaves for people: its report, its weights and its numbers, copied out of storage."""
 
-import os
-import shlex
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -10,7 +8,6 @@ from typing import Any
 
 from coordinator.report import ReportContent, write_report
 from coordinator.report.provenance import RECIPE_FILE
-from shared.container_paths import on_host
 from shared.datasets import load_dataset
 from shared.endings import EnsembleEvaluation
 from shared.errors import CorruptObjectError, InputError, MessageDecodeError, RunFailedError, StorageError
@@ -77,37 +74,6 @@ def write_run_report(settings: Settings, store: RunStore, run: RunSpec, folder: 
     """Write tables, figures and the page of a run; return what they show and the page's path."""
     content = report_content(settings, store, run)
     return content, write_report(content, folder)
-
-
-def check_folder(folder: Path, settings: Settings) -> None:
-    """Raise unless a folder can be made or written, as far as that can be told without doing so.
-
-    Args:
-        folder: Where results are to go.
-        settings: What it is called on the host, if this is a container.
-
-    Raises:
-        InputError: It cannot.
-    """
-    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.exists(path))  # noqa: PTH110  Path.exists raises where a folder may not be entered
-    if not existing.is_dir():
-        raise InputError(f"Results cannot be written to {folder}: {existing} is no folder; give another with --out.")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(
-            f"Results cannot be written to {folder}: {existing} cannot be written by this user; "
-            f"{_remedy(existing, settings)}."
-        )
-
-
-def _remedy(existing: Path, settings: Settings) -> str:
-    shown = on_host(existing, settings)
-    if settings.results_on_host is None or shown == existing.resolve():
-        return "give another folder with --out"
-    user = f"{os.getuid()}:{os.getgid()}"
-    return (
-        f"on the host, `sudo chown {user} {shlex.quote(str(shown))}` gives it to the user of this container, or put "
-        "its owner into .env as DEEPCHORD_UID and DEEPCHORD_GID"
-    )
 
 
 def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path) -> tuple[ReportContent, list[Path]]:

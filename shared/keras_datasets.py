@@ -1,8 +1,9 @@
 """Keras's own data-set functions, run in a process of their own: deepchord needs no Keras and unpickles nothing."""
 
+import importlib
 import os
 import shutil
-import subprocess
+import socket
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -10,28 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.errors import DatasetError
-from shared.foreign_variables import READABLE_OUTPUT
+from shared.own_process import run_function
 
-#: Keras's NumPy backend loads no framework. The home is a folder of ours, so that Keras leaves no settings file in
-#: the user's and a download that is killed leaves no half file there.
-_PROGRAM = """
-import importlib, os, socket, sys
-home, name, target = sys.argv[1:]
-os.environ.update(KERAS_HOME=home, KERAS_BACKEND="numpy")
-socket.setdefaulttimeout(60)
-try:
-    import keras
-except Exception as error:
-    sys.exit(f"Keras cannot be imported: {error}")
-if int(keras.__version__.split(".")[0]) < 3:
-    sys.exit(f"Keras 3 is needed, found {keras.__version__}")
-try:
-    (x_train, y_train), (x_test, y_test) = importlib.import_module("keras.datasets." + name).load_data()
-except Exception as error:
-    sys.exit(str(error) or repr(error))
-import numpy
-numpy.savez(target, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
-"""
+#: A server that does not answer for so long is given up.
+_ANSWERS_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,25 +40,37 @@ class KerasProcess:
             DatasetError: There is no Keras 3, it failed, or it took too long; the reason in one line.
         """
         target = home / f"{name}.npz"
-        # -P: a keras.py in the current folder is not taken for Keras.
-        command = [sys.executable, "-P", "-c", _PROGRAM, str(home), name, str(target)]
-        try:
-            ended = subprocess.run(
-                command,
-                env={**(os.environ if self.environment is None else self.environment), **READABLE_OUTPUT},
-                timeout=self.timeout_s,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise DatasetError(f"Keras did not finish within {self.timeout_s:g} s") from error
-        if ended.returncode != 0:
-            lines = ended.stderr.strip().splitlines() or [f"Keras ended with the exit status {ended.returncode}"]
-            raise DatasetError(lines[-1].strip())
+        ended = run_function(
+            save_arrays, str(home), name, str(target), environment=self.environment, within_s=self.timeout_s
+        )
+        if ended.code is None:
+            raise DatasetError(f"Keras did not finish within {self.timeout_s:g} s")
+        if ended.code != 0:
+            raise DatasetError(ended.last_error or f"Keras ended with the exit status {ended.code}")
         return target
+
+
+def save_arrays(home: str, name: str, target: str) -> None:
+    """Write what `keras.datasets.<name>.load_data()` returns; runs in the process that `KerasProcess.load` starts.
+
+    Keras's NumPy backend loads no framework. The home is a folder of ours, so that Keras leaves no settings file in the
+    user's and a download that is killed leaves no half file there.
+    """
+    os.environ.update(KERAS_HOME=home, KERAS_BACKEND="numpy")
+    socket.setdefaulttimeout(_ANSWERS_WITHIN_S)
+    try:
+        keras = importlib.import_module("keras")
+    except Exception as error:  # noqa: BLE001  whatever a broken installation raises
+        sys.exit(f"Keras cannot be imported: {error}")
+    if int(keras.__version__.split(".")[0]) < 3:
+        sys.exit(f"Keras 3 is needed, found {keras.__version__}")
+    try:
+        (x_train, y_train), (x_test, y_test) = importlib.import_module(f"keras.datasets.{name}").load_data()
+    except Exception as error:  # noqa: BLE001  of Keras, of the network, of the disk
+        sys.exit(str(error) or repr(error))
+    import numpy as np
+
+    np.savez(target, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
 
 
 def keep_download(files: tuple[str, ...], source: Path, keras_datasets: Path) -> None:

@@ -4,7 +4,6 @@ import math
 import os
 from pathlib import Path
 
-import joblib
 import psutil
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -24,6 +23,8 @@ def usable_cores(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
     Raises:
         InputError: `LOKY_MAX_CPU_COUNT`, by which joblib's users limit it, is no number.
     """
+    import joblib  # takes as long to import as the rest of a command, most of which never ask
+
     try:
         count = int(joblib.cpu_count())
     except ValueError as error:

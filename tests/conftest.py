@@ -1,9 +1,7 @@
 """What all tests share: nothing of the real home, a real broker of our own, and no silent skip in CI."""
 
-import ctypes.util
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import time
@@ -29,7 +27,7 @@ for number in TERMINATIONS:
 
 leave_imports_untraced()
 
-pytest_plugins = ("tests.places", "tests.servers")
+pytest_plugins = ("tests.once", "tests.opencl_on_processors", "tests.places", "tests.quick", "tests.servers")
 
 ROOT = Path(__file__).parent.parent
 
@@ -79,10 +77,9 @@ def require(ci: bool) -> Callable[[str, object], None]:
 
 
 @pytest.fixture(scope="session")
-def _caches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def _caches(shared_folder: Path) -> dict[str, str]:
     """Caches that are dear to make and hold nothing of ours: one for all tests, whichever process runs them."""
-    ours = tmp_path_factory.getbasetemp()
-    folder = (ours.parent if "PYTEST_XDIST_WORKER" in os.environ else ours) / "caches"
+    folder = shared_folder / "caches"
     return {
         "JAX_COMPILATION_CACHE_DIR": str(folder / "jax"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -121,25 +118,14 @@ def plaidml_python(require: Callable[[str, object], None]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def opencl_layer(require: Callable[[str, object], None], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An OpenCL layer, built from its source, that makes PlaidML take PoCL for a GPU; its path for OPENCL_LAYERS."""
-    source, layer = ROOT / "tests" / "opencl" / "processors_as_gpus.c", tmp_path_factory.mktemp("layer") / "layer.so"
-    require("a C compiler (gcc)", shutil.which("gcc"))
-    require("the headers of OpenCL (opencl-c-headers)", Path("/usr/include/CL/cl_layer.h").exists())
-    require("PoCL (pocl-opencl-icd)", Path("/etc/OpenCL/vendors/pocl.icd").exists())
-    require("libOpenCL.so (ocl-icd-opencl-dev)", ctypes.util.find_library("OpenCL"))
-    subprocess.run(["gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", layer, source], check=True)
-    return layer
-
-
-@pytest.fixture(scope="session")
-def keras_3(tmp_path_factory: pytest.TempPathFactory, require: Callable[[str, object], None]) -> Path:
+def keras_3(
+    shared_folder: Path, once: Callable[[str, Callable[[], Path]], Path], require: Callable[[str, object], None]
+) -> Path:
     """A folder with what Keras 3 wrote of networks of its own, and made of a checkpoint of ours."""
     engines = installed_engines()
     require("Keras 3 with an engine", engines)
-    folder = tmp_path_factory.mktemp("keras_3")
-    write_models(folder, "jax" if "jax" in engines else engines[0])  # the quickest to start
-    return folder
+    engine = "jax" if "jax" in engines else engines[0]  # the quickest to start
+    return once("keras_3", lambda: write_models(shared_folder / "keras_3", engine))
 
 
 @pytest.fixture

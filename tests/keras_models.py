@@ -125,8 +125,9 @@ def small_weights() -> Weights:
     )
 
 
-def write_models(folder: Path, backend: str) -> None:
-    """Let Keras 3 save models, and read a checkpoint of ours."""
+def write_models(folder: Path, backend: str) -> Path:
+    """Let Keras 3 save models, and read a checkpoint of ours; return the folder."""
+    folder.mkdir(exist_ok=True)
     (folder / "ours.hdf5").write_bytes(encode_checkpoint(NOTEBOOK, small_weights()))
     np.savez(folder / "ours.npz", *[array for arrays in small_weights() for array in arrays])
     subprocess.run(
@@ -135,3 +136,4 @@ def write_models(folder: Path, backend: str) -> None:
         check=True,
         capture_output=True,
     )
+    return folder

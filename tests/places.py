@@ -21,6 +21,7 @@ from shared.settings import Settings
 from shared.storage import RunStore
 from tests.gates import Gate
 from tests.insides import inside
+from tests.once import Once
 from tests.strangers import STRANGERS_ENVIRONMENT, StrangersFolder
 from tests.waiting import PATIENCE_S
 
@@ -47,6 +48,9 @@ batch_size = 32
 learning_rate = 0.01
 seed = 7
 """
+
+#: The framework that is imported soonest; what is trained with each of the others is told in tests/contract.
+QUICKEST_ENGINE = "jax"
 
 Require = Callable[[str, object], None]
 
@@ -137,7 +141,7 @@ class Place:
             "DEEPCHORD_STORAGE": str(self.storage),
             "DEEPCHORD_CACHE": str(self.folder / "cache"),
             "DEEPCHORD_THREADS": "1",
-            "DEEPCHORD_ENGINE": "tensorflow",
+            "DEEPCHORD_ENGINE": QUICKEST_ENGINE,
             "DEEPCHORD_FLOWER_PORT": "0",
             "DEEPCHORD_PREFLIGHT": "false",
             **self.variables,
@@ -274,9 +278,12 @@ class LocalRun:
 
 
 @pytest.fixture(scope="session")
-def local_run(new_place: Callable[..., Place], recipe: Path) -> LocalRun:
+def local_run(new_place: Callable[..., Place], recipe: Path, once: Once[LocalRun]) -> LocalRun:
     """`deepchord train --local` from the recipe to the report: trained once, looked at by many tests."""
-    place = new_place()
+    return once("local_run", lambda: _run_locally(new_place(DEEPCHORD_ENGINE="tensorflow"), recipe))
+
+
+def _run_locally(place: Place, recipe: Path) -> LocalRun:
     around = StrangersFolder(place.folder)
     command = place.run("train", "--local", recipe, "--out", "results", **STRANGERS_ENVIRONMENT)
     left = psutil.wait_procs(place.processes(), timeout=10)[1]

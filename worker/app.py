@@ -48,14 +48,14 @@ _announcements: list[Announcement] = []
 _stops: list[str] = []
 
 
-def run(arguments: list[str]) -> NoReturn:
+def run(*arguments: str) -> NoReturn:
     """Run a worker with Celery's arguments, and exit: with 0 only if it was told to stop, with 4 if its processes die.
 
     Celery's own `worker_main` forgets how it ended, and nobody would start one anew that cannot go on.
     """
     leave_out_foreign()
     open_output()
-    app.worker_main(arguments)
+    app.worker_main(list(arguments))
     if given_up:
         # Celery makes lines of its log of what is written to the other one.
         (sys.__stderr__ or sys.stderr).write(f"error: {given_up[0]}\n")

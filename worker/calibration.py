@@ -21,6 +21,7 @@ import psutil
 from shared.errors import EngineError, MessageDecodeError
 from shared.foreign_variables import READABLE_OUTPUT
 from shared.installed_engines import choose_engine
+from shared.own_process import command_for
 from shared.settings import Settings, load_settings
 from shared.sharing import WORKER_BYTES, Calibration, Sharing, free_memory_bytes, usable_cores
 from shared.version import version
@@ -177,7 +178,7 @@ class _Probe:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", "from worker.calibration import probe; probe()"],
+            command_for(probe),
             env={**environment, **READABLE_OUTPUT},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
+
+def run(*arguments: str) -> None:
+    """Run one of these commands alone, as a process that `worker.fleet.command_of` starts does."""
+    commands(list(arguments))
+
+
 Broker = Annotated[
     str | None,
     typer.Option(metavar="URL", help="Redis or Valkey: redis://[:password@]host:6379/0. [DEEPCHORD_BROKER]"),

@@ -1,8 +1,6 @@
 """What this host can train on: every engine that is installed, asked in a process of its own."""
 
 import json
-import signal
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -12,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.errors import DeepchordError, EngineError
-from shared.foreign_variables import READABLE_OUTPUT
 from shared.installed_engines import ENGINES, choose_engine, how_to_install, why_not_installed
+from shared.own_process import Ended, run_function
 from shared.settings import Settings, load_settings
 from worker.engines import Device
 
@@ -87,45 +85,38 @@ def examine(settings: Settings) -> EngineReport:
 def _ask(name: str, settings: Settings, *, preflight: bool) -> EngineReport:
     """Open an engine in a process of its own: a process can hold one only, and a broken one may crash it."""
     within_s = _PREFLIGHT_WITHIN_S if preflight else _ASK_WITHIN_S
+    question = ["preflight"] if preflight else []
+    asked = run_function(answer, name, *question, environment=settings.environment(), within_s=within_s)
+    if asked.code is None:
+        return EngineReport(name=name, ready=False, remedy=f"{name} did not answer within {within_s:.0f} s")
     try:
-        asked = subprocess.run(
-            [sys.executable, "-P", "-c", _QUESTION, name, *(["preflight"] if preflight else [])],
-            env={**settings.environment(), **READABLE_OUTPUT},
-            capture_output=True,
-            timeout=within_s,
-            check=False,
-        )
-        answer = json.loads(asked.stdout.splitlines()[-1])
-        if "refused" in answer:
-            return EngineReport(name=name, ready=False, remedy=str(answer["refused"]))
+        found = json.loads(asked.output.splitlines()[-1])
+        if "refused" in found:
+            return EngineReport(name=name, ready=False, remedy=str(found["refused"]))
         return EngineReport(
             name=name,
             ready=True,
-            version=answer["version"],
-            devices=tuple(Device(**device) for device in answer["devices"]),
-            chosen=Device(**answer["chosen"]),
-            hints=tuple(answer["hints"]),
+            version=found["version"],
+            devices=tuple(Device(**device) for device in found["devices"]),
+            chosen=Device(**found["chosen"]),
+            hints=tuple(found["hints"]),
         )
-    except subprocess.TimeoutExpired:
-        return EngineReport(name=name, ready=False, remedy=f"{name} did not answer within {within_s:.0f} s")
     except (IndexError, ValueError, KeyError, TypeError):
         return EngineReport(name=name, ready=False, remedy=_remedy(name, asked))
 
 
-def _remedy(name: str, asked: "subprocess.CompletedProcess[bytes]") -> str:
-    code = asked.returncode
-    said = asked.stderr.decode(errors="replace").strip().splitlines()
-    lines = [line for line in said if line.strip("-") and not line.startswith(_NOTE_OF_JAX)]
-    lines = lines or [f"no message, exit code {code}"]
-    what = f"{name} crashes ({signal.Signals(-code).name})" if code < 0 else f"{name} fails ({lines[-1]})"
-    opened = [line for line in asked.stdout.decode(errors="replace").splitlines() if line.startswith(_OPENED)]
+def _remedy(name: str, asked: Ended) -> str:
+    lines = [line for line in asked.errors.splitlines() if line.strip("- ") and not line.startswith(_NOTE_OF_JAX)]
+    why = lines[-1].strip() if lines else f"no message, exit code {asked.code}"
+    what = f"{name} crashes ({asked.signal})" if asked.signal else f"{name} fails ({why})"
+    opened = [line for line in asked.output.splitlines() if line.startswith(_OPENED)]
     if opened:
         device = opened[-1].removeprefix(_OPENED)
         return (
             f"{what} at a small problem on {device}: is its memory free, and its driver the right one? Another device "
             "is taken with DEEPCHORD_DEVICE"
         )
-    if code == -signal.SIGKILL:
+    if asked.signal == "SIGKILL":
         return f"{name} is killed when it is opened: is there memory enough?"
     return f"{what} when it is opened; install it anew: {how_to_install(name, anew=True)}"
 
@@ -134,7 +125,6 @@ def _remedy(name: str, asked: "subprocess.CompletedProcess[bytes]") -> str:
 _NOTE_OF_JAX = "For simplicity, JAX has removed its internal frames"
 #: What a process says before the preflight, in front of the device.
 _OPENED = "opened "
-_QUESTION = "import sys; from worker.devices import answer; answer(*sys.argv[1:])"
 
 
 def answer(name: str, preflight: str = "") -> None:

@@ -2,14 +2,15 @@
 
 import json
 import platform
-import signal
-import subprocess
 import sys
 import time
 from importlib.metadata import version
+from typing import NoReturn
 
 from shared.checkup import examine_way
+from shared.commands import run_commands
 from shared.errors import DeepchordError, ExitCode
+from shared.own_process import run_function
 from shared.settings import Settings, load_settings
 from worker.engines import Engine
 from worker.engines.opening import open_engine_of
@@ -19,7 +20,6 @@ from worker.trial import BATCH_SIZE, trial
 #: A driver that has stopped answers never; compiling can take minutes.
 _ANSWER_WITHIN_S = 900.0
 _STEPS = 3
-_EXAMINE = "from shared.commands import run_commands; from worker.doctor import examine; run_commands(examine)"
 
 
 def tell_of_way(settings: Settings) -> int:
@@ -34,23 +34,22 @@ def tell_of_way(settings: Settings) -> int:
 
 def examine_in_child(settings: Settings) -> int:
     """Examine the device that the settings choose, in a process of its own; return the exit code for the command."""
-    try:
-        code = subprocess.run(
-            [sys.executable, "-P", "-c", _EXAMINE],
-            env=settings.environment(),
-            timeout=_ANSWER_WITHIN_S,
-            check=False,
-        ).returncode
-    except subprocess.TimeoutExpired:
+    ended = run_function(examine, environment=settings.environment(), within_s=_ANSWER_WITHIN_S, capture=False)
+    if ended.code is None:
         _say("result", f"no answer within {_ANSWER_WITHIN_S:.0f} s: the device or its driver has stopped")
         return int(ExitCode.BAD_INPUT)
-    if code < 0:
-        _say("result", f"the process crashed ({signal.Signals(-code).name})")
-    return code if code >= 0 else int(ExitCode.BAD_INPUT)
+    if ended.signal:
+        _say("result", f"the process crashed ({ended.signal})")
+        return int(ExitCode.BAD_INPUT)
+    return ended.code
 
 
-def examine() -> int:
+def examine() -> NoReturn:
     """Examine the device that the environment's settings choose; runs in the process that `examine_in_child` starts."""
+    run_commands(_examine)
+
+
+def _examine() -> int:
     settings = load_settings()
     _say("deepchord", f"{version('deepchord')}, Python {platform.python_version()}, {platform.platform()}")
     try:

@@ -5,16 +5,16 @@ import logging
 import os
 import platform
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from shared.errors import EngineError
 from shared.installed_engines import installed_engines
+from shared.own_process import command_for
 from shared.settings import Settings
 from shared.sharing import usable_cores
 from worker.calibration import calibrate
+from worker.cli import run
 from worker.devices import EngineReport, report_engine
 from worker.engines import Device
 
@@ -208,9 +208,7 @@ def _locked(descriptor: int) -> bool:
 
 def command_of(start: Start, loglevel: str) -> list[str]:
     """Return the command of a worker; everything else it reads from the environment."""
-    root = str(Path(__file__).parent.parent)
-    code = f"import sys; sys.path.insert(0, {root!r}); from worker.cli import commands; commands()"
     options = ["--name", start.name, "--engine", start.engine, "--loglevel", loglevel, "--workers", "1"]
     options += ["--device", start.device] if start.device is not None else []
     options += ["--threads", str(start.threads)] if start.threads is not None else []
-    return [sys.executable, "-P", "-c", code, "worker", *options]
+    return command_for(run, "worker", *options)

@@ -52,7 +52,7 @@ def run_worker(settings: Settings, name: str, loglevel: str) -> NoReturn:
     export(settings)
     from worker.app import run
 
-    run(["worker", "--hostname", name, "--loglevel", loglevel, *WORKER_OPTIONS])
+    run("worker", "--hostname", name, "--loglevel", loglevel, *WORKER_OPTIONS)
 
 
 def prepare(worker: Any, resources: Resources) -> Announcement:

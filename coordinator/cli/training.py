@@ -172,7 +172,7 @@ def extend(
 def _check_options(settings: "Settings", workers: int | None, out: Path | None) -> None:
     """Refuse options that would do nothing, those of workers and results that are not here, and what ends in vain."""
     from coordinator.preparation import is_embedded
-    from coordinator.results import check_folder
+    from coordinator.results_folder import check_folder
 
     if workers and not is_embedded(settings):
         raise InputError(

@@ -28,8 +28,7 @@ def start(
             require(f"the engine {label}", label in installed_engines())
         else:
             python = str(request.getfixturevalue("plaidml_python"))
-            layer = request.getfixturevalue("opencl_layer") if label == OPENCL else ""
-            variables = {"OPENCL_LAYERS": str(layer)}
+            variables = request.getfixturevalue("opencl") if label == OPENCL else {"OPENCL_LAYERS": ""}
         return EngineProcess(label, folder, python, variables)
 
     return start_process

@@ -41,7 +41,7 @@ def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             f"    print(line, flush=True)\nraise SystemExit({code})\n"
         )
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setattr(local_workers.sys, "executable", str(script))
+        monkeypatch.setattr(sys, "executable", str(script))
 
     return answer
 

@@ -11,7 +11,7 @@ import pytest
 from coordinator.following import raise_if_failed
 from coordinator.planning import plan_member, plan_request, plan_run
 from coordinator.progress import RunWatcher
-from coordinator.results import check_folder, collect_run, last_evaluation, report_content, summary, write_run_report
+from coordinator.results import collect_run, last_evaluation, report_content, summary, write_run_report
 from coordinator.steering import cancel_run, check_unfinished, extend_run, extended_by, resume_run
 from shared.architecture import Architecture
 from shared.datasets import dataset_from_arrays, publish_dataset
@@ -204,34 +204,6 @@ def test_a_run_that_failed_says_why(store, run):
 
     with pytest.raises(RunFailedError, match=f"^Run {run.run_id} has no evaluation: nobody learnt.$"):
         last_evaluation(store, run)
-
-
-def test_whether_a_folder_can_be_made_is_known_without_making_it(tmp_path):
-    (tmp_path / "file").write_text("")
-
-    check_folder(tmp_path / "new" / "results", Settings())
-    with pytest.raises(InputError, match=r"file is no folder; give another with --out\.$"):
-        check_folder(tmp_path / "file" / "results", Settings())
-    assert [path.name for path in tmp_path.iterdir() if path.name != "storage"] == ["file"]
-
-
-def test_a_folder_that_this_user_may_not_write_is_named(tmp_path, monkeypatch):
-    # Tests may run as root, who may write everywhere.
-    monkeypatch.setattr("coordinator.results.os.access", lambda *_: False)
-
-    with pytest.raises(InputError, match=rf"{tmp_path} cannot be written by this user"):
-        check_folder(tmp_path / "results", Settings())
-
-
-def test_in_a_container_a_folder_that_cannot_be_written_is_told_by_its_name_on_the_host(tmp_path, monkeypatch):
-    monkeypatch.setattr("coordinator.results.os.access", lambda *_: False)
-    settings = Settings(results=tmp_path, results_on_host=Path("/home/me/my fleet/results"))
-    user = f"{os.getuid()}:{os.getgid()}"
-
-    with pytest.raises(InputError, match=rf"`sudo chown {user} '/home/me/my fleet/results'`.* DEEPCHORD_UID"):
-        check_folder(tmp_path, settings)
-    with pytest.raises(InputError, match=r"give another folder with --out\.$"):
-        check_folder(tmp_path.parent / "elsewhere", settings)
 
 
 def test_a_folder_that_cannot_be_written_is_named(settings, store, run, evaluation, tmp_path):

@@ -65,7 +65,7 @@ def listening(processes: list[psutil.Process]) -> set[tuple[str, int]]:
 @pytest.fixture(scope="module")
 def watched_run(new_place: Callable[..., Any], recipe, broker_server, require) -> WatchedRun:
     require("Flower", find_spec("flower"))
-    place = new_place(DEEPCHORD_BROKER=f"{broker_server}/7")
+    place = new_place(DEEPCHORD_BROKER=f"{broker_server}/7", DEEPCHORD_ENGINE="tensorflow")
     place.gate.hold(after=1)
     training = place.start("train", recipe, "--flower", "--out", "results")
     url, user, password = re.search(

@@ -118,7 +118,6 @@ def fleet(
         variables = {
             "DEEPCHORD_STORAGE": server.new_storage(),
             "DEEPCHORD_CA_FILE": str(certificates / "ca.crt"),
-            "DEEPCHORD_ENGINE": "jax",
             "DEEPCHORD_LEASE_S": str(LEASE_S),
             **server.variables(),
         }

@@ -24,8 +24,8 @@ layers = [
 
 
 @pytest.fixture(scope="module")
-def opencl(opencl_layer: Path) -> dict[str, str]:
-    return {"OPENCL_LAYERS": str(opencl_layer), "DEEPCHORD_ENGINE": "auto"}
+def opencl(opencl: dict[str, str]) -> dict[str, str]:
+    return {**opencl, "DEEPCHORD_ENGINE": "auto"}
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def denied(secured):
 
 
 def test_a_run_needs_no_more_than_the_rights_of_its_roles(secured, new_place, recipe):
-    place = new_place(DEEPCHORD_CA_FILE=str(secured.ca_file), DEEPCHORD_ENGINE="jax", DEEPCHORD_STORAGE="broker://")
+    place = new_place(DEEPCHORD_CA_FILE=str(secured.ca_file), DEEPCHORD_STORAGE="broker://")
     worker = place.start("worker", "--name", "one@here", DEEPCHORD_BROKER=secured.url("worker"))
     worker.wait_for(" ready.")
     flower = place.start("flower", DEEPCHORD_BROKER=secured.url("flower"))
@@ -146,7 +146,7 @@ def test_a_wrong_password_is_said_without_it(denied):
 
 
 def test_the_doctor_tells_what_is_wrong_with_the_way_and_with_its_exit_code(denied, new_place):
-    place = new_place(DEEPCHORD_CA_FILE=str(denied.ca_file), DEEPCHORD_ENGINE="jax")
+    place = new_place(DEEPCHORD_CA_FILE=str(denied.ca_file))
 
     told = place.run("doctor", DEEPCHORD_BROKER=denied.url("worker", "geheim"))
 
@@ -205,7 +205,7 @@ def test_a_file_without_certificates_is_refused(tmp_path):
 
 @pytest.mark.parametrize("command", ["shutdown", "add_consumer", "hello", "revoke"])
 def test_workers_do_not_understand_what_could_disturb_them(new_place, broker_url, command):
-    place = new_place(DEEPCHORD_BROKER=broker_url, DEEPCHORD_ENGINE="jax")
+    place = new_place(DEEPCHORD_BROKER=broker_url)
     worker = place.start("worker", "--name", "one@here")
     worker.wait_for(" ready.")
     with create_app(Settings(broker=broker_url)) as app:

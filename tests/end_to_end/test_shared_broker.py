@@ -179,7 +179,7 @@ def test_ctrl_c_while_training_elsewhere_says_that_the_run_goes_on(new_place, re
 def test_one_command_starts_as_many_workers_as_it_is_told(new_place, recipe, broker_server):
     broker = f"{broker_server}/9"
     place = new_place(DEEPCHORD_BROKER=broker)
-    worker = place.start("worker", "--engine", "tensorflow", "--workers", "2", "--name", "pair@here")
+    worker = place.start("worker", "--workers", "2", "--name", "pair@here")
     with create_app(load_settings(broker=broker)) as app:
         while len(names := app.control.ping(timeout=1.0)) < 2:
             assert worker.process.poll() is None, worker.err

@@ -15,7 +15,7 @@ def storage(request, s3_server: S3Server) -> dict[str, str]:
 
 
 def test_a_run_needs_no_disk_that_all_see(new_place, recipe, broker_url, storage, monkeypatch):
-    variables = {"DEEPCHORD_BROKER": broker_url, "DEEPCHORD_ENGINE": "jax", **storage}
+    variables = {"DEEPCHORD_BROKER": broker_url, **storage}
     coordinator, workers = new_place(**variables), new_place(**variables)
     for number in range(2):
         workers.start("worker", "--name", f"worker{number}@here").wait_for(" ready.")

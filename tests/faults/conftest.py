@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from shared.messages import TrainedMember
-from tests.faults.fleet import ENGINE, EPOCHS, LEASE_S, Broker, Fleet
+from tests.faults.fleet import EPOCHS, LEASE_S, Broker, Fleet
+from tests.once import Once
 from tests.places import Place
 
 
@@ -34,7 +35,6 @@ def fleet(new_place: Callable[..., Place], broker: Broker, long_recipe: Path) ->
     """A fleet without workers yet, and a short lease."""
     place = new_place(
         DEEPCHORD_BROKER=broker.url,
-        DEEPCHORD_ENGINE=ENGINE,
         DEEPCHORD_LEASE_S=str(LEASE_S),
         DEEPCHORD_MAX_ATTEMPTS="3",
     )
@@ -44,9 +44,12 @@ def fleet(new_place: Callable[..., Place], broker: Broker, long_recipe: Path) ->
 
 
 @pytest.fixture(scope="session")
-def uninterrupted(new_place: Callable[..., Place], long_recipe: Path) -> TrainedMember:
+def uninterrupted(new_place: Callable[..., Place], long_recipe: Path, once: Once[TrainedMember]) -> TrainedMember:
     """The member of the recipe, trained without any fault."""
-    place = new_place(DEEPCHORD_ENGINE=ENGINE)
+    return once("uninterrupted", lambda: _trained(new_place(), long_recipe))
+
+
+def _trained(place: Place, long_recipe: Path) -> TrainedMember:
     ended = place.run("train", "--local", long_recipe)
     assert ended.returncode == 0, ended.stderr
     store = place.store

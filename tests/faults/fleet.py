@@ -5,7 +5,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,12 @@ from shared.broker import KEY_PREFIX
 from shared.celery_app import WORKER_OPTIONS
 from shared.leases import member_lease
 from shared.messages import RunSpec, TrainedMember
+from shared.own_process import command_for
 from shared.storage import RunStore
 from tests.gates import Gate
 from tests.places import Place, Started
 from tests.waiting import wait_until
 
-#: The framework that is imported soonest.
-ENGINE = "jax"
 #: Enough for a member to be held, and hindered, several times.
 EPOCHS = 8
 #: After so long without a sign of life a member may be taken by another worker.
@@ -91,12 +89,8 @@ class Fleet:
 
     def start_idle_worker(self) -> Started:
         """Start a worker whose members do nothing."""
-        root = str(Path(__file__).parents[2])
-        path = f"import sys; sys.path.insert(0, {root!r})"
-        code = f"{path}; from benchmarks.idle_worker import app; app.worker_main(sys.argv[1:])"
-        worker = self.place.start(
-            command=[sys.executable, "-P", "-c", code, "worker", "--loglevel", "info", *WORKER_OPTIONS]
-        )
+        options = ("worker", "--loglevel", "info", *WORKER_OPTIONS)
+        worker = self.place.start(command=command_for("benchmarks.idle_worker:run", *options))
         self.workers.append(worker)
         worker.wait_for(" ready.")
         return worker

@@ -4,7 +4,7 @@ import signal
 
 from shared.broker import KEY_PREFIX
 from shared.celery_app import QUEUE
-from tests.faults.fleet import ENGINE, kill_tree
+from tests.faults.fleet import kill_tree
 from tests.waiting import wait_until
 
 
@@ -83,7 +83,7 @@ def test_a_run_that_is_extended_keeps_its_members_and_evaluates_all(fleet):
 
 
 def test_an_interrupted_local_run_goes_on_where_it_stopped(new_place, long_recipe, uninterrupted):
-    place = new_place(DEEPCHORD_ENGINE=ENGINE)
+    place = new_place()
     place.gate.hold(after=3)
     training = place.start("train", "--local", long_recipe)
     training.wait_for("member 0 epoch ")
@@ -104,7 +104,7 @@ def test_an_interrupted_local_run_goes_on_where_it_stopped(new_place, long_recip
 
 
 def test_a_local_run_is_watched_from_another_terminal_which_sees_that_its_command_was_killed(new_place, long_recipe):
-    place = new_place(DEEPCHORD_ENGINE=ENGINE)
+    place = new_place()
     place.gate.hold(after=3)
     training = place.start("train", "--local", long_recipe)
     training.wait_for("member 0 epoch ")
@@ -125,7 +125,7 @@ def test_a_local_run_is_watched_from_another_terminal_which_sees_that_its_comman
 
 def test_the_run_of_a_fleet_is_not_sent_to_the_workers_that_another_run_has_for_itself(new_place, fleet, long_recipe):
     fleet.submit()
-    local = new_place(DEEPCHORD_ENGINE=ENGINE, DEEPCHORD_STORAGE=str(fleet.place.storage), DEEPCHORD_LEASE_S="1")
+    local = new_place(DEEPCHORD_STORAGE=str(fleet.place.storage), DEEPCHORD_LEASE_S="1")
     local.gate.hold(after=3)
     training = local.start("train", "--local", long_recipe)
     training.wait_for("member 0 epoch ")

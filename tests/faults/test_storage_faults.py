@@ -10,7 +10,7 @@ import pytest
 
 from shared.settings import load_settings
 from shared.storage import RunStore
-from tests.faults.fleet import ENGINE, EPOCHS, Fleet
+from tests.faults.fleet import EPOCHS, Fleet
 from tests.waiting import wait_until
 
 
@@ -168,7 +168,7 @@ def test_a_bucket_that_answers_badly_again_and_again_costs_nothing(
     bad = ("overloaded", "torn", "overloaded afterwards", "slow")
     moods.recurring = tuple(mood for one in bad for mood in (one, *["well"] * 8))
     storage = {"DEEPCHORD_STORAGE": s3_server.new_storage(), **s3_server.variables(endpoint)}
-    place = new_place(DEEPCHORD_BROKER=broker.url, DEEPCHORD_ENGINE=ENGINE, **storage)
+    place = new_place(DEEPCHORD_BROKER=broker.url, **storage)
     place.start("worker").wait_for(" ready.")
 
     ended = place.run("train", long_recipe, "--epochs", str(EPOCHS))

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 from types import UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -204,7 +205,7 @@ def plain(field: FieldInfo | object) -> bool:
 
 def example(strategy: st.SearchStrategy[Message], **changes: object) -> dict[str, object]:
     found: list[BaseModel] = []
-    given(strategy)(lambda message: found.append(message))()
+    hypothesis.settings(max_examples=1)(given(strategy)(lambda message: found.append(message)))()
     return found[0].model_dump(mode="json") | changes
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from shared.errors import EngineError
 from shared.settings import Settings, load_settings
 from shared.sharing import usable_cores
+from tests.places import QUICKEST_ENGINE
 from worker import calibration
 from worker.calibration import calibrate, candidates
 
@@ -264,12 +265,12 @@ def test_real_workers_are_measured(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(calibration.psutil, "cpu_percent", lambda interval: 3.0)
     told: list[str] = []
 
-    found = calibrate(load_settings(engine="tensorflow"), told.append)
+    found = calibrate(load_settings(engine=QUICKEST_ENGINE), told.append)
 
     assert found.sharings[0].workers == 1
     assert found.sharings[0].threads == usable_cores()
     assert all(sharing.samples_per_s > 1 for sharing in found.sharings)
-    assert "tensorflow" in found.versions
+    assert QUICKEST_ENGINE in found.versions
     assert len(told) == (1 if usable_cores() > 1 else 0)
 
 
@@ -278,5 +279,5 @@ def test_a_worker_that_ends_at_once_is_no_measurement(monkeypatch: pytest.Monkey
     monkeypatch.setattr(calibration.psutil, "cpu_percent", lambda interval: 3.0)
     monkeypatch.setattr(calibration, "usable_cores", lambda: 2)
 
-    with pytest.raises(EngineError, match="No worker with tensorflow could be measured"):
-        calibrate(load_settings(engine="tensorflow", device="no-such-device"), print)
+    with pytest.raises(EngineError, match=f"No worker with {QUICKEST_ENGINE} could be measured"):
+        calibrate(load_settings(engine=QUICKEST_ENGINE, device="no-such-device"), print)

@@ -3,7 +3,6 @@ import importlib.util
 import json
 import platform
 import re
-import subprocess
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 
 import worker.devices
 from shared.installed_engines import ENGINES, installed_engines, why_not_installed
+from shared.own_process import Ended
 from shared.settings import load_settings
 from worker.devices import EngineReport, devices_table, report_engines
 from worker.engines import Device
@@ -114,8 +114,8 @@ def test_an_engine_that_crashes_its_process_is_reported_with_the_signal(broken_t
     [
         (
             1,
-            b"opened cuda:0\n",
-            b"OutOfMemoryError: CUDA out of memory",
+            "opened cuda:0\n",
+            "OutOfMemoryError: CUDA out of memory",
             r"memory\) at a small problem on cuda:0: is its",
         ),
         (
@@ -126,16 +126,16 @@ def test_an_engine_that_crashes_its_process_is_reported_with_the_signal(broken_t
         ),
         (
             -11,
-            b"\nopened CPU:0\n",
-            b"",
+            "\nopened CPU:0\n",
+            "",
             r"crashes \(SIGSEGV\) at a small problem on CPU:0: .* DEEPCHORD_DEVICE$",
         ),
-        (-9, b"", b"", r"^torch is killed when it is opened: is there memory enough\?$"),
-        (-11, b"", b"", r"^torch crashes \(SIGSEGV\) when it is opened; install it anew"),
+        (-9, "", "", r"^torch is killed when it is opened: is there memory enough\?$"),
+        (-11, "", "", r"^torch crashes \(SIGSEGV\) when it is opened; install it anew"),
     ],
 )
 def test_only_what_cannot_be_opened_is_to_be_installed_anew(code, stdout, stderr, remedy):
-    ended = subprocess.CompletedProcess([], code, stdout, stderr)
+    ended = Ended(code=code, output=stdout, errors=stderr)
 
     assert re.search(remedy, worker.devices._remedy("torch", ended))
 

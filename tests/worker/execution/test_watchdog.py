@@ -1,6 +1,6 @@
-import subprocess
-import sys
+import time
 
+from shared.own_process import run_function
 from worker.execution.watchdog import STALLED, StallWatchdog
 
 
@@ -56,13 +56,13 @@ def test_it_is_ended_even_if_nobody_can_be_told():
     assert ended == [STALLED]
 
 
+def hang() -> None:
+    with StallWatchdog(0.5, print):
+        time.sleep(300)
+
+
 def test_a_real_process_that_hangs_ends():
-    code = (
-        "import sys, time; from worker.execution.watchdog import StallWatchdog\n"
-        "with StallWatchdog(0.5, print): time.sleep(300)"
-    )
+    ended = run_function(hang, environment=None, within_s=60.0)
 
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-
-    assert ended.returncode == STALLED
-    assert "nothing was computed" in ended.stderr
+    assert ended.code == STALLED
+    assert "nothing was computed" in ended.errors
