@@ -55,7 +55,7 @@ RUN pip install -q --no-deps --no-build-isolation .
 
 FROM base AS tensorflow
 COPY --from=build-tensorflow /opt/deepchord /opt/deepchord
-HEALTHCHECK --interval=60s --timeout=20s --start-period=120s CMD ["python", "-m", "worker.health"]
+HEALTHCHECK --interval=60s --timeout=20s --start-period=120s CMD ["python", "-m", "deepchord.worker.health"]
 
 FROM environment AS build-jax
 COPY requirements/jax.txt requirements/
@@ -67,7 +67,7 @@ RUN pip install -q --no-deps --no-build-isolation .
 
 FROM base AS jax
 COPY --from=build-jax /opt/deepchord /opt/deepchord
-HEALTHCHECK --interval=60s --timeout=20s --start-period=120s CMD ["python", "-m", "worker.health"]
+HEALTHCHECK --interval=60s --timeout=20s --start-period=120s CMD ["python", "-m", "deepchord.worker.health"]
 
 FROM environment AS build-torch
 COPY requirements/torch.txt requirements/
@@ -79,7 +79,7 @@ RUN pip install -q --no-deps --no-build-isolation .
 
 FROM base AS torch
 COPY --from=build-torch /opt/deepchord /opt/deepchord
-HEALTHCHECK --interval=60s --timeout=20s --start-period=120s CMD ["python", "-m", "worker.health"]
+HEALTHCHECK --interval=60s --timeout=20s --start-period=120s CMD ["python", "-m", "deepchord.worker.health"]
 
 FROM environment AS build-plaidml
 COPY requirements/plaidml.txt requirements/
@@ -99,7 +99,7 @@ RUN --mount=type=secret,id=ca,mode=0444,target=/etc/ssl/certs/ca-certificates.cr
     rm -rf /var/lib/apt/lists/*
 USER 1000
 COPY --from=build-plaidml /opt/deepchord /opt/deepchord
-HEALTHCHECK --interval=60s --timeout=20s --start-period=120s CMD ["python", "-m", "worker.health"]
+HEALTHCHECK --interval=60s --timeout=20s --start-period=120s CMD ["python", "-m", "deepchord.worker.health"]
 
 # SeaweedFS, the server that the tests use.
 FROM environment AS build-s3

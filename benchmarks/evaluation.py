@@ -23,21 +23,17 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import describe
-from coordinator.planning import plan_member
-from shared.architecture import ResolvedArchitecture
-from shared.checkpoint import Weights, decode_checkpoint, encode_checkpoint
-from shared.dataset_sources import Places, find_dataset
-from shared.datasets import Dataset, scaled
-from shared.messages import Precision, Recipe, Trainer
-from shared.networks import notebook_architecture
-from shared.probabilities import decode_ensemble_probabilities
-from shared.settings import keras_home
-from shared.sharing import usable_cores
-from worker.engines import Engine
-from worker.engines.keras_backend import has_fast_bfloat16
-from worker.engines.opening import open_engine
-from worker.ensemble import Candidate, evaluate
-from worker.training import predict, train
+from deepchord.coordinator.runs import plan_member
+from deepchord.shared.checkpoints import Weights, decode_checkpoint, decode_ensemble_probabilities, encode_checkpoint
+from deepchord.shared.datasets import Dataset, Places, find_dataset, scaled
+from deepchord.shared.host import usable_cores
+from deepchord.shared.messages import Precision, Recipe, Trainer
+from deepchord.shared.network import ResolvedArchitecture, notebook_architecture
+from deepchord.shared.settings import keras_home
+from deepchord.worker.engines import Engine, open_engine
+from deepchord.worker.engines.keras3 import has_fast_bfloat16
+from deepchord.worker.evaluation import Candidate, evaluate, predict
+from deepchord.worker.training import train
 
 #: Untrained networks know no class, and so would not show what other digits change.
 _TRAINED_ON = 15_000

@@ -19,19 +19,17 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import describe
-from shared.dataset_sources import Places, find_dataset
-from shared.datasets import encode_dataset
-from shared.messages import MemberSeeds, MemberSpec, Recipe, TrainedMember, Trainer
-from shared.networks import notebook_architecture
-from shared.settings import Settings, keras_home, load_settings
-from shared.storage import RunStore
-from shared.training_state import SavedTraining, TrainingState, encode_training
+from deepchord.shared.datasets import Places, encode_dataset, find_dataset
+from deepchord.shared.messages import MemberSeeds, MemberSpec, Recipe, TrainedMember, Trainer
+from deepchord.shared.network import notebook_architecture
+from deepchord.shared.settings import Settings, keras_home, load_settings
+from deepchord.shared.storage import RunStore
+from deepchord.worker.engines import open_engine
+from deepchord.worker.execution import EpochSaver, Resumption
+from deepchord.worker.training import Observer, SavedTraining, TrainingState, encode_training, train
 from tests.faults.fleet import Broker, Fleet, kill_tree
 from tests.places import NETWORK, RECIPE, Place
 from tests.waiting import wait_until
-from worker.engines.opening import open_engine
-from worker.execution.resumption import EpochSaver, Resumption
-from worker.training import Observer, train
 
 #: An epoch takes a tenth of a second or two, most of it for the small batches.
 _EPOCHS = 40

@@ -28,10 +28,9 @@ import redis
 
 from benchmarks.machine import describe, peak_mib
 from benchmarks.overhead import IDLE_WORKER_COMMAND, small, time_run, warm_up
-from coordinator.local import local_session
-from shared.dataset_sources import Places, find_dataset
-from shared.datasets import Dataset
-from shared.settings import Settings, keras_home, load_settings
+from deepchord.coordinator.local import local_session
+from deepchord.shared.datasets import Dataset, Places, find_dataset
+from deepchord.shared.settings import Settings, keras_home, load_settings
 
 _SMALL_NETWORK = """
 layers = [
@@ -104,8 +103,8 @@ def _measure(folder: Path, dataset: Dataset, network: dict[str, Any], members: i
 
 def _evaluate_here(storage: str) -> dict[str, Any]:
     """Evaluate the newest run of a storage once more, with a real engine, in this process."""
-    from worker.ensemble import evaluate, run_candidates
-    from worker.resources import Resources
+    from deepchord.worker.evaluation import evaluate, run_candidates
+    from deepchord.worker.resources import Resources
 
     resources = Resources(Settings(storage=storage, broker="redis://127.0.0.1:9/0", threads=1))
     store = resources.store

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.architecture import ResolvedArchitecture
-from shared.celery_app import create_app
-from shared.checkpoint import Weights
-from shared.messages import Precision, Recipe
-from shared.settings import load_settings
-from worker.engines import Batch, Device, Images, Probabilities
-from worker.initialization import initial_weights
-from worker.resources import Resources
-from worker.tasks import register_tasks
+from deepchord.shared.checkpoints import Weights
+from deepchord.shared.messages import Precision, Recipe
+from deepchord.shared.network import ResolvedArchitecture
+from deepchord.shared.queue import create_app
+from deepchord.shared.settings import load_settings
+from deepchord.worker.engines import Batch, Device, Images, Probabilities
+from deepchord.worker.resources import Resources
+from deepchord.worker.tasks import register_tasks
+from deepchord.worker.training import initial_weights
 
 
 class IdleNetwork:

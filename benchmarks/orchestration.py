@@ -24,9 +24,9 @@ from sklearn.datasets import load_digits
 
 from benchmarks.machine import describe
 from benchmarks.overhead import IDLE_WORKER_COMMAND, time_run, warm_up
-from coordinator.local import WORKER_COMMAND, local_session
-from shared.datasets import Dataset
-from shared.settings import load_settings
+from deepchord.coordinator.local import WORKER_COMMAND, local_session
+from deepchord.shared.datasets import Dataset
+from deepchord.shared.settings import load_settings
 
 _WORKERS = 2
 _NETWORK = [

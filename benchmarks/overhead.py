@@ -22,17 +22,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import describe
-from coordinator.following import raise_if_failed, views
-from coordinator.local import WORKER_COMMAND, LocalSession, local_session
-from coordinator.planning import plan_architecture, plan_request, plan_run
-from coordinator.submission import submit
-from shared.celery_app import create_app
-from shared.dataset_sources import Places, find_dataset
-from shared.datasets import Dataset, encode_dataset, publish_dataset
-from shared.installed_engines import KERAS3_BACKENDS
-from shared.own_process import command_for
-from shared.settings import Settings, keras_home, load_settings
-from shared.storage import RunStore
+from deepchord.coordinator.local import WORKER_COMMAND, LocalSession, local_session
+from deepchord.coordinator.monitoring import raise_if_failed, views
+from deepchord.coordinator.runs import plan_architecture, plan_request, plan_run, submit
+from deepchord.shared.datasets import Dataset, Places, encode_dataset, find_dataset, publish_dataset
+from deepchord.shared.host import KERAS3_BACKENDS
+from deepchord.shared.process import command_for
+from deepchord.shared.queue import create_app
+from deepchord.shared.settings import Settings, keras_home, load_settings
+from deepchord.shared.storage import RunStore
 
 IDLE_WORKER_COMMAND = tuple(command_for("benchmarks.idle_worker:run"))
 

@@ -24,18 +24,13 @@ import numpy as np
 import psutil
 
 from benchmarks.machine import peak_mib
-from shared.architecture import Architecture
-from shared.dataset_sources import Places, find_dataset
-from shared.datasets import Dataset, scaled
-from shared.layers import Conv2D, Dense, Flatten, MaxPooling2D
-from shared.messages import MemberSeeds, Recipe
-from shared.networks import notebook_architecture
-from shared.settings import keras_home, load_settings
-from shared.training_state import TrainingState
-from worker.engines.opening import open_engine_of
-from worker.engines.plaidml_compatibility import import_keras, import_plaidml
-from worker.engines.plaidml_devices import configured_devices
-from worker.training import Observer, split, train
+from deepchord.shared.datasets import Dataset, Places, find_dataset, scaled
+from deepchord.shared.messages import MemberSeeds, Recipe
+from deepchord.shared.network import Architecture, Conv2D, Dense, Flatten, MaxPooling2D, notebook_architecture
+from deepchord.shared.settings import keras_home, load_settings
+from deepchord.worker.engines import open_engine_of
+from deepchord.worker.engines.plaidml import configured_devices, import_keras, import_plaidml
+from deepchord.worker.training import Observer, TrainingState, split, train
 
 _SEEDS = MemberSeeds(split=1, initialization=2, shuffling=3, dropout=4)
 _BATCH_SIZE = 128

@@ -16,15 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.dataset_sources import Places, find_dataset
-from shared.installed_engines import ENGINES
-from shared.messages import MemberSeeds, Recipe
-from shared.networks import notebook_architecture
-from shared.settings import keras_home, load_settings
-from shared.training_state import TrainingState
-from worker.engines.opening import open_engine_of
-from worker.evaluation import score
-from worker.training import Observer, predict, train
+from deepchord.shared.datasets import Places, find_dataset
+from deepchord.shared.host import ENGINES
+from deepchord.shared.messages import MemberSeeds, Recipe
+from deepchord.shared.network import notebook_architecture
+from deepchord.shared.settings import keras_home, load_settings
+from deepchord.worker.engines import open_engine_of
+from deepchord.worker.evaluation import predict, score
+from deepchord.worker.training import Observer, TrainingState, train
 
 
 class _Log(Observer):

@@ -14,11 +14,10 @@ import psutil
 
 from benchmarks.machine import describe
 from benchmarks.overhead import small, time_run, warm_up
-from coordinator.local import WORKER_COMMAND, local_session
-from shared.dataset_sources import Places, find_dataset
-from shared.datasets import Dataset
-from shared.settings import Settings, keras_home, load_settings
-from shared.sharing import usable_cores
+from deepchord.coordinator.local import WORKER_COMMAND, local_session
+from deepchord.shared.datasets import Dataset, Places, find_dataset
+from deepchord.shared.host import usable_cores
+from deepchord.shared.settings import Settings, keras_home, load_settings
 
 _MIB = 2**20
 

@@ -26,16 +26,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import describe
-from coordinator.planning import plan_architecture, plan_member, plan_request
-from shared.dataset_sources import Places, find_dataset
-from shared.datasets import Dataset
-from shared.installed_engines import ENGINES
-from shared.settings import keras_home
-from shared.sharing import usable_cores
-from worker.engines import Probabilities
-from worker.engines.opening import open_engine
-from worker.evaluation import score
-from worker.training import predict, train
+from deepchord.coordinator.runs import plan_architecture, plan_member, plan_request
+from deepchord.shared.datasets import Dataset, Places, find_dataset
+from deepchord.shared.host import ENGINES, usable_cores
+from deepchord.shared.settings import keras_home
+from deepchord.worker.engines import Probabilities, open_engine
+from deepchord.worker.evaluation import predict, score
+from deepchord.worker.training import train
 
 _HELD_OUT = 10_000
 #: Of the members and of what is held out; no run that is reported has it.

@@ -26,14 +26,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import describe
-from shared.installed_engines import KERAS3_BACKENDS, installed_engines
-from shared.messages import Recipe
-from shared.networks import notebook_architecture
-from shared.sharing import usable_cores
-from worker.engines import Engine
-from worker.engines.opening import open_engine
-from worker.initialization import initial_weights
-from worker.pipeline import batches_in_order
+from deepchord.shared.host import KERAS3_BACKENDS, installed_engines, usable_cores
+from deepchord.shared.messages import Recipe
+from deepchord.shared.network import notebook_architecture
+from deepchord.worker.engines import Engine, open_engine
+from deepchord.worker.training import batches_in_order, initial_weights
 
 #: Multiplications and additions for one image, forward and backward: three times those forward.
 FLOP_PER_IMAGE = 3 * 2 * (

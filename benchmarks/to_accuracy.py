@@ -22,12 +22,11 @@ from typing import Any
 
 from benchmarks.machine import describe
 from benchmarks.overhead import time_plain
-from coordinator.planning import PRESETS
-from shared.dataset_sources import Places, find_dataset
-from shared.datasets import encode_dataset
-from shared.settings import keras_home, load_settings
-from shared.storage import RunStore
-from worker.calibration import calibrate
+from deepchord.coordinator.runs import PRESETS
+from deepchord.shared.datasets import Places, encode_dataset, find_dataset
+from deepchord.shared.settings import keras_home, load_settings
+from deepchord.shared.storage import RunStore
+from deepchord.worker.devices import calibrate
 
 #: Of the notebook's ensemble, on the test images.
 _NOTEBOOK_ACCURACY = 0.9355

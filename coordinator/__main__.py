@@ -1,14 +1,15 @@
-"""`python -m coordinator`: the commands that need no engine."""
+"""`python -m deepchord.coordinator`, in a clone also `python -m coordinator`: the commands that need no engine."""
 
 import os
 import sys
 
-# What lies beside this package goes before the current folder, until that is off the path.
+# In a clone, deepchord lies beside `coordinator`, and goes before the current folder until that is off the path.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from shared.import_path import leave_out_current_folder
+from deepchord.shared.import_path import leave_out_current_folder
 
-leave_out_current_folder(sys.path.pop(0))
+sys.path.pop(0)
+leave_out_current_folder()
 
-from coordinator.cli import main
+from deepchord.coordinator.cli import main
 
 main()

@@ -3,32 +3,18 @@
 import os
 import sys
 from collections.abc import Sequence
-from importlib.machinery import PathFinder
 
-from shared.errors import ExitCode
-
-#: Ours, and common enough that somebody else's project may have such modules, too.
-_OURS = ("shared", "worker", "coordinator")
+#: The folder that the package `deepchord` lies in.
+HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def leave_out_current_folder(home: str) -> None:
+def leave_out_current_folder() -> None:
     """Take the current folder, and whatever a relative part of PYTHONPATH names, off this process's path of modules.
 
-    What whole paths of PYTHONPATH name stays; where that hides a part of deepchord, the process ends with a sentence.
     `python -m` puts it there, and so does an empty part of PYTHONPATH, as `export PYTHONPATH=$PYTHONPATH:/more` makes.
-
-    Args:
-        home: Where deepchord itself lies, which stays.
     """
     library = os.path.dirname(os.__file__)
-    sys.path[:] = without_current_folder(sys.path, os.environ.get("PYTHONPATH", ""), home, library)
-    stranger = module_in_place_of_ours(sys.path, home)
-    if stranger:
-        sys.stderr.write(
-            f"error: PYTHONPATH leads to {stranger}, which Python would take for a part of deepchord; "
-            "start deepchord without that part of PYTHONPATH.\n"
-        )
-        sys.exit(ExitCode.BAD_INPUT)
+    sys.path[:] = without_current_folder(sys.path, os.environ.get("PYTHONPATH", ""), HOME, library)
 
 
 def without_current_folder(path: Sequence[str], pythonpath: str, home: str, library: str) -> list[str]:
@@ -48,30 +34,14 @@ def without_current_folder(path: Sequence[str], pythonpath: str, home: str, libr
     return [*given, *path[end:]]
 
 
+def whole_paths_of(pythonpath: str) -> str:
+    """Return PYTHONPATH without its empty and relative parts, which would mean another folder in each process."""
+    return os.pathsep.join(part for part in pythonpath.split(os.pathsep) if os.path.isabs(part))
+
+
 def _whole(part: str) -> str:
     """Return the whole path of a part; the part itself if the current folder is gone, where nothing can lie."""
     try:
         return os.path.abspath(part)
     except OSError:
         return os.path.normpath(part)
-
-
-def module_in_place_of_ours(path: Sequence[str], home: str) -> str | None:
-    """Return the file of the first module that is called like one of ours and is found before it.
-
-    Args:
-        path: The path of modules.
-        home: Where deepchord itself lies.
-    """
-    for name in _OURS:
-        found = PathFinder.find_spec(name, list(path))
-        if found is not None and found.origin is not None:
-            place = os.path.dirname(found.origin) if found.submodule_search_locations else found.origin
-            if os.path.realpath(os.path.dirname(place)) != os.path.realpath(home):
-                return found.origin
-    return None
-
-
-def whole_paths_of(pythonpath: str) -> str:
-    """Return PYTHONPATH without its empty and relative parts, which would mean another folder in each process."""
-    return os.pathsep.join(part for part in pythonpath.split(os.pathsep) if os.path.isabs(part))

@@ -4,8 +4,8 @@ import logging
 
 from pythonjsonlogger.json import JsonFormatter
 
-from shared.printable import printable
-from shared.settings import Settings
+from deepchord.shared.command_line import printable
+from deepchord.shared.settings import Settings
 
 #: What each line of JSON has, beside what a line was given as `extra`: run_id, member …
 _FIELDS = ("levelname", "name", "processName", "process", "message")

@@ -12,10 +12,10 @@ import hypothesis
 import pytest
 import redis
 
-from shared.errors import TERMINATIONS
-from shared.installed_engines import installed_engines
-from shared.settings import Settings
-from shared.storage import RunStore
+from deepchord.shared.errors import TERMINATIONS
+from deepchord.shared.host import installed_engines
+from deepchord.shared.settings import Settings
+from deepchord.shared.storage import RunStore
 from tests.keras_models import write_models
 from tests.measuring import leave_imports_untraced
 from tests.ports import free_ports

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.checkpoint import Weights, encode_checkpoint, weighted_layers
-from shared.networks import notebook_architecture
+from deepchord.shared.checkpoints import Weights, encode_checkpoint, weighted_layers
+from deepchord.shared.network import notebook_architecture
 
 NOTEBOOK = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
 

@@ -15,10 +15,10 @@ import numpy as np
 import psutil
 import pytest
 
-from shared.array_files import read_idx
-from shared.dataset_sources import DEBIAN_FASHION
-from shared.settings import Settings
-from shared.storage import RunStore
+from deepchord.shared.datasets.sources import DEBIAN_FASHION
+from deepchord.shared.files import read_idx
+from deepchord.shared.settings import Settings
+from deepchord.shared.storage import RunStore
 from tests.gates import Gate
 from tests.insides import inside
 from tests.once import Once

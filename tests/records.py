@@ -1,7 +1,7 @@
 """Records of members, put into storage as workers do it."""
 
-from shared.messages import MemberRecord
-from shared.storage import RunStore
+from deepchord.shared.messages import MemberRecord
+from deepchord.shared.storage import RunStore
 
 
 def commit_record(store: RunStore, record: MemberRecord) -> bool:

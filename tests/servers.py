@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from coordinator.files import read_file
+from deepchord.coordinator.files import read_file
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parent.parent

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from shared.errors import EngineError
-from shared.paths import home_path
+from deepchord.shared.command_line import home_path
+from deepchord.shared.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import RenderableType
 
-    from shared.datasets import Dataset
-    from shared.endings import EnsembleEvaluation
+    from deepchord.shared.datasets import Dataset
+    from deepchord.shared.messages import EnsembleEvaluation
 
 # Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
 
@@ -27,7 +27,7 @@ commands = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add
 
 
 def run(*arguments: str) -> None:
-    """Run one of these commands alone, as a process that `worker.fleet.command_of` starts does."""
+    """Run one of these commands alone, as a process of `deepchord.worker.devices.command_of` does."""
     commands(list(arguments))
 
 
@@ -98,14 +98,14 @@ def worker(
     Starts workers for each GPU, or for the processor if there is none; --engine and --device choose one. How many of
     them train fastest together is measured once, unless --workers or --threads is given.
     """
-    from shared.broker_probe import probe_broker
-    from shared.installed_engines import choose_engine
-    from shared.logs import configure_logging
-    from shared.settings import export, load_settings
-    from shared.storage import RunStore
-    from worker.fleet import claimed, command_of, find_assignments, named, planned
-    from worker.processes import run_each
-    from worker.service import run_worker
+    from deepchord.shared.broker import probe_broker
+    from deepchord.shared.host import choose_engine
+    from deepchord.shared.logs import configure_logging
+    from deepchord.shared.settings import export, load_settings
+    from deepchord.shared.storage import RunStore
+    from deepchord.worker.devices import claimed, command_of, find_assignments, named, planned
+    from deepchord.worker.launch import run_worker
+    from deepchord.worker.service import run_each
 
     settings = load_settings(
         broker=broker, storage=storage, engine=engine, device=device, workers=workers, threads=threads
@@ -141,9 +141,9 @@ def worker(
 @commands.command()
 def devices(as_json: Json = False) -> None:
     """List what each engine can train on here, and what to do for those that cannot."""
-    from shared.console import new_console
-    from shared.settings import load_settings
-    from worker.devices import devices_table, report_engines
+    from deepchord.shared.command_line import new_console
+    from deepchord.shared.settings import load_settings
+    from deepchord.worker.devices import devices_table, report_engines
 
     reports = report_engines(load_settings())
     if as_json:
@@ -161,9 +161,9 @@ def doctor(
     threads: Threads = None,
 ) -> None:
     """Examine broker, storage and device: what works, what does not, and what to do; fit to be pasted into an issue."""
-    from shared.installed_engines import choose_engine, installed_engines
-    from shared.settings import load_settings
-    from worker.doctor import examine_in_child, tell_of_way
+    from deepchord.shared.host import choose_engine, installed_engines
+    from deepchord.shared.settings import load_settings
+    from deepchord.worker.diagnostics import examine_in_child, tell_of_way
 
     settings = load_settings(broker=broker, storage=storage, engine=engine, device=device, threads=threads)
     code = tell_of_way(settings)
@@ -224,14 +224,20 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Evaluate weight files that any Keras saved, as one ensemble, whose networks may differ; needs no broker."""
-    from shared.console import new_console
-    from shared.container_paths import on_host
-    from shared.dataset_sources import Places, find_dataset
-    from shared.settings import keras_home, load_settings
-    from worker.ensemble import evaluate as evaluate_ensemble
-    from worker.resources import Resources
-    from worker.weight_files import names_of
-    from worker.weight_members import check_images, command_of, find_groups, notes_of, read_members, weight_candidates
+    from deepchord.shared.command_line import new_console
+    from deepchord.shared.datasets import Places, find_dataset
+    from deepchord.shared.settings import keras_home, load_settings, on_host
+    from deepchord.worker.evaluation import (
+        check_images,
+        command_of,
+        find_groups,
+        names_of,
+        notes_of,
+        read_members,
+        weight_candidates,
+    )
+    from deepchord.worker.evaluation import evaluate as evaluate_ensemble
+    from deepchord.worker.resources import Resources
 
     settings = load_settings(engine=engine, device=device, threads=threads)
     resources = Resources(settings)

@@ -1,4 +1,4 @@
-"""Whether a worker of this machine is well, for the health check of a container: `python -m worker.health`."""
+"""Whether a worker of this machine is well, for a container's health check: `python -m deepchord.worker.health`."""
 
 import contextlib
 import sys
@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import psutil
 import redis
 
-from shared.broker import connect_lazily
-from shared.errors import DeepchordError
-from shared.settings import WORKER_VARIABLE, load_settings
-from shared.validation import ended
-from shared.worker_board import KEEP_S, WorkerBoard
+from deepchord.shared.broker import KEEP_S, WorkerBoard, connect_lazily
+from deepchord.shared.errors import DeepchordError
+from deepchord.shared.settings import WORKER_VARIABLE, load_settings
+from deepchord.shared.validation import ended
 
 
 def main() -> None:

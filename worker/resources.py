@@ -7,16 +7,12 @@ from functools import cached_property
 
 import redis
 
-from shared.broker import connect_lazily
-from shared.datasets import Dataset, load_dataset
-from shared.leases import Leases
-from shared.messages import AttemptNote, DatasetInfo, Trainer
-from shared.progress_board import ProgressBoard
-from shared.settings import Settings, worker_id
-from shared.storage import RunStore
-from shared.worker_board import WorkerBoard
-from worker.engines import Engine
-from worker.engines.opening import open_engine_of
+from deepchord.shared.broker import Leases, ProgressBoard, WorkerBoard, connect_lazily
+from deepchord.shared.datasets import Dataset, load_dataset
+from deepchord.shared.messages import AttemptNote, DatasetInfo, Trainer
+from deepchord.shared.settings import Settings, worker_id
+from deepchord.shared.storage import RunStore
+from deepchord.worker.engines import Engine, open_engine_of
 
 
 class Resources:

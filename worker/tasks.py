@@ -5,16 +5,20 @@ from typing import Any
 
 from celery import Celery, Task
 
-from shared.celery_app import EVALUATE_ENSEMBLE, TRAIN_MEMBER
-from shared.errors import MessageDecodeError, OtherVersionError, SignatureError
-from shared.messages import MemberSpec, is_run_id
-from shared.signing import check_signature
-from worker.execution.evaluation_task import handle_evaluation
-from worker.execution.member_task import handle_member, report_out_of_reach
-from worker.execution.progress import report_to_flower
-from worker.execution.redelivery import other_workers, redeliver, settle
-from worker.resources import Resources
-from worker.service import busy
+from deepchord.shared.errors import MessageDecodeError, OtherVersionError, SignatureError
+from deepchord.shared.messages import MemberSpec, is_run_id
+from deepchord.shared.queue import EVALUATE_ENSEMBLE, TRAIN_MEMBER, check_signature
+from deepchord.worker.execution import (
+    handle_evaluation,
+    handle_member,
+    other_workers,
+    redeliver,
+    report_out_of_reach,
+    report_to_flower,
+    settle,
+)
+from deepchord.worker.resources import Resources
+from deepchord.worker.service import busy
 
 logger = logging.getLogger(__name__)
 

@@ -2,14 +2,14 @@
 
 import typer
 
-from coordinator.cli import files, looking, steering, training
-from shared.commands import run_commands
+from deepchord.coordinator.cli import control, files, monitoring, training
+from deepchord.shared.command_line import run_commands
 
 commands = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-for part in (training, looking, steering, files):
+for part in (training, monitoring, control, files):
     commands.registered_commands.extend(part.commands.registered_commands)
 
 
 def main() -> None:
-    """Run the coordinator's commands alone: `python -m coordinator`."""
+    """Run the coordinator's commands alone: `python -m deepchord.coordinator`."""
     run_commands(commands)

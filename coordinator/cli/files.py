@@ -14,7 +14,7 @@ def files(
     name: Annotated[str | None, typer.Argument(metavar="[FILE]", help="The file; default: list them.")] = None,
 ) -> None:
     """Print a file that comes with deepchord: users.acl for a broker, grafana.json for a dashboard."""
-    from coordinator.files import FILES, read_file
+    from deepchord.coordinator.files import FILES, read_file
 
     if name is not None:
         typer.echo(read_file(name), nl=False)

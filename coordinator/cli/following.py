@@ -4,13 +4,19 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from coordinator.cli.surroundings import retold
-from shared.errors import InterruptedRunError, OutputClosedError, OutputError, StorageError, WorkersStoppedError
+from deepchord.coordinator.cli.context import retold
+from deepchord.shared.errors import (
+    InterruptedRunError,
+    OutputClosedError,
+    OutputError,
+    StorageError,
+    WorkersStoppedError,
+)
 
 if TYPE_CHECKING:
-    from coordinator.preparation import Session
-    from shared.messages import RunSpec
-    from shared.storage import RunStore
+    from deepchord.coordinator.cli.broker_session import Session
+    from deepchord.shared.messages import RunSpec
+    from deepchord.shared.storage import RunStore
 
 # Heavy modules are imported where they are needed, so that `deepchord --help` answers in a blink.
 
@@ -31,9 +37,8 @@ def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
         StorageError: Storage was away for too long; what goes on is said.
         WorkersStoppedError: The workers of this machine died again and again, or were told to stop.
     """
-    from coordinator.following import raise_if_failed, views
-    from coordinator.live import show
-    from shared.console import new_console
+    from deepchord.coordinator.monitoring import raise_if_failed, show, views
+    from deepchord.shared.command_line import new_console
 
     resuming = retold(f"resume {run.run_id}", session.settings, embedded=True)
     if session.embedded:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from shared.paths import home_path
+from deepchord.shared.command_line import home_path
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or `last` for the latest.")]
 Broker = Annotated[

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coordinator.cli.following import follow, told
-from coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
-from coordinator.cli.surroundings import collect_into, find_run, read_settings, retold
-from shared.errors import CorruptObjectError, InputError, StorageError
-from shared.paths import home_path
+from deepchord.coordinator.cli.context import collect_into, find_run, read_settings, retold
+from deepchord.coordinator.cli.following import follow, told
+from deepchord.coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
+from deepchord.shared.command_line import home_path
+from deepchord.shared.errors import CorruptObjectError, InputError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from coordinator.preparation import Session
-    from shared.messages import RunSpec
-    from shared.settings import Settings
-    from shared.storage import RunStore
+    from deepchord.coordinator.cli.broker_session import Session
+    from deepchord.shared.messages import RunSpec
+    from deepchord.shared.settings import Settings
+    from deepchord.shared.storage import RunStore
 
 # Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
 
@@ -80,9 +80,9 @@ def train(
 
     Without a broker everything runs on this machine. With one, whichever workers listen to it train the members.
     """
-    from coordinator.preparation import open_broker, prepare
-    from coordinator.submission import submit
-    from shared.celery_app import create_app
+    from deepchord.coordinator.cli.broker_session import open_broker
+    from deepchord.coordinator.runs import prepare, submit
+    from deepchord.shared.queue import create_app
 
     options = {
         "preset": preset,
@@ -131,8 +131,7 @@ def resume(
 
     Without a broker on this machine, as `train` does.
     """
-    from coordinator.preparation import check_broker
-    from coordinator.steering import check_unfinished, resume_run
+    from deepchord.coordinator.runs import check_broker, check_unfinished, resume_run
 
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     _check_options(settings, workers, out)
@@ -157,8 +156,7 @@ def extend(
     out: Out = None,
 ) -> None:
     """Add members to a run: trains only the new ones, then evaluates all of them."""
-    from coordinator.preparation import check_broker
-    from coordinator.steering import extend_run, extended_by
+    from deepchord.coordinator.runs import check_broker, extend_run, extended_by
 
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     _check_options(settings, workers, out)
@@ -171,8 +169,8 @@ def extend(
 
 def _check_options(settings: "Settings", workers: int | None, out: Path | None) -> None:
     """Refuse options that would do nothing, those of workers and results that are not here, and what ends in vain."""
-    from coordinator.preparation import is_embedded
-    from coordinator.results_folder import check_folder
+    from deepchord.coordinator.cli.results_folder import check_folder
+    from deepchord.coordinator.runs import is_embedded
 
     if workers and not is_embedded(settings):
         raise InputError(
@@ -187,7 +185,7 @@ def _check_options(settings: "Settings", workers: int | None, out: Path | None) 
 
 def _check_not_trained_here(settings: "Settings", run: "RunSpec") -> None:
     """Raise if a command on this machine trains the run with a broker of its own: both would train every member."""
-    from coordinator.sessions import session_of
+    from deepchord.coordinator.local import session_of
 
     if session_of(settings, run.run_id) is not None:
         raise InputError(
@@ -219,9 +217,9 @@ def _train_rest(
     settings: "Settings", store: "RunStore", run: "RunSpec", change: "Callable[[], RunSpec]", out: Path | None
 ) -> None:
     """Train what is left of a run; `change` publishes that it goes on, and how, when all else is found in order."""
-    from coordinator.preparation import open_broker
-    from coordinator.submission import submit_rest
-    from shared.celery_app import create_app
+    from deepchord.coordinator.cli.broker_session import open_broker
+    from deepchord.coordinator.runs import submit_rest
+    from deepchord.shared.queue import create_app
 
     # As many workers as for the whole run, whatever is left of it: with other threads the last bits are others.
     with open_broker(settings, run, typer.echo) as session:

@@ -2,8 +2,8 @@
 
 from importlib.resources import files
 
-from shared.errors import InputError
-from shared.validation import ended, nearest
+from deepchord.shared.errors import InputError
+from deepchord.shared.validation import ended, nearest
 
 __all__ = ["FILES", "read_file"]
 

@@ -1,12 +1,22 @@
-"""The report of an ensemble: a table for the terminal, CSV and JSON, figures, and one self-contained page."""
+"""The report of an ensemble: a table for the terminal, CSV and JSON, figures, and one self-contained page.
 
-from shared.plain_matplotlib import import_plain_matplotlib
+What a run left is collected out of storage; what is written of it is the same for weights that no run of ours trained.
+"""
+
+from deepchord.shared.process import import_plain_matplotlib
 
 import_plain_matplotlib()
 
-from coordinator.report.content import ReportContent
-from coordinator.report.export import write_report
-from coordinator.report.tables import SummaryRow, summary_rows
-from coordinator.report.terminal import summary_table
+from deepchord.coordinator.report.collection import collect_run, summary, write_run_report
+from deepchord.coordinator.report.content import ReportContent
+from deepchord.coordinator.report.export import write_report
+from deepchord.coordinator.report.tables import summary_table
 
-__all__ = ["ReportContent", "SummaryRow", "summary_rows", "summary_table", "write_report"]
+__all__ = [
+    "ReportContent",
+    "collect_run",
+    "summary",
+    "summary_table",
+    "write_report",
+    "write_run_report",
+]

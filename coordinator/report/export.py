@@ -3,11 +3,11 @@
 import tempfile
 from pathlib import Path
 
-from coordinator.report.content import ReportContent
-from coordinator.report.page import render_page
-from coordinator.report.provenance import RECIPE_FILE, recipe_toml
-from coordinator.report.summary import summary_csv, summary_json
-from shared.errors import StorageError
+from deepchord.coordinator.report.content import ReportContent
+from deepchord.coordinator.report.findings import RECIPE_FILE, recipe_toml
+from deepchord.coordinator.report.page import render_page
+from deepchord.coordinator.report.tables import summary_csv, summary_json
+from deepchord.shared.errors import StorageError
 
 _PAGE = "index.html"
 
@@ -42,7 +42,9 @@ def write_report(content: ReportContent, folder: Path) -> Path:
 
 
 def _write(content: ReportContent, folder: Path) -> None:
-    from coordinator.report.figures import write_figures  # matplotlib: half a second, which commands without it spare
+    from deepchord.coordinator.report.figures import (
+        write_figures,  # matplotlib: half a second, which commands without it spare
+    )
 
     figures = folder / "figures"
     figures.mkdir()

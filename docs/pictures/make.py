@@ -19,9 +19,8 @@ COLUMNS = 120
 
 def live(run_id: str) -> None:
     """Write live.svg: the view as a terminal of 120 columns shows it now."""
-    from coordinator.cli.surroundings import open_run
-    from coordinator.following import watcher
-    from coordinator.live import render
+    from deepchord.coordinator.cli import open_run
+    from deepchord.coordinator.monitoring import render, watcher
 
     settings, store, run = open_run(run_id)
     console = Console(record=True, width=COLUMNS, force_terminal=True, file=Path("/dev/null").open("w"))

@@ -3,7 +3,7 @@
 A `RunStore` is what coordinator and workers use; an `ObjectStore` is the folder, bucket or broker below it.
 """
 
-from shared.storage.attempts import (
+from deepchord.shared.storage.attempts import (
     Attempt,
     SavedEpoch,
     digest,
@@ -13,12 +13,12 @@ from shared.storage.attempts import (
     newest_first,
     progress_of,
 )
-from shared.storage.damaged_records import damaged_records, set_record_aside
-from shared.storage.evaluation_store import EvaluationStore
-from shared.storage.member_store import MemberStore
-from shared.storage.object_store import BROKER_STORAGE, ObjectStore
-from shared.storage.opening import open_object_store
-from shared.storage.run_store import RunStore
+from deepchord.shared.storage.damaged_records import damaged_records, set_record_aside
+from deepchord.shared.storage.evaluation_store import EvaluationStore
+from deepchord.shared.storage.member_store import MemberStore
+from deepchord.shared.storage.object_store import BROKER_STORAGE, ObjectStore
+from deepchord.shared.storage.opening import open_object_store
+from deepchord.shared.storage.run_store import RunStore
 
 __all__ = [
     "BROKER_STORAGE",

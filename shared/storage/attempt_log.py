@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from shared.storage import keys
-from shared.storage.attempts import Attempt
-from shared.storage.object_store import ObjectStore
+from deepchord.shared.storage import keys
+from deepchord.shared.storage.attempts import Attempt
+from deepchord.shared.storage.object_store import ObjectStore
 
 
 def take_number(objects: ObjectStore, folder: str, note: bytes) -> int:

@@ -5,12 +5,11 @@ from contextlib import contextmanager
 
 import redis
 
-from shared.broker import KEY_PREFIX, connect_lazily, text_of
-from shared.errors import InputError, ObjectNotFoundError, StorageError
-from shared.settings import Settings
-from shared.storage.object_store import BROKER_STORAGE, check_key, check_prefix, check_size
-from shared.urls import without_password
-from shared.validation import ended
+from deepchord.shared.broker import KEY_PREFIX, connect_lazily, text_of
+from deepchord.shared.errors import InputError, ObjectNotFoundError, StorageError
+from deepchord.shared.settings import Settings, without_password
+from deepchord.shared.storage.object_store import BROKER_STORAGE, check_key, check_prefix, check_size
+from deepchord.shared.validation import ended
 
 #: Larger objects would keep the broker, which does one thing at a time, from everything else for too long.
 _LARGEST = 128 * 2**20

@@ -4,9 +4,9 @@ import hashlib
 import logging
 from collections.abc import Collection, Iterator
 
-from shared.errors import DamagedRecordError, OtherVersionError
-from shared.storage import keys
-from shared.storage.run_store import RunStore
+from deepchord.shared.errors import DamagedRecordError, OtherVersionError
+from deepchord.shared.storage import keys
+from deepchord.shared.storage.run_store import RunStore
 
 logger = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ import json
 from collections.abc import Iterator
 from typing import TypeVar
 
-from shared.errors import CorruptObjectError, DamagedRecordError, MessageDecodeError, OtherVersionError
-from shared.messages import MemberRecord, RunSpec
-from shared.storage import keys
-from shared.storage.object_store import ObjectStore
-from shared.validation import Message, ended
-from shared.version import version
+from deepchord.shared.errors import CorruptObjectError, DamagedRecordError, MessageDecodeError, OtherVersionError
+from deepchord.shared.messages import MemberRecord, RunSpec
+from deepchord.shared.storage import keys
+from deepchord.shared.storage.object_store import ObjectStore
+from deepchord.shared.validation import Message, ended
+from deepchord.shared.version import version
 
 M = TypeVar("M", bound=Message)
 

@@ -2,14 +2,13 @@
 
 from typing import TypeVar
 
-from shared.endings import EnsembleEvaluation, RunFailure
-from shared.messages import RunSpec
-from shared.storage import keys
-from shared.storage.attempt_log import attempts_in, take_number
-from shared.storage.attempts import Attempt
-from shared.storage.documents import read_document, read_newest_spec, read_verified
-from shared.storage.object_store import ObjectStore
-from shared.validation import Message
+from deepchord.shared.messages import EnsembleEvaluation, RunFailure, RunSpec
+from deepchord.shared.storage import keys
+from deepchord.shared.storage.attempt_log import attempts_in, take_number
+from deepchord.shared.storage.attempts import Attempt
+from deepchord.shared.storage.documents import read_document, read_newest_spec, read_verified
+from deepchord.shared.storage.object_store import ObjectStore
+from deepchord.shared.validation import Message
 
 M = TypeVar("M", bound=Message)
 
@@ -85,7 +84,7 @@ class EvaluationStore:
         """Commit how the run ended; return False if it has ended already, or is cancelled, which is looked at before.
 
         A cancellation that comes between that look and the commit is taken back, because the end stays. Whoever
-        cancels looks for an end after that (`coordinator.steering`), so that one of both sees the other.
+        cancels looks for an end after that (`deepchord.coordinator.runs.control`), so that one of both sees the other.
         """
         cancellation = keys.cancellation(self._run.run_id)
         if self._objects.exists(cancellation) or not self._objects.create(key, data):

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
-from shared.regular_files import KINDS
-from shared.storage.object_store import check_key, check_prefix, check_size, is_name
+from deepchord.shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
+from deepchord.shared.files import KINDS
+from deepchord.shared.storage.object_store import check_key, check_prefix, check_size, is_name
 
 #: So much is written, or read to be compared, in one call.
 _AT_ONCE = 2**23

@@ -2,8 +2,8 @@
 
 import re
 
-from shared.messages import RunSpec
-from shared.storage.attempts import Failure, SavedEpoch
+from deepchord.shared.messages import RunSpec
+from deepchord.shared.storage.attempts import Failure, SavedEpoch
 
 RUNS = "runs/"
 _SPEC = "run.json"

@@ -2,13 +2,13 @@
 
 import hashlib
 
-from shared.errors import ObjectNotFoundError
-from shared.messages import AttemptFailure, AttemptNote, MemberRecord
-from shared.storage import keys
-from shared.storage.attempt_log import attempts_in, take_number
-from shared.storage.attempts import Attempt, SavedEpoch, failure_of
-from shared.storage.documents import read_document, read_record, read_verified
-from shared.storage.object_store import ObjectStore
+from deepchord.shared.errors import ObjectNotFoundError
+from deepchord.shared.messages import AttemptFailure, AttemptNote, MemberRecord
+from deepchord.shared.storage import keys
+from deepchord.shared.storage.attempt_log import attempts_in, take_number
+from deepchord.shared.storage.attempts import Attempt, SavedEpoch, failure_of
+from deepchord.shared.storage.documents import read_document, read_record, read_verified
+from deepchord.shared.storage.object_store import ObjectStore
 
 
 class MemberStore:

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import psutil
 
-from shared.errors import CorruptObjectError, StorageError
+from deepchord.shared.errors import CorruptObjectError, StorageError
 
 #: The scheme of the storage that lies in the broker itself; nothing follows it.
 BROKER_STORAGE = "broker"

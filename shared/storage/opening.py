@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 from urllib.parse import unquote
 
-from shared.errors import InputError
-from shared.settings import Settings
-from shared.storage.folder_store import FolderStore
-from shared.storage.object_store import BROKER_STORAGE, ObjectStore
-from shared.storage.retrying_store import RetryingStore
-from shared.storage.s3_store import S3Store
+from deepchord.shared.errors import InputError
+from deepchord.shared.settings import Settings
+from deepchord.shared.storage.folder_store import FolderStore
+from deepchord.shared.storage.object_store import BROKER_STORAGE, ObjectStore
+from deepchord.shared.storage.retrying_store import RetryingStore
+from deepchord.shared.storage.s3_store import S3Store
 
 
 def open_object_store(settings: Settings, *, retrying: bool = True) -> ObjectStore:
@@ -34,7 +34,9 @@ def _open(settings: Settings) -> ObjectStore:
     if scheme == "s3":
         return S3Store(settings.storage, settings.ca_file)
     if scheme == BROKER_STORAGE:
-        from shared.storage.broker_store import open_broker_store  # it imports Redis, which the others do without
+        from deepchord.shared.storage.broker_store import (
+            open_broker_store,  # it imports Redis, which the others do without
+        )
 
         return open_broker_store(settings)
     raise InputError(

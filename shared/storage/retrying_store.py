@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import tenacity
 
-from shared.errors import StorageError
-from shared.storage.object_store import ObjectStore
+from deepchord.shared.errors import StorageError
+from deepchord.shared.storage.object_store import ObjectStore
 
 T = TypeVar("T")
 

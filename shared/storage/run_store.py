@@ -5,18 +5,17 @@ import re
 import uuid
 from collections.abc import Collection, Iterator
 
-from shared.endings import Cancellation
-from shared.errors import CorruptObjectError, ObjectNotFoundError, RunNotFoundError, StorageError
-from shared.messages import MemberRecord, RunSpec
-from shared.settings import Settings
-from shared.storage import keys
-from shared.storage.attempt_log import attempts_among
-from shared.storage.attempts import Attempt
-from shared.storage.documents import read_document, read_newest_spec, read_specs, read_verified
-from shared.storage.evaluation_store import EvaluationStore
-from shared.storage.member_store import MemberStore
-from shared.storage.object_store import ObjectStore
-from shared.storage.opening import open_object_store
+from deepchord.shared.errors import CorruptObjectError, ObjectNotFoundError, RunNotFoundError, StorageError
+from deepchord.shared.messages import Cancellation, MemberRecord, RunSpec
+from deepchord.shared.settings import Settings
+from deepchord.shared.storage import keys
+from deepchord.shared.storage.attempt_log import attempts_among
+from deepchord.shared.storage.attempts import Attempt
+from deepchord.shared.storage.documents import read_document, read_newest_spec, read_specs, read_verified
+from deepchord.shared.storage.evaluation_store import EvaluationStore
+from deepchord.shared.storage.member_store import MemberStore
+from deepchord.shared.storage.object_store import ObjectStore
+from deepchord.shared.storage.opening import open_object_store
 
 logger = logging.getLogger(__name__)
 

@@ -7,11 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from shared.errors import InputError, ObjectNotFoundError, StorageError
-from shared.installed_engines import how_to_install
-from shared.settings import s3_endpoint
-from shared.storage.object_store import check_key, check_prefix, check_size
-from shared.urls import without_password
+from deepchord.shared.errors import InputError, ObjectNotFoundError, StorageError
+from deepchord.shared.host import how_to_install
+from deepchord.shared.settings import s3_endpoint, without_password
+from deepchord.shared.storage.object_store import check_key, check_prefix, check_size
 
 _CONNECT_WITHIN = timedelta(seconds=5)
 #: A service that stops in the middle of an answer is asked again after so long.

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.array_files import read_idx
-from shared.dataset_sources import DEBIAN_FASHION
+from deepchord.shared.datasets.sources import DEBIAN_FASHION
+from deepchord.shared.files import read_idx
 from tests.gates import Gate
 from tests.places import RECIPE
 from tests.ports import free_ports

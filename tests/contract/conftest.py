@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.installed_engines import KERAS3_BACKENDS, installed_engines
+from deepchord.shared.host import KERAS3_BACKENDS, installed_engines
 from tests.contract.engine_process import OPENCL, EngineProcess
 
 

@@ -28,13 +28,14 @@ from hypothesis import strategies as st
 from numpy_network import expected_probabilities
 from sklearn.datasets import load_digits
 
-from shared.architecture import Architecture, ResolvedArchitecture
-from shared.checkpoint import Weights, decode_checkpoint, encode_checkpoint, weighted_layers
-from shared.datasets import Dataset
-from shared.errors import EngineError, InputError
-from shared.installed_engines import installed_engines
-from shared.layers import (
+from deepchord.shared.checkpoints import Weights, decode_checkpoint, encode_checkpoint, weighted_layers
+from deepchord.shared.datasets import Dataset
+from deepchord.shared.errors import EngineError, InputError
+from deepchord.shared.host import installed_engines
+from deepchord.shared.messages import MemberSeeds, Recipe, Trainer, TrainingPart
+from deepchord.shared.network import (
     ActivationLayer,
+    Architecture,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
@@ -45,17 +46,23 @@ from shared.layers import (
     Layer,
     MaxPooling2D,
     Residual,
+    ResolvedArchitecture,
+    notebook_architecture,
 )
-from shared.messages import MemberSeeds, Recipe, Trainer, TrainingPart
-from shared.networks import notebook_architecture
-from shared.training_state import SavedTraining, TrainingState, decode_training, encode_training
-from worker.engines import Batch, Engine, Images, Labels, Network
-from worker.engines.opening import open_engine
-from worker.ensemble import Candidate, evaluate
-from worker.initialization import initial_weights
-from worker.pipeline import batches_in_order
-from worker.preflight import REFERENCE, check_device, solve
-from worker.training import Observer, predict, train
+from deepchord.worker.devices import check_device
+from deepchord.worker.devices.preflight import REFERENCE, solve
+from deepchord.worker.engines import Batch, Engine, Images, Labels, Network, open_engine
+from deepchord.worker.evaluation import Candidate, evaluate, predict
+from deepchord.worker.training import (
+    Observer,
+    SavedTraining,
+    TrainingState,
+    batches_in_order,
+    decode_training,
+    encode_training,
+    initial_weights,
+    train,
+)
 
 ACTIVATIONS = ("relu", "elu", "selu", "tanh", "sigmoid", "softmax", "linear")
 OPTIMIZERS = ("nadam", "adam", "sgd", "rmsprop")

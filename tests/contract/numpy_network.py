@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.architecture import ResolvedArchitecture, ResolvedLayer
-from shared.checkpoint import Weights
-from shared.layers import (
+from deepchord.shared.checkpoints import Weights
+from deepchord.shared.network import (
     ActivationLayer,
     AveragePooling2D,
     BatchNormalization,
@@ -18,6 +17,8 @@ from shared.layers import (
     GlobalAveragePooling2D,
     MaxPooling2D,
     Residual,
+    ResolvedArchitecture,
+    ResolvedLayer,
 )
 
 Array = NDArray[np.float64]

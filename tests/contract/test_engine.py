@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.installed_engines import KERAS3_BACKENDS
+from deepchord.shared.host import KERAS3_BACKENDS
 from tests.contract.engine_process import LLVM, OPENCL, EngineProcess, names_of_the_checks
 
 ENGINES = (*KERAS3_BACKENDS, LLVM, OPENCL)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
-from shared.settings import load_settings
-from shared.storage import ObjectStore, open_object_store
+from deepchord.shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
+from deepchord.shared.settings import load_settings
+from deepchord.shared.storage import ObjectStore, open_object_store
 from tests.servers import S3Server
 
 
@@ -47,8 +47,8 @@ ROOT = Path(__file__).parents[2]
 #: Takes its own number and how many keys; waits for a line, then tries to create each key.
 CREATE = """
 import sys
-from shared.storage import open_object_store
-from shared.settings import load_settings
+from deepchord.shared.storage import open_object_store
+from deepchord.shared.settings import load_settings
 number, keys = sys.argv[1], int(sys.argv[2])
 store = open_object_store(load_settings())
 print("ready", flush=True)
@@ -61,8 +61,8 @@ for key in range(keys):
 #: Takes how often; replaces one object by wholes of one letter each.
 REPLACE = """
 import sys
-from shared.storage import open_object_store
-from shared.settings import load_settings
+from deepchord.shared.storage import open_object_store
+from deepchord.shared.settings import load_settings
 store = open_object_store(load_settings())
 for time in range(int(sys.argv[1])):
     store.replace("one/object", b"abc"[time % 3: time % 3 + 1] * 400_000)

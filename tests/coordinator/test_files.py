@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-import coordinator.files
-from coordinator.files import FILES, read_file
-from shared.errors import InputError
+from deepchord.coordinator import files
+from deepchord.coordinator.files import FILES, read_file
+from deepchord.shared.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,9 +22,9 @@ def test_the_users_of_a_broker_and_a_dashboard_come_with_deepchord():
 
 def test_all_files_are_in_the_wheel():
     packaged = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
-    lying_there = {path.name for path in Path(coordinator.files.__file__).parent.iterdir() if path.is_file()}
+    lying_there = {path.name for path in Path(files.__file__).parent.iterdir() if path.is_file()}
 
-    assert set(packaged["coordinator.files"]) == set(FILES) == lying_there - {"__init__.py"}
+    assert set(packaged["deepchord.coordinator.files"]) == set(FILES) == lying_there - {"__init__.py"}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from shared.messages import MemberRecord
+from deepchord.shared.messages import MemberRecord
 from tests.waiting import wait_until
 
 #: What Flower shows of a member in training.
@@ -81,7 +81,7 @@ def watched_run(new_place: Callable[..., Any], recipe, broker_server, require) -
             "-m",
             "celery",
             "-A",
-            "worker.app",
+            "deepchord.worker.app",
             "worker",
             "--loglevel",
             "info",

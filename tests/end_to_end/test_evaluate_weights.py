@@ -6,9 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
-from shared.architecture import Architecture
-from shared.checkpoint import decode_checkpoint
-from shared.endings import EnsembleEvaluation
+from deepchord.shared.checkpoints import decode_checkpoint
+from deepchord.shared.messages import EnsembleEvaluation
+from deepchord.shared.network import Architecture
 from tests.contract.numpy_network import expected_probabilities
 from tests.strangers import StrangersFolder
 from tests.worker.saved_models.saved import model_file

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.endings import EnsembleEvaluation
-from shared.messages import RunSpec
-from shared.storage import RunStore
+from deepchord.shared.messages import EnsembleEvaluation, RunSpec
+from deepchord.shared.storage import RunStore
 
 
 def probabilities_by_hand(weights: h5py.File, images: NDArray[np.uint8], pool: bool) -> NDArray[np.float64]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.celery_app import create_app
-from shared.messages import TrainedMember
-from shared.settings import load_settings
+from deepchord.shared.messages import TrainedMember
+from deepchord.shared.queue import create_app
+from deepchord.shared.settings import load_settings
 from tests.places import Started
 from tests.waiting import wait_until
 

@@ -12,11 +12,11 @@ import pytest
 import redis
 from kombu.exceptions import OperationalError
 
-from shared.broker import KEY_PREFIX, connect
-from shared.celery_app import QUEUE, TRAIN_MEMBER, create_app
-from shared.checkup import examine_way
-from shared.errors import BrokerError
-from shared.settings import Settings
+from deepchord.shared.broker import KEY_PREFIX, connect
+from deepchord.shared.errors import BrokerError
+from deepchord.shared.queue import QUEUE, TRAIN_MEMBER, create_app
+from deepchord.shared.settings import Settings
+from deepchord.worker.diagnostics.connectivity import examine_way
 from tests.servers import make_certificates, start_secured_broker
 from tests.waiting import wait_until
 

@@ -10,9 +10,9 @@ from typing import Any
 import psutil
 import pytest
 
-from shared.celery_app import create_app
-from shared.messages import MemberRecord
-from shared.settings import load_settings
+from deepchord.shared.messages import MemberRecord
+from deepchord.shared.queue import create_app
+from deepchord.shared.settings import load_settings
 from tests.waiting import wait_until
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.settings import load_settings
-from shared.storage import RunStore
+from deepchord.shared.settings import load_settings
+from deepchord.shared.storage import RunStore
 from tests.servers import S3Server
 
 

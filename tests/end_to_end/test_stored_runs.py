@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.messages import TrainedMember
-from shared.settings import Settings, load_settings
-from shared.storage import RunStore
+from deepchord.shared.messages import TrainedMember
+from deepchord.shared.settings import Settings, load_settings
+from deepchord.shared.storage import RunStore
 
 STORED = Path(__file__).parent.parent / "data" / "stored_runs"
 FINISHED, STOPPED = "20261129-005357-bfcd", "20261129-005421-90f1"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.messages import TrainedMember
+from deepchord.shared.messages import TrainedMember
 from tests.faults.fleet import EPOCHS, LEASE_S, Broker, Fleet
 from tests.once import Once
 from tests.places import Place

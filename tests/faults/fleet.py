@@ -12,12 +12,11 @@ from typing import Any
 import psutil
 import redis
 
-from shared.broker import KEY_PREFIX
-from shared.celery_app import WORKER_OPTIONS
-from shared.leases import member_lease
-from shared.messages import RunSpec, TrainedMember
-from shared.own_process import command_for
-from shared.storage import RunStore
+from deepchord.shared.broker import KEY_PREFIX, member_lease
+from deepchord.shared.messages import RunSpec, TrainedMember
+from deepchord.shared.process import command_for
+from deepchord.shared.queue import WORKER_OPTIONS
+from deepchord.shared.storage import RunStore
 from tests.gates import Gate
 from tests.places import Place, Started
 from tests.waiting import wait_until

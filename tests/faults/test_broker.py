@@ -7,8 +7,8 @@ from pathlib import Path
 
 import celery
 
-from shared.broker import KEY_PREFIX
-from shared.celery_app import QUEUE, TRAIN_MEMBER
+from deepchord.shared.broker import KEY_PREFIX
+from deepchord.shared.queue import QUEUE, TRAIN_MEMBER
 from tests.faults.ambush import Ambush
 from tests.faults.fleet import LONG_LEASE, kill_tree
 from tests.places import Started

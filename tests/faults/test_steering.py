@@ -2,8 +2,8 @@
 
 import signal
 
-from shared.broker import KEY_PREFIX
-from shared.celery_app import QUEUE
+from deepchord.shared.broker import KEY_PREFIX
+from deepchord.shared.queue import QUEUE
 from tests.faults.fleet import kill_tree
 from tests.waiting import wait_until
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import load_settings
-from shared.storage import RunStore
+from deepchord.shared.settings import load_settings
+from deepchord.shared.storage import RunStore
 from tests.faults.fleet import EPOCHS, Fleet
 from tests.waiting import wait_until
 

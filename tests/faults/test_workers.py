@@ -7,9 +7,9 @@ import signal
 import psutil
 import pytest
 
-from shared.broker import KEY_PREFIX
-from shared.celery_app import QUEUE
-from shared.errors import ExitCode
+from deepchord.shared.broker import KEY_PREFIX
+from deepchord.shared.errors import ExitCode
+from deepchord.shared.queue import QUEUE
 from tests.faults.fleet import EPOCHS, LONG_LEASE, kill_tree
 from tests.insides import inside
 from tests.waiting import wait_until

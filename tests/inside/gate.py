@@ -77,8 +77,8 @@ def _held_evaluation(given: dict[str, Any]) -> None:
 
 #: The functions that are called with something else than they were given, by module.
 _CHANGED = {
-    "worker.execution.member_attempt": ("attempt_member", _held_member),
-    "worker.execution.evaluation_attempt": ("attempt_evaluation", _held_evaluation),
+    "deepchord.worker.execution.member_attempt": ("attempt_member", _held_member),
+    "deepchord.worker.execution.evaluation_attempt": ("attempt_evaluation", _held_evaluation),
 }
 _execute = SourceFileLoader.exec_module
 

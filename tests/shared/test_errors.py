@@ -2,8 +2,8 @@ import inspect
 
 import pytest
 
-from shared import errors
-from shared.errors import DeepchordError, ExitCode, RunFailedError, WorkersStoppedError
+from deepchord.shared import errors
+from deepchord.shared.errors import DeepchordError, ExitCode, RunFailedError, WorkersStoppedError
 
 ERRORS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, Exception)]
 

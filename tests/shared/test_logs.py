@@ -2,8 +2,8 @@ import io
 import json
 import logging
 
-from shared.logs import format_as
-from shared.settings import Settings
+from deepchord.shared.logs import format_as
+from deepchord.shared.settings import Settings
 
 
 def test_a_line_of_json_has_the_message_where_it_came_from_and_what_it_is_about():

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.architecture import Architecture, ResolvedArchitecture
-from shared.checkpoint import Weights
-from shared.datasets import Dataset, publish_dataset
-from shared.layers import Dense, Flatten
-from shared.messages import MemberSeeds, MemberSpec, Recipe, RunSpec, Trainer
-from shared.settings import Settings, load_settings
-from shared.storage import RunStore
-from worker.engines import Batch, Device, Images, Probabilities, check_optimizer_state
-from worker.resources import Resources
+from deepchord.shared.checkpoints import Weights
+from deepchord.shared.datasets import Dataset, publish_dataset
+from deepchord.shared.messages import MemberSeeds, MemberSpec, Recipe, RunSpec, Trainer
+from deepchord.shared.network import Architecture, Dense, Flatten, ResolvedArchitecture
+from deepchord.shared.settings import Settings, load_settings
+from deepchord.shared.storage import RunStore
+from deepchord.worker.engines import Batch, Device, Images, Probabilities
+from deepchord.worker.engines.engine import check_optimizer_state
+from deepchord.worker.resources import Resources
 
 CLASSES = ("dark", "left", "right")
 

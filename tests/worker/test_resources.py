@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
-from shared.leases import Holder
-from shared.settings import load_settings
-from worker.resources import Resources
+from deepchord.shared.broker import Holder
+from deepchord.shared.settings import load_settings
+from deepchord.worker.resources import Resources
 
 #: Says which connection the broker sees of a process, of its forked child, and of the process again.
 FORKING = """
 import os
-from shared.settings import load_settings
-from worker.resources import Resources
+from deepchord.shared.settings import load_settings
+from deepchord.worker.resources import Resources
 
 broker = Resources(load_settings()).broker
 print(broker.client_id(), flush=True)

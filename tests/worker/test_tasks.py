@@ -11,10 +11,8 @@ import pytest
 import redis
 from celery import Celery
 
-from shared.broker import KEY_PREFIX
-from shared.celery_app import EVALUATE_ENSEMBLE, QUEUE, TRAIN_MEMBER, create_app
-from shared.endings import Cancellation, RunFailure
-from shared.errors import (
+from deepchord.shared.broker import KEY_PREFIX
+from deepchord.shared.errors import (
     EngineError,
     MessageDecodeError,
     OtherVersionError,
@@ -22,17 +20,17 @@ from shared.errors import (
     SignatureError,
     StorageError,
 )
-from shared.messages import FailedMember, MemberSpec, RunSpec, TrainedMember
-from shared.settings import Settings, load_settings
-from shared.signing import sign
-from shared.storage import EvaluationStore, MemberStore, RunStore
-from worker.engines import Engine
-from worker.ensemble import evaluate as evaluate_ensemble
-from worker.execution.lease import Lease
-from worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
-from worker.resources import Resources
-from worker.tasks import register_tasks
-from worker.training import Observer
+from deepchord.shared.messages import Cancellation, FailedMember, MemberSpec, RunFailure, RunSpec, TrainedMember
+from deepchord.shared.queue import EVALUATE_ENSEMBLE, QUEUE, TRAIN_MEMBER, create_app, sign
+from deepchord.shared.settings import Settings, load_settings
+from deepchord.shared.storage import EvaluationStore, MemberStore, RunStore
+from deepchord.worker.engines import Engine
+from deepchord.worker.evaluation import evaluate as evaluate_ensemble
+from deepchord.worker.execution.lease import Lease
+from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
+from deepchord.worker.resources import Resources
+from deepchord.worker.tasks import register_tasks
+from deepchord.worker.training import Observer
 
 
 class FailingEngine:
@@ -66,7 +64,7 @@ def app(settings: Settings, resources: Resources) -> Celery:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the tasks would have slept."""
     slept: list[float] = []
-    monkeypatch.setattr("worker.execution.redelivery.time.sleep", slept.append)
+    monkeypatch.setattr("deepchord.worker.execution.redelivery.time.sleep", slept.append)
     return slept
 
 
@@ -75,7 +73,7 @@ def others_are(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let other workers of these names be connected that take the same messages."""
 
     def connect(*names: str) -> None:
-        for module in ("worker.tasks", "worker.execution.redelivery"):
+        for module in ("deepchord.worker.tasks", "deepchord.worker.execution.redelivery"):
             monkeypatch.setattr(f"{module}.other_workers", lambda _: frozenset(names))
 
     return connect
@@ -441,7 +439,7 @@ def test_an_evaluation_has_no_more_threads_than_it_is_given(
 ):
     recorded("ttt")
     for most in ("_MOST_IMAGES", "_FEWEST_OF_SEVERAL"):  # one thread does for two chunks
-        monkeypatch.setattr(f"worker.training.{most}", 16)
+        monkeypatch.setattr(f"deepchord.worker.training.loop.{most}", 16)
     given = {"threads": threads, "evaluation_threads": evaluation_threads}
     resources.settings = resources.settings.model_copy(update=given)
     asked_by = set()
@@ -515,7 +513,9 @@ def test_an_evaluation_that_fails_is_left_to_another_worker_and_watchers_see_why
     queue, client = f"{KEY_PREFIX}{QUEUE}", resources.board._client
     client.delete(queue)
     waiting: list[int] = []
-    monkeypatch.setattr("worker.execution.redelivery.time.sleep", lambda _: waiting.append(client.llen(queue)))
+    monkeypatch.setattr(
+        "deepchord.worker.execution.redelivery.time.sleep", lambda _: waiting.append(client.llen(queue))
+    )
     assert evaluation.apply(args=[run.run_id]).state == "IGNORED"
 
     assert set(waiting) == {1}  # the other one can take it while this one pauses
@@ -523,7 +523,7 @@ def test_an_evaluation_that_fails_is_left_to_another_worker_and_watchers_see_why
     assert len(resources.store.evaluation(run).attempts()) == 1
     waiting.clear()
     monkeypatch.setattr(
-        "worker.execution.redelivery.time.sleep", lambda _: waiting.append(0) or resources.leaving.set()
+        "deepchord.worker.execution.redelivery.time.sleep", lambda _: waiting.append(0) or resources.leaving.set()
     )
     evaluation.apply(args=[run.run_id])
     assert waiting == [0]  # told to stop, it pauses no longer
@@ -559,7 +559,8 @@ def test_an_evaluation_ends_when_its_run_is_cancelled_and_is_made_when_it_is_res
     resources.settings = resources.settings.model_copy(update={"lease_s": 1.0})
     leases: list[Lease] = []
     monkeypatch.setattr(
-        "worker.execution.guard.Lease", lambda *given, **named: leases.append(Lease(*given, **named)) or leases[-1]
+        "deepchord.worker.execution.guard.Lease",
+        lambda *given, **named: leases.append(Lease(*given, **named)) or leases[-1],
     )
 
     class CancelledEngine(FailingEngine):
@@ -589,14 +590,14 @@ def test_a_run_that_is_cancelled_just_before_its_evaluation_is_committed_stays_c
         store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=datetime.now(UTC)))
         return found
 
-    monkeypatch.setattr("worker.execution.evaluation_attempt.evaluate", evaluate_then_cancel)
+    monkeypatch.setattr("deepchord.worker.execution.evaluation_attempt.evaluate", evaluate_then_cancel)
 
     assert evaluate(run.run_id) is None
 
     assert (store.is_cancelled(run.run_id), store.evaluation(run).has_ended()) == (True, False)
     assert [attempt.handed_over for attempt in store.evaluation(run).attempts()] == [True]
     store.resume_run(run.run_id)
-    monkeypatch.setattr("worker.execution.evaluation_attempt.evaluate", evaluate_ensemble)
+    monkeypatch.setattr("deepchord.worker.execution.evaluation_attempt.evaluate", evaluate_ensemble)
     assert evaluate(run.run_id) == "evaluated"
 
 
@@ -626,7 +627,7 @@ def test_an_evaluation_that_is_rung_early_reads_no_record_and_takes_no_lease(
 ):
     recorded("tt-")
     monkeypatch.setattr(MemberStore, "record", lambda *_: pytest.fail("a record was read"))
-    monkeypatch.setattr("worker.execution.guard.Lease", lambda *_, **__: pytest.fail("a lease was taken"))
+    monkeypatch.setattr("deepchord.worker.execution.guard.Lease", lambda *_, **__: pytest.fail("a lease was taken"))
 
     assert evaluate(run.run_id) is None
 

@@ -1,1 +1,19 @@
-"""What a worker does with one message: a member's task and an evaluation's task, and what becomes of the message."""
+"""What a worker does with one message: it trains a member or evaluates an ensemble, under a lease."""
+
+from deepchord.worker.execution.evaluation_task import handle_evaluation
+from deepchord.worker.execution.member_task import handle_member, report_out_of_reach
+from deepchord.worker.execution.progress import report_to_flower
+from deepchord.worker.execution.redelivery import other_workers, redeliver, settle
+from deepchord.worker.execution.resumption import EpochSaver, Resumption
+
+__all__ = [
+    "EpochSaver",
+    "Resumption",
+    "handle_evaluation",
+    "handle_member",
+    "other_workers",
+    "redeliver",
+    "report_out_of_reach",
+    "report_to_flower",
+    "settle",
+]

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from shared.endings import RunFailure
-from shared.errors import DeepchordError
-from shared.messages import RunSpec, TrainedMember
-from worker.ensemble import evaluate, run_candidates
-from worker.execution.stop_reasons import RunCancelled
-from worker.resources import Resources
+from deepchord.shared.errors import DeepchordError
+from deepchord.shared.messages import RunFailure, RunSpec, TrainedMember
+from deepchord.worker.evaluation import evaluate, run_candidates
+from deepchord.worker.execution.stop_reasons import RunCancelled
+from deepchord.worker.resources import Resources
 
 
 def attempt_evaluation(resources: Resources, run: RunSpec, advance: Callable[[], None]) -> str:

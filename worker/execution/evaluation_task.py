@@ -5,14 +5,14 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from shared.errors import DeepchordError, StorageError
-from shared.leases import evaluation_lease
-from shared.messages import RunSpec
-from shared.storage import Attempt, RunStore
-from worker.execution.evaluation_attempt import attempt_evaluation, fail_run
-from worker.execution.failure_policy import describe, pause_s
-from worker.execution.guard import Guard, guarded
-from worker.execution.outcomes import (
+from deepchord.shared.broker import evaluation_lease
+from deepchord.shared.errors import DeepchordError, StorageError
+from deepchord.shared.messages import RunSpec
+from deepchord.shared.storage import Attempt, RunStore
+from deepchord.worker.execution.evaluation_attempt import attempt_evaluation, fail_run
+from deepchord.worker.execution.failure_policy import describe, pause_s
+from deepchord.worker.execution.guard import Guard, guarded
+from deepchord.worker.execution.outcomes import (
     RETRY_DELAY_S,
     Completed,
     DeferToOthers,
@@ -22,8 +22,8 @@ from worker.execution.outcomes import (
     Resend,
     outcome_of,
 )
-from worker.execution.stop_reasons import AttemptEnded, RunCancelled
-from worker.resources import Resources
+from deepchord.worker.execution.stop_reasons import AttemptEnded, RunCancelled
+from deepchord.worker.resources import Resources
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from itertools import takewhile
 import redis
 from kombu.exceptions import OperationalError
 
-from shared.errors import (
+from deepchord.shared.errors import (
     CorruptObjectError,
     DatasetError,
     DivergedError,
@@ -15,7 +15,7 @@ from shared.errors import (
     ObjectNotFoundError,
     StorageError,
 )
-from shared.storage import Attempt, digest, failure_of, failures_in_a_row, fruitless
+from deepchord.shared.storage import Attempt, digest, failure_of, failures_in_a_row, fruitless
 
 #: Errors about what every member is given, whatever its seeds are and wherever it is trained.
 _GIVEN = (InputError, DatasetError, CorruptObjectError, ObjectNotFoundError)

@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from shared.training_state import TrainingState
-from worker.execution.lease import Lease
-from worker.execution.outcomes import RESEND_DELAY_S, Resend
-from worker.execution.stop_reasons import AttemptEnded, WorkerLeaving
-from worker.execution.watchdog import StallWatchdog
-from worker.resources import Resources
-from worker.training import Observer
+from deepchord.worker.execution.lease import Lease
+from deepchord.worker.execution.outcomes import RESEND_DELAY_S, Resend
+from deepchord.worker.execution.stop_reasons import AttemptEnded, WorkerLeaving
+from deepchord.worker.execution.watchdog import StallWatchdog
+from deepchord.worker.resources import Resources
+from deepchord.worker.training import Observer, TrainingState
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

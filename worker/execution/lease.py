@@ -12,9 +12,9 @@ from typing import Self
 import psutil
 import redis
 
-from shared.errors import StorageError
-from shared.leases import RENEWED_WITHIN_S, Held, Holder, Leases
-from worker.execution.stop_reasons import AttemptEnded, MemberTaken
+from deepchord.shared.broker import RENEWED_WITHIN_S, Held, Holder, Leases
+from deepchord.shared.errors import StorageError
+from deepchord.worker.execution.stop_reasons import AttemptEnded, MemberTaken
 
 logger = logging.getLogger(__name__)
 

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.checkpoint import encode_checkpoint
-from shared.errors import StorageError
-from shared.messages import FailedMember, MemberProgress, MemberRecord, MemberSpec, RunSpec, TrainedMember
-from shared.probabilities import encode_member_probabilities
-from shared.storage import Attempt
-from worker.execution.progress import ProgressReporter
-from worker.execution.resumption import EpochSaver, find_start
-from worker.resources import Resources
-from worker.training import Observer, Observers, predict, train
+from deepchord.shared.checkpoints import encode_checkpoint, encode_member_probabilities
+from deepchord.shared.errors import StorageError
+from deepchord.shared.messages import FailedMember, MemberProgress, MemberRecord, MemberSpec, RunSpec, TrainedMember
+from deepchord.shared.storage import Attempt
+from deepchord.worker.evaluation import predict
+from deepchord.worker.execution.progress import ProgressReporter
+from deepchord.worker.execution.resumption import EpochSaver, find_start
+from deepchord.worker.resources import Resources
+from deepchord.worker.training import Observer, Observers, train
 
 logger = logging.getLogger(__name__)
 

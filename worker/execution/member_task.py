@@ -6,21 +6,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.endings import RunFailure
-from shared.errors import CorruptObjectError, DeepchordError, ObjectNotFoundError, StorageError
-from shared.leases import member_lease
-from shared.messages import AttemptFailure, MemberRecord, MemberSpec, RunSpec
-from shared.storage import Attempt, MemberStore, failures_in_a_row
-from worker.execution.failure_policy import (
+from deepchord.shared.broker import member_lease
+from deepchord.shared.errors import CorruptObjectError, DeepchordError, ObjectNotFoundError, StorageError
+from deepchord.shared.messages import AttemptFailure, MemberRecord, MemberSpec, RunFailure, RunSpec
+from deepchord.shared.storage import Attempt, MemberStore, failures_in_a_row
+from deepchord.worker.execution.failure_policy import (
     describe,
     is_of_recipe_or_data,
     is_the_members_fault,
     is_the_runs_fault,
     way_of,
 )
-from worker.execution.guard import Guard, guarded
-from worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
-from worker.execution.outcomes import (
+from deepchord.worker.execution.guard import Guard, guarded
+from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
+from deepchord.worker.execution.outcomes import (
     RESEND_DELAY_S,
     RETRY_DELAY_S,
     Completed,
@@ -32,9 +31,9 @@ from worker.execution.outcomes import (
     StorageUnavailable,
     outcome_of,
 )
-from worker.execution.stop_reasons import AttemptEnded, MemberTaken, RunCancelled, WorkerLeaving
-from worker.execution.suspect_worker import pause_if_deferred
-from worker.resources import Resources
+from deepchord.worker.execution.stop_reasons import AttemptEnded, MemberTaken, RunCancelled, WorkerLeaving
+from deepchord.worker.execution.suspect_worker import pause_if_deferred
+from deepchord.worker.resources import Resources
 
 logger = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from shared.errors import DeepchordError, StorageError
-from worker.execution.stop_reasons import AttemptEnded, RunCancelled, WorkerLeaving
+from deepchord.shared.errors import DeepchordError, StorageError
+from deepchord.worker.execution.stop_reasons import AttemptEnded, RunCancelled, WorkerLeaving
 
 #: What somebody else works at is looked at again so long after their lease would have ended.
 RESEND_DELAY_S = 1.0

@@ -10,11 +10,10 @@ from typing import Any, Self
 
 from celery import Task
 
-from shared.messages import MemberProgress
-from shared.progress_board import ProgressBoard
-from shared.training_state import TrainingState
-from worker.execution.stop_reasons import MemberTaken
-from worker.training import Observer
+from deepchord.shared.broker import ProgressBoard
+from deepchord.shared.messages import MemberProgress
+from deepchord.worker.execution.stop_reasons import MemberTaken
+from deepchord.worker.training import Observer, TrainingState
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from celery import Task
 from celery.exceptions import Ignore, Reject
 from kombu.exceptions import OperationalError
 
-from shared.celery_app import served_queues
-from shared.errors import DeepchordError
-from worker.execution.outcomes import (
+from deepchord.shared.errors import DeepchordError
+from deepchord.shared.queue import served_queues
+from deepchord.worker.execution.outcomes import (
     RETRY_DELAY_S,
     DeferToOthers,
     Outcome,
@@ -20,7 +20,7 @@ from worker.execution.outcomes import (
     Resend,
     StorageUnavailable,
 )
-from worker.resources import Resources
+from deepchord.worker.resources import Resources
 
 #: How often a message is delivered at most of which no worker that is connected can make anything.
 MAX_REDELIVERIES_ALONE = 3

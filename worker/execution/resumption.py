@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from shared.architecture import ResolvedArchitecture
-from shared.errors import CheckpointError, CorruptObjectError, ObjectNotFoundError, StorageError
-from shared.messages import MemberSpec, Trainer, TrainingPart
-from shared.storage import Attempt, RunStore, SavedEpoch, newest_first
-from shared.training_state import SavedTraining, TrainingState, decode_training, encode_training
-from worker.training import Observer
+from deepchord.shared.errors import CheckpointError, CorruptObjectError, ObjectNotFoundError, StorageError
+from deepchord.shared.messages import MemberSpec, Trainer, TrainingPart
+from deepchord.shared.network import ResolvedArchitecture
+from deepchord.shared.storage import Attempt, RunStore, SavedEpoch, newest_first
+from deepchord.worker.training import Observer, SavedTraining, TrainingState, decode_training, encode_training
 
 logger = logging.getLogger(__name__)
 

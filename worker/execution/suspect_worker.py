@@ -4,17 +4,17 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from shared.errors import DeepchordError
-from shared.messages import MemberSpec, RunSpec
-from shared.storage import Attempt, fruitless
-from worker.execution.failure_policy import (
+from deepchord.shared.errors import DeepchordError
+from deepchord.shared.messages import MemberSpec, RunSpec
+from deepchord.shared.storage import Attempt, fruitless
+from deepchord.worker.execution.failure_policy import (
     has_failed_on,
     is_suspect,
     pause_s,
     saved_nothing_on,
     should_defer_to_others,
 )
-from worker.resources import Resources
+from deepchord.worker.resources import Resources
 
 #: So long attempts that got nowhere are held against a worker: the others may be busy, and they may never come.
 _HELD_AGAINST_FOR = timedelta(minutes=30)

@@ -3,7 +3,7 @@
 Nothing is deserialised but arrays and the configuration, which is data; no class or function that a file names is made.
 """
 
-from worker.saved_models.description import ToldNetwork
-from worker.saved_models.reading import SavedWeights, network_of_configuration, read_network, read_weights
+from deepchord.worker.saved_models.description import ToldNetwork
+from deepchord.worker.saved_models.reading import SavedWeights, network_of_configuration, read_network, read_weights
 
 __all__ = ["SavedWeights", "ToldNetwork", "network_of_configuration", "read_network", "read_weights"]

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 
 import h5py
 
-from shared.architecture import ResolvedArchitecture
-from shared.checkpoint import StoredLayer, stored_layers, weighted_layers, weights_root
-from shared.errors import CheckpointError
-from shared.hdf5_files import array, has, text
-from worker.saved_models.containers import Container
-from worker.saved_models.description import DescribedNetwork
+from deepchord.shared.checkpoints import StoredLayer, stored_layers, weighted_layers, weights_root
+from deepchord.shared.errors import CheckpointError
+from deepchord.shared.files import array, has, text
+from deepchord.shared.network import ResolvedArchitecture
+from deepchord.worker.saved_models.containers import Container
+from deepchord.worker.saved_models.description import DescribedNetwork
 
 #: What the groups of the layers lie below: of Keras 3, and of Keras 2.13; on Windows both had another slash.
 _FOLDERS = ("layers", "_layer_checkpoint_dependencies")

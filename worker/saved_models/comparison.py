@@ -3,8 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator
 
-from shared.architecture import Architecture
-from shared.layers import ActivationLayer, Conv2D, Dense, Dropout, Flatten, Layer, Residual
+from deepchord.shared.network import ActivationLayer, Architecture, Conv2D, Dense, Dropout, Flatten, Layer, Residual
 
 _FLAT = ("flatten", "global_average_pooling2d", "dense")
 #: Decides nothing when probabilities are asked.

@@ -12,11 +12,10 @@ from typing import Any
 
 import h5py
 
-from shared.errors import CheckpointError
-from shared.file_kinds import GIT_ANNEX, KERAS, is_annexed, kind_of, told
-from shared.hdf5_files import opened, text
-from shared.paths import printable
-from worker.saved_models.memory_bound import bounded_memory
+from deepchord.shared.command_line import printable_path
+from deepchord.shared.errors import CheckpointError
+from deepchord.shared.files import GIT_ANNEX, KERAS, is_annexed, kind_of, opened, text, told
+from deepchord.worker.saved_models.memory_bound import bounded_memory
 
 #: More than 512 layers need.
 _MOST_CONFIGURATION_BYTES = 2**22
@@ -47,7 +46,7 @@ def opened_model(path: Path) -> Iterator[Container]:
     Raises:
         CheckpointError: It cannot be read, is something else, which is named, or is damaged.
     """
-    source = printable(path)
+    source = printable_path(path)
     try:
         kind = kind_of(path)
         if path.exists() and not path.is_file():
@@ -68,11 +67,11 @@ def _why(path: Path, error: OSError) -> str:
     if not path.is_symlink() or path.exists():
         return error.strerror or str(error)
     target = path.readlink()
-    return told(GIT_ANNEX) if is_annexed(path) else f"it is a link to {printable(target)}, which is not there"
+    return told(GIT_ANNEX) if is_annexed(path) else f"it is a link to {printable_path(target)}, which is not there"
 
 
 def _archived_configuration(path: Path) -> Any:
-    return _parsed(_unpacked(path, "config.json"), printable(path))
+    return _parsed(_unpacked(path, "config.json"), printable_path(path))
 
 
 def _parsed(configuration: str | bytes | None, source: str) -> Any:
@@ -94,16 +93,18 @@ def _unpacked(path: Path, name: str) -> bytes:
         with zipfile.ZipFile(path) as archive:
             info = archive.getinfo(name)
             if info.compress_type not in _COMPRESSIONS:
-                raise CheckpointError(f"{printable(path)}: {name} is compressed in a way that Keras does not use.")
+                raise CheckpointError(f"{printable_path(path)}: {name} is compressed in a way that Keras does not use.")
             with archive.open(info) as file:
                 data = file.read(most + 1)
     except _DAMAGED as error:
-        raise CheckpointError(f"{printable(path)} is damaged or cut short ({_short(error)}); copy it again.") from error
+        raise CheckpointError(
+            f"{printable_path(path)} is damaged or cut short ({_short(error)}); copy it again."
+        ) from error
     if len(data) > most:
-        raise CheckpointError(f"{printable(path)}: {name} unpacks to far more than a model needs; it is not read.")
+        raise CheckpointError(f"{printable_path(path)}: {name} unpacks to far more than a model needs; it is not read.")
     return data
 
 
 def _short(error: Exception) -> str:
     """Return what an error says; it may hold bytes of the file."""
-    return printable(str(error))[:200]
+    return printable_path(str(error))[:200]

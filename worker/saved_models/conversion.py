@@ -7,10 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.architecture import ResolvedArchitecture, ResolvedLayer, Shape
-from shared.checkpoint import StoredLayer, Weights, listed, read, weighted_layers
-from shared.errors import CheckpointError
-from shared.layers import AveragePooling2D, Conv2D, Dense, Flatten, MaxPooling2D
+from deepchord.shared.checkpoints import StoredLayer, Weights, listed, read, weighted_layers
+from deepchord.shared.errors import CheckpointError
+from deepchord.shared.network import (
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    MaxPooling2D,
+    ResolvedArchitecture,
+    ResolvedLayer,
+    Shape,
+)
 
 Array = NDArray[np.float32]
 

@@ -7,22 +7,23 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shared.architecture import Architecture, Shape
-from shared.errors import CheckpointError
-from shared.layers import (
+from deepchord.shared.errors import CheckpointError
+from deepchord.shared.network import (
     ActivationLayer,
+    Architecture,
     Dense,
     Flatten,
     GlobalAveragePooling2D,
     Layer,
     Residual,
+    Shape,
     SimpleLayer,
 )
-from shared.validation import ended, explain
-from worker.saved_models.graph import Sum, chain_of, layers_of
-from worker.saved_models.layers import TRAINING_ONLY, Converted, converted
-from worker.saved_models.options import Options
-from worker.saved_models.rescaling import NOTE, without_rescaling
+from deepchord.shared.validation import ended, explain
+from deepchord.worker.saved_models.graph import Sum, chain_of, layers_of
+from deepchord.worker.saved_models.layers import TRAINING_ONLY, Converted, converted
+from deepchord.worker.saved_models.options import Options
+from deepchord.worker.saved_models.rescaling import NOTE, without_rescaling
 
 #: Those that say in which order a model counts the axes of its images.
 _ON_IMAGES = ("Conv2D", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D")

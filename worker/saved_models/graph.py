@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from shared.architecture import MAX_LAYERS
-from shared.errors import CheckpointError
-from worker.saved_models.layers import canonical
-from worker.saved_models.options import Options
+from deepchord.shared.errors import CheckpointError
+from deepchord.shared.network import MAX_LAYERS
+from deepchord.worker.saved_models.layers import canonical
+from deepchord.worker.saved_models.options import Options
 
 #: Keras counts activations, dropout and inputs as layers, too.
 _MOST_LAYERS = 4 * MAX_LAYERS

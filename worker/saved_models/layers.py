@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from shared.layers import (
+from deepchord.shared.network import (
     ActivationLayer,
     AveragePooling2D,
     BatchNormalization,
@@ -15,7 +15,7 @@ from shared.layers import (
     MaxPooling2D,
     SimpleLayer,
 )
-from worker.saved_models.options import Options
+from deepchord.worker.saved_models.options import Options
 
 #: What classes were called before, or are called as well.
 _ALIASES = {

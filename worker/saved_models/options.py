@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, get_args
 
-from shared.errors import CheckpointError
-from shared.layers import Activation, Padding
-from shared.printable import label
-from shared.validation import shortened
+from deepchord.shared.command_line import label
+from deepchord.shared.errors import CheckpointError
+from deepchord.shared.network import Activation, Padding
+from deepchord.shared.validation import shortened
 
 _ACTIVATIONS: tuple[str, ...] = get_args(Activation)
 _PADDINGS: tuple[str, ...] = get_args(Padding)

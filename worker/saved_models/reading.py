@@ -5,21 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.architecture import Architecture, ResolvedArchitecture, Shape
-from shared.checkpoint import StoredLayer, Weights, check_fit, weighted_layers
-from shared.errors import CheckpointError
-from shared.layers import BatchNormalization
-from worker.saved_models.arrays import found_layers, writer
-from worker.saved_models.comparison import difference
-from worker.saved_models.containers import Container, opened_model
-from worker.saved_models.conversion import (
+from deepchord.shared.checkpoints import StoredLayer, Weights, check_fit, weighted_layers
+from deepchord.shared.errors import CheckpointError
+from deepchord.shared.network import Architecture, BatchNormalization, ResolvedArchitecture, Shape
+from deepchord.worker.saved_models.arrays import found_layers, writer
+from deepchord.worker.saved_models.comparison import difference
+from deepchord.worker.saved_models.containers import Container, opened_model
+from deepchord.worker.saved_models.conversion import (
     Conversion,
     check_theano,
     converted_weights,
     depends_on_order,
     stored_outputs_first,
 )
-from worker.saved_models.description import DescribedNetwork, ToldNetwork, described
+from deepchord.worker.saved_models.description import DescribedNetwork, ToldNetwork, described
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

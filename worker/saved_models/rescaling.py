@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from worker.saved_models.graph import Chain, Sum
-from worker.saved_models.options import Options
+from deepchord.worker.saved_models.graph import Chain, Sum
+from deepchord.worker.saved_models.options import Options
 
 #: What is said of a network that has lost such a layer.
 NOTE = "divides its images by 255: that layer was left out, because deepchord gives it images in 0..1"

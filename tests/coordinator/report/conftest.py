@@ -11,24 +11,26 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from coordinator.report import ReportContent
-from coordinator.report.page import render_page
-from shared.architecture import Architecture
-from shared.datasets import Dataset
-from shared.endings import EnsembleEvaluation, MemberEvaluation, Misclassified, Scores
-from shared.layers import Conv2D, Dense, Flatten
-from shared.messages import (
+from deepchord.coordinator.report import ReportContent
+from deepchord.coordinator.report.page import render_page
+from deepchord.shared.datasets import Dataset
+from deepchord.shared.messages import (
     DatasetInfo,
+    EnsembleEvaluation,
     EpochMetrics,
     FailedMember,
+    MemberEvaluation,
     MemberRecord,
     MemberSeeds,
     MemberSpec,
+    Misclassified,
     Recipe,
     RunSpec,
+    Scores,
     TrainedMember,
     Trainer,
 )
+from deepchord.shared.network import Architecture, Conv2D, Dense, Flatten
 
 STARTED = datetime(2026, 11, 23, 6, 40, tzinfo=UTC)
 RUN = "20261123-064000-c0de"

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.report import ReportContent, export, write_report
-from shared.errors import StorageError
+from deepchord.coordinator.report import ReportContent, export, write_report
+from deepchord.shared.errors import StorageError
 
 MakeContent = Callable[..., ReportContent]
 

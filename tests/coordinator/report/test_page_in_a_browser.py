@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from coordinator.report import ReportContent
-from coordinator.report.page import render_page
+from deepchord.coordinator.report import ReportContent
+from deepchord.coordinator.report.page import render_page
 
 MakeContent = Callable[..., ReportContent]
 

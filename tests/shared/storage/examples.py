@@ -3,20 +3,22 @@
 import hashlib
 from datetime import UTC, datetime
 
-from shared.endings import EnsembleEvaluation, MemberEvaluation, Scores
-from shared.messages import (
+from deepchord.shared.messages import (
     DatasetInfo,
+    EnsembleEvaluation,
     EpochMetrics,
     FailedMember,
+    MemberEvaluation,
     MemberRecord,
     MemberSeeds,
     MemberSpec,
     Recipe,
     RunSpec,
+    Scores,
     TrainedMember,
     Trainer,
 )
-from shared.networks import notebook_architecture
+from deepchord.shared.network import notebook_architecture
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 TRAINER = Trainer(host="here", engine="tensorflow", engine_version="2", device="cpu")

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.storage import Attempt, SavedEpoch, failures_in_a_row, newest_first
+from deepchord.shared.storage import Attempt, SavedEpoch, failures_in_a_row, newest_first
 
 
 def attempt(number: int, *epochs: int, handed_over: bool = False) -> Attempt:

@@ -1,10 +1,10 @@
 import pytest
 import redis
 
-from shared.errors import InputError, StorageError
-from shared.settings import Settings
-from shared.storage import broker_store
-from shared.storage.broker_store import open_broker_store
+from deepchord.shared.errors import InputError, StorageError
+from deepchord.shared.settings import Settings
+from deepchord.shared.storage import broker_store
+from deepchord.shared.storage.broker_store import open_broker_store
 
 
 @pytest.fixture

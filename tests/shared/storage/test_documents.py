@@ -11,13 +11,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coordinator.planning import plan_member, plan_request, plan_run
-from shared.architecture import Architecture
-from shared.errors import CorruptObjectError, DamagedRecordError, DeepchordError, MessageDecodeError, OtherVersionError
-from shared.layers import Dense, Flatten
-from shared.messages import DatasetInfo, FailedMember, MemberRecord, RunSpec
-from shared.storage import MemberStore, RunStore, damaged_records, set_record_aside
-from shared.storage.documents import MOST_BYTES
+from deepchord.coordinator.runs import plan_member, plan_request, plan_run
+from deepchord.shared.errors import (
+    CorruptObjectError,
+    DamagedRecordError,
+    DeepchordError,
+    MessageDecodeError,
+    OtherVersionError,
+)
+from deepchord.shared.messages import DatasetInfo, FailedMember, MemberRecord, RunSpec
+from deepchord.shared.network import Architecture, Dense, Flatten
+from deepchord.shared.storage import MemberStore, RunStore, damaged_records, set_record_aside
+from deepchord.shared.storage.documents import MOST_BYTES
 from tests.records import commit_record
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-from shared.endings import RunFailure
+from deepchord.shared.messages import RunFailure
 from tests.shared.storage.examples import NOW, evaluation, run_spec
 
 

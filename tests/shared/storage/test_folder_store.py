@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import CorruptObjectError, StorageError
-from shared.storage.folder_store import FolderStore
+from deepchord.shared.errors import CorruptObjectError, StorageError
+from deepchord.shared.storage.folder_store import FolderStore
 
 ROOT = Path(__file__).parents[3]
 
@@ -42,7 +42,7 @@ def test_an_answer_of_nfs_that_got_lost_after_linking_counts_as_ones_own(tmp_pat
         link(source, target)
         link(source, target)
 
-    monkeypatch.setattr("shared.storage.folder_store.os.link", link_and_lose_the_answer)
+    monkeypatch.setattr("deepchord.shared.storage.folder_store.os.link", link_and_lose_the_answer)
     store = FolderStore(tmp_path)
 
     assert store.create("record.json", b"mine")
@@ -80,8 +80,8 @@ def test_a_limit_on_the_size_of_files_is_named_and_leaves_nothing(tmp_path):
 import resource
 import sys
 from pathlib import Path
-from shared.errors import CorruptObjectError, StorageError
-from shared.storage.folder_store import FolderStore
+from deepchord.shared.errors import CorruptObjectError, StorageError
+from deepchord.shared.storage.folder_store import FolderStore
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
 try:
     FolderStore(Path(sys.argv[1])).create("big/object", b"x" * 100_000)
@@ -151,8 +151,8 @@ def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(tmp_path):
     script = """
 import os
 from pathlib import Path
-from shared.errors import CorruptObjectError, StorageError
-from shared.storage.folder_store import FolderStore
+from deepchord.shared.errors import CorruptObjectError, StorageError
+from deepchord.shared.storage.folder_store import FolderStore
 os.chdir("{folder}")
 if os.geteuid() == 0:
     os.seteuid(65534)  # root may read everything

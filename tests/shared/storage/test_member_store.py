@@ -5,12 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.errors import (
-    CorruptObjectError,
-    ObjectNotFoundError,
-    StorageError,
-)
-from shared.storage import MemberStore
+from deepchord.shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
+from deepchord.shared.storage import MemberStore
 from tests.records import commit_record
 from tests.shared.storage.examples import RUN, failed, sha256, trained
 

@@ -1,10 +1,8 @@
 import pytest
 
-from shared.errors import (
-    InputError,
-)
-from shared.settings import Settings
-from shared.storage import open_object_store
+from deepchord.shared.errors import InputError
+from deepchord.shared.settings import Settings
+from deepchord.shared.storage import open_object_store
 
 
 @pytest.mark.parametrize("form", ["{}", "file://{}", "file://localhost{}"])

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import ObjectNotFoundError, StorageError
-from shared.storage.folder_store import FolderStore
-from shared.storage.retrying_store import RetryingStore
+from deepchord.shared.errors import ObjectNotFoundError, StorageError
+from deepchord.shared.storage.folder_store import FolderStore
+from deepchord.shared.storage.retrying_store import RetryingStore
 
 
 class Moody:

@@ -1,11 +1,7 @@
 import pytest
 
-from shared.endings import Cancellation
-from shared.errors import (
-    CorruptObjectError,
-    MessageDecodeError,
-    RunNotFoundError,
-)
+from deepchord.shared.errors import CorruptObjectError, MessageDecodeError, RunNotFoundError
+from deepchord.shared.messages import Cancellation
 from tests.records import commit_record
 from tests.shared.storage.examples import NOW, RUN, evaluation, failed, run_spec, sha256, trained
 

@@ -3,9 +3,9 @@ from datetime import timedelta
 
 import pytest
 
-from shared.errors import InputError, ObjectNotFoundError, StorageError
-from shared.storage.retrying_store import RetryingStore
-from shared.storage.s3_store import S3Store
+from deepchord.shared.errors import InputError, ObjectNotFoundError, StorageError
+from deepchord.shared.storage.retrying_store import RetryingStore
+from deepchord.shared.storage.s3_store import S3Store
 from tests.servers import make_certificates, start_s3_server
 
 
@@ -53,7 +53,7 @@ def test_what_was_created_before_the_answer_got_lost_counts_as_created_here(stor
 
 
 def test_a_server_that_falls_silent_in_an_answer_is_asked_again(store, moods, monkeypatch):
-    monkeypatch.setattr("shared.storage.s3_store._READ_WITHIN", timedelta(seconds=0.3))
+    monkeypatch.setattr("deepchord.shared.storage.s3_store._READ_WITHIN", timedelta(seconds=0.3))
     hurried = RetryingStore(S3Store(store.url), first_wait_s=0.001)
     data = bytes(range(256)) * 4000
     store.create("runs/one", data)

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from shared.errors import RunNotFoundError, StorageError
-from shared.leases import Holder, evaluation_lease
-from shared.messages import MemberSpec, RunSpec
-from shared.storage import EvaluationStore, RunStore
-from worker.execution.evaluation_task import handle_evaluation
-from worker.execution.member_attempt import BegunAttempt, attempt_member
-from worker.execution.outcomes import Completed, DeferToOthers, Outcome, Refused, Requeue, Resend
-from worker.resources import Resources
-from worker.training import Observer
+from deepchord.shared.broker import Holder, evaluation_lease
+from deepchord.shared.errors import RunNotFoundError, StorageError
+from deepchord.shared.messages import MemberSpec, RunSpec
+from deepchord.shared.storage import EvaluationStore, RunStore
+from deepchord.worker.execution import handle_evaluation
+from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member
+from deepchord.worker.execution.outcomes import Completed, DeferToOthers, Outcome, Refused, Requeue, Resend
+from deepchord.worker.resources import Resources
+from deepchord.worker.training import Observer
 
 OTHERS = partial(frozenset, ["other@here"])
 OTHER = Holder(worker="another", process_id=1, token="1")

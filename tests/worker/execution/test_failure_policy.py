@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import (
+from deepchord.shared.errors import (
     CorruptObjectError,
     DatasetError,
     DivergedError,
@@ -19,8 +19,8 @@ from shared.errors import (
     ObjectNotFoundError,
     StorageError,
 )
-from shared.storage import Attempt, SavedEpoch, failure_of, failures_in_a_row, fruitless
-from worker.execution.failure_policy import (
+from deepchord.shared.storage import Attempt, SavedEpoch, failure_of, failures_in_a_row, fruitless
+from deepchord.worker.execution.failure_policy import (
     MAX_DEFERRALS,
     has_failed_on,
     is_suspect,

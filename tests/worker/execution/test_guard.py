@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from shared.leases import Holder, member_lease
-from shared.training_state import TrainingState
-from worker.execution.guard import Guard, guarded
-from worker.execution.stop_reasons import MemberTaken, RunCancelled, WorkerLeaving
-from worker.resources import Resources
+from deepchord.shared.broker import Holder, member_lease
+from deepchord.worker.execution.guard import Guard, guarded
+from deepchord.worker.execution.stop_reasons import MemberTaken, RunCancelled, WorkerLeaving
+from deepchord.worker.resources import Resources
+from deepchord.worker.training import TrainingState
 
 NAME = member_lease("run", 0)
 OTHER = Holder(worker="another", process_id=1, token="1")

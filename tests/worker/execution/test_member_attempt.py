@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from shared.checkpoint import decode_checkpoint
-from shared.datasets import Dataset
-from shared.errors import DatasetError, EngineError
-from shared.messages import FailedMember, MemberRecord, MemberSpec, RunSpec, TrainedMember, Trainer
-from shared.storage import RunStore
-from shared.training_state import TrainingState
-from worker.engines import Engine
-from worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
-from worker.resources import Resources
-from worker.training import Observer, predict, train
+from deepchord.shared.checkpoints import decode_checkpoint
+from deepchord.shared.datasets import Dataset
+from deepchord.shared.errors import DatasetError, EngineError
+from deepchord.shared.messages import FailedMember, MemberRecord, MemberSpec, RunSpec, TrainedMember, Trainer
+from deepchord.shared.storage import RunStore
+from deepchord.worker.engines import Engine
+from deepchord.worker.evaluation import predict
+from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
+from deepchord.worker.resources import Resources
+from deepchord.worker.training import Observer, TrainingState, train
 
 
 def attempt(

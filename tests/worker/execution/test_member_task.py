@@ -8,16 +8,32 @@ from typing import Any
 
 import pytest
 
-from shared.endings import Cancellation, RunFailure
-from shared.errors import CorruptObjectError, DivergedError, EngineError, RunNotFoundError, StorageError
-from shared.leases import Holder, member_lease
-from shared.messages import AttemptFailure, AttemptNote, FailedMember, MemberSpec, RunSpec, TrainedMember
-from shared.settings import Settings
-from shared.storage import MemberStore, RunStore, failure_of
-from worker.engines import Engine
-from worker.execution.member_task import handle_member
-from worker.execution.outcomes import Completed, DeferToOthers, Outcome, Refused, Requeue, Resend, StorageUnavailable
-from worker.resources import Resources
+from deepchord.shared.broker import Holder, member_lease
+from deepchord.shared.errors import CorruptObjectError, DivergedError, EngineError, RunNotFoundError, StorageError
+from deepchord.shared.messages import (
+    AttemptFailure,
+    AttemptNote,
+    Cancellation,
+    FailedMember,
+    MemberSpec,
+    RunFailure,
+    RunSpec,
+    TrainedMember,
+)
+from deepchord.shared.settings import Settings
+from deepchord.shared.storage import MemberStore, RunStore, failure_of
+from deepchord.worker.engines import Engine
+from deepchord.worker.execution import handle_member
+from deepchord.worker.execution.outcomes import (
+    Completed,
+    DeferToOthers,
+    Outcome,
+    Refused,
+    Requeue,
+    Resend,
+    StorageUnavailable,
+)
+from deepchord.worker.resources import Resources
 
 #: Who else is connected.
 OTHERS = partial(frozenset, ["other@here"])
@@ -167,7 +183,7 @@ def test_a_run_that_is_cancelled_stops_at_the_next_batch_and_goes_on_later(
 def test_a_member_whose_record_appears_meanwhile_is_left(
     handle, meddle, quick, resources: Resources, store: RunStore, run: RunSpec, members
 ):
-    from worker.execution.member_attempt import fail_member
+    from deepchord.worker.execution.member_attempt import fail_member
 
     resources.settings = quick
 
@@ -326,7 +342,7 @@ def test_a_member_that_failed_on_every_worker_is_tried_here_again(handle, meddle
 def test_a_member_is_left_to_a_worker_that_never_takes_it_so_often_and_not_for_ever(
     handle, meddle, resources: Resources, run: RunSpec, engine, monkeypatch
 ):
-    monkeypatch.setattr("worker.execution.failure_policy.MAX_DEFERRALS", 3)
+    monkeypatch.setattr("deepchord.worker.execution.failure_policy.MAX_DEFERRALS", 3)
     meddle(1, raising(EngineError("not here")))
     handle()
     resources.engine = engine
@@ -552,7 +568,7 @@ def test_only_what_a_worker_got_nowhere_at_lately_is_held_against_it(handle, die
 def test_without_a_broker_nobody_gives_up_a_member_that_another_may_be_training(
     resources: Resources, store: RunStore, run: RunSpec, members, free_port: int, monkeypatch
 ):
-    monkeypatch.setattr("worker.execution.lease._WAITS_S", (0.01,))
+    monkeypatch.setattr("deepchord.worker.execution.lease._WAITS_S", (0.01,))
     for _ in range(2):
         store.member(run.run_id, 0).start_attempt(b"{}")
     cut_off = resources.settings.model_copy(update={"broker": f"redis://127.0.0.1:{free_port}/0"})

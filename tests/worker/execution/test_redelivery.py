@@ -8,11 +8,12 @@ import pytest
 import redis
 from celery import Task
 
-from shared.broker import KEY_PREFIX
-from shared.celery_app import QUEUE, create_app
-from shared.errors import RunNotFoundError, StorageError
-from shared.settings import Settings
-from worker.execution.outcomes import (
+from deepchord.shared.broker import KEY_PREFIX
+from deepchord.shared.errors import RunNotFoundError, StorageError
+from deepchord.shared.queue import QUEUE, create_app
+from deepchord.shared.settings import Settings
+from deepchord.worker.execution import settle
+from deepchord.worker.execution.outcomes import (
     Completed,
     DeferToOthers,
     Outcome,
@@ -22,23 +23,23 @@ from worker.execution.outcomes import (
     StorageUnavailable,
     outcome_of,
 )
-from worker.execution.redelivery import MAX_REDELIVERIES, MAX_REDELIVERIES_ALONE, settle
-from worker.execution.stop_reasons import MemberTaken, RunCancelled, WorkerLeaving
-from worker.resources import Resources
+from deepchord.worker.execution.redelivery import MAX_REDELIVERIES, MAX_REDELIVERIES_ALONE
+from deepchord.worker.execution.stop_reasons import MemberTaken, RunCancelled, WorkerLeaving
+from deepchord.worker.resources import Resources
 
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long it would have been slept."""
     slept: list[float] = []
-    monkeypatch.setattr("worker.execution.redelivery.time.sleep", slept.append)
+    monkeypatch.setattr("deepchord.worker.execution.redelivery.time.sleep", slept.append)
     return slept
 
 
 @pytest.fixture
 def others_are(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def connect(*names: str) -> None:
-        monkeypatch.setattr("worker.execution.redelivery.other_workers", lambda _: frozenset(names))
+        monkeypatch.setattr("deepchord.worker.execution.redelivery.other_workers", lambda _: frozenset(names))
 
     return connect
 
@@ -101,7 +102,7 @@ def test_a_message_for_others_is_resent_before_the_pause_which_ends_when_the_wor
         if len(seen) == 3:
             resources.leaving.set()
 
-    monkeypatch.setattr("worker.execution.redelivery.time.sleep", sleep)
+    monkeypatch.setattr("deepchord.worker.execution.redelivery.time.sleep", sleep)
 
     assert deliver(DeferToOthers(pause_s=30.0)).state == "IGNORED"
 

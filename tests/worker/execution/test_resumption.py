@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from shared.architecture import Architecture
-from shared.messages import EpochMetrics, MemberSpec, Trainer
-from shared.storage import MemberStore, RunStore, keys, newest_first
-from shared.training_state import TrainingState
-from worker.execution.resumption import EpochSaver, Resumption, find_start
-from worker.training import start_of
+from deepchord.shared.messages import EpochMetrics, MemberSpec, Trainer
+from deepchord.shared.network import Architecture
+from deepchord.shared.storage import MemberStore, RunStore, keys, newest_first
+from deepchord.worker.execution import EpochSaver, Resumption
+from deepchord.worker.execution.resumption import find_start
+from deepchord.worker.training import TrainingState
+from deepchord.worker.training.loop import start_of
 
 EPOCH = EpochMetrics(train_loss=1.0, train_accuracy=0.5, validation_loss=1.0, validation_accuracy=0.5, duration_s=1.0)
 

@@ -1,7 +1,7 @@
 import time
 
-from shared.own_process import run_function
-from worker.execution.watchdog import STALLED, StallWatchdog
+from deepchord.shared.process import run_function
+from deepchord.worker.execution.watchdog import STALLED, StallWatchdog
 
 
 class Clock:

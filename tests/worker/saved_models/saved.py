@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import convolve2d, correlate2d
 
-from shared.architecture import Architecture
-from shared.layers import Conv2D, Dense, Flatten, MaxPooling2D
+from deepchord.shared.network import Architecture, Conv2D, Dense, Flatten, MaxPooling2D
 
 #: Eight by six pixels of two channels, so that no two lengths are alike.
 SHAPE = (8, 6, 2)

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.architecture import Architecture
-from shared.errors import CheckpointError
-from shared.layers import Conv2D, Dense, Flatten, MaxPooling2D, Residual
+from deepchord.shared.errors import CheckpointError
+from deepchord.shared.network import Architecture, Conv2D, Dense, Flatten, MaxPooling2D, Residual
+from deepchord.worker.saved_models import network_of_configuration, read_network, read_weights
+from deepchord.worker.saved_models.comparison import difference
 from tests.contract.numpy_network import expected_probabilities
 from tests.worker.saved_models import saved
-from worker.saved_models import network_of_configuration, read_network, read_weights
-from worker.saved_models.comparison import difference
 
 Change = Callable[[dict], None]
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.architecture import ResolvedArchitecture
-from shared.datasets import scaled
-from shared.errors import CheckpointError
+from deepchord.shared.datasets import scaled
+from deepchord.shared.errors import CheckpointError
+from deepchord.shared.network import ResolvedArchitecture
+from deepchord.worker.evaluation.network_files import load_network
+from deepchord.worker.saved_models import ToldNetwork, read_network, read_weights
+from deepchord.worker.saved_models.rescaling import NOTE
 from tests.contract.numpy_network import expected_probabilities
 from tests.keras_models import NOTEBOOK
-from worker.network_files import load_network
-from worker.saved_models import ToldNetwork, read_network, read_weights
-from worker.saved_models.rescaling import NOTE
 
 SHAPE = (8, 8, 2)
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from shared.errors import CheckpointError
+from deepchord.shared.errors import CheckpointError
+from deepchord.worker.saved_models import ToldNetwork, network_of_configuration
+from deepchord.worker.saved_models.comparison import difference
+from deepchord.worker.saved_models.rescaling import NOTE
 from tests.worker.saved_models import saved
 from tests.worker.saved_models.test_description import ADD, CONVOLUTION, FLATTEN, INPUT, OUTPUT, functional
-from worker.saved_models import ToldNetwork, network_of_configuration
-from worker.saved_models.comparison import difference
-from worker.saved_models.rescaling import NOTE
 
 
 def told_of(configuration: dict[str, Any]) -> ToldNetwork:

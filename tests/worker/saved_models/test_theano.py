@@ -4,13 +4,12 @@ import h5py
 import numpy as np
 import pytest
 
-from shared.architecture import Architecture
-from shared.errors import CheckpointError
-from shared.layers import AveragePooling2D, Conv2D, Dense, Flatten
+from deepchord.shared.errors import CheckpointError
+from deepchord.shared.network import Architecture, AveragePooling2D, Conv2D, Dense, Flatten
+from deepchord.worker.saved_models import read_network, read_weights
+from deepchord.worker.saved_models.comparison import difference
 from tests.contract.numpy_network import expected_probabilities
 from tests.worker.saved_models import saved
-from worker.saved_models import read_network, read_weights
-from worker.saved_models.comparison import difference
 
 
 def given(path: Path, *, channels_first: bool = False) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -1,0 +1,127 @@
+"""What the commands work with: settings, storage, a run."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from deepchord.shared.errors import InputError
+
+if TYPE_CHECKING:
+    from deepchord.coordinator.report import ReportContent
+    from deepchord.shared.messages import RunSpec
+    from deepchord.shared.settings import Settings
+    from deepchord.shared.storage import RunStore
+
+# Heavy modules are imported where they are needed, so that `deepchord --help` answers in a blink.
+
+
+def read_settings(**options: Any) -> "Settings":
+    """Return the settings; options that are None count as not given.
+
+    A broker that is given as an option is the one that is meant, also where settings ask for one on this machine.
+    """
+    from deepchord.shared.settings import load_settings
+
+    if options.get("broker") and not options.get("local"):
+        options["local"] = False
+    return load_settings(**options)
+
+
+def retold(command: str, settings: "Settings", *, embedded: bool = False) -> str:
+    """Return what is to be typed to reach what these settings reach, with what was given as an option.
+
+    Args:
+        command: The command and the run.
+        settings: As this command has them.
+        embedded: Whether the run's broker is its own, which the command finds by itself.
+    """
+    usual = read_settings()
+    storage = "" if settings.storage == usual.storage else f" --storage {shlex.quote(settings.storage)}"
+    # A broker's URL may hold a password, which nobody wants to see.
+    broker = "" if embedded or settings.broker == usual.broker else " with the same --broker"
+    return f"`deepchord {command}{storage}`{broker}"
+
+
+def open_store(settings: "Settings") -> "RunStore":
+    """Return the storage of the settings."""
+    from deepchord.shared.storage import RunStore
+
+    return RunStore.open(settings)
+
+
+def open_run(name: str, **options: Any) -> "tuple[Settings, RunStore, RunSpec]":
+    """Return settings, storage and a run by its id or `last`; the broker is the run's own if it has one here.
+
+    Raises:
+        InputError: There is no run yet.
+        RunNotFoundError: There is no such run.
+    """
+    from deepchord.coordinator.local import session_of
+
+    settings = read_settings(**options)
+    store, run = find_run(settings, name)
+    session = session_of(settings, run.run_id)
+    return settings.model_copy(update={"broker": session.broker}) if session else settings, store, run
+
+
+def find_run(settings: "Settings", name: str) -> "tuple[RunStore, RunSpec]":
+    """Return storage and a run by its id or `last`; see `open_run`."""
+    store = open_store(settings)
+    if name == "last":
+        found = store.run_ids()
+        if not found:
+            raise InputError(f"There are no runs in {store.objects.url} yet; `deepchord train` starts one.")
+        name = found[-1]
+    return store, store.run(name)
+
+
+def with_live_broker(settings: "Settings") -> "Settings":
+    """Without a broker given, take the embedded one of a `deepchord train` that runs on this machine.
+
+    Raises:
+        InputError: There is none, or several.
+    """
+    from deepchord.coordinator.local import live_sessions
+
+    if settings.broker is not None:
+        return settings
+    live = live_sessions(settings)
+    if len(live) == 1:
+        return settings.model_copy(update={"broker": live[0].broker})
+    found = "none is running on this machine" if not live else f"{len(live)} are running on this machine"
+    raise InputError(f"No broker is given, and of the embedded ones {found}: set --broker or DEEPCHORD_BROKER.")
+
+
+def collect_into(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path, *, as_json: bool = False) -> None:
+    """Copy a run's results into a folder and show its summary."""
+    from deepchord.coordinator.report import collect_run, summary_table
+    from deepchord.shared.command_line import new_console
+    from deepchord.shared.settings import on_host
+
+    content, files = collect_run(settings, store, run, out)
+    tell_if_extended(content, run)
+    if as_json:
+        print_json({"run_id": run.run_id, "folder": str(out.resolve()), "files": [str(path) for path in files]})
+        return
+    console = new_console()
+    console.print(summary_table(content, console.width))
+    found = out if settings.results_on_host is None else on_host(out, settings)
+    typer.echo(f"Results: {found}\nReport:  {on_host(out / 'index.html', settings).as_uri()}")
+
+
+def tell_if_extended(content: "ReportContent", run: "RunSpec") -> None:
+    """Warn that what is shown is of before the run was extended."""
+    if content.spec is not None and content.spec.extension < run.extension:
+        typer.echo(
+            f"warning: run {run.run_id}, extended to {run.members} members, has no evaluation of all of them; this is "
+            f"that of {content.spec.members}.",
+            err=True,
+        )
+
+
+def print_json(data: Any) -> None:
+    """Print something as JSON, in ASCII; DEL is the one control character that JSON leaves as it is."""
+    typer.echo(json.dumps(data, indent=1).replace("\x7f", "\\u007f"))

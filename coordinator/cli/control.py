@@ -1,0 +1,109 @@
+"""The commands that steer what is under way: cancel, drain, reconcile."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepchord.coordinator.cli.context import find_run, open_store, read_settings, with_live_broker
+from deepchord.coordinator.cli.options import Broker, Run, Storage
+from deepchord.shared.command_line import home_path
+from deepchord.shared.errors import InputError, InterruptedRunError
+
+# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
+
+commands = typer.Typer(add_completion=False)
+
+
+@commands.command()
+def cancel(
+    run: Run,
+    member: Annotated[int | None, typer.Option(help="Only this member: it becomes a failed record.")] = None,
+    broker: Broker = None,
+    storage: Storage = None,
+) -> None:
+    """Stop a run, or one of its members, within seconds; `resume` goes on with a run from its last saved epochs."""
+    from deepchord.coordinator.runs import cancel_member, cancel_run
+
+    settings = read_settings(broker=broker, storage=storage)
+    store, spec = find_run(settings, run)
+    if member is not None:
+        cancel_member(store, spec, member, settings.host)
+        typer.echo(f"Member {member} of run {spec.run_id} is cancelled.")
+        return
+    cancel_run(store, spec, settings.host)
+    typer.echo(f"Run {spec.run_id} is cancelled; `deepchord resume {spec.run_id}` goes on with it.")
+
+
+@commands.command()
+def drain(
+    worker: Annotated[
+        str, typer.Argument(metavar="WORKER", help="Its name, any part that only one has, or a pattern: '*@host'.")
+    ],
+    broker: Broker = None,
+) -> None:
+    """Let a worker hand its member over and stop; another one goes on from the last saved epoch."""
+    from deepchord.coordinator.runs import drain as drain_workers
+    from deepchord.shared.queue import create_app
+
+    settings = with_live_broker(read_settings(broker=broker))
+    for name in drain_workers(create_app(settings), worker):
+        typer.echo(f"{name} hands its member over and stops.")
+
+
+@commands.command()
+def reconcile(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run's id, or `last` for the latest.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every run in storage, also those still to come.")] = False,
+    alive: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            callback=home_path,
+            help="With --all: a file to touch after each look, for a health check.",
+        ),
+    ] = None,
+    broker: Broker = None,
+    storage: Storage = None,
+) -> None:
+    """Send again what got lost, until the run has ended; with --all until Ctrl-C, as a service.
+
+    `train` and `watch` do so for the run that they follow.
+    """
+    from deepchord.coordinator.local import terminations_interrupting
+    from deepchord.coordinator.monitoring import raise_if_failed, watcher
+    from deepchord.coordinator.reconciliation import reconcile_all, reconcile_run
+    from deepchord.shared.broker import refuse_hopeless
+    from deepchord.shared.logs import configure_logging
+
+    if (run is None) != everything:
+        raise InputError("Give either a run or --all.")
+    if alive is not None and not everything:
+        raise InputError("--alive is for --all, which goes on for ever.")
+    settings = read_settings(broker=broker, storage=storage)
+    configure_logging(settings)
+    try:
+        with terminations_interrupting():
+            if settings.broker is not None:
+                refuse_hopeless(settings)
+            if run is None:
+                reconcile_all(settings, open_store(settings), _touching(alive) if alive else lambda: None)
+                return
+            store, spec = find_run(settings, run)
+            reconcile_run(settings, store, spec.run_id)
+    except KeyboardInterrupt:
+        whose = "the run loses" if run else "runs lose"
+        raise InterruptedRunError(f"Interrupted: this command does not send again any more what {whose}.") from None
+    raise_if_failed(watcher(settings, store, store.run(spec.run_id)).look())
+    typer.echo(f"Run {spec.run_id} is evaluated.")
+
+
+def _touching(path: Path) -> Callable[[], None]:
+    def touch() -> None:
+        try:
+            path.touch()
+        except OSError as error:
+            raise InputError(f"The file {path} of --alive cannot be touched: {error.strerror}.") from error
+
+    return touch

@@ -1,0 +1,247 @@
+"""The commands that look at runs and workers: runs, status, watch, collect, report, workers, metrics, flower."""
+
+import json
+from dataclasses import replace
+from importlib.util import find_spec
+from threading import Event
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deepchord.coordinator.cli.context import (
+    collect_into,
+    open_run,
+    open_store,
+    print_json,
+    read_settings,
+    tell_if_extended,
+    with_live_broker,
+)
+from deepchord.coordinator.cli.options import Broker, Json, Out, Run, Storage
+from deepchord.shared.errors import BrokerError, DeepchordError, InputError, InterruptedRunError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deepchord.coordinator.monitoring import RunView
+
+# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
+
+commands = typer.Typer(add_completion=False)
+
+
+@commands.command()
+def runs(broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
+    """List the runs in storage, oldest first."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from deepchord.coordinator.report import summary
+    from deepchord.shared.command_line import label, print_table
+
+    store = open_store(read_settings(broker=broker, storage=storage))
+    found, run_ids = [], store.run_ids()
+    for run_id in run_ids:
+        try:
+            found.append(summary(store.run(run_id), store))
+        except DeepchordError as error:
+            typer.echo(f"warning: run {run_id} was left out: {error}", err=True)
+    if as_json:
+        print_json(found)
+        return
+    if not run_ids:
+        typer.echo(f"There are no runs in {store.objects.url} yet; `deepchord train` starts one.")
+        return
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    # An id is copied from here, and tells when the run was started.
+    for name in ("run", "state", "preset", "data set", "members", "test accuracy"):
+        numeric = name in ("members", "test accuracy")
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=name == "run")
+    for line in found:
+        accuracy = line["ensemble_test_accuracy"]
+        table.add_row(
+            line["run_id"],
+            line["state"],
+            line["preset"],
+            Text(label(line["dataset"])),
+            f"{line['ended']}/{line['members']}",
+            "" if accuracy is None else f"{accuracy:.2%}",
+        )
+    print_table(table)
+
+
+@commands.command()
+def status(run: Run, broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
+    """Show how far a run is, once."""
+    from deepchord.coordinator.monitoring import elsewhere, render, watcher
+    from deepchord.shared.command_line import new_console
+
+    settings, store, spec = open_run(run, storage=storage, broker=broker)
+    view = watcher(settings, store, spec).look()
+    if not view.has_ended:
+        view = replace(view, unserved=elsewhere(settings, store, spec))
+    if as_json:
+        print_json(_view_json(view))
+    else:
+        console = new_console()
+        console.print(render(view, console.width))
+
+
+@commands.command()
+def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
+    """Follow a run until it ends, from any host that sees broker and storage; Ctrl-C leaves the run alone.
+
+    With --json, one line each time that something has changed.
+    """
+    from deepchord.coordinator.local import terminations_interrupting
+    from deepchord.coordinator.monitoring import raise_if_failed, show, views
+    from deepchord.shared.command_line import new_console
+
+    settings, store, spec = open_run(run, storage=storage, broker=broker)
+    seen = views(settings, store, spec)
+    try:
+        with terminations_interrupting():
+            view = _print_views(seen) if as_json else show(seen, new_console())
+    except KeyboardInterrupt:
+        raise InterruptedRunError(f"Stopped watching; run {spec.run_id} goes on.") from None
+    raise_if_failed(view)
+    if view.evaluation and not as_json:
+        typer.echo(
+            f"Ensemble test accuracy {view.evaluation.test.accuracy:.2%}; "
+            f"`deepchord collect {spec.run_id}` copies the results here."
+        )
+
+
+@commands.command()
+def collect(
+    run: Run,
+    out: Out = None,
+    broker: Broker = None,
+    storage: Storage = None,
+    as_json: Json = False,
+) -> None:
+    """Copy a run's results here: weights, evaluation, tables, figures and the report page."""
+    settings, store, spec = open_run(run, storage=storage, broker=broker)
+    collect_into(settings, store, spec, out or settings.results / spec.run_id, as_json=as_json)
+
+
+@commands.command()
+def report(
+    run: Run,
+    out: Out = None,
+    broker: Broker = None,
+    storage: Storage = None,
+    as_json: Json = False,
+) -> None:
+    """Show a run's summary table and write its tables, figures and page, without the weights."""
+    from deepchord.coordinator.report import summary_table, write_run_report
+    from deepchord.coordinator.report.tables import summary_json
+    from deepchord.shared.command_line import new_console
+    from deepchord.shared.settings import on_host
+
+    settings, store, spec = open_run(run, storage=storage, broker=broker)
+    content, page = write_run_report(settings, store, spec, out or settings.results / spec.run_id)
+    tell_if_extended(content, spec)
+    if as_json:
+        typer.echo(summary_json(content))
+        return
+    console = new_console()
+    console.print(summary_table(content, console.width))
+    typer.echo(f"Report: {on_host(page, settings).as_uri()}")
+
+
+@commands.command()
+def workers(broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
+    """List the workers of all hosts: device, version, the member at work, its epoch and speed."""
+    from redis import RedisError
+
+    from deepchord.coordinator.monitoring import fleet, fleet_table
+    from deepchord.shared.broker import connect, told
+    from deepchord.shared.command_line import new_console, print_table
+
+    settings = with_live_broker(read_settings(broker=broker, storage=storage))
+    with connect(settings) as client:
+        try:
+            lines = fleet(client, open_store(settings))
+        except RedisError as error:
+            raise BrokerError(f"The broker does not tell of workers: {told(error)}.") from error
+    if as_json:
+        print_json([line.as_json() for line in lines])
+    elif lines:
+        console = new_console()
+        print_table(fleet_table(lines, console.width if console.is_terminal else None))
+    else:
+        typer.echo("No worker is connected to this broker; `deepchord worker` starts one.")
+
+
+@commands.command()
+def metrics(
+    broker: Broker = None,
+    storage: Storage = None,
+    address: Annotated[str, typer.Option(help="Where to listen; beyond this machine anybody may ask.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 9540,
+) -> None:
+    """Serve the fleet's gauges for Prometheus, until Ctrl-C; `deepchord files grafana.json` prints a dashboard."""
+    from deepchord.coordinator.local import terminations_interrupting
+    from deepchord.shared.host import how_to_install
+
+    if find_spec("prometheus_client") is None:
+        raise InputError(f"Metrics need another package: {how_to_install('metrics')}.")
+    from deepchord.coordinator.monitoring import serving_metrics
+
+    settings = with_live_broker(read_settings(broker=broker, storage=storage))
+    try:
+        with terminations_interrupting(), serving_metrics(settings, address, port) as served:
+            typer.echo(f"Metrics: {served}")
+            Event().wait()
+    except KeyboardInterrupt:
+        raise InterruptedRunError("Interrupted: the gauges are served no more.") from None
+
+
+@commands.command()
+def flower(
+    broker: Broker = None,
+    port: Annotated[int | None, typer.Option(help="0 takes a free one. [DEEPCHORD_FLOWER_PORT]")] = None,
+) -> None:
+    """Start Flower on this machine, through deepchord's own Celery settings, until Ctrl-C."""
+    from deepchord.coordinator.local import terminations_interrupting
+    from deepchord.coordinator.monitoring import running_flower
+
+    settings = with_live_broker(read_settings(broker=broker, flower_port=port))
+    try:
+        with terminations_interrupting(), running_flower(settings) as process:
+            typer.echo(f"Flower: {process.address}")
+            process.wait()
+    except KeyboardInterrupt:
+        raise InterruptedRunError("Interrupted: Flower is stopped.") from None
+
+
+def _view_json(view: "RunView") -> dict[str, Any]:
+    return {
+        "run_id": view.run.run_id,
+        "state": view.state,
+        "members": view.run.members,
+        "trained": view.trained,
+        "share_done": round(view.share_done, 4),
+        "elapsed_s": round(view.elapsed_s(), 1),
+        "live": view.live,
+        "ensemble_so_far": None if view.so_far is None else view.so_far.test_accuracy,
+        "records": {index: record.member.model_dump(mode="json") for index, record in view.records.items()},
+        "progress": {index: line.model_dump(mode="json") for index, line in view.progress.items()},
+        "notes": dict(view.notes),
+        "evaluation_note": view.evaluation_note,
+        "unserved": view.unserved,
+        "evaluation": view.evaluation.model_dump(mode="json") if view.evaluation else None,
+        "failure": view.failure.model_dump(mode="json") if view.failure else None,
+    }
+
+
+def _print_views(views: "Iterable[RunView]") -> "RunView":
+    """Print a line of JSON for each view that differs from the one before, but for the time that went by."""
+    before: dict[str, Any] = {}
+    for view in views:
+        now = _view_json(view)
+        if {**now, "elapsed_s": 0} != {**before, "elapsed_s": 0}:
+            typer.echo(json.dumps(now))
+        before = now
+    return view

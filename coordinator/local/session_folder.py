@@ -1,0 +1,150 @@
+"""What a session on this machine keeps on disk: who it is, what it runs, and a lock that dies with its coordinator."""
+
+import os
+import platform
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import Field
+
+from deepchord.coordinator.local.processes import ProcessIdentity
+from deepchord.shared.errors import MessageDecodeError
+from deepchord.shared.settings import Settings
+from deepchord.shared.validation import Message
+
+if sys.platform != "win32":
+    import fcntl
+
+
+class SessionRecord(Message):
+    """All that another process on this machine needs to join a session, or to stop what is left of it."""
+
+    #: The host's name: a home folder may be shared by several.
+    host: str = Field(default_factory=platform.node)
+    #: The run that it was started for.
+    run_id: str | None = None
+    #: The broker's URL with its password, as soon as it answers.
+    broker: str | None = Field(default=None, repr=False)
+    #: Every process that was started and not yet stopped.
+    processes: tuple[ProcessIdentity, ...] = ()
+
+
+class SessionFolder:
+    """The folder of one session, readable by its owner only."""
+
+    def __init__(self, state: Path, name: str) -> None:
+        self.name = name
+        self.path = _sessions(state) / name
+        #: Where the broker keeps its append-only file.
+        self.data = self.path / "data"
+        self.broker_configuration = self.path / "valkey.conf"
+        #: Outlives the folder when something went wrong.
+        self.logs = state / "logs" / name
+        self._lock = -1
+
+    @classmethod
+    def create(cls, settings: Settings) -> "SessionFolder":
+        """Make the folder of a new session and hold its lock; the caller holds the gate.
+
+        Raises:
+            OSError: The state folder cannot be written or locked.
+        """
+        name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+        folder = cls(settings.state.absolute(), name)
+        for path in (folder.path, folder.data, folder.logs):
+            path.mkdir(mode=0o700, parents=True)
+        if not folder.try_lock():
+            raise OSError(f"the lock of the new folder {folder.path} is taken")
+        folder.write(SessionRecord())
+        return folder
+
+    def try_lock(self) -> bool:
+        """Return whether the lock was free and is held now, until `unlock` or the end of this process.
+
+        Raises:
+            OSError: The folder is gone, or its file system has no locks.
+        """
+        lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return False
+        except OSError:
+            os.close(lock)
+            raise
+        self._lock = lock
+        return True
+
+    def unlock(self) -> None:
+        """Give the lock back, if it is held."""
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
+
+    def write(self, record: SessionRecord) -> None:
+        """Replace the record at once; a reader sees the old or the new one."""
+        aside = self.path / "session.json.new"
+        write_privately(aside, record.encode())
+        aside.replace(self._record_path)
+
+    def read(self) -> SessionRecord | None:
+        """Return the record; none when the session was left before it wrote one, or the record is damaged."""
+        try:
+            return SessionRecord.decode(self._record_path.read_bytes(), str(self._record_path))
+        except (OSError, MessageDecodeError):
+            return None
+
+    def remove(self) -> None:
+        """Remove the folder, then give the lock back; the logs stay."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.unlock()
+
+    def remove_logs(self) -> None:
+        """Remove the logs of a session that went well."""
+        shutil.rmtree(self.logs, ignore_errors=True)
+
+    @property
+    def _record_path(self) -> Path:
+        return self.path / "session.json"
+
+
+def session_folders(settings: Settings) -> list[SessionFolder]:
+    """Return the folder of every session that is there, alive or dead, the oldest first."""
+    state = settings.state.absolute()
+    if not _sessions(state).is_dir():
+        return []
+    names = sorted(path.name for path in _sessions(state).iterdir() if path.is_dir())
+    return [SessionFolder(state, name) for name in names]
+
+
+@contextmanager
+def gate(settings: Settings) -> Iterator[None]:
+    """Wait for and hold the lock under which sessions are made, looked for and cleared away.
+
+    Without it a session could be cleared away between the making of its folder and of its lock.
+    """
+    sessions = _sessions(settings.state.absolute())
+    sessions.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(sessions / "gate", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def write_privately(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+
+
+def _sessions(state: Path) -> Path:
+    return state / "local"

@@ -1,0 +1,200 @@
+"""The live view: a line per member, an overall bar and the ensemble so far; plain lines where there is no terminal."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from deepchord.coordinator.monitoring.phrases import (
+    BLIND,
+    PLACE_WIDTH,
+    at_it,
+    clock,
+    headline,
+    is_blind,
+    one_line,
+    place,
+    so_far,
+    troubles,
+)
+from deepchord.coordinator.monitoring.plain_view import show_in_lines
+from deepchord.coordinator.monitoring.run_view import RunView
+from deepchord.coordinator.monitoring.screen import LiveScreen, is_in_front
+from deepchord.shared.command_line import PrintableConsole
+from deepchord.shared.messages import FailedMember, TrainedMember
+
+#: From how many characters on a terminal has which columns, beside the member's number; the first has a bar, too.
+_COLUMNS = (
+    (120, ("trained on", "", "epoch", "loss", "val. acc.", "time")),
+    (72, ("trained on", "epoch", "loss", "val. acc.", "time")),
+    (60, ("trained on", "epoch", "val. acc.", "time")),
+    (0, ("epoch", "time")),
+)
+_BAR = ""
+#: What all columns but that of host, engine and device take.
+_REST = {"loss": 8, "val. acc.": 11}
+_LEAST_REST = 36
+#: More members than this, and only those at work and their neighbours are shown.
+_MOST_LINES = 20
+#: Lines around those of the members: frame, heading, bar, and what is said below.
+_OTHER_LINES = 14
+_FEWEST_LINES = 3
+#: Characters of the frame beside its title.
+_FRAME = 6
+#: Of what is said on stderr meanwhile the last lines are shown.
+_MOST_SAID = 3
+_BAR_WIDTH = 28
+
+
+def show(views: Iterable[RunView], console: PrintableConsole, told: Sequence[str] = ()) -> RunView:
+    """Show a run as its views come in, and return the last one.
+
+    Args:
+        views: The run, again and again, at least once.
+        console: Where to show it; in place on a terminal that is this command's, which has the last one when it is
+            over, else a line for whatever changed.
+        told: What was told before and is to be seen beside it.
+    """
+    if not _has_screen(console):
+        return show_in_lines(views, console)
+    view = None
+    screen = LiveScreen(console)
+    try:
+        with screen:
+            for view in views:
+                screen.draw(partial(_on_screen, view, told, screen))
+    finally:
+        if view is not None:
+            console.print(render(view, console.width))
+        sys.stderr.writelines(f"{line}\n" for line in screen.said)
+    assert view is not None, "there is at least one view"  # noqa: S101  the contract of `views`
+    return view
+
+
+def _has_screen(console: PrintableConsole) -> bool:
+    """Say whether a view can be renewed in place, whether or not colours are forced.
+
+    It cannot on a terminal that is unable to go back to a line, nor on one that another process group has: what a
+    script starts with `timeout` may never come to the front.
+    """
+    return console.is_terminal and not console.is_dumb_terminal and console.file.isatty() and is_in_front(console)
+
+
+def _on_screen(view: RunView, told: Sequence[str], screen: LiveScreen, width: int, height: int) -> RenderableType:
+    """Return the view, and below it what was told before and was said meanwhile."""
+    lines = [Text(line, style="dim") for line in told]
+    lines += [Text(line, style="yellow") for line in screen.said[-_MOST_SAID:]]
+    taken = sum(-(-line.cell_len // width) for line in lines)
+    return Group(render(view, width, height - taken), *lines)
+
+
+def render(view: RunView, width: int, height: int | None = None) -> RenderableType:
+    """Return the whole view for a terminal of so many columns and lines; None: as many lines as it takes."""
+    most = _MOST_LINES if height is None else min(_MOST_LINES, max(_FEWEST_LINES, height - _OTHER_LINES))
+    shown = _shown(view, most)
+    parts: list[RenderableType] = [_members(view, shown, width)]
+    if len(shown) < view.run.members:
+        parts.append(Text(f"and {view.run.members - len(shown)} more", style="dim"))
+    parts += [Text(), _overall(view, width)]
+    if view.so_far:
+        parts.append(Text(so_far(view), style="green"))
+    parts.extend(Text(text, style="yellow") for text in troubles(view)[-_FEWEST_LINES:])
+    if view.failure is not None:
+        parts.append(Text(f"failed: {one_line(view.failure.reason)}", style="red"))
+    if is_blind(view):
+        parts.append(Text(BLIND, style="yellow"))
+    if view.unserved is not None:
+        parts.append(Text(view.unserved, style="yellow"))
+    title = Text.assemble((" deepchord ", "bold"), (f"{view.run.run_id} ", "dim"))
+    subtitle = Text(f" {headline(view.run)} ")
+    subtitle.truncate(max(1, width - _FRAME), overflow="ellipsis")
+    return Panel(Group(*parts), title=title, title_align="left", subtitle=subtitle, padding=(1, 2), border_style="dim")
+
+
+def _members(view: RunView, shown: Iterable[int], width: int) -> Table:
+    columns = _columns(width)
+    rest = _LEAST_REST + sum(_REST.get(name, 0) for name in columns)
+    place_width = PLACE_WIDTH if _BAR in columns else max(1, width - rest)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("member", justify="right", no_wrap=True)
+    for name in columns:
+        if name == _BAR:
+            table.add_column("")  # it is what gives way
+        elif name == "trained on":
+            table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=place_width)
+        else:
+            table.add_column(name, justify="right", no_wrap=True)
+    for index in shown:
+        cells = _cells(view, index, place_width)
+        if "trained on" not in columns and "time" not in cells:
+            cells["time"] = cells["trained on"]  # failed, or waiting
+        table.add_row(f"{index}", *(cells.get(name, "") for name in columns))
+    return table
+
+
+def _columns(width: int) -> tuple[str, ...]:
+    return next(columns for least, columns in _COLUMNS if width >= least)
+
+
+def _shown(view: RunView, most: int) -> list[int]:
+    everyone = range(view.run.members)
+    at_work = [index for index in everyone if index in view.progress and index not in view.records]
+    centre = at_work[0] if at_work else max(view.records, default=0)
+    others = sorted(set(everyone).difference(at_work), key=lambda index: abs(index - centre))
+    return sorted([*at_work, *others][:most])
+
+
+def _cells(view: RunView, index: int, place_width: int) -> dict[str, RenderableType]:
+    """Return what there is to say of a member, by column."""
+    record, line = view.records.get(index), view.progress.get(index)
+    bar = _bar(view.member_share(index), _BAR_WIDTH)
+    if record is not None and isinstance(record.member, FailedMember):
+        return {"trained on": Text("failed", style="red")}
+    if record is not None and isinstance(record.member, TrainedMember):
+        return {**_trained_cells(record.member, place_width), _BAR: bar}
+    if line is None:
+        return {"trained on": Text("waiting", style="dim")}
+    cells: dict[str, RenderableType] = {
+        "trained on": place(line.trainer, place_width),
+        _BAR: bar,
+        "epoch": f"{line.epochs_done}/{line.epochs}",
+        "loss": f"{line.last.train_loss:.4f}" if line.last else Text("…", style="dim"),
+        "val. acc.": f"{line.last.validation_accuracy:.2%}" if line.last else Text("…", style="dim"),
+    }
+    if line.phase == "waiting":
+        return {**cells, "trained on": Text("waiting", style="dim")}
+    left = view.member_seconds_left(index)
+    return {**cells, "time": Text(at_it(line) if left is None else f"{clock(left)} left", style="dim")}
+
+
+def _trained_cells(member: TrainedMember, place_width: int) -> dict[str, RenderableType]:
+    best = member.history[member.best_epoch - 1]
+    return {
+        "trained on": place(member.trainer, place_width),
+        # As in the other lines the epoch that loss and accuracy are of: the one whose weights were kept.
+        "epoch": f"{member.best_epoch}/{len(member.history)}",
+        "loss": f"{best.train_loss:.4f}",
+        "val. acc.": f"{best.validation_accuracy:.2%}",
+        "time": Text(f"{clock(member.duration_s)} ✓", style="green"),
+    }
+
+
+def _bar(share: float, width: int | None = None) -> ProgressBar:
+    return ProgressBar(total=1.0, completed=share, width=width, complete_style="cyan", finished_style="green")
+
+
+def _overall(view: RunView, width: int) -> RenderableType:
+    text = f"{view.trained} of {view.run.members} trained · {view.state} · {clock(view.elapsed_s())}"
+    if "trained on" not in _columns(width):
+        return Text(text)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column()  # the bar is what gives way
+    table.add_column(no_wrap=True)
+    table.add_row(Text("all", style="bold"), _bar(view.share_done), text)
+    return table

@@ -1,0 +1,96 @@
+"""What the live views say of a run, in words."""
+
+from deepchord.coordinator.monitoring.run_view import RunView
+from deepchord.shared.command_line import label
+from deepchord.shared.messages import FailedMember, MemberProgress, RunSpec, Trainer
+
+BLIND = "no broker answers here: this is what storage tells"
+#: Columns for host, engine and device where there is room.
+PLACE_WIDTH = 36
+_LONGEST_HOST = 16
+#: More of an error than this is left to the logs.
+_LONGEST_ERROR = 300
+
+
+def headline(run: RunSpec) -> str:
+    """Return what is trained, in a line."""
+    epochs = f"at most {counted(run.recipe.epochs, 'epoch')}"
+    return f"{run.preset} on {label(run.dataset.name)}, {counted(run.members, 'member')}, {epochs}, seed {run.seed}"
+
+
+def place(trainer: Trainer, width: int) -> str:
+    """Return host, engine and device; the host's name is cut first."""
+    rest = label(f"{trainer.engine} {trainer.device}")
+    host = label(trainer.host)[: max(0, min(_LONGEST_HOST, width - len(rest) - 1))]
+    return f"{host} {rest}".strip()
+
+
+def at_it(line: MemberProgress) -> str:
+    """Return what a member is at while nobody can tell how long that takes."""
+    return "validating" if line.phase == "training" and line.epoch_share >= 1 else line.phase
+
+
+def so_far(view: RunView) -> str:
+    """Return how good the ensemble is by now; nothing if that is not known."""
+    if view.so_far is None:
+        return ""
+    members = counted(view.so_far.members, "member")
+    return f"ensemble so far: {view.so_far.test_accuracy:.2%} test accuracy with {members}"
+
+
+def result(view: RunView, index: int) -> str:
+    """Return how a member has ended."""
+    member = view.records[index].member
+    if isinstance(member, FailedMember):
+        after = f" after {counted(member.attempt, 'attempt')}" if member.attempt else ""
+        return f"failed{after}: {one_line(member.error)}"
+    best = member.history[member.best_epoch - 1]
+    return (
+        f"trained in {clock(member.duration_s)}, best epoch {member.best_epoch} of {len(member.history)}, "
+        f"val. accuracy {best.validation_accuracy:.2%}"
+    )
+
+
+def troubles(view: RunView) -> list[str]:
+    """Return a sentence for each member, and for the evaluation, that has failed or had trouble."""
+    failed = {index for index, record in view.records.items() if isinstance(record.member, FailedMember)}
+    found = [
+        f"member {index} {result(view, index)}" if index in failed else member_trouble(index, view.notes[index])
+        for index in sorted(failed.union(view.notes))
+    ]
+    if view.evaluation is None and view.evaluation_note is not None:
+        found.append(evaluation_trouble(view.evaluation_note))
+    return found
+
+
+def member_trouble(index: int, note: str) -> str:
+    """Return the last trouble of a member as it is told."""
+    return f"member {index} had trouble: {one_line(note)}"
+
+
+def evaluation_trouble(note: str) -> str:
+    """Return the last trouble of the evaluation as it is told."""
+    return f"the evaluation had trouble: {one_line(note)}"
+
+
+def is_blind(view: RunView) -> bool:
+    """Say whether only storage tells of a run that goes on."""
+    return not view.live and not view.has_ended
+
+
+def one_line(text: str) -> str:
+    """Return a text without its line breaks and control characters, cut where it is very long."""
+    line = label(" ".join(text.split()))
+    return line if len(line) <= _LONGEST_ERROR else line[: _LONGEST_ERROR - 1] + "…"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things, in the singular if it is one."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as `m:ss`, or `h:mm:ss` from an hour on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

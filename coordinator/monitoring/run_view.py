@@ -1,0 +1,238 @@
+"""What a run looks like right now: records from storage, live lines from Redis, put into one view."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+import numpy as np
+import redis
+from numpy.typing import NDArray
+
+from deepchord.shared.broker import ProgressBoard, refusal
+from deepchord.shared.checkpoints import decode_member_probabilities
+from deepchord.shared.errors import DamagedRecordError, StorageError
+from deepchord.shared.messages import (
+    Cancellation,
+    EnsembleEvaluation,
+    MemberProgress,
+    MemberRecord,
+    RunFailure,
+    RunSpec,
+    TrainedMember,
+)
+from deepchord.shared.storage import RunStore
+
+logger = logging.getLogger(__name__)
+
+RunState = Literal["waiting", "training", "evaluating", "evaluated", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleSoFar:
+    """The ensemble of the members that are trained already."""
+
+    members: int
+    test_accuracy: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunView:
+    """A run at one moment."""
+
+    run: RunSpec
+    records: Mapping[int, MemberRecord] = field(default_factory=dict)
+    progress: Mapping[int, MemberProgress] = field(default_factory=dict)
+    #: The last trouble of members, by index.
+    notes: Mapping[int, str] = field(default_factory=dict)
+    #: The last trouble of the evaluation.
+    evaluation_note: str | None = None
+    so_far: EnsembleSoFar | None = None
+    evaluation: EnsembleEvaluation | None = None
+    failure: RunFailure | None = None
+    #: Who cancelled it, if somebody did.
+    cancellation: Cancellation | None = None
+    #: False while the broker does not answer, or none is known: the lines in `progress` are old.
+    live: bool = True
+    #: Why the run stands still: no member was taken yet, or no worker is left; None while that is no surprise.
+    unserved: str | None = None
+
+    @property
+    def state(self) -> RunState:
+        """How far the run is."""
+        if self.evaluation is not None:
+            return "evaluated"
+        if self.failure is not None:
+            return "failed"
+        if self.cancellation is not None:
+            return "cancelled"
+        if len(self.records) == self.run.members:
+            return "evaluating"
+        return "training" if self.records or self.progress else "waiting"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more happens to the run by itself."""
+        return self.state in ("evaluated", "failed", "cancelled")
+
+    @property
+    def trained(self) -> int:
+        """How many members are trained."""
+        return sum(record.member.status == "trained" for record in self.records.values())
+
+    @property
+    def share_done(self) -> float:
+        """The share of all training that is done, in [0, 1]."""
+        return sum(self.member_share(index) for index in range(self.run.members)) / self.run.members
+
+    def member_share(self, index: int) -> float:
+        """Return the share of a member's training that is done, in [0, 1]; early stopping makes it jump."""
+        if index in self.records:
+            return 1.0
+        line = self.progress.get(index)
+        return 0.0 if line is None else min(1.0, (line.epochs_done + line.epoch_share) / line.epochs)
+
+    def member_seconds_left(self, index: int) -> float | None:
+        """Return how long a member in training still takes if it uses all its epochs; None if not known.
+
+        Nor is known how long the validation after the last epoch takes, which it is at when no whole second is left.
+        """
+        line = self.progress.get(index)
+        if index in self.records or line is None or line.phase in ("scoring", "waiting"):
+            return None
+        epochs_left = line.epochs - line.epochs_done - line.epoch_share
+        if epochs_left <= 0:
+            return None
+        left = self._seconds(line, epochs_left)
+        return None if left is None or left < 1 else left
+
+    def _seconds(self, line: MemberProgress, epochs: float) -> float | None:
+        if line.last is not None:
+            return line.last.duration_s * epochs
+        trained_s = (line.updated_at - line.started_at).total_seconds()
+        return trained_s * epochs / line.epoch_share if line.epoch_share > _ENOUGH else None
+
+    def elapsed_s(self, now: datetime | None = None) -> float:
+        """Return the seconds from the run's start to its end, or to now."""
+        end = now or datetime.now(UTC)
+        if self.evaluation is not None:
+            end = self.evaluation.evaluated_at
+        elif self.failure is not None:
+            end = self.failure.failed_at
+        elif self.cancellation is not None:
+            end = self.cancellation.cancelled_at
+        return max(0.0, (end - self.run.created_at).total_seconds())
+
+
+#: Before this share of the first epoch its pace is a guess.
+_ENOUGH = 0.1
+
+
+class RunWatcher:
+    """Looks at one run again and again; what is immutable is read once."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        run: RunSpec,
+        board: ProgressBoard | None = None,
+        test_labels: NDArray[np.integer] | None = None,
+    ) -> None:
+        """Take what a view is made of.
+
+        Args:
+            store: Shared storage.
+            run: The run to look at.
+            board: Where members say how far they are; None: records only.
+            test_labels: [test_size]; with them the view carries the accuracy of the ensemble so far.
+        """
+        self._store = store
+        self._run = run
+        self._board = board
+        self._labels = test_labels
+        self._records: dict[int, MemberRecord] = {}
+        self._sum: NDArray[np.float64] | None = None
+        self._so_far: EnsembleSoFar | None = None
+        self._progress: dict[int, MemberProgress] = {}
+        self._notes: dict[int, str] = {}
+        self._evaluation_note: str | None = None
+        #: What is wrong with damaged records.
+        self._damaged: dict[int, str] = {}
+
+    @property
+    def run(self) -> RunSpec:
+        """The run that is looked at."""
+        return self._run
+
+    def look(self) -> RunView:
+        """Return the run as it is now.
+
+        Raises:
+            StorageError: Storage does not answer; an unreachable broker only makes the view less live.
+            BrokerError: The broker refuses this user, or to tell it how far members are.
+        """
+        is_cancelled = self._store.is_cancelled(self._run.run_id)
+        # After that, for an end that stands takes a cancellation back; and before the records: whoever sees the
+        # evaluation then sees all of them as well.
+        end = self._store.evaluation(self._run)
+        evaluation = end.result()
+        failure = None if evaluation else end.failure()
+        stands = is_cancelled and not evaluation and not failure
+        self._read_new_records()
+        return RunView(
+            run=self._run,
+            live=self._read_board(),
+            records=dict(self._records),
+            progress=dict(self._progress),
+            notes=self._notes | self._damaged,
+            evaluation_note=self._evaluation_note,
+            so_far=self._so_far,
+            evaluation=evaluation,
+            failure=failure,
+            cancellation=self._store.cancellation(self._run.run_id) if stands else None,
+        )
+
+    def _read_board(self) -> bool:
+        if self._board is None:
+            return False
+        try:
+            self._progress = self._board.read(self._run.run_id)
+            self._notes = self._board.notes(self._run.run_id)
+            self._evaluation_note = self._board.evaluation_note(self._run)
+        except redis.RedisError as error:
+            refused = refusal(error)
+            if refused is not None:
+                raise refused from error
+            return False
+        return True
+
+    def _read_new_records(self) -> None:
+        self._damaged = {}
+        for index in self._store.recorded(self._run.run_id):
+            if index in self._records or index >= self._run.members:
+                continue
+            try:
+                record = self._store.member(self._run.run_id, index).record()
+            except DamagedRecordError as error:
+                self._damaged[index] = str(error)
+                continue
+            if record is None:
+                continue
+            self._records[index] = record
+            if isinstance(record.member, TrainedMember) and self._labels is not None:
+                self._add_to_ensemble(record.member, self._labels)
+
+    def _add_to_ensemble(self, member: TrainedMember, labels: NDArray[np.integer]) -> None:
+        try:
+            stored = self._store.member(self._run.run_id, member.spec.index)
+            data = stored.probabilities(member.attempt, member.probabilities_sha256)
+            source = f"Probabilities of member {member.spec.index} of run {self._run.run_id}"
+            probabilities = decode_member_probabilities(data, source)
+        except StorageError as error:  # a number for the view, not worth the run
+            logger.warning("The ensemble so far goes without member %d: %s", member.spec.index, error)
+            return
+        self._sum = probabilities.astype(np.float64) if self._sum is None else self._sum + probabilities
+        members = 1 if self._so_far is None else self._so_far.members + 1
+        accuracy = float((self._sum.argmax(axis=1) == labels).mean())
+        self._so_far = EnsembleSoFar(members=members, test_accuracy=accuracy)

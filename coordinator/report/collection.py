@@ -1,0 +1,148 @@
+"""What a finished run leaves for people: its report, its weights and its numbers, copied out of storage."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from deepchord.coordinator.report.content import ReportContent
+from deepchord.coordinator.report.export import write_report
+from deepchord.coordinator.report.findings import RECIPE_FILE
+from deepchord.shared.checkpoints import decode_ensemble_probabilities
+from deepchord.shared.datasets import load_dataset
+from deepchord.shared.errors import CorruptObjectError, InputError, MessageDecodeError, RunFailedError, StorageError
+from deepchord.shared.messages import EnsembleEvaluation, RunSpec, TrainedMember
+from deepchord.shared.settings import Settings
+from deepchord.shared.storage import RunStore
+from deepchord.shared.validation import ended
+
+
+def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportContent:
+    """Return all that the report of a run is made of, as it was when it was last evaluated.
+
+    Raises:
+        RunFailedError: The run has ended without an evaluation.
+        InputError: It has not ended yet.
+        CorruptObjectError: Records of members that were evaluated are gone.
+    """
+    run, evaluation = last_evaluation(store, run)
+    data = store.evaluation(run).probabilities(evaluation.probabilities_sha256)
+    records = {record.member.spec.index: record for record in store.records(run.run_id, run.members)}
+    missing = [str(member.index) for member in evaluation.members if member.index not in records]
+    if missing:
+        raise CorruptObjectError(
+            f"Run {run.run_id} in {store.objects.url} is evaluated, but has no record of member {', '.join(missing)} "
+            "any more: restore its folder `members` from a copy."
+        )
+    trained = [record.member for record in records.values() if isinstance(record.member, TrainedMember)]
+    probabilities = decode_ensemble_probabilities(data, f"Probabilities of run {run.run_id}")
+    return ReportContent(
+        title=run.run_id,
+        command=f"deepchord train {RECIPE_FILE}",
+        spec=run,
+        records=records,
+        member_names={index: str(index) for index in range(run.members)},
+        evaluation=evaluation,
+        dataset=load_dataset(run.dataset, store, settings.cache),
+        test_probabilities=probabilities.test,
+        started_at=min((_began(store, member) for member in trained), default=None),
+    )
+
+
+def last_evaluation(store: RunStore, run: RunSpec) -> tuple[RunSpec, EnsembleEvaluation]:
+    """Return a run as it was when it was last evaluated, and the evaluation: it may have been extended since.
+
+    See `report_content` for the errors.
+    """
+    for version in store.versions(run.run_id):
+        evaluation = store.evaluation(version).result()
+        if evaluation is not None:
+            return version, evaluation
+    failure = store.evaluation(run).failure()
+    if failure is not None:
+        raise RunFailedError(ended(f"Run {run.run_id} has no evaluation: {failure.reason}"))
+    done = len(store.recorded(run.run_id))
+    raise InputError(
+        f"Run {run.run_id} is not evaluated yet: {done} of {run.members} members have ended; "
+        f"`deepchord watch {run.run_id}` follows it, and if nobody trains it any more, "
+        f"`deepchord resume {run.run_id}` goes on."
+    )
+
+
+def write_run_report(settings: Settings, store: RunStore, run: RunSpec, folder: Path) -> tuple[ReportContent, Path]:
+    """Write tables, figures and the page of a run; return what they show and the page's path."""
+    content = report_content(settings, store, run)
+    return content, write_report(content, folder)
+
+
+def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path) -> tuple[ReportContent, list[Path]]:
+    """Copy a run's results into a folder: weights, evaluation, probabilities and the report.
+
+    Returns:
+        What the report shows, and the paths of all files in the folder that were written.
+    """
+    content = report_content(settings, store, run)
+    run, evaluation = content.spec or run, content.evaluation
+
+    def files() -> Iterator[tuple[str, bytes]]:
+        yield "run.json", run.encode()
+        yield "evaluation.json", evaluation.encode()
+        yield "probabilities.npz", store.evaluation(run).probabilities(evaluation.probabilities_sha256)
+        for index, record in content.records.items():
+            if isinstance(record.member, TrainedMember):
+                attempt, sha256 = record.member.attempt, record.member.weights_sha256
+                yield f"best_weights_{index}.hdf5", store.member(run.run_id, index).weights(attempt, sha256)
+
+    written = _publish(folder, files())
+    # The page comes last.
+    write_report(content, folder)
+    report = [folder / name for name in ("index.html", "summary.csv", "summary.json", "recipe.toml")]
+    return content, sorted([*written, *report, *(folder / "figures").glob("*.png")])
+
+
+def _began(store: RunStore, member: TrainedMember) -> datetime:
+    """Return when the first attempt of a member began; its record tells of the last."""
+    if member.attempt == 1:
+        return member.started_at
+    try:
+        return min(member.started_at, store.member(member.spec.run_id, member.spec.index).attempt_note(1).started_at)
+    except (StorageError, MessageDecodeError):
+        return member.started_at
+
+
+def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
+    """Return one line about a run, for `deepchord runs` and `deepchord status`."""
+    recorded = [index for index in store.recorded(run.run_id) if index < run.members]
+    end = store.evaluation(run)
+    evaluation, failure = end.result(), end.failure()
+    cancelled = store.is_cancelled(run.run_id)
+    state = "evaluated" if evaluation else "failed" if failure else "cancelled" if cancelled else "unfinished"
+    return {
+        "run_id": run.run_id,
+        "created_at": run.created_at.isoformat(timespec="seconds"),
+        "state": state,
+        "preset": run.preset,
+        "dataset": run.dataset.name,
+        "members": run.members,
+        "ended": len(recorded),
+        "ensemble_test_accuracy": evaluation.test.accuracy if evaluation else None,
+    }
+
+
+def _publish(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
+    """Write files, one in memory at a time; none has its name before all of them were read, verified and written."""
+    written: list[Path] = []
+    path = folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".results-") as aside:
+            for name, data in files:
+                path = folder / name
+                (Path(aside) / name).write_bytes(data)
+                written.append(path)
+            for path in written:
+                (Path(aside) / path.name).replace(path)
+    except OSError as error:
+        raise StorageError(f"Cannot write {path}: {error.strerror}; give another folder with --out.") from error
+    return written

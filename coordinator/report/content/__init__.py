@@ -1,0 +1,32 @@
+"""What a report is made of, and how its numbers and names are written."""
+
+from deepchord.coordinator.report.content.content import ReportContent
+from deepchord.coordinator.report.content.formats import (
+    ACCURACY_DIGITS,
+    LOSS_DIGITS,
+    SECONDS_DIGITS,
+    count,
+    duration,
+    failure_of,
+    percent,
+    percent_range,
+    points,
+)
+from deepchord.coordinator.report.content.names import elided, isolated, short_names, shortened
+
+__all__ = [
+    "ACCURACY_DIGITS",
+    "LOSS_DIGITS",
+    "SECONDS_DIGITS",
+    "ReportContent",
+    "count",
+    "duration",
+    "elided",
+    "failure_of",
+    "isolated",
+    "percent",
+    "percent_range",
+    "points",
+    "short_names",
+    "shortened",
+]

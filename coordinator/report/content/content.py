@@ -1,0 +1,88 @@
+"""What a report is made of, and the few facts that its tables, figures and page all draw from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.datasets import Dataset
+from deepchord.shared.messages import (
+    EnsembleEvaluation,
+    FailedMember,
+    MemberEvaluation,
+    MemberRecord,
+    RunSpec,
+    TrainedMember,
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReportContent:
+    """An evaluated ensemble: a run with its records, or bare weight files without any."""
+
+    #: The run id, or the name of the folder that the weight files lie in.
+    title: str
+    #: What gets this again.
+    command: str
+    #: None for bare weight files.
+    spec: RunSpec | None
+    #: By member index, failed ones among them; empty for bare weight files.
+    records: Mapping[int, MemberRecord]
+    #: How a member is called in tables: `0`, `1` …, or the name of its weight file.
+    member_names: Mapping[int, str]
+    evaluation: EnsembleEvaluation
+    dataset: Dataset
+    #: The ensemble's, float32 [test_size, classes].
+    test_probabilities: NDArray[np.float32]
+    #: When the first attempt of any trained member began; None for bare weight files.
+    started_at: datetime | None = None
+
+    @property
+    def trained(self) -> dict[int, TrainedMember]:
+        """The members that were trained, in the order of their indices."""
+        members = ((index, self.records[index].member) for index in sorted(self.records))
+        return {index: member for index, member in members if isinstance(member, TrainedMember)}
+
+    @property
+    def failed(self) -> dict[int, FailedMember]:
+        """The members that failed in every attempt, in the order of their indices."""
+        members = ((index, self.records[index].member) for index in sorted(self.records))
+        return {index: member for index, member in members if isinstance(member, FailedMember)}
+
+    @property
+    def member_evaluations(self) -> dict[int, MemberEvaluation]:
+        """The members' own scores, in the order of their indices."""
+        return {member.index: member for member in sorted(self.evaluation.members, key=lambda member: member.index)}
+
+    @property
+    def has_smoothed_labels(self) -> bool:
+        """Whether training losses are towards smoothed labels, so that they do not compare with the others."""
+        return self.spec is not None and self.spec.recipe.label_smoothing > 0
+
+    @property
+    def gain_over_average(self) -> float:
+        """How much higher the ensemble's test accuracy is than the members' mean, in [-1, 1]."""
+        return self.evaluation.test.accuracy - self.evaluation.mean_member_accuracy
+
+    @property
+    def gain_over_best(self) -> float:
+        """How much higher the ensemble's test accuracy is than the best member's, in [-1, 1]."""
+        return self.evaluation.test.accuracy - self.evaluation.best_member_accuracy
+
+    @property
+    def mean_member_loss(self) -> float:
+        """Mean test loss of the members alone."""
+        return fmean(member.test.loss for member in self.evaluation.members)
+
+    @property
+    def largest_parity(self) -> float | None:
+        """The largest difference between a member's own and the evaluating engine's probabilities, if known."""
+        known = [member.parity for member in self.evaluation.members if member.parity is not None]
+        return max(known, default=None)
+
+    def name(self, index: int) -> str:
+        """Return how a member is called."""
+        return self.member_names.get(index, str(index))

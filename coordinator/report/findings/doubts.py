@@ -1,0 +1,93 @@
+"""What makes a result doubtful, in sentences: an accuracy that guessing reaches, members that know one class only."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.coordinator.report.content import ReportContent, percent
+
+#: An accuracy is doubted up to so many standard errors above that of guessing, but no further than this share: a few
+#: test images would make every result doubtful.
+_STANDARD_ERRORS = 2.0
+_MOST_ABOVE = 0.05
+#: Another order of the classes is told of if it makes at least so much right.
+_REORDERED = 0.5
+
+
+def doubts(content: ReportContent) -> tuple[str, ...]:
+    """Return what makes the result doubtful and the likely causes, a sentence each; nothing of a sound one."""
+    counts = np.asarray(content.evaluation.confusion)
+    of_classes = counts.sum(axis=1)
+    if np.count_nonzero(of_classes) < 2:  # then whoever names the one class is always right
+        return ()
+    found = [*_constant(content), *_guessing(content, of_classes)]
+    if not found:
+        return ()
+    reordered = () if content.records else _reordered(counts)
+    return (*found, *reordered, _causes(content))
+
+
+def _constant(content: ReportContent) -> Iterable[str]:
+    members = content.member_evaluations
+    names = [content.name(index) for index, member in members.items() if member.predicted_classes == 1]
+    if names and len(names) == len(members):
+        yield f"{'Each member names' if len(names) > 1 else 'The member names'} one class only, for every test image."
+    elif names:
+        yield f"{_members(names)} {'name' if len(names) > 1 else 'names'} one class only, for every test image."
+
+
+def _guessing(content: ReportContent, of_classes: NDArray[np.int64]) -> Iterable[str]:
+    size = int(of_classes.sum())
+    guessed = int(of_classes.max()) / size
+    margin = min(_MOST_ABOVE, _STANDARD_ERRORS * float(np.sqrt(guessed * (1 - guessed) / size)))
+    naming = f"naming the most frequent class for every test image is right about {percent(guessed)}"
+    if content.evaluation.test.accuracy <= guessed + margin:
+        yield (
+            f"The ensemble's test accuracy of {percent(content.evaluation.test.accuracy)} is not clearly better than "
+            f"guessing: {naming}."
+        )
+        return
+    members = content.member_evaluations
+    names = [content.name(index) for index, member in members.items() if member.test.accuracy <= guessed + margin]
+    if names:
+        yield f"{_members(names)} {'are' if len(names) > 1 else 'is'} not clearly better than guessing: {naming}."
+
+
+def _reordered(counts: NDArray[np.int64]) -> Iterable[str]:
+    """Tell how much another order of the classes makes right, if each class is mostly taken for one of its own."""
+    classes = np.flatnonzero(counts.sum(axis=1))
+    taken_for = counts[classes].argmax(axis=1)
+    if len(np.unique(taken_for)) < len(classes) or np.array_equal(taken_for, classes):
+        return
+    share = int(counts[classes, taken_for].sum()) / int(counts.sum())
+    if share >= _REORDERED:
+        yield (
+            f"With its classes in another order it would be right about {percent(share)}: compare class_names with the "
+            "order in the training."
+        )
+
+
+def _causes(content: ReportContent) -> str:
+    images = content.dataset.x_train
+    if images.dtype == np.uint8:
+        values = "whole numbers are divided by 255 here"
+    else:
+        values = f"floats are used as they are, here from {images.min():g} to {images.max():g}"
+    if content.records:
+        return (
+            "Likely causes: a learning rate that is too high or too few epochs; labels that do not belong to their "
+            f"images; values far from those between 0 and 1 ({values})."
+        )
+    return (
+        f"Likely causes: images that were scaled otherwise in the training, 0 to 1 against 0 to 255 ({values}); "
+        "another order of the classes; other preprocessing; another network."
+    )
+
+
+def _members(names: list[str], most: int = 5) -> str:
+    """Return `Member 3`, `Members 1, 3 and 4` or `Members 0, 1, 2, 3, 4 and 7 others`."""
+    if len(names) == 1:
+        return f"Member {names[0]}"
+    shown, last = (names[:-1], names[-1]) if len(names) <= most + 1 else (names[:most], f"{len(names) - most} others")
+    return f"Members {', '.join(shown)} and {last}"

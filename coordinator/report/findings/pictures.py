@@ -1,0 +1,138 @@
+"""Images of a data set as they are shown: on one scale of brightness, and as PNGs that a page can hold."""
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from deepchord.shared.datasets import Dataset
+
+Pixels = NDArray[np.uint8]
+
+#: How many samples of each class are shown, as in the notebook.
+SAMPLES = 12
+
+#: More classes than this are more than a figure can hold.
+MAX_SHEET_CLASSES = 1_000
+
+#: Larger images are thinned out to at most this many pixels a side.
+_MAX_SIDE = 64
+#: Smaller images are drawn with so many pixels on their long side, and the short side of an oblong image with at least
+#: this share of the long one: a hairline shows nothing.
+_MIN_SIDE = 8
+_MIN_SHARE = 0.25
+#: From this on it is said that pictures are stretched.
+_STRETCHED = 1.5
+#: A border darker than this share of the brightest pixel counts as a dark ground.
+_DARK = 0.25
+
+
+def shown_pixels(images: NDArray[np.generic], dataset: Dataset) -> Pixels:
+    """Return images as they are shown: the darkest value of the training images is black, the brightest white.
+
+    Args:
+        images: [n, height, width, channels], of the data set or means of its images.
+        dataset: Whose scale is used, so that all pictures compare.
+
+    Returns:
+        [n, height, width] for grey images (one or two channels, their mean), else [n, height, width, 3]; height and
+        width are those of `shown_size`.
+    """
+    for axis, length in zip((1, 2), shown_size(*images.shape[1:3]), strict=True):
+        images = _with_length(images, axis, length)
+    lowest, highest = float(dataset.x_train.min()), float(dataset.x_train.max())
+    scaled = (images.astype(np.float64) - lowest) / ((highest - lowest) or 1.0)
+    pixels = np.clip(np.rint(scaled * 255), 0, 255).astype(np.uint8)
+    if pixels.shape[-1] >= 3:
+        return pixels[..., :3]
+    grey: Pixels = np.rint(pixels.mean(axis=-1)).astype(np.uint8)
+    return grey
+
+
+def shown_size(height: int, width: int) -> tuple[int, int]:
+    """Return how many pixels high and wide images of a size are shown."""
+    longest = max(height, width)
+    step = -(-longest // _MAX_SIDE)
+    larger = -(-_MIN_SIDE // longest)
+    shortest = math.ceil(_MIN_SHARE * larger * longest / step)
+
+    return max(shortest, -(-height * larger // step)), max(shortest, -(-width * larger // step))
+
+
+def kind_of(dataset: Dataset) -> str:
+    """Return in words what images a data set has, and what their pictures leave out or stretch."""
+    height, width, channels = dataset.x_train.shape[1:]
+    shown_height, shown_width = shown_size(height, width)
+    words = [f"{height}\u00a0\u00d7\u00a0{width}{' in colour' if channels == 3 else ''}"]
+    if channels == 2:
+        words.append("2 channels, of which the mean is shown")
+    if channels > 3:
+        words.append(f"{channels} channels, of which the first three are shown as red, green and blue")
+    higher = shown_height * width / (shown_width * height)
+    if higher >= _STRETCHED:
+        words.append(f"drawn {higher:.0f} times as high as they are, to be seen at all")
+    elif higher <= 1 / _STRETCHED:
+        words.append(f"drawn {1 / higher:.0f} times as wide as they are, to be seen at all")
+    return ", ".join(words)
+
+
+def first_samples(dataset: Dataset, class_index: int) -> Pixels:
+    """Return the first training images of a class, at most `SAMPLES`, as `shown_pixels` does."""
+    chosen = np.flatnonzero(dataset.y_train == class_index)[:SAMPLES]
+    return shown_pixels(dataset.x_train[chosen], dataset)
+
+
+def mean_images(dataset: Dataset) -> Pixels:
+    """Return the mean training image of each class, as `shown_pixels` does; black for a class without images."""
+    means = np.zeros((len(dataset.class_names), *dataset.x_train.shape[1:]), dtype=np.float64)
+    for index in range(len(means)):
+        chosen = dataset.x_train[dataset.y_train == index]
+        if len(chosen):
+            means[index] = chosen.mean(axis=0, dtype=np.float64)
+    return shown_pixels(means, dataset)
+
+
+def _with_length(images: NDArray[np.generic], axis: int, length: int) -> NDArray[np.generic]:
+    """Return images thinned out or repeated to so many pixels along an axis."""
+    return np.asarray(np.take(images, np.arange(length) * images.shape[axis] // length, axis=axis))
+
+
+def has_dark_ground(dataset: Dataset) -> bool:
+    """Say whether the images are grey and lie on black, so that they may be drawn dark on light like print."""
+    images = shown_pixels(dataset.x_train[:500], dataset)
+    if images.ndim == 4:
+        return False
+    edges = (images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1])
+    border = np.concatenate([edge.ravel() for edge in edges])
+    return float(np.median(border)) < _DARK * 255
+
+
+def data_uri(pixels: Pixels) -> str:
+    """Return pixels [height, width], or [height, width, 3 or 4], as the address of a PNG that carries itself."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+
+
+def on_squares(images: Pixels, ground: int) -> Pixels:
+    """Return images [n, height, width] or [n, height, width, 3] with margins that make them squares."""
+    side = max(images.shape[1:3])
+    margins = [((side - length) // 2, (side - length + 1) // 2) for length in images.shape[1:3]]
+    return np.pad(images, [(0, 0), *margins, *[(0, 0)] * (images.ndim - 3)], constant_values=ground)
+
+
+def film_strip(images: Sequence[Pixels], places: int) -> Pixels:
+    """Return images side by side with clear gaps between them, RGBA; places that no image takes stay clear."""
+    height, width = images[0].shape[:2]
+    gap = max(1, round(width / 14))
+    strip = np.zeros((height, places * (width + gap) - gap, 4), dtype=np.uint8)
+    for position, image in enumerate(images):
+        left = position * (width + gap)
+        colours = image if image.ndim == 3 else image[..., np.newaxis]
+        strip[:, left : left + width, :3] = colours
+        strip[:, left : left + width, 3] = 255
+    return strip

@@ -1,0 +1,115 @@
+"""The summary table as the page shows it: the best value of each column marked, the ensemble as its last line."""
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from deepchord.coordinator.report.content import ACCURACY_DIGITS, LOSS_DIGITS, ReportContent
+from deepchord.coordinator.report.tables import TRAINER, Column, Group, SummaryRow, columns, summary_rows, trainer_of
+
+#: More rows than this make a page slow; `summary.csv` has them all.
+MAX_ROWS = 200
+#: More rows than this scroll in a window of their own.
+_ROWS_IN_SIGHT = 24
+_HEADINGS: dict[Group, str] = {
+    "member": "",
+    "test": "Test",
+    "kept": "Kept epoch",
+    "any": "Best of any epoch",
+    "training": "Training",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnGroup:
+    """Columns that have a heading together."""
+
+    heading: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One value."""
+
+    text: str
+    is_number: bool
+    is_best: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberLine:
+    """One member."""
+
+    #: None in the Average row.
+    index: int | None
+    cells: tuple[Cell, ...]
+    #: Why the member failed, if it did.
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberTable:
+    """The whole table."""
+
+    groups: tuple[ColumnGroup, ...]
+    members: tuple[MemberLine, ...]
+    average: MemberLine
+    ensemble: MemberLine
+    #: How many members there are; more than `members` if they are too many for a page.
+    total: int
+    #: Who trained, if all members have the same; it then has no column.
+    trained_on: str
+
+    @property
+    def scrolls(self) -> bool:
+        """Whether the members stand in a window that scrolls."""
+        return len(self.members) > _ROWS_IN_SIGHT
+
+
+def member_table(content: ReportContent) -> MemberTable:
+    """Return the table."""
+    *rows, average = summary_rows(content)
+    trainers = {text for row in rows if (text := trainer_of(row))}
+    trained_on = trainers.pop() if len(trainers) == 1 else ""
+    shown = tuple(column for column in columns(content) if not (trained_on and column.field in TRAINER))
+    best = {column.field: _best(column, rows) for column in shown}
+    indices = sorted({*content.records, *content.member_evaluations})
+    lines = [_line(row, shown, best, index) for index, row in zip(indices, rows, strict=True)]
+    return MemberTable(
+        groups=tuple(
+            ColumnGroup(heading=_HEADINGS[group], columns=tuple(found))
+            for group, found in groupby(shown, key=lambda column: column.group)
+        ),
+        members=tuple(lines[:MAX_ROWS]),
+        average=_line(average, shown, {}, None),
+        ensemble=_line(_ensemble(content), shown, {}, None),
+        total=len(lines),
+        trained_on=trained_on,
+    )
+
+
+def _line(row: SummaryRow, shown: tuple[Column, ...], best: dict[str, float | None], index: int | None) -> MemberLine:
+    cells = []
+    for column in shown:
+        value = getattr(row, column.field)
+        is_best = value is not None and value == best.get(column.field)
+        cells.append(Cell(text=column.text(row), is_number=column.is_number, is_best=is_best))
+    return MemberLine(index=index, cells=tuple(cells), error=row.error)
+
+
+def _best(column: Column, rows: list[SummaryRow]) -> float | None:
+    values = [value for row in rows if (value := getattr(row, column.field)) is not None]
+    if column.best is None or len(values) < 2:
+        return None
+    return float(min(values) if column.best == "lowest" else max(values))
+
+
+def _ensemble(content: ReportContent) -> SummaryRow:
+    """Return the ensemble's line: only its test scores compare with the members' columns."""
+    test = content.evaluation.test
+    return SummaryRow(
+        member="Ensemble",
+        status="average",
+        test_loss=round(test.loss, LOSS_DIGITS),
+        test_accuracy=round(test.accuracy, ACCURACY_DIGITS),
+    )

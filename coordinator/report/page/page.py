@@ -1,0 +1,112 @@
+"""One self-contained HTML page: everything a template needs, laid out, and the template filled in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from deepchord.coordinator.report.content import ReportContent, formats, isolated, short_names
+from deepchord.coordinator.report.findings import (
+    MAX_SHEET_CLASSES,
+    ConfusionMatrix,
+    CurvePanel,
+    certainty,
+    confusion_matrix,
+    confusion_pixels,
+    curve_panels,
+    data_uri,
+    disagreement_of_gains,
+    doubts,
+    gain_words,
+    has_dark_ground,
+    kind_of,
+    provenance,
+)
+from deepchord.coordinator.report.page.gallery import ClassPictures, Mistake, class_pictures, mistakes
+from deepchord.coordinator.report.page.headline import Fact, MemberStrip, facts, member_strip
+from deepchord.coordinator.report.page.member_table import MemberTable, member_table
+from deepchord.shared.command_line import printable
+
+#: Columns of a terminal that a short name takes.
+_SHORT = 24
+_HEAT = (214, 98, 32)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Page:
+    """All that the template shows."""
+
+    content: ReportContent
+    facts: tuple[Fact, ...]
+    #: What makes the result doubtful, and the likely causes.
+    doubts: tuple[str, ...]
+    strip: MemberStrip
+    table: MemberTable
+    #: The names of the classes where there is little room.
+    short: Mapping[str, str]
+    #: Whether some of them carry the number of their class.
+    numbered: bool
+    panels: tuple[CurvePanel, ...]
+    confusion: ConfusionMatrix
+    #: The matrix as a PNG where its counts do not fit.
+    confusion_picture: str | None
+    mistakes: tuple[Mistake, ...]
+    classes: tuple[ClassPictures, ...]
+    #: Grey images on black are drawn like print, dark on light, where the page is light.
+    dark_ground: bool
+    software: tuple[str, ...]
+    #: A line for each member that more than one attempt trained.
+    resumptions: tuple[str, ...]
+    network: tuple[provenance.LayerLine, ...]
+    recipe: str
+    version: str
+    written_at: datetime
+
+
+def render_page(content: ReportContent) -> str:
+    """Return the page as HTML; it needs no network and no other file."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    words = (certainty, gain_words, disagreement_of_gains, isolated, kind_of)
+    for used in (*words, formats.percent, formats.points, formats.duration, formats.count, formats.failure_of):
+        environment.filters[used.__name__] = used
+    environment.filters["place"] = _place
+    environment.globals["max_sheet_classes"] = MAX_SHEET_CLASSES
+    return printable(environment.get_template("page.html").render(page=_page(content), content=content))
+
+
+def _page(content: ReportContent) -> Page:
+    confusion, names = confusion_matrix(content), content.dataset.class_names
+    short = dict(zip(names, short_names(names, _SHORT), strict=True))
+    return Page(
+        content=content,
+        facts=facts(content),
+        doubts=doubts(content),
+        strip=member_strip(content),
+        table=member_table(content),
+        short=short,
+        numbered=any(name.endswith(f" #{number}") for number, name in enumerate(short.values())),
+        panels=curve_panels(content),
+        confusion=confusion,
+        confusion_picture=None if confusion.has_counts else data_uri(confusion_pixels(content, _HEAT)),
+        mistakes=mistakes(content),
+        classes=class_pictures(content.dataset),
+        dark_ground=has_dark_ground(content.dataset),
+        software=provenance.software(content),
+        resumptions=provenance.resumptions(content),
+        network=provenance.network(content.spec) if content.spec else (),
+        recipe=provenance.recipe_toml(content.spec) if content.spec else "",
+        version=provenance.deepchord_version(),
+        written_at=datetime.now(UTC),
+    )
+
+
+def _place(percentage: float) -> str:
+    return f"{percentage:.2f}%"

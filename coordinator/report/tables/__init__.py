@@ -1,0 +1,26 @@
+"""The summary table of a report: its values, and how a terminal and files show them."""
+
+from deepchord.coordinator.report.tables.summary import summary_csv, summary_json
+from deepchord.coordinator.report.tables.tables import (
+    TRAINER,
+    Column,
+    Group,
+    SummaryRow,
+    columns,
+    summary_rows,
+    trainer_of,
+)
+from deepchord.coordinator.report.tables.terminal import summary_table
+
+__all__ = [
+    "TRAINER",
+    "Column",
+    "Group",
+    "SummaryRow",
+    "columns",
+    "summary_csv",
+    "summary_json",
+    "summary_rows",
+    "summary_table",
+    "trainer_of",
+]

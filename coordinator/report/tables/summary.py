@@ -1,0 +1,93 @@
+"""The files that other programs read: the summary table as CSV, and with the ensemble's line as JSON."""
+
+import csv
+import io
+
+from deepchord.coordinator.report.content import ACCURACY_DIGITS, LOSS_DIGITS, ReportContent
+from deepchord.coordinator.report.findings import accuracy_interval, doubts
+from deepchord.coordinator.report.tables.tables import SummaryRow, columns, summary_rows
+from deepchord.shared.validation import Message
+
+
+class EnsembleSummary(Message):
+    """The ensemble's line of the summary: its scores and what it gains over its members."""
+
+    requested: int
+    trained: int
+    train_loss: float
+    train_accuracy: float
+    test_loss: float
+    test_accuracy: float
+    #: How many test images there are, how many are classified right, and Wilson's 95 % interval of the accuracy.
+    test_images: int
+    test_images_right: int
+    test_accuracy_low: float
+    test_accuracy_high: float
+    average_member_test_loss: float
+    average_member_test_accuracy: float
+    best_member_test_accuracy: float
+    gain_over_average: float
+    gain_over_best: float
+    #: Largest difference between a member's own and the evaluating engine's probabilities.
+    largest_parity: float | None
+
+
+class Summary(Message):
+    """All of `summary.json`, rounded as the table is; `evaluation.json` and the records hold every digit."""
+
+    title: str
+    dataset: str
+    ensemble: EnsembleSummary
+    members: tuple[SummaryRow, ...]
+    average: SummaryRow
+    #: What makes the result doubtful, and the likely causes.
+    warnings: tuple[str, ...]
+
+
+def summary(content: ReportContent) -> Summary:
+    """Return the summary as it lies in `summary.json`."""
+    *members, average = summary_rows(content)
+    evaluation, interval = content.evaluation, accuracy_interval(content)
+    ensemble = EnsembleSummary(
+        requested=evaluation.requested,
+        trained=evaluation.trained,
+        train_loss=round(evaluation.train.loss, LOSS_DIGITS),
+        train_accuracy=round(evaluation.train.accuracy, ACCURACY_DIGITS),
+        test_loss=round(evaluation.test.loss, LOSS_DIGITS),
+        test_accuracy=round(evaluation.test.accuracy, ACCURACY_DIGITS),
+        test_images=interval.images,
+        test_images_right=interval.right,
+        test_accuracy_low=round(interval.low, ACCURACY_DIGITS),
+        test_accuracy_high=round(interval.high, ACCURACY_DIGITS),
+        average_member_test_loss=round(content.mean_member_loss, LOSS_DIGITS),
+        average_member_test_accuracy=round(evaluation.mean_member_accuracy, ACCURACY_DIGITS),
+        best_member_test_accuracy=round(evaluation.best_member_accuracy, ACCURACY_DIGITS),
+        gain_over_average=round(content.gain_over_average, ACCURACY_DIGITS),
+        gain_over_best=round(content.gain_over_best, ACCURACY_DIGITS),
+        largest_parity=content.largest_parity,
+    )
+    return Summary(
+        title=content.title,
+        dataset=content.dataset.name,
+        ensemble=ensemble,
+        members=tuple(members),
+        average=average,
+        warnings=doubts(content),
+    )
+
+
+def summary_csv(content: ReportContent) -> str:
+    """Return the table as CSV; of a run also each member's status and last error."""
+    shown = columns(content)
+    more = ["status", "error"] if content.records else []
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*(column.label for column in shown), *(field.capitalize() for field in more)])
+    for row in summary_rows(content):
+        writer.writerow([*(column.text(row) for column in shown), *(getattr(row, field) or "" for field in more)])
+    return file.getvalue()
+
+
+def summary_json(content: ReportContent) -> str:
+    """Return the summary as JSON; what is not known is left out."""
+    return summary(content).model_dump_json(indent=1, exclude_none=True) + "\n"

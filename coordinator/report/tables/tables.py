@@ -1,0 +1,182 @@
+"""The summary table as pure values: what the terminal, the files and the page all show alike."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+from deepchord.coordinator.report.content import ACCURACY_DIGITS, LOSS_DIGITS, SECONDS_DIGITS, ReportContent
+from deepchord.shared.messages import TrainedMember
+from deepchord.shared.validation import Message
+
+#: The fields that tell who trained.
+TRAINER = ("host", "engine", "device")
+
+
+#: What a column tells of: the member itself, the weights that were kept and tested, the epoch that they are of, the
+#: best that any epoch had, or who trained.
+Group = Literal["member", "test", "kept", "any", "training"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of the summary table."""
+
+    #: The field of `SummaryRow` that it shows.
+    field: str
+    #: Says by itself what the column is, wherever it stands.
+    label: str
+    #: Says the same below the heading of its group.
+    short: str
+    group: Group
+    #: Decimal places; None for text and whole numbers.
+    digits: int | None = None
+    #: Which value of the column is the best one, if one is.
+    best: Literal["lowest", "highest"] | None = None
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers."""
+        return self.digits is not None or self.field == "kept_epoch"
+
+    def text(self, row: "SummaryRow") -> str:
+        """Return what the column shows of a row, empty for a value that is not known."""
+        value = getattr(row, self.field)
+        if value is None:
+            return ""
+        if isinstance(value, float):
+            return f"{value:.{1 if self.digits is None else self.digits}f}"
+        return str(value)
+
+
+def _accuracy(field: str, label: str, short: str, group: Group) -> Column:
+    return Column(field=field, label=label, short=short, group=group, digits=ACCURACY_DIGITS, best="highest")
+
+
+def _loss(field: str, label: str, short: str, group: Group) -> Column:
+    return Column(field=field, label=label, short=short, group=group, digits=LOSS_DIGITS, best="lowest")
+
+
+#: What matters most comes first: it is what a narrow screen shows.
+_COLUMNS = (
+    Column(field="member", label="Member", short="Member", group="member"),
+    _accuracy("test_accuracy", "Test Acc", "Acc", "test"),
+    _loss("test_loss", "Test Loss", "Loss", "test"),
+    Column(field="kept_epoch", label="Kept Epoch", short="Epoch", group="kept"),
+    _accuracy("kept_validation_accuracy", "Kept Val Acc", "Val Acc", "kept"),
+    _loss("kept_validation_loss", "Kept Val Loss", "Val Loss", "kept"),
+    _accuracy("kept_train_accuracy", "Kept Train Acc", "Train Acc", "kept"),
+    _loss("kept_train_loss", "Kept Train Loss", "Train Loss", "kept"),
+    _accuracy("highest_validation_accuracy", "Highest Val Acc", "Val Acc", "any"),
+    _loss("lowest_validation_loss", "Lowest Val Loss", "Val Loss", "any"),
+    _accuracy("highest_train_accuracy", "Highest Train Acc", "Train Acc", "any"),
+    _loss("lowest_train_loss", "Lowest Train Loss", "Train Loss", "any"),
+    Column(field="host", label="Host", short="Host", group="training"),
+    Column(field="engine", label="Engine", short="Engine", group="training"),
+    Column(field="device", label="Device", short="Device", group="training"),
+    Column(field="seconds", label="Seconds", short="Seconds", group="training", digits=SECONDS_DIGITS),
+)
+
+
+class SummaryRow(Message):
+    """One line of the summary table; a value that is not known is None."""
+
+    member: str
+    status: Literal["trained", "failed", "average"]
+    #: Of the weights that were kept, alone.
+    test_accuracy: float | None = None
+    test_loss: float | None = None
+    #: The epoch, counted from 1, with the best validation accuracy, whose weights were kept; in the Average row the
+    #: mean of them.
+    kept_epoch: int | float | None = None
+    #: Of the kept epoch, as all that is called so.
+    kept_validation_accuracy: float | None = None
+    kept_validation_loss: float | None = None
+    kept_train_accuracy: float | None = None
+    kept_train_loss: float | None = None
+    #: Over all epochs, each by itself, so that the four may be of four epochs.
+    highest_validation_accuracy: float | None = None
+    lowest_validation_loss: float | None = None
+    highest_train_accuracy: float | None = None
+    lowest_train_loss: float | None = None
+    host: str | None = None
+    engine: str | None = None
+    device: str | None = None
+    seconds: float | None = None
+    #: Why a failed member failed the last time.
+    error: str | None = None
+
+
+def columns(content: ReportContent) -> tuple[Column, ...]:
+    """Return the columns of the table: without records only those that an evaluation fills."""
+    return tuple(column for column in _COLUMNS if content.records or column.group in ("member", "test"))
+
+
+def trainer_of(row: SummaryRow) -> str:
+    """Return who trained a member, in words; empty if that is not known."""
+    return ", ".join(value for field in TRAINER if (value := getattr(row, field)))
+
+
+def summary_rows(content: ReportContent) -> tuple[SummaryRow, ...]:
+    """Return one row per member in the order of their indices, then the Average row.
+
+    Losses are rounded to 5 digits, accuracies to 4, seconds to 1; means are taken before rounding, over the
+    members that were trained.
+    """
+    indices = sorted({*content.records, *content.member_evaluations})
+    rows = [_member_row(content, index) for index in indices]
+    return tuple(_rounded(row) for row in (*rows, _average(rows)))
+
+
+def _member_row(content: ReportContent, index: int) -> SummaryRow:
+    name = content.name(index)
+    evaluation = content.member_evaluations.get(index)
+    test_loss = evaluation.test.loss if evaluation else None
+    test_accuracy = evaluation.test.accuracy if evaluation else None
+    if index not in content.records:
+        return SummaryRow(member=name, status="trained", test_loss=test_loss, test_accuracy=test_accuracy)
+    member = content.records[index].member
+    trainer = member.trainer
+    where = {"host": trainer.host, "engine": trainer.engine, "device": trainer.device} if trainer else {}
+    if not isinstance(member, TrainedMember):
+        return SummaryRow(member=name, status="failed", error=member.error, **where)
+    return SummaryRow(
+        member=name,
+        status="trained",
+        test_accuracy=test_accuracy,
+        test_loss=test_loss,
+        seconds=member.duration_s,
+        **where,
+        **_of_epochs(member),
+    )
+
+
+def _of_epochs(member: TrainedMember) -> dict[str, float]:
+    """Return the fields that tell of the kept epoch and of all epochs."""
+    kept, history = member.history[member.best_epoch - 1], member.history
+    return {
+        "kept_epoch": member.best_epoch,
+        "kept_validation_accuracy": kept.validation_accuracy,
+        "kept_validation_loss": kept.validation_loss,
+        "kept_train_accuracy": kept.train_accuracy,
+        "kept_train_loss": kept.train_loss,
+        "highest_validation_accuracy": max(epoch.validation_accuracy for epoch in history),
+        "lowest_validation_loss": min(epoch.validation_loss for epoch in history),
+        "highest_train_accuracy": max(epoch.train_accuracy for epoch in history),
+        "lowest_train_loss": min(epoch.train_loss for epoch in history),
+    }
+
+
+def _average(rows: Iterable[SummaryRow]) -> SummaryRow:
+    trained = [row for row in rows if row.status == "trained"]
+    averaged = [column.field for column in _COLUMNS if column.is_number]
+    known = {field: [value for row in trained if (value := getattr(row, field)) is not None] for field in averaged}
+    means = {field: float(fmean(values)) for field, values in known.items() if values}
+    return SummaryRow(member="Average", status="average", **means)
+
+
+def _rounded(row: SummaryRow) -> SummaryRow:
+    digits = {column.field: column.digits for column in _COLUMNS if column.digits is not None} | {"kept_epoch": 1}
+    values = {field: getattr(row, field) for field in digits}
+    rounded = {field: round(value, digits[field]) for field, value in values.items() if isinstance(value, float)}
+    return row.model_copy(update=rounded)

@@ -1,0 +1,51 @@
+"""A run from request to queue: planned, prepared, submitted, and controlled while it is under way."""
+
+from deepchord.coordinator.runs.control import (
+    cancel_member,
+    cancel_run,
+    check_unfinished,
+    drain,
+    extend_run,
+    extended_by,
+    resume_run,
+)
+from deepchord.coordinator.runs.long_steps import long_step
+from deepchord.coordinator.runs.planning import plan_architecture, plan_member, plan_run
+from deepchord.coordinator.runs.preparation import check_broker, is_embedded, prepare
+from deepchord.coordinator.runs.presets import PRESETS
+from deepchord.coordinator.runs.request import plan_request
+from deepchord.coordinator.runs.submission import (
+    evaluation_task_id,
+    member_task_id,
+    ring_evaluation,
+    ring_member,
+    submit,
+    submit_rest,
+)
+from deepchord.coordinator.runs.worker_names import shortened
+
+__all__ = [
+    "PRESETS",
+    "cancel_member",
+    "cancel_run",
+    "check_broker",
+    "check_unfinished",
+    "drain",
+    "evaluation_task_id",
+    "extend_run",
+    "extended_by",
+    "is_embedded",
+    "long_step",
+    "member_task_id",
+    "plan_architecture",
+    "plan_member",
+    "plan_request",
+    "plan_run",
+    "prepare",
+    "resume_run",
+    "ring_evaluation",
+    "ring_member",
+    "shortened",
+    "submit",
+    "submit_rest",
+]

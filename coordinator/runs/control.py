@@ -1,0 +1,193 @@
+"""What a person can do to a run under way: cancel it or one of its members, resume it, add members; stop a worker."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import redis
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from deepchord.coordinator.runs.planning import plan_member
+from deepchord.coordinator.runs.worker_names import is_pattern, workers_meant
+from deepchord.shared.broker import told
+from deepchord.shared.errors import BrokerError, InputError
+from deepchord.shared.messages import MAX_MEMBERS, Cancellation, FailedMember, MemberRecord, RunSpec
+from deepchord.shared.queue import DRAIN
+from deepchord.shared.settings import without_password
+from deepchord.shared.storage import RunStore, damaged_records, set_record_aside
+
+_ANSWER_WITHIN_S = 2.0
+
+
+def cancel_run(store: RunStore, run: RunSpec, host: str) -> None:
+    """Stop a run, durably: its members stop at the next batch, and no worker takes one until it is resumed.
+
+    Args:
+        store: Shared storage.
+        run: The run.
+        host: The machine that it is cancelled from.
+
+    Raises:
+        InputError: It has ended, if only just before this took effect: then that stands.
+    """
+    _check_not_ended(store, run)
+    store.cancel_run(run.run_id, Cancellation(host=host, cancelled_at=datetime.now(UTC)))
+    run = store.run(run.run_id)
+    if store.evaluation(run).has_ended():
+        store.resume_run(run.run_id)
+        _check_not_ended(store, run)
+
+
+def cancel_member(store: RunStore, run: RunSpec, index: int, host: str) -> None:
+    """Make a member a failed record; if it is being trained, that stops at the next batch.
+
+    Raises:
+        InputError: There is no such member, or it has ended.
+    """
+    if not 0 <= index < run.members:
+        raise InputError(f"Run {run.run_id} has the members 0 to {run.members - 1}, no member {index}.")
+    member = store.member(run.run_id, index)
+    attempts = member.attempts()
+    record = MemberRecord(
+        member=FailedMember(
+            spec=plan_member(run.run_id, run.seed, index),
+            attempt=attempts[-1].number if attempts else 0,
+            trainer=None,
+            finished_at=datetime.now(UTC),
+            error=f"cancelled from {host}",
+        )
+    )
+    if not member.commit_record(record):
+        raise InputError(f"Member {index} of run {run.run_id} has ended already; `deepchord status` shows how.")
+    member.forget_epochs()
+
+
+def check_unfinished(store: RunStore, run: RunSpec) -> None:
+    """Raise unless a run has not ended, or can have another end.
+
+    That is so if only its evaluation has failed, if it failed before its members had ended, or a record is damaged.
+
+    Raises:
+        InputError: The run was evaluated, or too few of its members could be trained.
+    """
+    failure = store.evaluation(run).failure()
+    if failure is not None and failure.trained + _left(store, run) >= run.min_members:
+        return
+    if store.evaluation(run).has_ended() and next(damaged_records(store, run.run_id), None) is None:
+        _check_not_ended(store, run)
+
+
+def resume_run(store: RunStore, run: RunSpec) -> RunSpec:
+    """Take a cancellation back, and let no attempt so far count against a member that has not ended.
+
+    Damaged records are kept aside, and their members trained again.
+
+    Returns:
+        The run; one that has ended is published anew, for another end.
+
+    Raises:
+        InputError: The run was evaluated, or too few of its members could be trained.
+    """
+    check_unfinished(store, run)
+    for index in list(damaged_records(store, run.run_id)):
+        set_record_aside(store, run.run_id, index)
+    if store.evaluation(run).has_ended():
+        run = _publish_anew(store, _anew(run, {}))
+    recorded = set(store.recorded(run.run_id))
+    for index in range(run.members):
+        if index not in recorded:
+            store.member(run.run_id, index).hand_over_all()
+    store.resume_run(run.run_id)
+    return run
+
+
+def extended_by(run: RunSpec, members: int, min_members: int | None) -> RunSpec:
+    """Return a run with more members; those it has already are kept.
+
+    Args:
+        run: The run as it is.
+        members: How many members it is to have in all.
+        min_members: How many of them must be trained; None: the same share as before.
+
+    Raises:
+        InputError: It has that many members already, or fewer than must be trained.
+    """
+    if not run.members < members <= MAX_MEMBERS:
+        raise InputError(
+            f"Run {run.run_id} has {run.members} members: give a larger number, of at most {MAX_MEMBERS:,}, "
+            f"found {members}; with those that it has, `deepchord resume {run.run_id}` goes on."
+        )
+    least = -(-run.min_members * members // run.members) if min_members is None else min_members
+    return _anew(run, {"members": members, "min_members": least})
+
+
+def extend_run(store: RunStore, extended: RunSpec) -> RunSpec:
+    """Publish what `extended_by` returned, and take a cancellation back.
+
+    Raises:
+        InputError: Somebody else extends the run right now.
+    """
+    _publish_anew(store, extended)
+    store.resume_run(extended.run_id)
+    return extended
+
+
+def drain(app: Celery, asked: str) -> list[str]:
+    """Tell workers to hand their members over and stop; return their names.
+
+    Args:
+        app: Celery on the broker of the workers.
+        asked: A worker's name, a part of one, or a pattern such as `*@host`; see `workers_meant`.
+
+    Raises:
+        BrokerError: The broker does not answer.
+        InputError: No connected worker has such a name, or several have.
+    """
+    try:
+        # A whole name is answered at once; whom a part of one means, only time can tell.
+        is_whole = "@" in asked and not is_pattern(asked)
+        chosen = (_answering(app, [asked]) if is_whole else []) or workers_meant(asked, _answering(app))
+        app.control.broadcast(DRAIN, destination=chosen)
+    except (redis.RedisError, OperationalError) as error:
+        raise BrokerError(f"Broker {without_password(app.conf.broker_url)} does not answer ({told(error)}).") from error
+    return chosen
+
+
+def _answering(app: Celery, names: list[str] | None = None) -> list[str]:
+    """Return which workers are there: of those with these names, or of all that answer in time."""
+    answers = app.control.ping(destination=names, timeout=_ANSWER_WITHIN_S)
+    return sorted(name for answer in answers for name in answer)
+
+
+def _anew(run: RunSpec, changes: Mapping[str, int]) -> RunSpec:
+    return RunSpec.parse(
+        {**run.model_dump(), **changes, "extension": run.extension + 1}, "The extended run", InputError
+    )
+
+
+def _publish_anew(store: RunStore, run: RunSpec) -> RunSpec:
+    if not store.extend_run(run):
+        raise InputError(f"Somebody else has just extended run {run.run_id}: look at it with `deepchord status`.")
+    return run
+
+
+def _check_not_ended(store: RunStore, run: RunSpec) -> None:
+    end = store.evaluation(run)
+    if end.result() is not None:
+        raise InputError(
+            f"Run {run.run_id} is evaluated; `deepchord extend {run.run_id} --members N` adds members to it."
+        )
+    failure = end.failure()
+    if failure is not None:
+        can_go_on = failure.trained + _left(store, run) >= run.min_members
+        remedy = (
+            f"when that is put right, `deepchord resume {run.run_id}` goes on."
+            if can_go_on
+            else f"`deepchord extend {run.run_id} --members N` trains further members."
+        )
+        raise InputError(f"Run {run.run_id} has failed ({failure.reason.rstrip('.')}); {remedy}")
+
+
+def _left(store: RunStore, run: RunSpec) -> int:
+    """Return how many members have no record: a run that failed before they had ended can go on with them."""
+    return run.members - len(store.recorded(run.run_id))

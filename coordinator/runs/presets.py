@@ -1,0 +1,57 @@
+"""The recipes that deepchord brings along."""
+
+from collections.abc import Mapping
+from typing import Any
+
+#: What each preset asks for; everything can be overridden in a recipe file and with options.
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    # As the notebook, with the default learning rate of Keras 2.2.4's Nadam said explicitly.
+    "notebook": {
+        "members": 10,
+        "epochs": 25,
+        "batch_size": 128,
+        "optimizer": "nadam",
+        "learning_rate": 0.002,
+        "validation_fraction": 0.2,
+        "patience": 10,
+    },
+    # About the notebook's accuracy in a fraction of its time: docs/performance.md says how it was chosen.
+    "fast": {
+        "members": 8,
+        "epochs": 8,
+        "batch_size": 128,
+        "optimizer": "nadam",
+        "learning_rate": 0.003,
+        "schedule": "one_cycle",
+        "precision": "bfloat16",
+        "dropout_scale": 0.6,
+        "label_smoothing": 0.1,
+        "validation_fraction": 0.1,
+        "patience": 8,
+    },
+    # For accuracy: networks of half a million parameters, ten of them in three hours on two cores with bfloat16.
+    "best": {
+        "members": 10,
+        "epochs": 20,
+        "batch_size": 64,
+        "optimizer": "nadam",
+        "learning_rate": 0.002,
+        "schedule": "one_cycle",
+        "precision": "bfloat16",
+        "label_smoothing": 0.1,
+        "flip": True,
+        "shift": 2,
+        "validation_fraction": 0.05,
+        "patience": 20,
+    },
+    # Three members in a few minutes on two cores.
+    "quick": {
+        "members": 3,
+        "epochs": 3,
+        "batch_size": 128,
+        "optimizer": "nadam",
+        "learning_rate": 0.002,
+        "validation_fraction": 0.2,
+        "patience": 10,
+    },
+}

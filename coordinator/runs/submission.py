@@ -1,0 +1,103 @@
+"""Submits a run: the spec to storage first, then the chord, by task name; and rings again what was not heard."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import redis
+from celery import Celery, chord
+from kombu.exceptions import OperationalError
+
+from deepchord.coordinator.runs.planning import plan_member
+from deepchord.shared.broker import state_of
+from deepchord.shared.errors import BrokerError, InputError
+from deepchord.shared.messages import RunSpec
+from deepchord.shared.queue import EVALUATE_ENSEMBLE, TRAIN_MEMBER, queue_of, sign
+from deepchord.shared.settings import without_password
+from deepchord.shared.storage import RunStore
+
+
+def submit(app: Celery, store: RunStore, run: RunSpec, *, local: bool = False) -> None:
+    """Write run.json, then ring the bell for each member; the chord's body evaluates the ensemble.
+
+    The tasks' ids follow from the run's id, so that any host can see what lies in the queue.
+
+    Args:
+        app: Celery on the run's broker.
+        store: Shared storage.
+        run: The run.
+        local: Whether broker and workers are those of this command alone.
+
+    Raises:
+        InputError: The run exists already.
+        StorageError: The spec could not be written; nothing was sent.
+        BrokerError: The broker does not answer any more; `resume` goes on when it does.
+    """
+    if not store.create_run(run):
+        raise InputError(f"There is a run {run.run_id} in {store.objects.url} already; give another name.")
+    submit_rest(app, store, run, local=local)
+
+
+def submit_rest(app: Celery, store: RunStore, run: RunSpec, *, local: bool = False) -> None:
+    """Ring the bell for each member without a record, and for the evaluation after them; see `submit`.
+
+    Raises:
+        BrokerError: The broker does not answer any more; what was rung is not rung in vain.
+    """
+    store.set_local(run.run_id, local=local)
+    recorded = set(store.recorded(run.run_id))
+    try:
+        ring_all(app, run, [index for index in range(run.members) if index not in recorded])
+    except (OperationalError, redis.RedisError) as error:
+        state = state_of(error, {})
+        what, then = f"stopped answering ({str(error).rstrip('.')})", "start it, then"
+        if state is not None:
+            what, then = state.text, "then"
+        raise BrokerError(
+            f"Broker {without_password(app.conf.broker_url)} {what}; {then} `deepchord resume {run.run_id}`."
+        ) from error
+
+
+def ring_all(app: Celery, run: RunSpec, indices: Iterable[int]) -> None:
+    """Send a chord: these members, then the evaluation; without members the evaluation alone."""
+    header = [_member(app, run, index) for index in indices]
+    if header:
+        chord(header, app=app)(_evaluation(app, run))
+    else:
+        ring_evaluation(app, run)
+
+
+def ring_member(app: Celery, run: RunSpec, index: int) -> None:
+    """Send a member again. Its chord may never end now, so the evaluation follows it: too early harms nobody."""
+    # A connection of its own: one that saw the broker before it lost its memory would not set the queue up anew.
+    with app.connection_for_write() as connection:
+        _member(app, run, index).apply_async(link=_evaluation(app, run), connection=connection)
+
+
+def ring_evaluation(app: Celery, run: RunSpec) -> None:
+    """Send the evaluation."""
+    with app.connection_for_write() as connection:
+        _evaluation(app, run).apply_async(connection=connection)
+
+
+def member_task_id(run_id: str, index: int) -> str:
+    """Return the Celery id of a member's task."""
+    return f"{run_id}.member-{index:03d}"
+
+
+def evaluation_task_id(run: RunSpec) -> str:
+    """Return the Celery id of the evaluation's task; an extended run is evaluated anew."""
+    return f"{run.run_id}.evaluation" + (f"-{run.extension}" if run.extension else "")
+
+
+def _member(app: Celery, run: RunSpec, index: int) -> Any:
+    message = plan_member(run.run_id, run.seed, index).model_dump(mode="json")
+    return app.signature(
+        TRAIN_MEMBER,
+        args=[message] if app.signing_key is None else [message, sign(app.signing_key, message)],
+        task_id=member_task_id(run.run_id, index),
+        queue=queue_of(run.require),
+    )
+
+
+def _evaluation(app: Celery, run: RunSpec) -> Any:
+    return app.signature(EVALUATE_ENSEMBLE, args=[run.run_id], task_id=evaluation_task_id(run), immutable=True)

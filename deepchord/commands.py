@@ -1,0 +1,75 @@
+"""The command `deepchord`: the commands of both sides in one; the only module that knows both."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from deepchord.coordinator.cli import commands as coordinator_commands
+from deepchord.shared.command_line import run_commands
+from deepchord.worker.cli import commands as worker_commands
+
+if TYPE_CHECKING:
+    from numpy import float32
+    from numpy.typing import NDArray
+    from rich.console import RenderableType
+
+    from deepchord.shared.datasets import Dataset
+    from deepchord.shared.messages import EnsembleEvaluation
+
+commands = typer.Typer(
+    help=(
+        "Train deep ensembles on the machines you have: one Celery task per member, a chord to evaluate them.\n\n"
+        "`deepchord train` does it all on this machine. For several, start `deepchord worker` on each and give all "
+        "of them the same --broker and --storage.\n\n"
+        "Options about machines can also be set in the environment (`DEEPCHORD_BROKER`, `DEEPCHORD_STORAGE` …), those "
+        "about the training in a recipe file.\n\n"
+        "Exit codes: 0 done, 1 a defect, 2 bad input or surroundings, 3 the run failed, 4 the local workers stopped, "
+        "5 the run was cancelled, 130 interrupted, 141 nobody reads the output any more."
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="markdown",
+)
+commands.registered_commands.extend([*coordinator_commands.registered_commands, *worker_commands.registered_commands])
+
+
+@commands.callback()
+def _hand_over(context: typer.Context) -> None:
+    """Give the worker's commands the coordinator's report, which they cannot import themselves."""
+    context.obj = write_evaluation_report
+
+
+def write_evaluation_report(
+    *,
+    title: str,
+    command: str,
+    member_names: Mapping[int, str],
+    evaluation: "EnsembleEvaluation",
+    dataset: "Dataset",
+    test_probabilities: "NDArray[float32]",
+    folder: Path,
+    width: int,
+) -> "tuple[RenderableType, str, Path]":
+    """Write the report of weight files that no run of ours trained; see `deepchord.worker.cli.WriteReport`."""
+    from deepchord.coordinator.report import ReportContent, summary_table, write_report
+    from deepchord.coordinator.report.tables import summary_json
+
+    content = ReportContent(
+        title=title,
+        command=command,
+        spec=None,
+        records={},
+        member_names=member_names,
+        evaluation=evaluation,
+        dataset=dataset,
+        test_probabilities=test_probabilities,
+    )
+    return summary_table(content, width), summary_json(content), write_report(content, folder)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    run_commands(commands)

@@ -1,0 +1,26 @@
+"""How far this machine's clock is from the broker's."""
+
+import time
+from collections.abc import Callable
+
+import redis
+
+#: Leases do not depend on clocks, but durations, S3's signatures and certificates do.
+MOST_SKEW_S = 60.0
+
+
+def skew_of(client: redis.Redis, now: Callable[[], float] = time.time) -> float:
+    """Return by how many seconds this machine's clock is ahead of the broker's.
+
+    Raises:
+        redis.RedisError: The broker does not answer.
+    """
+    before = now()
+    seconds, microseconds = client.time()
+    return (before + now()) / 2 - (seconds + microseconds / 1e6)
+
+
+def describe_skew(skew_s: float) -> str:
+    """Return what is wrong with this machine's clock, and what to do."""
+    direction = "ahead of" if skew_s > 0 else "behind"
+    return f"this machine's clock is {abs(skew_s):,.0f} s {direction} the broker's: set it, best by NTP"

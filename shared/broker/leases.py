@@ -1,0 +1,141 @@
+"""Who works at what right now: a lease per member and per evaluation, on the broker's clock.
+
+A lease saves work, it does not guard the result: whoever trains without one at worst does so in vain, because
+records are created once. So it may be lost with the broker's memory at any time.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import redis
+
+from deepchord.shared.broker.connection import KEY_PREFIX, text_of
+from deepchord.shared.errors import MessageDecodeError
+from deepchord.shared.validation import Message
+
+#: Takes or renews a lease. KEYS: the lease, and where it is said what the holder's worker is at. ARGV: the holder, for
+#: how many milliseconds, a holder that may be replaced.
+#: Returns nothing if it is the caller's now, else who has it and for how many milliseconds.
+_HOLD = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] and holder ~= ARGV[3] and string.sub(holder, 1, 1) ~= '-' then
+  return {holder, redis.call('PTTL', KEYS[1])}
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[2], KEYS[1], 'PX', ARGV[2])
+return false
+"""
+
+#: Gives up a lease. KEYS: as above. ARGV: the holder, for how many milliseconds it is still to be seen; 0: not at all.
+_RELEASE = """
+if redis.call('GET', KEYS[2]) == KEYS[1] then redis.call('DEL', KEYS[2]) end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[2] == '0' then return redis.call('DEL', KEYS[1]) end
+redis.call('SET', KEYS[1], '-', 'PX', ARGV[2])
+return 1
+"""
+
+#: Who holds a lease renews it at least so often, and finds out so soon that it was lost.
+RENEWED_WITHIN_S = 5.0
+
+#: Keys are asked for in portions, so that the broker has time for others in between.
+_PORTION = 1000
+
+
+class Holder(Message):
+    """Who has a lease: one attempt, in one process of one worker."""
+
+    #: Unique for each start of a worker.
+    worker: str
+    process_id: int
+    #: Unique for each time that a lease is taken.
+    token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A lease that somebody else has."""
+
+    #: None if it cannot be read.
+    holder: Holder | None
+    #: The holder as it lies in the broker.
+    raw: str
+    remaining_s: float
+
+
+class Leases:
+    """The leases of all runs. Every method raises `redis.RedisError` when the broker does not answer."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def hold(self, name: str, holder: Holder, ttl_s: float, instead_of: Held | None = None) -> Held | None:
+        """Take a lease, or renew it; return who else has it, or None if it is the caller's now.
+
+        Args:
+            name: From `member_lease` or `evaluation_lease`.
+            holder: The caller.
+            ttl_s: After so long without renewal anybody may take it.
+            instead_of: A holder that is known to be gone, from an earlier call.
+        """
+        replaced = "" if instead_of is None else instead_of.raw
+        keys = (name, at_work(holder.worker))
+        found = self._client.eval(_HOLD, len(keys), *keys, holder.model_dump_json(), int(ttl_s * 1000), replaced)
+        if found is None:
+            return None
+        raw = text_of(found[0])
+        return Held(holder=_holder(raw), raw=raw, remaining_s=max(0.0, found[1] / 1000))
+
+    def release(self, name: str, holder: Holder, rest_s: float = 0.0) -> None:
+        """Give a lease up, if the caller still has it; for `rest_s` it still counts as held where `held` is asked."""
+        keys = (name, at_work(holder.worker))
+        self._client.eval(_RELEASE, len(keys), *keys, holder.model_dump_json(), str(int(rest_s * 1000)))
+
+    def held(self, run_id: str, indices: Iterable[int]) -> dict[int, float]:
+        """Return which of these members somebody works at, or did a moment ago, and for how many seconds at least."""
+        wanted = list(indices)
+        found: dict[int, float] = {}
+        for start in range(0, len(wanted), _PORTION):
+            portion = wanted[start : start + _PORTION]
+            pipeline = self._client.pipeline(transaction=False)
+            for index in portion:
+                pipeline.pttl(member_lease(run_id, index))
+            times = zip(portion, pipeline.execute(), strict=True)
+            found.update({index: milliseconds / 1000 for index, milliseconds in times if milliseconds >= 0})
+        return found
+
+    def remaining_s(self, name: str) -> float | None:
+        """Return for how many seconds somebody has this lease at least; None if nobody has it."""
+        milliseconds = int(self._client.pttl(name))
+        return milliseconds / 1000 if milliseconds >= 0 else None
+
+
+def member_lease(run_id: str, index: int) -> str:
+    """Return the name of the lease of a member."""
+    return f"{KEY_PREFIX}lease:{run_id}:{index}"
+
+
+def evaluation_lease(run_id: str) -> str:
+    """Return the name of the lease of the evaluation."""
+    return f"{KEY_PREFIX}lease:{run_id}:evaluation"
+
+
+def at_work(worker: str) -> str:
+    """Return where the name of the lease that a worker has is found as long as it has it."""
+    return f"{KEY_PREFIX}at-work:{worker}"
+
+
+def leased_member(name: str) -> tuple[str, int | None] | None:
+    """Return the run and member of a lease by its name, None for the member if it is the evaluation's; else None."""
+    found = re.fullmatch(rf"{re.escape(KEY_PREFIX)}lease:([a-z0-9-]+):([0-9]{{1,9}}|evaluation)", name)
+    if found is None:
+        return None
+    return found[1], None if found[2] == "evaluation" else int(found[2])
+
+
+def _holder(raw: str) -> Holder | None:
+    try:
+        return Holder.decode(raw, "a lease")
+    except MessageDecodeError:
+        return None

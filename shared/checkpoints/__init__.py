@@ -1,0 +1,39 @@
+"""What a trained member leaves: weights as HDF5, as Keras 2 writes and Keras 3 reads them, and its probabilities."""
+
+from deepchord.shared.checkpoints.hdf5 import (
+    StoredLayer,
+    Weights,
+    check_fit,
+    decode_checkpoint,
+    encode_checkpoint,
+    listed,
+    read,
+    stored_layers,
+    weighted_layers,
+    weights_root,
+)
+from deepchord.shared.checkpoints.probabilities import (
+    EnsembleProbabilities,
+    decode_ensemble_probabilities,
+    decode_member_probabilities,
+    encode_ensemble_probabilities,
+    encode_member_probabilities,
+)
+
+__all__ = [
+    "EnsembleProbabilities",
+    "StoredLayer",
+    "Weights",
+    "check_fit",
+    "decode_checkpoint",
+    "decode_ensemble_probabilities",
+    "decode_member_probabilities",
+    "encode_checkpoint",
+    "encode_ensemble_probabilities",
+    "encode_member_probabilities",
+    "listed",
+    "read",
+    "stored_layers",
+    "weighted_layers",
+    "weights_root",
+]

@@ -1,0 +1,50 @@
+"""How every command of deepchord ends when it cannot do what was asked: one sentence and a named exit code."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from deepchord.shared.command_line.output import open_output
+from deepchord.shared.errors import DeepchordError, ExitCode, InputError
+from deepchord.shared.process import leave_out_foreign
+
+
+def run_commands(commands: Callable[[], Any]) -> NoReturn:
+    """Run the command line, or a part of it in a process of its own, and exit.
+
+    An expected error becomes one sentence on stderr, never a traceback.
+
+    Args:
+        commands: Returns or raises the exit code; None: 0.
+    """
+    open_output()
+    ignored = leave_out_foreign()
+    if ignored:
+        sys.stderr.write(f"note: {ignored}\n")
+    try:
+        _check_current_folder()
+        code = _run(commands)
+        sys.stdout.flush()
+    except DeepchordError as error:
+        if str(error):
+            sys.stderr.write(f"error: {error}\n")
+        code = error.exit_code
+    sys.exit(code)
+
+
+def _check_current_folder() -> None:
+    """Raise `InputError` if the folder that all relative paths and all processes of ours begin in is gone."""
+    try:
+        os.getcwd()  # noqa: PTH109  asks as the libraries do
+    except OSError as error:
+        raise InputError(
+            f"The folder that this command was started in cannot be used ({error.strerror}); change into another one."
+        ) from error
+
+
+def _run(commands: Callable[[], Any]) -> Any:
+    try:
+        return commands() or ExitCode.OK
+    except SystemExit as end:
+        return end.code

@@ -1,0 +1,247 @@
+"""A data set in memory, as bytes, in storage and in a worker's cache; its SHA-256 is its identity."""
+
+import hashlib
+import io
+import logging
+import tempfile
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.datasets.outlines import check_outlines
+from deepchord.shared.datasets.validation import (
+    check_alike,
+    check_coverage,
+    checked_class_names,
+    checked_images,
+    checked_labels,
+)
+from deepchord.shared.errors import DatasetError
+from deepchord.shared.files import check_regular, read_npz, write_npz
+from deepchord.shared.messages import DatasetInfo
+from deepchord.shared.storage import RunStore
+
+#: The arrays that every data set has.
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+#: Strings that an `.npz` may hold besides.
+CLASS_NAMES = "class_names"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """Images and labels for training and testing.
+
+    Whatever `find_dataset`, `load_dataset` and `decode_dataset` return is checked, and its arrays are read-only:
+    a worker keeps one data set for many members.
+    """
+
+    #: `fashion`, `digits`, `cifar10`, or the name of the file it came from.
+    name: str
+    #: [train_size, height, width, channels], uint8 or float32, as given.
+    x_train: NDArray[Any]
+    #: int64 [train_size], class indices.
+    y_train: NDArray[Any]
+    #: [test_size, height, width, channels], of the type of `x_train`.
+    x_test: NDArray[Any]
+    #: int64 [test_size], class indices.
+    y_test: NDArray[Any]
+    #: One name per class, by index.
+    class_names: tuple[str, ...]
+
+
+def scaled(images: NDArray[Any]) -> NDArray[np.float32]:
+    """Return images as a network takes them: uint8 divided by 255, floats exactly as they are.
+
+    Args:
+        images: Any shape, uint8 or float.
+
+    Returns:
+        float32, the same shape; always a new array, C-contiguous.
+    """
+    pixels = np.array(images, dtype=np.float32, order="C")
+    if images.dtype == np.uint8:
+        pixels /= np.float32(255)
+    return pixels
+
+
+def dataset_from_arrays(
+    arrays: Mapping[str, NDArray[Any]], *, name: str, source: str, class_names: tuple[str, ...] | None = None
+) -> Dataset:
+    """Return the data set that the arrays make up.
+
+    Args:
+        arrays: `x_train`, `y_train`, `x_test`, `y_test` and, if wanted, `class_names`, in any of the forms that
+            `checked_images`, `checked_labels` and `checked_class_names` accept.
+        name: What the data set is called.
+        source: What the errors call the place the arrays came from.
+        class_names: Names that go before those in `arrays`.
+
+    Raises:
+        DatasetError: An array is not as it should be, or they do not fit each other.
+    """
+    check_outlines(arrays, source)
+    x_train = checked_images(arrays["x_train"], f"{source}: x_train")
+    x_test = checked_images(arrays["x_test"], f"{source}: x_test")
+    check_alike(x_train, x_test, source)
+    y_train, train_classes = checked_labels(arrays["y_train"], len(x_train), f"{source}: y_train")
+    y_test, test_classes = checked_labels(arrays["y_test"], len(x_test), f"{source}: y_test")
+    check_coverage(y_train, y_test, source)
+    names = arrays.get(CLASS_NAMES) if class_names is None else np.array(class_names)
+    classes, lowest = max(train_classes, test_classes), int(min(y_train.min(), y_test.min()))
+    return Dataset(
+        name=name,
+        x_train=_read_only(x_train),
+        y_train=_read_only(y_train),
+        x_test=_read_only(x_test),
+        y_test=_read_only(y_test),
+        class_names=checked_class_names(names, classes, source, lowest),
+    )
+
+
+def encode_dataset(dataset: Dataset) -> bytes:
+    """Return the data set as an `.npz` that is also a valid `--dataset` file; equal content gives equal bytes.
+
+    The name is left out, so that the same content under two names lies in storage once.
+    """
+    arrays = {name: getattr(dataset, name) for name in ARRAYS}
+    labels = {name: arrays[name].astype(np.int64, copy=False) for name in ("y_train", "y_test")}
+    return write_npz(arrays | labels | {CLASS_NAMES: np.array(dataset.class_names)})
+
+
+def decode_dataset(data: bytes, name: str, source: str) -> Dataset:
+    """Return the data set that `encode_dataset` wrote.
+
+    Args:
+        data: The `.npz`.
+        name: What the data set is called.
+        source: Where the bytes came from; named in the error.
+
+    Raises:
+        DatasetError: The bytes are not a data set.
+    """
+    arrays = read_npz(io.BytesIO(data), source, ARRAYS, (CLASS_NAMES,))
+    return dataset_from_arrays(arrays, name=name, source=source)
+
+
+def publish_dataset(
+    dataset: Dataset,
+    store: RunStore,
+    *,
+    checking: AbstractContextManager[None] | None = None,
+    publishing: AbstractContextManager[None] | None = None,
+) -> DatasetInfo:
+    """Put the data set into storage under its SHA-256, unless it lies there whole, and return how to find it again.
+
+    Args:
+        dataset: What to publish.
+        store: Where to.
+        checking: Held while storage is asked what is there.
+        publishing: Held while the data set is written, if it is.
+
+    Raises:
+        StorageError: The storage cannot be reached or written.
+    """
+    with checking or nullcontext():
+        data = encode_dataset(dataset)
+        sha256 = hashlib.sha256(data).hexdigest()
+        found = store.has_dataset(sha256, data)
+    if not found:
+        with publishing or nullcontext():
+            store.publish_dataset(sha256, data)
+    return _describe(dataset, sha256)
+
+
+def load_dataset(info: DatasetInfo, store: RunStore, cache: Path) -> Dataset:
+    """Return a published data set from this host's cache, or else from storage; its SHA-256 is checked either way.
+
+    Args:
+        info: As `publish_dataset` returned it.
+        store: Where the data set lies.
+        cache: Copies are kept in its folder `datasets`; one that is damaged is fetched again, and a folder that
+            cannot be written costs a warning only.
+
+    Raises:
+        StorageError: Storage cannot be reached, or its copy is missing or damaged.
+        DatasetError: What lies there is no data set, or not the one that `info` describes.
+    """
+    copy = cache / "datasets" / f"{info.sha256}.npz"
+    data = _cached(copy, info.sha256)
+    if data is None:
+        data = store.dataset(info.sha256)
+        _keep(copy, data)
+    dataset = decode_dataset(data, info.name, f"Data set {info.sha256[:12]}…")
+    found = _describe(dataset, info.sha256)
+    if found != info:
+        differing = [field for field in DatasetInfo.model_fields if getattr(found, field) != getattr(info, field)]
+        raise DatasetError(
+            f"Data set {info.sha256[:12]}… is not as the run describes it: expected "
+            f"{', '.join(f'{field} {getattr(info, field)}' for field in differing)}, found "
+            f"{', '.join(str(getattr(found, field)) for field in differing)}. Submit the run again."
+        )
+    return dataset
+
+
+def _describe(dataset: Dataset, sha256: str) -> DatasetInfo:
+    height, width, channels = dataset.x_train.shape[1:]
+    return DatasetInfo(
+        name=dataset.name,
+        sha256=sha256,
+        input_shape=(height, width, channels),
+        class_names=dataset.class_names,
+        train_size=len(dataset.x_train),
+        test_size=len(dataset.x_test),
+    )
+
+
+def _cached(copy: Path, sha256: str) -> bytes | None:
+    try:
+        check_regular(copy)
+        data = copy.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        logger.warning(
+            "The cached data set %s cannot be read (%s); it is fetched from storage.",
+            copy,
+            error.strerror,
+            extra={"action": "dataset_cache_unreadable"},
+        )
+        return None
+    if hashlib.sha256(data).hexdigest() == sha256:
+        return data
+    logger.warning(
+        "The cached data set %s is damaged; it is fetched from storage again.",
+        copy,
+        extra={"action": "dataset_cache_damaged"},
+    )
+    return None
+
+
+def _keep(copy: Path, data: bytes) -> None:
+    """Write the copy aside and rename it, so that other workers on this host never see half of it."""
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=copy.parent, prefix=".writing-") as folder:
+            aside = Path(folder) / copy.name
+            aside.write_bytes(data)
+            aside.replace(copy)
+    except OSError as error:
+        logger.warning(
+            "The data set cannot be cached in %s (%s); it will be fetched from storage each time.",
+            copy.parent,
+            error.strerror,
+            extra={"action": "dataset_not_cached"},
+        )
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view

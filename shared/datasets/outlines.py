@@ -1,0 +1,122 @@
+"""What shapes and types alone tell of a data set, so that a file is refused before its images are unpacked.
+
+An outline is an array of which only shape and type count; see `deepchord.shared.files.arrays.npz_outlines`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.errors import DatasetError
+
+#: Grey, grey and alpha, colours, colours and alpha: a last axis of no more is the channels' for sure.
+_USUAL_CHANNELS = 4
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def with_channels_last(arrays: Arrays, source: str, channels_first: bool | None) -> dict[str, NDArray[Any]]:
+    """Return the arrays with images as [size, height, width, channels]; nothing is copied.
+
+    Args:
+        arrays: `x_train`, `y_train`, `x_test`, `y_test` and others, or outlines of them.
+        source: What the errors call the file.
+        channels_first: Whether images of four axes are [size, channels, height, width]; None: they must not look so.
+
+    Raises:
+        DatasetError: The images lie along the last axis, or they look as if their channels came first and nobody said
+            whether they do.
+    """
+    turned = dict(arrays)
+    for part in ("train", "test"):
+        images = arrays[f"x_{part}"]
+        _check_size_comes_first(images, arrays[f"y_{part}"], f"x_{part}", source)
+        if images.ndim == 4 and channels_first:
+            turned[f"x_{part}"] = np.moveaxis(images, 1, -1)
+        elif channels_first is None and _look_channels_first(images):
+            _, channels, height, width = images.shape
+            raise DatasetError(
+                f"{source}: x_{part} has the shape {list(images.shape)}, which looks like {height}x{width} pixels with "
+                f"{channels} channels that come first, and deepchord takes them last: --images-channels-first (in a "
+                f"recipe: channels_first = true) turns them. If they are {channels}x{height} pixels with {width} "
+                "channels, say --images-channels-last."
+            )
+    return turned
+
+
+def check_outlines(arrays: Arrays, source: str) -> None:
+    """Raise `DatasetError` unless the arrays' shapes and types are those of one data set."""
+    for part in ("train", "test"):
+        check_image_outline(arrays[f"x_{part}"], f"{source}: x_{part}")
+        check_label_outline(arrays[f"y_{part}"], len(arrays[f"x_{part}"]), f"{source}: y_{part}")
+    train, test = arrays["x_train"], arrays["x_test"]
+    if _pixels(train) != _pixels(test):
+        raise DatasetError(
+            f"{source}: images of x_train are {_shape(train)} (height x width x channels), "
+            f"those of x_test {_shape(test)}."
+        )
+    if (train.dtype.kind == "b") != (test.dtype.kind == "b"):
+        raise DatasetError(
+            f"{source}: x_train holds {train.dtype} and x_test {test.dtype}, which would be scaled differently; "
+            "save both in one type."
+        )
+
+
+def check_image_outline(images: NDArray[Any], label: str) -> None:
+    """Raise `DatasetError` unless images have three or four axes, some pixels, and a type that is read."""
+    if images.ndim not in (3, 4):
+        rows = "; rows of pixels take their shape by reshape" if images.ndim == 2 else ""
+        raise DatasetError(
+            f"{label}: expected images as [size, height, width] or [size, height, width, channels], "
+            f"found the shape {list(images.shape)}{rows}."
+        )
+    if 0 in images.shape:
+        raise DatasetError(f"{label} holds no images or no pixels: its shape is {list(images.shape)}.")
+    if images.dtype.kind not in "buif":
+        raise DatasetError(f"{label}: expected uint8 or floats, found {images.dtype}.")
+
+
+def check_label_outline(labels: NDArray[Any], size: int, label: str) -> None:
+    """Raise `DatasetError` unless there is a label, or a row of labels, for each of `size` images."""
+    if labels.dtype.kind in "US":
+        raise DatasetError(
+            f"{label}: expected numbers as labels, found {labels.dtype}; numpy.unique with return_inverse=True gives "
+            "the class_names and the numbers, over y_train and y_test together."
+        )
+    if labels.dtype.kind not in "buif":
+        raise DatasetError(f"{label}: expected numbers as labels, found {labels.dtype}.")
+    if labels.ndim not in (1, 2) or 0 in labels.shape[1:]:
+        raise DatasetError(
+            f"{label}: expected labels as [size], [size, 1] or one-hot [size, classes], "
+            f"found the shape {list(labels.shape)}."
+        )
+    if len(labels) != size:
+        raise DatasetError(f"{label} holds {len(labels)} labels for {size} images.")
+
+
+def _check_size_comes_first(images: NDArray[Any], labels: NDArray[Any], name: str, source: str) -> None:
+    if images.ndim not in (3, 4) or not labels.ndim:
+        return
+    if len(labels) == images.shape[-1] and len(labels) != len(images):
+        raise DatasetError(
+            f"{source}: {name} has the shape {list(images.shape)}, and there are {len(labels)} labels: its images lie "
+            f"along the last axis, and deepchord takes them along the first: save numpy.moveaxis({name}, -1, 0)."
+        )
+
+
+def _look_channels_first(images: NDArray[Any]) -> bool:
+    """Return whether the first axis of an image is its shortest and the last one too long for usual channels."""
+    if images.ndim != 4:
+        return False
+    first, second, last = images.shape[1:]
+    return bool(last > _USUAL_CHANNELS and first < min(second, last))
+
+
+def _pixels(images: NDArray[Any]) -> tuple[int, ...]:
+    return images.shape[1:] if images.ndim == 4 else (*images.shape[1:], 1)
+
+
+def _shape(images: NDArray[Any]) -> str:
+    return "x".join(str(length) for length in _pixels(images))

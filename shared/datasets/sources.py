@@ -1,0 +1,239 @@
+"""Where a data set comes from: a file that was given, or the places where one with a name may lie on this host."""
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from deepchord.shared.command_line import printable_path, user_path
+from deepchord.shared.datasets.catalog import FASHION, NAMED_DATASETS, Arrays, NamedDataset, read_idx_folder
+from deepchord.shared.datasets.dataset import ARRAYS, CLASS_NAMES, Dataset, dataset_from_arrays
+from deepchord.shared.datasets.download import ADDRESS, download
+from deepchord.shared.datasets.keras_download import KerasProcess, keep_download
+from deepchord.shared.datasets.labels import check_classes
+from deepchord.shared.datasets.outlines import check_outlines, with_channels_last
+from deepchord.shared.datasets.validation import checked_labels
+from deepchord.shared.errors import DatasetError
+from deepchord.shared.files import MissingArraysError, is_annexed, kind_of, npz_outlines, read_npz, told
+from deepchord.shared.validation import nearest
+
+#: Where `apt install dataset-fashion-mnist` puts the IDX files.
+DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
+#: Standardized floats stay well below; floats beyond are most likely 0..255.
+_LARGE_FLOAT = 16.0
+#: The largest of five bits; images of bytes reach further.
+_SMALL_BYTE = 31
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where on this host a data set with a name is looked for."""
+
+    #: `$KERAS_HOME`, or `.keras` in the user's home.
+    keras_home: Path
+    debian_folder: Path = DEBIAN_FASHION
+    #: Downloads and reads what only Keras can read.
+    keras: KerasProcess = field(default_factory=KerasProcess)
+    #: Where other files are downloaded from.
+    address: str = ADDRESS
+    #: Whether what is not on this host may be fetched.
+    download: bool = True
+
+
+def find_dataset(
+    name_or_path: str, places: Places, channels_first: bool | None = None, *, surely_classes: bool = False
+) -> Dataset:
+    """Return the data set with a name, or the one in an `.npz` file; a name goes before a file called like it.
+
+    Args:
+        name_or_path: `fashion`, `digits`, `cifar10`, or the path of an `.npz` with `x_train`, `y_train`, `x_test`,
+            `y_test` and perhaps `class_names`.
+        places: Where a data set with a name is looked for, in this order: the Debian folder (`fashion` only), the
+            Keras cache, a download (through Keras where only Keras can read the files).
+        channels_first: See `read_dataset`.
+        surely_classes: See `read_dataset`.
+
+    Raises:
+        DatasetError: Nothing was found, with every place looked at, or what was found cannot be used.
+    """
+    if name_or_path not in NAMED_DATASETS:
+        return read_dataset(Path(name_or_path), channels_first, surely_classes=surely_classes)
+    if channels_first:
+        raise DatasetError(f"Data set {name_or_path!r} has its channels last: leave out --images-channels-first.")
+    return find_named_dataset(NAMED_DATASETS[name_or_path], places)
+
+
+def read_dataset(path: Path, channels_first: bool | None = None, *, surely_classes: bool = False) -> Dataset:
+    """Return the data set in an `.npz` file, called like the file.
+
+    Images of uint8 are divided by 255 when they are used; floats are used exactly as they are. Nothing is guessed
+    from the values, but floats that look like 0..255 and whole numbers of a few bits are warned of, and so are classes
+    without a training image. What shapes, types and labels tell is checked before any image is unpacked.
+
+    Args:
+        path: The file, with `x_train` and `x_test` as [size, height, width] or [size, height, width, channels],
+            whole numbers in 0..255, floats or truth values; `y_train` and `y_test` as [size], [size, 1] or one-hot
+            [size, classes]; `class_names` as strings [classes], if wanted.
+        channels_first: Whether images of four axes are [size, channels, height, width]; None: images that look so are
+            refused.
+        surely_classes: Whether networks tell that the labels are classes; else those that look like numbers to be
+            predicted are refused unless classes have names.
+
+    Raises:
+        DatasetError: There is no such file, or it is not such an `.npz`.
+    """
+    try:
+        arrays = _read_checked(_checked_kind(user_path(path)), printable_path(path), channels_first, surely_classes)
+    except MissingArraysError as error:
+        if all(name.startswith("y_") for name in error.missing):
+            raise DatasetError(
+                f"{printable_path(path)} holds images without labels ({', '.join(error.missing)}): deepchord trains "
+                "and "
+                "evaluates on images whose classes are known; put their labels beside them."
+            ) from error
+        raise
+    except FileNotFoundError as error:
+        hint = nearest(str(path), NAMED_DATASETS)
+        end = "" if hint.endswith("?") else ", or the path of an .npz file."
+        raise DatasetError(f"There is no data set and no file called {str(path)!r}{hint}{end}") from error
+    dataset = dataset_from_arrays(arrays, name=printable_path(path.name), source=printable_path(path))
+    _warn(dataset, path)
+    return dataset
+
+
+def _read_checked(path: Path, source: str, channels_first: bool | None, surely_classes: bool) -> Arrays:
+    """Return the arrays with channels last; what can be told before images are unpacked is told before."""
+    outlines = npz_outlines(path, source, ARRAYS, (CLASS_NAMES,))
+    check_outlines(with_channels_last(outlines, source, channels_first), source)
+    labels = read_npz(path, source, ("y_train", "y_test"), (CLASS_NAMES,))
+    given = labels["y_train"]
+    train, _ = checked_labels(given, len(given), f"{source}: y_train")
+    one_hot = given.size != len(given)
+    if not (surely_classes or one_hot or CLASS_NAMES in labels):
+        check_classes(train, f"{source}: y_train")
+    images = read_npz(path, source, ("x_train", "x_test"))
+    return with_channels_last(images | labels, source, channels_first)
+
+
+def _checked_kind(path: Path) -> Path:
+    """Return a path unless it leads to a folder of a known kind, or is a link to what was not fetched."""
+    kind = kind_of(path) if os.path.isdir(path) or is_annexed(path) else None  # noqa: PTH112  false for any odd name
+    if kind is not None:
+        raise DatasetError(f"{printable_path(path)} is no .npz file: {told(kind)}.")
+    return path
+
+
+def find_named_dataset(named: NamedDataset, places: Places) -> Dataset:
+    """Return a data set from the first place that has it undamaged; one that is damaged is warned of and passed over.
+
+    Raises:
+        DatasetError: No place has it; names each place, what is wrong with it, and how to get the data.
+    """
+    tried: list[str] = []
+    damaged: list[str] = []
+    for place, read in _candidates(named, places):
+        try:
+            dataset = dataset_from_arrays(read(), name=named.name, source=place, class_names=named.class_names)
+        except FileNotFoundError as error:
+            tried.append(f"{place} (no {Path(error.filename).name})")
+        except (DatasetError, OSError) as error:
+            damaged.append(f"{place} ({str(error).rstrip('.')})")
+            tried.append(damaged[-1])
+        else:
+            _warn_of_damaged(named, damaged, place)
+            return dataset
+    raise DatasetError(
+        f"Data set {named.name!r} was not found. Looked at: {'; '.join(tried)}. {_remedy(named, places)}"
+    )
+
+
+def _candidates(named: NamedDataset, places: Places) -> Iterator[tuple[str, Callable[[], Arrays]]]:
+    keras_datasets = places.keras_home / "datasets"
+    if named.name == FASHION.name:
+        yield f"the Debian folder {places.debian_folder}", partial(read_idx_folder, named, places.debian_folder)
+    yield f"the Keras cache {keras_datasets}", partial(named.read, named, keras_datasets, places.keras)
+    if places.download:
+        source = f"from {places.address}" if named.keras_name is None else "through Keras"
+        yield f"a download {source}", partial(_download, named, places, source)
+
+
+def _download(named: NamedDataset, places: Places, source: str) -> Arrays:
+    keras_datasets = places.keras_home / "datasets"
+    logger.info("Data set %s is being downloaded %s.", named.name, source, extra={"action": "dataset_download"})
+    with tempfile.TemporaryDirectory(prefix="deepchord-") as home:
+        downloaded = Path(home) / "datasets"
+        if named.keras_name is None:
+            download(places.address, named.files, downloaded)
+        else:
+            places.keras.load(named.keras_name, Path(home))
+        arrays = named.read(named, downloaded, places.keras)
+        try:
+            keep_download(named.files, downloaded, keras_datasets)
+        except OSError as error:
+            logger.warning(
+                "The download of %s cannot be kept in %s (%s); the next run will download it again.",
+                named.name,
+                keras_datasets,
+                error.strerror,
+                extra={"action": "dataset_not_kept"},
+            )
+        return arrays
+
+
+def _remedy(named: NamedDataset, places: Places) -> str:
+    if named.name == FASHION.name:
+        return (
+            "Get it with `apt install dataset-fashion-mnist`, put its four files into "
+            f"{places.keras_home / 'datasets' / 'fashion-mnist'}, or give a file of your own: `--dataset file.npz`."
+        )
+    return (
+        "Give a file of your own, `--dataset file.npz`, or take Fashion-MNIST instead: "
+        "`apt install dataset-fashion-mnist` and `--dataset fashion`."
+    )
+
+
+def _warn_of_damaged(named: NamedDataset, damaged: list[str], used: str) -> None:
+    for place in damaged:
+        logger.warning(
+            "Data set %s comes from %s; passed over was %s.",
+            named.name,
+            used,
+            place,
+            extra={"action": "dataset_place_damaged"},
+        )
+
+
+def _warn(dataset: Dataset, path: Path) -> None:
+    largest = float(np.abs([dataset.x_train.min(), dataset.x_train.max()]).max())
+    if dataset.x_train.dtype == np.float32 and largest > _LARGE_FLOAT:
+        logger.warning(
+            "Images in %s are floats as large as %g, and floats are used as they are; save uint8 to have them scaled.",
+            path,
+            largest,
+            extra={"action": "dataset_not_scaled"},
+        )
+    if dataset.x_train.dtype == np.uint8 and 0 < largest <= _SMALL_BYTE:
+        logger.warning(
+            "Images in %s are whole numbers of at most %d, and whole numbers are divided by 255 when they are used; "
+            "save floats to have them used as they are.",
+            path,
+            largest,
+            extra={"action": "dataset_scaled_to_little"},
+        )
+    empty = np.flatnonzero(np.bincount(dataset.y_train, minlength=len(dataset.class_names)) == 0)
+    if empty.size:
+        logger.warning(
+            "In %s no training image has the label %s (%d of %d classes); labels count from 0.",
+            path,
+            empty[0],
+            empty.size,
+            len(dataset.class_names),
+            extra={"action": "dataset_empty_class"},
+        )

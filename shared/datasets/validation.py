@@ -1,0 +1,182 @@
+"""What images, labels and class names must be like before anything is trained on them; pure functions of arrays."""
+
+import math
+import sys
+import unicodedata
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.datasets.labels import counted_from_one, no_class, no_one_hot, out_of_range
+from deepchord.shared.datasets.outlines import check_image_outline, check_label_outline
+from deepchord.shared.errors import DatasetError
+
+#: A label beyond is taken for a mistake (an identifier, a year) rather than for a class.
+MAX_CLASSES = 10_000
+#: A longer name of a class is taken for a mistake, too.
+MAX_NAME_LENGTH = 1_000
+
+
+def checked_images(images: NDArray[Any], label: str) -> NDArray[Any]:
+    """Return images in the one layout that deepchord knows; a copy is made only where a value must be converted.
+
+    Whole numbers of other types become uint8 if they lie in 0..255; truth values become 0 and 255. Floats of other
+    widths become float32; their values are never rescaled.
+
+    Args:
+        images: [size, height, width] or [size, height, width, channels], whole numbers in 0..255, finite floats
+            or truth values.
+        label: What the errors call the array.
+
+    Returns:
+        [size, height, width, channels], uint8 or float32, C-contiguous.
+
+    Raises:
+        DatasetError: Another rank, no images, another type, or values out of range.
+    """
+    check_image_outline(images, label)
+    pixels: NDArray[Any]
+    if images.dtype.kind == "f":
+        pixels = _as_float32(images, label)
+    elif images.dtype.kind == "b":
+        pixels = np.multiply(images, np.uint8(255), dtype=np.uint8)
+    else:
+        pixels = _as_uint8(images, label)
+    return np.ascontiguousarray(pixels.reshape(*pixels.shape, 1) if pixels.ndim == 3 else pixels)
+
+
+def check_alike(train: NDArray[Any], test: NDArray[Any], source: str) -> None:
+    """Raise `DatasetError` unless training and test images have one type, so that both scale alike."""
+    if train.dtype != test.dtype:
+        raise DatasetError(
+            f"{source}: x_train holds {train.dtype} and x_test {test.dtype}, which would be scaled differently; "
+            "save both in one type."
+        )
+
+
+def checked_labels(labels: NDArray[Any], size: int, label: str) -> tuple[NDArray[np.int64], int]:
+    """Return labels as class indices, and how many classes the array itself speaks of.
+
+    Args:
+        labels: [size] or [size, 1] whole numbers from 0 (any number type), or one-hot [size, classes].
+        size: How many images there are.
+        label: What the errors call the array.
+
+    Returns:
+        int64 [size], and the width of a one-hot array or else the largest label + 1.
+
+    Raises:
+        DatasetError: Another shape or type, not one label per image, or a label that is no class index.
+    """
+    check_label_outline(labels, size, label)
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        return _from_one_hot(labels, label), _checked_class_count(labels.shape[1], label)
+    indices = _from_numbers(labels.reshape(size), label)
+    return indices, _checked_class_count(int(indices.max()) + 1, label)
+
+
+def check_coverage(train: NDArray[np.int64], test: NDArray[np.int64], source: str) -> None:
+    """Raise `DatasetError` if the training labels tell fewer than two classes apart or leave out a test label's."""
+    low, high = int(train.min()), int(train.max())
+    if low == high:
+        raise DatasetError(f"{source}: at least 2 classes are needed, y_train holds only the label {low}.")
+    if test.max() > high:
+        raise DatasetError(
+            f"{source}: y_test holds the label {test.max()}, beyond those of y_train, which end at {high}; "
+            "a network cannot know that class."
+        )
+
+
+def checked_class_names(
+    names: NDArray[Any] | None, classes: int, source: str, lowest_label: int = 0
+) -> tuple[str, ...]:
+    """Return the names of the classes, `0`, `1`, … where none are given.
+
+    Args:
+        names: Strings [at least classes], or bytes of UTF-8, not empty, printable, all different; more names than
+            labels are classes that have no image.
+        classes: How many classes the labels speak of.
+        source: What the errors call the file.
+        lowest_label: The lowest label of all.
+
+    Raises:
+        DatasetError: Another shape or type, too few names, or names that cannot be told apart.
+    """
+    if names is None:
+        return tuple(str(index) for index in range(classes))
+    if names.ndim != 1 or names.dtype.kind not in "US":
+        raise DatasetError(
+            f"{source}: expected class_names as strings [classes], found {names.dtype} {list(names.shape)}; "
+            "save numpy.array(names, dtype=str)."
+        )
+    if not classes <= len(names) <= MAX_CLASSES:
+        hint = counted_from_one(lowest_label, classes, len(names))
+        raise DatasetError(f"{source}: class_names holds {len(names)} names for {classes} classes.{hint}")
+    found = tuple(_text(name, source) for name in _characters(names, source).tolist())
+    if not all(name.strip() and name.isprintable() for name in found):
+        raise DatasetError(f"{source}: class_names holds a name that is empty or cannot be printed.")
+    if max(map(len, found)) > MAX_NAME_LENGTH:
+        raise DatasetError(f"{source}: class_names holds a name of more than {MAX_NAME_LENGTH} characters.")
+    if len({unicodedata.normalize("NFC", name) for name in found}) < len(found):
+        raise DatasetError(f"{source}: class_names holds a name twice.")
+    return found
+
+
+def _characters(names: NDArray[Any], source: str) -> NDArray[Any]:
+    """Return strings that Python can take; NumPy holds numbers for their characters, and any number will do for it."""
+    if names.dtype.kind == "U" and names.dtype.itemsize:
+        numbers = np.ascontiguousarray(names.astype(names.dtype.newbyteorder("="))).view(np.uint32)
+        if numbers.max() > sys.maxunicode:
+            raise DatasetError(f"{source}: class_names holds numbers that are no characters; the file is damaged.")
+    return names
+
+
+def _text(name: str | bytes, source: str) -> str:
+    try:
+        return name.decode() if isinstance(name, bytes) else name
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{source}: class_names holds bytes that are no UTF-8: {name!r}.") from error
+
+
+def _as_uint8(images: NDArray[Any], label: str) -> NDArray[np.uint8]:
+    if images.dtype != np.uint8 and (images.min() < 0 or images.max() > 255):
+        raise DatasetError(
+            f"{label}: whole numbers must lie in 0..255, found {images.min()}..{images.max()} ({images.dtype}); "
+            "save others as floats from 0 to 1, which are used as they are."
+        )
+    return images.astype(np.uint8, copy=False)
+
+
+def _as_float32(images: NDArray[Any], label: str) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        pixels = images.astype(np.float32, copy=False)
+    # Minimum and maximum carry NaN and infinity along, without an array of booleans as large as the images.
+    if not (math.isfinite(pixels.min()) and math.isfinite(pixels.max())):
+        image = int(np.argmin(np.isfinite(pixels).reshape(len(pixels), -1).all(axis=1)))
+        raise DatasetError(f"{label}: image {image} holds a value that is not finite (NaN or infinity) in float32.")
+    return pixels
+
+
+def _from_numbers(labels: NDArray[Any], label: str) -> NDArray[np.int64]:
+    if labels.dtype.kind == "f" and (broken := labels != np.rint(labels)).any():
+        first = int(np.argmax(broken))
+        raise DatasetError(f"{label}: {no_class(labels[first], first)}.")
+    low, high = labels.min(), labels.max()
+    if low < 0 or high >= MAX_CLASSES:
+        raise DatasetError(f"{label}: {out_of_range(low, high, MAX_CLASSES)}.")
+    return labels.astype(np.int64, copy=False)
+
+
+def _from_one_hot(labels: NDArray[Any], label: str) -> NDArray[np.int64]:
+    hot: NDArray[np.int64] = labels.argmax(axis=1).astype(np.int64, copy=False)
+    broken = (labels[np.arange(len(labels)), hot] != 1) | (np.count_nonzero(labels, axis=1) != 1)
+    if broken.any():
+        raise DatasetError(f"{label}: {no_one_hot(labels, broken)}.")
+    return hot
+
+
+def _checked_class_count(classes: int, label: str) -> int:
+    if classes > MAX_CLASSES:
+        raise DatasetError(f"{label} speaks of {classes} classes; at most {MAX_CLASSES} are possible.")
+    return classes

@@ -1,0 +1,143 @@
+"""HDF5 from anybody: no other file is opened, whatever this one says, and no array is read before it is known."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import h5py
+
+from deepchord.shared.command_line import printable_path
+from deepchord.shared.errors import CheckpointError
+from deepchord.shared.files.hdf5_heaps import damage
+from deepchord.shared.files.kinds import HDF5, kind_of_content, told
+
+#: Keras splits longer lists of names, because an HDF5 object header takes no more than this.
+_MOST_NAME_BYTES = 65536
+
+#: What h5py raises over bytes that are not what they should be.
+_DAMAGED = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, OverflowError, MemoryError)
+
+
+@contextmanager
+def opened(file: BinaryIO, source: str) -> Iterator[h5py.File]:
+    """Open HDF5 to read from it.
+
+    Args:
+        file: The content; it stays open.
+        source: The file's name, for errors.
+
+    Raises:
+        CheckpointError: It is something else, which is named, or damaged; also if what is read in the block is.
+    """
+    broken = damage(file)
+    try:
+        if broken is not None:
+            raise ValueError(broken)
+        with h5py.File(file, "r") as found:
+            yield found
+    except _DAMAGED as error:
+        kind = kind_of_content(file)
+        if kind not in (None, HDF5):
+            raise CheckpointError(f"{source} is not a readable HDF5 file: {told(kind)}.") from error
+        raise CheckpointError(
+            f"{source} is not a readable HDF5 file, or it is damaged or cut short "
+            f"({printable_path(str(error))[:200]}); "
+            "copy it again from where it was saved."
+        ) from error
+
+
+def has_names(group: h5py.Group, attribute: str) -> bool:
+    """Return whether a group has a list of names."""
+    return attribute in group.attrs or f"{attribute}0" in group.attrs
+
+
+def names(group: h5py.Group, attribute: str, source: str) -> list[str]:
+    """Return a list of names that Keras splits over `<attribute>0`, `<attribute>1` … when it is long.
+
+    Raises:
+        CheckpointError: It is no such list, or names something twice.
+    """
+    if attribute in group.attrs or f"{attribute}0" not in group.attrs:
+        parts = [attribute]
+    else:
+        chunks = (f"{attribute}{number}" for number in range(len(group.attrs)))
+        parts = [chunk for chunk in chunks if chunk in group.attrs]
+    found = [name for part in parts for name in _strings(group, part, source)]
+    if len(set(found)) != len(found):
+        raise CheckpointError(f"{source}: the attribute {attribute} of {group.name} names something twice.")
+    return found
+
+
+def text(group: h5py.Group, attribute: str, most_bytes: int, source: str) -> str | None:
+    """Return an attribute that is one text; None if there is none.
+
+    Raises:
+        CheckpointError: It is something else, or longer than `most_bytes`.
+    """
+    if attribute not in group.attrs:
+        return None
+    stored = group.attrs.get_id(attribute)
+    is_text = h5py.check_string_dtype(stored.dtype) is not None
+    if stored.shape != () or not is_text or stored.dtype.itemsize > most_bytes:
+        raise CheckpointError(f"{source}: the attribute {attribute} of {group.name} is no text.")
+    value = group.attrs[attribute]
+    found = value.decode() if isinstance(value, bytes) else str(value)
+    if len(found) > most_bytes:
+        raise CheckpointError(f"{source}: the attribute {attribute} of {group.name} is too long.")
+    return found
+
+
+def has(group: h5py.Group, path: str) -> bool:
+    """Return whether something lies at a path below a group, be it a link."""
+    found = group
+    for part in path.split("/"):
+        if not isinstance(found, h5py.Group) or not found.id.links.exists(part.encode()):
+            return False
+        if found.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
+            return True
+        found = found[part]
+    return True
+
+
+def held(group: h5py.Group, path: str, kind: type[Any], source: str) -> Any:
+    """Return the object at a path below a group; only what lies in this file itself is ever opened.
+
+    Raises:
+        CheckpointError: A link stands on the way, or it is of another kind.
+        KeyError: There is nothing.
+    """
+    found = group
+    for part in filter(None, path.split("/")):
+        if not isinstance(found, h5py.Group) or found.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
+            raise CheckpointError(f"{source}: {path} is a link; deepchord reads no links.")
+        found = found[part]
+    if not isinstance(found, kind):
+        raise CheckpointError(f"{source}: {path} is not what it should be, a {kind.__name__.lower()}.")
+    return found
+
+
+def array(group: h5py.Group, path: str, source: str) -> h5py.Dataset:
+    """Return an array that lies plainly in this file; nothing of it is in memory yet.
+
+    Raises:
+        CheckpointError: It is compressed, elsewhere, or holds no floating-point numbers.
+        KeyError: There is nothing.
+    """
+    dataset = held(group, path, h5py.Dataset, source)
+    layout = dataset.id.get_create_plist()
+    if layout.get_layout() == h5py.h5d.VIRTUAL or layout.get_external_count() or layout.get_nfilters():
+        raise CheckpointError(f"{source}: {path} is no plain array: it is compressed or lies in another file.")
+    if dataset.dtype.kind != "f":
+        raise CheckpointError(f"{source}: {path} holds {dataset.dtype}, expected floating-point numbers.")
+    return dataset
+
+
+def _strings(group: h5py.Group, attribute: str, source: str) -> list[str]:
+    stored = group.attrs.get_id(attribute)
+    if stored.shape is None or 0 in stored.shape:
+        return []
+    size_bytes = math.prod(stored.shape) * stored.dtype.itemsize
+    if len(stored.shape) != 1 or h5py.check_string_dtype(stored.dtype) is None or size_bytes > _MOST_NAME_BYTES:
+        raise CheckpointError(f"{source}: the attribute {attribute} of {group.name} is no list of names.")
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs[attribute]]

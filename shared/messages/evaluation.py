@@ -1,0 +1,73 @@
+"""How a run ends: evaluated, failed or cancelled; as it lies in storage, one frozen, validated type each."""
+
+from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+
+from deepchord.shared.messages.member import Trainer
+from deepchord.shared.validation import Message, Sha256, Share, Versioned
+
+
+class Scores(Message):
+    """Cross-entropy in nats and accuracy over one part of the data."""
+
+    loss: NonNegativeFloat
+    accuracy: Share
+
+
+class MemberEvaluation(Message):
+    """A member alone, scored with its committed weights."""
+
+    index: NonNegativeInt
+    train: Scores
+    test: Scores
+    #: Largest difference between the probabilities that the member itself computed for the test images and
+    #: those of the evaluating engine; None for weights that no run of ours trained.
+    parity: Share | None = None
+    #: How many different classes the member names over all test images; None: an earlier version did not count them.
+    predicted_classes: PositiveInt | None = None
+
+
+class Misclassified(Message):
+    """A test image that the ensemble gets wrong."""
+
+    test_index: NonNegativeInt
+    actual: NonNegativeInt
+    predicted: NonNegativeInt
+    #: The ensemble's probability of the predicted and of the actual class.
+    predicted_probability: Share
+    actual_probability: Share
+
+
+class EnsembleEvaluation(Versioned):
+    """The ensemble's result: averaged softmax outputs (Lakshminarayanan et al. 2017, eq. 3) scored on all data."""
+
+    requested: PositiveInt
+    trained: PositiveInt
+    evaluator: Trainer
+    evaluated_at: AwareDatetime
+    duration_s: NonNegativeFloat
+    members: tuple[MemberEvaluation, ...] = Field(min_length=1)
+    train: Scores
+    test: Scores
+    #: Rows: actual class, columns: predicted class, test images.
+    confusion: tuple[tuple[NonNegativeInt, ...], ...]
+    #: The first 50 misclassified test images in the order of the data set.
+    misclassified: tuple[Misclassified, ...]
+    probabilities_sha256: Sha256
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> "EnsembleEvaluation":
+        if self.trained != len(self.members) or self.trained > self.requested:
+            raise ValueError(f"{len(self.members)} members are listed, {self.trained} of {self.requested} were trained")
+        if any(len(row) != len(self.confusion) for row in self.confusion):
+            raise ValueError("confusion is not square")
+        return self
+
+    @property
+    def mean_member_accuracy(self) -> float:
+        """Mean test accuracy of the members alone."""
+        return sum(member.test.accuracy for member in self.members) / len(self.members)
+
+    @property
+    def best_member_accuracy(self) -> float:
+        """Test accuracy of the best member."""
+        return max(member.test.accuracy for member in self.members)

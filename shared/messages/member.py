@@ -1,0 +1,116 @@
+"""What crosses the wire or lies in storage, one frozen, validated type each."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+
+from deepchord.shared.messages.run import MemberSpec, Precision
+from deepchord.shared.validation import Message, Sha256, Share
+
+
+class Trainer(Message):
+    """Who trained or evaluated: host, engine and device."""
+
+    host: str
+    engine: str
+    engine_version: str
+    device: str
+
+
+class AttemptNote(Message):
+    """Who took an attempt, at a member or at the evaluation."""
+
+    host: str
+    #: The name of the worker as Celery has it.
+    worker: str
+    process_id: PositiveInt
+    started_at: AwareDatetime
+
+
+class AttemptFailure(Message):
+    """How an attempt at a member failed."""
+
+    worker: str
+    #: What went wrong, without what differs from time to time.
+    way: str
+    error: str
+    failed_at: AwareDatetime
+
+
+class EpochMetrics(Message):
+    """Loss (cross-entropy in nats) and accuracy of one epoch."""
+
+    train_loss: float
+    train_accuracy: Share
+    validation_loss: float
+    validation_accuracy: Share
+    #: Seconds for training and validation.
+    duration_s: NonNegativeFloat
+
+
+class TrainingPart(Message):
+    """The epochs of a member that one attempt trained."""
+
+    attempt: PositiveInt
+    trainer: Trainer
+    #: How many; 0 if only scoring was left.
+    epochs: NonNegativeInt
+    #: Whether the optimizer went on where the part before had stopped; another engine's begins afresh.
+    optimizer_continued: bool
+
+
+class TrainedMember(Message):
+    """The committed result of a member that was trained."""
+
+    status: Literal["trained"] = "trained"
+    spec: MemberSpec
+    attempt: PositiveInt
+    trainer: Trainer
+    started_at: AwareDatetime
+    finished_at: AwareDatetime
+    history: tuple[EpochMetrics, ...] = Field(min_length=1)
+    #: The epoch, counted from 1, with the best validation accuracy, among equals the lowest validation loss; its
+    #: weights are the member's.
+    best_epoch: PositiveInt
+    #: In what the device of the last attempt multiplied; the weights are float32.
+    precision: Precision = "float32"
+    weights_sha256: Sha256
+    #: SHA-256 of the member's own test probabilities, float32 [test_size, classes].
+    probabilities_sha256: Sha256
+    #: Which attempts trained which epochs, in order; empty if one attempt trained them all.
+    parts: tuple[TrainingPart, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_epochs(self) -> "TrainedMember":
+        if self.best_epoch > len(self.history):
+            raise ValueError(f"best_epoch is {self.best_epoch}, but the history has {len(self.history)} epochs")
+        trained = sum(part.epochs for part in self.parts)
+        if self.parts and trained != len(self.history):
+            raise ValueError(f"its parts have {trained} epochs, its history {len(self.history)}")
+        return self
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the start of the last attempt to its end, and those of the epochs that earlier ones left it."""
+        last = (self.finished_at - self.started_at).total_seconds()
+        left = sum(part.epochs for part in self.parts[:-1])
+        return last + sum(epoch.duration_s for epoch in self.history[:left])
+
+
+class FailedMember(Message):
+    """The committed result of a member that failed in every attempt, or was cancelled."""
+
+    status: Literal["failed"] = "failed"
+    spec: MemberSpec
+    #: The last one; 0 if there was none.
+    attempt: NonNegativeInt
+    #: None if the worker could not even open its engine.
+    trainer: Trainer | None
+    finished_at: AwareDatetime
+    error: str
+
+
+class MemberRecord(Message):
+    """Exactly one lies in storage per member; the first writer wins."""
+
+    member: Annotated[TrainedMember | FailedMember, Field(discriminator="status")]

@@ -1,0 +1,21 @@
+"""How a run ends that is not evaluated: it failed, or somebody cancelled it."""
+
+from pydantic import AwareDatetime, NonNegativeInt, PositiveInt
+
+from deepchord.shared.validation import Message
+
+
+class RunFailure(Message):
+    """Why a run ended without an evaluation."""
+
+    requested: PositiveInt
+    trained: NonNegativeInt
+    reason: str
+    failed_at: AwareDatetime
+
+
+class Cancellation(Message):
+    """Who stopped a run, and when; it can be resumed."""
+
+    host: str
+    cancelled_at: AwareDatetime

@@ -1,0 +1,53 @@
+"""The network as data: the layers that are allowed, how they are chained, and the networks that come with deepchord."""
+
+from deepchord.shared.network.architecture import (
+    MAX_LAYERS,
+    Architecture,
+    ResolvedArchitecture,
+    ResolvedLayer,
+    Shape,
+    WeightShape,
+)
+from deepchord.shared.network.builtin import OF_PRESETS, default_architecture, notebook_architecture
+from deepchord.shared.network.layers import (
+    Activation,
+    ActivationLayer,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    Layer,
+    MaxPooling2D,
+    Padding,
+    Residual,
+    SimpleLayer,
+)
+
+__all__ = [
+    "MAX_LAYERS",
+    "OF_PRESETS",
+    "Activation",
+    "ActivationLayer",
+    "Architecture",
+    "AveragePooling2D",
+    "BatchNormalization",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePooling2D",
+    "Layer",
+    "MaxPooling2D",
+    "Padding",
+    "Residual",
+    "ResolvedArchitecture",
+    "ResolvedLayer",
+    "Shape",
+    "SimpleLayer",
+    "WeightShape",
+    "default_architecture",
+    "notebook_architecture",
+]

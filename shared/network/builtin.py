@@ -1,0 +1,86 @@
+"""The networks that deepchord brings along."""
+
+from collections.abc import Callable, Mapping
+
+from deepchord.shared.errors import InputError
+from deepchord.shared.network.architecture import Architecture
+from deepchord.shared.network.layers import (
+    ActivationLayer,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    MaxPooling2D,
+    Residual,
+    SimpleLayer,
+)
+from deepchord.shared.validation import ended, nearest
+
+
+def notebook_architecture() -> Architecture:
+    """Return the network of the notebook: 331,450 parameters for 28x28x1 images and 10 classes."""
+    return Architecture(
+        layers=(
+            Conv2D(filters=16),
+            Conv2D(filters=16),
+            MaxPooling2D(),
+            Conv2D(filters=32),
+            Conv2D(filters=32),
+            MaxPooling2D(),
+            Conv2D(filters=64),
+            Conv2D(filters=64),
+            Conv2D(filters=64, padding="valid"),
+            Flatten(),
+            Dropout(rate=0.25),
+            Dense(units=128, activation="relu"),
+            Dropout(rate=0.5),
+            Dense(units=128, activation="relu"),
+            Dropout(rate=0.5),
+            Dense(units="classes", activation="softmax"),
+        )
+    )
+
+
+def residual_architecture() -> Architecture:
+    """Return a residual network with batch normalization: 474,794 parameters for 28x28x1 images and 10 classes."""
+    return Architecture(
+        layers=(
+            *_normalized(32),
+            *_normalized(32),
+            MaxPooling2D(),
+            *_normalized(64),
+            Residual(layers=(*_normalized(64), *_normalized(64))),
+            MaxPooling2D(),
+            *_normalized(128),
+            Residual(layers=(*_normalized(128), *_normalized(128))),
+            GlobalAveragePooling2D(),
+            Dense(units="classes", activation="softmax"),
+        )
+    )
+
+
+def default_architecture(preset: str) -> Architecture:
+    """Return the network that a preset trains if no other is asked for.
+
+    Raises:
+        InputError: There is no such preset; the nearest one is named.
+    """
+    if preset not in OF_PRESETS:
+        raise InputError(f"There is no preset {preset!r:.60}{ended(nearest(preset, OF_PRESETS))}")
+    return OF_PRESETS[preset]()
+
+
+def _normalized(filters: int) -> tuple[SimpleLayer, ...]:
+    convolution = Conv2D(filters=filters, activation="linear")
+    return convolution, BatchNormalization(momentum=0.9), ActivationLayer(activation="relu")
+
+
+#: What each preset trains.
+OF_PRESETS: Mapping[str, Callable[[], Architecture]] = {
+    "notebook": notebook_architecture,
+    "fast": notebook_architecture,
+    "best": residual_architecture,
+    "quick": notebook_architecture,
+}

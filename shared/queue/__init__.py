@@ -1,0 +1,28 @@
+"""The task queue in the broker: task names, Celery's configuration, and a transport that survives damaged messages."""
+
+from deepchord.shared.queue.celery_app import (
+    DRAIN,
+    EVALUATE_ENSEMBLE,
+    QUEUE,
+    TRAIN_MEMBER,
+    WORKER_OPTIONS,
+    create_app,
+    queue_of,
+    served_queues,
+)
+from deepchord.shared.queue.messages import task_id
+from deepchord.shared.queue.signing import check_signature, sign
+
+__all__ = [
+    "DRAIN",
+    "EVALUATE_ENSEMBLE",
+    "QUEUE",
+    "TRAIN_MEMBER",
+    "WORKER_OPTIONS",
+    "check_signature",
+    "create_app",
+    "queue_of",
+    "served_queues",
+    "sign",
+    "task_id",
+]

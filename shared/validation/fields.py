@@ -1,0 +1,10 @@
+"""Kinds of values that many messages hold."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]

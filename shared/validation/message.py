@@ -1,0 +1,93 @@
+"""The one base of everything that crosses a boundary, and how its errors are put into a sentence."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from deepchord.shared.errors import DeepchordError, MessageDecodeError, OtherVersionError
+from deepchord.shared.validation.explanation import _OTHER_PROTOCOL, ended, explain, nearest
+from deepchord.shared.version import version
+
+#: The one protocol that this deepchord speaks.
+PROTOCOL: Final = 1
+
+
+class Message(BaseModel):
+    """A frozen, keyword-only, validated value; unknown fields are refused by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_fields(cls, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            for name in data:
+                if name not in cls.model_fields:
+                    hint = nearest(str(name), cls.model_fields)
+                    raise PydanticCustomError(
+                        "unknown_option", "unknown option '{name}'{hint}", {"name": str(name), "hint": hint}
+                    )
+        return data
+
+    def encode(self) -> bytes:
+        """Return the message as UTF-8 JSON."""
+        return self.model_dump_json(indent=1).encode()
+
+    @classmethod
+    def decode(cls, data: bytes | str, source: str) -> Self:
+        """Return the message that JSON holds.
+
+        Args:
+            data: UTF-8 JSON, as `encode` writes it.
+            source: Where the data came from; named in the error.
+
+        Raises:
+            MessageDecodeError: Not JSON, or a field is missing, unknown or out of range.
+        """
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            raise _error_class(error, MessageDecodeError)(
+                ended(f"{source} is not a valid {cls.__name__}: {explain(error)}")
+            ) from error
+
+    @classmethod
+    def parse(cls, data: object, source: str, error_class: type[DeepchordError] = MessageDecodeError) -> Self:
+        """Return the message that plain Python data (dicts, lists, numbers) holds; else raise `error_class`."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise _error_class(error, error_class)(ended(f"{source}: {explain(error)}")) from error
+
+
+class Versioned(Message):
+    """What older and newer versions of deepchord may have written: one of other messages is refused by both names."""
+
+    #: Raised whenever an older worker could no longer understand a message or an object in storage.
+    protocol: Literal[1] = PROTOCOL
+    #: The deepchord that wrote it.
+    version: str = Field(default_factory=version)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_other_protocols(cls, data: Any) -> Any:
+        theirs = data.get("protocol", PROTOCOL) if isinstance(data, Mapping) else PROTOCOL
+        if theirs != PROTOCOL:
+            raise PydanticCustomError(
+                _OTHER_PROTOCOL,
+                "it is of deepchord {their_version} (protocol {theirs}), but this is deepchord {our_version} "
+                "(protocol {ours}): install the same version on all hosts",
+                {
+                    "their_version": str(data.get("version", "unknown"))[:40],
+                    "theirs": str(theirs)[:10],
+                    "our_version": version(),
+                    "ours": PROTOCOL,
+                },
+            )
+        return data
+
+
+def _error_class(error: ValidationError, otherwise: type[DeepchordError]) -> type[DeepchordError]:
+    return OtherVersionError if error.errors()[0]["type"] == _OTHER_PROTOCOL else otherwise

@@ -1,0 +1,74 @@
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deepchord.coordinator.report import ReportContent
+from deepchord.coordinator.report.findings import recipe_toml
+from deepchord.coordinator.report.findings.provenance import network
+from deepchord.coordinator.report.page import render_page
+from deepchord.coordinator.runs import plan_request
+from deepchord.shared.messages import MemberRecord, TrainingPart
+from deepchord.shared.network import ActivationLayer, Architecture, Conv2D, Residual, notebook_architecture
+
+MakeContent = Callable[..., ReportContent]
+
+
+BLOCK = Residual(layers=(Conv2D(filters=4), ActivationLayer(activation="relu")))
+
+
+@pytest.mark.parametrize("change", ["none", "a residual block", "the notebook's network in the preset best"])
+def test_recipe_plans_the_same_run_again(make_content: MakeContent, tmp_path: Path, change: str) -> None:
+    spec = make_content().spec
+    assert spec is not None
+    if change == "a residual block":
+        first, *others = spec.architecture.layers
+        spec = spec.model_copy(update={"architecture": Architecture(layers=(first, BLOCK, *others))})
+    elif change != "none":
+        spec = spec.model_copy(update={"preset": "best", "architecture": notebook_architecture()})
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe_toml(spec), encoding="utf-8")
+
+    request = plan_request(path, {})
+
+    assert tomllib.loads(path.read_text(encoding="utf-8"))["seed"] == 42
+    assert request.recipe() == spec.recipe
+    assert request.layers == spec.architecture.layers
+    assert (request.members, request.min_members, request.seed) == (spec.members, spec.min_members, spec.seed)
+
+
+def test_a_residual_block_is_told_behind_its_layers(make_content: MakeContent) -> None:
+    spec = make_content().spec
+    assert spec is not None
+    first, *others = spec.architecture.layers
+    spec = spec.model_copy(update={"architecture": Architecture(layers=(first, BLOCK, *others))})
+
+    lines = network(spec)
+
+    assert [line.name for line in lines] == ["conv2d", "conv2d", "activation", "residual", "flatten", "dense"]
+    assert lines[3].details == "adds the input of the 2 layers above"
+    assert lines[3].parameters == 0
+
+
+def test_members_that_were_resumed_say_who_trained_which_epochs(make_content: MakeContent) -> None:
+    content = make_content(members=2, epochs=5)
+    member = content.records[1].member
+    other = member.trainer.model_copy(update={"engine": "plaidml", "host": "mac", "device": "metal_amd.0"})
+    parts = (
+        TrainingPart(attempt=1, trainer=other, epochs=1, optimizer_continued=False),
+        TrainingPart(attempt=2, trainer=member.trainer, epochs=2, optimizer_continued=False),
+        TrainingPart(attempt=3, trainer=member.trainer, epochs=2, optimizer_continued=True),
+    )
+    resumed = MemberRecord(member=member.model_copy(update={"parts": parts}))
+    content = replace(content, records={**content.records, 1: resumed})
+    here = f"{member.trainer.host} ({member.trainer.engine} {member.trainer.device}"
+
+    page = render_page(content)
+
+    assert (
+        f"Member 1: 1 epoch on mac (plaidml metal_amd.0), then 2 epochs on {here}, its optimizer begun afresh), "
+        f"then 2 epochs on {here})"
+    ) in page
+    assert "<dt>Resumed</dt>" not in render_page(make_content())

@@ -1,0 +1,213 @@
+import importlib.util
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepchord.coordinator.cli.broker_session import open_broker
+from deepchord.coordinator.cli.context import read_settings
+from deepchord.coordinator.runs import check_broker, is_embedded, prepare
+from deepchord.shared.broker import connect
+from deepchord.shared.datasets import load_dataset
+from deepchord.shared.errors import BrokerError, DatasetError, EngineError, InputError, StorageError
+from deepchord.shared.queue import create_app
+from deepchord.shared.settings import Settings, load_settings
+
+TINY = "layers = [{ type = 'flatten' }, { type = 'dense', units = 'classes', activation = 'softmax' }]\n"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(storage=str(tmp_path / "storage"), state=tmp_path / "state", cache=tmp_path / "cache")
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    images, labels = np.zeros((20, 6, 6), dtype=np.uint8), np.arange(20) % 2
+    np.savez(tmp_path / "data.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    (tmp_path / "recipe.toml").write_text("dataset = 'data.npz'\n" + TINY)
+    return tmp_path / "recipe.toml"
+
+
+def test_the_run_is_planned_and_its_data_published(settings, recipe):
+    store, run = prepare(settings, recipe, {"members": 4, "seed": 3})
+
+    assert (run.members, run.seed, run.dataset.name, run.max_attempts) == (4, 3, "data.npz", settings.max_attempts)
+    assert load_dataset(run.dataset, store, settings.cache).x_train.shape == (20, 6, 6, 1)
+    assert store.run_ids() == []
+
+
+def test_the_attempts_are_those_of_the_settings(settings, recipe):
+    settings = settings.model_copy(update={"max_attempts": 7})
+
+    assert prepare(settings, recipe, {})[1].max_attempts == 7
+
+
+def test_the_same_data_lies_in_storage_once(settings, recipe):
+    for _ in range(2):
+        store, _run = prepare(settings, recipe, {})
+
+    assert len(list(store.objects.list("datasets/"))) == 1
+
+
+def test_without_an_engine_it_is_said_what_to_install_before_anything_is_published(settings, recipe, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+
+    with pytest.raises(EngineError, match=r"No engine is installed .*: pip install '\.\[tensorflow\]' in your clone"):
+        prepare(settings, recipe, {})
+    with pytest.raises(EngineError, match=r"jax cannot be used here .*: pip install '\.\[jax\]' in your clone"):
+        prepare(settings.model_copy(update={"engine": "jax"}), recipe, {})
+
+    assert not Path(settings.storage).exists()
+
+
+def test_a_coordinator_needs_no_engine_for_workers_elsewhere(settings, recipe, monkeypatch, broker_url):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+
+    assert prepare(settings.model_copy(update={"broker": broker_url}), recipe, {"members": 2})[1].members == 2
+
+
+@pytest.mark.parametrize("said", ["channels_first = true\n", ""])
+def test_channels_that_come_first_are_turned_before_the_data_is_published(settings, recipe, said):
+    images, labels = np.zeros((20, 3, 6, 6), dtype=np.uint8), np.arange(20) % 2
+    np.savez(recipe.parent / "data.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    recipe.write_text(said + recipe.read_text())
+
+    store, run = prepare(settings, recipe, {} if said else {"channels_first": True})
+
+    assert run.dataset.input_shape == (6, 6, 3)
+    assert load_dataset(run.dataset, store, settings.cache).x_train.shape == (20, 6, 6, 3)
+
+
+def test_detach_without_a_broker_is_refused(settings, recipe):
+    for local in (True, False):
+        asked = settings.model_copy(update={"local": local, "detach": True})
+        with pytest.raises(InputError, match="--detach needs a broker"):
+            prepare(asked, recipe, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("members = 0", InputError),
+        ("dataset = 'none.npz'", DatasetError),
+        ("dataset = 'data.npz'\nlayers = [{ type = 'flatten' }]", InputError),
+        (
+            "dataset = 'data.npz'\nlayers = [{ type = 'conv2d', filters = 1, kernel_size = 9, padding='valid' }]",
+            InputError,
+        ),
+    ],
+)
+def test_nothing_is_written_unless_everything_else_is_in_order(settings, recipe, text, error):
+    recipe.write_text(text)
+
+    with pytest.raises(error):
+        prepare(settings, recipe, {})
+
+    assert not Path(settings.storage).exists()
+
+
+def test_nothing_is_written_when_the_broker_does_not_answer(settings, recipe, free_port):
+    settings = settings.model_copy(update={"broker": f"redis://127.0.0.1:{free_port}/0"})
+
+    with pytest.raises(BrokerError, match="does not answer"):
+        prepare(settings, recipe, {})
+
+    assert not Path(settings.storage).exists()
+
+
+def test_nothing_is_written_when_the_broker_is_of_no_use(settings, recipe, full_broker_url):
+    settings = settings.model_copy(update={"broker": full_broker_url})
+
+    with pytest.raises(BrokerError, match="has no memory left"):
+        prepare(settings, recipe, {})
+    with pytest.raises(BrokerError, match="has no memory left"):  # as resume and extend do
+        check_broker(settings, None)
+
+    assert not Path(settings.storage).exists()
+
+
+def test_storage_that_cannot_be_written_is_named(settings, recipe):
+    Path(settings.storage).write_text("a file")
+
+    with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+        prepare(settings, recipe, {})
+
+
+def test_local_does_without_the_broker_that_is_configured(settings, recipe, free_port):
+    settings = settings.model_copy(update={"broker": f"redis://127.0.0.1:{free_port}/0", "local": True})
+
+    assert is_embedded(settings)
+    assert prepare(settings, recipe, {})[1].members == 3
+
+
+def test_a_broker_that_is_named_as_an_option_is_used_although_the_settings_say_local(monkeypatch, broker_url):
+    monkeypatch.setenv("DEEPCHORD_LOCAL", "true")
+
+    assert is_embedded(read_settings(broker=None))
+    assert not is_embedded(read_settings(broker=broker_url))
+    assert is_embedded(read_settings(broker=broker_url, local=True))
+
+
+def test_a_broker_that_was_given_is_used_as_it_is(settings, recipe, broker_url):
+    settings = settings.model_copy(update={"broker": broker_url})
+
+    assert not is_embedded(settings)
+    with open_broker(settings, prepare(settings, recipe, {})[1], print) as session:
+        assert (session.settings, session.embedded, session.flower_address) == (settings, False, None)
+        session.check()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker on Windows")
+def test_without_one_a_broker_and_workers_run_here_for_as_long_as_the_block(settings, recipe):
+    assert is_embedded(settings)
+    with open_broker(settings, prepare(settings, recipe, {})[1], print) as session:
+        assert session.embedded
+        connect(session.settings).close()
+        with create_app(session.settings) as app:
+            while not app.control.ping(timeout=1.0):
+                session.check()
+
+    with pytest.raises(BrokerError, match="does not answer"):
+        connect(session.settings)
+
+
+@pytest.mark.parametrize(
+    ("engine", "require", "fits"),
+    [("auto", "torch", False), ("torch", "torch", True), ("auto", None, True), ("torch", "gpu", False)],
+)
+def test_what_the_members_require_must_be_what_is_started_here(settings, engine, require, fits):
+    settings = settings.model_copy(update={"engine": engine})
+    expected = nullcontext() if fits else pytest.raises(InputError, match=f"--require {require} is for the workers")
+
+    with expected:
+        check_broker(settings, require)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cpu"])
+def test_a_kind_of_device_that_is_required_may_be_what_the_settings_say(settings, device):
+    with pytest.raises(InputError, match=f"set DEEPCHORD_DEVICE={device}"):
+        check_broker(settings, device)
+
+    chosen = settings.model_copy(update={"device": device, "preflight": True})
+    check_broker(chosen, device)
+    with pytest.raises(InputError, match=f"DEEPCHORD_DEVICE={device}, and no DEEPCHORD_PREFLIGHT"):
+        check_broker(chosen.model_copy(update={"preflight": False}), device)
+
+
+def test_a_network_whose_states_storage_does_not_take_is_refused(settings, recipe, broker_url):
+    recipe.write_text(
+        "dataset = 'data.npz'\nlayers = [{ type = 'flatten' }, { type = 'dense', units = 3000 }, "
+        "{ type = 'dense', units = 3000 }, { type = 'dense', units = 'classes', activation = 'softmax' }]"
+    )
+    in_broker = settings.model_copy(update={"broker": broker_url, "storage": "broker://"})
+
+    with pytest.raises(InputError, match=r"9,120,002 parameters.* takes up to 139 MiB; .* at most 128 MiB"):
+        prepare(in_broker, recipe, {})
+
+    assert prepare(settings, recipe, {})[1].members == 3
+    recipe.write_text(recipe.read_text().replace("dataset", "optimizer = 'sgd'\ndataset", 1))
+    assert prepare(in_broker, recipe, {})[1].recipe.optimizer == "sgd"

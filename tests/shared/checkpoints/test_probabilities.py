@@ -1,0 +1,65 @@
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from deepchord.shared.checkpoints import (
+    EnsembleProbabilities,
+    decode_ensemble_probabilities,
+    decode_member_probabilities,
+    encode_ensemble_probabilities,
+    encode_member_probabilities,
+)
+from deepchord.shared.errors import CorruptObjectError
+from deepchord.shared.files import write_npy, write_npz
+
+PROBABILITIES = hnp.arrays(
+    np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=5), elements=st.floats(0, 1, width=32)
+)
+
+
+@given(probabilities=PROBABILITIES)
+def test_probabilities_of_a_member_come_back_as_they_were(probabilities):
+    found = decode_member_probabilities(encode_member_probabilities(probabilities), "there")
+
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, probabilities)
+
+
+@given(train=PROBABILITIES, test=PROBABILITIES)
+def test_probabilities_of_an_ensemble_come_back_as_they_were(train, test):
+    data = encode_ensemble_probabilities(EnsembleProbabilities(train=train, test=test))
+
+    found = decode_ensemble_probabilities(data, "there")
+
+    np.testing.assert_array_equal(found.train, train)
+    np.testing.assert_array_equal(found.test, test)
+
+
+@given(data=st.binary(max_size=200))
+@pytest.mark.parametrize("decode", [decode_member_probabilities, decode_ensemble_probabilities])
+def test_bytes_that_are_no_probabilities_are_corrupt(decode, data):
+    with pytest.raises(CorruptObjectError, match="there"):
+        decode(data, "there")
+
+
+@pytest.mark.parametrize("array", [np.zeros((2, 3)), np.zeros(3, dtype=np.float32)], ids=["float64", "one axis"])
+def test_arrays_that_are_no_probabilities_are_corrupt(array):
+    expected = r"there are no probabilities: expected float32 \[size, classes\], found float"
+    with pytest.raises(CorruptObjectError, match=expected):
+        decode_member_probabilities(write_npy(array), "there")
+    with pytest.raises(CorruptObjectError, match=expected):
+        decode_ensemble_probabilities(write_npz({"train": array, "test": array}), "there")
+
+
+def test_the_bytes_in_storage_are_those_of_earlier_versions():
+    rows = np.linspace(0, 1, 6, dtype=np.float32).reshape(3, 2)
+
+    member = encode_member_probabilities(rows)
+    ensemble = encode_ensemble_probabilities(EnsembleProbabilities(train=rows, test=rows))
+
+    assert hashlib.sha256(member).hexdigest() == "28a53ba28720e3901ffa8138f7ded6e7ed99c3997d59760b86320c650a212f9d"
+    assert hashlib.sha256(ensemble).hexdigest() == "b04ce3406458670d6eceb80605ee3dce661caf5f74ed7f1a44365776f9df0196"

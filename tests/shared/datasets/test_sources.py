@@ -1,0 +1,454 @@
+import errno
+import hashlib
+import importlib.util
+import logging
+import os
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepchord.shared.datasets import Places, find_dataset
+from deepchord.shared.datasets.catalog import CIFAR10, DIGITS, NamedDataset
+from deepchord.shared.datasets.download import ADDRESS
+from deepchord.shared.datasets.keras_download import KerasProcess
+from deepchord.shared.datasets.sources import DEBIAN_FASHION, find_named_dataset
+from deepchord.shared.errors import DatasetError
+from deepchord.shared.files import write_npz
+
+IMAGES = np.arange(48, dtype=np.uint8).reshape(3, 4, 4)
+LABELS = np.array([0, 1, 9])
+ARRAYS = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:2], "y_test": LABELS[:2]}
+#: Downloads the file whose bytes are given, the way Keras does: into its home, and reads it.
+FAKE_CIFAR10 = """
+import os, pathlib, numpy as np
+def load_data():
+    path = pathlib.Path(os.environ["KERAS_HOME"]) / "datasets" / "cifar-10-batches-py-target_archive"
+    path.parent.mkdir(exist_ok=True)
+    path.exists() or path.write_bytes(b"77")
+    images, labels = np.full((2, 4, 4, 3), 7, "u1"), np.array([[0], [1]])
+    return (images, labels), (images, labels)
+"""
+
+
+def keras_that_downloads(folder: Path) -> KerasProcess:
+    datasets = folder / "packages" / "keras" / "datasets"
+    datasets.mkdir(parents=True)
+    (datasets.parent / "__init__.py").write_text("__version__ = '3.99'")
+    (datasets / "__init__.py").touch()
+    (datasets / "cifar10.py").write_text(FAKE_CIFAR10)
+    return KerasProcess(environment=os.environ | {"PYTHONPATH": str(folder / "packages")}, timeout_s=60)
+
+
+def keras_that_is_missing(folder: Path) -> KerasProcess:
+    (folder / "packages").mkdir()
+    (folder / "packages" / "keras.py").write_text("raise ModuleNotFoundError(\"No module named 'keras'\")")
+    return KerasProcess(environment=os.environ | {"PYTHONPATH": str(folder / "packages")}, timeout_s=60)
+
+
+@pytest.fixture
+def places(tmp_path: Path, free_port: int) -> Places:
+    """Nothing is in any of these places."""
+    return Places(
+        keras_home=tmp_path / "keras_home",
+        debian_folder=tmp_path / "debian",
+        keras=keras_that_is_missing(tmp_path),
+        address=f"http://127.0.0.1:{free_port}",
+    )
+
+
+@pytest.fixture
+def served(places: Places, tmp_path: Path) -> Iterator[Path]:
+    """The folder whose files are at the address of the places."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", int(places.address.rpartition(":")[2])), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield folder
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def small_digits() -> NamedDataset:
+    return replace(DIGITS, sha256=hashlib.sha256(write_npz(ARRAYS)).hexdigest())
+
+
+def put_in_keras_cache(places: Places, content: bytes) -> Path:
+    path = places.keras_home / "datasets" / "mnist.npz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_the_real_fashion_images_come_from_the_debian_package(places: Places):
+    if not DEBIAN_FASHION.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail("CI must have dataset-fashion-mnist installed")
+        pytest.skip("dataset-fashion-mnist is not installed")
+
+    dataset = find_dataset("fashion", replace(places, debian_folder=DEBIAN_FASHION))
+
+    assert dataset.name == "fashion"
+    assert (dataset.x_train.shape, dataset.x_train.dtype) == ((60000, 28, 28, 1), np.uint8)
+    assert dataset.x_test.shape == (10000, 28, 28, 1)
+    assert np.bincount(dataset.y_train).tolist() == [6000] * 10
+    assert np.bincount(dataset.y_test).tolist() == [1000] * 10
+    assert dataset.class_names[0] == "T-shirt/top"
+    assert dataset.class_names[9] == "Ankle boot"
+
+
+def test_a_damaged_debian_file_is_passed_over_and_ends_in_the_error_with_its_reason(places: Places):
+    places.debian_folder.mkdir()
+    (places.debian_folder / "train-images-idx3-ubyte.gz").write_bytes(b"no gzip")
+
+    with pytest.raises(DatasetError, match=r"train-images-idx3-ubyte\.gz cannot be read or is damaged"):
+        find_dataset("fashion", places)
+
+
+def test_fashion_that_is_nowhere_names_every_place_and_three_ways_to_get_it(places: Places):
+    with pytest.raises(DatasetError) as raised:
+        find_dataset("fashion", places)
+
+    message = str(raised.value)
+    assert f"the Debian folder {places.debian_folder} (no train-images-idx3-ubyte.gz)" in message
+    assert f"the Keras cache {places.keras_home}/datasets (no train-images-idx3-ubyte.gz)" in message
+    assert f"a download from {places.address} (train-images-idx3-ubyte.gz: [Errno {errno.ECONNREFUSED}]" in message
+    assert "`apt install dataset-fashion-mnist`" in message
+    assert f"put its four files into {places.keras_home}/datasets/fashion-mnist" in message
+    assert "`--dataset file.npz`" in message
+
+
+@pytest.mark.parametrize("name", ["digits", "cifar10"])
+def test_another_data_set_that_is_nowhere_names_every_place_but_the_debian_folder(places: Places, name: str):
+    with pytest.raises(DatasetError, match=f"Data set '{name}' was not found") as raised:
+        find_dataset(name, places)
+
+    assert "Debian folder" not in str(raised.value)
+    assert "`--dataset file.npz`" in str(raised.value)
+    assert "`apt install dataset-fashion-mnist`" in str(raised.value)
+
+
+def test_digits_come_from_the_keras_cache_with_their_class_names(places: Places, small_digits: NamedDataset):
+    put_in_keras_cache(places, write_npz(ARRAYS))
+
+    dataset = find_named_dataset(small_digits, places)
+
+    assert (dataset.name, dataset.class_names) == ("digits", tuple("0123456789"))
+    assert dataset.x_train.shape == (3, 4, 4, 1)
+
+
+def test_a_download_is_verified_and_kept_for_the_next_time(
+    places: Places, small_digits: NamedDataset, served: Path, caplog: pytest.LogCaptureFixture
+):
+    (served / "mnist.npz").write_bytes(write_npz(ARRAYS))
+
+    with caplog.at_level(logging.INFO):
+        find_named_dataset(small_digits, places)
+
+    assert [record.action for record in caplog.records] == ["dataset_download"]
+    (served / "mnist.npz").unlink()
+    assert find_named_dataset(small_digits, places).x_train.shape == (3, 4, 4, 1)
+
+
+def test_the_four_files_of_fashion_are_downloaded_without_keras(places: Places, served: Path):
+    if not DEBIAN_FASHION.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail("CI must have dataset-fashion-mnist installed")
+        pytest.skip("dataset-fashion-mnist is not installed")
+    for path in DEBIAN_FASHION.iterdir():
+        (served / path.name).symlink_to(path)
+
+    assert find_dataset("fashion", places).x_train.shape == (60000, 28, 28, 1)
+
+    kept = places.keras_home / "datasets" / "fashion-mnist"
+    assert sorted(path.name for path in kept.iterdir()) == sorted(path.name for path in DEBIAN_FASHION.iterdir())
+
+
+def test_what_only_keras_can_read_is_downloaded_through_it(places: Places, tmp_path: Path):
+    small = replace(CIFAR10, sha256=hashlib.sha256(b"77").hexdigest())
+
+    with pytest.raises(DatasetError, match=r"a download through Keras \(Keras cannot be imported: No module named"):
+        find_named_dataset(small, places)
+    dataset = find_named_dataset(small, replace(places, keras=keras_that_downloads(tmp_path / "fake")))
+
+    assert dataset.x_train.shape == (2, 4, 4, 3)
+    assert (places.keras_home / "datasets" / "cifar-10-batches-py-target_archive").read_bytes() == b"77"
+
+
+def test_files_come_from_where_keras_has_them():
+    spec = importlib.util.find_spec("keras")
+    if spec is None or spec.origin is None:
+        pytest.skip("Keras is not installed")
+    sources = Path(spec.origin).parent / "src" / "datasets"
+    if not sources.is_dir():
+        pytest.skip("this is not Keras 3")
+
+    for name in ("fashion_mnist.py", "mnist.py"):
+        assert f"{ADDRESS}/" in (sources / name).read_text()
+
+
+@pytest.mark.parametrize(("name", "content"), [("mnist.npz", b""), ("another", b"")])
+def test_a_download_that_is_missing_or_empty_is_named_with_the_reason(
+    places: Places, served: Path, name: str, content: bytes
+):
+    (served / name).write_bytes(content)
+    reason = "is not the data set" if name == "mnist.npz" else "mnist.npz: HTTP Error 404: File not found"
+
+    with pytest.raises(DatasetError, match=f"a download from {places.address} .*{reason}"):
+        find_dataset("digits", places)
+
+
+def test_a_download_that_is_not_the_data_set_is_neither_used_nor_kept(places: Places, served: Path):
+    (served / "mnist.npz").write_bytes(write_npz(ARRAYS))
+
+    with pytest.raises(DatasetError, match=f"a download from .*expected the SHA-256 {DIGITS.sha256}"):
+        find_dataset("digits", places)
+    assert not places.keras_home.exists()
+
+
+def test_a_download_that_cannot_be_kept_is_used_all_the_same(
+    places: Places, small_digits: NamedDataset, served: Path, caplog: pytest.LogCaptureFixture
+):
+    places.keras_home.mkdir()
+    (places.keras_home / "datasets").write_text("a file stands where a folder is needed")
+    (served / "mnist.npz").write_bytes(write_npz(ARRAYS))
+
+    dataset = find_named_dataset(small_digits, places)
+
+    assert dataset.x_train.shape == (3, 4, 4, 1)
+    assert [record.action for record in caplog.records] == ["dataset_not_kept", "dataset_place_damaged"]
+
+
+def test_a_damaged_file_in_the_keras_cache_is_passed_over_with_a_warning(
+    places: Places, small_digits: NamedDataset, served: Path, caplog: pytest.LogCaptureFixture
+):
+    damaged = put_in_keras_cache(places, b"cut off")
+    (served / "mnist.npz").write_bytes(write_npz(ARRAYS))
+
+    find_named_dataset(small_digits, places)
+
+    assert "passed over was the Keras cache" in caplog.text
+    assert damaged.read_bytes() == write_npz(ARRAYS)
+
+
+def test_an_npz_file_is_a_data_set_called_like_the_file(places: Places, tmp_path: Path):
+    np.savez(tmp_path / "mine.npz", **ARRAYS, class_names=np.array([f"class {index}" for index in range(10)]))
+
+    dataset = find_dataset(str(tmp_path / "mine.npz"), places)
+
+    assert dataset.name == "mine.npz"
+    assert dataset.class_names[9] == "class 9"
+    np.testing.assert_array_equal(dataset.x_train[..., 0], IMAGES)
+    np.testing.assert_array_equal(dataset.y_train, LABELS)
+
+
+def test_a_path_may_begin_with_the_home_folder(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.savez(tmp_path / "mine.npz", **ARRAYS)
+
+    assert find_dataset("~/mine.npz", places).name == "mine.npz"
+
+
+def test_a_name_goes_before_a_file_that_is_called_like_it(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "digits").write_bytes(write_npz(ARRAYS))
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(DatasetError, match="Data set 'digits' was not found"):
+        find_dataset("digits", places)
+    assert find_dataset("./digits", places).name == "digits"
+
+
+def test_a_mistyped_name_is_answered_with_the_nearest(places: Places):
+    with pytest.raises(
+        DatasetError, match=r"There is no data set and no file called 'fashon'; did you mean 'fashion'\?$"
+    ):
+        find_dataset("fashon", places)
+
+
+@pytest.mark.parametrize("path", ["/nowhere/none.npz", "~nobody-of-that-name/none.npz"])
+def test_a_path_that_leads_nowhere_is_answered_with_what_is_valid(places: Places, path: str):
+    message = rf"called '{path}'; valid are cifar10, digits, fashion, or the path of an \.npz file\.$"
+
+    with pytest.raises(DatasetError, match=message):
+        find_dataset(path, places)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        (".", "cannot be read: Is a directory"),
+        ("x" * 300, "cannot be read: File name too long"),
+        ("a\0b", "is damaged"),
+    ],
+)
+def test_a_path_that_cannot_be_read_is_an_error_with_the_reason(places: Places, path: str, reason: str):
+    with pytest.raises(DatasetError, match=reason):
+        find_dataset(path, places)
+
+
+def test_a_file_that_is_no_npz_is_named(places: Places, tmp_path: Path):
+    (tmp_path / "text.npz").write_text("just text")
+
+    with pytest.raises(DatasetError, match=r"text\.npz is no \.npz file"):
+        find_dataset(str(tmp_path / "text.npz"), places)
+
+
+@pytest.mark.parametrize(("largest", "actions"), [(1.0, []), (-3.5, []), (255.0, ["dataset_not_scaled"])])
+def test_floats_are_never_rescaled_but_large_ones_are_warned_of(
+    places: Places, tmp_path: Path, caplog: pytest.LogCaptureFixture, largest: float, actions: list[str]
+):
+    images = np.zeros((2, 3, 3))
+    images[0, 0, 0] = largest
+    np.savez(tmp_path / "mine.npz", x_train=images, y_train=[0, 1], x_test=images, y_test=[0, 1])
+
+    dataset = find_dataset(str(tmp_path / "mine.npz"), places)
+
+    assert dataset.x_train[0, 0, 0, 0] == largest
+    assert [record.action for record in caplog.records] == actions
+
+
+@pytest.mark.parametrize(
+    ("largest", "actions"), [(0, []), (1, ["dataset_scaled_to_little"]), (16, ["dataset_scaled_to_little"]), (200, [])]
+)
+def test_whole_numbers_of_a_few_bits_are_warned_of(
+    places: Places, tmp_path: Path, caplog: pytest.LogCaptureFixture, largest: int, actions: list[str]
+):
+    images = np.zeros((2, 3, 3), dtype=np.int64)
+    images[0, 0, 0] = largest
+    np.savez(tmp_path / "mine.npz", x_train=images, y_train=[0, 1], x_test=images, y_test=[0, 1])
+
+    assert find_dataset(str(tmp_path / "mine.npz"), places).x_train[0, 0, 0, 0] == largest
+    assert [record.action for record in caplog.records] == actions
+
+
+def test_labels_that_count_from_one_are_warned_of(places: Places, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    np.savez(tmp_path / "mine.npz", x_train=IMAGES, y_train=[1, 2, 3], x_test=IMAGES, y_test=[1, 2, 3])
+
+    dataset = find_dataset(str(tmp_path / "mine.npz"), places)
+
+    assert dataset.class_names == ("0", "1", "2", "3")
+    assert "no training image has the label 0 (1 of 4 classes)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"y_train": np.zeros(9, np.int64)}, "y_train holds 9 labels for 64 images"),
+        ({"y_train": np.full(64, -1)}, r"labels must lie in 0\.\.9999"),
+        ({"y_train": np.arange(64) * 31}, "look like numbers to be predicted"),
+        ({"x_test": np.zeros((2, 9, 9), np.uint8)}, "those of x_test 9x9x1"),
+    ],
+    ids=["size", "label", "numbers", "shape"],
+)
+def test_what_labels_and_headers_tell_is_told_before_images_are_unpacked(
+    places: Places, tmp_path: Path, changes: dict[str, np.ndarray], said: str
+):
+    images, labels = np.zeros((64, 1000, 1000), np.uint8), np.arange(64) % 2
+    arrays = {"x_train": images, "y_train": labels, "x_test": images[:2], "y_test": labels[:2]} | changes
+    np.savez_compressed(tmp_path / "zeros.npz", **arrays)
+
+    tracemalloc.start()
+    with pytest.raises(DatasetError, match=said):
+        find_dataset(str(tmp_path / "zeros.npz"), places)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (tmp_path / "zeros.npz").stat().st_size < 200_000
+    assert peak < 2_000_000
+
+
+def test_labels_that_look_like_numbers_are_classes_where_each_has_a_name(places: Places, tmp_path: Path):
+    labels = np.arange(30) * 31
+    names = np.array([f"code {number}" for number in range(900)])
+    images = np.zeros((30, 2, 2), np.uint8)
+    np.savez(tmp_path / "x.npz", x_train=images, y_train=labels, x_test=images, y_test=labels, class_names=names)
+
+    assert len(find_dataset(str(tmp_path / "x.npz"), places).class_names) == 900
+
+
+def test_labels_that_look_like_numbers_are_classes_where_networks_tell_so(places: Places, tmp_path: Path):
+    labels, images = np.arange(30) * 31 + 10, np.zeros((30, 2, 2), np.uint8)
+    np.savez(tmp_path / "x.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+
+    with pytest.raises(DatasetError, match="look like numbers to be predicted"):
+        find_dataset(str(tmp_path / "x.npz"), places)
+    assert len(find_dataset(str(tmp_path / "x.npz"), places, surely_classes=True).class_names) == 910
+
+
+def test_channels_that_come_first_are_turned_where_that_is_said(places: Places, tmp_path: Path):
+    images = np.arange(2 * 3 * 8 * 9, dtype=np.uint8).reshape(2, 3, 8, 9)
+    np.savez(tmp_path / "first.npz", x_train=images, y_train=[0, 1], x_test=images, y_test=[0, 1])
+
+    with pytest.raises(DatasetError, match=r"x_train has the shape .* 8x9 pixels with 3 channels that come first"):
+        find_dataset(str(tmp_path / "first.npz"), places)
+    found = find_dataset(str(tmp_path / "first.npz"), places, channels_first=True)
+
+    np.testing.assert_array_equal(found.x_train, images.transpose(0, 2, 3, 1))
+    assert found.x_test.flags.c_contiguous
+    assert find_dataset(str(tmp_path / "first.npz"), places, channels_first=False).x_train.shape == (2, 3, 8, 9)
+
+
+def test_a_data_set_with_a_name_has_no_channels_to_turn(places: Places):
+    with pytest.raises(DatasetError, match="'digits' has its channels last: leave out --images-channels-first"):
+        find_dataset("digits", places, channels_first=True)
+
+
+def test_a_fifo_and_a_device_are_refused_and_not_read(places: Places, tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.npz")
+
+    with pytest.raises(DatasetError, match=r"pipe\.npz cannot be read: it is a FIFO, and only regular files are read"):
+        find_dataset(str(tmp_path / "pipe.npz"), places)
+    with pytest.raises(DatasetError, match="cannot be read: it is a device"):
+        find_dataset("/dev/zero", places)
+
+
+def test_a_fifo_in_the_place_of_a_data_set_is_passed_over(places: Places):
+    put_in_keras_cache(places, b"").unlink()
+    os.mkfifo(places.keras_home / "datasets" / "mnist.npz")
+
+    with pytest.raises(DatasetError, match="it is a FIFO"):
+        find_dataset("digits", places)
+
+
+def test_images_without_labels_are_called_so(tmp_path: Path, places: Places):
+    np.savez(tmp_path / "new.npz", x_train=IMAGES, x_test=IMAGES)
+
+    with pytest.raises(DatasetError, match=r"new\.npz holds images without labels \(y_train, y_test\)"):
+        find_dataset(str(tmp_path / "new.npz"), places)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "it is a Git LFS pointer.*`git lfs pull`"),
+        (b"<!doctype html><html>", "it is a web page"),
+        (b"\x93NUMPY\x01\x00", r"it is a single array \(\.npy\)"),
+        (b"\x89HDF\r\n\x1a\n", "it is an HDF5 file"),
+    ],
+)
+def test_a_data_set_that_is_something_else_is_told_by_its_first_bytes(
+    tmp_path: Path, places: Places, content: bytes, sentence: str
+):
+    (tmp_path / "data.npz").write_bytes(content)
+
+    with pytest.raises(DatasetError, match=rf"data\.npz is no \.npz file.*{sentence}"):
+        find_dataset(str(tmp_path / "data.npz"), places)
+
+
+def test_a_folder_or_pipe_is_no_data_set_and_nobody_waits_for_it(tmp_path: Path, places: Places):
+    os.mkfifo(tmp_path / "pipe")
+
+    for path, sentence in ((tmp_path, "Is a directory"), (tmp_path / "pipe", "it is a FIFO")):
+        with pytest.raises(DatasetError, match=sentence):
+            find_dataset(str(path), places)

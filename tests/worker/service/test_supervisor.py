@@ -1,0 +1,121 @@
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deepchord.shared.errors import TERMINATIONS
+from deepchord.worker.service import run_each, supervisor
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Leave the handlers of signals as they were."""
+    numbers = (signal.SIGINT, *TERMINATIONS)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+def process(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+@pytest.mark.usefixtures("handlers")
+def test_workers_that_end_well_are_all_that_is_wanted():
+    assert run_each([("one", process("")), ("other", process(""))]) == 0
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_worker_in_a_terminal_hears_ctrl_c_from_its_first_moment(monkeypatch):
+    monkeypatch.setattr(supervisor, "_is_in_front", lambda: True)
+    hears = "import signal; raise SystemExit(signal.getsignal(signal.SIGINT) is signal.SIG_IGN and 3)"
+
+    assert run_each([("one", process(hears))]) == 0
+
+
+@pytest.mark.usefixtures("handlers")
+def test_the_others_go_on_without_a_worker_that_was_refused(tmp_path):
+    # Long after the other has been refused.
+    goes_on = f"import time, pathlib; time.sleep(2); pathlib.Path({str(tmp_path / 'went_on')!r}).touch()"
+
+    assert run_each([("one", process("raise SystemExit(2)")), ("other", process(goes_on))]) == 0
+
+    assert (tmp_path / "went_on").exists()
+
+
+@pytest.mark.usefixtures("handlers")
+def test_workers_that_gave_up_their_processes_are_told_by_the_exit_code():
+    assert run_each([("one", process("raise SystemExit(4)")), ("other", process("raise SystemExit(0)"))]) == 4
+
+
+def test_workers_that_are_all_refused_are_an_error():
+    refused = process("raise SystemExit(2)")
+
+    assert run_each([("one", refused), ("other", refused)]) == 2
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_worker_that_is_stopped_while_it_is_loaded_leaves_the_others_at_work(tmp_path):
+    stopped = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
+    # Long after the other has been stopped.
+    goes_on = f"import time, pathlib; time.sleep(2); pathlib.Path({str(tmp_path / 'went_on')!r}).touch()"
+
+    assert run_each([("one", process(stopped)), ("other", process(goes_on))]) == 0
+
+    assert (tmp_path / "went_on").exists()
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_worker_that_dies_ends_the_others(tmp_path):
+    goes_on = f"import time, pathlib; time.sleep(600); pathlib.Path({str(tmp_path / 'went_on')!r}).touch()"
+
+    assert run_each([("one", process("raise SystemExit(3)")), ("other", process(goes_on))]) == 2
+
+    assert not (tmp_path / "went_on").exists()
+
+
+@pytest.mark.parametrize("number", TERMINATIONS)
+@pytest.mark.usefixtures("handlers")
+def test_no_worker_is_left_or_started_any_more_by_whoever_was_told_to_stop(number):
+    def commands() -> Iterator[tuple[str, list[str]]]:
+        yield "one", process("import time; time.sleep(600)")
+        os.kill(os.getpid(), number)
+        yield "other", process("import time; time.sleep(600)")
+
+    assert run_each(commands()) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no terminals of this kind there")
+@pytest.mark.parametrize("stdin", ["a terminal", "nothing"])
+def test_a_terminal_s_ctrl_c_is_known_to_reach_all_whatever_stdin_is(stdin: str):
+    import pty  # not on Windows
+
+    code = "from deepchord.worker.service.supervisor import _is_in_front; print('in front:', _is_in_front())"
+    command = [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"]
+    if stdin == "nothing":
+        command = ["sh", "-c", f"{shlex.join(command)} < /dev/null"]
+    main, terminal = pty.openpty()
+    # The child of a new session takes the first terminal that it opens for its own.
+    opens = f"import os, sys; os.open({os.ttyname(terminal)!r}, os.O_RDWR); os.execvp(sys.argv[1], sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", opens, *command],
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    without = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    os.close(main)
+    os.close(terminal)
+
+    assert (done.stdout, without.stdout) == ("in front: True\n", "in front: False\n")

@@ -1,0 +1,187 @@
+"""A network of Keras 3, and how it learns; what differs between the frameworks below comes from a `Backend`."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import groupby, islice
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.checkpoints import Weights
+from deepchord.shared.messages import Precision, Recipe
+from deepchord.shared.network import ResolvedArchitecture
+from deepchord.worker.engines.engine import Batch, Images, Probabilities, check_optimizer_state
+from deepchord.worker.engines.keras3.backend import Backend, Loss
+from deepchord.worker.engines.layers import chained, keras_layers
+from deepchord.worker.engines.padding import filled_batches, prediction_batch
+
+_Item = TypeVar("_Item")
+
+#: Probabilities nearer to 0 count as this near. Keras's 1e-7 would leave what is surely wrong without a gradient.
+_LEAST_PROBABILITY = 1e-37
+
+#: What the images of the steps of one call may need of memory.
+_CALL_BYTES = 2**26
+
+
+class Keras3Network:
+    """A `keras.Model` whose random streams are set from outside, epoch by epoch."""
+
+    def __init__(
+        self,
+        keras: Any,
+        backend: Backend,
+        architecture: ResolvedArchitecture,
+        recipe: Recipe | None,
+        *,
+        precision: Precision,
+        xla: bool,
+        steps_at_once: int = 1,
+    ) -> None:
+        self._keras = keras
+        scale = recipe.dropout_scale if recipe else 1.0
+        with _computing_in(keras, precision):
+            *hidden, last = keras_layers(backend.layers(keras), architecture, dropout_scale=scale)
+        # The last gives probabilities, which bfloat16 has too few digits for.
+        last.dtype_policy = "float32"
+        inputs = keras.Input(architecture.input_shape)
+        self._model = keras.Model(inputs, chained([*hidden, last], inputs))
+        self._most_predicted = backend.prediction_batch
+        self._prediction_batch: int | None = None
+        self._predict = backend.prediction(self._model)
+        made = _optimizer(backend.optimizers(keras), recipe) if recipe else "sgd"
+        self._model.compile(optimizer=made, jit_compile=xla)
+        if recipe:
+            optimizer, variables = self._model.optimizer, self._model.trainable_variables
+            if recipe.weight_decay:
+                optimizer.exclude_from_weight_decay([variable for variable in variables if len(variable.shape) < 2])
+            optimizer.build(variables)
+            self._steps = backend.training(self._model, _loss(keras, recipe))
+            fitting = _CALL_BYTES // (4 * recipe.batch_size * math.prod(architecture.input_shape))
+            self._steps_at_once = max(1, min(steps_at_once, fitting))
+
+    def weights(self) -> Weights:
+        """Return a copy of the weights."""
+        return tuple(
+            tuple(np.array(array, dtype=np.float32) for array in layer.get_weights())
+            for layer in self._weighted_layers()
+        )
+
+    def set_weights(self, weights: Weights) -> None:
+        """Replace all weights; the optimizer's state stays."""
+        for layer, arrays in zip(self._weighted_layers(), weights, strict=True):
+            layer.set_weights(list(arrays))
+
+    def optimizer_state(self) -> tuple[NDArray[Any], ...]:
+        """Return a copy of the optimizer's variables."""
+        convert = self._keras.ops.convert_to_numpy
+        return tuple(np.array(convert(variable)) for variable in self._model.optimizer.variables)
+
+    def set_optimizer_state(self, state: tuple[NDArray[Any], ...]) -> None:
+        """Let the optimizer go on from a state; see `Network`."""
+        variables = self._model.optimizer.variables
+        check_optimizer_state(state, (tuple(variable.shape) for variable in variables))
+        for variable, array in zip(variables, state, strict=True):
+            variable.assign(array)
+
+    def train_epoch(
+        self, batches: Iterable[Batch], *, dropout_seed: int, on_batch: Callable[[int], None]
+    ) -> tuple[float, float]:
+        """Take one training step for each batch; see `Network`."""
+        self._seed_dropout(dropout_seed)
+        images, total_loss, total_hits, number = 0, 0.0, 0.0, 0
+        with self._steps() as take:
+            calls = ((group, take(group)) for group in _groups(batches, self._steps_at_once))
+            # To read sums waits for the device, which has the next steps by then and need not idle.
+            for group, sums in _one_behind(calls):
+                loss, hits = (float(np.sum(self._keras.ops.convert_to_numpy(one))) for one in sums)
+                images += sum(len(batch.images) for batch in group)
+                total_loss += loss
+                total_hits += hits
+                if not math.isfinite(total_loss):
+                    break
+                for _ in group:
+                    on_batch(number)
+                    number += 1
+        return total_loss / images, total_hits / images
+
+    def probabilities(self, images: Images) -> Probabilities:
+        """Return the class probabilities [size, classes] of images [size, height, width, channels]."""
+        # Not `predict`, which builds an input pipeline for each call: on TensorFlow that takes 60 ms.
+        if self._prediction_batch is None:
+            self._prediction_batch = prediction_batch(len(images), self._most_predicted)
+        batches = filled_batches(images, self._prediction_batch)
+        found = [np.asarray(self._predict(batch), dtype=np.float32)[:counted] for batch, counted in batches]
+        return np.concatenate(found)
+
+    def _weighted_layers(self) -> list[Any]:
+        # A dropout layer's only variable is its random state, which is set by _seed_dropout.
+        return [
+            layer for layer in self._model.layers if not isinstance(layer, self._keras.layers.Dropout) and layer.weights
+        ]
+
+    def _seed_dropout(self, seed: int) -> None:
+        dropouts = [layer for layer in self._model.layers if isinstance(layer, self._keras.layers.Dropout)]
+        for position, layer in enumerate(dropouts):
+            state = np.random.SeedSequence(seed, spawn_key=(position,)).generate_state(2, np.uint32)
+            if layer.rate > 0:
+                # 31 bits: a backend may keep the state in signed integers.
+                layer.seed_generator.state.assign(state >> 1)
+
+
+def _groups(batches: Iterable[Batch], most: int) -> Iterator[list[Batch]]:
+    """Yield batches as they come, those of one size together, but at most so many."""
+    for _, alike in groupby(batches, key=lambda batch: len(batch.images)):
+        while group := list(islice(alike, most)):
+            yield group
+
+
+def _one_behind(items: Iterable[_Item]) -> Iterator[_Item]:
+    """Yield each item when one more was taken, or there is none."""
+    waiting: deque[_Item] = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > 1:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _optimizer(optimizers: Any, recipe: Recipe) -> Any:
+    """Return the optimizer with every hyperparameter said: the defaults of the Keras generations differ."""
+    rate, decay = recipe.learning_rate, recipe.weight_decay or None
+    match recipe.optimizer:
+        case "nadam":
+            return optimizers.Nadam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=decay)
+        case "adam":
+            return optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=decay)
+        case "sgd":
+            return optimizers.SGD(rate, momentum=0.0, weight_decay=decay)
+        case "rmsprop":
+            return optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7, weight_decay=decay)
+
+
+def _loss(keras: Any, recipe: Recipe) -> Loss:
+    """Return the cross-entropy against smoothed labels, and whether the most probable class is the label."""
+    ops, smoothing = keras.ops, recipe.label_smoothing
+
+    def loss(labels: Any, probabilities: Any) -> tuple[Any, Any]:
+        logs = ops.log(ops.clip(probabilities, _LEAST_PROBABILITY, 1.0))
+        losses = -ops.squeeze(ops.take_along_axis(logs, labels[:, None], axis=1), axis=1)
+        if smoothing:
+            losses = (1 - smoothing) * losses - smoothing * ops.mean(logs, axis=1)
+        return losses, ops.cast(ops.equal(ops.argmax(probabilities, axis=1), labels), "float32")
+
+    return loss
+
+
+@contextmanager
+def _computing_in(keras: Any, precision: Precision) -> Iterator[None]:
+    """Let layers that are made here multiply in this precision, with weights in float32."""
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy("float32")

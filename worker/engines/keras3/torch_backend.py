@@ -1,0 +1,107 @@
+"""What Keras 3 leaves to PyTorch: devices, threads and the training step."""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+
+from deepchord.shared.host import usable_cores
+from deepchord.worker.engines.engine import Batch, Device
+from deepchord.worker.engines.keras3.backend import Loss, Prediction, Steps, Sums, has_fast_bfloat16
+from deepchord.worker.engines.keras3.torch_layers import direct_layers
+from deepchord.worker.engines.keras3.torch_optimizers import lean_optimizers
+
+
+class TorchBackend:
+    """PyTorch under Keras 3."""
+
+    name = "torch"
+    version: str = torch.__version__
+    #: Its convolutions on a processor are fastest in batches smaller than the others'.
+    prediction_batch = 256
+
+    def __init__(self) -> None:
+        self._threads: int | None = None
+        self._kind = "cpu"
+
+    def limit_threads(self, threads: int) -> None:
+        """Use at most so many threads."""
+        self._threads = threads
+        torch.set_num_threads(threads)
+
+    def parallel_predictions(self) -> int:
+        """Return how many callers may predict at once, each on cores of its own."""
+        return max(1, usable_cores() // self._threads) if self._threads else 1
+
+    def devices(self) -> list[Device]:
+        """Return what it can compute on."""
+        found = [Device(id="cpu", kind="cpu", name="CPU")]
+        for index in range(torch.cuda.device_count()):
+            properties = torch.cuda.get_device_properties(index)
+            found.append(
+                Device(id=f"cuda:{index}", kind="gpu", name=properties.name, memory_bytes=properties.total_memory)
+            )
+        if torch.backends.mps.is_available():
+            found.append(Device(id="mps", kind="gpu", name="Apple Metal"))
+        return found
+
+    def select(self, device: Device) -> None:
+        """Compute on this device."""
+        # What Keras itself reads when it is imported.
+        os.environ["KERAS_TORCH_DEVICE"] = device.id
+        self._kind = device.kind
+        # GPUs convolve float32 in TF32 by default, whose ten bits no other engine's probabilities agree with.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+
+    def may_use_xla(self, device: Device) -> bool:
+        """There is none."""
+        del device
+        return False
+
+    def gains_by_bfloat16(self, device: Device) -> bool:
+        """Say whether the device multiplies in bfloat16 faster than in float32."""
+        if device.kind == "cpu":
+            return has_fast_bfloat16()
+        # AMD's cards are "cuda", too, with numbers of another meaning; whether they gain was not measured.
+        is_nvidia = device.id.startswith("cuda") and torch.version.hip is None
+        return is_nvidia and torch.cuda.get_device_capability(device.id) >= (8, 0)
+
+    def steps_at_once(self, device: Device) -> int:
+        """Return 1: there is nothing to be gained by more."""
+        del device
+        return 1
+
+    def forget_networks(self) -> None:
+        """Do nothing: nothing that grows was found."""
+
+    def layers(self, keras: Any) -> Any:
+        """Return Keras's layers; on a processor with those that take fewer and faster operations."""
+        return direct_layers(keras) if self._kind == "cpu" else keras.layers
+
+    def optimizers(self, keras: Any) -> Any:
+        """Return Keras's optimizers; on a processor with a Nadam of fewer operations."""
+        return lean_optimizers(keras) if self._kind == "cpu" else keras.optimizers
+
+    def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Steps]]:
+        """Return what lets the model take training steps; its optimizer must be built."""
+        optimizer, variables = model.optimizer, model.trainable_variables
+
+        def step(batches: Sequence[Batch]) -> Sums:
+            (batch,) = batches
+            model.zero_grad()
+            losses, hits = loss(batch.labels, model(batch.images, training=True))
+            losses.mean().backward()
+            with torch.no_grad():
+                optimizer.learning_rate.assign(batch.learning_rate)
+                optimizer.apply([variable.value.grad for variable in variables], variables)
+            return losses.detach().sum(), hits.sum()
+
+        return lambda: nullcontext(step)
+
+    def prediction(self, model: Any) -> Prediction:
+        """Return Keras's own function."""
+        predict: Prediction = model.predict_on_batch
+        return predict

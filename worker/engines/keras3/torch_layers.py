@@ -1,0 +1,146 @@
+"""Layers of Keras that PyTorch computes in fewer and faster operations, on images as they lie in memory."""
+
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from deepchord.worker.engines.keras3.backend import move_average
+
+
+class _Direct:
+    """A layer that is computed as soon as it is called.
+
+    What Keras does around each call takes as long as a tenth of a step of a small network. It still sees to calls
+    without numbers, by which it learns of shapes, and to layers that do not fit.
+    """
+
+    compute_dtype: str
+
+    def __call__(self, inputs: Any, training: bool | None = None, **options: Any) -> Any:
+        if options or not isinstance(inputs, torch.Tensor) or inputs.is_meta or not self.fits():
+            return super().__call__(inputs, training=training, **options)  # type: ignore[misc]  # Keras's layer
+        inputs = inputs.to(getattr(torch, self.compute_dtype))
+        return self.compute_in_training(inputs) if training else self.compute(inputs)
+
+    def fits(self) -> bool:
+        """Say whether the layer is one that `compute` is for."""
+        return True
+
+    def compute(self, inputs: Any) -> Any:
+        """Return the outputs for inputs of the type that the layer computes in."""
+        raise NotImplementedError
+
+    def compute_in_training(self, inputs: Any) -> Any:
+        """Return the outputs while it is trained, where they differ."""
+        return self.compute(inputs)
+
+
+@cache
+def direct_layers(keras: Any) -> Any:
+    """Return what has the classes of `keras.layers`, some of them replaced by faster ones that compute the same."""
+    makers = (_convolution, _max_pooling, _average_pooling, _dense, _dropout, _batch_normalization)
+    replaced = {kind.__name__: kind for kind in (make(keras) for make in makers)}
+    return SimpleNamespace(**{**vars(keras.layers), **replaced})
+
+
+def _convolution(keras: Any) -> Any:
+    class Conv2D(_Direct, keras.layers.Conv2D):  # type: ignore[misc]  # Keras has no types
+        def fits(self) -> bool:
+            # PyTorch pads evenly: nothing for strides, and with a copy for even kernels.
+            return bool(self.padding == "valid" or (self.strides == (1, 1) and self.kernel_size[0] % 2 == 1))
+
+        def compute(self, inputs: Any) -> Any:
+            kernel, bias = _weights(self, inputs)
+            kernel = kernel.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+            padding = "same" if self.padding == "same" else 0
+            outputs = functional.conv2d(_channels_first(inputs), kernel, bias, self.strides, padding)
+            return self.activation(_channels_last(outputs))
+
+    return Conv2D
+
+
+def _max_pooling(keras: Any) -> Any:
+    class MaxPooling2D(_Direct, keras.layers.MaxPooling2D):  # type: ignore[misc]  # Keras has no types
+        def fits(self) -> bool:
+            return bool(self.padding == "valid")
+
+        def compute(self, inputs: Any) -> Any:
+            return _channels_last(functional.max_pool2d(_channels_first(inputs), self.pool_size))
+
+    return MaxPooling2D
+
+
+def _average_pooling(keras: Any) -> Any:
+    class AveragePooling2D(_Direct, keras.layers.AveragePooling2D):  # type: ignore[misc]  # Keras has no types
+        def fits(self) -> bool:
+            return bool(self.padding == "valid")
+
+        def compute(self, inputs: Any) -> Any:
+            return _channels_last(functional.avg_pool2d(_channels_first(inputs), self.pool_size))
+
+    return AveragePooling2D
+
+
+def _dense(keras: Any) -> Any:
+    class Dense(_Direct, keras.layers.Dense):  # type: ignore[misc]  # Keras has no types
+        def compute(self, inputs: Any) -> Any:
+            kernel, bias = _weights(self, inputs)
+            return self.activation(functional.linear(inputs, kernel.T, bias))
+
+    return Dense
+
+
+def _dropout(keras: Any) -> Any:
+    class Dropout(_Direct, keras.layers.Dropout):  # type: ignore[misc]  # Keras has no types
+        def compute(self, inputs: Any) -> Any:
+            return inputs
+
+        def compute_in_training(self, inputs: Any) -> Any:
+            if self.rate == 0:
+                return inputs
+            first, second = self.seed_generator.next()
+            generator = torch.Generator(inputs.device).manual_seed(int(first + second))
+            # `bernoulli_` takes twice as long as numbers that are compared, and `where` twice as long as a product.
+            kept = torch.rand(inputs.shape, generator=generator, device=inputs.device) >= self.rate
+            # Scaled after it, not in the factor, which bfloat16 would round the same way for all.
+            return inputs * kept.to(inputs.dtype) * (1 / (1 - self.rate))
+
+    return Dropout
+
+
+def _batch_normalization(keras: Any) -> Any:
+    class BatchNormalization(_Direct, keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras has no types
+        def fits(self) -> bool:
+            return bool(self.input_spec.ndim == 4)
+
+        def compute(self, inputs: Any) -> Any:
+            mean, variance = self.moving_mean.value, self.moving_variance.value
+            images, gamma, beta = _channels_first(inputs), self.gamma.value, self.beta.value
+            return _channels_last(functional.batch_norm(images, mean, variance, gamma, beta, eps=self.epsilon))
+
+        def compute_in_training(self, inputs: Any) -> Any:
+            images, gamma, beta = _channels_first(inputs), self.gamma.value, self.beta.value
+            outputs, mean, inverse = torch.native_batch_norm(images, gamma, beta, None, None, True, 0.0, self.epsilon)
+            move_average(self, self.moving_mean, mean.detach())
+            # It returns one divided by the standard deviation.
+            move_average(self, self.moving_variance, inverse.detach() ** -2 - self.epsilon)
+            return _channels_last(outputs)
+
+    return BatchNormalization
+
+
+def _weights(layer: Any, inputs: Any) -> tuple[Any, Any]:
+    """Return kernel and bias in the type of the inputs."""
+    return layer.kernel.value.to(inputs.dtype), layer.bias.value.to(inputs.dtype)
+
+
+def _channels_first(images: Any) -> Any:
+    """Return images [size, height, width, channels] as PyTorch counts the axes; nothing moves in memory."""
+    return images.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+
+
+def _channels_last(images: Any) -> Any:
+    return images.permute(0, 2, 3, 1)

@@ -1,0 +1,218 @@
+"""A network of Keras 2 on PlaidML, and how it learns: by the formulas of Keras 3, in batches of one shape."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.checkpoints import Weights
+from deepchord.shared.messages import Recipe
+from deepchord.shared.network import ResolvedArchitecture
+from deepchord.worker.engines.engine import Batch, Images, Labels, Probabilities, check_optimizer_state
+from deepchord.worker.engines.layers import chained, keras_layers
+from deepchord.worker.engines.padding import filled, filled_batches, prediction_batch
+
+#: Images are predicted in batches of at most this size.
+_MOST_PREDICTED = 1024
+
+#: Batches are a multiple of this: kernels for 97, 101 or 131 images write beyond their arrays on llvm_cpu.
+_BATCH_UNIT = 8
+
+#: The least value of each word of PlaidML's random state, a Tausworthe generator (L'Ecuyer 1996, table 1).
+_LEAST_STATE = (2, 8, 16)
+
+
+class PlaidMLNetwork:
+    """A `keras.models.Model` that compiles each of its programs once: training step and prediction."""
+
+    def __init__(self, keras: Any, architecture: ResolvedArchitecture, recipe: Recipe | None) -> None:
+        self._keras = keras
+        layers = keras_layers(keras.layers, architecture, dropout_scale=recipe.dropout_scale if recipe else 1.0)
+        inputs = keras.layers.Input(architecture.input_shape)
+        with _recorded_random_states() as self._random_states:
+            self._model = keras.models.Model(inputs, chained(layers, inputs))
+        if recipe is not None:
+            self._smoothing = recipe.label_smoothing
+            self._model.compile(
+                _optimizer(keras, recipe), "categorical_crossentropy", weighted_metrics=["categorical_accuracy"]
+            )
+        self._prediction_batch: int | None = None
+        self._learning_rate: float | None = None
+
+    def weights(self) -> Weights:
+        """Return a copy of the weights."""
+        return tuple(
+            tuple(np.array(array, dtype=np.float32) for array in layer.get_weights()) for layer in self._weighted()
+        )
+
+    def set_weights(self, weights: Weights) -> None:
+        """Replace all weights; the optimizer's state stays."""
+        for layer, arrays in zip(self._weighted(), weights, strict=True):
+            layer.set_weights(list(arrays))
+
+    def optimizer_state(self) -> tuple[NDArray[Any], ...]:
+        """Return a copy of what the optimizer carries from step to step."""
+        return tuple(np.array(self._keras.backend.get_value(variable)) for variable in self._optimizer_variables())
+
+    def set_optimizer_state(self, state: tuple[NDArray[Any], ...]) -> None:
+        """Let the optimizer go on from a state; see `Network`."""
+        variables = self._optimizer_variables()
+        check_optimizer_state(state, (tuple(variable.shape.dims) for variable in variables))
+        for variable, array in zip(variables, state, strict=True):
+            self._keras.backend.set_value(variable, array)
+
+    def train_epoch(
+        self, batches: Iterable[Batch], *, dropout_seed: int, on_batch: Callable[[int], None]
+    ) -> tuple[float, float]:
+        """Take one training step for each batch; see `Network`.
+
+        A batch that is not full, or not a multiple of eight, is filled up with images of its own that count nothing.
+        """
+        self._seed_dropout(dropout_seed)
+        full, images, sums = 0, 0, np.zeros(2)
+        try:
+            for number, batch in enumerate(batches):
+                full = full or -(-len(batch.images) // _BATCH_UNIT) * _BATCH_UNIT
+                images += len(batch.images)
+                sums += self._step(batch, full) * len(batch.images)
+                if not np.isfinite(sums[0]):
+                    break
+                on_batch(number)
+        finally:
+            self._wait_for_last_step()
+        loss, accuracy = sums / images
+        return float(loss), float(accuracy)
+
+    def _step(self, batch: Batch, full: int) -> NDArray[np.float64]:
+        """Take a step with a batch that is filled up; return mean loss and accuracy of what counts."""
+        images, labels, counted = batch.images, batch.labels, len(batch.images)
+        if counted < full:
+            rows, _ = filled(np.arange(counted), full)
+            images, labels = images[rows], labels[rows]
+        weights = (np.arange(full) < counted).astype(np.float32)
+        self._set_learning_rate(batch.learning_rate)
+        trained = self._model.train_on_batch(images, self._smoothed(labels), sample_weight=weights)
+        return np.array(trained, dtype=float)
+
+    def _smoothed(self, labels: Labels) -> NDArray[np.float32]:
+        """Return the probabilities [size, classes] that are wanted."""
+        classes = self._model.output_shape[-1]
+        wanted = np.eye(classes, dtype=np.float32)[labels]
+        return wanted * np.float32(1 - self._smoothing) + np.float32(self._smoothing / classes)
+
+    def _set_learning_rate(self, rate: float) -> None:
+        if rate != self._learning_rate:
+            # The last step may be running, and what reads the rate makes weights: see _wait_for_last_step.
+            self.weights()
+            self._keras.backend.set_value(self._model.optimizer.lr, rate)
+            self._learning_rate = rate
+
+    def probabilities(self, images: Images) -> Probabilities:
+        """Return the class probabilities [size, classes] of images [size, height, width, channels]."""
+        if self._prediction_batch is None:
+            self._prediction_batch = prediction_batch(len(images), _MOST_PREDICTED)
+        batches = filled_batches(images, self._prediction_batch)
+        predict = self._model.predict_on_batch
+        return np.concatenate([np.asarray(predict(batch), dtype=np.float32)[:counted] for batch, counted in batches])
+
+    def _optimizer_variables(self) -> list[Any]:
+        # Keras 2 makes them with the training step, and does not count Nadam's schedule among the optimizer's weights.
+        self._model._make_train_function()
+        optimizer = self._model.optimizer
+        schedule = [optimizer.m_schedule] if hasattr(optimizer, "m_schedule") else []
+        return [*optimizer.weights, *schedule]
+
+    def _weighted(self) -> list[Any]:
+        return [layer for layer in self._model.layers if layer.weights]
+
+    def _wait_for_last_step(self) -> None:
+        """Read all that a step makes, so that none is still running: PlaidML writes at once into what one uses."""
+        self.weights()
+        self.optimizer_state()
+        for state in self._random_states:
+            self._keras.backend.get_value(state)
+
+    def _seed_dropout(self, seed: int) -> None:
+        for position, state in enumerate(self._random_states):
+            generator = np.random.default_rng((seed, position))
+            shape = tuple(state.shape.dims)[1:]
+            words = [generator.integers(least, 2**32, shape, dtype=np.uint32) for least in _LEAST_STATE]
+            self._keras.backend.set_value(state, np.stack(words))
+
+
+@contextmanager
+def _recorded_random_states() -> Iterator[list[Any]]:
+    """Collect the random states that the backend makes, one for each dropout layer, so that they can be set later."""
+    backend = sys.modules["plaidml.keras.backend"]
+    original = backend._make_rng_state
+    states: list[Any] = []
+
+    def make(seed: int | None = None) -> Any:
+        states.append(original(seed))
+        return states[-1]
+
+    backend._make_rng_state = make  # type: ignore[attr-defined]
+    try:
+        yield states
+    finally:
+        backend._make_rng_state = original  # type: ignore[attr-defined]
+
+
+def _optimizer(keras: Any, recipe: Recipe) -> Any:
+    """Return the optimizer with every hyperparameter said, and the formulas of Keras 3."""
+    optimizer = _without_decay(keras, recipe)
+    _wait_for_all_gradients(keras, optimizer)
+    if recipe.weight_decay:
+        _decay_kernels(optimizer, recipe.weight_decay)
+    return optimizer
+
+
+def _without_decay(keras: Any, recipe: Recipe) -> Any:
+    rate = recipe.learning_rate
+    match recipe.optimizer:
+        case "nadam":
+            # Keras 2 slows the momentum schedule of Dozat 2016 down to 0.96^(0.004 t); Keras 3 has 0.96^t, as with 1.0.
+            return keras.optimizers.Nadam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, schedule_decay=1.0)
+        case "adam":
+            return keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7)
+        case "sgd":
+            return keras.optimizers.SGD(rate, momentum=0.0)
+        case "rmsprop":
+            return keras.optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7)
+
+
+def _wait_for_all_gradients(keras: Any, optimizer: Any) -> None:
+    """Let every weight be changed after all gradients are known.
+
+    PlaidML writes the new weights where the old ones are, and does not see that a gradient further down still needs
+    those: on llvm_cpu it was off in proportion to the learning rate. The gradient of the first weights comes last: what
+    flows back to them has read all weights above.
+    """
+    get_gradients = optimizer.get_gradients
+
+    def get_gradients_of_a_step(loss: Any, params: list[Any]) -> list[Any]:
+        gradients, backend = get_gradients(loss, params), keras.backend
+        # Through a broadcast PlaidML's gradients have more axes than it says, up to four, and could not be summed.
+        last = gradients[0] + backend.zeros((1, 1, 1, 1))
+        nothing = backend.minimum(backend.abs(backend.sum(last)), 0.0)
+        return [gradient + nothing for gradient in gradients]
+
+    optimizer.get_gradients = get_gradients_of_a_step
+
+
+def _decay_kernels(optimizer: Any, decay: float) -> None:
+    """Let each step take `decay`, times the learning rate, of every kernel from it, as Keras 3 does."""
+    get_updates = optimizer.get_updates
+
+    def get_decaying_updates(loss: Any, params: list[Any]) -> list[Any]:
+        kernels = {id(variable) for variable in params if len(variable.shape.dims) > 1}
+        optimizer.updates = [
+            (variable, value - optimizer.lr * decay * variable if id(variable) in kernels else value)
+            for variable, value in get_updates(loss, params)
+        ]
+        return list(optimizer.updates)
+
+    optimizer.get_updates = get_decaying_updates

@@ -1,0 +1,82 @@
+"""How an engine is opened."""
+
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from deepchord.shared.errors import DeepchordError, EngineError
+from deepchord.shared.host import allotted_cores, choose_engine, how_to_install
+from deepchord.shared.process import import_plain_matplotlib
+from deepchord.shared.settings import PlaidMLHardware, Settings
+from deepchord.worker.engines.engine import Engine
+
+
+def open_engine(
+    name: str,
+    threads: int | None = None,
+    device: str | None = None,
+    plaidml_hardware: Mapping[str, PlaidMLHardware] | None = None,
+    programs: Path | None = None,
+) -> Engine:
+    """Return an engine, its framework imported and ready. A process can open one only.
+
+    Args:
+        name: An engine, or `auto` for the first that is installed.
+        threads: Processor threads that it may use; None: as many as there are cores, or a container's
+            share of them. PlaidML always takes all.
+        device: One of its devices, by id; None: the best.
+        plaidml_hardware: Settings for PlaidML's devices, by a regular expression for their ids.
+        programs: A folder where JAX keeps what it has compiled, for the next member and for other processes; None:
+            nowhere, unless `JAX_COMPILATION_CACHE_DIR` names one.
+
+    Raises:
+        EngineError: It is not installed, has no such device, or another engine is open in this process.
+    """
+    chosen = choose_engine(name)
+    try:
+        with _garbage_left_alone():
+            return _opened(chosen, threads, device, plaidml_hardware, programs)
+    except DeepchordError:
+        raise
+    except Exception as error:  # whatever a broken installation raises
+        raise EngineError(
+            f"The engine {chosen} is installed but does not open ({type(error).__name__}: {error}); "
+            f"install it anew: {how_to_install(chosen, anew=True)}."
+        ) from error
+
+
+@contextmanager
+def _garbage_left_alone() -> Iterator[None]:
+    """Collect no garbage within the block: imports leave hardly any, and looking for it takes a tenth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _opened(
+    name: str,
+    threads: int | None,
+    device: str | None,
+    plaidml_hardware: Mapping[str, PlaidMLHardware] | None,
+    programs: Path | None,
+) -> Engine:
+    if name == "plaidml":
+        from deepchord.worker.engines.plaidml import PlaidMLEngine
+
+        return PlaidMLEngine(device, plaidml_hardware)
+    from deepchord.worker.engines.keras3 import Keras3Engine
+
+    import_plain_matplotlib()
+
+    return Keras3Engine(name, threads or allotted_cores(), device, programs)
+
+
+def open_engine_of(settings: Settings) -> Engine:
+    """Return the engine of the settings; see `open_engine`."""
+    programs = settings.cache / "programs"
+    return open_engine(settings.engine, settings.threads, settings.device, settings.plaidml_hardware, programs)

@@ -1,0 +1,75 @@
+"""From probabilities to what is reported of them: pure NumPy, no engine."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.messages import Misclassified, Scores
+
+#: A probability of zero would cost infinitely many nats; Keras clips at the same value.
+_SMALLEST = 1e-7
+
+
+class RunningMean:
+    """The mean of the members' probabilities, one member in memory at a time.
+
+    Averaged softmax outputs: Lakshminarayanan, Pritzel and Blundell 2017, "Simple and Scalable Predictive
+    Uncertainty Estimation using Deep Ensembles", eq. 3.
+    """
+
+    def __init__(self, size: int, classes: int) -> None:
+        self._sum = np.zeros((size, classes), dtype=np.float64)
+        self._members = 0
+
+    def add(self, probabilities: NDArray[np.float32]) -> None:
+        """Take one member's probabilities [size, classes] into the mean."""
+        self._sum += probabilities
+        self._members += 1
+
+    def mean(self) -> NDArray[np.float32]:
+        """Return the mean so far, float32 [size, classes]."""
+        return (self._sum / self._members).astype(np.float32)
+
+
+def score(probabilities: NDArray[np.float32], labels: NDArray[np.integer]) -> Scores:
+    """Return mean cross-entropy (nats) and accuracy.
+
+    Args:
+        probabilities: [size, classes], rows sum to one.
+        labels: [size], class indices.
+    """
+    chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    loss = -np.log(np.clip(chosen, _SMALLEST, 1.0)).mean()
+    return Scores(loss=max(0.0, float(loss)), accuracy=float((probabilities.argmax(axis=1) == labels).mean()))
+
+
+def confusion(
+    probabilities: NDArray[np.float32], labels: NDArray[np.integer], classes: int
+) -> tuple[tuple[int, ...], ...]:
+    """Return the confusion matrix: rows are actual classes, columns predicted ones."""
+    from sklearn.metrics import confusion_matrix  # takes a second: not in a worker's parent process
+
+    counts = confusion_matrix(labels, probabilities.argmax(axis=1), labels=np.arange(classes))
+    return tuple(tuple(int(count) for count in row) for row in counts)
+
+
+def misclassified(
+    probabilities: NDArray[np.float32], labels: NDArray[np.integer], limit: int = 50
+) -> tuple[Misclassified, ...]:
+    """Return the first `limit` items whose most probable class is not the actual one, in their order."""
+    predicted = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != labels)[:limit]
+    return tuple(
+        Misclassified(
+            test_index=int(index),
+            actual=int(labels[index]),
+            predicted=int(predicted[index]),
+            predicted_probability=_share(probabilities[index, predicted[index]]),
+            actual_probability=_share(probabilities[index, labels[index]]),
+        )
+        for index in wrong
+    )
+
+
+def _share(probability: np.floating) -> float:
+    """Rounding can put a float32 softmax a little outside of [0, 1]."""
+    return min(1.0, max(0.0, float(probability)))

@@ -1,0 +1,97 @@
+"""The network that a file tells: a list of layers, a recipe, a run, or a model that Keras saved."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from deepchord.shared.command_line import printable_path, user_path
+from deepchord.shared.errors import InputError
+from deepchord.shared.files import HDF5, JSON, KERAS, TEXT, kind_of, read_short_text, told
+from deepchord.shared.messages import RunSpec
+from deepchord.shared.network import Architecture, Shape, default_architecture
+from deepchord.worker.saved_models import ToldNetwork, network_of_configuration, read_network
+
+#: What a recipe without `preset` trains.
+_DEFAULT_PRESET = "quick"
+
+
+def load_network(path: Path, images: Shape) -> ToldNetwork:
+    """Return the network that a file tells.
+
+    Args:
+        path: TOML or JSON with `layers`; a recipe, or the `run.json` of a run's results; what `model.to_json()` of
+            Keras returns, each also from a pipe; or a model that Keras saved (HDF5 or `.keras`).
+        images: Height, width and channels of the images that it is to see.
+
+    Raises:
+        InputError: There is no such file, or it tells no network.
+        CheckpointError: A saved model is damaged, or its network is none that deepchord computes.
+    """
+    path = user_path(path)
+    source = f"Architecture file {printable_path(path)}"
+    try:
+        if path.is_dir():
+            raise InputError(f"{source} is a folder; give the file in it that tells the network.")
+        is_pipe = path.exists() and not path.is_file()
+        kind = None if is_pipe else kind_of(path)  # what a look takes out of a pipe is gone
+        if kind in (HDF5, KERAS):
+            return _network_of_model(path, images, source)
+        if kind not in (None, JSON, TEXT):
+            raise InputError(f"{source} tells no network: {told(kind)}.")
+        text = read_short_text(path)
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source} is neither valid TOML nor JSON: {error}.") from error
+    data = _parsed(text, path, source)
+    if isinstance(data, dict) and "class_name" in data:
+        return network_of_configuration(data, images, source)
+    return ToldNetwork(architecture=_network_of_data(data, path, source))
+
+
+def _parsed(text: str, path: Path, source: str) -> Any:
+    try:
+        return json.loads(text) if path.suffix == ".json" or text.lstrip().startswith("{") else tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{source} is neither valid TOML nor JSON: {error}.") from error
+
+
+def _network_of_data(data: Any, path: Path, source: str) -> Architecture:
+    if not isinstance(data, dict) or ("layers" in data and set(data) == {"layers"}):
+        return Architecture.parse(data, source, InputError)
+    if "run_id" in data:
+        return RunSpec.parse(data, source, InputError).architecture
+    if "layers" in data:  # of a recipe; what else that says decides how it is trained
+        return Architecture.parse({"layers": data["layers"]}, source, InputError)
+    if isinstance(data.get("architecture"), str):
+        return _network_beside(path, data["architecture"], source)
+    if "preset" in data or "dataset" in data:
+        return _network_of_preset(str(data.get("preset", _DEFAULT_PRESET)), source)
+    return Architecture.parse(data, source, InputError)
+
+
+def _network_of_preset(preset: str, source: str) -> Architecture:
+    try:
+        return default_architecture(preset)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+
+
+def _network_beside(path: Path, named: str, source: str) -> Architecture:
+    """Return the network of the file that a recipe names, which is looked for beside it first."""
+    beside = path.parent / named
+    found = beside if beside.is_file() else user_path(named)
+    if found.is_file() and found.samefile(path):
+        raise InputError(f"{source} names itself as its architecture.")
+    return Architecture.load(found)
+
+
+def _network_of_model(path: Path, images: Shape, source: str) -> ToldNetwork:
+    found = read_network(path, images)
+    if found is None:
+        raise InputError(
+            f"{source} holds weights alone; give a file that tells the network: TOML or JSON with layers, a recipe, a "
+            "run.json, or a model that Keras saved whole."
+        )
+    return found

@@ -1,0 +1,189 @@
+"""Weight files as the members of an ensemble, each with its network; needs neither broker nor storage."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deepchord.shared.checkpoints import Weights
+from deepchord.shared.command_line import printable_path
+from deepchord.shared.datasets import Dataset
+from deepchord.shared.errors import InputError
+from deepchord.shared.network import ResolvedArchitecture, Shape, notebook_architecture
+from deepchord.worker.evaluation.ensemble import Candidate
+from deepchord.worker.evaluation.network_files import load_network
+from deepchord.worker.evaluation.weight_files import distinct, find_weight_files
+from deepchord.worker.saved_models import ToldNetwork, read_network, read_weights
+
+#: So many files of which the same is said are named.
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The files that one pattern names."""
+
+    files: tuple[Path, ...]
+    #: Who tells their network; None: each for itself, or it is the notebook's.
+    architecture: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightFile:
+    """A file of an ensemble, and its network."""
+
+    path: Path
+    network: ResolvedArchitecture
+    #: Whether it was read as one that counted channels first, unless it says so itself.
+    channels_first: bool
+    #: What was done to its weights and its network, as clauses.
+    notes: tuple[str, ...]
+    #: Whether its network divided its images by 255 itself, which `network` does not.
+    rescales: bool = False
+
+
+def find_groups(patterns: Sequence[str], architectures: Sequence[Path]) -> tuple[tuple[Group, ...], tuple[str, ...]]:
+    """Return the files that patterns name, each once, and what is to be said of others.
+
+    Args:
+        patterns: See `find_weight_files`.
+        architectures: None; one for all; or one for each pattern, in their order.
+
+    Raises:
+        InputError: A pattern names nothing, or there are more or fewer architectures.
+    """
+    if len(architectures) not in (0, 1, len(patterns)):
+        raise InputError(
+            f"--architecture is given {len(architectures)} times and --weights {len(patterns)} times; give one "
+            "--architecture for all, or one for each --weights, in their order."
+        )
+    of_patterns = list(architectures) if len(architectures) > 1 else [next(iter(architectures), None)] * len(patterns)
+    founds = [find_weight_files(pattern) for pattern in patterns]
+    once, repeated = distinct(file for found in founds for file in found.files)
+    groups, taken = [], set[Path]()
+    for found, architecture in zip(founds, of_patterns, strict=True):
+        files = tuple(file for file in found.files if file in once and file not in taken)
+        taken.update(files)
+        groups.append(Group(files=files, architecture=architecture))
+    return tuple(groups), (*(note for found in founds for note in found.notes), *repeated)
+
+
+def read_members(
+    groups: Sequence[Group], images: Shape, classes: int, *, channels_first: bool = False
+) -> tuple[WeightFile, ...]:
+    """Return all files with their networks; each was read once and fits.
+
+    Args:
+        groups: As `find_groups` returns them.
+        images: Height, width and channels of an image.
+        classes: How many classes the data set has.
+        channels_first: Whether weights alone are of a network that counted channels first.
+
+    Raises:
+        CheckpointError: A file is damaged or does not fit its network; it is named.
+        InputError: A network does not fit the images.
+    """
+    members = []
+    for group in groups:
+        given = load_network(group.architecture, images) if group.architecture is not None else None
+        for file in group.files:
+            told = given or read_network(file, images)
+            network = _resolved(file, told, images, classes)
+            members.append(_member(file, told, network, channels_first))
+    return tuple(members)
+
+
+def check_images(files: Sequence[WeightFile], data: Dataset) -> None:
+    """Raise `InputError` if a network was to divide its images by 255 itself, and these are not in 0..1 without that.
+
+    Args:
+        files: The members.
+        data: Whole numbers are divided by 255 for every network, floats are used exactly as they are.
+    """
+    rescaling = next((file for file in files if file.rescales), None)
+    if rescaling is None or data.x_train.dtype == np.uint8:
+        return
+    for images in (data.x_train, data.x_test):
+        if images.min() < 0 or images.max() > 1:
+            raise InputError(
+                f"{printable_path(rescaling.path)} divides its images by 255 itself, and {data.name} holds floats from "
+                f"{images.min():g} to {images.max():g}, which are used as they are: save images as whole numbers from "
+                "0 to 255 (uint8), which deepchord divides by 255, or as floats from 0 to 1."
+            )
+
+
+def _member(file: Path, told: ToldNetwork | None, network: ResolvedArchitecture, channels_first: bool) -> WeightFile:
+    read = read_weights(file, network, channels_first=channels_first)
+    notes = dict.fromkeys((*read.notes, *(told.notes if told else ())))
+    return WeightFile(
+        path=file,
+        network=network,
+        channels_first=channels_first,
+        notes=tuple(notes),
+        rescales=read.rescales or (told is not None and told.rescales),
+    )
+
+
+def _resolved(file: Path, told: ToldNetwork | None, images: Shape, classes: int) -> ResolvedArchitecture:
+    """Return the network that was told for the images; the notebook's if none was."""
+    try:
+        architecture = told.architecture if told else notebook_architecture()
+        return architecture.resolve(input_shape=images, classes=classes)
+    except InputError as error:
+        if told is None:
+            raise InputError(
+                f"{printable_path(file)} does not tell its network, and the notebook's does not fit the images "
+                f"({error}) "
+                "Give the network that it was trained with (--architecture file.toml)."
+            ) from error
+        raise InputError(f"{printable_path(file)} cannot be evaluated: {error}") from error
+
+
+def weight_candidates(files: Sequence[WeightFile]) -> tuple[Candidate, ...]:
+    """Return files as members, read again when it is their turn; those of one network follow on each other."""
+
+    def read(file: WeightFile) -> Weights:
+        return read_weights(file.path, file.network, channels_first=file.channels_first).weights
+
+    networks = list(dict.fromkeys(file.network for file in files))
+    ordered = sorted(enumerate(files), key=lambda each: networks.index(each[1].network))
+    return tuple(
+        Candidate(index=index, weights=lambda file=file: read(file), network=file.network)  # type: ignore[misc]
+        for index, file in ordered
+    )
+
+
+def notes_of(files: Sequence[WeightFile]) -> tuple[str, ...]:
+    """Return what was done to the weights of files; those of which the same is said stand in one note."""
+    said: dict[str, list[str]] = {}
+    for file in files:
+        for note in file.notes:
+            said.setdefault(note, []).append(printable_path(file.path))
+    return tuple(
+        f"{_listed(paths)}: each {note}" if len(paths) > 1 else f"{paths[0]} {note}" for note, paths in said.items()
+    )
+
+
+def command_of(
+    patterns: Sequence[str],
+    dataset: str,
+    architectures: Sequence[Path],
+    *,
+    channels_first: bool,
+    images_channels_first: bool | None,
+) -> str:
+    """Return the command that evaluates this again, for people."""
+    options = [part for pattern in patterns for part in ("--weights", pattern)]
+    options += ["--dataset", dataset] if dataset != "fashion" else []
+    options += ["--images-channels-first"] if images_channels_first else []
+    options += ["--images-channels-last"] if images_channels_first is False else []
+    options += [part for file in architectures for part in ("--architecture", str(file))]
+    options += ["--channels-first"] if channels_first else []
+    return printable_path(shlex.join(["deepchord", "evaluate", *options]))
+
+
+def _listed(paths: Sequence[str]) -> str:
+    more = len(paths) - _MOST_NAMED
+    return ", ".join(paths[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

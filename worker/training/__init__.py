@@ -1,0 +1,21 @@
+"""Trains one member: starting weights, batches, epochs, and the state after each of them."""
+
+from deepchord.worker.training.batches import EpochBatches, batches_in_order
+from deepchord.worker.training.initialization import initial_weights
+from deepchord.worker.training.loop import split, train
+from deepchord.worker.training.observers import Observer, Observers
+from deepchord.worker.training.state import SavedTraining, TrainingState, decode_training, encode_training
+
+__all__ = [
+    "EpochBatches",
+    "Observer",
+    "Observers",
+    "SavedTraining",
+    "TrainingState",
+    "batches_in_order",
+    "decode_training",
+    "encode_training",
+    "initial_weights",
+    "split",
+    "train",
+]
