@@ -860,6 +860,19 @@ def random_architectures(draw: st.DrawFn) -> ResolvedArchitecture:
         hypothesis.reject()
 
 
+def windows_of_average_pooling_that_reach_beyond_the_image_count_only_its_pixels(engine: Engine) -> None:
+    for pool_size, shape in [(3, (5, 5, 2)), (4, (3, 1, 1)), (2, (3, 4, 1)), (5, (7, 8, 3))]:
+        layers = (AveragePooling2D(pool_size=pool_size, padding="same"), *PLAIN.layers)
+        architecture = Architecture(layers=layers).resolve(input_shape=shape, classes=3)
+        weights = random_weights(architecture, 1)
+        images = np.random.default_rng(1).random((3, *shape), dtype=np.float32)
+        network = engine.build(architecture)
+        network.set_weights(weights)
+        np.testing.assert_allclose(
+            network.probabilities(images), expected_probabilities(architecture, weights, images), atol=1e-5
+        )
+
+
 def random_networks_compute_what_numpy_computes(engine: Engine) -> None:
     @hypothesis.settings(
         max_examples=15,

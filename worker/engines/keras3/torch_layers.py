@@ -75,13 +75,27 @@ def _max_pooling(keras: Any) -> Any:
 
 def _average_pooling(keras: Any) -> Any:
     class AveragePooling2D(_Direct, keras.layers.AveragePooling2D):  # type: ignore[misc]  # Keras has no types
-        def fits(self) -> bool:
-            return bool(self.padding == "valid")
-
         def compute(self, inputs: Any) -> Any:
-            return _channels_last(functional.avg_pool2d(_channels_first(inputs), self.pool_size))
+            images = _channels_first(inputs)
+            if self.padding == "valid":
+                return _channels_last(functional.avg_pool2d(images, self.pool_size))
+            return _channels_last(_padded_averages(images, self.pool_size))
 
     return AveragePooling2D
+
+
+def _padded_averages(images: Any, pool_size: tuple[int, int]) -> Any:
+    """Return the averages of windows [size, channels, height, width] that may reach beyond the edges.
+
+    Only pixels of the image count, as in TensorFlow. Where PyTorch cannot pad evenly, Keras counts copies of the last ones.
+    """
+    padding: list[int] = []
+    for length, window in zip(reversed(images.shape[2:]), reversed(pool_size), strict=True):
+        missing = -length % window
+        padding += [missing // 2, missing - missing // 2]
+    ones = torch.ones((1, 1, *images.shape[2:]), dtype=images.dtype, device=images.device)
+    shares = functional.avg_pool2d(functional.pad(ones, padding), pool_size)
+    return functional.avg_pool2d(functional.pad(images, padding), pool_size) / shares
 
 
 def _dense(keras: Any) -> Any:
