@@ -60,6 +60,7 @@ run: $(VENV)/.installed-run
 # mypy needs a core for a minute, and tests wait now and then: it runs beside them, and what it found is told last.
 test: lint
 	@$(BIN)/mypy >$(VENV)/mypy.log 2>&1 & types=$$!; trap 'kill $$types 2>/dev/null' EXIT; \
+	trap 'exit 130' INT TERM; \
 	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder --cov --cov-report=term \
 		$(if $(ARGS),,--cov-fail-under=$(COVERAGE)) $(ARGS); tested=$$?; \
 	wait $$types; typed=$$?; cat $(VENV)/mypy.log; [ $$tested = 0 ] || exit $$tested; exit $$typed

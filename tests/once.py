@@ -31,7 +31,9 @@ def once(shared_folder: Path) -> Once:
         with made.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not made.exists():
-                made.write_bytes(pickle.dumps(make()))
+                aside = made.with_suffix(".part")
+                aside.write_bytes(pickle.dumps(make()))
+                aside.replace(made)
         return pickle.loads(made.read_bytes())
 
     return make_once

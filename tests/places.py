@@ -272,7 +272,8 @@ class LocalRun:
     run_id: str
     results: Path
     command: "subprocess.CompletedProcess[str]"
-    left: list[psutil.Process]
+    #: The processes that were left running, as text.
+    left: list[str]
     #: The folder that it was started in, full of other people's modules and configurations.
     around: StrangersFolder
 
@@ -286,6 +287,6 @@ def local_run(new_place: Callable[..., Place], recipe: Path, once: Once[LocalRun
 def _run_locally(place: Place, recipe: Path) -> LocalRun:
     around = StrangersFolder(place.folder)
     command = place.run("train", "--local", recipe, "--out", "results", **STRANGERS_ENVIRONMENT)
-    left = psutil.wait_procs(place.processes(), timeout=10)[1]
+    left = [str(process) for process in psutil.wait_procs(place.processes(), timeout=10)[1]]
     (folder,) = (place.storage / "runs").iterdir()
     return LocalRun(place, folder.name, place.folder / "results", command, left, around)

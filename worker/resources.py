@@ -37,8 +37,8 @@ class Resources:
     def broker(self) -> redis.Redis:
         """The only client of the broker in this process, but for one whose storage is the broker, which waits longer.
 
-        It connects when it is first used. Each thread that uses it at the same time gets a connection of its own, and
-        a process that was forked drops those of its parent.
+        It connects when it is first used. Each thread that uses it at the same time gets a connection of its own.
+        Celery's processes are spawned, not forked: a lock of its pool that is held during a fork would stay held.
         """
         return connect_lazily(self.settings)
 

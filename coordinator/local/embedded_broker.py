@@ -66,6 +66,8 @@ class EmbeddedBroker:
         self._folder = folder
         self._password = secrets.token_urlsafe(32)
         self._port = 0
+        #: How many connections the server may have; 0: it has not told yet.
+        self._connections = 0
         self.process = ChildProcess(
             "The embedded broker",
             [str(server), str(folder.broker_configuration)],
@@ -122,21 +124,17 @@ class EmbeddedBroker:
     def _pings(self) -> bool:
         try:
             with self._client() as client:
+                self._connections = int(client.config_get("maxclients")["maxclients"])
                 return bool(client.ping())
         except redis.RedisError:
             return False
 
     def _check_connections(self) -> None:
         """Raise `BrokerError` if the server may have so few connections that workers would wait for each other's."""
-        try:
-            with self._client() as client:
-                connections = int(client.config_get("maxclients")["maxclients"])
-        except redis.RedisError as error:
-            raise self._failure() from error
-        if connections < _MIN_CONNECTIONS:
+        if self._connections < _MIN_CONNECTIONS:
             raise BrokerError(
-                f"The embedded broker may open {connections} connections only: this system lets a process open "
-                f"{connections + _OWN_FILES} files. Allow it {_MIN_CONNECTIONS + _OWN_FILES} or more, with "
+                f"The embedded broker may open {self._connections} connections only: this system lets a process open "
+                f"{self._connections + _OWN_FILES} files. Allow it {_MIN_CONNECTIONS + _OWN_FILES} or more, with "
                 "`ulimit -n 1024` say, or give another broker with --broker."
             )
 

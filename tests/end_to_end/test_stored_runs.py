@@ -106,7 +106,8 @@ def saved_history() -> list[dict[str, float]]:
 @pytest.fixture(scope="module")
 def new_copy(new_place: Callable[..., Any]) -> Callable[..., Copy]:
     def make(**variables: str) -> Copy:
-        place = new_place(**variables)
+        # What was stored was trained with it: another engine does not go on with its optimizer.
+        place = new_place(**{"DEEPCHORD_ENGINE": "tensorflow", **variables})
         shutil.copytree(STORED / "storage", place.storage)
         return Copy(place)
 

@@ -87,7 +87,7 @@ def _average_pooling(keras: Any) -> Any:
 def _padded_averages(images: Any, pool_size: tuple[int, int]) -> Any:
     """Return the averages of windows [size, channels, height, width] that may reach beyond the edges.
 
-    Only pixels of the image count, as in TensorFlow. Where PyTorch cannot pad evenly, Keras counts copies of the last ones.
+    Only pixels of the image count, as in TensorFlow. Keras counts copies of the last ones if PyTorch cannot pad evenly.
     """
     padding: list[int] = []
     for length, window in zip(reversed(images.shape[2:]), reversed(pool_size), strict=True):
