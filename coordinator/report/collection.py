@@ -19,7 +19,7 @@ from deepchord.shared.validation import ended
 
 
 def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportContent:
-    """Return all that the report of a run is made of, as it was when it was last evaluated.
+    """Return all that the report of a run is made of; the run is taken as it was last evaluated.
 
     Raises:
         RunFailedError: The run has ended without an evaluation.

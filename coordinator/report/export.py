@@ -42,7 +42,7 @@ def write_report(content: ReportContent, folder: Path) -> Path:
 
 
 def _write(content: ReportContent, folder: Path) -> None:
-    # It imports matplotlib, which takes half a second: only the commands that draw do so.
+    # Importing what matplotlib draws with takes half a second: only commands that draw do so.
     from deepchord.coordinator.report.figures import write_figures
 
     figures = folder / "figures"

@@ -119,7 +119,7 @@ def _each_class(dataset: Dataset) -> str:
 
 
 def _height(texts: Iterable[str], fontsize: float) -> float:
-    """Return how high the highest of some texts is."""
+    """Return the height of the text with the most lines, in inches."""
     return max(text.count("\n") + 1 for text in texts) * fontsize * _LEADING
 
 

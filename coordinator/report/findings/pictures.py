@@ -19,7 +19,7 @@ SAMPLES = 12
 #: A figure shows at most so many classes.
 MAX_SHEET_CLASSES = 1_000
 
-#: Larger images are thinned out to at most this many pixels a side.
+#: In larger images rows and columns are left out until each side has at most so many pixels.
 _MAX_SIDE = 64
 #: The long side of a smaller image is enlarged to so many pixels; the short side is at least this share of the long
 #: one, because nothing can be seen on a thin line.
@@ -54,7 +54,7 @@ def shown_pixels(images: NDArray[np.generic], dataset: Dataset) -> Pixels:
 
 
 def shown_size(height: int, width: int) -> tuple[int, int]:
-    """Return how many pixels high and wide images of a size are shown."""
+    """Return the height and width in pixels at which images of a size are shown."""
     longest = max(height, width)
     step = -(-longest // _MAX_SIDE)
     larger = -(-_MIN_SIDE // longest)
@@ -97,7 +97,7 @@ def mean_images(dataset: Dataset) -> Pixels:
 
 
 def _with_length(images: NDArray[np.generic], axis: int, length: int) -> NDArray[np.generic]:
-    """Return images thinned out or repeated to so many pixels along an axis."""
+    """Return images with pixels left out or repeated along an axis until it has this length."""
     return np.asarray(np.take(images, np.arange(length) * images.shape[axis] // length, axis=axis))
 
 

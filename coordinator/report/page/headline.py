@@ -10,7 +10,7 @@ from deepchord.shared.messages import Trainer
 
 #: More dots than this are drawn smaller.
 _FEW_DOTS = 24
-#: The share of the axis that the label of a line needs beside it, and a dot at the edge.
+#: Free space as a share of the axis: for the label beside a line, and for a dot at the edge.
 _LABEL_ROOM = 0.25
 _DOT_ROOM = 0.03
 #: A tick this near to an end of the axis, in percent, is left out: its label would stand out.
