@@ -1,6 +1,6 @@
 """The report of an ensemble: a table for the terminal, CSV and JSON, figures, and one self-contained page.
 
-What a run left is collected out of storage; what is written of it is the same for weights that no run of ours trained.
+A run's results are collected out of storage; weight files that no run of ours trained get the same report.
 """
 
 from deepchord.shared.process import import_plain_matplotlib

@@ -1,4 +1,4 @@
-"""What a finished run leaves for people: its report, its weights and its numbers, copied out of storage."""
+"""The results of a finished run for people: report, weights and numbers, copied out of storage."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from deepchord.shared.validation import ended
 
 
 def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportContent:
-    """Return all that the report of a run is made of, as it was when it was last evaluated.
+    """Return all that the report of a run is made of; the run is taken as it was last evaluated.
 
     Raises:
         RunFailedError: The run has ended without an evaluation.
@@ -46,12 +46,12 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
         evaluation=evaluation,
         dataset=load_dataset(run.dataset, store, settings.cache),
         test_probabilities=probabilities.test,
-        started_at=min((_began(store, member) for member in trained), default=None),
+        started_at=min((_started_at(store, member) for member in trained), default=None),
     )
 
 
 def last_evaluation(store: RunStore, run: RunSpec) -> tuple[RunSpec, EnsembleEvaluation]:
-    """Return a run as it was when it was last evaluated, and the evaluation: it may have been extended since.
+    """Return a run as it was last evaluated, and that evaluation; it may have been extended since.
 
     See `report_content` for the errors.
     """
@@ -101,8 +101,8 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
     return content, sorted([*written, *report, *(folder / "figures").glob("*.png")])
 
 
-def _began(store: RunStore, member: TrainedMember) -> datetime:
-    """Return when the first attempt of a member began; its record tells of the last."""
+def _started_at(store: RunStore, member: TrainedMember) -> datetime:
+    """Return when the first attempt of a member began; its record has the start of the last one only."""
     if member.attempt == 1:
         return member.started_at
     try:
@@ -131,7 +131,7 @@ def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
 
 
 def _publish(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
-    """Write files, one in memory at a time; none has its name before all of them were read, verified and written."""
+    """Write files, one in memory at a time; they get their names when all of them are read, verified and written."""
     written: list[Path] = []
     path = folder
     try:

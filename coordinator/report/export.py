@@ -1,4 +1,4 @@
-"""The folder that people open and send on: the page, the table as CSV and JSON, the recipe and the figures."""
+"""The report as a folder that people open and send on: page, CSV, JSON, recipe and figures."""
 
 import tempfile
 from pathlib import Path
@@ -15,8 +15,8 @@ _PAGE = "index.html"
 def write_report(content: ReportContent, folder: Path) -> Path:
     """Write `index.html`, `summary.csv`, `summary.json`, `figures/*.png` and, of a run, `recipe.toml`.
 
-    Everything is written aside first and moved into place when all of it is there; the page last. Other files of
-    the folder stay.
+    All files are written into a temporary folder first and then moved into place, the page last. Other files in the
+    folder stay.
 
     Args:
         content: What is reported.
@@ -42,9 +42,8 @@ def write_report(content: ReportContent, folder: Path) -> Path:
 
 
 def _write(content: ReportContent, folder: Path) -> None:
-    from deepchord.coordinator.report.figures import (
-        write_figures,  # matplotlib: half a second, which commands without it spare
-    )
+    # Importing what matplotlib draws with takes half a second: only commands that draw do so.
+    from deepchord.coordinator.report.figures import write_figures
 
     figures = folder / "figures"
     figures.mkdir()

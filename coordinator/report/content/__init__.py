@@ -1,4 +1,4 @@
-"""What a report is made of, and how its numbers and names are written."""
+"""What a report is made of, and how its numbers and names are written. All other parts of the report build on it."""
 
 from deepchord.coordinator.report.content.content import ReportContent
 from deepchord.coordinator.report.content.formats import (

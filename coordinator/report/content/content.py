@@ -1,4 +1,4 @@
-"""What a report is made of, and the few facts that its tables, figures and page all draw from."""
+"""What a report is made of, and the few facts that its tables, figures and page all use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class ReportContent:
 
     #: The run id, or the name of the folder that the weight files lie in.
     title: str
-    #: What gets this again.
+    #: The command that makes this result again.
     command: str
     #: None for bare weight files.
     spec: RunSpec | None
@@ -59,7 +59,7 @@ class ReportContent:
 
     @property
     def has_smoothed_labels(self) -> bool:
-        """Whether training losses are towards smoothed labels, so that they do not compare with the others."""
+        """Whether members were trained with label smoothing: their training losses do not compare with the others."""
         return self.spec is not None and self.spec.recipe.label_smoothing > 0
 
     @property

@@ -29,7 +29,7 @@ def points(difference: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as people say them: `41 s`, `12 min 5 s`, `1 h 47 min`."""
+    """Return a duration in words: `41 s`, `12 min 5 s`, `1 h 47 min`."""
     if seconds < 10:
         return f"{seconds:.1f}{_NO_BREAK_SPACE}s"
     whole = round(seconds)
@@ -42,7 +42,7 @@ def duration(seconds: float) -> str:
 
 
 def count(number: int, noun: str, nouns: str = "") -> str:
-    """Return a number with its noun, or with that of many: `1 member`, `10,000 images`, `2 classes`."""
+    """Return a number with its noun in the singular or plural: `1 member`, `10,000 images`, `2 classes`."""
     return f"{number:,}{_NO_BREAK_SPACE}{noun if number == 1 else nouns or f'{noun}s'}"
 
 
@@ -52,7 +52,7 @@ def place_of(trainer: Trainer) -> str:
 
 
 def failure_of(member: FailedMember) -> str:
-    """Return that a member failed, in which attempt and where, as far as there was one."""
+    """Return in words in which attempt and where a member failed, as far as that is known."""
     attempt = f" in attempt {member.attempt}" if member.attempt else ""
     return f"failed{attempt}{f', {place_of(member.trainer)}' if member.trainer else ''}"
 

@@ -1,4 +1,4 @@
-"""Names of classes and members where there is little room or another direction of writing: short, yet never alike."""
+"""Names of classes and members where there is little room, or which are written right to left: short, yet different."""
 
 import unicodedata
 from collections import Counter
@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from rich.cells import cell_len, split_graphemes
 
 _ELLIPSIS = "…"
-#: They keep a name's direction of writing to itself where there is no markup (Unicode's annex 9).
+#: Between these two characters a name has its own direction of writing, without markup (Unicode's annex 9).
 _ISOLATE, _END_OF_ISOLATE = "\u2068", "\u2069"
-#: So many letters of a word that is cut say nothing.
+#: What is left of a word that was cut is dropped if it is not longer than this.
 _SCRAP = 3
 _RIGHT_TO_LEFT = ("R", "AL", "AN")
 
 
 def isolated(text: str) -> str:
-    """Return a name such that what is written from right to left in it does not turn the text around it."""
+    """Return a name that cannot change the direction of the text around it, even if it is written right to left."""
     if any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text):
         return f"{_ISOLATE}{text}{_END_OF_ISOLATE}"
     return text
@@ -37,16 +37,16 @@ def elided(text: str, cells: int) -> str:
 
 
 def shortened(names: Mapping[int, str], shorten: Callable[[str, str], str]) -> dict[int, str]:
-    """Return short names by number, of which those that would look alike carry their number.
+    """Return short names by number; names that would look alike end in their number.
 
     Args:
         names: All names that are shown together, by the number of their class.
-        shorten: Returns a name made short enough with an ending behind it, which stays.
+        shorten: Takes a name and an ending, and returns the name shortened so that both together fit; the ending stays.
     """
     short = {number: shorten(name, "") for number, name in names.items()}
     times = Counter(short.values())
     return {
-        number: shorten(names[number], f" #{number}") if times[found] > 1 else found for number, found in short.items()
+        number: shorten(names[number], f" #{number}") if times[name] > 1 else name for number, name in short.items()
     }
 
 
@@ -57,7 +57,7 @@ def short_names(names: Sequence[str], cells: int) -> tuple[str, ...]:
 
 
 def _without_scrap(kept: str, cut: str, side: int = 1) -> str:
-    """Return the end (side 1) or the beginning of a text (side -1) without the few letters of a word that is cut."""
+    """Return a kept part without the few letters of a word that was cut at its end (side 1) or beginning (side -1)."""
     words = kept.rsplit(maxsplit=1) if side == 1 else kept.split(maxsplit=1)[::-1]
     is_cut = bool(cut) and not (cut[:1] if side == 1 else cut[-1:]).isspace()
     if is_cut and len(words) == 2 and not kept[-side:].isspace() and len(words[1]) <= _SCRAP:

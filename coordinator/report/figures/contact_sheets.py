@@ -1,4 +1,4 @@
-"""The figures that are made of pictures: samples, mean images and the mistakes of the ensemble."""
+"""The figures that consist of images: samples, mean images and the mistakes of the ensemble."""
 
 from collections.abc import Iterable
 from math import ceil, sqrt
@@ -23,9 +23,9 @@ from deepchord.shared.datasets import Dataset
 
 _IN_A_ROW = 10
 _MARGIN = 0.1
-#: What the title takes, in inches like all that follows.
+#: The height of the title, in inches; all lengths below are in inches.
 _TOP = 0.45
-#: From one line of text to the next, for each point of its size.
+#: From one line of text to the next, in inches for each point of the font's size.
 _LEADING = 0.0175
 
 
@@ -119,12 +119,12 @@ def _each_class(dataset: Dataset) -> str:
 
 
 def _height(texts: Iterable[str], fontsize: float) -> float:
-    """Return how high the highest of some texts is."""
+    """Return the height of the text with the most lines, in inches."""
     return max(text.count("\n") + 1 for text in texts) * fontsize * _LEADING
 
 
 def _printed(images: Pixels, inverted: bool) -> Pixels:
-    """Return images as they are printed: squares of white paper, which all have room in their places."""
+    """Return images as they are printed: on white squares of one size."""
     return on_squares(255 - images if inverted else images, ground=255)
 
 

@@ -1,4 +1,4 @@
-"""What all figures have in common: canvas, colours, and text that is only text and keeps to its place."""
+"""What all figures have in common: canvas, colours, and text that is drawn literally and fits its place."""
 
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -18,28 +18,28 @@ MUTED = "#6b6760"
 LINE = "#d5d0c6"
 ACCENT = "#0b6e63"
 HOT = "#b8430f"
-#: Letters smaller than this, in points, are grey bars.
+#: Smaller letters than this, in points, cannot be read.
 LEGIBLE = 4.0
 
 _DPI = 160
-#: Columns of a terminal: what is longer is cut even where there is room.
+#: In columns of a terminal; a longer name is cut even if there is room.
 _LONGEST_NAME = 40
-_POINTS_PER_INCH = 72
-#: How much wider than its outlines a text may be when it is fitted to pixels.
+POINTS_PER_INCH = 72
+#: By this factor a text may become wider when its letters are fitted to pixels.
 _HINTED = 1.05
-#: Marks on one letter; no language has more.
+#: Combining marks on one letter; no language has more.
 _MOST_MARKS = 3
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of a width and height in inches, with no global state behind it."""
+    """Return an empty figure of a width and height in inches, without the global state of pyplot."""
     figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
 
 def new_sheet(width: float, height: float, title: str) -> tuple[Figure, Axes]:
-    """Return a figure with a title whose only axes are measured in inches from its upper left corner."""
+    """Return a figure with a title and one pair of axes, in inches from the upper left corner."""
     figure = new_figure(width, height)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
@@ -54,7 +54,7 @@ def text_width(text: str, fontsize: float) -> float:
 
 
 def plain(text: str) -> str:
-    """Return a text such that matplotlib does not take it for mathematics and no heap of marks leaves its line."""
+    """Return a text that matplotlib draws literally, not as mathematics, and without towers of combining marks."""
     kept, marks = "", 0
     for character in text:
         marks = marks + 1 if unicodedata.combining(character) else 0
@@ -63,21 +63,21 @@ def plain(text: str) -> str:
 
 
 def fitted_names(names: Mapping[int, str], width: float, fontsize: float, lines: int = 1) -> dict[int, str]:
-    """Return names that take at most so many lines of a width, none of them like another.
+    """Return names that fit into at most so many lines of a width, all of them different.
 
     Args:
         names: All names that the figure shows, by the number of their class.
         width: Inches.
         fontsize: Points.
-        lines: How many lines a name may have; they are divided by line breaks.
+        lines: How many lines a name may have; there are line breaks between them.
     """
 
     def shorten(name: str, ending: str) -> str:
         most = min(_LONGEST_NAME, cell_len(name) + len(ending))
         for cells in range(most, len(ending), -1):
-            found = wrapped(elided(name, cells - len(ending)) + ending, width, fontsize)
-            if found.count("\n") < lines:
-                return plain(found)
+            fitted = wrapped(elided(name, cells - len(ending)) + ending, width, fontsize)
+            if fitted.count("\n") < lines:
+                return plain(fitted)
         return plain(ending.strip() or elided(name, 1))
 
     return shortened(names, shorten)
@@ -94,7 +94,7 @@ def wrapped(text: str, width: float, fontsize: float) -> str:
 
 
 def _pieces(text: str, width: float, fontsize: float) -> Iterator[str]:
-    """Yield the words of a text with the spaces before them, those that no line can hold in graphemes."""
+    """Yield the words of a text, each with the space before it; a word that no line can hold in its graphemes."""
     for place, word in enumerate(text.split(" ")):
         piece = f" {word}" if place else word
         if _width(word, fontsize) <= width:
@@ -107,4 +107,4 @@ def _pieces(text: str, width: float, fontsize: float) -> Iterator[str]:
 def _width(text: str, fontsize: float) -> float:
     """Return how wide a text is drawn, in inches."""
     width, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(size=fontsize), ismath=False)
-    return _HINTED * width / _POINTS_PER_INCH
+    return _HINTED * width / POINTS_PER_INCH

@@ -1,4 +1,4 @@
-"""The report's figures as PNG files, for papers, slides and documents; the page draws its own."""
+"""Training curves and confusion matrix, and where all figures are written as PNG files."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from deepchord.coordinator.report.content import ReportContent
 from deepchord.coordinator.report.figures.contact_sheets import draw_mean_images, draw_misclassified, draw_samples
-from deepchord.coordinator.report.figures.drawing import ACCENT, INK, LEGIBLE, LINE, MUTED, fitted_names, new_figure
+from deepchord.coordinator.report.figures.drawing import (
+    ACCENT,
+    INK,
+    LEGIBLE,
+    LINE,
+    MUTED,
+    POINTS_PER_INCH,
+    fitted_names,
+    new_figure,
+)
 from deepchord.coordinator.report.findings import (
     MAX_MEMBERS,
     MEASURES,
@@ -28,7 +37,6 @@ _HEAT = (242, 147, 92)
 _NEUTRAL = (229, 225, 216)
 #: Inches that the names beside the confusion matrix may take.
 _NAME_WIDTH = 2.2
-_POINTS_PER_INCH = 72
 
 
 def write_figures(content: ReportContent, folder: Path) -> None:
@@ -41,7 +49,7 @@ def write_figures(content: ReportContent, folder: Path) -> None:
         "misclassified.png": draw_misclassified,
     }
     with warnings.catch_warnings():
-        # A class name in a script that matplotlib's font lacks is drawn as boxes; that is no reason to warn.
+        # Letters that matplotlib's font lacks are drawn as boxes; that is no reason to warn.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         for name, draw in drawings.items():
             figure = draw(content)
@@ -69,7 +77,7 @@ def draw_training_curves(content: ReportContent) -> Figure | None:
 def draw_confusion_matrix(content: ReportContent) -> Figure:
     """Return the confusion matrix, coloured by the largest count off the diagonal, with counts where they fit.
 
-    Classes that are too many for legible names are told by their numbers.
+    Too many classes for legible names are labelled by their numbers.
     """
     matrix = confusion_matrix(content)
     classes = len(matrix.class_names)
@@ -79,7 +87,7 @@ def draw_confusion_matrix(content: ReportContent) -> Figure:
     axes.imshow(_cell_colours(confusion_strengths(content)))
     if matrix.has_counts:
         _write_counts(axes, matrix)
-    fontsize = min(9.0, 0.75 * _POINTS_PER_INCH * (size - 2) / classes)
+    fontsize = min(9.0, 0.75 * POINTS_PER_INCH * (size - 2) / classes)
     if fontsize >= LEGIBLE:
         _write_names(axes, matrix.class_names, fontsize)
         axes.tick_params(length=0)

@@ -1,4 +1,7 @@
-"""What a report has to say, apart from its form: certainty, doubts, gains, confusion, curves, pictures, provenance."""
+"""What a report says of an ensemble: certainty, doubts, gains, confusion, curves, pictures, provenance.
+
+It is worked out once here, so that the terminal's table, the files, the figures and the page all say the same.
+"""
 
 from deepchord.coordinator.report.findings.certainty import accuracy_interval, certainty
 from deepchord.coordinator.report.findings.confusion import (
@@ -18,12 +21,20 @@ from deepchord.coordinator.report.findings.pictures import (
     film_strip,
     first_samples,
     has_dark_ground,
-    kind_of,
+    image_kind,
     mean_images,
     on_squares,
     shown_pixels,
 )
-from deepchord.coordinator.report.findings.provenance import RECIPE_FILE, recipe_toml
+from deepchord.coordinator.report.findings.provenance import (
+    RECIPE_FILE,
+    LayerLine,
+    deepchord_version,
+    network,
+    recipe_toml,
+    resumptions,
+    software,
+)
 from deepchord.coordinator.report.findings.scales import Scale, Tick
 
 __all__ = [
@@ -34,6 +45,7 @@ __all__ = [
     "SAMPLES",
     "ConfusionMatrix",
     "CurvePanel",
+    "LayerLine",
     "Measure",
     "Pixels",
     "Scale",
@@ -46,16 +58,20 @@ __all__ = [
     "confusion_strengths",
     "curve_panels",
     "data_uri",
+    "deepchord_version",
     "disagreement_of_gains",
     "doubts",
     "film_strip",
     "first_samples",
     "gain_words",
     "has_dark_ground",
-    "kind_of",
+    "image_kind",
     "loss_gain",
     "mean_images",
+    "network",
     "on_squares",
     "recipe_toml",
+    "resumptions",
     "shown_pixels",
+    "software",
 ]

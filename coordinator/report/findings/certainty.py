@@ -1,11 +1,11 @@
-"""How sure an accuracy can be that was counted on so many test images."""
+"""How sure the test accuracy is, given how many test images there are."""
 
 from dataclasses import dataclass
 
 from deepchord.coordinator.report.content import ReportContent, count, percent, percent_range
 
 CONFIDENCE = 0.95
-#: With fewer test images than this a single one is worth being told of.
+#: With fewer test images than this it is said how much a single one counts.
 _FEW_IMAGES = 1_000
 
 
@@ -28,12 +28,12 @@ def accuracy_interval(content: ReportContent) -> AccuracyInterval:
     confusion = content.evaluation.confusion
     images = sum(map(sum, confusion))
     right = sum(row[place] for place, row in enumerate(confusion))
-    found = binomtest(right, images).proportion_ci(confidence_level=CONFIDENCE, method="wilson")
-    return AccuracyInterval(low=float(found.low), high=float(found.high), images=images, right=right)
+    interval = binomtest(right, images).proportion_ci(confidence_level=CONFIDENCE, method="wilson")
+    return AccuracyInterval(low=float(interval.low), high=float(interval.high), images=images, right=right)
 
 
 def certainty(content: ReportContent) -> str:
-    """Return in words how sure the test accuracy is; where a single image counts for much, how much that is."""
+    """Return in words how sure the test accuracy is; of few test images also how much a single one counts."""
     interval = accuracy_interval(content)
     is_small = interval.images < _FEW_IMAGES
     between = percent_range(interval.low, interval.high, digits=1 if is_small else 2)

@@ -1,4 +1,4 @@
-"""The confusion matrix as it is shown, and what it says in words: which classes are taken for which."""
+"""The confusion matrix as it is shown, and the classes that are confused most often."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,12 +11,13 @@ from deepchord.coordinator.report.findings.pictures import Pixels
 
 #: With more classes than this the counts no longer fit, and the matrix becomes a picture.
 MAX_CLASSES_WITH_COUNTS = 25
+#: How many confusions are named.
 _WORST = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConfusionCell:
-    """How many images of one class were taken for another."""
+    """How many images of one class were predicted to be of another."""
 
     count: int
     #: The count as a share of the largest off the diagonal, in [0, 1].
@@ -43,7 +44,7 @@ class ConfusionRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Confusion:
-    """An actual class and what it was taken for."""
+    """An actual class and another class that was predicted for it."""
 
     actual: str
     predicted: str
@@ -89,7 +90,7 @@ class ConfusionMatrix:
 
 
 def confusion_matrix(content: ReportContent) -> ConfusionMatrix:
-    """Return the matrix of the evaluation, coloured by the largest count off the diagonal."""
+    """Return the matrix of the evaluation; the largest count off the diagonal has the strength 1."""
     counts = np.array(content.evaluation.confusion, dtype=np.int64)
     names = content.dataset.class_names
     strengths, totals = confusion_strengths(content), counts.sum(axis=1)
@@ -127,7 +128,7 @@ def confusion_strengths(content: ReportContent) -> NDArray[np.float64]:
 
 
 def confusion_pixels(content: ReportContent, colour: tuple[int, int, int]) -> Pixels:
-    """Return the matrix as a picture [classes, classes, 4], clear where nothing was confused, for any ground."""
+    """Return the matrix as an RGBA picture [classes, classes, 4], transparent where nothing was confused."""
     strengths = confusion_strengths(content)
     pixels = np.zeros((*strengths.shape, 4), dtype=np.uint8)
     pixels[..., :3] = colour

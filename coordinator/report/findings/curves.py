@@ -1,6 +1,6 @@
-"""The training curves of all members, laid over each other, as paths that a page draws at any width."""
+"""The training curves of all members in one panel each for loss and accuracy, as SVG paths for any width."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -8,16 +8,16 @@ from deepchord.coordinator.report.content import ReportContent, isolated
 from deepchord.coordinator.report.findings.scales import Scale, Tick, scale_around
 from deepchord.shared.messages import EpochMetrics, TrainedMember
 
-#: More lines than this say no more; the others stand in the figures and the records.
+#: More lines than this could not be told apart; the records have all of them.
 MAX_MEMBERS = 200
-#: How many points all lines of a panel may have together, and one line at least.
+#: How many points all lines of a panel have together at most, and how many a line may have in any case.
 _POINTS = 20_000
 _FEWEST_POINTS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class MemberCurves:
-    """One member in one panel: SVG paths on a ground of 100 by 100."""
+    """One member in one panel: SVG paths on a plane of 100 by 100."""
 
     index: int
     name: str
@@ -25,8 +25,8 @@ class MemberCurves:
     validation: str
     #: The epoch whose weights are the member's, on the validation line.
     best: str
-    #: What is said when the member is pointed at.
-    note: str
+    #: What is shown when the pointer is on the member.
+    description: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class CurvePanel:
     members: tuple[MemberCurves, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    #: How strongly a line is drawn, so that many do not become one blot.
+    #: Of each line, in [0, 1]; the more lines there are, the lower it is.
     opacity: float
 
 
@@ -49,7 +49,7 @@ class Measure:
     is_loss: bool
     train: Callable[[EpochMetrics], float]
     validation: Callable[[EpochMetrics], float]
-    #: The axis covers at least this much.
+    #: The axis covers at least this range.
     narrowest: float
     #: The lowest and the highest value that there can be.
     possible: tuple[float, float]
@@ -75,6 +75,29 @@ MEASURES = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Plane:
+    """The plane of 100 by 100 that the lines of a panel are drawn on."""
+
+    #: Epochs, counted from 1.
+    x: Scale
+    #: Loss or accuracy.
+    y: Scale
+    #: How many points a line may have, but for its last one.
+    points: int
+
+    def path(self, values: Sequence[float]) -> str:
+        """Return a line through one value per epoch; a line of one point is a dot."""
+        stride = -(-len(values) // self.points)
+        epochs = sorted({*range(1, len(values) + 1, stride), len(values)})
+        places = [self.place(epoch, values[epoch - 1]) for epoch in epochs]
+        return f"M{'L'.join(places)}" if len(places) > 1 else f"M{places[0]}h0"
+
+    def place(self, epoch: int, value: float) -> str:
+        """Return the coordinates of a value."""
+        return f"{self.x.position(epoch):.2f} {100 - self.y.position(value):.2f}"
+
+
 def curve_panels(content: ReportContent) -> tuple[CurvePanel, ...]:
     """Return the panels of loss and accuracy; none if no member has a history."""
     members = dict(list(content.trained.items())[:MAX_MEMBERS])
@@ -82,45 +105,35 @@ def curve_panels(content: ReportContent) -> tuple[CurvePanel, ...]:
 
 
 def _panel(content: ReportContent, members: dict[int, TrainedMember], measure: Measure) -> CurvePanel:
-    histories = [member.history for member in members.values()]
-    values = [pick(epoch) for history in histories for epoch in history for pick in (measure.train, measure.validation)]
-    x = Scale(start=1, end=max(2, *(len(history) for history in histories)))
-    y = scale_around(values, 0.04, measure.narrowest)
-    points = max(_FEWEST_POINTS, _POINTS // (2 * len(members)))
-    curves = tuple(
-        _curves(content.name(index), index, member, measure, x, y, points) for index, member in members.items()
-    )
+    plane = _plane(members.values(), measure)
     return CurvePanel(
         title=measure.title,
-        members=curves,
-        x_ticks=x.ticks(6, integer=True),
-        y_ticks=y.ticks(5, possible=measure.possible),
+        members=tuple(_curves(index, content.name(index), member, measure, plane) for index, member in members.items()),
+        x_ticks=plane.x.ticks(6, integer=True),
+        y_ticks=plane.y.ticks(5, possible=measure.possible),
         opacity=min(0.9, max(0.16, 5 / len(members))),
     )
 
 
-def _curves(
-    name: str, index: int, member: TrainedMember, measure: Measure, x: Scale, y: Scale, points: int
-) -> MemberCurves:
-    best = member.history[member.best_epoch - 1]
-    best_place = _place(member.best_epoch, measure.validation(best), x, y)
-    return MemberCurves(
-        index=index,
-        name=name,
-        train=_path([measure.train(epoch) for epoch in member.history], x, y, points),
-        validation=_path([measure.validation(epoch) for epoch in member.history], x, y, points),
-        best=f"M{best_place}h0",
-        note=f"Member {isolated(name)}: best epoch {member.best_epoch} of {len(member.history)}, validation accuracy "
-        f"{best.validation_accuracy:.4f}, validation loss {best.validation_loss:.5f}",
+def _plane(members: Collection[TrainedMember], measure: Measure) -> _Plane:
+    """Return a plane that holds the lines of all members."""
+    histories = [member.history for member in members]
+    values = [pick(epoch) for history in histories for epoch in history for pick in (measure.train, measure.validation)]
+    return _Plane(
+        x=Scale(start=1, end=max(2, *(len(history) for history in histories))),
+        y=scale_around(values, 0.04, measure.narrowest),
+        points=max(_FEWEST_POINTS, _POINTS // (2 * len(members))),
     )
 
 
-def _path(values: Sequence[float], x: Scale, y: Scale, points: int) -> str:
-    stride = -(-len(values) // points)
-    epochs = sorted({*range(1, len(values) + 1, stride), len(values)})
-    places = [_place(epoch, values[epoch - 1], x, y) for epoch in epochs]
-    return f"M{'L'.join(places)}" if len(places) > 1 else f"M{places[0]}h0"
-
-
-def _place(epoch: int, value: float, x: Scale, y: Scale) -> str:
-    return f"{x.position(epoch):.2f} {100 - y.position(value):.2f}"
+def _curves(index: int, name: str, member: TrainedMember, measure: Measure, plane: _Plane) -> MemberCurves:
+    best = member.history[member.best_epoch - 1]
+    return MemberCurves(
+        index=index,
+        name=name,
+        train=plane.path([measure.train(epoch) for epoch in member.history]),
+        validation=plane.path([measure.validation(epoch) for epoch in member.history]),
+        best=f"M{plane.place(member.best_epoch, measure.validation(best))}h0",
+        description=f"Member {isolated(name)}: best epoch {member.best_epoch} of {len(member.history)}, validation "
+        f"accuracy {best.validation_accuracy:.4f}, validation loss {best.validation_loss:.5f}",
+    )

@@ -1,4 +1,4 @@
-"""What makes a result doubtful, in sentences: an accuracy that guessing reaches, members that know one class only."""
+"""What makes a result doubtful, in sentences: guessing reaches its accuracy, or members predict one class only."""
 
 from collections.abc import Iterable
 
@@ -7,25 +7,25 @@ from numpy.typing import NDArray
 
 from deepchord.coordinator.report.content import ReportContent, percent
 
-#: An accuracy is doubted up to so many standard errors above that of guessing, but no further than this share: a few
-#: test images would make every result doubtful.
+#: An accuracy is doubtful up to so many standard errors above that of guessing, but at most up to this share above it:
+#: else few test images would make every result doubtful.
 _STANDARD_ERRORS = 2.0
 _MOST_ABOVE = 0.05
-#: Another order of the classes is told of if it makes at least so much right.
+#: Another order of the classes is named as a cause if it has at least this accuracy.
 _REORDERED = 0.5
 
 
 def doubts(content: ReportContent) -> tuple[str, ...]:
-    """Return what makes the result doubtful and the likely causes, a sentence each; nothing of a sound one."""
+    """Return what makes the result doubtful and the likely causes, a sentence each; empty if nothing does."""
     counts = np.asarray(content.evaluation.confusion)
     of_classes = counts.sum(axis=1)
-    if np.count_nonzero(of_classes) < 2:  # then whoever names the one class is always right
+    if np.count_nonzero(of_classes) < 2:  # with one class in the test images, naming it is always right
         return ()
-    found = [*_constant(content), *_guessing(content, of_classes)]
-    if not found:
+    reasons = [*_constant(content), *_guessing(content, of_classes)]
+    if not reasons:
         return ()
     reordered = () if content.records else _reordered(counts)
-    return (*found, *reordered, _causes(content))
+    return (*reasons, *reordered, _causes(content))
 
 
 def _constant(content: ReportContent) -> Iterable[str]:
@@ -55,7 +55,7 @@ def _guessing(content: ReportContent, of_classes: NDArray[np.int64]) -> Iterable
 
 
 def _reordered(counts: NDArray[np.int64]) -> Iterable[str]:
-    """Tell how much another order of the classes makes right, if each class is mostly taken for one of its own."""
+    """Yield the accuracy with the classes in another order, if each class has a most frequent prediction of its own."""
     classes = np.flatnonzero(counts.sum(axis=1))
     taken_for = counts[classes].argmax(axis=1)
     if len(np.unique(taken_for)) < len(classes) or np.array_equal(taken_for, classes):

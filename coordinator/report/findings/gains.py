@@ -4,7 +4,7 @@ from deepchord.coordinator.report.content import LOSS_DIGITS, ReportContent, poi
 
 
 def gain_words(difference: float) -> str:
-    """Return what stands between a difference in points and whom it is to: `over` or, of a loss, `against`."""
+    """Return the words behind a difference in points: `points over` for a gain, else `points against`."""
     return "points over" if points(difference).startswith("+") else "points against"
 
 
@@ -21,7 +21,7 @@ def loss_gain(content: ReportContent) -> str:
 
 
 def disagreement_of_gains(content: ReportContent) -> str:
-    """Return a sentence where accuracy and loss say opposite things of the ensemble, else nothing."""
+    """Return a sentence if the ensemble is better in accuracy and worse in loss, or vice versa; else an empty text."""
     accuracy = content.gain_over_average
     loss = content.evaluation.test.loss - content.mean_member_loss
     if accuracy < 0 and loss < 0:

@@ -1,4 +1,4 @@
-"""Images of a data set as they are shown: on one scale of brightness, and as PNGs that a page can hold."""
+"""Images of a data set as they are shown: on one scale of brightness, and as PNGs inside a page."""
 
 import base64
 import io
@@ -16,16 +16,16 @@ Pixels = NDArray[np.uint8]
 #: How many samples of each class are shown, as in the notebook.
 SAMPLES = 12
 
-#: More classes than this are more than a figure can hold.
+#: A figure shows at most so many classes.
 MAX_SHEET_CLASSES = 1_000
 
-#: Larger images are thinned out to at most this many pixels a side.
+#: In larger images rows and columns are left out until each side has at most so many pixels.
 _MAX_SIDE = 64
-#: Smaller images are drawn with so many pixels on their long side, and the short side of an oblong image with at least
-#: this share of the long one: a hairline shows nothing.
+#: The long side of a smaller image is enlarged to so many pixels; the short side is at least this share of the long
+#: one, because nothing can be seen on a thin line.
 _MIN_SIDE = 8
 _MIN_SHARE = 0.25
-#: From this on it is said that pictures are stretched.
+#: Pictures that are stretched by at least this factor are said to be.
 _STRETCHED = 1.5
 #: A border darker than this share of the brightest pixel counts as a dark ground.
 _DARK = 0.25
@@ -36,7 +36,7 @@ def shown_pixels(images: NDArray[np.generic], dataset: Dataset) -> Pixels:
 
     Args:
         images: [n, height, width, channels], of the data set or means of its images.
-        dataset: Whose scale is used, so that all pictures compare.
+        dataset: Its training images decide the scale, so that all pictures compare.
 
     Returns:
         [n, height, width] for grey images (one or two channels, their mean), else [n, height, width, 3]; height and
@@ -54,7 +54,7 @@ def shown_pixels(images: NDArray[np.generic], dataset: Dataset) -> Pixels:
 
 
 def shown_size(height: int, width: int) -> tuple[int, int]:
-    """Return how many pixels high and wide images of a size are shown."""
+    """Return the height and width in pixels at which images of a size are shown."""
     longest = max(height, width)
     step = -(-longest // _MAX_SIDE)
     larger = -(-_MIN_SIDE // longest)
@@ -63,8 +63,8 @@ def shown_size(height: int, width: int) -> tuple[int, int]:
     return max(shortest, -(-height * larger // step)), max(shortest, -(-width * larger // step))
 
 
-def kind_of(dataset: Dataset) -> str:
-    """Return in words what images a data set has, and what their pictures leave out or stretch."""
+def image_kind(dataset: Dataset) -> str:
+    """Return in words the size and colours of the images, and what their pictures leave out or stretch."""
     height, width, channels = dataset.x_train.shape[1:]
     shown_height, shown_width = shown_size(height, width)
     words = [f"{height}\u00a0\u00d7\u00a0{width}{' in colour' if channels == 3 else ''}"]
@@ -97,12 +97,12 @@ def mean_images(dataset: Dataset) -> Pixels:
 
 
 def _with_length(images: NDArray[np.generic], axis: int, length: int) -> NDArray[np.generic]:
-    """Return images thinned out or repeated to so many pixels along an axis."""
+    """Return images with pixels left out or repeated along an axis until it has this length."""
     return np.asarray(np.take(images, np.arange(length) * images.shape[axis] // length, axis=axis))
 
 
 def has_dark_ground(dataset: Dataset) -> bool:
-    """Say whether the images are grey and lie on black, so that they may be drawn dark on light like print."""
+    """Return whether the images are grey on black: then they may be drawn dark on light, like print."""
     images = shown_pixels(dataset.x_train[:500], dataset)
     if images.ndim == 4:
         return False
@@ -112,7 +112,7 @@ def has_dark_ground(dataset: Dataset) -> bool:
 
 
 def data_uri(pixels: Pixels) -> str:
-    """Return pixels [height, width], or [height, width, 3 or 4], as the address of a PNG that carries itself."""
+    """Return pixels [height, width], or [height, width, 3 or 4], as the data URI of a PNG."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, format="PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
@@ -126,7 +126,7 @@ def on_squares(images: Pixels, ground: int) -> Pixels:
 
 
 def film_strip(images: Sequence[Pixels], places: int) -> Pixels:
-    """Return images side by side with clear gaps between them, RGBA; places that no image takes stay clear."""
+    """Return images side by side as one RGBA picture; gaps and places without an image are transparent."""
     height, width = images[0].shape[:2]
     gap = max(1, round(width / 14))
     strip = np.zeros((height, places * (width + gap) - gap, 4), dtype=np.uint8)

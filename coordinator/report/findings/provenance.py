@@ -1,6 +1,7 @@
-"""Where a result comes from and how to get it again: versions, seed, recipe, network and the command."""
+"""Where a result comes from and how to make it again: versions, seed, recipe and network."""
 
 import json
+import math
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -9,7 +10,7 @@ from deepchord.coordinator.report.content import ReportContent
 from deepchord.shared.messages import RunSpec, Trainer, TrainingPart
 from deepchord.shared.network import OF_PRESETS, Layer, Residual, notebook_architecture
 
-#: The file of the report's folder that trains the same members again.
+#: The file in the report's folder from which `deepchord train` trains the same members again.
 RECIPE_FILE = "recipe.toml"
 
 
@@ -60,7 +61,7 @@ def network(spec: RunSpec) -> tuple[LayerLine, ...]:
     resolved = spec.architecture.resolve(input_shape=spec.dataset.input_shape, classes=spec.dataset.classes)
     lines = []
     for layer in resolved.all_layers:
-        sizes = [_product(weight.shape) for weight in layer.weights]
+        sizes = [math.prod(weight.shape) for weight in layer.weights]
         lines.append(
             LayerLine(
                 name=layer.layer.type,
@@ -82,7 +83,7 @@ def _details(layer: Layer) -> str:
 def recipe_toml(spec: RunSpec) -> str:
     """Return a recipe file with which `deepchord train` plans the same members with the same seeds.
 
-    The notebook's network, which will never be another, is left out where a recipe without `layers` means it.
+    The layers are left out if they are those of the notebook and the preset means these, for they never change.
     """
     values = {
         "preset": spec.preset,
@@ -112,10 +113,3 @@ def _toml(value: object) -> str:
 
 def _software(trainer: Trainer) -> str:
     return f"{trainer.engine} {trainer.engine_version} on {trainer.device}"
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    product = 1
-    for size in shape:
-        product *= size
-    return product

@@ -1,4 +1,4 @@
-"""From values to places on an axis: what the charts of the page are laid out with."""
+"""From values to places on an axis, for the charts of the page and the figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Scale:
             integer: Only whole numbers.
             factor: Labels show the value times this, 100 for percent.
             suffix: What labels end in.
-            possible: The lowest and the highest value that there can be: the axis may go further, its ticks do not.
+            possible: The lowest and the highest possible value. The axis may go beyond them, its ticks do not.
         """
         start, end = self.start * factor, self.end * factor
         locator = MaxNLocator(nbins=at_most, steps=[1, 2, 5, 10] if integer else [1, 2, 2.5, 5, 10], integer=integer)

@@ -13,7 +13,7 @@ from deepchord.coordinator.report.findings import (
 )
 from deepchord.shared.datasets import Dataset
 
-#: The samples of more classes, or of more bytes, would make the page heavy; `figures/samples.png` has them all.
+#: Samples of more classes, or of more bytes, would make the page slow; `figures/samples.png` has all of them.
 _MAX_CLASSES = 24
 _MAX_BYTES = 1_800_000
 #: With more classes than this the bars of a mistake's probabilities become too thin to see.
@@ -22,11 +22,11 @@ _MAX_BARS = 25
 
 @dataclass(frozen=True, kw_only=True)
 class ClassPictures:
-    """A class in pictures, as addresses of PNGs that carry themselves."""
+    """A class in pictures, as data URIs of PNGs."""
 
     name: str
     mean: str
-    #: The samples in two halves, so that they fit one below the other on a phone.
+    #: The samples in two halves, which stand one below the other on a phone.
     samples: tuple[str, ...]
     shown: int
     train_images: int
@@ -57,7 +57,7 @@ class Mistake:
 
 
 def class_pictures(dataset: Dataset) -> tuple[ClassPictures, ...]:
-    """Return the mean image and the first samples of each class, of as many classes as a page can hold."""
+    """Return the mean image and the first samples of each class, for as many classes as a page can hold."""
     means = mean_images(dataset)
     shown = max(2, min(_MAX_CLASSES, _MAX_BYTES // (SAMPLES * means[0].size)))
     return tuple(_class(dataset, index, data_uri(mean)) for index, mean in enumerate(means[:shown]))
@@ -65,11 +65,11 @@ def class_pictures(dataset: Dataset) -> tuple[ClassPictures, ...]:
 
 def mistakes(content: ReportContent) -> tuple[Mistake, ...]:
     """Return the first misclassified test images of the evaluation, in the order of the data set."""
-    found = content.evaluation.misclassified
-    if not found:
+    misclassified = content.evaluation.misclassified
+    if not misclassified:
         return ()
     names = content.dataset.class_names
-    images = shown_pixels(content.dataset.x_test[[mistake.test_index for mistake in found]], content.dataset)
+    images = shown_pixels(content.dataset.x_test[[mistake.test_index for mistake in misclassified]], content.dataset)
     return tuple(
         Mistake(
             picture=data_uri(image),
@@ -80,7 +80,7 @@ def mistakes(content: ReportContent) -> tuple[Mistake, ...]:
             predicted_probability=mistake.predicted_probability,
             bars=_bars(content, mistake.test_index, mistake.actual, mistake.predicted),
         )
-        for mistake, image in zip(found, images, strict=True)
+        for mistake, image in zip(misclassified, images, strict=True)
     )
 
 

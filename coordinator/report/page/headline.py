@@ -1,4 +1,4 @@
-"""The first screen of the page: the members' accuracies as dots against the ensemble's, and the facts of the run."""
+"""The first screen of the page: the accuracies of members and ensemble on one axis, and the facts of the run."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,14 +8,14 @@ from deepchord.coordinator.report.content import ReportContent, count, duration,
 from deepchord.coordinator.report.findings import Scale, Tick
 from deepchord.shared.messages import Trainer
 
-#: More dots than this are drawn small.
+#: More dots than this are drawn smaller.
 _FEW_DOTS = 24
-#: The share of the axis that the label of a line needs beside it, and a dot at the edge.
+#: Free space as a share of the axis: for the label beside a line, and for a dot at the edge.
 _LABEL_ROOM = 0.25
 _DOT_ROOM = 0.03
-#: Labels of ticks nearer to an end, in percent, would stick out.
+#: A tick this near to an end of the axis, in percent, is left out: its label would stand out.
 _EDGE = 5.0
-#: The axis covers at least this much.
+#: The axis covers at least this range of accuracy.
 _NARROWEST = 0.01
 #: The tallest stack of dots, in pixels.
 _STACK_PX = 140.0
@@ -34,7 +34,7 @@ class Dot:
 
 @dataclass(frozen=True, kw_only=True)
 class MemberStrip:
-    """Where members, their mean and the ensemble lie on one axis of test accuracy; all places in percent."""
+    """The places of members, their mean and the ensemble on one axis of test accuracy, in percent of the axis."""
 
     dots: tuple[Dot, ...]
     ticks: tuple[Tick, ...]
@@ -86,10 +86,10 @@ def member_strip(content: ReportContent) -> MemberStrip:
 
 
 def facts(content: ReportContent) -> tuple[Fact, ...]:
-    """Return what else the first screen says: members, data, engines, time."""
+    """Return the other facts of the first screen: members, data set, engines, time."""
     evaluation, dataset = content.evaluation, content.dataset
     shape = "\u00d7".join(str(size) for size in dataset.x_train.shape[1:3])
-    found = [
+    known = [
         _members(content),
         Fact(
             label="Data set",
@@ -104,7 +104,7 @@ def facts(content: ReportContent) -> tuple[Fact, ...]:
             more=f"ensemble train accuracy, loss {evaluation.train.loss:.5f}",
         ),
     ]
-    return (*found, *_time(content))
+    return (*known, *_time(content))
 
 
 def _engines(content: ReportContent) -> Fact:
@@ -154,7 +154,7 @@ def _time(content: ReportContent) -> tuple[Fact, ...]:
 
 
 def _scale(accuracies: Iterable[float], mean: float, ensemble: float) -> Scale:
-    """Return a scale on which the two lines have room for their labels on their outer sides."""
+    """Return a scale with room for the labels of both lines, left of the left one and right of the right one."""
     values = list(accuracies)
     left, right = sorted((mean, ensemble))
     lowest, highest = min(*values, left), max(*values, right)
@@ -168,7 +168,7 @@ def _scale(accuracies: Iterable[float], mean: float, ensemble: float) -> Scale:
 
 
 def _stack(places: dict[int, float], nearest: float) -> dict[int, int]:
-    """Return the lowest level of each dot on which no other is nearer than `nearest`, from left to right."""
+    """Return for each dot, from left to right, the lowest level without another dot nearer than `nearest`."""
     levels: dict[int, int] = {}
     ends: list[float] = []
     for index in sorted(places, key=lambda index: places[index]):

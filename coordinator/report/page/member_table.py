@@ -8,7 +8,7 @@ from deepchord.coordinator.report.tables import TRAINER, Column, Group, SummaryR
 
 #: More rows than this make a page slow; `summary.csv` has them all.
 MAX_ROWS = 200
-#: More rows than this scroll in a window of their own.
+#: More rows than this stand in a window that scrolls.
 _ROWS_IN_SIGHT = 24
 _HEADINGS: dict[Group, str] = {
     "member": "",
@@ -21,7 +21,7 @@ _HEADINGS: dict[Group, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnGroup:
-    """Columns that have a heading together."""
+    """Columns below one heading."""
 
     heading: str
     columns: tuple[Column, ...]
@@ -57,7 +57,7 @@ class MemberTable:
     ensemble: MemberLine
     #: How many members there are; more than `members` if they are too many for a page.
     total: int
-    #: Who trained, if all members have the same; it then has no column.
+    #: Host, engine and device, if they are the same for all members; they then have no columns.
     trained_on: str
 
     @property
@@ -77,8 +77,8 @@ def member_table(content: ReportContent) -> MemberTable:
     lines = [_line(row, shown, best, index) for index, row in zip(indices, rows, strict=True)]
     return MemberTable(
         groups=tuple(
-            ColumnGroup(heading=_HEADINGS[group], columns=tuple(found))
-            for group, found in groupby(shown, key=lambda column: column.group)
+            ColumnGroup(heading=_HEADINGS[group], columns=tuple(of_group))
+            for group, of_group in groupby(shown, key=lambda column: column.group)
         ),
         members=tuple(lines[:MAX_ROWS]),
         average=_line(average, shown, {}, None),
@@ -105,7 +105,7 @@ def _best(column: Column, rows: list[SummaryRow]) -> float | None:
 
 
 def _ensemble(content: ReportContent) -> SummaryRow:
-    """Return the ensemble's line: only its test scores compare with the members' columns."""
+    """Return the ensemble's line; of its scores only those on test images compare with the members'."""
     test = content.evaluation.test
     return SummaryRow(
         member="Ensemble",

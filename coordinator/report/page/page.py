@@ -1,4 +1,4 @@
-"""One self-contained HTML page: everything a template needs, laid out, and the template filled in."""
+"""One self-contained HTML page: all values that the templates show, and the templates filled in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,22 +7,36 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from deepchord.coordinator.report.content import ReportContent, formats, isolated, short_names
+from deepchord.coordinator.report.content import (
+    ReportContent,
+    count,
+    duration,
+    failure_of,
+    isolated,
+    percent,
+    points,
+    short_names,
+)
 from deepchord.coordinator.report.findings import (
     MAX_SHEET_CLASSES,
     ConfusionMatrix,
     CurvePanel,
+    LayerLine,
     certainty,
     confusion_matrix,
     confusion_pixels,
     curve_panels,
     data_uri,
+    deepchord_version,
     disagreement_of_gains,
     doubts,
     gain_words,
     has_dark_ground,
-    kind_of,
-    provenance,
+    image_kind,
+    network,
+    recipe_toml,
+    resumptions,
+    software,
 )
 from deepchord.coordinator.report.page.gallery import ClassPictures, Mistake, class_pictures, mistakes
 from deepchord.coordinator.report.page.headline import Fact, MemberStrip, facts, member_strip
@@ -44,9 +58,9 @@ class Page:
     doubts: tuple[str, ...]
     strip: MemberStrip
     table: MemberTable
-    #: The names of the classes where there is little room.
+    #: Short names of the classes, for places with little room.
     short: Mapping[str, str]
-    #: Whether some of them carry the number of their class.
+    #: Whether some of them end in the number of their class.
     numbered: bool
     panels: tuple[CurvePanel, ...]
     confusion: ConfusionMatrix
@@ -59,7 +73,7 @@ class Page:
     software: tuple[str, ...]
     #: A line for each member that more than one attempt trained.
     resumptions: tuple[str, ...]
-    network: tuple[provenance.LayerLine, ...]
+    network: tuple[LayerLine, ...]
     recipe: str
     version: str
     written_at: datetime
@@ -74,8 +88,8 @@ def render_page(content: ReportContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = (certainty, gain_words, disagreement_of_gains, isolated, kind_of)
-    for used in (*words, formats.percent, formats.points, formats.duration, formats.count, formats.failure_of):
+    words = (certainty, gain_words, disagreement_of_gains, isolated, image_kind)
+    for used in (*words, percent, points, duration, count, failure_of):
         environment.filters[used.__name__] = used
     environment.filters["place"] = _place
     environment.globals["max_sheet_classes"] = MAX_SHEET_CLASSES
@@ -99,11 +113,11 @@ def _page(content: ReportContent) -> Page:
         mistakes=mistakes(content),
         classes=class_pictures(content.dataset),
         dark_ground=has_dark_ground(content.dataset),
-        software=provenance.software(content),
-        resumptions=provenance.resumptions(content),
-        network=provenance.network(content.spec) if content.spec else (),
-        recipe=provenance.recipe_toml(content.spec) if content.spec else "",
-        version=provenance.deepchord_version(),
+        software=software(content),
+        resumptions=resumptions(content),
+        network=network(content.spec) if content.spec else (),
+        recipe=recipe_toml(content.spec) if content.spec else "",
+        version=deepchord_version(),
         written_at=datetime.now(UTC),
     )
 

@@ -1,4 +1,4 @@
-"""The summary table of a report: its values, and how a terminal and files show them."""
+"""The summary table of a report: its values, and how the terminal, CSV and JSON show them."""
 
 from deepchord.coordinator.report.tables.summary import summary_csv, summary_json
 from deepchord.coordinator.report.tables.tables import (

@@ -1,4 +1,4 @@
-"""The files that other programs read: the summary table as CSV, and with the ensemble's line as JSON."""
+"""The files for other programs: the summary table as CSV, and as JSON together with the ensemble's scores."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from deepchord.shared.validation import Message
 
 
 class EnsembleSummary(Message):
-    """The ensemble's line of the summary: its scores and what it gains over its members."""
+    """The ensemble in the summary: its scores and what it gains over its members."""
 
     requested: int
     trained: int

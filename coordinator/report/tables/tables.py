@@ -1,4 +1,4 @@
-"""The summary table as pure values: what the terminal, the files and the page all show alike."""
+"""The columns and rows of the summary table, which the terminal, the files and the page all show."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from deepchord.coordinator.report.content import ACCURACY_DIGITS, LOSS_DIGITS, S
 from deepchord.shared.messages import TrainedMember
 from deepchord.shared.validation import Message
 
-#: The fields that tell who trained.
+#: The fields that name who trained.
 TRAINER = ("host", "engine", "device")
 
 
-#: What a column tells of: the member itself, the weights that were kept and tested, the epoch that they are of, the
-#: best that any epoch had, or who trained.
+#: What a column is about: the member itself, the test of its kept weights, the epoch of these weights, the best value
+#: of any epoch, or who trained.
 Group = Literal["member", "test", "kept", "any", "training"]
 
 
@@ -24,14 +24,14 @@ class Column:
 
     #: The field of `SummaryRow` that it shows.
     field: str
-    #: Says by itself what the column is, wherever it stands.
+    #: The heading where the column stands alone.
     label: str
-    #: Says the same below the heading of its group.
+    #: The heading below that of its group.
     short: str
     group: Group
     #: Decimal places; None for text and whole numbers.
     digits: int | None = None
-    #: Which value of the column is the best one, if one is.
+    #: Which value of the column is the best; None if none is.
     best: Literal["lowest", "highest"] | None = None
 
     @property
@@ -89,12 +89,12 @@ class SummaryRow(Message):
     #: The epoch, counted from 1, with the best validation accuracy, whose weights were kept; in the Average row the
     #: mean of them.
     kept_epoch: int | float | None = None
-    #: Of the kept epoch, as all that is called so.
+    #: Of the kept epoch, like the three below.
     kept_validation_accuracy: float | None = None
     kept_validation_loss: float | None = None
     kept_train_accuracy: float | None = None
     kept_train_loss: float | None = None
-    #: Over all epochs, each by itself, so that the four may be of four epochs.
+    #: The best of all epochs, each by itself: the four may be of four different epochs.
     highest_validation_accuracy: float | None = None
     lowest_validation_loss: float | None = None
     highest_train_accuracy: float | None = None
@@ -108,7 +108,7 @@ class SummaryRow(Message):
 
 
 def columns(content: ReportContent) -> tuple[Column, ...]:
-    """Return the columns of the table: without records only those that an evaluation fills."""
+    """Return the columns of the table; without records only those that an evaluation fills."""
     return tuple(column for column in _COLUMNS if content.records or column.group in ("member", "test"))
 
 
@@ -152,7 +152,7 @@ def _member_row(content: ReportContent, index: int) -> SummaryRow:
 
 
 def _of_epochs(member: TrainedMember) -> dict[str, float]:
-    """Return the fields that tell of the kept epoch and of all epochs."""
+    """Return the fields about the kept epoch and about the best of all epochs."""
     kept, history = member.history[member.best_epoch - 1], member.history
     return {
         "kept_epoch": member.best_epoch,

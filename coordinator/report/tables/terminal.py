@@ -12,13 +12,13 @@ from deepchord.coordinator.report.content import ReportContent, count, failure_o
 from deepchord.coordinator.report.findings import accuracy_gains, certainty, disagreement_of_gains, doubts, loss_gain
 from deepchord.coordinator.report.tables.tables import TRAINER, Column, SummaryRow, columns, summary_rows, trainer_of
 
-#: Stands for host, engine and device where those do not fit.
+#: Replaces host, engine and device if those do not fit.
 _ON = Column(field="on", label="On", short="On", group="training")
-#: Less than this of a member's name says nothing.
+#: A member's name is not shortened to fewer characters than this.
 _SHORTEST_NAME = 8
 #: Characters between two columns.
 _GAP = 2
-#: What a narrow terminal leaves out, in this order, as far as it has to.
+#: What a narrow terminal leaves out, in this order, until the rest fits.
 _LEAST_NEEDED = (
     "lowest_train_loss",
     "highest_train_accuracy",
@@ -37,9 +37,9 @@ _LEAST_NEEDED = (
 def summary_table(content: ReportContent, width: int = 80) -> Group:
     """Return the table with the ensemble's result below it.
 
-    Host, engine and device stand below the table where all members have the same; they are columns where they
-    differ and fit, and else letters that are explained below. Columns that do not fit are left out, those that
-    matter least first, and the line below says so.
+    Host, engine and device stand below the table if all members have the same. If they differ they are columns, or,
+    where these do not fit, letters that are explained below the table. Other columns that do not fit are left out, the
+    least important first, and a line below the table says how many.
 
     Args:
         content: What is reported.
@@ -64,7 +64,7 @@ def summary_table(content: ReportContent, width: int = 80) -> Group:
 def _with_trainers(
     shown: tuple[Column, ...], rows: tuple[SummaryRow, ...], letters: dict[str, str], width: int
 ) -> tuple[tuple[Column, ...], list[str]]:
-    """Return the columns with host, engine and device, or with what stands for them, and what is said of it below."""
+    """Return the columns with host, engine and device, or what replaces them, and the lines about them."""
     if len(letters) == 1:
         return tuple(column for column in shown if column.field not in TRAINER), [f"Trained on {next(iter(letters))}"]
     if not letters or _natural_width(shown, rows, letters) <= width:
@@ -85,7 +85,7 @@ def _fitting(
 
 
 def _with_short_names(rows: tuple[SummaryRow, ...], too_wide: int) -> tuple[SummaryRow, ...]:
-    """Return rows whose members' names take so many characters less, and still differ."""
+    """Return rows with names that are shorter by so many characters, and still differ."""
     if too_wide <= 0:
         return rows
     names = [row.member for row in rows]
@@ -95,7 +95,7 @@ def _with_short_names(rows: tuple[SummaryRow, ...], too_wide: int) -> tuple[Summ
 
 
 def _legend(shown: tuple[Column, ...]) -> list[str]:
-    """Return what the words in the headings mean, of those that are there."""
+    """Return what the words in the headings mean, as far as they are there."""
     groups = {column.group for column in shown}
     kept = ["Kept: the epoch of the best validation accuracy, whose weights were tested"] if "kept" in groups else []
     return kept + (["Highest, lowest: of any epoch, each by itself"] if "any" in groups else [])
@@ -131,7 +131,7 @@ def _style(row: SummaryRow) -> str:
 
 
 def _letters(position: int) -> str:
-    """Return the letters of a place in a list: a, b … z, aa, ab and so on."""
+    """Return the letters for a position from 0: a, b … z, aa, ab and so on."""
     before, letter = divmod(position, len(ascii_lowercase))
     return (_letters(before - 1) if before else "") + ascii_lowercase[letter]
 
