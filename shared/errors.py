@@ -19,19 +19,19 @@ class ExitCode(IntEnum):
     WORKERS_STOPPED = 4
     #: Somebody cancelled the run; it can be resumed.
     CANCELLED = 5
-    #: Interrupted with Ctrl-C, or by one of `TERMINATIONS`.
+    #: Interrupted with Ctrl-C, or by one of `TERMINATION_SIGNALS`.
     INTERRUPTED = 130
     #: Whoever read the output stopped: what a shell says of a program that SIGPIPE has ended.
     OUTPUT_CLOSED = 141
 
 
 #: What ends a command as Ctrl-C does: told to end, the terminal is gone, Ctrl-\\; not all of them are there on Windows.
-TERMINATIONS = tuple(
+TERMINATION_SIGNALS = tuple(
     signal.Signals[name] for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if name in signal.Signals.__members__
 )
 
 #: How the process of a worker ends that was told to stop, also while it was still being loaded.
-TOLD_TO_STOP = (ExitCode.OK, -signal.SIGTERM)
+STOPPED_EXIT_CODES = (ExitCode.OK, -signal.SIGTERM)
 
 
 class DeepchordError(Exception):
@@ -108,13 +108,13 @@ class BrokerError(DeepchordError):
     """The broker cannot be reached, refuses the credentials, or is of no use as it is."""
 
     #: Whether it may pass by itself, or by what somebody does at the broker.
-    passes = False
+    transient = False
 
-    def __init__(self, message: str, *, passes: bool | None = None) -> None:
-        """Take the message, and what is known of `passes`."""
+    def __init__(self, message: str, *, transient: bool | None = None) -> None:
+        """Take the message, and what is known of `transient`."""
         super().__init__(message)
-        if passes is not None:
-            self.passes = passes
+        if transient is not None:
+            self.transient = transient
 
 
 class EngineError(DeepchordError):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def leave_out_current_folder() -> None:
+def remove_current_folder() -> None:
     """Take the current folder, and whatever a relative part of PYTHONPATH names, off this process's path of modules.
 
     `python -m` puts it there, and so does an empty part of PYTHONPATH, as `export PYTHONPATH=$PYTHONPATH:/more` makes.
@@ -34,7 +34,7 @@ def without_current_folder(path: Sequence[str], pythonpath: str, home: str, libr
     return [*given, *path[end:]]
 
 
-def whole_paths_of(pythonpath: str) -> str:
+def absolute_entries(pythonpath: str) -> str:
     """Return PYTHONPATH without its empty and relative parts, which would mean another folder in each process."""
     return os.pathsep.join(part for part in pythonpath.split(os.pathsep) if os.path.isabs(part))
 

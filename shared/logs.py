@@ -15,10 +15,10 @@ _NAMES = {"levelname": "level", "name": "logger", "processName": "process_name"}
 def configure_logging(settings: Settings) -> None:
     """Let a command that is a service write its log to stderr."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    format_as(settings, logging.getLogger())
+    apply_log_format(settings, logging.getLogger())
 
 
-def format_as(settings: Settings, logger: logging.Logger) -> None:
+def apply_log_format(settings: Settings, logger: logging.Logger) -> None:
     """Let the handlers of a logger write as the settings say."""
     if settings.log_format == "json":
         formatter = JsonFormatter(

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import redis
 
 #: Leases do not depend on clocks, but durations, S3's signatures and certificates do.
-MOST_SKEW_S = 60.0
+MAX_SKEW_S = 60.0
 
 
-def skew_of(client: redis.Redis, now: Callable[[], float] = time.time) -> float:
+def clock_skew_s(client: redis.Redis, now: Callable[[], float] = time.time) -> float:
     """Return by how many seconds this machine's clock is ahead of the broker's.
 
     Raises:

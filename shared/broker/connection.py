@@ -10,9 +10,9 @@ import tenacity
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from deepchord.shared.broker.states import BrokerState, causes, facts_of, state_of
+from deepchord.shared.broker.states import BrokerState, broker_state, causes, server_info
 from deepchord.shared.errors import BrokerError, InputError
-from deepchord.shared.settings import Settings, bare, without_password
+from deepchord.shared.settings import Settings, server_url, without_password
 
 #: Put before every key, so that other users of the same Redis database are left alone.
 KEY_PREFIX = "deepchord:"
@@ -32,7 +32,7 @@ def connect(settings: Settings) -> redis.Redis:
         BrokerError: It does not answer within `connect_timeout_s`, refuses the credentials, or is of no use as it is.
     """
     client = connect_lazily(settings)
-    broker = name_of(settings)
+    broker = broker_name(settings)
     loading = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(redis.exceptions.BusyLoadingError),
         stop=tenacity.stop_after_delay(_LOADS_WITHIN_S),
@@ -44,16 +44,16 @@ def connect(settings: Settings) -> redis.Redis:
     except (redis.RedisError, OSError) as error:
         state = _state_at_connecting(settings, error)
         if state is not None:
-            raise BrokerError(f"{broker} {state.text}.", passes=state.passes) from error
-        raise refusal(error, broker, at_once=True) or BrokerError(
+            raise BrokerError(f"{broker} {state.text}.", transient=state.transient) from error
+        raise permanent_error(error, broker, at_once=True) or BrokerError(
             f"{broker} does not answer as Redis or Valkey ({_reason(error)}): start it, "
             "correct --broker or DEEPCHORD_BROKER, or leave it out to use the embedded one.",
-            passes=True,
+            transient=True,
         ) from error
     return client
 
 
-def name_of(settings: Settings) -> str:
+def broker_name(settings: Settings) -> str:
     """Return what the configured broker is called in sentences, without its password."""
     return f"Broker {without_password(settings.broker or '')}"
 
@@ -75,11 +75,11 @@ def connect_lazily(settings: Settings, timeout_s: float | None = None) -> redis.
         socket_connect_timeout=settings.connect_timeout_s,
         socket_timeout=timeout_s or settings.connect_timeout_s,
         retry=Retry(NoBackoff(), 0),
-        **(encryption(settings) or {}),
+        **(tls_options(settings) or {}),
     )
 
 
-def encryption(settings: Settings) -> dict[str, Any] | None:
+def tls_options(settings: Settings) -> dict[str, Any] | None:
     """Return what redis-py and Celery are told about a `rediss://` broker; None without encryption."""
     if settings.broker is None or not settings.broker.startswith("rediss://"):
         return None
@@ -87,7 +87,7 @@ def encryption(settings: Settings) -> dict[str, Any] | None:
     return {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True, **authorities}
 
 
-def refusal(error: Exception, broker: str = "The broker", *, at_once: bool = False) -> BrokerError | None:
+def permanent_error(error: Exception, broker: str = "The broker", *, at_once: bool = False) -> BrokerError | None:
     """Return what to say of an error that waiting does not help; None of one that may pass.
 
     Args:
@@ -108,13 +108,13 @@ def refusal(error: Exception, broker: str = "The broker", *, at_once: bool = Fal
     return None if distrust is None else BrokerError(f"{broker} {distrust}.")
 
 
-def told(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Return what an error of the broker means, as far as that is known, else what it says; without a full stop."""
-    state = state_of(error, {})
+    state = broker_state(error, {})
     return str(error).rstrip(".") if state is None else f"it {state.text}"
 
 
-def text_of(value: bytes | str) -> str:
+def as_text(value: bytes | str) -> str:
     """Return what the broker holds as text, whatever bytes it are."""
     return value if isinstance(value, str) else value.decode(errors="replace")
 
@@ -141,19 +141,19 @@ def _state_at_connecting(settings: Settings, error: Exception) -> BrokerState | 
     facts: dict[str, Any] = {}
     if isinstance(error, redis.AuthenticationError | redis.ResponseError):
         # A Sentinel mostly has no password and never a database; without them it tells what it is.
-        stranger = settings.model_copy(update={"broker": bare(settings.broker or "")})
-        facts = _facts_if_told(settings) or _facts_if_told(stranger)
+        stranger = settings.model_copy(update={"broker": server_url(settings.broker or "")})
+        facts = _info_if_allowed(settings) or _info_if_allowed(stranger)
     elif (settings.broker or "").startswith("redis://") and _speaks_tls(settings, error):
-        return BrokerState(text="speaks TLS: write rediss:// in place of redis://", passes=False)
+        return BrokerState(text="speaks TLS: write rediss:// in place of redis://", transient=False)
     elif (settings.broker or "").startswith("rediss://") and _speaks_plainly(settings, error):
-        return BrokerState(text="does not speak TLS: write redis:// in place of rediss://", passes=False)
-    return state_of(error, facts)
+        return BrokerState(text="does not speak TLS: write redis:// in place of rediss://", transient=False)
+    return broker_state(error, facts)
 
 
-def _facts_if_told(settings: Settings) -> dict[str, Any]:
+def _info_if_allowed(settings: Settings) -> dict[str, Any]:
     try:
         with connect_lazily(settings) as client:
-            return facts_of(client)
+            return server_info(client)
     except (redis.RedisError, OSError):
         return {}
 
@@ -162,7 +162,7 @@ def _speaks_plainly(settings: Settings, error: Exception) -> bool:
     """Say whether what answers no handshake answers a ping without one, be it that a password is needed."""
     if any(isinstance(cause, ssl.SSLCertVerificationError | ConnectionRefusedError) for cause in causes(error)):
         return False
-    plain = settings.model_copy(update={"broker": bare(settings.broker or "").replace("rediss://", "redis://")})
+    plain = settings.model_copy(update={"broker": server_url(settings.broker or "").replace("rediss://", "redis://")})
     try:
         with connect_lazily(plain) as client:
             return bool(client.ping())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import redis
 
-from deepchord.shared.broker.connection import KEY_PREFIX, text_of
+from deepchord.shared.broker.connection import KEY_PREFIX, as_text
 from deepchord.shared.errors import MessageDecodeError
 from deepchord.shared.validation import Message
 
@@ -37,7 +37,7 @@ return 1
 """
 
 #: Who holds a lease renews it at least so often, and finds out so soon that it was lost.
-RENEWED_WITHIN_S = 5.0
+RENEWAL_INTERVAL_S = 5.0
 
 #: Keys are asked for in portions, so that the broker has time for others in between.
 _PORTION = 1000
@@ -54,7 +54,7 @@ class Holder(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class HeldLease:
     """A lease that somebody else has."""
 
     #: None if it cannot be read.
@@ -70,7 +70,7 @@ class Leases:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
-    def hold(self, name: str, holder: Holder, ttl_s: float, instead_of: Held | None = None) -> Held | None:
+    def hold(self, name: str, holder: Holder, ttl_s: float, instead_of: HeldLease | None = None) -> HeldLease | None:
         """Take a lease, or renew it; return who else has it, or None if it is the caller's now.
 
         Args:
@@ -80,19 +80,19 @@ class Leases:
             instead_of: A holder that is known to be gone, from an earlier call.
         """
         replaced = "" if instead_of is None else instead_of.raw
-        keys = (name, at_work(holder.worker))
+        keys = (name, at_work_key(holder.worker))
         found = self._client.eval(_HOLD, len(keys), *keys, holder.model_dump_json(), int(ttl_s * 1000), replaced)
         if found is None:
             return None
-        raw = text_of(found[0])
-        return Held(holder=_holder(raw), raw=raw, remaining_s=max(0.0, found[1] / 1000))
+        raw = as_text(found[0])
+        return HeldLease(holder=_holder(raw), raw=raw, remaining_s=max(0.0, found[1] / 1000))
 
     def release(self, name: str, holder: Holder, rest_s: float = 0.0) -> None:
         """Give a lease up, if the caller still has it; for `rest_s` it still counts as held where `held` is asked."""
-        keys = (name, at_work(holder.worker))
+        keys = (name, at_work_key(holder.worker))
         self._client.eval(_RELEASE, len(keys), *keys, holder.model_dump_json(), str(int(rest_s * 1000)))
 
-    def held(self, run_id: str, indices: Iterable[int]) -> dict[int, float]:
+    def held_members(self, run_id: str, indices: Iterable[int]) -> dict[int, float]:
         """Return which of these members somebody works at, or did a moment ago, and for how many seconds at least."""
         wanted = list(indices)
         found: dict[int, float] = {}
@@ -121,12 +121,12 @@ def evaluation_lease(run_id: str) -> str:
     return f"{KEY_PREFIX}lease:{run_id}:evaluation"
 
 
-def at_work(worker: str) -> str:
+def at_work_key(worker: str) -> str:
     """Return where the name of the lease that a worker has is found as long as it has it."""
     return f"{KEY_PREFIX}at-work:{worker}"
 
 
-def leased_member(name: str) -> tuple[str, int | None] | None:
+def parse_lease_name(name: str) -> tuple[str, int | None] | None:
     """Return the run and member of a lease by its name, None for the member if it is the evaluation's; else None."""
     found = re.fullmatch(rf"{re.escape(KEY_PREFIX)}lease:([a-z0-9-]+):([0-9]{{1,9}}|evaluation)", name)
     if found is None:

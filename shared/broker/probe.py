@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import redis
 
-from deepchord.shared.broker.connection import KEY_PREFIX, connect, connect_lazily, name_of, refusal
-from deepchord.shared.broker.states import BrokerState, Facts, facts_of, state_of
+from deepchord.shared.broker.connection import KEY_PREFIX, broker_name, connect, connect_lazily, permanent_error
+from deepchord.shared.broker.states import BrokerState, Facts, broker_state, server_info
 from deepchord.shared.errors import BrokerError
 from deepchord.shared.settings import Settings
 
@@ -39,18 +39,19 @@ def probe_broker(settings: Settings) -> None:
     """
     with connect(settings) as client:
         try:
-            state = trouble_of(client)
+            state = find_trouble(client)
         except (redis.RedisError, OSError) as error:
-            raise refusal(error, name_of(settings)) or BrokerError(
-                f"{name_of(settings)} answers, but cannot do what a run needs ({str(error).rstrip('.')}): see its log "
-                "and its configuration.",
-                passes=True,
+            reason = str(error).rstrip(".")
+            raise permanent_error(error, broker_name(settings)) or BrokerError(
+                f"{broker_name(settings)} answers, but cannot do what a run needs ({reason}): see its log and its "
+                "configuration.",
+                transient=True,
             ) from error
     if state is not None:
-        raise BrokerError(f"{name_of(settings)} {state.text}.", passes=state.passes)
+        raise BrokerError(f"{broker_name(settings)} {state.text}.", transient=state.transient)
 
 
-def refuse_hopeless(settings: Settings) -> None:
+def refuse_unusable_broker(settings: Settings) -> None:
     """Do as `probe_broker` for who waits for a broker as long as it takes: what may pass is only logged.
 
     Raises:
@@ -60,12 +61,12 @@ def refuse_hopeless(settings: Settings) -> None:
     try:
         probe_broker(settings)
     except BrokerError as error:
-        if not error.passes:
+        if not error.transient:
             raise
         logger.error("%s", error)
 
 
-def trouble_of(client: redis.Redis, connections: int = _CONNECTIONS) -> BrokerState | None:
+def find_trouble(client: redis.Redis, connections: int = _CONNECTIONS) -> BrokerState | None:
     """Return why a broker that answers cannot do what a run needs; None if it can.
 
     Args:
@@ -77,18 +78,18 @@ def trouble_of(client: redis.Redis, connections: int = _CONNECTIONS) -> BrokerSt
     """
     facts: Facts = {}
     try:
-        facts = facts_of(client)
+        facts = server_info(client)
         _try_connections(client, connections)
         _try_writing(client)
     except (redis.RedisError, OSError) as error:
-        state = state_of(error, facts)
+        state = broker_state(error, facts)
         if state is None:
             raise
         return state
-    return state_of(None, facts)
+    return broker_state(None, facts)
 
 
-def present_trouble(settings: Settings, error: Exception | None = None) -> str | None:
+def current_trouble(settings: Settings, error: Exception | None = None) -> str | None:
     """Return what is wrong with a broker that was in use, in a sentence without a full stop; None if nothing known is.
 
     One connection is opened: where few are left, those who look must not take them.
@@ -97,12 +98,12 @@ def present_trouble(settings: Settings, error: Exception | None = None) -> str |
         settings: Which broker.
         error: What was met with there.
     """
-    state = None if error is None else state_of(error, {})
+    state = None if error is None else broker_state(error, {})
     try:
         with connect_lazily(settings) as client:
-            state = trouble_of(client, connections=1) or state
+            state = find_trouble(client, connections=1) or state
     except (redis.RedisError, OSError) as found:
-        state = state_of(found, {}) or state
+        state = broker_state(found, {}) or state
     return None if state is None else f"the broker {state.text}"
 
 
@@ -119,7 +120,7 @@ class RepeatedProbe:
         self._due = clock()
 
     def trouble(self, settings: Settings, *, now: bool = False) -> str | None:
-        """Return what `present_trouble` does if it is time to look again; else None.
+        """Return what `current_trouble` does if it is time to look again; else None.
 
         Args:
             settings: Which broker.
@@ -127,7 +128,7 @@ class RepeatedProbe:
         """
         if not now and self._clock() < self._due:
             return None
-        found = present_trouble(settings)
+        found = current_trouble(settings)
         # What is wrong is looked at each time, so that it is not said any longer than it is so.
         self._pause_s = 0.0 if found else min(_LONGEST_PAUSE_S, 2 * self._pause_s or _FIRST_PAUSE_S)
         self._due = self._clock() + self._pause_s

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import redis
 
-from deepchord.shared.broker.connection import KEY_PREFIX, text_of
+from deepchord.shared.broker.connection import KEY_PREFIX, as_text
 from deepchord.shared.errors import MessageDecodeError
 from deepchord.shared.messages import MemberProgress, RunSpec
 
@@ -44,7 +44,7 @@ class ProgressBoard:
                 extra={"run_id": run_id, "member": progress.index},
             )
 
-    def note(self, run_id: str, index: int, text: str, failed_on: str | None = None) -> None:
+    def report_trouble(self, run_id: str, index: int, text: str, failed_on: str | None = None) -> None:
         """Leave a sentence about the last trouble of a member, for whoever watches; like all here it may be lost.
 
         Args:
@@ -61,7 +61,7 @@ class ProgressBoard:
         except redis.RedisError:
             logger.info("A note could not be published: %s", text, extra={"run_id": run_id, "member": index})
 
-    def note_evaluation(self, run: RunSpec, text: str, failed_on: str) -> None:
+    def report_evaluation_trouble(self, run: RunSpec, text: str, failed_on: str) -> None:
         """Leave a sentence about the last trouble of an evaluation, and on which worker it was; it may be lost."""
         try:
             self._client.set(_evaluation_note_key(run), text, ex=_KEEP_S)
@@ -69,14 +69,14 @@ class ProgressBoard:
         except redis.RedisError:
             logger.info("A note could not be published: %s", text, extra={"run_id": run.run_id})
 
-    def evaluation_note(self, run: RunSpec) -> str | None:
+    def evaluation_trouble(self, run: RunSpec) -> str | None:
         """Return the last trouble of an evaluation; None if it had none.
 
         Raises:
             redis.RedisError: The broker does not answer.
         """
         note = self._client.get(_evaluation_note_key(run))
-        return None if note is None else text_of(note)
+        return None if note is None else as_text(note)
 
     def last_failed_on(self, run_id: str, index: int | None = None) -> str | None:
         """Return the worker that a member, or the evaluation, failed on a moment ago; None if nobody knows of one."""
@@ -84,34 +84,34 @@ class ProgressBoard:
             worker = self._client.get(_failed_key(run_id, index))
         except redis.RedisError:
             return None
-        return None if worker is None else text_of(worker)
+        return None if worker is None else as_text(worker)
 
-    def times_left(self, run_id: str, index: int, worker: str) -> int:
+    def times_deferred(self, run_id: str, index: int, worker: str) -> int:
         """Return how often a worker has left a member to others lately; 0 if nobody knows."""
         try:
             return int(self._client.get(_left_key(run_id, index, worker)) or 0)
         except (redis.RedisError, ValueError):
             return 0
 
-    def count_left(self, run_id: str, index: int, worker: str) -> None:
+    def count_deferral(self, run_id: str, index: int, worker: str) -> None:
         """Count that a worker leaves a member to others."""
         with suppress(redis.RedisError):
             self._client.incr(_left_key(run_id, index, worker))
             self._client.expire(_left_key(run_id, index, worker), _COUNTED_S)
 
-    def forget_left(self, run_id: str, index: int, worker: str) -> None:
+    def forget_deferrals(self, run_id: str, index: int, worker: str) -> None:
         """Forget how often a worker has left a member to others: it tries it itself."""
         with suppress(redis.RedisError):
             self._client.delete(_left_key(run_id, index, worker))
 
-    def notes(self, run_id: str) -> dict[int, str]:
+    def troubles(self, run_id: str) -> dict[int, str]:
         """Return the last trouble of each member that had one.
 
         Raises:
             redis.RedisError: The broker does not answer.
         """
         found = self._client.hgetall(_notes_key(run_id)).items()
-        return {int(index): text_of(note) for index, note in found if _INDEX.fullmatch(text_of(index))}
+        return {int(index): as_text(note) for index, note in found if _INDEX.fullmatch(as_text(index))}
 
     def read(self, run_id: str) -> dict[int, MemberProgress]:
         """Return the last line of each member that wrote one; lines that are no valid progress are left out.
@@ -122,7 +122,7 @@ class ProgressBoard:
         lines = {}
         for index, line in self._client.hgetall(_key(run_id)).items():
             try:
-                lines[int(index)] = _progress(text_of(index), line)
+                lines[int(index)] = _progress(as_text(index), line)
             except MessageDecodeError as error:
                 logger.warning("A line of progress was left out: %s", error, extra={"run_id": run_id})
         return lines

@@ -21,7 +21,7 @@ class BrokerState:
     #: Follows the broker's name in a sentence, and says what to do; holds no password.
     text: str
     #: Whether it may end without another broker being given: whoever is under way goes on then.
-    passes: bool
+    transient: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class _Sign:
     """How a state is told from others: by what the broker is, or else by an error's kind, its code or its words."""
 
     say: Callable[[BaseException | None, Facts], str]
-    passes: bool
+    transient: bool
     is_so: Callable[[Facts], bool] = lambda _facts: False
     kinds: tuple[type[Exception], ...] = ()
     #: How the error begins or what it says.
@@ -43,7 +43,7 @@ class _Sign:
         )
 
 
-def state_of(error: BaseException | None, facts: Facts) -> BrokerState | None:
+def broker_state(error: BaseException | None, facts: Facts) -> BrokerState | None:
     """Return the state that an error or what the broker tells of itself stands for; None if it is none of these.
 
     Args:
@@ -52,15 +52,15 @@ def state_of(error: BaseException | None, facts: Facts) -> BrokerState | None:
     """
     for sign in _SIGNS:
         if sign.is_so(facts):
-            return BrokerState(text=sign.say(None, facts), passes=sign.passes)
+            return BrokerState(text=sign.say(None, facts), transient=sign.transient)
     for cause in causes(error):
         for sign in _SIGNS:
             if sign.fits(cause):
-                return BrokerState(text=sign.say(cause, facts), passes=sign.passes)
+                return BrokerState(text=sign.say(cause, facts), transient=sign.transient)
     return None
 
 
-def facts_of(client: redis.Redis) -> dict[str, Any]:
+def server_info(client: redis.Redis) -> dict[str, Any]:
     """Return what a broker tells of itself; nothing if it does not do so for this user, or at all.
 
     Raises:
@@ -174,7 +174,7 @@ def _say_protected(_error: BaseException | None, _facts: Facts) -> str:
 
 #: What a broker is comes before what it says: an error may have several reasons.
 _SIGNS = (
-    _Sign(is_so=lambda facts: _mode(facts) == "sentinel", say=_say_sentinel, passes=False),
+    _Sign(is_so=lambda facts: _mode(facts) == "sentinel", say=_say_sentinel, transient=False),
     _Sign(
         is_so=lambda facts: _mode(facts) == "cluster" or facts.get("cluster_enabled") == 1,
         kinds=(
@@ -185,21 +185,21 @@ _SIGNS = (
         ),
         words="in cluster mode",
         say=_say_cluster,
-        passes=False,
+        transient=False,
     ),
     _Sign(
         is_so=lambda facts: facts.get("role") == "slave",
         kinds=(redis.exceptions.ReadOnlyError, redis.exceptions.MasterDownError),
         say=_say_replica,
-        passes=False,
+        transient=False,
     ),
-    _Sign(words=rf"(?i)unknown command ['`]?({'|'.join(_SCRIPTING)})\b", say=_say_no_scripts, passes=False),
-    _Sign(words="unknown command|EXEC without MULTI", say=_say_unknown, passes=False),
-    _Sign(words="protected mode", say=_say_protected, passes=False),
-    _Sign(kinds=(redis.exceptions.OutOfMemoryError,), say=_say_full, passes=True),
-    _Sign(words="max number of clients reached", say=_say_crowded, passes=True),
-    _Sign(kinds=(redis.exceptions.BusyLoadingError,), say=_say_loading, passes=True),
-    _Sign(words=r"\bMISCONF\b", say=_say_disk, passes=True),
-    _Sign(words=r"\bNOREPLICAS\b", say=_say_alone, passes=True),
-    _Sign(words=r"\bBUSY\b", say=_say_busy, passes=True),
+    _Sign(words=rf"(?i)unknown command ['`]?({'|'.join(_SCRIPTING)})\b", say=_say_no_scripts, transient=False),
+    _Sign(words="unknown command|EXEC without MULTI", say=_say_unknown, transient=False),
+    _Sign(words="protected mode", say=_say_protected, transient=False),
+    _Sign(kinds=(redis.exceptions.OutOfMemoryError,), say=_say_full, transient=True),
+    _Sign(words="max number of clients reached", say=_say_crowded, transient=True),
+    _Sign(kinds=(redis.exceptions.BusyLoadingError,), say=_say_loading, transient=True),
+    _Sign(words=r"\bMISCONF\b", say=_say_disk, transient=True),
+    _Sign(words=r"\bNOREPLICAS\b", say=_say_alone, transient=True),
+    _Sign(words=r"\bBUSY\b", say=_say_busy, transient=True),
 )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.errors import CheckpointError
-from deepchord.shared.files import array, has_names, held, names, opened
+from deepchord.shared.files import find_object, has_names, open_hdf5, plain_array, read_names
 from deepchord.shared.network import ResolvedArchitecture, ResolvedLayer
 
 #: The arrays of all layers that have weights, layer by layer, in the order of `ResolvedLayer.weights`.
@@ -70,7 +70,7 @@ def decode_checkpoint(data: bytes, architecture: ResolvedArchitecture, source: s
     Raises:
         CheckpointError: Damaged, not HDF5, another layout, or another network (the layer and both shapes are named).
     """
-    with opened(io.BytesIO(data), source) as file:
+    with open_hdf5(io.BytesIO(data), source) as file:
         root = weights_root(file, source)
         if root is None:
             raise CheckpointError(
@@ -78,23 +78,25 @@ def decode_checkpoint(data: bytes, architecture: ResolvedArchitecture, source: s
             )
         stored = tuple(layer for layer in stored_layers(root, source) if layer.arrays)
         check_fit(stored, architecture, source)
-        return tuple(read(layer, source) for layer in stored)
+        return tuple(read_layer(layer, source) for layer in stored)
 
 
 def weights_root(file: h5py.File, source: str) -> h5py.Group | None:
     """Return the group that lists the layers: the file itself, or `model_weights` of a whole model; None without."""
     root = file
     if not has_names(root, "layer_names") and file.id.links.exists(b"model_weights"):
-        root = held(file, "model_weights", h5py.Group, source)
+        root = find_object(file, "model_weights", h5py.Group, source)
     return root if has_names(root, "layer_names") else None
 
 
 def stored_layers(root: h5py.Group, source: str) -> Iterator[StoredLayer]:
     """Yield the layers that a group lists, those without weights among them."""
-    for name in names(root, "layer_names", source):
-        group = held(root, name, h5py.Group, source)
-        paths = names(group, "weight_names", source)
-        yield StoredLayer(name=name, paths=tuple(paths), arrays=tuple(array(group, path, source) for path in paths))
+    for name in read_names(root, "layer_names", source):
+        group = find_object(root, name, h5py.Group, source)
+        paths = read_names(group, "weight_names", source)
+        yield StoredLayer(
+            name=name, paths=tuple(paths), arrays=tuple(plain_array(group, path, source) for path in paths)
+        )
 
 
 def check_fit(stored: tuple[StoredLayer, ...], architecture: ResolvedArchitecture, source: str) -> None:
@@ -103,15 +105,15 @@ def check_fit(stored: tuple[StoredLayer, ...], architecture: ResolvedArchitectur
         shapes = tuple(array.shape for array in found.arrays) if found else None
         wanted = tuple(weight.shape for weight in layer.weights) if layer else None
         if shapes != wanted:
-            what = f"layer {found.name} has the shapes {listed(shapes)}" if shapes else "its layers end there"
-            instead = f"{listed(wanted)} for {layer.name}" if wanted else "no further layer with weights"
+            what = f"layer {found.name} has the shapes {describe_shapes(shapes)}" if shapes else "its layers end there"
+            instead = f"{describe_shapes(wanted)} for {layer.name}" if wanted else "no further layer with weights"
             raise CheckpointError(
                 f"{source} does not fit the network: {what}, expected {instead}. "
                 "Give the network that it was trained with (--architecture file.toml)."
             )
 
 
-def read(layer: StoredLayer, source: str) -> tuple[NDArray[np.float32], ...]:
+def read_layer(layer: StoredLayer, source: str) -> tuple[NDArray[np.float32], ...]:
     """Return the arrays of a layer, whose shapes are known to be right.
 
     Raises:
@@ -126,6 +128,6 @@ def read(layer: StoredLayer, source: str) -> tuple[NDArray[np.float32], ...]:
     return arrays
 
 
-def listed(shapes: Sequence[tuple[int, ...] | None] | None) -> str:
+def describe_shapes(shapes: Sequence[tuple[int, ...] | None] | None) -> str:
     """Return shapes in words: `3x3x1x16 and 16`."""
     return " and ".join("x".join(str(size) for size in shape or ()) or "of one number" for shape in shapes or ())

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from deepchord.shared.command_line.output import open_output
 from deepchord.shared.errors import DeepchordError, ExitCode, InputError
-from deepchord.shared.process import leave_out_foreign
+from deepchord.shared.process import remove_foreign_variables
 
 
 def run_commands(commands: Callable[[], Any]) -> NoReturn:
@@ -19,7 +19,7 @@ def run_commands(commands: Callable[[], Any]) -> NoReturn:
         commands: Returns or raises the exit code; None: 0.
     """
     open_output()
-    ignored = leave_out_foreign()
+    ignored = remove_foreign_variables()
     if ignored:
         sys.stderr.write(f"note: {ignored}\n")
     try:

@@ -24,7 +24,7 @@ def home_path(path: Path | None) -> Path | None:
     return None if path is None else user_path(path)
 
 
-def matching(pattern: str) -> list[Path]:
+def matching_paths(pattern: str) -> list[Path]:
     """Return what a shell pattern names, part by part: a part that exists is taken literally, brackets and all.
 
     `**` stands for any folders, none among them. Hidden names are found only by patterns that begin with a dot.

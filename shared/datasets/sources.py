@@ -19,8 +19,8 @@ from deepchord.shared.datasets.labels import check_classes
 from deepchord.shared.datasets.outlines import check_outlines, with_channels_last
 from deepchord.shared.datasets.validation import checked_labels
 from deepchord.shared.errors import DatasetError
-from deepchord.shared.files import MissingArraysError, is_annexed, kind_of, npz_outlines, read_npz, told
-from deepchord.shared.validation import nearest
+from deepchord.shared.files import MissingArraysError, describe_kind, is_annexed, kind_of, npz_outlines, read_npz
+from deepchord.shared.validation import suggestion
 
 #: Where `apt install dataset-fashion-mnist` puts the IDX files.
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -48,7 +48,7 @@ class Places:
 
 
 def find_dataset(
-    name_or_path: str, places: Places, channels_first: bool | None = None, *, surely_classes: bool = False
+    name_or_path: str, places: Places, channels_first: bool | None = None, *, labels_are_classes: bool = False
 ) -> Dataset:
     """Return the data set with a name, or the one in an `.npz` file; a name goes before a file called like it.
 
@@ -58,19 +58,19 @@ def find_dataset(
         places: Where a data set with a name is looked for, in this order: the Debian folder (`fashion` only), the
             Keras cache, a download (through Keras where only Keras can read the files).
         channels_first: See `read_dataset`.
-        surely_classes: See `read_dataset`.
+        labels_are_classes: See `read_dataset`.
 
     Raises:
         DatasetError: Nothing was found, with every place looked at, or what was found cannot be used.
     """
     if name_or_path not in NAMED_DATASETS:
-        return read_dataset(Path(name_or_path), channels_first, surely_classes=surely_classes)
+        return read_dataset(Path(name_or_path), channels_first, labels_are_classes=labels_are_classes)
     if channels_first:
         raise DatasetError(f"Data set {name_or_path!r} has its channels last: leave out --images-channels-first.")
     return find_named_dataset(NAMED_DATASETS[name_or_path], places)
 
 
-def read_dataset(path: Path, channels_first: bool | None = None, *, surely_classes: bool = False) -> Dataset:
+def read_dataset(path: Path, channels_first: bool | None = None, *, labels_are_classes: bool = False) -> Dataset:
     """Return the data set in an `.npz` file, called like the file.
 
     Images of uint8 are divided by 255 when they are used; floats are used exactly as they are. Nothing is guessed
@@ -83,14 +83,14 @@ def read_dataset(path: Path, channels_first: bool | None = None, *, surely_class
             [size, classes]; `class_names` as strings [classes], if wanted.
         channels_first: Whether images of four axes are [size, channels, height, width]; None: images that look so are
             refused.
-        surely_classes: Whether networks tell that the labels are classes; else those that look like numbers to be
+        labels_are_classes: Whether networks tell that the labels are classes; else those that look like numbers to be
             predicted are refused unless classes have names.
 
     Raises:
         DatasetError: There is no such file, or it is not such an `.npz`.
     """
     try:
-        arrays = _read_checked(_checked_kind(user_path(path)), printable_path(path), channels_first, surely_classes)
+        arrays = _read_checked(_checked_kind(user_path(path)), printable_path(path), channels_first, labels_are_classes)
     except MissingArraysError as error:
         if all(name.startswith("y_") for name in error.missing):
             raise DatasetError(
@@ -100,7 +100,7 @@ def read_dataset(path: Path, channels_first: bool | None = None, *, surely_class
             ) from error
         raise
     except FileNotFoundError as error:
-        hint = nearest(str(path), NAMED_DATASETS)
+        hint = suggestion(str(path), NAMED_DATASETS)
         end = "" if hint.endswith("?") else ", or the path of an .npz file."
         raise DatasetError(f"There is no data set and no file called {str(path)!r}{hint}{end}") from error
     dataset = dataset_from_arrays(arrays, name=printable_path(path.name), source=printable_path(path))
@@ -108,7 +108,7 @@ def read_dataset(path: Path, channels_first: bool | None = None, *, surely_class
     return dataset
 
 
-def _read_checked(path: Path, source: str, channels_first: bool | None, surely_classes: bool) -> Arrays:
+def _read_checked(path: Path, source: str, channels_first: bool | None, labels_are_classes: bool) -> Arrays:
     """Return the arrays with channels last; what can be told before images are unpacked is told before."""
     outlines = npz_outlines(path, source, ARRAYS, (CLASS_NAMES,))
     check_outlines(with_channels_last(outlines, source, channels_first), source)
@@ -116,7 +116,7 @@ def _read_checked(path: Path, source: str, channels_first: bool | None, surely_c
     given = labels["y_train"]
     train, _ = checked_labels(given, len(given), f"{source}: y_train")
     one_hot = given.size != len(given)
-    if not (surely_classes or one_hot or CLASS_NAMES in labels):
+    if not (labels_are_classes or one_hot or CLASS_NAMES in labels):
         check_classes(train, f"{source}: y_train")
     images = read_npz(path, source, ("x_train", "x_test"))
     return with_channels_last(images | labels, source, channels_first)
@@ -126,7 +126,7 @@ def _checked_kind(path: Path) -> Path:
     """Return a path unless it leads to a folder of a known kind, or is a link to what was not fetched."""
     kind = kind_of(path) if os.path.isdir(path) or is_annexed(path) else None  # noqa: PTH112  false for any odd name
     if kind is not None:
-        raise DatasetError(f"{printable_path(path)} is no .npz file: {told(kind)}.")
+        raise DatasetError(f"{printable_path(path)} is no .npz file: {describe_kind(kind)}.")
     return path
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.errors import DatasetError
-from deepchord.shared.files.kinds import BROKEN_ZIP, TEXT, kind_of, kind_of_content, told
+from deepchord.shared.files.kinds import BROKEN_ZIP, TEXT, describe_kind, kind_of, kind_of_content
 from deepchord.shared.files.npz_headers import array_outline, check_memory, check_names
 from deepchord.shared.files.regular_files import check_regular
 
@@ -183,7 +183,7 @@ def _outlines(
 def _why_none(file: Path | io.BytesIO, error: zipfile.BadZipFile) -> str:
     """Return what a file is instead, as the rest of a sentence."""
     kind = kind_of(file) if isinstance(file, Path) else kind_of_content(file)
-    return f", or was cut off: {error}" if kind in (None, BROKEN_ZIP, TEXT) else f": {told(kind)}"
+    return f", or was cut off: {error}" if kind in (None, BROKEN_ZIP, TEXT) else f": {describe_kind(kind)}"
 
 
 def _read_member(archive: zipfile.ZipFile, name: str, source: str) -> NDArray[Any]:

@@ -9,8 +9,8 @@ import h5py
 
 from deepchord.shared.command_line import printable_path
 from deepchord.shared.errors import CheckpointError
-from deepchord.shared.files.hdf5_heaps import damage
-from deepchord.shared.files.kinds import HDF5, kind_of_content, told
+from deepchord.shared.files.hdf5_heaps import find_damage
+from deepchord.shared.files.kinds import HDF5, describe_kind, kind_of_content
 
 #: Keras splits longer lists of names, because an HDF5 object header takes no more than this.
 _MOST_NAME_BYTES = 65536
@@ -20,7 +20,7 @@ _DAMAGED = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeErr
 
 
 @contextmanager
-def opened(file: BinaryIO, source: str) -> Iterator[h5py.File]:
+def open_hdf5(file: BinaryIO, source: str) -> Iterator[h5py.File]:
     """Open HDF5 to read from it.
 
     Args:
@@ -30,7 +30,7 @@ def opened(file: BinaryIO, source: str) -> Iterator[h5py.File]:
     Raises:
         CheckpointError: It is something else, which is named, or damaged; also if what is read in the block is.
     """
-    broken = damage(file)
+    broken = find_damage(file)
     try:
         if broken is not None:
             raise ValueError(broken)
@@ -39,7 +39,7 @@ def opened(file: BinaryIO, source: str) -> Iterator[h5py.File]:
     except _DAMAGED as error:
         kind = kind_of_content(file)
         if kind not in (None, HDF5):
-            raise CheckpointError(f"{source} is not a readable HDF5 file: {told(kind)}.") from error
+            raise CheckpointError(f"{source} is not a readable HDF5 file: {describe_kind(kind)}.") from error
         raise CheckpointError(
             f"{source} is not a readable HDF5 file, or it is damaged or cut short "
             f"({printable_path(str(error))[:200]}); "
@@ -52,7 +52,7 @@ def has_names(group: h5py.Group, attribute: str) -> bool:
     return attribute in group.attrs or f"{attribute}0" in group.attrs
 
 
-def names(group: h5py.Group, attribute: str, source: str) -> list[str]:
+def read_names(group: h5py.Group, attribute: str, source: str) -> list[str]:
     """Return a list of names that Keras splits over `<attribute>0`, `<attribute>1` … when it is long.
 
     Raises:
@@ -69,7 +69,7 @@ def names(group: h5py.Group, attribute: str, source: str) -> list[str]:
     return found
 
 
-def text(group: h5py.Group, attribute: str, most_bytes: int, source: str) -> str | None:
+def read_text(group: h5py.Group, attribute: str, most_bytes: int, source: str) -> str | None:
     """Return an attribute that is one text; None if there is none.
 
     Raises:
@@ -88,7 +88,7 @@ def text(group: h5py.Group, attribute: str, most_bytes: int, source: str) -> str
     return found
 
 
-def has(group: h5py.Group, path: str) -> bool:
+def has_object(group: h5py.Group, path: str) -> bool:
     """Return whether something lies at a path below a group, be it a link."""
     found = group
     for part in path.split("/"):
@@ -100,7 +100,7 @@ def has(group: h5py.Group, path: str) -> bool:
     return True
 
 
-def held(group: h5py.Group, path: str, kind: type[Any], source: str) -> Any:
+def find_object(group: h5py.Group, path: str, kind: type[Any], source: str) -> Any:
     """Return the object at a path below a group; only what lies in this file itself is ever opened.
 
     Raises:
@@ -117,14 +117,14 @@ def held(group: h5py.Group, path: str, kind: type[Any], source: str) -> Any:
     return found
 
 
-def array(group: h5py.Group, path: str, source: str) -> h5py.Dataset:
+def plain_array(group: h5py.Group, path: str, source: str) -> h5py.Dataset:
     """Return an array that lies plainly in this file; nothing of it is in memory yet.
 
     Raises:
         CheckpointError: It is compressed, elsewhere, or holds no floating-point numbers.
         KeyError: There is nothing.
     """
-    dataset = held(group, path, h5py.Dataset, source)
+    dataset = find_object(group, path, h5py.Dataset, source)
     layout = dataset.id.get_create_plist()
     if layout.get_layout() == h5py.h5d.VIRTUAL or layout.get_external_count() or layout.get_nfilters():
         raise CheckpointError(f"{source}: {path} is no plain array: it is compressed or lies in another file.")

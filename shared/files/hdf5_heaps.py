@@ -23,7 +23,7 @@ _CHUNK_BYTES = 2**24
 _MOST_HEAPS = 256
 
 
-def damage(file: BinaryIO) -> str | None:
+def find_damage(file: BinaryIO) -> str | None:
     """Return what is wrong with an HDF5 file, as a clause; None if the library may open it.
 
     Args:

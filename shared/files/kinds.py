@@ -166,7 +166,7 @@ def kind_of_content(file: BinaryIO) -> FileKind | None:
     return found or next((kind for looks, kind in _LOOKS if looks(start)), None)
 
 
-def told(kind: FileKind | None) -> str:
+def describe_kind(kind: FileKind | None) -> str:
     """Return a clause that tells what a file is, with its remedy; empty if nobody knows."""
     if kind is None:
         return ""

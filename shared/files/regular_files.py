@@ -8,7 +8,7 @@ from pathlib import Path
 #: What people write by hand is shorter.
 _MOST_TEXT_BYTES = 2**20
 #: What else a path may lead to, by the file's type, with its article.
-KINDS = {
+SPECIAL_FILES = {
     stat.S_IFIFO: "a FIFO",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
@@ -23,7 +23,7 @@ def check_regular(path: Path) -> None:
         FileNotFoundError: It leads nowhere.
         OSError: It leads to a FIFO, a device or a socket, or cannot be followed; its `strerror` says so.
     """
-    kind = KINDS.get(stat.S_IFMT(os.stat(path).st_mode))  # noqa: PTH116  takes any odd name that open takes
+    kind = SPECIAL_FILES.get(stat.S_IFMT(os.stat(path).st_mode))  # noqa: PTH116  takes any odd name that open takes
     if kind is not None:
         raise OSError(errno.EINVAL, f"it is {kind}, and only regular files are read", str(path))
 

@@ -16,7 +16,7 @@ from deepchord.shared.network.layers import (
     Residual,
     SimpleLayer,
 )
-from deepchord.shared.validation import ended, nearest
+from deepchord.shared.validation import suggestion, with_full_stop
 
 
 def notebook_architecture() -> Architecture:
@@ -67,9 +67,9 @@ def default_architecture(preset: str) -> Architecture:
     Raises:
         InputError: There is no such preset; the nearest one is named.
     """
-    if preset not in OF_PRESETS:
-        raise InputError(f"There is no preset {preset!r:.60}{ended(nearest(preset, OF_PRESETS))}")
-    return OF_PRESETS[preset]()
+    if preset not in PRESET_ARCHITECTURES:
+        raise InputError(f"There is no preset {preset!r:.60}{with_full_stop(suggestion(preset, PRESET_ARCHITECTURES))}")
+    return PRESET_ARCHITECTURES[preset]()
 
 
 def _normalized(filters: int) -> tuple[SimpleLayer, ...]:
@@ -78,7 +78,7 @@ def _normalized(filters: int) -> tuple[SimpleLayer, ...]:
 
 
 #: What each preset trains.
-OF_PRESETS: Mapping[str, Callable[[], Architecture]] = {
+PRESET_ARCHITECTURES: Mapping[str, Callable[[], Architecture]] = {
     "notebook": notebook_architecture,
     "fast": notebook_architecture,
     "best": residual_architecture,

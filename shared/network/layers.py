@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from deepchord.shared.validation import Message, nearest
+from deepchord.shared.validation import Message, suggestion
 
 Activation = Literal["relu", "elu", "selu", "tanh", "sigmoid", "softmax", "linear"]
 Padding = Literal["same", "valid"]
@@ -126,7 +126,7 @@ class Layered(Message):
                 raise PydanticCustomError(
                     "unknown_option",
                     "layer {position} has the unknown type {kind}{hint}",
-                    {"position": position, "kind": repr(kind), "hint": nearest(str(kind), cls.allowed)},
+                    {"position": position, "kind": repr(kind), "hint": suggestion(str(kind), cls.allowed)},
                 )
         return data
 

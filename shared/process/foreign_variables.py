@@ -6,14 +6,14 @@ import warnings
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from deepchord.shared.import_path import whole_paths_of
+from deepchord.shared.import_path import absolute_entries
 
 #: Whatever begins so is left out, and told of.
 _PREFIXES = ("CELERY_", "FLOWER_", "KOMBU_")
 #: The same; the first two are what Celery's command calls the settings that decide where members go.
-_TOLD = ("BROKER_URL", "RESULT_BACKEND", "REMAP_SIGTERM")
+_REPORTED = ("BROKER_URL", "RESULT_BACKEND", "REMAP_SIGTERM")
 #: Left out without a word: meant for somebody else, or left by another Celery that deepchord was started by.
-_UNTOLD = (
+_UNREPORTED = (
     # Options of Celery's command, which imports the application that the first one names.
     *("APP", "LOADER", "CONFIG_MODULE", "SKIP_CHECKS"),
     # Celery and billiard import what they name, or put their folder on the path of modules.
@@ -35,7 +35,7 @@ _UNTOLD = (
     "PYTHONINSPECT",
 )
 #: What Celery reads while it runs, and puts before what the application says.
-CONFIGURATION = (
+CELERY_VARIABLES = (
     *("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL", "CELERY_RESULT_BACKEND"),
     *("CELERY_LOADER", "CELERY_CONFIG_MODULE", "CELERY_CUSTOM_WORKER_POOL", "CELERY_RDBSIG"),
     *("DJANGO_SETTINGS_MODULE", "DJANGO_PROJECT_DIR"),
@@ -45,33 +45,33 @@ CONFIGURATION = (
 READABLE_OUTPUT: Mapping[str, str] = MappingProxyType({"PYTHONIOENCODING": "utf-8"})
 
 
-def leave_out_foreign() -> str | None:
+def remove_foreign_variables() -> str | None:
     """Take out of this process's environment what others would read; return what to say of it, if anything.
 
     To be called before Celery is imported, which reads some of them then.
     """
-    found = leave_out(foreign_names(os.environ))
-    own = without_foreign(os.environ)
-    leave_out(set(os.environ) - set(own))
+    found = remove_variables(foreign_names(os.environ))
+    own = without_foreign_variables(os.environ)
+    remove_variables(set(os.environ) - set(own))
     os.environ.update(own)
-    _bear_with_warnings()
+    _ignore_warning_filters_that_raise()
     return describe_foreign(found)
 
 
-def leave_out(names: Iterable[str]) -> list[str]:
+def remove_variables(names: Iterable[str]) -> list[str]:
     """Take variables out of this process's environment; return those that were there."""
     return [name for name in names if os.environ.pop(name, None) is not None]
 
 
 def foreign_names(environment: Mapping[str, str]) -> list[str]:
     """Return the variables that are left out, sorted."""
-    names = {*_TOLD, *_UNTOLD}
+    names = {*_REPORTED, *_UNREPORTED}
     return sorted(name for name in environment if name in names or name.startswith(_PREFIXES))
 
 
 def describe_foreign(names: list[str]) -> str | None:
     """Return a sentence about what is left out; None if nobody can have meant deepchord by it."""
-    told = [name for name in names if name not in _UNTOLD]
+    told = [name for name in names if name not in _UNREPORTED]
     if not told:
         return None
     return (
@@ -80,17 +80,17 @@ def describe_foreign(names: list[str]) -> str | None:
     )
 
 
-def without_foreign(environment: Mapping[str, str]) -> dict[str, str]:
+def without_foreign_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Return an environment for our processes, none of which imports from the folder that it is started in."""
     foreign = {*foreign_names(environment), "PYTHONPATH"}
     if _are_errors(environment.get("PYTHONWARNINGS", "").split(",")):
         foreign.add("PYTHONWARNINGS")
-    path = whole_paths_of(environment.get("PYTHONPATH", ""))
+    path = absolute_entries(environment.get("PYTHONPATH", ""))
     own = {name: value for name, value in environment.items() if name not in foreign}
     return own | {"PYTHONSAFEPATH": "1"} | ({"PYTHONPATH": path} if path else {})
 
 
-def _bear_with_warnings() -> None:
+def _ignore_warning_filters_that_raise() -> None:
     """Have no warning of a library end this process, also if Python was told that warnings are errors."""
     if _are_errors(sys.warnoptions):
         warnings.resetwarnings()

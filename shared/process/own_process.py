@@ -16,7 +16,7 @@ _PROGRAM = f"import sys; {HOME!r} in sys.path or sys.path.insert(0, {HOME!r}); f
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
+class ProcessResult:
     """How a process of its own ended, and what it wrote."""
 
     #: The exit code; less than 0: the signal that ended it; None: it took too long and was stopped.
@@ -56,7 +56,7 @@ def run_function(
     environment: Mapping[str, str] | None,
     within_s: float,
     capture: bool = True,
-) -> Ended:
+) -> ProcessResult:
     """Call a function in a process of its own, and wait until that has ended; it reads nothing from stdin.
 
     Args:
@@ -79,8 +79,8 @@ def run_function(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Ended(code=None)
-    return Ended(code=ended.returncode, output=ended.stdout or "", errors=ended.stderr or "")
+        return ProcessResult(code=None)
+    return ProcessResult(code=ended.returncode, output=ended.stdout or "", errors=ended.stderr or "")
 
 
 def call() -> None:

@@ -7,7 +7,7 @@ from deepchord.shared.queue.celery_app import (
     TRAIN_MEMBER,
     WORKER_OPTIONS,
     create_app,
-    queue_of,
+    queue_for,
     served_queues,
 )
 from deepchord.shared.queue.messages import task_id
@@ -21,7 +21,7 @@ __all__ = [
     "WORKER_OPTIONS",
     "check_signature",
     "create_app",
-    "queue_of",
+    "queue_for",
     "served_queues",
     "sign",
     "task_id",

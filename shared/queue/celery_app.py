@@ -8,18 +8,18 @@ from typing import Any
 from celery import Celery
 from celery.loaders.app import AppLoader
 
-from deepchord.shared.broker import KEY_PREFIX, encryption
+from deepchord.shared.broker import KEY_PREFIX, tls_options
 from deepchord.shared.errors import InputError
-from deepchord.shared.process import CONFIGURATION, describe_foreign, leave_out
+from deepchord.shared.process import CELERY_VARIABLES, describe_foreign, remove_variables
 from deepchord.shared.queue.result_backend import SCHEME
-from deepchord.shared.queue.transport import SOCKET_TRANSPORT, TASKS, TRANSPORT
+from deepchord.shared.queue.transport import SOCKET_TRANSPORT, TASK_QUEUE, TRANSPORT
 from deepchord.shared.settings import Settings, celery_url, is_socket
 
 logger = logging.getLogger(__name__)
 
 TRAIN_MEMBER = "deepchord.train_member"
 EVALUATE_ENSEMBLE = "deepchord.evaluate_ensemble"
-QUEUE = TASKS
+QUEUE = TASK_QUEUE
 #: The remote control command that makes a worker hand its member over and stop.
 DRAIN = "deepchord_drain"
 
@@ -33,7 +33,7 @@ _PROCESS_STARTS_WITHIN_S = 600.0
 _MONTH_S = 30 * 24 * 3600
 
 
-def queue_of(requirement: str | None) -> str:
+def queue_for(requirement: str | None) -> str:
     """Return the queue of the members of a run: the one that every worker takes from, or one for a requirement."""
     return QUEUE if requirement is None else f"{QUEUE}.{requirement}"
 
@@ -86,8 +86,8 @@ def create_app(settings: Settings, *, takes_tasks: bool = False) -> Celery:
         "health_check_interval": 25,
         "ack_emulation": takes_tasks,
     }
-    tls = encryption(settings)
-    ignored = describe_foreign(leave_out(CONFIGURATION))
+    tls = tls_options(settings)
+    ignored = describe_foreign(remove_variables(CELERY_VARIABLES))
     if ignored:
         logger.warning("%s", ignored)
     app = Celery("deepchord", loader=InstalledLoader, fixups=())

@@ -11,7 +11,7 @@ from deepchord.shared.errors import MessageDecodeError
 from deepchord.shared.validation import explain
 
 #: Hundreds of times what a message of ours has; a larger one is not even parsed.
-MOST_BYTES = 2**20
+MAX_BYTES = 2**20
 _MOST_RETRIES = 1000
 _LONGEST_REASON = 200
 
@@ -119,8 +119,8 @@ def check_message(data: bytes, *, is_task: bool) -> None:
     Raises:
         MessageDecodeError: It is none; why is said in a short line without control characters.
     """
-    if len(data) > MOST_BYTES:
-        raise MessageDecodeError(f"it has {len(data):,} bytes, and {MOST_BYTES:,} are the most")
+    if len(data) > MAX_BYTES:
+        raise MessageDecodeError(f"it has {len(data):,} bytes, and {MAX_BYTES:,} are the most")
     try:
         message = (_TaskEnvelope if is_task else _Envelope).model_validate_json(data)
     except ValidationError as error:

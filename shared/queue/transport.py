@@ -14,7 +14,7 @@ from deepchord.shared.queue.messages import check_message
 logger = logging.getLogger(__name__)
 
 #: What the queues of tasks are called, and begin with.
-TASKS = "deepchord"
+TASK_QUEUE = "deepchord"
 #: What is raised over bytes that are no message, by us or, where we let something through, by kombu and Celery.
 _MALFORMED = (MessageDecodeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 
@@ -26,11 +26,11 @@ class _CheckingClient(PrefixedStrictRedis):  # type: ignore[misc]  # kombu has n
         answer = super().parse_response(connection, command_name, **options)
         if command_name == "BRPOP" and answer:
             queue, data = answer
-            check_message(data, is_task=queue.startswith(TASKS.encode()))
+            check_message(data, is_task=queue.startswith(TASK_QUEUE.encode()))
         return answer
 
 
-class SturdyQoS(QoS):  # type: ignore[misc]  # kombu has no types
+class TolerantQoS(QoS):  # type: ignore[misc]  # kombu has no types
     """Forgets what cannot be put back into its queue; kombu would fail at it for ever, and at all that comes after."""
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
@@ -42,10 +42,10 @@ class SturdyQoS(QoS):  # type: ignore[misc]  # kombu has no types
             self._remove_from_indices(tag).execute()
 
 
-class SturdyChannel(Channel):  # type: ignore[misc]  # kombu has no types
+class TolerantChannel(Channel):  # type: ignore[misc]  # kombu has no types
     """Discards what it cannot read; kombu would let the error end the consumer, and Celery the worker."""
 
-    QoS = SturdyQoS
+    QoS = TolerantQoS
 
     def basic_consume(
         self, queue: str, no_ack: bool, callback: Callable[[Any], Any], *args: Any, **options: Any
@@ -86,13 +86,13 @@ class SturdyChannel(Channel):  # type: ignore[misc]  # kombu has no types
             return None
 
 
-class SturdyTransport(Transport):  # type: ignore[misc]  # kombu has no types
+class TolerantTransport(Transport):  # type: ignore[misc]  # kombu has no types
     """The transport of all our connections."""
 
-    Channel = SturdyChannel
+    Channel = TolerantChannel
 
 
-class SturdySocketTransport(SturdyTransport):
+class TolerantSocketTransport(TolerantTransport):
     """The same over a Unix socket, whose URL is for the channel to read: kombu would take it for one with a host."""
 
     can_parse_url = True
@@ -100,8 +100,8 @@ class SturdySocketTransport(SturdyTransport):
 
 #: How Celery finds them: by the names that Flower and others go by when they ask what kind of broker it is.
 TRANSPORT, SOCKET_TRANSPORT = "redis", "redis+socket"
-TRANSPORT_ALIASES[TRANSPORT] = f"{__name__}:{SturdyTransport.__name__}"
-TRANSPORT_ALIASES[SOCKET_TRANSPORT] = f"{__name__}:{SturdySocketTransport.__name__}"
+TRANSPORT_ALIASES[TRANSPORT] = f"{__name__}:{TolerantTransport.__name__}"
+TRANSPORT_ALIASES[SOCKET_TRANSPORT] = f"{__name__}:{TolerantSocketTransport.__name__}"
 
 
 def _kind(error: Exception) -> str:

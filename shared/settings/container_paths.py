@@ -5,7 +5,7 @@ from pathlib import Path
 from deepchord.shared.settings.settings import Settings
 
 
-def on_host(path: Path, settings: Settings) -> Path:
+def path_on_host(path: Path, settings: Settings) -> Path:
     """Return the path by which people find a file or folder; another one only for results in a container.
 
     Args:

@@ -18,9 +18,9 @@ from deepchord.shared.settings.environment import (
     WORKER_VARIABLE,
     settings_file,
 )
-from deepchord.shared.settings.settings import Settings, _setting_variables
+from deepchord.shared.settings.settings import Settings, setting_variables
 from deepchord.shared.settings.values import sentence_about
-from deepchord.shared.validation import ended, explain, nearest
+from deepchord.shared.validation import explain, suggestion, with_full_stop
 
 #: Settings whose values are never told.
 _SECRETS = ("flower_password", "signing_key")
@@ -69,18 +69,18 @@ def _check_named_file() -> None:
 
 
 def _check_variables() -> None:
-    known = _setting_variables() | {SETTINGS_FILE_VARIABLE, SESSION_VARIABLE, WORKER_VARIABLE}
+    known = setting_variables() | {SETTINGS_FILE_VARIABLE, SESSION_VARIABLE, WORKER_VARIABLE}
     for name in os.environ:
         if name.startswith(ENVIRONMENT_PREFIX) and name not in known:
-            raise _refusal(ended(f"The environment has the unknown setting {name}{nearest(name, known)}"))
+            raise _refusal(with_full_stop(f"The environment has the unknown setting {name}{suggestion(name, known)}"))
 
 
 def _explain(error: ValidationError, options: Mapping[str, Any]) -> str:
     first = error.errors(include_url=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "settings"
     if first["type"] == "extra_forbidden":
-        hint = nearest(name, Settings.model_fields)
-        return ended(f"Settings file {settings_file()} has the unknown setting '{name}'{hint}")
+        hint = suggestion(name, Settings.model_fields)
+        return with_full_stop(f"Settings file {settings_file()} has the unknown setting '{name}'{hint}")
     option = f" (or option --{_OPTIONS.get(name, name)})" if name in options else ""
     problem = explain(error).removeprefix(f"{name}: ")
     if name in _SECRETS or (name in _MAY_HOLD_SECRETS and first["type"] != "value_error"):

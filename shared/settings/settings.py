@@ -15,7 +15,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from deepchord.shared.process import without_foreign
+from deepchord.shared.process import without_foreign_variables
 from deepchord.shared.settings.environment import (
     ENVIRONMENT_PREFIX,
     SETTINGS_FILE_VARIABLE,
@@ -160,18 +160,19 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Return the environment for a child process that is to see these very settings, whatever the file says."""
-        ours = _setting_variables()
-        inherited = {name: value for name, value in without_foreign(os.environ).items() if name not in ours}
+        ours = setting_variables()
+        inherited = {name: value for name, value in without_foreign_variables(os.environ).items() if name not in ours}
         given = self.model_dump(mode="json", exclude_none=True)
         values = {name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in given.items()}
         variables = {ENVIRONMENT_PREFIX + name.upper(): value for name, value in values.items()}
         return inherited | variables | {SETTINGS_FILE_VARIABLE: os.devnull}
 
 
-def export(settings: Settings, **variables: str) -> None:
+def export_settings(settings: Settings, **variables: str) -> None:
     """Put settings and further variables into this process's own environment, for the children that it starts."""
     os.environ.update(settings.environment() | variables)
 
 
-def _setting_variables() -> set[str]:
+def setting_variables() -> set[str]:
+    """Return the names of the environment variables that hold settings."""
     return {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields}

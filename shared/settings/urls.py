@@ -65,7 +65,7 @@ def without_password(url: str) -> str:
     return scheme + separator + place.partition("?")[0].partition("#")[0]
 
 
-def bare(url: str) -> str:
+def server_url(url: str) -> str:
     """Return a broker's valid URL without user, password and database: where it is, and nothing else."""
     parts = urlsplit(url)
     path = parts.path if is_socket(url) else ""

@@ -17,7 +17,7 @@ class SavedEpoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """That an attempt at a member ended with an error, as far as failures are compared; made by `failure_of`."""
+    """How an attempt at a member failed, in a form that can be compared; `comparable_failure` makes it."""
 
     #: A digest of the worker's name.
     worker: str
@@ -47,25 +47,25 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def failure_of(worker: str, way: str) -> Failure:
+def comparable_failure(worker: str, way: str) -> Failure:
     """Return what is compared of a failure on a worker."""
     return Failure(worker=digest(worker), way=digest(way))
 
 
-def newest_first(attempts: Iterable[Attempt]) -> tuple[SavedEpoch, ...]:
+def furthest_epochs_first(attempts: Iterable[Attempt]) -> tuple[SavedEpoch, ...]:
     """Return all saved epochs, the one from which the least is left to train first."""
     saved = (epoch for attempt in attempts for epoch in attempt.saved)
     return tuple(sorted(saved, key=lambda epoch: (epoch.epoch, epoch.attempt), reverse=True))
 
 
-def progress_of(attempts: Iterable[Attempt]) -> int:
+def progress_count(attempts: Iterable[Attempt]) -> int:
     """Return a number that grows with each further epoch that is saved, and each attempt that is not handed over."""
     attempts = tuple(attempts)
     furthest = max((epoch.epoch for attempt in attempts for epoch in attempt.saved), default=0)
     return furthest + sum(not attempt.handed_over for attempt in attempts)
 
 
-def fruitless(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
+def attempts_without_progress(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
     """Return the last attempts, from the one that reached the furthest epoch on, in order.
 
     Those that were handed over are left out.
@@ -87,4 +87,4 @@ def failures_in_a_row(attempts: Iterable[Attempt]) -> int:
     A member on machines that sleep and crash may need many attempts and still come to its end, an epoch at a time;
     one that always fails at the same place does not.
     """
-    return len(fruitless(attempts))
+    return len(attempts_without_progress(attempts))

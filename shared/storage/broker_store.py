@@ -5,11 +5,11 @@ from contextlib import contextmanager
 
 import redis
 
-from deepchord.shared.broker import KEY_PREFIX, connect_lazily, text_of
+from deepchord.shared.broker import KEY_PREFIX, as_text, connect_lazily
 from deepchord.shared.errors import InputError, ObjectNotFoundError, StorageError
 from deepchord.shared.settings import Settings, without_password
 from deepchord.shared.storage.object_store import BROKER_STORAGE, check_key, check_prefix, check_size
-from deepchord.shared.validation import ended
+from deepchord.shared.validation import with_full_stop
 
 #: Larger objects would keep the broker, which does one thing at a time, from everything else for too long.
 _LARGEST = 128 * 2**20
@@ -83,7 +83,7 @@ class BrokerStore:
             start = b"[" + folder
             while True:
                 portion = self._client.zrangebylex(_KEYS, start, b"(" + folder + b"\xff", 0, _LISTED_AT_ONCE)
-                listed += [text_of(key) for key in portion]
+                listed += [as_text(key) for key in portion]
                 if len(portion) < _LISTED_AT_ONCE:
                     return iter(listed)
                 start = f"({listed[-1]}".encode()
@@ -94,7 +94,7 @@ class BrokerStore:
         with self._explained(prefix, "list"):
             start = b"[" + folder
             while portion := self._client.zrangebylex(_KEYS, start, b"(" + folder + b"\xff", 0, 1):
-                name, separator, _ = text_of(portion[0]).encode().removeprefix(folder).partition(b"/")
+                name, separator, _ = as_text(portion[0]).encode().removeprefix(folder).partition(b"/")
                 if separator:
                     names.append(name.decode())
                 # Behind all keys that begin with this name, or behind this key.
@@ -168,6 +168,8 @@ class BrokerStore:
                 permanent=True,
             ) from error
         except redis.exceptions.NoPermissionError as error:
-            raise StorageError(ended(f"{what}: the broker does not allow it: {error}"), permanent=True) from error
+            raise StorageError(
+                with_full_stop(f"{what}: the broker does not allow it: {error}"), permanent=True
+            ) from error
         except redis.RedisError as error:
-            raise StorageError(ended(f"{what}: {error}")) from error
+            raise StorageError(with_full_stop(f"{what}: {error}")) from error

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 def damaged_records(store: RunStore, run_id: str, indices: Collection[int] | None = None) -> Iterator[int]:
     """Yield the members whose records are damaged; of these members, or of all."""
-    for index in store.recorded(run_id) if indices is None else sorted(indices):
+    for index in store.recorded_members(run_id) if indices is None else sorted(indices):
         if _damage_of(store, run_id, index) is not None:
             yield index
 

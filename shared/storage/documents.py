@@ -9,13 +9,13 @@ from deepchord.shared.errors import CorruptObjectError, DamagedRecordError, Mess
 from deepchord.shared.messages import MemberRecord, RunSpec
 from deepchord.shared.storage import keys
 from deepchord.shared.storage.object_store import ObjectStore
-from deepchord.shared.validation import Message, ended
+from deepchord.shared.validation import Message, with_full_stop
 from deepchord.shared.version import version
 
 M = TypeVar("M", bound=Message)
 
 #: A record of 100,000 epochs has 25 MB.
-MOST_BYTES = 128 * 2**20
+MAX_DOCUMENT_BYTES = 128 * 2**20
 _RESTORE = "Restore it from a copy, or train a new run."
 
 
@@ -27,7 +27,7 @@ def read_document(objects: ObjectStore, kind: type[M], key: str, remedy: str = _
         CorruptObjectError: What it holds is no file, or larger than anything that deepchord writes.
         MessageDecodeError: It is something else; the error names the remedy.
     """
-    data = objects.get(key, MOST_BYTES)
+    data = objects.get(key, MAX_DOCUMENT_BYTES)
     try:
         return kind.decode(data, key)
     except OtherVersionError:
@@ -76,7 +76,7 @@ def read_record(objects: ObjectStore, run_id: str, index: int) -> MemberRecord:
     key = keys.record(run_id, index)
     remedy = f"`deepchord resume {run_id}` keeps it aside and has the member trained again."
     try:
-        data = objects.get(key, MOST_BYTES)
+        data = objects.get(key, MAX_DOCUMENT_BYTES)
     except CorruptObjectError as error:
         # A folder is in no list, so nobody who looks for damaged records finds it.
         is_listed = key in objects.list(f"{keys.members(run_id)}{index:03d}/")
@@ -95,7 +95,7 @@ def read_record(objects: ObjectStore, run_id: str, index: int) -> MemberRecord:
     spec = record.member.spec
     if (spec.run_id, spec.index) != (run_id, index):
         raise DamagedRecordError(
-            ended(f"{key} is the record of member {spec.index} of run {spec.run_id}") + f" {remedy}", data
+            with_full_stop(f"{key} is the record of member {spec.index} of run {spec.run_id}") + f" {remedy}", data
         )
     return record
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deepchord.shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
-from deepchord.shared.files import KINDS
+from deepchord.shared.files import SPECIAL_FILES
 from deepchord.shared.storage.object_store import check_key, check_prefix, check_size, is_name
 
 #: So much is written, or read to be compared, in one call.
@@ -163,7 +163,7 @@ class FolderStore:
         )
 
 
-_KINDS = {**KINDS, stat.S_IFDIR: "a folder"}
+_KINDS = {**SPECIAL_FILES, stat.S_IFDIR: "a folder"}
 
 _REMEDIES = {
     errno.ENOSPC: "free some space or give another folder with --storage",

@@ -6,7 +6,7 @@ from deepchord.shared.errors import ObjectNotFoundError
 from deepchord.shared.messages import AttemptFailure, AttemptNote, MemberRecord
 from deepchord.shared.storage import keys
 from deepchord.shared.storage.attempt_log import attempts_in, take_number
-from deepchord.shared.storage.attempts import Attempt, SavedEpoch, failure_of
+from deepchord.shared.storage.attempts import Attempt, SavedEpoch, comparable_failure
 from deepchord.shared.storage.documents import read_document, read_record, read_verified
 from deepchord.shared.storage.object_store import ObjectStore
 
@@ -48,7 +48,7 @@ class MemberStore:
 
     def fail_attempt(self, attempt: int, failure: AttemptFailure) -> None:
         """Record how an attempt failed."""
-        compared = failure_of(failure.worker, failure.way)
+        compared = comparable_failure(failure.worker, failure.way)
         self._objects.replace(keys.attempt_failure(self._run_id, self._index, attempt, compared), failure.encode())
 
     # Training states

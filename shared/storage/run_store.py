@@ -49,7 +49,7 @@ class RunStore:
         except ObjectNotFoundError:
             raise missing from None
 
-    def versions(self, run_id: str) -> Iterator[RunSpec]:
+    def specs(self, run_id: str) -> Iterator[RunSpec]:
         """Yield the specs of a run, the newest extension first."""
         return read_specs(self.objects, run_id)
 
@@ -88,9 +88,9 @@ class RunStore:
         """Return whether a run was cancelled."""
         return self.objects.exists(keys.cancellation(run_id))
 
-    def run_ids(self, *, but: Collection[str] = ()) -> list[str]:
+    def run_ids(self, *, excluding: Collection[str] = ()) -> list[str]:
         """Return the ids of all runs, oldest first (ids begin with their date), but for those that are known."""
-        names = (name for name in self.objects.folders(keys.RUNS) if name not in but)
+        names = (name for name in self.objects.folders(keys.RUNS) if name not in excluding)
         return [name for name in names if self.objects.exists(keys.run(name))]
 
     # Members and evaluation
@@ -103,14 +103,14 @@ class RunStore:
         """Return what the evaluation of a run, as extended in its spec, has in storage; nothing is asked of it yet."""
         return EvaluationStore(self.objects, run)
 
-    def attempts_of_all(self, run_id: str) -> dict[int, tuple[Attempt, ...]]:
+    def attempts_by_member(self, run_id: str) -> dict[int, tuple[Attempt, ...]]:
         """Return the attempts of each member of a run that has had any; only names are read."""
         names: dict[int, list[str]] = {}
         for index, name in filter(None, map(keys.attempt_name, self.objects.list(keys.members(run_id)))):
             names.setdefault(index, []).append(name)
         return {index: attempts_among(of_member) for index, of_member in names.items()}
 
-    def recorded(self, run_id: str) -> list[int]:
+    def recorded_members(self, run_id: str) -> list[int]:
         """Return the indices of the members that have a record, in order."""
         indices = map(keys.recorded_index, self.objects.list(keys.members(run_id)))
         return sorted(index for index in indices if index is not None)

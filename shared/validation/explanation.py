@@ -5,18 +5,18 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
-_OTHER_PROTOCOL = "other_protocol"
+OTHER_PROTOCOL = "other_protocol"
 
 
-def nearest(name: str, valid: Iterable[str]) -> str:
+def suggestion(name: str, valid: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the nearest valid name, else the list of valid names."""
     names = sorted(valid)
     close = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean '{close[0]}'?" if close else f"; valid are {', '.join(names)}"
 
 
-def ended(sentence: str) -> str:
-    """Return a sentence with a full stop, unless it has one, or ends with the question of `nearest`."""
+def with_full_stop(sentence: str) -> str:
+    """Return a sentence with a full stop, unless it has one, or ends with the question of `suggestion`."""
     return sentence if sentence.endswith(("?", ".")) else f"{sentence}."
 
 
@@ -40,4 +40,4 @@ def shortened(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-_SELF_EXPLAINING = {_OTHER_PROTOCOL, "unknown_option", "value_error", "missing", "json_invalid"}
+_SELF_EXPLAINING = {OTHER_PROTOCOL, "unknown_option", "value_error", "missing", "json_invalid"}

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 
 from deepchord.shared.errors import DeepchordError, MessageDecodeError, OtherVersionError
-from deepchord.shared.validation.explanation import _OTHER_PROTOCOL, ended, explain, nearest
+from deepchord.shared.validation.explanation import OTHER_PROTOCOL, explain, suggestion, with_full_stop
 from deepchord.shared.version import version
 
 #: The one protocol that this deepchord speaks.
@@ -25,7 +25,7 @@ class Message(BaseModel):
         if isinstance(data, Mapping):
             for name in data:
                 if name not in cls.model_fields:
-                    hint = nearest(str(name), cls.model_fields)
+                    hint = suggestion(str(name), cls.model_fields)
                     raise PydanticCustomError(
                         "unknown_option", "unknown option '{name}'{hint}", {"name": str(name), "hint": hint}
                     )
@@ -50,7 +50,7 @@ class Message(BaseModel):
             return cls.model_validate_json(data)
         except ValidationError as error:
             raise _error_class(error, MessageDecodeError)(
-                ended(f"{source} is not a valid {cls.__name__}: {explain(error)}")
+                with_full_stop(f"{source} is not a valid {cls.__name__}: {explain(error)}")
             ) from error
 
     @classmethod
@@ -59,7 +59,7 @@ class Message(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise _error_class(error, error_class)(ended(f"{source}: {explain(error)}")) from error
+            raise _error_class(error, error_class)(with_full_stop(f"{source}: {explain(error)}")) from error
 
 
 class Versioned(Message):
@@ -76,7 +76,7 @@ class Versioned(Message):
         theirs = data.get("protocol", PROTOCOL) if isinstance(data, Mapping) else PROTOCOL
         if theirs != PROTOCOL:
             raise PydanticCustomError(
-                _OTHER_PROTOCOL,
+                OTHER_PROTOCOL,
                 "it is of deepchord {their_version} (protocol {theirs}), but this is deepchord {our_version} "
                 "(protocol {ours}): install the same version on all hosts",
                 {
@@ -90,4 +90,4 @@ class Versioned(Message):
 
 
 def _error_class(error: ValidationError, otherwise: type[DeepchordError]) -> type[DeepchordError]:
-    return OtherVersionError if error.errors()[0]["type"] == _OTHER_PROTOCOL else otherwise
+    return OtherVersionError if error.errors()[0]["type"] == OTHER_PROTOCOL else otherwise

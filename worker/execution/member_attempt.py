@@ -61,7 +61,7 @@ def attempt_member(
     )
 
     def report(trouble: str) -> None:
-        resources.board.note(run.run_id, spec.index, trouble)
+        resources.board.report_trouble(run.run_id, spec.index, trouble)
 
     with ProgressReporter(resources.board, run.run_id, first, on_epoch) as reporter:
         dataset = resources.dataset(run.dataset)

@@ -74,7 +74,7 @@ def test_a_member_beyond_a_thousand_has_a_place_of_its_own(store):
         commit_record(store, trained(index))
         assert store.member(RUN, index).start_attempt(b"me") == 1
 
-    assert store.recorded(RUN) == [7, 10, 1000, 99_999]
+    assert store.recorded_members(RUN) == [7, 10, 1000, 99_999]
 
 
 ARTIFACTS = [
