@@ -1,4 +1,7 @@
-"""The broker as a server: connections that work, and what all hosts share in it, such as leases and progress."""
+"""The broker as a server: how to connect to it, how to find out what is wrong with it, and what all hosts share in it.
+
+Hosts share leases, the list of workers and the progress of members. All of these may be lost without harm.
+"""
 
 from deepchord.shared.broker.clock import MAX_SKEW_S, clock_skew_s, describe_skew
 from deepchord.shared.broker.connection import (

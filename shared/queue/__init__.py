@@ -1,4 +1,7 @@
-"""The task queue in the broker: task names, Celery's configuration, and a transport that survives damaged messages."""
+"""The task queue in the broker: task names, Celery's configuration, and a transport that survives damaged messages.
+
+Coordinator, workers and Flower create their Celery application here.
+"""
 
 from deepchord.shared.queue.celery_app import (
     DRAIN,

@@ -1,6 +1,6 @@
-"""Where things are and what they may use: one Settings object from options, environment and file.
+"""The settings of a command, read from options, environment and settings file into one `Settings` object.
 
-Nothing else in deepchord reads the environment.
+No other room reads the environment.
 """
 
 from deepchord.shared.settings.container_paths import path_on_host

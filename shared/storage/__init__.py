@@ -1,6 +1,6 @@
 """Shared storage: where runs, members, weights and data sets are kept, and how they are written and read.
 
-A `RunStore` is what coordinator and workers use; an `ObjectStore` is the folder, bucket or broker below it.
+Coordinator and workers use a `RunStore`; the `ObjectStore` below it is a folder, an S3 bucket or the broker.
 """
 
 from deepchord.shared.storage.attempts import (
