@@ -1,4 +1,4 @@
-"""What a trained member leaves: weights as HDF5, as Keras 2 writes and Keras 3 reads them, and its probabilities."""
+"""The results of a trained member as files: weights in the HDF5 layout of Keras, and class probabilities."""
 
 from deepchord.shared.checkpoints.hdf5 import (
     StoredLayer,

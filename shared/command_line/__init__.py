@@ -1,4 +1,4 @@
-"""What every command needs to talk with people: how it ends, what it may print, and paths as they are typed."""
+"""What every command needs to talk with people: exit codes, printable output, and paths as users type them."""
 
 from deepchord.shared.command_line.commands import run_commands
 from deepchord.shared.command_line.console import PrintableConsole, new_console, print_table

@@ -1,6 +1,6 @@
-"""Files from anybody: what kind they are, and how arrays are read from them without running code or trusting sizes."""
+"""Reads files of unknown origin: finds out their kind, and reads arrays without running code or trusting sizes."""
 
-from deepchord.shared.files.arrays import npz_outlines, read_idx, read_npy, read_npz, write_npy, write_npz
+from deepchord.shared.files.arrays import npz_outlines, read_npy, read_npz, write_npy, write_npz
 from deepchord.shared.files.hdf5 import (
     find_object,
     has_names,
@@ -10,6 +10,7 @@ from deepchord.shared.files.hdf5 import (
     read_names,
     read_text,
 )
+from deepchord.shared.files.idx import read_idx
 from deepchord.shared.files.kinds import GIT_ANNEX, HDF5, JSON, KERAS, TEXT, describe_kind, is_annexed, kind_of
 from deepchord.shared.files.npz_headers import MissingArraysError
 from deepchord.shared.files.regular_files import SPECIAL_FILES, check_regular, read_short_text

@@ -1,4 +1,4 @@
-"""HDF5 from anybody: no other file is opened, whatever this one says, and no array is read before it is known."""
+"""Reads HDF5 files of unknown origin: links to other files are not followed, arrays are checked before reading."""
 
 import math
 from collections.abc import Iterator
@@ -12,23 +12,23 @@ from deepchord.shared.errors import CheckpointError
 from deepchord.shared.files.hdf5_heaps import find_damage
 from deepchord.shared.files.kinds import HDF5, describe_kind, kind_of_content
 
-#: Keras splits longer lists of names, because an HDF5 object header takes no more than this.
-_MOST_NAME_BYTES = 65536
+#: An HDF5 object header holds no more than this; Keras splits longer lists of names.
+_MAX_NAMES_BYTES = 65536
 
-#: What h5py raises over bytes that are not what they should be.
+#: The errors that h5py raises for damaged files.
 _DAMAGED = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, OverflowError, MemoryError)
 
 
 @contextmanager
 def open_hdf5(file: BinaryIO, source: str) -> Iterator[h5py.File]:
-    """Open HDF5 to read from it.
+    """Open an HDF5 file for reading.
 
     Args:
-        file: The content; it stays open.
+        file: The content of the file; it stays open.
         source: The file's name, for errors.
 
     Raises:
-        CheckpointError: It is something else, which is named, or damaged; also if what is read in the block is.
+        CheckpointError: The file is of another kind, or damaged; also if the damage is found inside of the block.
     """
     broken = find_damage(file)
     try:
@@ -53,10 +53,10 @@ def has_names(group: h5py.Group, attribute: str) -> bool:
 
 
 def read_names(group: h5py.Group, attribute: str, source: str) -> list[str]:
-    """Return a list of names that Keras splits over `<attribute>0`, `<attribute>1` … when it is long.
+    """Return a list of names; Keras splits a long list into the attributes `<attribute>0`, `<attribute>1` and so on.
 
     Raises:
-        CheckpointError: It is no such list, or names something twice.
+        CheckpointError: It is not a list of names, or a name is in it twice.
     """
     if attribute in group.attrs or f"{attribute}0" not in group.attrs:
         parts = [attribute]
@@ -70,10 +70,10 @@ def read_names(group: h5py.Group, attribute: str, source: str) -> list[str]:
 
 
 def read_text(group: h5py.Group, attribute: str, most_bytes: int, source: str) -> str | None:
-    """Return an attribute that is one text; None if there is none.
+    """Return the text of an attribute; None if there is no such attribute.
 
     Raises:
-        CheckpointError: It is something else, or longer than `most_bytes`.
+        CheckpointError: It is not a text, or is longer than `most_bytes`.
     """
     if attribute not in group.attrs:
         return None
@@ -89,7 +89,7 @@ def read_text(group: h5py.Group, attribute: str, most_bytes: int, source: str) -
 
 
 def has_object(group: h5py.Group, path: str) -> bool:
-    """Return whether something lies at a path below a group, be it a link."""
+    """Return whether there is an object or a link at a path below a group."""
     found = group
     for part in path.split("/"):
         if not isinstance(found, h5py.Group) or not found.id.links.exists(part.encode()):
@@ -101,11 +101,11 @@ def has_object(group: h5py.Group, path: str) -> bool:
 
 
 def find_object(group: h5py.Group, path: str, kind: type[Any], source: str) -> Any:
-    """Return the object at a path below a group; only what lies in this file itself is ever opened.
+    """Return the object at a path below a group; only objects in this file are opened.
 
     Raises:
-        CheckpointError: A link stands on the way, or it is of another kind.
-        KeyError: There is nothing.
+        CheckpointError: The path contains a link, or the object is of another kind.
+        KeyError: There is no object.
     """
     found = group
     for part in filter(None, path.split("/")):
@@ -118,11 +118,11 @@ def find_object(group: h5py.Group, path: str, kind: type[Any], source: str) -> A
 
 
 def plain_array(group: h5py.Group, path: str, source: str) -> h5py.Dataset:
-    """Return an array that lies plainly in this file; nothing of it is in memory yet.
+    """Return an array that is stored in this file without compression; its values are not read yet.
 
     Raises:
-        CheckpointError: It is compressed, elsewhere, or holds no floating-point numbers.
-        KeyError: There is nothing.
+        CheckpointError: It is compressed, lies in another file, or does not hold floating-point numbers.
+        KeyError: There is no such array.
     """
     dataset = find_object(group, path, h5py.Dataset, source)
     layout = dataset.id.get_create_plist()
@@ -138,6 +138,6 @@ def _strings(group: h5py.Group, attribute: str, source: str) -> list[str]:
     if stored.shape is None or 0 in stored.shape:
         return []
     size_bytes = math.prod(stored.shape) * stored.dtype.itemsize
-    if len(stored.shape) != 1 or h5py.check_string_dtype(stored.dtype) is None or size_bytes > _MOST_NAME_BYTES:
+    if len(stored.shape) != 1 or h5py.check_string_dtype(stored.dtype) is None or size_bytes > _MAX_NAMES_BYTES:
         raise CheckpointError(f"{source}: the attribute {attribute} of {group.name} is no list of names.")
     return [name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs[attribute]]

@@ -1,4 +1,4 @@
-"""What this host has: cores, memory and engines, and how its workers share them."""
+"""The resources of this host: its cores, memory and engines, and how its workers share them best."""
 
 from deepchord.shared.host.installed_engines import (
     ENGINES,

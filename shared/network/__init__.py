@@ -1,4 +1,4 @@
-"""The network as data: the layers that are allowed, how they are chained, and the networks that come with deepchord."""
+"""The network as data: the allowed layers, the shapes in a chain of layers, and the networks of the presets."""
 
 from deepchord.shared.network.architecture import (
     MAX_LAYERS,

@@ -1,4 +1,4 @@
-"""How a process of deepchord starts: without what other libraries would take from its surroundings by themselves."""
+"""Starts processes, and protects them from environment variables and files that other libraries read by themselves."""
 
 from deepchord.shared.process.foreign_variables import (
     CELERY_VARIABLES,

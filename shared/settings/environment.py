@@ -17,7 +17,7 @@ WORKER_VARIABLE = "DEEPCHORD_WORKER"
 
 
 def settings_file() -> Path:
-    """Return the settings file: `$DEEPCHORD_SETTINGS`, or else `deepchord/settings.toml` in the user's configuration."""
+    """Return the settings file: `$DEEPCHORD_SETTINGS`, or `deepchord/settings.toml` in the user's configuration."""
     named = os.environ.get(SETTINGS_FILE_VARIABLE)
     return Path(named) if named else Path(platformdirs.user_config_dir("deepchord", False)) / "settings.toml"
 
@@ -30,8 +30,8 @@ def keras_home() -> Path:
 def s3_endpoint() -> str | None:
     """Return the address of the S3 service in the usual AWS variables; None if they name none.
 
-    Empty AWS variables are removed from the environment: the S3 client reads the variables itself, and would use an empty
-    one as an address.
+    Empty AWS variables are removed from the environment: the S3 client reads the variables itself, and would use an
+    empty one as an address.
     """
     for name in [name for name, value in os.environ.items() if name.startswith("AWS_") and not value]:
         del os.environ[name]

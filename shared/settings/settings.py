@@ -49,8 +49,8 @@ class Settings(BaseSettings):
 
     #: Redis or Valkey: `redis://[:password@]host:port/db`, `rediss://…` or `unix:///path?db=0`; None: an embedded one.
     broker: str | None = Field(default=None, repr=False)
-    #: Where runs, weights and data sets are kept: a path, `file:///folder`, `s3://bucket/prefix`, or `broker://` for the
-    #: broker itself.
+    #: Where runs, weights and data sets are kept: a path, `file:///folder`, `s3://bucket/prefix`, or `broker://` for
+    #: the broker itself.
     storage: str = Field(default_factory=lambda: str(Path(platformdirs.user_data_dir("deepchord", False)) / "storage"))
     #: A PEM file of certificate authorities that are trusted for rediss:// and S3, in addition to the system's.
     ca_file: Path | None = None

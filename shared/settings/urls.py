@@ -57,7 +57,7 @@ def celery_url(url: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """Return a URL that may be shown, also a malformed one: anything that may be a user, password or query is removed."""
+    """Return a URL that may be shown, also a malformed one: what may be a user, password or query is removed."""
     scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
     secret, _, place = rest.rpartition("@")
     if "?" in secret or "#" in secret:

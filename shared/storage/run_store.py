@@ -1,12 +1,11 @@
 """Runs, members and data sets in shared storage; data with a known SHA-256 is verified when it is read."""
 
 import logging
-import re
 import uuid
 from collections.abc import Collection, Iterator
 
 from deepchord.shared.errors import CorruptObjectError, ObjectNotFoundError, RunNotFoundError, StorageError
-from deepchord.shared.messages import Cancellation, MemberRecord, RunSpec
+from deepchord.shared.messages import Cancellation, MemberRecord, RunSpec, is_run_id
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import keys
 from deepchord.shared.storage.attempt_log import attempts_among
@@ -42,7 +41,7 @@ class RunStore:
         missing = RunNotFoundError(
             f"There is no run {run_id!r} in {self.objects.url}; `deepchord runs` lists those there are."
         )
-        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", run_id):
+        if not is_run_id(run_id):
             raise missing
         try:
             return read_newest_spec(self.objects, run_id)

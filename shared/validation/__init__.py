@@ -1,4 +1,4 @@
-"""The base of every value that crosses a boundary, and how its errors become sentences."""
+"""The base class of all messages, fields that many of them have, and how validation errors become sentences."""
 
 from deepchord.shared.validation.explanation import explain, shortened, suggestion, with_full_stop
 from deepchord.shared.validation.fields import Sha256, Share

@@ -1,4 +1,4 @@
-"""The one base of everything that crosses a boundary, and how its errors are put into a sentence."""
+"""The base classes of all messages, which decode JSON and raise errors that name the problem."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal, Self
@@ -10,7 +10,7 @@ from deepchord.shared.errors import DeepchordError, MessageDecodeError, OtherVer
 from deepchord.shared.validation.explanation import OTHER_PROTOCOL, explain, suggestion, with_full_stop
 from deepchord.shared.version import version
 
-#: The one protocol that this deepchord speaks.
+#: The only protocol that this version of deepchord understands.
 PROTOCOL: Final = 1
 
 
@@ -41,10 +41,10 @@ class Message(BaseModel):
 
         Args:
             data: UTF-8 JSON, as `encode` writes it.
-            source: Where the data came from; named in the error.
+            source: Where the data came from, for the error.
 
         Raises:
-            MessageDecodeError: Not JSON, or a field is missing, unknown or out of range.
+            MessageDecodeError: It is not JSON, or a field is missing, unknown or not valid.
         """
         try:
             return cls.model_validate_json(data)
@@ -63,11 +63,11 @@ class Message(BaseModel):
 
 
 class Versioned(Message):
-    """What older and newer versions of deepchord may have written: one of other messages is refused by both names."""
+    """A message that other versions of deepchord may have written; another protocol is refused with both versions."""
 
-    #: Raised whenever an older worker could no longer understand a message or an object in storage.
+    #: Increased whenever older workers can no longer understand a message or an object in storage.
     protocol: Literal[1] = PROTOCOL
-    #: The deepchord that wrote it.
+    #: The version of deepchord that wrote the message.
     version: str = Field(default_factory=version)
 
     @model_validator(mode="before")
