@@ -10,7 +10,7 @@ MAX_SKEW_S = 60.0
 
 
 def clock_skew_s(client: redis.Redis, now: Callable[[], float] = time.time) -> float:
-    """Return by how many seconds this machine's clock is ahead of the broker's.
+    """Return the seconds by which this machine's clock is ahead of the broker's.
 
     Raises:
         redis.RedisError: The broker does not answer.

@@ -121,17 +121,17 @@ def as_text(value: bytes | str) -> str:
 
 def _tls_problem(error: BaseException) -> str | None:
     """Return what is wrong with the broker's TLS and what to do; None if TLS is not the problem."""
-    found = next((cause for cause in causes(error) if isinstance(cause, ssl.SSLError)), None)
-    if found is None:
+    failure = next((cause for cause in causes(error) if isinstance(cause, ssl.SSLError)), None)
+    if failure is None:
         return None
-    if not isinstance(found, ssl.SSLCertVerificationError):
+    if not isinstance(failure, ssl.SSLCertVerificationError):
         return "does not speak TLS as it should: give redis:// if it has none"
-    if found.verify_code == _EXPIRED:
+    if failure.verify_code == _EXPIRED:
         return "has a certificate that has expired, or one of its authority's has: make a new one"
-    if found.verify_code in _OTHER_HOST:
+    if failure.verify_code in _OTHER_HOST:
         return "has a certificate that is for another host: give the name that it was made for, or make a new one"
     return (
-        f"has a certificate that is not trusted ({found.verify_message}): name the file with its authority's "
+        f"has a certificate that is not trusted ({failure.verify_message}): name the file with its authority's "
         "in DEEPCHORD_CA_FILE"
     )
 

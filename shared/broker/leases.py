@@ -81,11 +81,11 @@ class Leases:
         """
         replaced = "" if instead_of is None else instead_of.raw
         keys = (name, at_work_key(holder.worker))
-        found = self._client.eval(_HOLD, len(keys), *keys, holder.model_dump_json(), int(ttl_s * 1000), replaced)
-        if found is None:
+        answer = self._client.eval(_HOLD, len(keys), *keys, holder.model_dump_json(), int(ttl_s * 1000), replaced)
+        if answer is None:
             return None
-        raw = as_text(found[0])
-        return HeldLease(holder=_holder(raw), raw=raw, remaining_s=max(0.0, found[1] / 1000))
+        raw = as_text(answer[0])
+        return HeldLease(holder=_holder(raw), raw=raw, remaining_s=max(0.0, answer[1] / 1000))
 
     def release(self, name: str, holder: Holder, rest_s: float = 0.0) -> None:
         """Give up a lease if the caller still has it; `held_members` reports it as held for another `rest_s`."""
@@ -95,15 +95,15 @@ class Leases:
     def held_members(self, run_id: str, indices: Iterable[int]) -> dict[int, float]:
         """Return which of these members are held, or were a moment ago, and for how many more seconds at least."""
         wanted = list(indices)
-        found: dict[int, float] = {}
+        seconds_left: dict[int, float] = {}
         for start in range(0, len(wanted), _BATCH):
             batch = wanted[start : start + _BATCH]
             pipeline = self._client.pipeline(transaction=False)
             for index in batch:
                 pipeline.pttl(member_lease(run_id, index))
             times = zip(batch, pipeline.execute(), strict=True)
-            found.update({index: milliseconds / 1000 for index, milliseconds in times if milliseconds >= 0})
-        return found
+            seconds_left.update({index: milliseconds / 1000 for index, milliseconds in times if milliseconds >= 0})
+        return seconds_left
 
     def remaining_s(self, name: str) -> float | None:
         """Return for how many more seconds this lease is held at least; None if nobody has it."""
@@ -128,10 +128,10 @@ def at_work_key(worker: str) -> str:
 
 def parse_lease_name(name: str) -> tuple[str, int | None] | None:
     """Return the run and member of a lease; the member is None for an evaluation. None: it is no name of a lease."""
-    found = re.fullmatch(rf"{re.escape(KEY_PREFIX)}lease:([a-z0-9-]+):([0-9]{{1,9}}|evaluation)", name)
-    if found is None:
+    match = re.fullmatch(rf"{re.escape(KEY_PREFIX)}lease:([a-z0-9-]+):([0-9]{{1,9}}|evaluation)", name)
+    if match is None:
         return None
-    return found[1], None if found[2] == "evaluation" else int(found[2])
+    return match[1], None if match[2] == "evaluation" else int(match[2])
 
 
 def _holder(raw: str) -> Holder | None:

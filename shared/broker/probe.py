@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 _CONNECTIONS = 8
 #: A healthy broker in use is probed again after this pause, then after twice the pause, and so on.
 _FIRST_PAUSE_S = 10.0
-_LONGEST_PAUSE_S = 60.0
+_MAX_PAUSE_S = 60.0
 #: The keys of an interrupted probe expire after this time.
 _KEEP_MS = 60_000
 
@@ -131,7 +131,7 @@ class RepeatedProbe:
             return None
         trouble = current_trouble(settings)
         # After trouble there is no pause, so that its message disappears as soon as the trouble is over.
-        self._pause_s = 0.0 if trouble else min(_LONGEST_PAUSE_S, 2 * self._pause_s or _FIRST_PAUSE_S)
+        self._pause_s = 0.0 if trouble else min(_MAX_PAUSE_S, 2 * self._pause_s or _FIRST_PAUSE_S)
         self._due = self._clock() + self._pause_s
         return trouble
 

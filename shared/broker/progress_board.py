@@ -131,10 +131,10 @@ class ProgressBoard:
 def _progress(index: str, line: bytes | str) -> MemberProgress:
     if not _INDEX.fullmatch(index):
         raise MessageDecodeError(f"Progress is that of a member, not of {index[:20]!r}.")
-    found = MemberProgress.decode(line, f"progress of member {index}")
-    if found.index != int(index):
-        raise MessageDecodeError(f"What stands for the progress of member {index} is that of member {found.index}.")
-    return found
+    progress = MemberProgress.decode(line, f"progress of member {index}")
+    if progress.index != int(index):
+        raise MessageDecodeError(f"What stands for the progress of member {index} is that of member {progress.index}.")
+    return progress
 
 
 def _key(run_id: str) -> str:

@@ -81,8 +81,8 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def unknown_command(error: BaseException) -> str | None:
     """Return the command that the broker reports as unknown; None if the error is another one."""
-    found = re.search(r"unknown command ['`]?([A-Za-z]+)", str(error))
-    return None if found is None else found[1].upper()
+    match = re.search(r"unknown command ['`]?([A-Za-z]+)", str(error))
+    return None if match is None else match[1].upper()
 
 
 def _mode(info: ServerInfo) -> object:
@@ -115,31 +115,31 @@ def _describe_replica(_error: BaseException | None, info: ServerInfo) -> str:
 
 
 def _describe_no_scripts(error: BaseException | None, _info: ServerInfo) -> str:
-    found = None if error is None else unknown_command(error)
+    name = None if error is None else unknown_command(error)
     return (
-        f"does not let scripts run, without which members cannot be taken in turn (it knows no {found or 'EVALSHA'}): "
+        f"does not let scripts run, without which members cannot be taken in turn (it knows no {name or 'EVALSHA'}): "
         "take what renames or disables EVAL, EVALSHA and SCRIPT out of its configuration, or give another broker"
     )
 
 
 def _describe_unknown(error: BaseException | None, _info: ServerInfo) -> str:
-    found = None if error is None else unknown_command(error)
+    name = None if error is None else unknown_command(error)
     return (
-        f"does not know the command {found or 'MULTI'}, which a run needs: install Redis 6.2 or later, or Valkey, and "
+        f"does not know the command {name or 'MULTI'}, which a run needs: install Redis 6.2 or later, or Valkey, and "
         "take what renames commands out of its configuration"
     )
 
 
 def _describe_full(_error: BaseException | None, info: ServerInfo) -> str:
     limit = int(info.get("maxmemory", 0))
-    found = f"maxmemory is {limit / 2**20:,.1f} MiB" if limit else "its maxmemory is reached"
-    return f"has no memory left ({found}): raise its maxmemory, or remove what nobody needs from it"
+    reason = f"maxmemory is {limit / 2**20:,.1f} MiB" if limit else "its maxmemory is reached"
+    return f"has no memory left ({reason}): raise its maxmemory, or remove what nobody needs from it"
 
 
 def _describe_crowded(_error: BaseException | None, info: ServerInfo) -> str:
     limit = info.get("maxclients")
-    found = "its maxclients is reached" if limit is None else f"maxclients is {limit}"
-    return f"takes no more connections ({found}): raise its maxclients, or end clients that nobody needs"
+    reason = "its maxclients is reached" if limit is None else f"maxclients is {limit}"
+    return f"takes no more connections ({reason}): raise its maxclients, or end clients that nobody needs"
 
 
 def _describe_loading(_error: BaseException | None, _info: ServerInfo) -> str:

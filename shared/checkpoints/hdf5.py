@@ -101,11 +101,11 @@ def stored_layers(root: h5py.Group, source: str) -> Iterator[StoredLayer]:
 
 def check_fit(stored: tuple[StoredLayer, ...], architecture: ResolvedArchitecture, source: str) -> None:
     """Raise `CheckpointError` unless the layers with weights have the shapes of the network, in its order."""
-    for found, layer in itertools.zip_longest(stored, weighted_layers(architecture)):
-        shapes = tuple(array.shape for array in found.arrays) if found else None
+    for own, layer in itertools.zip_longest(stored, weighted_layers(architecture)):
+        shapes = tuple(array.shape for array in own.arrays) if own else None
         wanted = tuple(weight.shape for weight in layer.weights) if layer else None
         if shapes != wanted:
-            what = f"layer {found.name} has the shapes {describe_shapes(shapes)}" if shapes else "its layers end there"
+            what = f"layer {own.name} has the shapes {describe_shapes(shapes)}" if shapes else "its layers end there"
             instead = f"{describe_shapes(wanted)} for {layer.name}" if wanted else "no further layer with weights"
             raise CheckpointError(
                 f"{source} does not fit the network: {what}, expected {instead}. "

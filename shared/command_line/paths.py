@@ -32,10 +32,10 @@ def matching_paths(pattern: str) -> list[Path]:
     match each other.
     """
     path = user_path(pattern)
-    found = [Path(path.anchor)]
+    paths = [Path(path.anchor)]
     for part in path.relative_to(path.anchor).parts:
-        found = [each for folder in found for each in _step(folder, part)]
-    return list(dict.fromkeys(found))
+        paths = [path_below for folder in paths for path_below in _step(folder, part)]
+    return list(dict.fromkeys(paths))
 
 
 def printable_path(path: str | Path) -> str:

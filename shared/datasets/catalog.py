@@ -91,11 +91,11 @@ def read_keras_archive(named: NamedDataset, keras_datasets: Path, keras: KerasPr
         return read_npz(keras.load(named.keras_name, home), f"{archive}, as Keras reads it", ARRAYS)
 
 
-def _check(named: NamedDataset, found: str, place: str) -> None:
-    if found != named.sha256:
+def _check(named: NamedDataset, sha256: str, place: str) -> None:
+    if sha256 != named.sha256:
         raise DatasetError(
             f"{place} is not the data set {named.name!r} or is damaged: expected the SHA-256 {named.sha256}, "
-            f"found {found}; delete or repair it"
+            f"found {sha256}; delete or repair it"
         )
 
 

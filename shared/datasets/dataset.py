@@ -151,8 +151,8 @@ def publish_dataset(
     with checking or nullcontext():
         data = encode_dataset(dataset)
         sha256 = hashlib.sha256(data).hexdigest()
-        found = store.has_dataset(sha256, data)
-    if not found:
+        is_published = store.has_dataset(sha256, data)
+    if not is_published:
         with publishing or nullcontext():
             store.publish_dataset(sha256, data)
     return _describe(dataset, sha256)
@@ -177,13 +177,13 @@ def load_dataset(info: DatasetInfo, store: RunStore, cache: Path) -> Dataset:
         data = store.dataset(info.sha256)
         _keep(copy, data)
     dataset = decode_dataset(data, info.name, f"Data set {info.sha256[:12]}…")
-    found = _describe(dataset, info.sha256)
-    if found != info:
-        differing = [field for field in DatasetInfo.model_fields if getattr(found, field) != getattr(info, field)]
+    actual = _describe(dataset, info.sha256)
+    if actual != info:
+        differing = [field for field in DatasetInfo.model_fields if getattr(actual, field) != getattr(info, field)]
         raise DatasetError(
             f"Data set {info.sha256[:12]}… is not as the run describes it: expected "
             f"{', '.join(f'{field} {getattr(info, field)}' for field in differing)}, found "
-            f"{', '.join(str(getattr(found, field)) for field in differing)}. Submit the run again."
+            f"{', '.join(str(getattr(actual, field)) for field in differing)}. Submit the run again."
         )
     return dataset
 

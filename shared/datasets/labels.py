@@ -47,7 +47,7 @@ def check_classes(labels: NDArray[np.int64], label: str) -> None:
         )
 
 
-def no_class(value: object, image: int) -> str:
+def not_whole_number(value: object, image: int) -> str:
     """Return what is wrong with a label that is not a whole number."""
     return f"labels must be whole numbers, found {value} for image {image}; {_REGRESSION}"
 
@@ -60,7 +60,7 @@ def out_of_range(low: object, high: object, classes: int) -> str:
     )
 
 
-def no_one_hot(labels: NDArray[Any], broken: NDArray[np.bool_]) -> str:
+def not_one_hot(labels: NDArray[Any], broken: NDArray[np.bool_]) -> str:
     """Return what is wrong with one-hot labels.
 
     Args:

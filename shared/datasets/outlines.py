@@ -65,7 +65,7 @@ def check_outlines(arrays: Arrays, source: str) -> None:
 
 
 def check_image_outline(images: NDArray[Any], label: str) -> None:
-    """Raise `DatasetError` unless images have three or four axes, some pixels, and a type that is read."""
+    """Raise `DatasetError` unless images have three or four axes, some pixels, and a type that deepchord reads."""
     if images.ndim not in (3, 4):
         rows = "; rows of pixels take their shape by reshape" if images.ndim == 2 else ""
         raise DatasetError(

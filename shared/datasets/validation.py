@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.shared.datasets.labels import counted_from_one, no_class, no_one_hot, out_of_range
+from deepchord.shared.datasets.labels import counted_from_one, not_one_hot, not_whole_number, out_of_range
 from deepchord.shared.datasets.outlines import check_image_outline, check_label_outline
 from deepchord.shared.errors import DatasetError
 
@@ -91,7 +91,7 @@ def check_coverage(train: NDArray[np.int64], test: NDArray[np.int64], source: st
 def checked_class_names(
     names: NDArray[Any] | None, classes: int, source: str, lowest_label: int = 0
 ) -> tuple[str, ...]:
-    """Return the names of the classes, `0`, `1`, … where none are given.
+    """Return the names of the classes; without names they are `0`, `1` and so on.
 
     Args:
         names: Strings [at least classes], or bytes of UTF-8, not empty, printable, all different; further names are
@@ -113,14 +113,14 @@ def checked_class_names(
     if not classes <= len(names) <= MAX_CLASSES:
         hint = counted_from_one(lowest_label, classes, len(names))
         raise DatasetError(f"{source}: class_names holds {len(names)} names for {classes} classes.{hint}")
-    found = tuple(_text(name, source) for name in _characters(names, source).tolist())
-    if not all(name.strip() and name.isprintable() for name in found):
+    texts = tuple(_text(name, source) for name in _characters(names, source).tolist())
+    if not all(name.strip() and name.isprintable() for name in texts):
         raise DatasetError(f"{source}: class_names holds a name that is empty or cannot be printed.")
-    if max(map(len, found)) > MAX_NAME_LENGTH:
+    if max(map(len, texts)) > MAX_NAME_LENGTH:
         raise DatasetError(f"{source}: class_names holds a name of more than {MAX_NAME_LENGTH} characters.")
-    if len({unicodedata.normalize("NFC", name) for name in found}) < len(found):
+    if len({unicodedata.normalize("NFC", name) for name in texts}) < len(texts):
         raise DatasetError(f"{source}: class_names holds a name twice.")
-    return found
+    return texts
 
 
 def _characters(names: NDArray[Any], source: str) -> NDArray[Any]:
@@ -161,7 +161,7 @@ def _as_float32(images: NDArray[Any], label: str) -> NDArray[np.float32]:
 def _from_numbers(labels: NDArray[Any], label: str) -> NDArray[np.int64]:
     if labels.dtype.kind == "f" and (broken := labels != np.rint(labels)).any():
         first = int(np.argmax(broken))
-        raise DatasetError(f"{label}: {no_class(labels[first], first)}.")
+        raise DatasetError(f"{label}: {not_whole_number(labels[first], first)}.")
     low, high = labels.min(), labels.max()
     if low < 0 or high >= MAX_CLASSES:
         raise DatasetError(f"{label}: {out_of_range(low, high, MAX_CLASSES)}.")
@@ -172,7 +172,7 @@ def _from_one_hot(labels: NDArray[Any], label: str) -> NDArray[np.int64]:
     hot: NDArray[np.int64] = labels.argmax(axis=1).astype(np.int64, copy=False)
     broken = (labels[np.arange(len(labels)), hot] != 1) | (np.count_nonzero(labels, axis=1) != 1)
     if broken.any():
-        raise DatasetError(f"{label}: {no_one_hot(labels, broken)}.")
+        raise DatasetError(f"{label}: {not_one_hot(labels, broken)}.")
     return hot
 
 

@@ -70,8 +70,8 @@ def read_npz(
     """Return the named arrays of an `.npz`; other arrays are not read.
 
     Args:
-        file: A path, or the bytes as a file.
-        source: What the errors call the file.
+        file: The path, or the bytes as an open file.
+        source: The name of the file in errors.
         required: The names of arrays that must be there.
         optional: The names of arrays that are returned if they are there.
 
@@ -116,7 +116,7 @@ def read_npy(data: bytes, source: str) -> NDArray[Any]:
 
     Args:
         data: The bytes of the file.
-        source: What the errors call the file.
+        source: The name of the file in errors.
 
     Raises:
         DatasetError: The file is not an `.npy`, is damaged, or holds pickled objects.
@@ -168,8 +168,8 @@ def _bytes_in_memory(file: Path | io.BytesIO) -> int:
 def _outlines(
     archive: zipfile.ZipFile, source: str, required: tuple[str, ...], optional: tuple[str, ...], in_memory: int
 ) -> dict[str, NDArray[Any]]:
-    found = check_names(archive, source, required)
-    wanted = [name for name in (*required, *optional) if name in found]
+    available = check_names(archive, source, required)
+    wanted = [name for name in (*required, *optional) if name in available]
     outlines = {name: _explained(name, source, partial(array_outline, archive, name)) for name in wanted}
     needed = sum(outline.nbytes for outline in outlines.values())
     if needed > in_memory:

@@ -34,8 +34,8 @@ def open_hdf5(file: BinaryIO, source: str) -> Iterator[h5py.File]:
     try:
         if broken is not None:
             raise ValueError(broken)
-        with h5py.File(file, "r") as found:
-            yield found
+        with h5py.File(file, "r") as opened:
+            yield opened
     except _DAMAGED as error:
         kind = kind_of_content(file)
         if kind not in (None, HDF5):
@@ -63,10 +63,10 @@ def read_names(group: h5py.Group, attribute: str, source: str) -> list[str]:
     else:
         chunks = (f"{attribute}{number}" for number in range(len(group.attrs)))
         parts = [chunk for chunk in chunks if chunk in group.attrs]
-    found = [name for part in parts for name in _strings(group, part, source)]
-    if len(set(found)) != len(found):
+    listed = [name for part in parts for name in _strings(group, part, source)]
+    if len(set(listed)) != len(listed):
         raise CheckpointError(f"{source}: the attribute {attribute} of {group.name} names something twice.")
-    return found
+    return listed
 
 
 def read_text(group: h5py.Group, attribute: str, most_bytes: int, source: str) -> str | None:
@@ -82,21 +82,21 @@ def read_text(group: h5py.Group, attribute: str, most_bytes: int, source: str) -
     if stored.shape != () or not is_text or stored.dtype.itemsize > most_bytes:
         raise CheckpointError(f"{source}: the attribute {attribute} of {group.name} is no text.")
     value = group.attrs[attribute]
-    found = value.decode() if isinstance(value, bytes) else str(value)
-    if len(found) > most_bytes:
+    text = value.decode() if isinstance(value, bytes) else str(value)
+    if len(text) > most_bytes:
         raise CheckpointError(f"{source}: the attribute {attribute} of {group.name} is too long.")
-    return found
+    return text
 
 
 def has_object(group: h5py.Group, path: str) -> bool:
     """Return whether there is an object or a link at a path below a group."""
-    found = group
+    here = group
     for part in path.split("/"):
-        if not isinstance(found, h5py.Group) or not found.id.links.exists(part.encode()):
+        if not isinstance(here, h5py.Group) or not here.id.links.exists(part.encode()):
             return False
-        if found.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
+        if here.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
             return True
-        found = found[part]
+        here = here[part]
     return True
 
 
@@ -107,14 +107,14 @@ def find_object(group: h5py.Group, path: str, kind: type[Any], source: str) -> A
         CheckpointError: The path contains a link, or the object is of another kind.
         KeyError: There is no object.
     """
-    found = group
+    here = group
     for part in filter(None, path.split("/")):
-        if not isinstance(found, h5py.Group) or found.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
+        if not isinstance(here, h5py.Group) or here.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
             raise CheckpointError(f"{source}: {path} is a link; deepchord reads no links.")
-        found = found[part]
-    if not isinstance(found, kind):
+        here = here[part]
+    if not isinstance(here, kind):
         raise CheckpointError(f"{source}: {path} is not what it should be, a {kind.__name__.lower()}.")
-    return found
+    return here
 
 
 def plain_array(group: h5py.Group, path: str, source: str) -> h5py.Dataset:

@@ -28,15 +28,15 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         FileNotFoundError: Neither file is there.
         DatasetError: The file cannot be read, is damaged, or is not an IDX file of unsigned bytes.
     """
-    found = path if path.is_file() else path.with_name(f"{path.name}.gz")
+    existing = path if path.is_file() else path.with_name(f"{path.name}.gz")
     try:
-        check_regular(found)
-        with found.open("rb") as plain, gzip.GzipFile(fileobj=plain) as unpacked:
-            return _read_idx(plain if found == path else unpacked, found)
+        check_regular(existing)
+        with existing.open("rb") as plain, gzip.GzipFile(fileobj=plain) as unpacked:
+            return _read_idx(plain if existing == path else unpacked, existing)
     except FileNotFoundError:
         raise
     except (OSError, EOFError, MemoryError, ValueError, zlib.error) as error:
-        raise DatasetError(f"{found} cannot be read or is damaged: {error}.") from error
+        raise DatasetError(f"{existing} cannot be read or is damaged: {error}.") from error
 
 
 def _read_idx(file: IO[bytes] | gzip.GzipFile, path: Path) -> NDArray[np.uint8]:

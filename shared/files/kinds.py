@@ -182,11 +182,11 @@ def _kind_of_zip(file: BinaryIO) -> FileKind:
 
 
 def _kind_of_names(names: Iterable[str]) -> FileKind:
-    found = set(names)
-    if {"config.json", "model.weights.h5"} <= found:
+    members = set(names)
+    if {"config.json", "model.weights.h5"} <= members:
         return KERAS
-    if any(name.endswith("/data.pkl") for name in found):
+    if any(name.endswith("/data.pkl") for name in members):
         return PYTORCH
-    if any(name.endswith("saved_model.pb") for name in found):
+    if any(name.endswith("saved_model.pb") for name in members):
         return SAVED_MODEL
-    return NPZ if found and all(name.endswith(".npy") for name in found) else ZIP
+    return NPZ if members and all(name.endswith(".npy") for name in members) else ZIP

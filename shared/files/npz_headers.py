@@ -40,22 +40,22 @@ def check_names(archive: zipfile.ZipFile, source: str, required: tuple[str, ...]
         MissingArraysError: A required array is missing.
         DatasetError: An array is there twice, or there are too many.
     """
-    found = Counter(name.removesuffix(".npy") for name in archive.namelist())
-    missing = [name for name in required if name not in found]
+    counts = Counter(name.removesuffix(".npy") for name in archive.namelist())
+    missing = [name for name in required if name not in counts]
     if missing:
         raise MissingArraysError(
-            f"{source} lacks {', '.join(missing)}: expected the arrays {', '.join(required)}, found {_listed(found)}.",
+            f"{source} lacks {', '.join(missing)}: expected the arrays {', '.join(required)}, found {_listed(counts)}.",
             missing,
         )
-    if found.total() > _MAX_ARRAYS:
+    if counts.total() > _MAX_ARRAYS:
         raise DatasetError(
-            f"{source} holds {found.total():,} arrays, expected at most {_MAX_ARRAYS:,}: save those of the data set "
+            f"{source} holds {counts.total():,} arrays, expected at most {_MAX_ARRAYS:,}: save those of the data set "
             "alone with numpy.savez."
         )
-    twice = [name for name, times in found.items() if times > 1]
+    twice = [name for name, times in counts.items() if times > 1]
     if twice:
         raise DatasetError(f"{source} holds {_listed(twice)} twice; write the file anew with numpy.savez.")
-    return frozenset(found)
+    return frozenset(counts)
 
 
 def array_outline(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:

@@ -52,10 +52,10 @@ def _own_groups(controller: str, cgroups: Path, own: Path) -> list[Path]:
     """Return this process's control group for a controller ("" for version 2), and all its parent groups."""
     root = cgroups / controller
     try:
-        found = [line.split(":", 2)[1:] for line in own.read_text().splitlines()]
+        groups = [line.split(":", 2)[1:] for line in own.read_text().splitlines()]
     except OSError:  # not Linux
         return [root]
-    paths = [root / path.lstrip("/") for controllers, path in found if controller in controllers.split(",")]
+    paths = [root / path.lstrip("/") for controllers, path in groups if controller in controllers.split(",")]
     # In a container the path may be one of the host, which does not exist here; the root always exists.
     return [folder for path in paths for folder in (path, *path.parents) if folder.is_relative_to(root)] or [root]
 

@@ -104,7 +104,7 @@ class FailedMember(Message):
     spec: MemberSpec
     #: The last attempt; 0 if there was none.
     attempt: NonNegativeInt
-    #: None if the worker could not even open its engine.
+    #: None if the worker could not open its engine.
     trainer: Trainer | None
     finished_at: AwareDatetime
     error: str

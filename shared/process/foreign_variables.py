@@ -50,12 +50,12 @@ def remove_foreign_variables() -> str | None:
 
     Call this before Celery is imported, because Celery reads some of them at its import.
     """
-    found = remove_variables(foreign_names(os.environ))
+    removed = remove_variables(foreign_names(os.environ))
     own = without_foreign_variables(os.environ)
     remove_variables(set(os.environ) - set(own))
     os.environ.update(own)
     _undo_warnings_as_errors()
-    return describe_foreign(found)
+    return describe_foreign(removed)
 
 
 def remove_variables(names: Iterable[str]) -> list[str]:

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     )
     #: The format of logs: lines for people, or one JSON object for each line.
     log_format: Literal["text", "json"] = "text"
-    #: How often a member is tried before it becomes a failed record.
+    #: How many attempts a member has before it gets a failed record.
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     #: After this time without acknowledgement the broker gives a task to another worker. It must be longer than the
     #: training of any member.

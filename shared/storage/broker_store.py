@@ -26,7 +26,7 @@ def open_broker_store(settings: Settings) -> "BrokerStore":
     """Return the storage in the broker of the settings.
 
     Raises:
-        InputError: There is no broker that outlives the command, or something follows `broker://`.
+        InputError: The broker ends with the command, or the URL is not exactly `broker://`.
     """
     if settings.storage != f"{BROKER_STORAGE}://":
         raise InputError(
@@ -51,7 +51,7 @@ class BrokerStore:
 
     @property
     def url(self) -> str:
-        """`broker://`."""
+        """The address, always `broker://`."""
         return f"{BROKER_STORAGE}://"
 
     @property

@@ -29,7 +29,7 @@ def cancellation(run_id: str) -> str:
 
 
 def local(run_id: str) -> str:
-    """Return the key of the note that a run has a broker and workers of its own."""
+    """Return the key of the note that a run has its own broker and workers."""
     return f"{RUNS}{run_id}/local.json"
 
 

@@ -65,14 +65,14 @@ class RunStore:
         self.objects.delete(keys.cancellation(run_id))
 
     def set_local(self, run_id: str, *, local: bool) -> None:
-        """Record whether a run has a broker and workers of its own, on the machine of whoever started it."""
+        """Record whether a run has its own broker and workers, on the machine where it was started."""
         if local:
             self.objects.replace(keys.local(run_id), b"{}\n")
         elif self.is_local(run_id):
             self.objects.delete(keys.local(run_id))
 
     def is_local(self, run_id: str) -> bool:
-        """Return whether a run has a broker and workers of its own, on the machine of whoever started it."""
+        """Return whether a run has its own broker and workers, on the machine where it was started."""
         return self.objects.exists(keys.local(run_id))
 
     def cancellation(self, run_id: str) -> Cancellation | None:

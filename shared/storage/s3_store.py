@@ -78,7 +78,7 @@ class S3Store:
 
     @property
     def url(self) -> str:
-        """`s3://bucket/prefix`."""
+        """The address, `s3://bucket/prefix`."""
         return self._url
 
     @property
