@@ -232,13 +232,13 @@ def test_a_run_that_appears_late_is_trained_after_all(
     monkeypatch: pytest.MonkeyPatch,
 ):
     late = run.model_copy(update={"run_id": "20260101-000000-1a7e"})
-    note = resources.board.note
+    report = resources.board.report_trouble
 
-    def note_and_create(*arguments: Any, **options: Any) -> None:
-        note(*arguments, **options)
+    def report_and_create(*arguments: Any, **options: Any) -> None:
+        report(*arguments, **options)
         store.create_run(late)
 
-    monkeypatch.setattr(resources.board, "note", note_and_create)
+    monkeypatch.setattr(resources.board, "report_trouble", report_and_create)
 
     assert train(members[0].model_copy(update={"run_id": late.run_id}))["status"] == "trained"
 
