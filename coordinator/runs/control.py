@@ -59,7 +59,7 @@ def cancel_member(store: RunStore, run: RunSpec, index: int, host: str) -> None:
     )
     if not member.commit_record(record):
         raise InputError(f"Member {index} of run {run.run_id} has ended already; `deepchord status` shows how.")
-    member.forget_epochs()
+    member.delete_epochs()
 
 
 def check_unfinished(store: RunStore, run: RunSpec) -> None:

@@ -19,12 +19,12 @@ def take_number(objects: ObjectStore, folder: str, note: bytes) -> int:
     return number
 
 
-def attempts_in(objects: ObjectStore, folder: str) -> tuple[Attempt, ...]:
+def list_attempts(objects: ObjectStore, folder: str) -> tuple[Attempt, ...]:
     """Return the attempts of a folder in order; only names are read."""
-    return attempts_among(key.removeprefix(folder) for key in objects.list(folder))
+    return attempts_from_names(key.removeprefix(folder) for key in objects.list(folder))
 
 
-def attempts_among(names: Iterable[str]) -> tuple[Attempt, ...]:
+def attempts_from_names(names: Iterable[str]) -> tuple[Attempt, ...]:
     """Return the attempts that names of files stand for, in order; the names are relative to the folder of attempts."""
     parts: dict[int, list[list[str]]] = {}
     for name in names:

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from deepchord.shared.messages import EnsembleEvaluation, RunFailure, RunSpec
 from deepchord.shared.storage import keys
-from deepchord.shared.storage.attempt_log import attempts_in, take_number
+from deepchord.shared.storage.attempt_log import list_attempts, take_number
 from deepchord.shared.storage.attempts import Attempt
 from deepchord.shared.storage.documents import read_document, read_newest_spec, read_verified
 from deepchord.shared.storage.object_store import ObjectStore
@@ -12,7 +12,7 @@ from deepchord.shared.validation import Message
 
 M = TypeVar("M", bound=Message)
 
-_EVALUATED_ANEW = "Restore it from a copy; or remove it, and `deepchord resume {run_id}` evaluates the run anew."
+_REMEDY = "Restore it from a copy; or remove it, and `deepchord resume {run_id}` evaluates the run anew."
 
 
 class EvaluationStore:
@@ -30,7 +30,7 @@ class EvaluationStore:
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Return the attempts so far, in order; only names are read."""
-        return attempts_in(self._objects, keys.evaluations(self._run))
+        return list_attempts(self._objects, keys.evaluations(self._run))
 
     def hand_over(self, attempt: int) -> None:
         """Record that an attempt does not count, because it ended on purpose."""
@@ -78,7 +78,7 @@ class EvaluationStore:
     def _read(self, kind: type[M], key: str) -> M | None:
         if not self._objects.exists(key):
             return None
-        return read_document(self._objects, kind, key, _EVALUATED_ANEW.format(run_id=self._run.run_id))
+        return read_document(self._objects, kind, key, _REMEDY.format(run_id=self._run.run_id))
 
     def _commit(self, key: str, data: bytes) -> bool:
         """Commit how the run ended; return False if it has ended before, or is cancelled.

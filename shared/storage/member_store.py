@@ -5,7 +5,7 @@ import hashlib
 from deepchord.shared.errors import ObjectNotFoundError
 from deepchord.shared.messages import AttemptFailure, AttemptNote, MemberRecord
 from deepchord.shared.storage import keys
-from deepchord.shared.storage.attempt_log import attempts_in, take_number
+from deepchord.shared.storage.attempt_log import list_attempts, take_number
 from deepchord.shared.storage.attempts import Attempt, SavedEpoch, comparable_failure
 from deepchord.shared.storage.documents import read_document, read_record, read_verified
 from deepchord.shared.storage.object_store import ObjectStore
@@ -31,7 +31,7 @@ class MemberStore:
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Return the attempts so far, in order; only names are read."""
-        return attempts_in(self._objects, keys.attempts(self._run_id, self._index))
+        return list_attempts(self._objects, keys.attempts(self._run_id, self._index))
 
     def hand_over(self, attempt: int) -> None:
         """Record that an attempt does not count, because it ended on purpose or the run was resumed since."""
@@ -60,19 +60,19 @@ class MemberStore:
         """Return a training state; raise `CorruptObjectError` if it does not have its SHA-256."""
         return read_verified(self._objects, keys.epoch(self._run_id, self._index, saved), saved.sha256)
 
-    def forget_epoch(self, saved: SavedEpoch) -> None:
+    def delete_epoch(self, saved: SavedEpoch) -> None:
         """Remove a training state that is no longer needed."""
         self._objects.delete(keys.epoch(self._run_id, self._index, saved))
 
-    def forget_epochs(self) -> None:
+    def delete_epochs(self) -> None:
         """Remove all training states; for a member that has a record."""
         for attempt in self.attempts():
             for saved in attempt.saved:
-                self.forget_epoch(saved)
+                self.delete_epoch(saved)
 
     # The results of an attempt
 
-    def put_weights(self, attempt: int, weights: bytes) -> None:
+    def publish_weights(self, attempt: int, weights: bytes) -> None:
         """Publish the weights of an attempt, as HDF5."""
         self._objects.replace(keys.weights(self._run_id, self._index, attempt), weights)
 
@@ -80,7 +80,7 @@ class MemberStore:
         """Return the weights of an attempt; raise `CorruptObjectError` if they do not have this SHA-256."""
         return read_verified(self._objects, keys.weights(self._run_id, self._index, attempt), sha256)
 
-    def put_probabilities(self, attempt: int, probabilities: bytes) -> None:
+    def publish_probabilities(self, attempt: int, probabilities: bytes) -> None:
         """Publish the test probabilities of an attempt, as `.npy`."""
         self._objects.replace(keys.member_probabilities(self._run_id, self._index, attempt), probabilities)
 

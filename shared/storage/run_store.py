@@ -8,7 +8,7 @@ from deepchord.shared.errors import CorruptObjectError, ObjectNotFoundError, Run
 from deepchord.shared.messages import Cancellation, MemberRecord, RunSpec, is_run_id
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import keys
-from deepchord.shared.storage.attempt_log import attempts_among
+from deepchord.shared.storage.attempt_log import attempts_from_names
 from deepchord.shared.storage.attempts import Attempt
 from deepchord.shared.storage.documents import read_document, read_newest_spec, read_specs, read_verified
 from deepchord.shared.storage.evaluation_store import EvaluationStore
@@ -107,7 +107,7 @@ class RunStore:
         names: dict[int, list[str]] = {}
         for index, name in filter(None, map(keys.attempt_name, self.objects.list(keys.members(run_id)))):
             names.setdefault(index, []).append(name)
-        return {index: attempts_among(of_member) for index, of_member in names.items()}
+        return {index: attempts_from_names(of_member) for index, of_member in names.items()}
 
     def recorded_members(self, run_id: str) -> list[int]:
         """Return the indices of the members that have a record, in order."""

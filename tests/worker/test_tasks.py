@@ -255,7 +255,7 @@ def test_a_member_whose_storage_is_unavailable_comes_again_a_few_times_whoever_e
     def full(*_: Any) -> None:
         raise StorageError("no space left", permanent=True)
 
-    monkeypatch.setattr(MemberStore, "put_weights", full)
+    monkeypatch.setattr(MemberStore, "publish_weights", full)
     others_are("other@here")
     task, message = app.tasks[TRAIN_MEMBER], members[0].model_dump(mode="json")
 

@@ -205,7 +205,7 @@ def _hand_over(resources: Resources, task: _Task, number: int) -> None:
     try:
         stored.hand_over(number)
         if stored.has_record():
-            stored.forget_epochs()
+            stored.delete_epochs()
     except StorageError as error:  # then it counts as a failed attempt
         logger.warning(
             "It could not be noted that member %d was handed over: %s", task.spec.index, error, extra=task.extra

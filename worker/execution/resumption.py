@@ -138,7 +138,7 @@ class EpochSaver(Observer):
             return
         try:
             for saved in self._saved[:-_KEPT]:
-                self._member.forget_epoch(saved)
+                self._member.delete_epoch(saved)
         except StorageError as error:  # all go when the member has its record
             logger.info("Older states of member %d were left in storage: %s", index, error, extra={"run_id": run_id})
         del self._saved[:-_KEPT]

@@ -114,7 +114,7 @@ def failure(at: datetime = START) -> RunFailure:
 
 def commit(store: RunStore, run: RunSpec, index: int, probabilities: Probabilities) -> None:
     data = encode_member_probabilities(probabilities)
-    store.member(run.run_id, index).put_probabilities(1, data)
+    store.member(run.run_id, index).publish_probabilities(1, data)
     commit_record(store, trained(run, index, data))
 
 
@@ -275,7 +275,7 @@ def test_without_labels_the_records_are_shown_alone(store):
 
 def test_probabilities_that_are_not_those_of_the_record_are_not_used(store):
     run = run_of()
-    store.member(run.run_id, 0).put_probabilities(1, b"others")
+    store.member(run.run_id, 0).publish_probabilities(1, b"others")
     commit_record(store, trained(run, 0, b"mine"))
 
     view = RunWatcher(store, run, test_labels=np.array([0])).look()

@@ -41,12 +41,12 @@ def test_workers_are_listed_by_host_until_they_say_that_they_are_gone(registry):
     for worker in ("b", "a"):
         registry.register(info(worker))
 
-    lines = registry.statuses()
+    statuses = registry.statuses()
 
-    assert [line.info for line in lines] == [info("a"), info("b")]
-    assert all(0 <= line.seen_s_ago < 60 and line.at_work is None for line in lines)
+    assert [status.info for status in statuses] == [info("a"), info("b")]
+    assert all(0 <= status.seen_s_ago < 60 and status.at_work is None for status in statuses)
     registry.unregister("a")
-    assert [line.info.worker for line in registry.statuses()] == ["b"]
+    assert [status.info.worker for status in registry.statuses()] == ["b"]
 
 
 def test_a_worker_that_was_not_heard_of_is_forgotten(registry, client):
@@ -65,10 +65,10 @@ def test_a_worker_is_at_what_it_has_the_lease_of(registry, client, lease, at_wor
     leases, holder = Leases(client), Holder(worker="a", process_id=1, token="x")
 
     leases.hold(lease, holder, 30.0)
-    assert [line.at_work for line in registry.statuses()] == [at_work]
+    assert [status.at_work for status in registry.statuses()] == [at_work]
 
     leases.release(lease, holder, rest_s=5.0)
-    assert [line.at_work for line in registry.statuses()] == [None]
+    assert [status.at_work for status in registry.statuses()] == [None]
 
 
 def test_what_is_no_worker_is_left_out(registry, client):
@@ -76,7 +76,7 @@ def test_what_is_no_worker_is_left_out(registry, client):
     client.set("deepchord:worker:b", b'{"worker": "b"}', ex=60)
     client.sadd("deepchord:workers", "b")
 
-    assert [line.info.worker for line in registry.statuses()] == ["a"]
+    assert [status.info.worker for status in registry.statuses()] == ["a"]
 
 
 @pytest.mark.parametrize("name", ["", "deepchord:lease:", "deepchord:lease:one:x", "elsewhere:lease:one:1"])
@@ -89,4 +89,4 @@ def test_a_worker_of_a_newer_version_that_says_more_is_listed(registry, client):
     said = {**json.loads(client.get("deepchord:worker:a")), "gpu_memory": 1}
     client.set("deepchord:worker:a", json.dumps(said), ex=60)
 
-    assert [line.info.protocol for line in registry.statuses()] == [PROTOCOL + 1]
+    assert [status.info.protocol for status in registry.statuses()] == [PROTOCOL + 1]

@@ -35,12 +35,12 @@ def test_the_last_round_counts_as_whole(members: int | None, workers: int):
 
 @given(st.lists(st.floats(1, 1000), min_size=1, max_size=4), st.integers(1, 100))
 def test_no_other_sharing_trains_so_many_members_sooner(speeds: list[float], members: int):
-    calibration = measured(*speeds)
+    tuning = measured(*speeds)
 
     def seconds(setup: WorkerSetup) -> float:
         return -(-members // setup.workers) * setup.workers / setup.samples_per_s
 
-    assert seconds(calibration.best(members)) == min(map(seconds, calibration.setups))
+    assert seconds(tuning.best(members)) == min(map(seconds, tuning.setups))
 
 
 def test_a_share_of_the_processor_counts_as_so_many_cores(monkeypatch: pytest.MonkeyPatch):

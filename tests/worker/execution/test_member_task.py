@@ -134,7 +134,7 @@ def test_the_attempts_of_a_member_are_listed_once_before_the_next_one_is_begun(
 
     monkeypatch.setattr(MemberStore, "attempts", listed)
     monkeypatch.setattr(MemberStore, "start_attempt", begun)
-    monkeypatch.setattr(MemberStore, "forget_epochs", lambda *_: None)  # it lists them, too
+    monkeypatch.setattr(MemberStore, "delete_epochs", lambda *_: None)  # it lists them, too
 
     assert handle(others=frozenset) == Completed(status="trained")
     assert calls == ["listed", "begun"]
@@ -374,7 +374,7 @@ def test_a_member_of_a_run_that_is_not_in_this_storage_is_refused(
     assert isinstance(refused.error, RunNotFoundError)
 
 
-@pytest.mark.parametrize("method", ["saved_epoch", "put_weights", "put_probabilities"])
+@pytest.mark.parametrize("method", ["saved_epoch", "publish_weights", "publish_probabilities"])
 def test_a_storage_that_gives_or_takes_nothing_costs_a_member_no_attempt_and_no_epoch(
     handle, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, monkeypatch, method
 ):
