@@ -114,7 +114,7 @@ def warm_up(session: LocalSession, dataset: Dataset, *, workers: int, **options:
     before = store.run_ids()
     while len(seen) < workers:
         time_run(session, dataset, members=2 * workers, **{"epochs": 1, **options})
-        for run_id in store.run_ids(but=before):
+        for run_id in store.run_ids(excluding=before):
             seen |= {store.member(run_id, index).attempt_note(1).worker for index in range(2 * workers)}
 
 

@@ -5,10 +5,10 @@ import sys
 
 # In a clone, deepchord lies beside `coordinator`, and goes before the current folder until that is off the path.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from deepchord.shared.import_path import leave_out_current_folder
+from deepchord.shared.import_path import remove_current_folder
 
 sys.path.pop(0)
-leave_out_current_folder()
+remove_current_folder()
 
 from deepchord.coordinator.cli import main
 

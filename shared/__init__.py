@@ -1,1 +1,1 @@
-"""The contract of both sides: what coordinator and workers agree on. No ML framework is imported here."""
+"""The contract: what coordinator and workers agree on. No machine learning framework is imported here."""

@@ -1,41 +1,41 @@
-"""The error tree of deepchord, one root, and the exit codes that its commands end with."""
+"""The error tree of deepchord with its one root, and the exit codes of its commands."""
 
 import signal
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """How a command ended; documented in docs/cli.md."""
+    """The exit codes of all commands; documented in docs/cli.md."""
 
     #: The command did what was asked.
     OK = 0
-    #: A defect in deepchord: an exception that nobody foresaw.
+    #: A bug in deepchord: an unexpected exception.
     DEFECT = 1
-    #: Bad input or surroundings: an option, a file, a broker or storage that does not answer, a full disk.
+    #: Bad input or a bad environment: an option, a file, a broker or storage that does not answer, a full disk.
     BAD_INPUT = 2
-    #: The run ended as failed: fewer members than `min_members` were trained, or its evaluation failed.
+    #: The run failed: fewer members than `min_members` were trained, or its evaluation failed.
     RUN_FAILED = 3
-    #: The run cannot go on here: the workers on this machine stopped although members are left; this worker gave up.
+    #: The run cannot continue here: the workers on this machine stopped although members are left, or a worker gave up.
     WORKERS_STOPPED = 4
-    #: Somebody cancelled the run; it can be resumed.
+    #: The run was cancelled; it can be resumed.
     CANCELLED = 5
-    #: Interrupted with Ctrl-C, or by one of `TERMINATIONS`.
+    #: The command was interrupted with Ctrl-C, or by one of `TERMINATION_SIGNALS`.
     INTERRUPTED = 130
-    #: Whoever read the output stopped: what a shell says of a program that SIGPIPE has ended.
+    #: The reader of the output stopped; shells report the same code for a program that SIGPIPE ended.
     OUTPUT_CLOSED = 141
 
 
-#: What ends a command as Ctrl-C does: told to end, the terminal is gone, Ctrl-\\; not all of them are there on Windows.
-TERMINATIONS = tuple(
+#: The signals that end a command as Ctrl-C does: terminate, closed terminal, Ctrl-\\. Windows has not all of them.
+TERMINATION_SIGNALS = tuple(
     signal.Signals[name] for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if name in signal.Signals.__members__
 )
 
-#: How the process of a worker ends that was told to stop, also while it was still being loaded.
-TOLD_TO_STOP = (ExitCode.OK, -signal.SIGTERM)
+#: The exit codes of a worker process that was asked to stop, also if it was still loading.
+STOPPED_EXIT_CODES = (ExitCode.OK, -signal.SIGTERM)
 
 
 class DeepchordError(Exception):
-    """Root of every error that deepchord raises on purpose; its message says what to do."""
+    """The root of all errors that deepchord raises on purpose; the message says what to do."""
 
     exit_code = ExitCode.BAD_INPUT
 
@@ -45,28 +45,28 @@ class InputError(DeepchordError):
 
 
 class MessageDecodeError(DeepchordError):
-    """Something from the wire or from storage is not the message that was expected."""
+    """Data from the broker or from storage is not the expected message."""
 
 
 class OtherVersionError(MessageDecodeError):
-    """Something was written by a deepchord whose messages differ from this one's."""
+    """Data was written by a version of deepchord with other messages."""
 
 
 class DamagedRecordError(MessageDecodeError):
-    """What lies where a member's record should is none, or another member's; it can be kept aside."""
+    """The object under the key of a record is not a record, or is another member's; it can be moved aside."""
 
     def __init__(self, message: str, data: bytes | None = None) -> None:
-        """Take the message, and the bytes that were read; None if they could not be, as of what is no file."""
+        """Take the message and the bytes that were read; None if they could not be read."""
         super().__init__(message)
         self.data = data
 
 
 class SignatureError(MessageDecodeError):
-    """A message is not signed with this fleet's key."""
+    """A message is not signed with the key of this fleet."""
 
 
 class DatasetError(DeepchordError):
-    """A data set was not found, or what was found is not usable."""
+    """A data set was not found, or cannot be used."""
 
 
 class CheckpointError(DeepchordError):
@@ -76,53 +76,53 @@ class CheckpointError(DeepchordError):
 class StorageError(DeepchordError):
     """The storage cannot be reached, written or read."""
 
-    #: Whether it is of no use to try again until somebody has done something about it.
+    #: Whether a retry fails until somebody has fixed the cause.
     permanent = False
 
     def __init__(self, message: str, *, permanent: bool | None = None) -> None:
-        """Take the message, and what is known of `permanent`."""
+        """Take the message, and `permanent` if it is known."""
         super().__init__(message)
         if permanent is not None:
             self.permanent = permanent
 
 
 class ObjectNotFoundError(StorageError):
-    """Storage holds nothing under the key."""
+    """Storage holds no object under the key."""
 
     permanent = True
 
 
 class CorruptObjectError(StorageError):
-    """What storage holds does not have the SHA-256 that was recorded for it."""
+    """An object does not have its recorded SHA-256, or is not a readable object."""
 
     permanent = True
 
 
 class RunNotFoundError(StorageError):
-    """Storage holds no run of that name."""
+    """Storage holds no run with this id."""
 
     permanent = True
 
 
 class BrokerError(DeepchordError):
-    """The broker cannot be reached, refuses the credentials, or is of no use as it is."""
+    """The broker cannot be reached, refuses the credentials, or cannot be used."""
 
-    #: Whether it may pass by itself, or by what somebody does at the broker.
-    passes = False
+    #: Whether the broker may recover by itself, or after a change at the broker alone.
+    transient = False
 
-    def __init__(self, message: str, *, passes: bool | None = None) -> None:
-        """Take the message, and what is known of `passes`."""
+    def __init__(self, message: str, *, transient: bool | None = None) -> None:
+        """Take the message, and `transient` if it is known."""
         super().__init__(message)
-        if passes is not None:
-            self.passes = passes
+        if transient is not None:
+            self.transient = transient
 
 
 class EngineError(DeepchordError):
-    """An engine is not installed or cannot do what was asked."""
+    """An engine is not installed, or cannot do what was asked."""
 
 
 class DivergedError(EngineError):
-    """What a network computes is no number any more: the same seeds and recipe lead there again."""
+    """A network computes NaN or infinity; the same seeds and recipe lead to the same result."""
 
 
 class WorkersStoppedError(DeepchordError):
@@ -132,28 +132,28 @@ class WorkersStoppedError(DeepchordError):
 
 
 class RunFailedError(DeepchordError):
-    """The run ended without an ensemble evaluation."""
+    """The run ended without an evaluation."""
 
     exit_code = ExitCode.RUN_FAILED
 
 
 class RunCancelledError(DeepchordError):
-    """Somebody cancelled the run."""
+    """The run was cancelled."""
 
     exit_code = ExitCode.CANCELLED
 
 
 class InterruptedRunError(DeepchordError):
-    """Somebody pressed Ctrl-C, or ended the command otherwise; the message says what goes on and what does not."""
+    """The command was interrupted, by Ctrl-C for example; the message says what continues and what does not."""
 
     exit_code = ExitCode.INTERRUPTED
 
 
 class OutputError(DeepchordError):
-    """What the command says cannot be written: a full disk, say."""
+    """The output of a command cannot be written, because of a full disk for example."""
 
 
 class OutputClosedError(OutputError):
-    """Nobody reads what the command says: the pipe was closed, by `head`, say. Without a message nothing is told."""
+    """Nobody reads the output any more: the pipe was closed, by `head` for example. It has no message to print."""
 
     exit_code = ExitCode.OUTPUT_CLOSED

@@ -1,4 +1,4 @@
-"""Which deepchord this is, for whatever other versions read."""
+"""The version of deepchord, which messages and records carry."""
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError
@@ -7,8 +7,8 @@ from importlib.metadata import version as _installed
 
 @cache
 def version() -> str:
-    """Return the version of deepchord that runs."""
+    """Return the version of the running deepchord."""
     try:
         return _installed("deepchord")
-    except PackageNotFoundError:  # a copy of the sources that was never installed
+    except PackageNotFoundError:  # the sources were never installed
         return "unknown"

@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 import redis
 
-from deepchord.shared.errors import TERMINATIONS
+from deepchord.shared.errors import TERMINATION_SIGNALS
 from deepchord.shared.host import installed_engines
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
@@ -22,7 +22,7 @@ from tests.ports import free_ports
 
 # A shell starts its background jobs with Ctrl-C and SIGQUIT ignored, nohup ignores the hangup; tests start none so.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-for number in TERMINATIONS:
+for number in TERMINATION_SIGNALS:
     signal.signal(number, signal.SIG_DFL)
 
 leave_imports_untraced()

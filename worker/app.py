@@ -5,10 +5,10 @@ import sys
 
 # Celery puts the current folder first on the path while it imports this. In a clone, deepchord lies beside `worker`.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from deepchord.shared.import_path import leave_out_current_folder
+from deepchord.shared.import_path import remove_current_folder
 
 sys.path.pop(0)
-leave_out_current_folder()
+remove_current_folder()
 
 from deepchord.worker.application import app
 

@@ -17,8 +17,8 @@ from celery.signals import (
 from deepchord.shared.command_line import open_output
 from deepchord.shared.errors import ExitCode
 from deepchord.shared.host import choose_engine
-from deepchord.shared.logs import format_as
-from deepchord.shared.process import leave_out_foreign
+from deepchord.shared.logs import apply_log_format
+from deepchord.shared.process import remove_foreign_variables
 from deepchord.shared.queue import create_app
 from deepchord.shared.settings import load_settings
 from deepchord.worker.engines import keep_freed_memory
@@ -44,7 +44,7 @@ def run(*arguments: str) -> NoReturn:
 
     Celery's own `worker_main` forgets how it ended, and nobody would start one anew that cannot go on.
     """
-    leave_out_foreign()
+    remove_foreign_variables()
     open_output()
     app.worker_main(list(arguments))
     if given_up:
@@ -57,7 +57,7 @@ def run(*arguments: str) -> NoReturn:
 @after_setup_logger.connect
 @after_setup_task_logger.connect
 def _format_logs(logger: logging.Logger, **_: Any) -> None:
-    format_as(settings, logger)
+    apply_log_format(settings, logger)
 
 
 @worker_init.connect

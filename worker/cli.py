@@ -101,7 +101,7 @@ def worker(
     from deepchord.shared.broker import probe_broker
     from deepchord.shared.host import choose_engine
     from deepchord.shared.logs import configure_logging
-    from deepchord.shared.settings import export, load_settings
+    from deepchord.shared.settings import export_settings, load_settings
     from deepchord.shared.storage import RunStore
     from deepchord.worker.devices import claimed, command_of, find_assignments, named, planned
     from deepchord.worker.launch import run_worker
@@ -133,7 +133,7 @@ def worker(
             (start,) = starts
             run_worker(start.settings(settings), start.name, loglevel)
         together = starts[0].settings(settings).for_workers(len(starts))
-        export(settings.model_copy(update={"evaluation_threads": together.evaluation_threads}))
+        export_settings(settings.model_copy(update={"evaluation_threads": together.evaluation_threads}))
         configure_logging(settings)
         raise typer.Exit(run_each((start.name, command_of(start, loglevel)) for start in starts))
 
@@ -226,7 +226,7 @@ def evaluate(
     """Evaluate weight files that any Keras saved, as one ensemble, whose networks may differ; needs no broker."""
     from deepchord.shared.command_line import new_console
     from deepchord.shared.datasets import Places, find_dataset
-    from deepchord.shared.settings import keras_home, load_settings, on_host
+    from deepchord.shared.settings import keras_home, load_settings, path_on_host
     from deepchord.worker.evaluation import (
         check_images,
         command_of,
@@ -243,7 +243,7 @@ def evaluate(
     resources = Resources(settings)
     groups, notes = find_groups(weights, architecture or [])
     places = Places(keras_home=keras_home())
-    data = find_dataset(dataset, places, images_channels_first, surely_classes=True)
+    data = find_dataset(dataset, places, images_channels_first, labels_are_classes=True)
     files = read_members(groups, data.x_train.shape[1:], len(data.class_names), channels_first=channels_first)
     check_images(files, data)
     for note in [*notes, *notes_of(files)]:
@@ -273,4 +273,4 @@ def evaluate(
         typer.echo(as_data)
         return
     console.print(table)
-    typer.echo(f"Report: {on_host(page, settings).as_uri()}")
+    typer.echo(f"Report: {path_on_host(page, settings).as_uri()}")

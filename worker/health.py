@@ -7,20 +7,20 @@ from collections.abc import Iterator
 import psutil
 import redis
 
-from deepchord.shared.broker import KEEP_S, WorkerBoard, connect_lazily
+from deepchord.shared.broker import WORKER_TTL_S, WorkerRegistry, connect_lazily
 from deepchord.shared.errors import DeepchordError
 from deepchord.shared.settings import WORKER_VARIABLE, load_settings
-from deepchord.shared.validation import ended
+from deepchord.shared.validation import with_full_stop
 
 
 def main() -> None:
     """Exit with 0 if a worker that runs here has been heard of lately, else say why not and exit with 1."""
     try:
-        lines = WorkerBoard(connect_lazily(load_settings())).lines()
+        lines = WorkerRegistry(connect_lazily(load_settings())).statuses()
     except (DeepchordError, redis.RedisError) as error:
-        sys.exit(ended(f"The broker does not answer: {error}"))
+        sys.exit(with_full_stop(f"The broker does not answer: {error}"))
     here = set(_workers_here())
-    if not any(line.note.worker in here and line.seen_s_ago < KEEP_S / 2 for line in lines):
+    if not any(line.info.worker in here and line.seen_s_ago < WORKER_TTL_S / 2 for line in lines):
         sys.exit("No worker of this machine was heard of lately.")
 
 

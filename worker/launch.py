@@ -3,7 +3,7 @@
 from typing import NoReturn
 
 from deepchord.shared.queue import WORKER_OPTIONS
-from deepchord.shared.settings import Settings, export
+from deepchord.shared.settings import Settings, export_settings
 
 
 def run_worker(settings: Settings, name: str, loglevel: str) -> NoReturn:
@@ -14,7 +14,7 @@ def run_worker(settings: Settings, name: str, loglevel: str) -> NoReturn:
         name: The worker's name as Celery has it; `%h` stands for the host.
         loglevel: What its log tells.
     """
-    export(settings)
+    export_settings(settings)
     from deepchord.worker.application import run
 
     run("worker", "--hostname", name, "--loglevel", loglevel, *WORKER_OPTIONS)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import redis
 
-from deepchord.shared.broker import Leases, ProgressBoard, WorkerBoard, connect_lazily
+from deepchord.shared.broker import Leases, ProgressBoard, WorkerRegistry, connect_lazily
 from deepchord.shared.datasets import Dataset, load_dataset
 from deepchord.shared.messages import AttemptNote, DatasetInfo, Trainer
 from deepchord.shared.settings import Settings, worker_id
@@ -53,9 +53,9 @@ class Resources:
         return Leases(self.broker)
 
     @cached_property
-    def workers(self) -> WorkerBoard:
+    def workers(self) -> WorkerRegistry:
         """Where this worker is listed."""
-        return WorkerBoard(self.broker)
+        return WorkerRegistry(self.broker)
 
     @cached_property
     def worker_id(self) -> str:

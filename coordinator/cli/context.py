@@ -99,7 +99,7 @@ def collect_into(settings: "Settings", store: "RunStore", run: "RunSpec", out: P
     """Copy a run's results into a folder and show its summary."""
     from deepchord.coordinator.report import collect_run, summary_table
     from deepchord.shared.command_line import new_console
-    from deepchord.shared.settings import on_host
+    from deepchord.shared.settings import path_on_host
 
     content, files = collect_run(settings, store, run, out)
     tell_if_extended(content, run)
@@ -108,8 +108,8 @@ def collect_into(settings: "Settings", store: "RunStore", run: "RunSpec", out: P
         return
     console = new_console()
     console.print(summary_table(content, console.width))
-    found = out if settings.results_on_host is None else on_host(out, settings)
-    typer.echo(f"Results: {found}\nReport:  {on_host(out / 'index.html', settings).as_uri()}")
+    found = out if settings.results_on_host is None else path_on_host(out, settings)
+    typer.echo(f"Results: {found}\nReport:  {path_on_host(out / 'index.html', settings).as_uri()}")
 
 
 def tell_if_extended(content: "ReportContent", run: "RunSpec") -> None:

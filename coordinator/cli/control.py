@@ -74,7 +74,7 @@ def reconcile(
     from deepchord.coordinator.local import terminations_interrupting
     from deepchord.coordinator.monitoring import raise_if_failed, watcher
     from deepchord.coordinator.reconciliation import reconcile_all, reconcile_run
-    from deepchord.shared.broker import refuse_hopeless
+    from deepchord.shared.broker import refuse_unusable_broker
     from deepchord.shared.logs import configure_logging
 
     if (run is None) != everything:
@@ -86,7 +86,7 @@ def reconcile(
     try:
         with terminations_interrupting():
             if settings.broker is not None:
-                refuse_hopeless(settings)
+                refuse_unusable_broker(settings)
             if run is None:
                 reconcile_all(settings, open_store(settings), _touching(alive) if alive else lambda: None)
                 return

@@ -137,7 +137,7 @@ def report(
     from deepchord.coordinator.report import summary_table, write_run_report
     from deepchord.coordinator.report.tables import summary_json
     from deepchord.shared.command_line import new_console
-    from deepchord.shared.settings import on_host
+    from deepchord.shared.settings import path_on_host
 
     settings, store, spec = open_run(run, storage=storage, broker=broker)
     content, page = write_run_report(settings, store, spec, out or settings.results / spec.run_id)
@@ -147,7 +147,7 @@ def report(
         return
     console = new_console()
     console.print(summary_table(content, console.width))
-    typer.echo(f"Report: {on_host(page, settings).as_uri()}")
+    typer.echo(f"Report: {path_on_host(page, settings).as_uri()}")
 
 
 @commands.command()
@@ -156,7 +156,7 @@ def workers(broker: Broker = None, storage: Storage = None, as_json: Json = Fals
     from redis import RedisError
 
     from deepchord.coordinator.monitoring import fleet, fleet_table
-    from deepchord.shared.broker import connect, told
+    from deepchord.shared.broker import connect, describe_error
     from deepchord.shared.command_line import new_console, print_table
 
     settings = with_live_broker(read_settings(broker=broker, storage=storage))
@@ -164,7 +164,7 @@ def workers(broker: Broker = None, storage: Storage = None, as_json: Json = Fals
         try:
             lines = fleet(client, open_store(settings))
         except RedisError as error:
-            raise BrokerError(f"The broker does not tell of workers: {told(error)}.") from error
+            raise BrokerError(f"The broker does not tell of workers: {describe_error(error)}.") from error
     if as_json:
         print_json([line.as_json() for line in lines])
     elif lines:

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from deepchord.shared.errors import InputError
-from deepchord.shared.settings import Settings, on_host
+from deepchord.shared.settings import Settings, path_on_host
 
 
 def check_folder(folder: Path, settings: Settings) -> None:
@@ -29,7 +29,7 @@ def check_folder(folder: Path, settings: Settings) -> None:
 
 
 def _remedy(existing: Path, settings: Settings) -> str:
-    shown = on_host(existing, settings)
+    shown = path_on_host(existing, settings)
     if settings.results_on_host is None or shown == existing.resolve():
         return "give another folder with --out"
     user = f"{os.getuid()}:{os.getgid()}"

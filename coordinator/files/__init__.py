@@ -3,7 +3,7 @@
 from importlib.resources import files
 
 from deepchord.shared.errors import InputError
-from deepchord.shared.validation import ended, nearest
+from deepchord.shared.validation import suggestion, with_full_stop
 
 __all__ = ["FILES", "read_file"]
 
@@ -21,5 +21,5 @@ def read_file(name: str) -> str:
         InputError: There is no such file.
     """
     if name not in FILES:
-        raise InputError(ended(f"No file {name!r} comes with deepchord{nearest(name, FILES)}"))
+        raise InputError(with_full_stop(f"No file {name!r} comes with deepchord{suggestion(name, FILES)}"))
     return files(__name__).joinpath(name).read_text(encoding="utf-8")

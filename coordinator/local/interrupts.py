@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from deepchord.shared.errors import TERMINATIONS
+from deepchord.shared.errors import TERMINATION_SIGNALS
 
 
 class Interruption:
@@ -23,8 +23,8 @@ class Interruption:
 
 @contextmanager
 def terminations_interrupting() -> Iterator[None]:
-    """Let what would end the process at once raise KeyboardInterrupt, as Ctrl-C does; see `TERMINATIONS`."""
-    fatal = [number for number in TERMINATIONS if signal.getsignal(number) is signal.SIG_DFL]
+    """Let what would end the process at once raise KeyboardInterrupt, as Ctrl-C does; see `TERMINATION_SIGNALS`."""
+    fatal = [number for number in TERMINATION_SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
     with _handled(fatal, _interrupt):
         yield
 
@@ -39,7 +39,7 @@ def interrupts_put_off() -> Iterator[Interruption]:
         KeyboardInterrupt: At the end of the block, when one of them has arrived.
     """
     interruption = Interruption()
-    heeded = [number for number in (signal.SIGINT, *TERMINATIONS) if callable(signal.getsignal(number))]
+    heeded = [number for number in (signal.SIGINT, *TERMINATION_SIGNALS) if callable(signal.getsignal(number))]
     with _handled(heeded, interruption.note):
         yield interruption
     if interruption.arrived:

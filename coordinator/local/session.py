@@ -10,7 +10,7 @@ from deepchord.coordinator.local.embedded_broker import EmbeddedBroker
 from deepchord.coordinator.local.interrupts import Interruption, interrupts_put_off
 from deepchord.coordinator.local.processes import ChildProcess, becomes_true
 from deepchord.coordinator.local.session_folder import SessionFolder, SessionRecord
-from deepchord.shared.errors import TOLD_TO_STOP, BrokerError, ExitCode, WorkersStoppedError
+from deepchord.shared.errors import STOPPED_EXIT_CODES, BrokerError, ExitCode, WorkersStoppedError
 from deepchord.shared.host import usable_cores
 from deepchord.shared.process import READABLE_OUTPUT
 from deepchord.shared.queue import WORKER_OPTIONS
@@ -162,7 +162,7 @@ class LocalSession:
         Raises:
             WorkersStoppedError: All that were left were told to stop.
         """
-        told = [worker for worker in ended if worker.exit_code in TOLD_TO_STOP]
+        told = [worker for worker in ended if worker.exit_code in STOPPED_EXIT_CODES]
         if told and len(told) == len(self._workers):
             raise WorkersStoppedError("The last worker on this machine was told to stop.")
         refused = [worker for worker in ended if _is_of_no_use(worker)]

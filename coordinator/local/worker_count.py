@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable
 
 from deepchord.shared.errors import MessageDecodeError
-from deepchord.shared.host import WORKER_BYTES, HostAnswer, free_memory_bytes
+from deepchord.shared.host import WORKER_BYTES, HostReport, free_memory_bytes
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.process import READABLE_OUTPUT, command_for
 from deepchord.shared.settings import Settings
@@ -36,18 +36,18 @@ def with_workers(settings: Settings, run: RunSpec, tell: Callable[[str], None]) 
     if most == 1:
         return settings.model_copy(update={"workers": 1}), ()
     is_measured = settings.workers is None and settings.threads is None and run.members >= _FEWEST_MEMBERS
-    answer = _ask(settings, tell, str(min(most, run.members)), "measure" if is_measured else "") or HostAnswer()
+    answer = _ask(settings, tell, str(min(most, run.members)), "measure" if is_measured else "") or HostReport()
     devices = len(answer.devices) or 1
     if devices > 1:
         tell(f"Training on {devices} GPUs: {', '.join(answer.devices)}.")
-    if answer.calibration is None:
+    if answer.tuning is None:
         return settings.model_copy(update={"workers": settings.workers or devices}), answer.devices
-    best = answer.calibration.best(math.ceil(run.members / devices), most=room_for // devices)
+    best = answer.tuning.best(math.ceil(run.members / devices), most=room_for // devices)
     workers = min(best.workers * devices, run.members)
     return settings.model_copy(update={"workers": workers, "threads": best.threads}), answer.devices
 
 
-def _ask(settings: Settings, tell: Callable[[str], None], *questions: str) -> HostAnswer | None:
+def _ask(settings: Settings, tell: Callable[[str], None], *questions: str) -> HostReport | None:
     """Ask a process that may open an engine; None if it has no answer, which is no reason not to train."""
     with subprocess.Popen(
         command_for("deepchord.worker.devices.host_report:answer", *questions),
@@ -59,12 +59,12 @@ def _ask(settings: Settings, tell: Callable[[str], None], *questions: str) -> Ho
     ) as asked:
         try:
             for line in asked.stdout or ():
-                answer = HostAnswer.decode(line, "The answer about this machine")
-                if answer.told is not None:
-                    tell(answer.told)
+                answer = HostReport.decode(line, "The answer about this machine")
+                if answer.message is not None:
+                    tell(answer.message)
                     continue
-                if answer.refused is not None:
-                    tell(f"{_UNKNOWN}: {answer.refused}")
+                if answer.error is not None:
+                    tell(f"{_UNKNOWN}: {answer.error}")
                 return answer
             tell(f"{_UNKNOWN}: looking for that ended with exit code {asked.wait()}.")
         except MessageDecodeError as error:

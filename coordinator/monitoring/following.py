@@ -12,7 +12,7 @@ from deepchord.shared.errors import DeepchordError, RunCancelledError, RunFailed
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
-from deepchord.shared.validation import ended
+from deepchord.shared.validation import with_full_stop
 
 #: How often the run is looked at.
 _EVERY_S = 0.5
@@ -108,7 +108,7 @@ def raise_if_failed(view: RunView) -> None:
             f"`deepchord resume {view.run.run_id}` goes on from there."
         )
     if view.failure is not None and view.evaluation is None:
-        raise RunFailedError(ended(f"Run {view.run.run_id} failed: {view.failure.reason}"))
+        raise RunFailedError(with_full_stop(f"Run {view.run.run_id} failed: {view.failure.reason}"))
 
 
 def _newest(store: RunStore, run: RunSpec) -> RunSpec:

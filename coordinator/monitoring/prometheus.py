@@ -17,7 +17,7 @@ from deepchord.coordinator.reconciliation import UnendedRuns
 from deepchord.shared.broker import KEY_PREFIX, connect_lazily
 from deepchord.shared.errors import DeepchordError, InputError, MessageDecodeError, RunNotFoundError
 from deepchord.shared.messages import Requirement
-from deepchord.shared.queue import queue_of
+from deepchord.shared.queue import queue_for
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 
@@ -96,7 +96,7 @@ class FleetCollector(Collector):
     def _of_queues(self) -> Iterator[GaugeMetricFamily]:
         waiting = GaugeMetricFamily("deepchord_queue_messages", "Messages that wait in a queue.", labels=("queue",))
         for requirement in (None, *get_args(Requirement)):
-            queue = queue_of(requirement)
+            queue = queue_for(requirement)
             waiting.add_metric((queue,), self._client.llen(KEY_PREFIX + queue))
         yield waiting
         taken = GaugeMetricFamily("deepchord_queue_taken", "Messages that workers have taken and not done with.")
@@ -149,7 +149,7 @@ def _of_workers(lines: list[FleetLine]) -> Iterator[GaugeMetricFamily]:
         "deepchord_worker_samples_per_second", "Training images per second in its last epoch.", labels=_WORKER
     )
     for line in lines:
-        note = line.worker.note
+        note = line.worker.info
         labels = (note.name, note.host, note.engine, note.device or "")
         up.add_metric(labels, 1)
         seen.add_metric(labels, line.worker.seen_s_ago)

@@ -10,7 +10,7 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
-from deepchord.shared.broker import ProgressBoard, refusal
+from deepchord.shared.broker import ProgressBoard, permanent_error
 from deepchord.shared.checkpoints import decode_member_probabilities
 from deepchord.shared.errors import DamagedRecordError, StorageError
 from deepchord.shared.messages import (
@@ -198,10 +198,10 @@ class RunWatcher:
             return False
         try:
             self._progress = self._board.read(self._run.run_id)
-            self._notes = self._board.notes(self._run.run_id)
-            self._evaluation_note = self._board.evaluation_note(self._run)
+            self._notes = self._board.troubles(self._run.run_id)
+            self._evaluation_note = self._board.evaluation_trouble(self._run)
         except redis.RedisError as error:
-            refused = refusal(error)
+            refused = permanent_error(error)
             if refused is not None:
                 raise refused from error
             return False
@@ -209,7 +209,7 @@ class RunWatcher:
 
     def _read_new_records(self) -> None:
         self._damaged = {}
-        for index in self._store.recorded(self._run.run_id):
+        for index in self._store.recorded_members(self._run.run_id):
             if index in self._records or index >= self._run.members:
                 continue
             try:

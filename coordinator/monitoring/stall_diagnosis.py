@@ -10,7 +10,7 @@ from deepchord.coordinator.reconciliation import EVERY_S, Reconciler
 from deepchord.shared.broker import RepeatedProbe
 from deepchord.shared.errors import RunFailedError, StorageError
 from deepchord.shared.messages import RunSpec
-from deepchord.shared.queue import QUEUE, create_app, queue_of, served_queues
+from deepchord.shared.queue import QUEUE, create_app, queue_for, served_queues
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 
@@ -133,7 +133,7 @@ def _why_unserved(app: Celery, view: RunView, before: RunView | None) -> str | N
         connected = served_queues(app)
     except (redis.RedisError, OperationalError):
         return None  # the next view tells that no broker answers
-    wanted = QUEUE if view.state == "evaluating" else queue_of(view.run.require)
+    wanted = QUEUE if view.state == "evaluating" else queue_for(view.run.require)
     if any(wanted in queues for queues in connected.values()):
         return "no worker has taken a member yet: those that could are busy" if is_waiting else None
     if not connected:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deepchord.coordinator.runs import shortened
-from deepchord.shared.broker import ProgressBoard, WorkerBoard, WorkerLine
+from deepchord.shared.broker import ProgressBoard, WorkerRegistry, WorkerStatus
 from deepchord.shared.command_line import label
 from deepchord.shared.errors import DeepchordError
 from deepchord.shared.messages import MemberProgress
@@ -29,7 +29,7 @@ _BETWEEN = 2
 class FleetLine:
     """A worker, and how far its member is."""
 
-    worker: WorkerLine
+    worker: WorkerStatus
     #: None: it waits, or evaluates, or its member has said nothing yet.
     progress: MemberProgress | None
     #: Training images per second in the last epoch, its validation included.
@@ -38,13 +38,13 @@ class FleetLine:
     @property
     def fits(self) -> bool:
         """Whether it understands what this deepchord says."""
-        return self.worker.note.protocol == PROTOCOL
+        return self.worker.info.protocol == PROTOCOL
 
     def as_json(self) -> dict[str, Any]:
         """Return what scripts are told."""
         at_work, progress = self.worker.at_work, self.progress
         return {
-            **self.worker.note.model_dump(mode="json"),
+            **self.worker.info.model_dump(mode="json"),
             "fits": self.fits,
             "seen_s_ago": round(self.worker.seen_s_ago, 1),
             "run_id": at_work and at_work[0],
@@ -66,7 +66,7 @@ def fleet(client: redis.Redis, store: RunStore) -> list[FleetLine]:
     board, lines = ProgressBoard(client), []
     progress: dict[str, dict[int, MemberProgress]] = {}
     images: dict[str, float | None] = {}
-    for worker in WorkerBoard(client).lines():
+    for worker in WorkerRegistry(client).statuses():
         run_id, index = worker.at_work or (None, None)
         if run_id is None or index is None:
             lines.append(FleetLine(worker=worker, progress=None, samples_per_s=None))
@@ -88,7 +88,7 @@ def fleet_table(lines: list[FleetLine], width: int | None = None) -> Table:
             without; None: whatever the table needs.
     """
     columns = _columns(lines)
-    names = [label(line.worker.note.name) for line in lines]
+    names = [label(line.worker.info.name) for line in lines]
     if width is not None:
         # A worker that does not fit is what somebody looks for.
         weights = _BY_WEIGHT if all(line.fits for line in lines) else ("deepchord", *_BY_WEIGHT)
@@ -145,12 +145,12 @@ def _training_images(store: RunStore, run_id: str) -> float | None:
 
 
 def _device(line: FleetLine) -> str:
-    note = line.worker.note
+    note = line.worker.info
     return label(note.engine if note.device is None else f"{note.engine} {note.device}")
 
 
 def _version(line: FleetLine) -> Text:
-    found = label(line.worker.note.version)
+    found = label(line.worker.info.version)
     return Text(found) if line.fits else Text(f"{found}, does not fit {version()}", style="red")
 
 

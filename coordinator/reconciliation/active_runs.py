@@ -33,7 +33,7 @@ class UnendedRuns:
         if self._clock() - self._forgotten > _FORGET_EVERY_S:
             self._forgotten = self._clock()
             self._ended.clear()
-        return self._store.run_ids(but=self._ended)
+        return self._store.run_ids(excluding=self._ended)
 
     def leave_out(self, run_id: str) -> None:
         """Take note that a run has ended."""

@@ -14,11 +14,11 @@ from kombu.exceptions import OperationalError
 
 from deepchord.coordinator.reconciliation.resend_policy import MOST_FRUITLESS, Memory, Rung, due
 from deepchord.coordinator.runs import evaluation_task_id, member_task_id, ring_evaluation, ring_member
-from deepchord.shared.broker import KEY_PREFIX, Leases, ProgressBoard, connect_lazily, evaluation_lease, refusal
+from deepchord.shared.broker import KEY_PREFIX, Leases, ProgressBoard, connect_lazily, evaluation_lease, permanent_error
 from deepchord.shared.messages import RunSpec
-from deepchord.shared.queue import QUEUE, create_app, queue_of, task_id
+from deepchord.shared.queue import QUEUE, create_app, queue_for, task_id
 from deepchord.shared.settings import Settings
-from deepchord.shared.storage import RunStore, damaged_records, progress_of, set_record_aside
+from deepchord.shared.storage import RunStore, damaged_records, progress_count, set_record_aside
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Reconciler:
             # Whether this user of the broker may ring at all is found out now, not when something has been lost.
             self._client.exists(_bell(run, EVALUATION))
             if pending:
-                held = self._leases.held(run.run_id, pending)
+                held = self._leases.held_members(run.run_id, pending)
                 lost = self._lost(run, memory, [index for index in pending if index not in held])
                 patience_s = self._lease_s
             else:
@@ -89,7 +89,7 @@ class Reconciler:
             ]
             return self._verdict(run, in_vain) if in_vain and not held else None
         except (redis.RedisError, OperationalError) as error:
-            refused = refusal(error)
+            refused = permanent_error(error)
             if refused is not None:
                 raise refused from error
             logger.info("Run %s could not be looked after: %s.", run.run_id, error, extra={"run_id": run.run_id})
@@ -97,7 +97,7 @@ class Reconciler:
 
     def _recorded(self, run: RunSpec, memory: Memory) -> set[int]:
         """Return the members that have a record; one that is damaged is kept aside, and its member is trained again."""
-        recorded = set(self._store.recorded(run.run_id))
+        recorded = set(self._store.recorded_members(run.run_id))
         unread = sorted(recorded - memory.sound)[:_READ_AT_ONCE]
         damaged = set(damaged_records(self._store, run.run_id, unread))
         memory.sound.update(set(unread) - damaged)
@@ -105,7 +105,7 @@ class Reconciler:
 
     def _lost(self, run: RunSpec, memory: Memory, unheld: list[int]) -> list[int]:
         """Return the members that are neither held nor in the queue; the queue is read only if something seems lost."""
-        queue = queue_of(run.require)
+        queue = queue_for(run.require)
         now = self._clock()
         suspicious = (
             memory.held.keys() & set(unheld)
@@ -134,7 +134,7 @@ class Reconciler:
         is_evaluation, now = part == EVALUATION, self._clock()
         stored = self._store.evaluation(run) if is_evaluation else self._store.member(run.run_id, part)
         # An attempt that was handed over may have met with what the next one will meet with, too: a full storage, say.
-        reached = progress_of(stored.attempts())
+        reached = progress_count(stored.attempts())
         rung = memory.rung.get(part, Rung(progress=reached, times=0, at=now))
         if rung.is_fruitless(reached, now):
             return False
@@ -151,9 +151,9 @@ class Reconciler:
         return True
 
     def _verdict(self, run: RunSpec, in_vain: list[int]) -> str:
-        notes = self._board.notes(run.run_id)
+        notes = self._board.troubles(run.run_id)
         troubles = [f"member {index}: {note}" for index, note in sorted(notes.items())]
-        evaluation = self._board.evaluation_note(run)
+        evaluation = self._board.evaluation_trouble(run)
         told = "; ".join(troubles if evaluation is None else [*troubles, f"the evaluation: {evaluation}"])
         members = ", ".join(str(part) for part in in_vain)
         what = "evaluation was" if EVALUATION in in_vain else f"members {members} were"

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from deepchord.shared.broker import RENEWED_WITHIN_S
+from deepchord.shared.broker import RENEWAL_INTERVAL_S
 
 #: A part that was rung so often without coming any further is not rung in hope any more …
 MOST_FRUITLESS = 3
 #: … until so long after: workers that fit may have come.
 HOPE_AGAIN_AFTER_S = 600.0
 #: If the broker has lost its memory, whoever holds a lease takes it again within this time.
-_HELD_AGAIN_AFTER_S = RENEWED_WITHIN_S + 1.0
+_HELD_AGAIN_AFTER_S = RENEWAL_INTERVAL_S + 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

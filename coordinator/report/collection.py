@@ -15,7 +15,7 @@ from deepchord.shared.errors import CorruptObjectError, InputError, MessageDecod
 from deepchord.shared.messages import EnsembleEvaluation, RunSpec, TrainedMember
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
-from deepchord.shared.validation import ended
+from deepchord.shared.validation import with_full_stop
 
 
 def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportContent:
@@ -55,14 +55,14 @@ def last_evaluation(store: RunStore, run: RunSpec) -> tuple[RunSpec, EnsembleEva
 
     See `report_content` for the errors.
     """
-    for version in store.versions(run.run_id):
+    for version in store.specs(run.run_id):
         evaluation = store.evaluation(version).result()
         if evaluation is not None:
             return version, evaluation
     failure = store.evaluation(run).failure()
     if failure is not None:
-        raise RunFailedError(ended(f"Run {run.run_id} has no evaluation: {failure.reason}"))
-    done = len(store.recorded(run.run_id))
+        raise RunFailedError(with_full_stop(f"Run {run.run_id} has no evaluation: {failure.reason}"))
+    done = len(store.recorded_members(run.run_id))
     raise InputError(
         f"Run {run.run_id} is not evaluated yet: {done} of {run.members} members have ended; "
         f"`deepchord watch {run.run_id}` follows it, and if nobody trains it any more, "
@@ -113,7 +113,7 @@ def _started_at(store: RunStore, member: TrainedMember) -> datetime:
 
 def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
     """Return one line about a run, for `deepchord runs` and `deepchord status`."""
-    recorded = [index for index in store.recorded(run.run_id) if index < run.members]
+    recorded = [index for index in store.recorded_members(run.run_id) if index < run.members]
     end = store.evaluation(run)
     evaluation, failure = end.result(), end.failure()
     cancelled = store.is_cancelled(run.run_id)

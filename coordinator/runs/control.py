@@ -9,7 +9,7 @@ from kombu.exceptions import OperationalError
 
 from deepchord.coordinator.runs.planning import plan_member
 from deepchord.coordinator.runs.worker_names import is_pattern, workers_meant
-from deepchord.shared.broker import told
+from deepchord.shared.broker import describe_error
 from deepchord.shared.errors import BrokerError, InputError
 from deepchord.shared.messages import MAX_MEMBERS, Cancellation, FailedMember, MemberRecord, RunSpec
 from deepchord.shared.queue import DRAIN
@@ -59,7 +59,7 @@ def cancel_member(store: RunStore, run: RunSpec, index: int, host: str) -> None:
     )
     if not member.commit_record(record):
         raise InputError(f"Member {index} of run {run.run_id} has ended already; `deepchord status` shows how.")
-    member.forget_epochs()
+    member.delete_epochs()
 
 
 def check_unfinished(store: RunStore, run: RunSpec) -> None:
@@ -93,7 +93,7 @@ def resume_run(store: RunStore, run: RunSpec) -> RunSpec:
         set_record_aside(store, run.run_id, index)
     if store.evaluation(run).has_ended():
         run = _publish_anew(store, _anew(run, {}))
-    recorded = set(store.recorded(run.run_id))
+    recorded = set(store.recorded_members(run.run_id))
     for index in range(run.members):
         if index not in recorded:
             store.member(run.run_id, index).hand_over_all()
@@ -149,7 +149,9 @@ def drain(app: Celery, asked: str) -> list[str]:
         chosen = (_answering(app, [asked]) if is_whole else []) or workers_meant(asked, _answering(app))
         app.control.broadcast(DRAIN, destination=chosen)
     except (redis.RedisError, OperationalError) as error:
-        raise BrokerError(f"Broker {without_password(app.conf.broker_url)} does not answer ({told(error)}).") from error
+        raise BrokerError(
+            f"Broker {without_password(app.conf.broker_url)} does not answer ({describe_error(error)})."
+        ) from error
     return chosen
 
 
@@ -190,4 +192,4 @@ def _check_not_ended(store: RunStore, run: RunSpec) -> None:
 
 def _left(store: RunStore, run: RunSpec) -> int:
     """Return how many members have no record: a run that failed before they had ended can go on with them."""
-    return run.members - len(store.recorded(run.run_id))
+    return run.members - len(store.recorded_members(run.run_id))

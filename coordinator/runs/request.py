@@ -18,7 +18,7 @@ from deepchord.shared.messages import (
     Seed,
 )
 from deepchord.shared.network import Architecture, Layer
-from deepchord.shared.validation import ended, explain, nearest
+from deepchord.shared.validation import explain, suggestion, with_full_stop
 
 
 class RunRequest(Recipe):
@@ -66,7 +66,7 @@ def plan_request(recipe_file: Path | None, options: Mapping[str, Any]) -> RunReq
     written = _read_recipe(recipe_file) if recipe_file else {}
     preset = given.get("preset", written.get("preset", "quick"))
     if not isinstance(preset, str) or preset not in PRESETS:
-        raise InputError(f"There is no preset {preset!r}{ended(nearest(str(preset), PRESETS))}")
+        raise InputError(f"There is no preset {preset!r}{with_full_stop(suggestion(str(preset), PRESETS))}")
     if "architecture" in given:
         written.pop("layers", None)
     try:
@@ -75,7 +75,7 @@ def plan_request(recipe_file: Path | None, options: Mapping[str, Any]) -> RunReq
         request = RunRequest.model_validate({**PRESETS[preset], **written, **given, "preset": preset})
     except ValidationError as error:
         source = f"Recipe {recipe_file}" if recipe_file and not _is_about(given, error) else "The options given"
-        raise InputError(f"{source}: {ended(explain(error))}") from error
+        raise InputError(f"{source}: {with_full_stop(explain(error))}") from error
     return request
 
 

@@ -8,10 +8,10 @@ from celery import Celery, chord
 from kombu.exceptions import OperationalError
 
 from deepchord.coordinator.runs.planning import plan_member
-from deepchord.shared.broker import state_of
+from deepchord.shared.broker import broker_state
 from deepchord.shared.errors import BrokerError, InputError
 from deepchord.shared.messages import RunSpec
-from deepchord.shared.queue import EVALUATE_ENSEMBLE, TRAIN_MEMBER, queue_of, sign
+from deepchord.shared.queue import EVALUATE_ENSEMBLE, TRAIN_MEMBER, queue_for, sign
 from deepchord.shared.settings import without_password
 from deepchord.shared.storage import RunStore
 
@@ -44,11 +44,11 @@ def submit_rest(app: Celery, store: RunStore, run: RunSpec, *, local: bool = Fal
         BrokerError: The broker does not answer any more; what was rung is not rung in vain.
     """
     store.set_local(run.run_id, local=local)
-    recorded = set(store.recorded(run.run_id))
+    recorded = set(store.recorded_members(run.run_id))
     try:
         ring_all(app, run, [index for index in range(run.members) if index not in recorded])
     except (OperationalError, redis.RedisError) as error:
-        state = state_of(error, {})
+        state = broker_state(error, {})
         what, then = f"stopped answering ({str(error).rstrip('.')})", "start it, then"
         if state is not None:
             what, then = state.text, "then"
@@ -95,7 +95,7 @@ def _member(app: Celery, run: RunSpec, index: int) -> Any:
         TRAIN_MEMBER,
         args=[message] if app.signing_key is None else [message, sign(app.signing_key, message)],
         task_id=member_task_id(run.run_id, index),
-        queue=queue_of(run.require),
+        queue=queue_for(run.require),
     )
 
 

@@ -1,39 +1,50 @@
-"""The broker as a server: connections that work, and what all hosts share in it, such as leases and progress."""
+"""The broker as a server: how to connect to it, how to find out what is wrong with it, and what all hosts share in it.
 
-from deepchord.shared.broker.clock import MOST_SKEW_S, describe_skew, skew_of
-from deepchord.shared.broker.connection import KEY_PREFIX, connect, connect_lazily, encryption, refusal, text_of, told
-from deepchord.shared.broker.leases import RENEWED_WITHIN_S, Held, Holder, Leases, evaluation_lease, member_lease
-from deepchord.shared.broker.probe import RepeatedProbe, probe_broker, refuse_hopeless, trouble_of
+Hosts share leases, the list of workers and the progress of members. All of these may be lost without harm.
+"""
+
+from deepchord.shared.broker.clock import MAX_SKEW_S, clock_skew_s, describe_skew
+from deepchord.shared.broker.connection import (
+    KEY_PREFIX,
+    as_text,
+    connect,
+    connect_lazily,
+    describe_error,
+    permanent_error,
+    tls_options,
+)
+from deepchord.shared.broker.leases import RENEWAL_INTERVAL_S, HeldLease, Holder, Leases, evaluation_lease, member_lease
+from deepchord.shared.broker.probe import RepeatedProbe, find_trouble, probe_broker, refuse_unusable_broker
 from deepchord.shared.broker.progress_board import ProgressBoard
-from deepchord.shared.broker.states import facts_of, state_of
-from deepchord.shared.broker.worker_registry import KEEP_S, WorkerBoard, WorkerLine, WorkerNote
+from deepchord.shared.broker.states import broker_state, server_info
+from deepchord.shared.broker.worker_registry import WORKER_TTL_S, WorkerInfo, WorkerRegistry, WorkerStatus
 
 __all__ = [
-    "KEEP_S",
     "KEY_PREFIX",
-    "MOST_SKEW_S",
-    "RENEWED_WITHIN_S",
-    "Held",
+    "MAX_SKEW_S",
+    "RENEWAL_INTERVAL_S",
+    "WORKER_TTL_S",
+    "HeldLease",
     "Holder",
     "Leases",
     "ProgressBoard",
     "RepeatedProbe",
-    "WorkerBoard",
-    "WorkerLine",
-    "WorkerNote",
+    "WorkerInfo",
+    "WorkerRegistry",
+    "WorkerStatus",
+    "as_text",
+    "broker_state",
+    "clock_skew_s",
     "connect",
     "connect_lazily",
+    "describe_error",
     "describe_skew",
-    "encryption",
     "evaluation_lease",
-    "facts_of",
+    "find_trouble",
     "member_lease",
+    "permanent_error",
     "probe_broker",
-    "refusal",
-    "refuse_hopeless",
-    "skew_of",
-    "state_of",
-    "text_of",
-    "told",
-    "trouble_of",
+    "refuse_unusable_broker",
+    "server_info",
+    "tls_options",
 ]

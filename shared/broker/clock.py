@@ -1,16 +1,16 @@
-"""How far this machine's clock is from the broker's."""
+"""The difference between this machine's clock and the broker's."""
 
 import time
 from collections.abc import Callable
 
 import redis
 
-#: Leases do not depend on clocks, but durations, S3's signatures and certificates do.
-MOST_SKEW_S = 60.0
+#: A larger difference is reported. Leases do not depend on clocks; durations, signatures of S3 and certificates do.
+MAX_SKEW_S = 60.0
 
 
-def skew_of(client: redis.Redis, now: Callable[[], float] = time.time) -> float:
-    """Return by how many seconds this machine's clock is ahead of the broker's.
+def clock_skew_s(client: redis.Redis, now: Callable[[], float] = time.time) -> float:
+    """Return the seconds by which this machine's clock is ahead of the broker's.
 
     Raises:
         redis.RedisError: The broker does not answer.
@@ -21,6 +21,6 @@ def skew_of(client: redis.Redis, now: Callable[[], float] = time.time) -> float:
 
 
 def describe_skew(skew_s: float) -> str:
-    """Return what is wrong with this machine's clock, and what to do."""
+    """Return a sentence that says how wrong this machine's clock is, and what to do."""
     direction = "ahead of" if skew_s > 0 else "behind"
     return f"this machine's clock is {abs(skew_s):,.0f} s {direction} the broker's: set it, best by NTP"

@@ -1,7 +1,7 @@
-"""Who works at what right now: a lease per member and per evaluation, on the broker's clock.
+"""Who works on what right now: one lease for each member and each evaluation, on the broker's clock.
 
-A lease saves work, it does not guard the result: whoever trains without one at worst does so in vain, because
-records are created once. So it may be lost with the broker's memory at any time.
+A lease avoids double work; it does not protect the result. A worker that trains without a lease wastes its time at
+worst, because a record is created only once. So leases may be lost with the broker's memory at any time.
 """
 
 import re
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import redis
 
-from deepchord.shared.broker.connection import KEY_PREFIX, text_of
+from deepchord.shared.broker.connection import KEY_PREFIX, as_text
 from deepchord.shared.errors import MessageDecodeError
 from deepchord.shared.validation import Message
 
-#: Takes or renews a lease. KEYS: the lease, and where it is said what the holder's worker is at. ARGV: the holder, for
-#: how many milliseconds, a holder that may be replaced.
-#: Returns nothing if it is the caller's now, else who has it and for how many milliseconds.
+#: Takes or renews a lease. KEYS: the lease, and the key that holds what the holder's worker is doing. ARGV: the holder,
+#: the duration in milliseconds, and a holder that may be replaced.
+#: Returns nothing if the caller has the lease now, otherwise its holder and the remaining milliseconds.
 _HOLD = """
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] and holder ~= ARGV[3] and string.sub(holder, 1, 1) ~= '-' then
@@ -27,7 +27,7 @@ redis.call('SET', KEYS[2], KEYS[1], 'PX', ARGV[2])
 return false
 """
 
-#: Gives up a lease. KEYS: as above. ARGV: the holder, for how many milliseconds it is still to be seen; 0: not at all.
+#: Gives up a lease. KEYS: as above. ARGV: the holder, and for how many milliseconds the lease stays visible (0: none).
 _RELEASE = """
 if redis.call('GET', KEYS[2]) == KEYS[1] then redis.call('DEL', KEYS[2]) end
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -36,30 +36,30 @@ redis.call('SET', KEYS[1], '-', 'PX', ARGV[2])
 return 1
 """
 
-#: Who holds a lease renews it at least so often, and finds out so soon that it was lost.
-RENEWED_WITHIN_S = 5.0
+#: The holder renews its lease at least this often, and so learns soon if the lease was lost.
+RENEWAL_INTERVAL_S = 5.0
 
-#: Keys are asked for in portions, so that the broker has time for others in between.
-_PORTION = 1000
+#: How many keys are read at once, so that the broker has time for other clients in between.
+_BATCH = 1000
 
 
 class Holder(Message):
-    """Who has a lease: one attempt, in one process of one worker."""
+    """The holder of a lease: one attempt in one process of one worker."""
 
     #: Unique for each start of a worker.
     worker: str
     process_id: int
-    #: Unique for each time that a lease is taken.
+    #: Unique each time a lease is taken.
     token: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class HeldLease:
     """A lease that somebody else has."""
 
-    #: None if it cannot be read.
+    #: None if the stored holder cannot be read.
     holder: Holder | None
-    #: The holder as it lies in the broker.
+    #: The holder as the broker stores it.
     raw: str
     remaining_s: float
 
@@ -70,43 +70,43 @@ class Leases:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
-    def hold(self, name: str, holder: Holder, ttl_s: float, instead_of: Held | None = None) -> Held | None:
-        """Take a lease, or renew it; return who else has it, or None if it is the caller's now.
+    def hold(self, name: str, holder: Holder, ttl_s: float, instead_of: HeldLease | None = None) -> HeldLease | None:
+        """Take or renew a lease; return the lease of another holder, or None if the caller has it now.
 
         Args:
             name: From `member_lease` or `evaluation_lease`.
             holder: The caller.
-            ttl_s: After so long without renewal anybody may take it.
-            instead_of: A holder that is known to be gone, from an earlier call.
+            ttl_s: After this time without renewal anybody may take it.
+            instead_of: The result of an earlier call whose holder is known to be gone; it is replaced.
         """
         replaced = "" if instead_of is None else instead_of.raw
-        keys = (name, at_work(holder.worker))
-        found = self._client.eval(_HOLD, len(keys), *keys, holder.model_dump_json(), int(ttl_s * 1000), replaced)
-        if found is None:
+        keys = (name, at_work_key(holder.worker))
+        answer = self._client.eval(_HOLD, len(keys), *keys, holder.model_dump_json(), int(ttl_s * 1000), replaced)
+        if answer is None:
             return None
-        raw = text_of(found[0])
-        return Held(holder=_holder(raw), raw=raw, remaining_s=max(0.0, found[1] / 1000))
+        raw = as_text(answer[0])
+        return HeldLease(holder=_holder(raw), raw=raw, remaining_s=max(0.0, answer[1] / 1000))
 
     def release(self, name: str, holder: Holder, rest_s: float = 0.0) -> None:
-        """Give a lease up, if the caller still has it; for `rest_s` it still counts as held where `held` is asked."""
-        keys = (name, at_work(holder.worker))
+        """Give up a lease if the caller still has it; `held_members` reports it as held for another `rest_s`."""
+        keys = (name, at_work_key(holder.worker))
         self._client.eval(_RELEASE, len(keys), *keys, holder.model_dump_json(), str(int(rest_s * 1000)))
 
-    def held(self, run_id: str, indices: Iterable[int]) -> dict[int, float]:
-        """Return which of these members somebody works at, or did a moment ago, and for how many seconds at least."""
+    def held_members(self, run_id: str, indices: Iterable[int]) -> dict[int, float]:
+        """Return which of these members are held, or were a moment ago, and for how many more seconds at least."""
         wanted = list(indices)
-        found: dict[int, float] = {}
-        for start in range(0, len(wanted), _PORTION):
-            portion = wanted[start : start + _PORTION]
+        seconds_left: dict[int, float] = {}
+        for start in range(0, len(wanted), _BATCH):
+            batch = wanted[start : start + _BATCH]
             pipeline = self._client.pipeline(transaction=False)
-            for index in portion:
+            for index in batch:
                 pipeline.pttl(member_lease(run_id, index))
-            times = zip(portion, pipeline.execute(), strict=True)
-            found.update({index: milliseconds / 1000 for index, milliseconds in times if milliseconds >= 0})
-        return found
+            times = zip(batch, pipeline.execute(), strict=True)
+            seconds_left.update({index: milliseconds / 1000 for index, milliseconds in times if milliseconds >= 0})
+        return seconds_left
 
     def remaining_s(self, name: str) -> float | None:
-        """Return for how many seconds somebody has this lease at least; None if nobody has it."""
+        """Return for how many more seconds this lease is held at least; None if nobody has it."""
         milliseconds = int(self._client.pttl(name))
         return milliseconds / 1000 if milliseconds >= 0 else None
 
@@ -121,17 +121,17 @@ def evaluation_lease(run_id: str) -> str:
     return f"{KEY_PREFIX}lease:{run_id}:evaluation"
 
 
-def at_work(worker: str) -> str:
-    """Return where the name of the lease that a worker has is found as long as it has it."""
+def at_work_key(worker: str) -> str:
+    """Return the key under which a worker stores the name of the lease that it has."""
     return f"{KEY_PREFIX}at-work:{worker}"
 
 
-def leased_member(name: str) -> tuple[str, int | None] | None:
-    """Return the run and member of a lease by its name, None for the member if it is the evaluation's; else None."""
-    found = re.fullmatch(rf"{re.escape(KEY_PREFIX)}lease:([a-z0-9-]+):([0-9]{{1,9}}|evaluation)", name)
-    if found is None:
+def parse_lease_name(name: str) -> tuple[str, int | None] | None:
+    """Return the run and member of a lease; the member is None for an evaluation. None: it is no name of a lease."""
+    match = re.fullmatch(rf"{re.escape(KEY_PREFIX)}lease:([a-z0-9-]+):([0-9]{{1,9}}|evaluation)", name)
+    if match is None:
         return None
-    return found[1], None if found[2] == "evaluation" else int(found[2])
+    return match[1], None if match[2] == "evaluation" else int(match[2])
 
 
 def _holder(raw: str) -> Holder | None:

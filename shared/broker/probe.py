@@ -1,4 +1,4 @@
-"""Tries at a broker what a run needs of it, before anything depends on that: it may answer a ping and be of no use."""
+"""Tries everything that a run needs from the broker, because a broker may answer a ping and still be unusable."""
 
 import logging
 import secrets
@@ -7,131 +7,133 @@ from collections.abc import Callable
 
 import redis
 
-from deepchord.shared.broker.connection import KEY_PREFIX, connect, connect_lazily, name_of, refusal
-from deepchord.shared.broker.states import BrokerState, Facts, facts_of, state_of
+from deepchord.shared.broker.connection import KEY_PREFIX, broker_name, connect, connect_lazily, permanent_error
+from deepchord.shared.broker.states import BrokerState, ServerInfo, broker_state, server_info
 from deepchord.shared.errors import BrokerError
 from deepchord.shared.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: So many connections a worker has at the same time, and a coordinator with it.
+#: How many connections a worker and a coordinator together open at the same time.
 _CONNECTIONS = 8
-#: A broker in use that was found well is tried again after so long, then after twice that, and so on.
+#: A healthy broker in use is probed again after this pause, then after twice the pause, and so on.
 _FIRST_PAUSE_S = 10.0
-_LONGEST_PAUSE_S = 60.0
-#: What a probe that was cut off has left is forgotten after so long.
+_MAX_PAUSE_S = 60.0
+#: The keys of an interrupted probe expire after this time.
 _KEEP_MS = 60_000
 
 _SCRIPT = "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]); return redis.call('EXISTS', KEYS[2])"
-#: Another text, so that it is not known by its digest yet.
+#: Another text, so that the broker does not know its digest yet.
 _LOADED_SCRIPT = f"{_SCRIPT} + 0"
 
 
 def probe_broker(settings: Settings) -> None:
-    """Raise unless the configured broker can do what a run needs; one that still loads its data is waited for.
+    """Raise unless the configured broker can do what a run needs; wait while the broker still loads its data.
 
-    What is tried leaves nothing behind: several connections, a transaction and scripts over keys that lie where leases,
-    workers' notes and queues do.
+    The probe opens several connections, and runs a transaction and scripts on keys of the same kind as those of leases,
+    workers and queues. It leaves nothing behind.
 
     Raises:
         InputError: No broker is configured.
-        BrokerError: It does not answer, or is of no use as it is; what to do is said.
+        BrokerError: It does not answer, or cannot be used; the message says what to do.
     """
     with connect(settings) as client:
         try:
-            state = trouble_of(client)
+            state = find_trouble(client)
         except (redis.RedisError, OSError) as error:
-            raise refusal(error, name_of(settings)) or BrokerError(
-                f"{name_of(settings)} answers, but cannot do what a run needs ({str(error).rstrip('.')}): see its log "
-                "and its configuration.",
-                passes=True,
+            reason = str(error).rstrip(".")
+            raise permanent_error(error, broker_name(settings)) or BrokerError(
+                f"{broker_name(settings)} answers, but cannot do what a run needs ({reason}): see its log and its "
+                "configuration.",
+                transient=True,
             ) from error
     if state is not None:
-        raise BrokerError(f"{name_of(settings)} {state.text}.", passes=state.passes)
+        raise BrokerError(f"{broker_name(settings)} {state.text}.", transient=state.transient)
 
 
-def refuse_hopeless(settings: Settings) -> None:
-    """Do as `probe_broker` for who waits for a broker as long as it takes: what may pass is only logged.
+def refuse_unusable_broker(settings: Settings) -> None:
+    """Do as `probe_broker`, but only log an error that may pass: for callers that wait for the broker anyway.
 
     Raises:
         InputError: No broker is configured.
-        BrokerError: The broker is of no use, and waiting does not help.
+        BrokerError: The broker cannot be used, and waiting does not help.
     """
     try:
         probe_broker(settings)
     except BrokerError as error:
-        if not error.passes:
+        if not error.transient:
             raise
         logger.error("%s", error)
 
 
-def trouble_of(client: redis.Redis, connections: int = _CONNECTIONS) -> BrokerState | None:
+def find_trouble(client: redis.Redis, connections: int = _CONNECTIONS) -> BrokerState | None:
     """Return why a broker that answers cannot do what a run needs; None if it can.
 
     Args:
-        client: Of the broker.
-        connections: How many are opened at the same time.
+        client: A client of the broker.
+        connections: How many connections to open at the same time.
 
     Raises:
-        redis.RedisError, OSError: It fails in a way that is none of the known states.
+        redis.RedisError, OSError: It fails in a way that is not one of the known states.
     """
-    facts: Facts = {}
+    info: ServerInfo = {}
     try:
-        facts = facts_of(client)
+        info = server_info(client)
         _try_connections(client, connections)
         _try_writing(client)
     except (redis.RedisError, OSError) as error:
-        state = state_of(error, facts)
+        state = broker_state(error, info)
         if state is None:
             raise
         return state
-    return state_of(None, facts)
+    return broker_state(None, info)
 
 
-def present_trouble(settings: Settings, error: Exception | None = None) -> str | None:
-    """Return what is wrong with a broker that was in use, in a sentence without a full stop; None if nothing known is.
+def current_trouble(settings: Settings, error: Exception | None = None) -> str | None:
+    """Return what is wrong with a broker in use, as a sentence without a full stop; None if no known trouble is found.
 
-    One connection is opened: where few are left, those who look must not take them.
+    It opens one connection only, because a broker in trouble may have few left.
 
     Args:
-        settings: Which broker.
-        error: What was met with there.
+        settings: Where the broker is.
+        error: An error that a client of it raised.
     """
-    state = None if error is None else state_of(error, {})
+    state = None if error is None else broker_state(error, {})
     try:
         with connect_lazily(settings) as client:
-            state = trouble_of(client, connections=1) or state
-    except (redis.RedisError, OSError) as found:
-        state = state_of(found, {}) or state
+            state = find_trouble(client, connections=1) or state
+    except (redis.RedisError, OSError) as failure:
+        state = broker_state(failure, {}) or state
     return None if state is None else f"the broker {state.text}"
 
 
 class RepeatedProbe:
-    """Probes a broker in use again and again, after growing pauses as long as nothing is found to be wrong with it.
+    """Probes a broker in use repeatedly; the pauses grow as long as no trouble is found.
 
-    Many may follow a run, and one that is evaluated or compiles stands still for long.
+    The pauses spare the broker: many clients may follow a run, and a run may make no progress for long while a worker
+    compiles or evaluates.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take how to tell the time, in seconds."""
+        """Take a clock that returns seconds."""
         self._clock = clock
         self._pause_s = 0.0
         self._due = clock()
 
     def trouble(self, settings: Settings, *, now: bool = False) -> str | None:
-        """Return what `present_trouble` does if it is time to look again; else None.
+        """Return the result of `current_trouble` if the pause is over; otherwise None.
 
         Args:
-            settings: Which broker.
-            now: Whether there are signs of trouble, for which no pause is made.
+            settings: Where the broker is.
+            now: Whether to probe without a pause, because there are signs of trouble.
         """
         if not now and self._clock() < self._due:
             return None
-        found = present_trouble(settings)
-        # What is wrong is looked at each time, so that it is not said any longer than it is so.
-        self._pause_s = 0.0 if found else min(_LONGEST_PAUSE_S, 2 * self._pause_s or _FIRST_PAUSE_S)
+        trouble = current_trouble(settings)
+        # After trouble there is no pause, so that its message disappears as soon as the trouble is over.
+        self._pause_s = 0.0 if trouble else min(_MAX_PAUSE_S, 2 * self._pause_s or _FIRST_PAUSE_S)
         self._due = self._clock() + self._pause_s
-        return found
+        return trouble
 
 
 def _try_connections(client: redis.Redis, connections: int) -> None:
@@ -147,26 +149,26 @@ def _try_connections(client: redis.Redis, connections: int) -> None:
 
 def _try_writing(client: redis.Redis) -> None:
     token = secrets.token_hex(8)
-    # In keys that both a coordinator and a worker may use.
-    note, lease, queue = (f"{KEY_PREFIX}{place}:probe-{token}" for place in ("worker", "lease", "deepchord"))
+    # Both a coordinator and a worker have the right to use these keys.
+    worker, lease, queue = (f"{KEY_PREFIX}{place}:probe-{token}" for place in ("worker", "lease", "deepchord"))
     try:
         with client.pipeline(transaction=True) as together:
-            together.watch(note)  # type: ignore[no-untyped-call]  # in redis-py
+            together.watch(worker)  # type: ignore[no-untyped-call]  # in redis-py
             together.multi()
-            together.set(note, token, px=_KEEP_MS)
+            together.set(worker, token, px=_KEEP_MS)
             together.lpush(queue, token)
             together.pexpire(queue, _KEEP_MS)
             together.execute()
-        # By its text, as leases have it, and by its digest, as Celery does.
-        client.eval(_SCRIPT, 2, lease, note, token, _KEEP_MS)
-        client.register_script(_LOADED_SCRIPT)(keys=[lease, note], args=[token, _KEEP_MS])
+        # A script by its text, as leases use it, and by its digest, as Celery does.
+        client.eval(_SCRIPT, 2, lease, worker, token, _KEEP_MS)
+        client.register_script(_LOADED_SCRIPT)(keys=[lease, worker], args=[token, _KEEP_MS])
         client.brpop([queue], timeout=1)
     finally:
-        _forget(client, note, lease, queue)
+        _forget(client, worker, lease, queue)
 
 
 def _forget(client: redis.Redis, *keys: str) -> None:
-    """Remove what was written, one key at a time: a cluster would not have several."""
+    """Remove the keys one by one: a cluster refuses to remove several at once."""
     try:
         for key in keys:
             client.delete(key)

@@ -1,4 +1,4 @@
-"""The states in which a broker answers and is of no use: how each is recognised, and what to do about it."""
+"""The states in which a broker answers but cannot be used: how each is recognised, and what to do about it."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -7,8 +7,8 @@ from typing import Any
 
 import redis
 
-#: What a broker tells of itself, by the names of INFO.
-Facts = Mapping[str, Any]
+#: What a broker reports about itself, by the names of the command INFO.
+ServerInfo = Mapping[str, Any]
 
 _SCRIPTING = ("EVAL", "EVALSHA", "SCRIPT")
 _GIVE = "with --broker or DEEPCHORD_BROKER"
@@ -16,52 +16,52 @@ _GIVE = "with --broker or DEEPCHORD_BROKER"
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerState:
-    """What is wrong with a broker."""
+    """Why a broker cannot be used."""
 
-    #: Follows the broker's name in a sentence, and says what to do; holds no password.
+    #: The rest of a sentence that begins with the broker's name; says what to do, and holds no password.
     text: str
-    #: Whether it may end without another broker being given: whoever is under way goes on then.
-    passes: bool
+    #: Whether the state may end by itself or by an administrator; a run under way then goes on.
+    transient: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Sign:
-    """How a state is told from others: by what the broker is, or else by an error's kind, its code or its words."""
+    """How a state is recognised: by the broker's own report, or by the type or the text of an error."""
 
-    say: Callable[[BaseException | None, Facts], str]
-    passes: bool
-    is_so: Callable[[Facts], bool] = lambda _facts: False
+    describe: Callable[[BaseException | None, ServerInfo], str]
+    transient: bool
+    matches_info: Callable[[ServerInfo], bool] = lambda _info: False
     kinds: tuple[type[Exception], ...] = ()
-    #: How the error begins or what it says.
+    #: A regular expression for the text of the error.
     words: str | None = None
 
-    def fits(self, error: BaseException) -> bool:
-        return type(error) in self.kinds or (  # of those that derive from each other, one means something else
+    def matches_error(self, error: BaseException) -> bool:
+        return type(error) in self.kinds or (  # not isinstance: a subclass may mean another state
             self.words is not None
             and isinstance(error, redis.RedisError)
             and re.search(self.words, str(error)) is not None
         )
 
 
-def state_of(error: BaseException | None, facts: Facts) -> BrokerState | None:
-    """Return the state that an error or what the broker tells of itself stands for; None if it is none of these.
+def broker_state(error: BaseException | None, info: ServerInfo) -> BrokerState | None:
+    """Return the state that an error or the broker's own report shows; None if it is none of the known states.
 
     Args:
-        error: Of the client, or one that it is behind; None: all that was tried went well.
-        facts: What the broker tells of itself; empty if it does not.
+        error: An error of the client, or one that it caused; None: everything that was tried succeeded.
+        info: The broker's report about itself; empty if there is none.
     """
     for sign in _SIGNS:
-        if sign.is_so(facts):
-            return BrokerState(text=sign.say(None, facts), passes=sign.passes)
+        if sign.matches_info(info):
+            return BrokerState(text=sign.describe(None, info), transient=sign.transient)
     for cause in causes(error):
         for sign in _SIGNS:
-            if sign.fits(cause):
-                return BrokerState(text=sign.say(cause, facts), passes=sign.passes)
+            if sign.matches_error(cause):
+                return BrokerState(text=sign.describe(cause, info), transient=sign.transient)
     return None
 
 
-def facts_of(client: redis.Redis) -> dict[str, Any]:
-    """Return what a broker tells of itself; nothing if it does not do so for this user, or at all.
+def server_info(client: redis.Redis) -> dict[str, Any]:
+    """Return the broker's report about itself (INFO); empty if this user may not have it.
 
     Raises:
         redis.RedisError: It does not answer.
@@ -73,25 +73,25 @@ def facts_of(client: redis.Redis) -> dict[str, Any]:
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and what is behind it."""
+    """Yield an error, its cause, the cause of that, and so on."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def unknown_command(error: BaseException) -> str | None:
-    """Return the command that a broker says it does not know; None if it says something else."""
-    found = re.search(r"unknown command ['`]?([A-Za-z]+)", str(error))
-    return None if found is None else found[1].upper()
+    """Return the command that the broker reports as unknown; None if the error is another one."""
+    match = re.search(r"unknown command ['`]?([A-Za-z]+)", str(error))
+    return None if match is None else match[1].upper()
 
 
-def _mode(facts: Facts) -> object:
-    """Return what kind of server it is, as Redis calls it, or as Valkey does."""
-    return facts.get("redis_mode") or facts.get("server_mode")
+def _mode(info: ServerInfo) -> object:
+    """Return the kind of server, as Redis or Valkey reports it."""
+    return info.get("redis_mode") or info.get("server_mode")
 
 
-def _say_sentinel(_error: BaseException | None, facts: Facts) -> str:
-    watched = facts.get("master0")
+def _describe_sentinel(_error: BaseException | None, info: ServerInfo) -> str:
+    watched = info.get("master0")
     address = watched.get("address") if isinstance(watched, Mapping) else None
     return (
         f"is a Sentinel, which only tells where the data are: give the address of the primary that it watches, "
@@ -99,54 +99,54 @@ def _say_sentinel(_error: BaseException | None, facts: Facts) -> str:
     )
 
 
-def _say_cluster(_error: BaseException | None, _facts: Facts) -> str:
+def _describe_cluster(_error: BaseException | None, _info: ServerInfo) -> str:
     return (
         "is part of a Redis Cluster, which is not supported, for what belongs together may lie on several servers "
         f"there (CROSSSLOT): give one server outside of clusters {_GIVE}"
     )
 
 
-def _say_replica(_error: BaseException | None, facts: Facts) -> str:
-    host, port = facts.get("master_host"), facts.get("master_port")
+def _describe_replica(_error: BaseException | None, info: ServerInfo) -> str:
+    host, port = info.get("master_host"), info.get("master_port")
     address = f"{host}:{port}" if host else "host:port"
     return (
         f"is a replica, which only copies another server: give the address of its primary, redis://{address}/0, {_GIVE}"
     )
 
 
-def _say_no_scripts(error: BaseException | None, _facts: Facts) -> str:
-    found = None if error is None else unknown_command(error)
+def _describe_no_scripts(error: BaseException | None, _info: ServerInfo) -> str:
+    name = None if error is None else unknown_command(error)
     return (
-        f"does not let scripts run, without which members cannot be taken in turn (it knows no {found or 'EVALSHA'}): "
+        f"does not let scripts run, without which members cannot be taken in turn (it knows no {name or 'EVALSHA'}): "
         "take what renames or disables EVAL, EVALSHA and SCRIPT out of its configuration, or give another broker"
     )
 
 
-def _say_unknown(error: BaseException | None, _facts: Facts) -> str:
-    found = None if error is None else unknown_command(error)
+def _describe_unknown(error: BaseException | None, _info: ServerInfo) -> str:
+    name = None if error is None else unknown_command(error)
     return (
-        f"does not know the command {found or 'MULTI'}, which a run needs: install Redis 6.2 or later, or Valkey, and "
+        f"does not know the command {name or 'MULTI'}, which a run needs: install Redis 6.2 or later, or Valkey, and "
         "take what renames commands out of its configuration"
     )
 
 
-def _say_full(_error: BaseException | None, facts: Facts) -> str:
-    limit = int(facts.get("maxmemory", 0))
-    found = f"maxmemory is {limit / 2**20:,.1f} MiB" if limit else "its maxmemory is reached"
-    return f"has no memory left ({found}): raise its maxmemory, or remove what nobody needs from it"
+def _describe_full(_error: BaseException | None, info: ServerInfo) -> str:
+    limit = int(info.get("maxmemory", 0))
+    reason = f"maxmemory is {limit / 2**20:,.1f} MiB" if limit else "its maxmemory is reached"
+    return f"has no memory left ({reason}): raise its maxmemory, or remove what nobody needs from it"
 
 
-def _say_crowded(_error: BaseException | None, facts: Facts) -> str:
-    limit = facts.get("maxclients")
-    found = "its maxclients is reached" if limit is None else f"maxclients is {limit}"
-    return f"takes no more connections ({found}): raise its maxclients, or end clients that nobody needs"
+def _describe_crowded(_error: BaseException | None, info: ServerInfo) -> str:
+    limit = info.get("maxclients")
+    reason = "its maxclients is reached" if limit is None else f"maxclients is {limit}"
+    return f"takes no more connections ({reason}): raise its maxclients, or end clients that nobody needs"
 
 
-def _say_loading(_error: BaseException | None, _facts: Facts) -> str:
+def _describe_loading(_error: BaseException | None, _info: ServerInfo) -> str:
     return "is still loading its data from disk: try again when it has ended that, as its log tells"
 
 
-def _say_disk(error: BaseException | None, _facts: Facts) -> str:
+def _describe_disk(error: BaseException | None, _info: ServerInfo) -> str:
     what = "append-only file" if "AOF" in str(error) else "snapshot"
     return (
         f"takes no writes, for it cannot save its {what} (MISCONF): see in its log why, and make room on its disk or "
@@ -154,29 +154,29 @@ def _say_disk(error: BaseException | None, _facts: Facts) -> str:
     )
 
 
-def _say_alone(_error: BaseException | None, _facts: Facts) -> str:
+def _describe_alone(_error: BaseException | None, _info: ServerInfo) -> str:
     return (
         "takes no writes, for too few replicas are connected to it (NOREPLICAS): start them, or lower its "
         "min-replicas-to-write"
     )
 
 
-def _say_busy(_error: BaseException | None, _facts: Facts) -> str:
+def _describe_busy(_error: BaseException | None, _info: ServerInfo) -> str:
     return "is busy with somebody's script (BUSY): wait for its end, or end it with SCRIPT KILL"
 
 
-def _say_protected(_error: BaseException | None, _facts: Facts) -> str:
+def _describe_protected(_error: BaseException | None, _info: ServerInfo) -> str:
     return (
         "lets nobody in from other machines (protected-mode): give it a password (requirepass) and put that into the "
         "URL, redis://:password@host:port/0"
     )
 
 
-#: What a broker is comes before what it says: an error may have several reasons.
+#: The signs in the order in which they are tried; the report of the broker counts more than an error.
 _SIGNS = (
-    _Sign(is_so=lambda facts: _mode(facts) == "sentinel", say=_say_sentinel, passes=False),
+    _Sign(matches_info=lambda info: _mode(info) == "sentinel", describe=_describe_sentinel, transient=False),
     _Sign(
-        is_so=lambda facts: _mode(facts) == "cluster" or facts.get("cluster_enabled") == 1,
+        matches_info=lambda info: _mode(info) == "cluster" or info.get("cluster_enabled") == 1,
         kinds=(
             redis.exceptions.ClusterCrossSlotError,
             redis.exceptions.ClusterDownError,
@@ -184,22 +184,24 @@ _SIGNS = (
             redis.exceptions.MovedError,
         ),
         words="in cluster mode",
-        say=_say_cluster,
-        passes=False,
+        describe=_describe_cluster,
+        transient=False,
     ),
     _Sign(
-        is_so=lambda facts: facts.get("role") == "slave",
+        matches_info=lambda info: info.get("role") == "slave",
         kinds=(redis.exceptions.ReadOnlyError, redis.exceptions.MasterDownError),
-        say=_say_replica,
-        passes=False,
+        describe=_describe_replica,
+        transient=False,
     ),
-    _Sign(words=rf"(?i)unknown command ['`]?({'|'.join(_SCRIPTING)})\b", say=_say_no_scripts, passes=False),
-    _Sign(words="unknown command|EXEC without MULTI", say=_say_unknown, passes=False),
-    _Sign(words="protected mode", say=_say_protected, passes=False),
-    _Sign(kinds=(redis.exceptions.OutOfMemoryError,), say=_say_full, passes=True),
-    _Sign(words="max number of clients reached", say=_say_crowded, passes=True),
-    _Sign(kinds=(redis.exceptions.BusyLoadingError,), say=_say_loading, passes=True),
-    _Sign(words=r"\bMISCONF\b", say=_say_disk, passes=True),
-    _Sign(words=r"\bNOREPLICAS\b", say=_say_alone, passes=True),
-    _Sign(words=r"\bBUSY\b", say=_say_busy, passes=True),
+    _Sign(
+        words=rf"(?i)unknown command ['`]?({'|'.join(_SCRIPTING)})\b", describe=_describe_no_scripts, transient=False
+    ),
+    _Sign(words="unknown command|EXEC without MULTI", describe=_describe_unknown, transient=False),
+    _Sign(words="protected mode", describe=_describe_protected, transient=False),
+    _Sign(kinds=(redis.exceptions.OutOfMemoryError,), describe=_describe_full, transient=True),
+    _Sign(words="max number of clients reached", describe=_describe_crowded, transient=True),
+    _Sign(kinds=(redis.exceptions.BusyLoadingError,), describe=_describe_loading, transient=True),
+    _Sign(words=r"\bMISCONF\b", describe=_describe_disk, transient=True),
+    _Sign(words=r"\bNOREPLICAS\b", describe=_describe_alone, transient=True),
+    _Sign(words=r"\bBUSY\b", describe=_describe_busy, transient=True),
 )

@@ -1,13 +1,13 @@
-"""What a trained member leaves: weights as HDF5, as Keras 2 writes and Keras 3 reads them, and its probabilities."""
+"""The results of a trained member as files: weights in the HDF5 layout of Keras, and class probabilities."""
 
 from deepchord.shared.checkpoints.hdf5 import (
     StoredLayer,
     Weights,
     check_fit,
     decode_checkpoint,
+    describe_shapes,
     encode_checkpoint,
-    listed,
-    read,
+    read_layer,
     stored_layers,
     weighted_layers,
     weights_root,
@@ -28,11 +28,11 @@ __all__ = [
     "decode_checkpoint",
     "decode_ensemble_probabilities",
     "decode_member_probabilities",
+    "describe_shapes",
     "encode_checkpoint",
     "encode_ensemble_probabilities",
     "encode_member_probabilities",
-    "listed",
-    "read",
+    "read_layer",
     "stored_layers",
     "weighted_layers",
     "weights_root",

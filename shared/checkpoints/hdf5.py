@@ -1,8 +1,8 @@
-"""Weights as HDF5, in the layout that Keras 2 `save_weights` writes and that Keras 3 reads as well.
+"""Weights as HDF5, in the layout that `save_weights` of Keras 2 writes and Keras 3 can read.
 
-The root has the attribute `layer_names`; each layer is a group with the attribute `weight_names`, which are the
-paths of its data sets below that group. Layers are matched by their order, not by their names: Keras numbers its
-layers anew in every process.
+The root has the attribute `layer_names`. Each layer is a group with the attribute `weight_names`: the paths of its data
+sets below that group. Layers are matched by their order and not by their names, because Keras numbers its layers again
+in each process.
 """
 
 import io
@@ -15,19 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.errors import CheckpointError
-from deepchord.shared.files import array, has_names, held, names, opened
+from deepchord.shared.files import find_object, has_names, open_hdf5, plain_array, read_names
 from deepchord.shared.network import ResolvedArchitecture, ResolvedLayer
 
-#: The arrays of all layers that have weights, layer by layer, in the order of `ResolvedLayer.weights`.
+#: One tuple of arrays for each layer that has weights, in the order of `ResolvedLayer.weights`.
 Weights = tuple[tuple[NDArray[np.float32], ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredLayer:
-    """A layer's arrays as they lie in the file; nothing of them is in memory yet."""
+    """The arrays of a layer in a file; none of them is in memory yet."""
 
     name: str
-    #: What each array is called, such as `dense_1/kernel:0`.
+    #: The name of each array, such as `dense_1/kernel:0`.
     paths: tuple[str, ...]
     arrays: tuple[h5py.Dataset, ...]
 
@@ -60,7 +60,7 @@ def encode_checkpoint(architecture: ResolvedArchitecture, weights: Weights) -> b
 
 
 def decode_checkpoint(data: bytes, architecture: ResolvedArchitecture, source: str) -> Weights:
-    """Return the weights of an HDF5 file that deepchord, Keras 2 or Keras 3 (in the old layout) wrote.
+    """Return the weights in an HDF5 file of deepchord, Keras 2, or Keras 3 in the old layout.
 
     Args:
         data: The bytes of the file: `save_weights`, or a whole model saved as HDF5.
@@ -68,9 +68,9 @@ def decode_checkpoint(data: bytes, architecture: ResolvedArchitecture, source: s
         source: The file's name, for errors.
 
     Raises:
-        CheckpointError: Damaged, not HDF5, another layout, or another network (the layer and both shapes are named).
+        CheckpointError: The file is damaged, not HDF5, has another layout, or belongs to another network.
     """
-    with opened(io.BytesIO(data), source) as file:
+    with open_hdf5(io.BytesIO(data), source) as file:
         root = weights_root(file, source)
         if root is None:
             raise CheckpointError(
@@ -78,44 +78,46 @@ def decode_checkpoint(data: bytes, architecture: ResolvedArchitecture, source: s
             )
         stored = tuple(layer for layer in stored_layers(root, source) if layer.arrays)
         check_fit(stored, architecture, source)
-        return tuple(read(layer, source) for layer in stored)
+        return tuple(read_layer(layer, source) for layer in stored)
 
 
 def weights_root(file: h5py.File, source: str) -> h5py.Group | None:
-    """Return the group that lists the layers: the file itself, or `model_weights` of a whole model; None without."""
+    """Return the group that lists the layers: the root, or `model_weights` of a whole model; None if none does."""
     root = file
     if not has_names(root, "layer_names") and file.id.links.exists(b"model_weights"):
-        root = held(file, "model_weights", h5py.Group, source)
+        root = find_object(file, "model_weights", h5py.Group, source)
     return root if has_names(root, "layer_names") else None
 
 
 def stored_layers(root: h5py.Group, source: str) -> Iterator[StoredLayer]:
-    """Yield the layers that a group lists, those without weights among them."""
-    for name in names(root, "layer_names", source):
-        group = held(root, name, h5py.Group, source)
-        paths = names(group, "weight_names", source)
-        yield StoredLayer(name=name, paths=tuple(paths), arrays=tuple(array(group, path, source) for path in paths))
+    """Yield the layers that a group lists, including layers without weights."""
+    for name in read_names(root, "layer_names", source):
+        group = find_object(root, name, h5py.Group, source)
+        paths = read_names(group, "weight_names", source)
+        yield StoredLayer(
+            name=name, paths=tuple(paths), arrays=tuple(plain_array(group, path, source) for path in paths)
+        )
 
 
 def check_fit(stored: tuple[StoredLayer, ...], architecture: ResolvedArchitecture, source: str) -> None:
     """Raise `CheckpointError` unless the layers with weights have the shapes of the network, in its order."""
-    for found, layer in itertools.zip_longest(stored, weighted_layers(architecture)):
-        shapes = tuple(array.shape for array in found.arrays) if found else None
+    for own, layer in itertools.zip_longest(stored, weighted_layers(architecture)):
+        shapes = tuple(array.shape for array in own.arrays) if own else None
         wanted = tuple(weight.shape for weight in layer.weights) if layer else None
         if shapes != wanted:
-            what = f"layer {found.name} has the shapes {listed(shapes)}" if shapes else "its layers end there"
-            instead = f"{listed(wanted)} for {layer.name}" if wanted else "no further layer with weights"
+            what = f"layer {own.name} has the shapes {describe_shapes(shapes)}" if shapes else "its layers end there"
+            instead = f"{describe_shapes(wanted)} for {layer.name}" if wanted else "no further layer with weights"
             raise CheckpointError(
                 f"{source} does not fit the network: {what}, expected {instead}. "
                 "Give the network that it was trained with (--architecture file.toml)."
             )
 
 
-def read(layer: StoredLayer, source: str) -> tuple[NDArray[np.float32], ...]:
-    """Return the arrays of a layer, whose shapes are known to be right.
+def read_layer(layer: StoredLayer, source: str) -> tuple[NDArray[np.float32], ...]:
+    """Return the arrays of a layer whose shapes have been checked.
 
     Raises:
-        CheckpointError: Numbers are missing, or none.
+        CheckpointError: Values are missing, NaN or infinite.
     """
     if any(array.id.get_storage_size() < array.nbytes for array in layer.arrays):
         raise CheckpointError(f"{source}: layer {layer.name} claims more numbers than the file holds.")
@@ -126,6 +128,6 @@ def read(layer: StoredLayer, source: str) -> tuple[NDArray[np.float32], ...]:
     return arrays
 
 
-def listed(shapes: Sequence[tuple[int, ...] | None] | None) -> str:
-    """Return shapes in words: `3x3x1x16 and 16`."""
+def describe_shapes(shapes: Sequence[tuple[int, ...] | None] | None) -> str:
+    """Return shapes as text, such as `3x3x1x16 and 16`."""
     return " and ".join("x".join(str(size) for size in shape or ()) or "of one number" for shape in shapes or ())

@@ -1,4 +1,4 @@
-"""Class probabilities as they lie in storage: those of a member on the test images, those of an ensemble on all."""
+"""Class probabilities as files in storage: of a member for the test images, and of an ensemble for all images."""
 
 import io
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class EnsembleProbabilities:
 
 
 def encode_member_probabilities(probabilities: NDArray[np.float32]) -> bytes:
-    """Return the probabilities of one member as an `.npy`.
+    """Return the probabilities of one member as an `.npy` file.
 
     Args:
         probabilities: float32 [test_size, classes].
@@ -30,14 +30,14 @@ def encode_member_probabilities(probabilities: NDArray[np.float32]) -> bytes:
 
 
 def decode_member_probabilities(data: bytes, source: str) -> NDArray[np.float32]:
-    """Return what `encode_member_probabilities` wrote, float32 [test_size, classes].
+    """Return the probabilities of a member, float32 [test_size, classes], from an `.npy` file.
 
     Args:
         data: The bytes of the `.npy`.
-        source: Where they came from, for the error.
+        source: Where the bytes came from, for the error.
 
     Raises:
-        CorruptObjectError: They are no such array.
+        CorruptObjectError: The bytes are not such an array.
     """
     try:
         return _checked(read_npy(data, source), source)
@@ -46,19 +46,19 @@ def decode_member_probabilities(data: bytes, source: str) -> NDArray[np.float32]
 
 
 def encode_ensemble_probabilities(probabilities: EnsembleProbabilities) -> bytes:
-    """Return the probabilities of an ensemble as an `.npz` with `train` and `test`."""
+    """Return the probabilities of an ensemble as an `.npz` file with `train` and `test`."""
     return write_npz({"train": probabilities.train, "test": probabilities.test})
 
 
 def decode_ensemble_probabilities(data: bytes, source: str) -> EnsembleProbabilities:
-    """Return what `encode_ensemble_probabilities` wrote.
+    """Return the probabilities of an ensemble from an `.npz` file.
 
     Args:
         data: The bytes of the `.npz`.
-        source: Where they came from, for the error.
+        source: Where the bytes came from, for the error.
 
     Raises:
-        CorruptObjectError: They are no such arrays.
+        CorruptObjectError: The bytes are not such arrays.
     """
     try:
         arrays = read_npz(io.BytesIO(data), source, ("train", "test"))

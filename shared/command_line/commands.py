@@ -1,4 +1,4 @@
-"""How every command of deepchord ends when it cannot do what was asked: one sentence and a named exit code."""
+"""Runs the commands of deepchord; a command that fails ends with one sentence and a named exit code."""
 
 import os
 import sys
@@ -7,19 +7,19 @@ from typing import Any, NoReturn
 
 from deepchord.shared.command_line.output import open_output
 from deepchord.shared.errors import DeepchordError, ExitCode, InputError
-from deepchord.shared.process import leave_out_foreign
+from deepchord.shared.process import remove_foreign_variables
 
 
 def run_commands(commands: Callable[[], Any]) -> NoReturn:
-    """Run the command line, or a part of it in a process of its own, and exit.
+    """Run the command line, or a part of it in another process, and exit.
 
     An expected error becomes one sentence on stderr, never a traceback.
 
     Args:
-        commands: Returns or raises the exit code; None: 0.
+        commands: A function that returns the exit code, or raises it as SystemExit; None stands for 0.
     """
     open_output()
-    ignored = leave_out_foreign()
+    ignored = remove_foreign_variables()
     if ignored:
         sys.stderr.write(f"note: {ignored}\n")
     try:
@@ -34,9 +34,9 @@ def run_commands(commands: Callable[[], Any]) -> NoReturn:
 
 
 def _check_current_folder() -> None:
-    """Raise `InputError` if the folder that all relative paths and all processes of ours begin in is gone."""
+    """Raise `InputError` if the current folder no longer exists: relative paths and new processes need it."""
     try:
-        os.getcwd()  # noqa: PTH109  asks as the libraries do
+        os.getcwd()  # noqa: PTH109  the same call as in the libraries
     except OSError as error:
         raise InputError(
             f"The folder that this command was started in cannot be used ({error.strerror}); change into another one."

@@ -1,4 +1,4 @@
-"""Paths and patterns as people write them: what exists is taken literally, whatever characters its name has."""
+"""Paths and patterns as users type them; a name that exists is taken literally, even if it looks like a pattern."""
 
 import fnmatch
 import os
@@ -12,7 +12,7 @@ _WILD = "*?["
 
 
 def user_path(text: str | Path) -> Path:
-    """Return a path in which a leading `~` means the user's home, unless something is called like that.
+    """Return a path in which a leading `~` means the user's home, unless a file of that name exists.
 
     An unknown `~user` stays as it is.
     """
@@ -20,25 +20,26 @@ def user_path(text: str | Path) -> Path:
 
 
 def home_path(path: Path | None) -> Path | None:
-    """Return what an option says as `user_path` reads it; shells leave the `~` of `--out=~/x` as it is."""
+    """Return the path of an option as `user_path` does; shells do not expand the `~` in `--out=~/x`."""
     return None if path is None else user_path(path)
 
 
-def matching(pattern: str) -> list[Path]:
-    """Return what a shell pattern names, part by part: a part that exists is taken literally, brackets and all.
+def matching_paths(pattern: str) -> list[Path]:
+    """Return the paths that match a shell pattern.
 
-    `**` stands for any folders, none among them. Hidden names are found only by patterns that begin with a dot.
-    Umlauts are found in either way of writing them in Unicode.
+    A part of the pattern that exists as a name is taken literally, with its brackets for example. `**` stands for any
+    number of folders, also none. Hidden names match only patterns that begin with a dot. The Unicode forms of an umlaut
+    match each other.
     """
     path = user_path(pattern)
-    found = [Path(path.anchor)]
+    paths = [Path(path.anchor)]
     for part in path.relative_to(path.anchor).parts:
-        found = [each for folder in found for each in _step(folder, part)]
-    return list(dict.fromkeys(found))
+        paths = [path_below for folder in paths for path_below in _step(folder, part)]
+    return list(dict.fromkeys(paths))
 
 
 def printable_path(path: str | Path) -> str:
-    """Return a path for people: bytes that are no UTF-8, line breaks and what terminals obey are replaced."""
+    """Return a path to show: bytes that are not UTF-8, line breaks and control characters are replaced."""
     return label(str(path))
 
 
@@ -59,7 +60,7 @@ def _fits(name: str, wanted: str) -> bool:
 
 
 def _folders(folder: Path) -> Iterator[Path]:
-    """Yield a folder and all below it; links are not followed, which may lead round in circles."""
+    """Yield a folder and all folders below it; links are not followed, because they may form a circle."""
     yield folder
     for name in _names(folder):
         below = folder / name
@@ -69,6 +70,6 @@ def _folders(folder: Path) -> Iterator[Path]:
 
 def _names(folder: Path) -> list[str]:
     try:
-        return sorted(os.listdir(folder))  # noqa: PTH208  of a relative pattern the folder is "."
+        return sorted(os.listdir(folder))  # noqa: PTH208  the folder of a relative pattern is "."
     except OSError:
         return []

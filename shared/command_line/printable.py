@@ -1,17 +1,17 @@
-"""Makes text printable: what came from storage, a message or a file name may hold what a terminal would obey."""
+"""Makes text printable: text from storage, messages or file names may hold control characters for the terminal."""
 
 import codecs
 import re
 
-#: Stands for a character that is not shown.
-INSTEAD = "\ufffd"
+#: Replaces a character that is not shown.
+REPLACEMENT = "\ufffd"
 
-#: Control characters but the line break and the tab, other line breaks, overrides of the direction of writing, by which
-#: a name looks like another one, and halves of characters, which Python makes of file names that are no UTF-8. Isolates
-#: that take their direction from the text itself stay: the page puts names into such.
+#: The characters to replace: control characters except line break and tab; other line breaks; overrides of the writing
+#: direction, which make a name look like another; and lone surrogates, with which Python represents file names that are
+#: not UTF-8. First strong isolates (U+2068) stay, because the page puts names into them.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066\u2067\ud800-\udfff]")
 
-#: What deepchord itself prints beyond ASCII, where the encoding has none of it; one for one, so that tables stay even.
+#: Replacements for the non-ASCII characters that deepchord prints, each of the same width, so that tables stay aligned.
 _IN_ASCII = str.maketrans(
     {
         "\u00a0": " ",
@@ -25,26 +25,26 @@ _IN_ASCII = str.maketrans(
         "\u2192": ">",
         "\u2212": "-",
         "\u2713": "*",
-        INSTEAD: "?",
+        REPLACEMENT: "?",
     }
 )
 
-#: The name of the error handler for `encode` that writes what comes nearest.
+#: The name of our error handler for `str.encode`, which writes the most similar character.
 NEAREST = "deepchord.nearest"
 
 
 def printable(text: str) -> str:
-    """Return a text of any lines without a character that a terminal would obey; each is replaced by one sign."""
-    return _CONTROLS.sub(INSTEAD, text)
+    """Return a text in which each control character for the terminal is replaced; line breaks stay."""
+    return _CONTROLS.sub(REPLACEMENT, text)
 
 
 def label(text: str) -> str:
-    """Return a name as it stands in a line: printable, without line breaks and tabs."""
-    return printable(re.sub(r"[\t\n]", INSTEAD, text))
+    """Return a name that fits into a line: printable, without line breaks and tabs."""
+    return printable(re.sub(r"[\t\n]", REPLACEMENT, text))
 
 
 def _nearest(error: UnicodeError) -> tuple[str, int]:
-    """Replace what an encoding does not have: our own signs by the nearest, whatever else by its number."""
+    """Replace what an encoding lacks: our own characters by similar ones, all others by their number."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     failed = error.object[error.start : error.end].translate(_IN_ASCII)

@@ -1,4 +1,4 @@
-"""Data sets: where they come from, what makes them valid, and how they are published and loaded."""
+"""Data sets: where they are found, what makes them valid, and how they are published and loaded."""
 
 from deepchord.shared.datasets.dataset import Dataset, encode_dataset, load_dataset, publish_dataset, scaled
 from deepchord.shared.datasets.sources import Places, find_dataset

@@ -1,4 +1,4 @@
-"""The data sets that have a name: what their files are called, how each is read, and the SHA-256 that it must have."""
+"""The data sets with a name: their files, how each is read, and its SHA-256."""
 
 import hashlib
 import io
@@ -21,18 +21,18 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class NamedDataset:
-    """A data set that is found by its name; its SHA-256 is checked wherever it comes from."""
+    """A data set that is found by its name; its SHA-256 is always checked."""
 
     name: str
     class_names: tuple[str, ...]
-    #: Its module in `keras.datasets`, if only Keras can read what is downloaded; None: any download will do.
+    #: Its module in `keras.datasets`, if only Keras can read the download; None if Keras is not needed.
     keras_name: str | None
-    #: What is downloaded, below the folder `datasets` of its home, by its present name first.
+    #: The downloaded files, relative to the folder `datasets` of the Keras home; the current name first.
     files: tuple[str, ...]
-    #: What it covers is up to `read`: the arrays, or the file that Keras downloads.
+    #: The SHA-256 of the arrays, or of the file that Keras downloads; `read` decides which.
     sha256: str
-    #: Returns the verified arrays from a Keras `datasets` folder. Raises FileNotFoundError if they are not there and
-    #: DatasetError if they are not as they should be.
+    #: Returns the verified arrays from a Keras `datasets` folder. Raises FileNotFoundError if they are not there, and
+    #: DatasetError if they are damaged.
     read: Callable[["NamedDataset", Path, KerasProcess], Arrays]
 
 
@@ -40,7 +40,7 @@ def read_idx_folder(named: NamedDataset, folder: Path) -> Arrays:
     """Return a data set from the four IDX files of MNIST, gzipped or not; the SHA-256 covers the arrays.
 
     Raises:
-        FileNotFoundError: A file is not there.
+        FileNotFoundError: A file is missing.
         DatasetError: A file is damaged, or the arrays do not have the SHA-256 of the data set.
     """
     arrays = {array: read_idx(folder / file) for array, file in _IDX_FILES.items()}
@@ -49,7 +49,7 @@ def read_idx_folder(named: NamedDataset, folder: Path) -> Arrays:
 
 
 def content_sha256(arrays: Arrays) -> str:
-    """Return the SHA-256 over type, shape and values of the four arrays, however they are stored."""
+    """Return the SHA-256 of the types, shapes and values of the four arrays, independent of the file format."""
     digest = hashlib.sha256()
     for name in ARRAYS:
         array = np.ascontiguousarray(arrays[name])
@@ -64,7 +64,7 @@ def read_keras_idx(named: NamedDataset, keras_datasets: Path, _keras: KerasProce
 
 
 def read_keras_npz(named: NamedDataset, keras_datasets: Path, _keras: KerasProcess) -> Arrays:
-    """Return a data set that Keras keeps as one `.npz`; the SHA-256 is the one of the file, pinned by Keras too."""
+    """Return a data set that Keras keeps as one `.npz`; the SHA-256 is that of the file, which Keras checks as well."""
     path = keras_datasets / named.files[0]
     check_regular(path)
     data = path.read_bytes()
@@ -75,8 +75,8 @@ def read_keras_npz(named: NamedDataset, keras_datasets: Path, _keras: KerasProce
 def read_keras_archive(named: NamedDataset, keras_datasets: Path, keras: KerasProcess) -> Arrays:
     """Return a data set that Keras keeps as an archive of pickles, which only Keras unpacks.
 
-    The SHA-256 is the one of the archive, pinned by Keras too. Keras is given the archive alone, in a home of ours,
-    so that what was unpacked before, and perhaps changed, is not read.
+    The SHA-256 is that of the archive, which Keras checks as well. Keras gets the archive alone, in a temporary home,
+    so that it reads no files that were unpacked earlier and may have been changed.
     """
     assert named.keras_name is not None, f"{named.name} is read by Keras"  # noqa: S101  for the type checker
     present = [file for file in named.files if (keras_datasets / file).exists()]
@@ -91,11 +91,11 @@ def read_keras_archive(named: NamedDataset, keras_datasets: Path, keras: KerasPr
         return read_npz(keras.load(named.keras_name, home), f"{archive}, as Keras reads it", ARRAYS)
 
 
-def _check(named: NamedDataset, found: str, place: str) -> None:
-    if found != named.sha256:
+def _check(named: NamedDataset, sha256: str, place: str) -> None:
+    if sha256 != named.sha256:
         raise DatasetError(
             f"{place} is not the data set {named.name!r} or is damaged: expected the SHA-256 {named.sha256}, "
-            f"found {found}; delete or repair it"
+            f"found {sha256}; delete or repair it"
         )
 
 
@@ -137,7 +137,7 @@ CIFAR10 = NamedDataset(
     name="cifar10",
     class_names=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
     keras_name="cifar10",
-    # What Keras 3 calls it, and what its predecessors called the same archive.
+    # The name in Keras 3, and the name of the same archive in earlier versions.
     files=("cifar-10-batches-py-target_archive", "cifar-10-batches-py.tar.gz"),
     sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
     read=read_keras_archive,

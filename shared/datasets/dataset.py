@@ -1,4 +1,4 @@
-"""A data set in memory, as bytes, in storage and in a worker's cache; its SHA-256 is its identity."""
+"""A data set in memory, as bytes, in storage, and in a worker's cache; its SHA-256 identifies it."""
 
 import hashlib
 import io
@@ -28,7 +28,7 @@ from deepchord.shared.storage import RunStore
 
 #: The arrays that every data set has.
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-#: Strings that an `.npz` may hold besides.
+#: An optional array of strings.
 CLASS_NAMES = "class_names"
 
 logger = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ logger = logging.getLogger(__name__)
 class Dataset:
     """Images and labels for training and testing.
 
-    Whatever `find_dataset`, `load_dataset` and `decode_dataset` return is checked, and its arrays are read-only:
-    a worker keeps one data set for many members.
+    A data set from `find_dataset`, `load_dataset` or `decode_dataset` is checked, and its arrays are read-only, because
+    a worker uses one data set for many members.
     """
 
     #: `fashion`, `digits`, `cifar10`, or the name of the file it came from.
@@ -57,7 +57,7 @@ class Dataset:
 
 
 def scaled(images: NDArray[Any]) -> NDArray[np.float32]:
-    """Return images as a network takes them: uint8 divided by 255, floats exactly as they are.
+    """Return images as the input of a network: uint8 is divided by 255, floats stay as they are.
 
     Args:
         images: Any shape, uint8 or float.
@@ -74,17 +74,17 @@ def scaled(images: NDArray[Any]) -> NDArray[np.float32]:
 def dataset_from_arrays(
     arrays: Mapping[str, NDArray[Any]], *, name: str, source: str, class_names: tuple[str, ...] | None = None
 ) -> Dataset:
-    """Return the data set that the arrays make up.
+    """Return the data set of these arrays.
 
     Args:
-        arrays: `x_train`, `y_train`, `x_test`, `y_test` and, if wanted, `class_names`, in any of the forms that
+        arrays: `x_train`, `y_train`, `x_test`, `y_test` and optionally `class_names`, in the forms that
             `checked_images`, `checked_labels` and `checked_class_names` accept.
-        name: What the data set is called.
-        source: What the errors call the place the arrays came from.
-        class_names: Names that go before those in `arrays`.
+        name: The name of the data set.
+        source: Where the arrays came from, for errors.
+        class_names: Names of the classes; they win over those in `arrays`.
 
     Raises:
-        DatasetError: An array is not as it should be, or they do not fit each other.
+        DatasetError: An array is not valid, or the arrays do not fit each other.
     """
     check_outlines(arrays, source)
     x_train = checked_images(arrays["x_train"], f"{source}: x_train")
@@ -106,9 +106,9 @@ def dataset_from_arrays(
 
 
 def encode_dataset(dataset: Dataset) -> bytes:
-    """Return the data set as an `.npz` that is also a valid `--dataset` file; equal content gives equal bytes.
+    """Return the data set as an `.npz`, which is also a valid `--dataset` file; equal content gives equal bytes.
 
-    The name is left out, so that the same content under two names lies in storage once.
+    The name is not included, so that storage keeps the same content under two names only once.
     """
     arrays = {name: getattr(dataset, name) for name in ARRAYS}
     labels = {name: arrays[name].astype(np.int64, copy=False) for name in ("y_train", "y_test")}
@@ -116,12 +116,12 @@ def encode_dataset(dataset: Dataset) -> bytes:
 
 
 def decode_dataset(data: bytes, name: str, source: str) -> Dataset:
-    """Return the data set that `encode_dataset` wrote.
+    """Return the data set from the bytes of `encode_dataset`.
 
     Args:
         data: The `.npz`.
-        name: What the data set is called.
-        source: Where the bytes came from; named in the error.
+        name: The name of the data set.
+        source: Where the bytes came from, for errors.
 
     Raises:
         DatasetError: The bytes are not a data set.
@@ -137,13 +137,13 @@ def publish_dataset(
     checking: AbstractContextManager[None] | None = None,
     publishing: AbstractContextManager[None] | None = None,
 ) -> DatasetInfo:
-    """Put the data set into storage under its SHA-256, unless it lies there whole, and return how to find it again.
+    """Publish the data set under its SHA-256, unless storage has it already; return its description.
 
     Args:
-        dataset: What to publish.
-        store: Where to.
-        checking: Held while storage is asked what is there.
-        publishing: Held while the data set is written, if it is.
+        dataset: The data set.
+        store: Where to publish it.
+        checking: A context that is open while storage is checked for the data set.
+        publishing: A context that is open while the data set is written.
 
     Raises:
         StorageError: The storage cannot be reached or written.
@@ -151,25 +151,25 @@ def publish_dataset(
     with checking or nullcontext():
         data = encode_dataset(dataset)
         sha256 = hashlib.sha256(data).hexdigest()
-        found = store.has_dataset(sha256, data)
-    if not found:
+        is_published = store.has_dataset(sha256, data)
+    if not is_published:
         with publishing or nullcontext():
             store.publish_dataset(sha256, data)
     return _describe(dataset, sha256)
 
 
 def load_dataset(info: DatasetInfo, store: RunStore, cache: Path) -> Dataset:
-    """Return a published data set from this host's cache, or else from storage; its SHA-256 is checked either way.
+    """Return a published data set from this host's cache, or else from storage; its SHA-256 is always checked.
 
     Args:
-        info: As `publish_dataset` returned it.
-        store: Where the data set lies.
-        cache: Copies are kept in its folder `datasets`; one that is damaged is fetched again, and a folder that
-            cannot be written costs a warning only.
+        info: The description from `publish_dataset`.
+        store: Where the data set is published.
+        cache: The folder of the cache; copies are in its folder `datasets`. A damaged copy is fetched again. If the
+            folder cannot be written, this is only logged.
 
     Raises:
         StorageError: Storage cannot be reached, or its copy is missing or damaged.
-        DatasetError: What lies there is no data set, or not the one that `info` describes.
+        DatasetError: The object is not a data set, or not the one that `info` describes.
     """
     copy = cache / "datasets" / f"{info.sha256}.npz"
     data = _cached(copy, info.sha256)
@@ -177,13 +177,13 @@ def load_dataset(info: DatasetInfo, store: RunStore, cache: Path) -> Dataset:
         data = store.dataset(info.sha256)
         _keep(copy, data)
     dataset = decode_dataset(data, info.name, f"Data set {info.sha256[:12]}…")
-    found = _describe(dataset, info.sha256)
-    if found != info:
-        differing = [field for field in DatasetInfo.model_fields if getattr(found, field) != getattr(info, field)]
+    actual = _describe(dataset, info.sha256)
+    if actual != info:
+        differing = [field for field in DatasetInfo.model_fields if getattr(actual, field) != getattr(info, field)]
         raise DatasetError(
             f"Data set {info.sha256[:12]}… is not as the run describes it: expected "
             f"{', '.join(f'{field} {getattr(info, field)}' for field in differing)}, found "
-            f"{', '.join(str(getattr(found, field)) for field in differing)}. Submit the run again."
+            f"{', '.join(str(getattr(actual, field)) for field in differing)}. Submit the run again."
         )
     return dataset
 
@@ -225,7 +225,7 @@ def _cached(copy: Path, sha256: str) -> bytes | None:
 
 
 def _keep(copy: Path, data: bytes) -> None:
-    """Write the copy aside and rename it, so that other workers on this host never see half of it."""
+    """Write the copy aside and rename it, so that other workers on this host never see an incomplete file."""
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=copy.parent, prefix=".writing-") as folder:

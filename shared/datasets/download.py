@@ -1,4 +1,4 @@
-"""Downloads the files of data sets that anybody can read; what they hold is checked by whoever reads them."""
+"""Downloads the files of public data sets; the code that reads the files checks their content."""
 
 import http.client
 import urllib.error
@@ -7,30 +7,30 @@ from pathlib import Path
 
 from deepchord.shared.errors import DatasetError
 
-#: Where Keras keeps its data sets, too.
+#: The folder with the files; Keras uses the same one.
 ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
 
-#: For so long nothing may arrive.
-_SILENCE_S = 60.0
+#: The download is given up when no data arrives for this long.
+_TIMEOUT_S = 60.0
 
 
 def download(address: str, files: tuple[str, ...], target: Path) -> None:
     """Download files into a folder.
 
     Args:
-        address: The URL of the folder that they all lie in.
-        files: Where they are put below `target`; the last part of each is its name at the address.
-        target: The folder; it is made.
+        address: The URL of the folder with the files.
+        files: The paths of the files relative to `target`; the last part of each is its name at the address.
+        target: The folder to download into; it is created.
 
     Raises:
-        DatasetError: A file did not arrive; the reason in one line.
+        DatasetError: A file could not be downloaded; the message is the reason in one line.
     """
     for file in files:
         path = target / file
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            # What the address is, is ours to say: ADDRESS.
-            with urllib.request.urlopen(f"{address}/{path.name}", timeout=_SILENCE_S) as answer:  # noqa: S310
+            # The address does not come from outside: it is ADDRESS.
+            with urllib.request.urlopen(f"{address}/{path.name}", timeout=_TIMEOUT_S) as answer:  # noqa: S310
                 path.write_bytes(answer.read())
         except urllib.error.HTTPError as error:
             error.close()

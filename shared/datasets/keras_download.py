@@ -1,4 +1,4 @@
-"""Keras's own data-set functions, run in a process of their own: deepchord needs no Keras and unpickles nothing."""
+"""Runs the data set functions of Keras in another process, so that deepchord needs no Keras and unpickles nothing."""
 
 import importlib
 import os
@@ -13,31 +13,31 @@ from pathlib import Path
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.process import run_function
 
-#: A server that does not answer for so long is given up.
+#: The download is given up when the server does not answer for this long.
 _ANSWERS_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class KerasProcess:
-    """How Keras is run; it inherits this Python, with whatever Keras is installed for it."""
+    """Runs Keras in another process, with this Python and the Keras that is installed for it."""
 
-    #: The environment of the process; none: that of this process.
+    #: The environment of the process; None: that of this process.
     environment: Mapping[str, str] | None = field(default=None, repr=False)
-    #: It is stopped after so many seconds.
+    #: The process is killed after this many seconds.
     timeout_s: float = 900.0
 
     def load(self, name: str, home: Path) -> Path:
-        """Run `keras.datasets.<name>.load_data()`, which downloads whatever the home lacks.
+        """Run `keras.datasets.<name>.load_data()`, which downloads the files that are missing in the home.
 
         Args:
             name: The module in `keras.datasets`.
-            home: A folder that serves as `KERAS_HOME`; the download is left in its folder `datasets`.
+            home: The folder to use as `KERAS_HOME`; the download stays in its folder `datasets`.
 
         Returns:
-            The `.npz` with `x_train`, `y_train`, `x_test` and `y_test`, in the home.
+            The path of an `.npz` with `x_train`, `y_train`, `x_test` and `y_test`, in the home.
 
         Raises:
-            DatasetError: There is no Keras 3, it failed, or it took too long; the reason in one line.
+            DatasetError: There is no Keras 3, it failed, or it took too long; the message is the reason in one line.
         """
         target = home / f"{name}.npz"
         ended = run_function(
@@ -51,22 +51,22 @@ class KerasProcess:
 
 
 def save_arrays(home: str, name: str, target: str) -> None:
-    """Write what `keras.datasets.<name>.load_data()` returns; runs in the process that `KerasProcess.load` starts.
+    """Save the result of `keras.datasets.<name>.load_data()`; runs in the process that `KerasProcess.load` starts.
 
-    Keras's NumPy backend loads no framework. The home is a folder of ours, so that Keras leaves no settings file in the
-    user's and a download that is killed leaves no half file there.
+    The NumPy backend of Keras loads no framework. The home is a temporary folder, so that Keras writes no settings file
+    into the user's home, and an interrupted download leaves no incomplete file there.
     """
     os.environ.update(KERAS_HOME=home, KERAS_BACKEND="numpy")
     socket.setdefaulttimeout(_ANSWERS_WITHIN_S)
     try:
         keras = importlib.import_module("keras")
-    except Exception as error:  # noqa: BLE001  whatever a broken installation raises
+    except Exception as error:  # noqa: BLE001  a broken installation may raise anything
         sys.exit(f"Keras cannot be imported: {error}")
     if int(keras.__version__.split(".")[0]) < 3:
         sys.exit(f"Keras 3 is needed, found {keras.__version__}")
     try:
         (x_train, y_train), (x_test, y_test) = importlib.import_module(f"keras.datasets.{name}").load_data()
-    except Exception as error:  # noqa: BLE001  of Keras, of the network, of the disk
+    except Exception as error:  # noqa: BLE001  errors of Keras, the network or the disk
         sys.exit(str(error) or repr(error))
     import numpy as np
 
@@ -74,10 +74,10 @@ def save_arrays(home: str, name: str, target: str) -> None:
 
 
 def keep_download(files: tuple[str, ...], source: Path, keras_datasets: Path) -> None:
-    """Copy downloaded files to where Keras itself would have left them; each appears whole or not at all.
+    """Copy downloaded files into the user's Keras home; each file appears complete or not at all.
 
     Args:
-        files: Paths below both folders; those that `source` lacks are passed over.
+        files: The paths of the files relative to both folders; missing files are skipped.
         source: The `datasets` folder of the download.
         keras_datasets: The `datasets` folder of the user's Keras home.
 

@@ -1,4 +1,4 @@
-"""Labels that are not what they seem: numbers to be predicted, several classes in a row, classes counted from 1."""
+"""Recognises labels that are not class indices: regression targets, several classes per image, counts from 1."""
 
 from typing import Any
 
@@ -7,36 +7,36 @@ from numpy.typing import NDArray
 
 from deepchord.shared.errors import DatasetError
 
-#: Fewer different labels may be anything.
-_FEWEST_VALUES = 20
-#: With fewer images for each label in use, and labels between them out of use, they may be measurements.
+#: With fewer different labels no check is possible.
+_MIN_DIFFERENT_LABELS = 20
+#: With fewer images per used label, and unused labels between them, the labels may be measurements.
 _FEW_IMAGES = 5
-_MOST_IN_USE = 0.9
-#: Classes count from 0. Where over half are in use, the first ten are missing by chance once in a thousand.
+_MAX_USED_SHARE = 0.9
+#: Classes count from 0. If over half of them are used, the first ten are missing by chance once in a thousand cases.
 _FAR_FROM_0 = 10
-#: Of so many classes most have no image: years that begin late, or identifiers and prices with hardly two images each.
+#: With this many classes, most of them without images, the labels may be years, identifiers or prices.
 _MANY_CLASSES = 100
 _HARDLY_ANY_IMAGES = 2
-#: Shares of float16 add up to 1 as nearly as this.
+#: The sum of float16 probabilities differs from 1 by no more than this.
 _ROUNDING = 1e-2
 
 _REGRESSION = "deepchord predicts classes, and no numbers yet (regression)"
 
 
 def check_classes(labels: NDArray[np.int64], label: str) -> None:
-    """Raise `DatasetError` if labels look like numbers to be predicted rather than like classes.
+    """Raise `DatasetError` if labels look like numbers to predict (regression) rather than like classes.
 
-    They do if many different ones come for few images with others between them that never come, and begin far from
-    0; or if of very many classes most have no image, and the others hardly two or a long way to 0. Classes of which
-    images were drawn by chance, or of which most are rare, do neither. To be asked only where nothing else tells that
-    classes are meant.
+    There are two signs. Either there are many different labels for few images, with unused labels between them, and the
+    smallest label is far from 0. Or there are very many classes, most of them without images, and the others have
+    hardly two images each or begin far from 0. Random samples of classes, and data sets with many rare classes, show
+    neither sign. Call this only if nothing else shows that the labels are classes.
 
     Args:
-        labels: Class indices of training images, at least one.
-        label: What the error calls the array.
+        labels: Class indices of training images [size], at least one.
+        label: The name of the array in the error.
     """
     used, classes, lowest = len(np.unique(labels)), int(labels.max()) + 1, int(labels.min())
-    gaps = used >= _FEWEST_VALUES and len(labels) < _FEW_IMAGES * used and used < _MOST_IN_USE * classes
+    gaps = used >= _MIN_DIFFERENT_LABELS and len(labels) < _FEW_IMAGES * used and used < _MAX_USED_SHARE * classes
     most_empty = classes >= _MANY_CLASSES and 2 * used < classes
     if (gaps and lowest >= _FAR_FROM_0) or (most_empty and (len(labels) < _HARDLY_ANY_IMAGES * used or lowest > used)):
         raise DatasetError(
@@ -47,25 +47,25 @@ def check_classes(labels: NDArray[np.int64], label: str) -> None:
         )
 
 
-def no_class(value: object, image: int) -> str:
-    """Return what is wrong with a label that is no whole number."""
+def not_whole_number(value: object, image: int) -> str:
+    """Return what is wrong with a label that is not a whole number."""
     return f"labels must be whole numbers, found {value} for image {image}; {_REGRESSION}"
 
 
 def out_of_range(low: object, high: object, classes: int) -> str:
-    """Return what is wrong with labels that are no indices of so many classes."""
+    """Return what is wrong with labels that are not indices of this many classes."""
     return (
         f"labels must lie in 0..{classes - 1}, one for each class from 0, found {low}..{high}; if they are classes, "
         f"count them from 0; {_REGRESSION}"
     )
 
 
-def no_one_hot(labels: NDArray[Any], broken: NDArray[np.bool_]) -> str:
+def not_one_hot(labels: NDArray[Any], broken: NDArray[np.bool_]) -> str:
     """Return what is wrong with one-hot labels.
 
     Args:
         labels: Numbers [size, classes].
-        broken: [size], which rows do not hold one 1 and else 0; at least one does not.
+        broken: [size], true for each row that is not one 1 and otherwise 0; at least one is true.
     """
     number = int(np.argmax(broken))
     sentence, row = "each row of one-hot labels must hold one 1 and else 0", labels[number].astype(np.float64)
@@ -84,7 +84,7 @@ def no_one_hot(labels: NDArray[Any], broken: NDArray[np.bool_]) -> str:
 
 
 def counted_from_one(lowest: int, classes: int, names: int) -> str:
-    """Return what to add where there is a name too few because nothing has the label 0; else nothing."""
+    """Return a hint if there is one name too few because no label is 0; otherwise an empty text."""
     if lowest == 1 and names == classes - 1:
         return f" Labels count from 0, and these go from 1 to {classes - 1}: subtract 1."
     return ""

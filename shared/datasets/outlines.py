@@ -1,6 +1,6 @@
-"""What shapes and types alone tell of a data set, so that a file is refused before its images are unpacked.
+"""Checks the shapes and types of a data set, so that a wrong file is refused before its images are unpacked.
 
-An outline is an array of which only shape and type count; see `deepchord.shared.files.arrays.npz_outlines`.
+An outline is an array of which only shape and type matter; see `deepchord.shared.files.npz_outlines`.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepchord.shared.errors import DatasetError
 
-#: Grey, grey and alpha, colours, colours and alpha: a last axis of no more is the channels' for sure.
+#: Grey, grey and alpha, colours, colours and alpha: a last axis of at most this length certainly holds the channels.
 _USUAL_CHANNELS = 4
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -22,12 +22,12 @@ def with_channels_last(arrays: Arrays, source: str, channels_first: bool | None)
 
     Args:
         arrays: `x_train`, `y_train`, `x_test`, `y_test` and others, or outlines of them.
-        source: What the errors call the file.
-        channels_first: Whether images of four axes are [size, channels, height, width]; None: they must not look so.
+        source: The name of the file in errors.
+        channels_first: Whether images of four axes are [size, channels, height, width]; None: images that look so are
+            refused.
 
     Raises:
-        DatasetError: The images lie along the last axis, or they look as if their channels came first and nobody said
-            whether they do.
+        DatasetError: The last axis counts the images, or the channels seem to come first and `channels_first` is None.
     """
     turned = dict(arrays)
     for part in ("train", "test"):
@@ -65,7 +65,7 @@ def check_outlines(arrays: Arrays, source: str) -> None:
 
 
 def check_image_outline(images: NDArray[Any], label: str) -> None:
-    """Raise `DatasetError` unless images have three or four axes, some pixels, and a type that is read."""
+    """Raise `DatasetError` unless images have three or four axes, some pixels, and a type that deepchord reads."""
     if images.ndim not in (3, 4):
         rows = "; rows of pixels take their shape by reshape" if images.ndim == 2 else ""
         raise DatasetError(
@@ -107,7 +107,7 @@ def _check_size_comes_first(images: NDArray[Any], labels: NDArray[Any], name: st
 
 
 def _look_channels_first(images: NDArray[Any]) -> bool:
-    """Return whether the first axis of an image is its shortest and the last one too long for usual channels."""
+    """Return whether the first axis of an image is the shortest, and the last is too long for channels."""
     if images.ndim != 4:
         return False
     first, second, last = images.shape[1:]

@@ -1,4 +1,4 @@
-"""Where a data set comes from: a file that was given, or the places where one with a name may lie on this host."""
+"""Finds a data set: in a given file, or, for a data set with a name, in its usual places on this host or online."""
 
 import logging
 import os
@@ -19,14 +19,14 @@ from deepchord.shared.datasets.labels import check_classes
 from deepchord.shared.datasets.outlines import check_outlines, with_channels_last
 from deepchord.shared.datasets.validation import checked_labels
 from deepchord.shared.errors import DatasetError
-from deepchord.shared.files import MissingArraysError, is_annexed, kind_of, npz_outlines, read_npz, told
-from deepchord.shared.validation import nearest
+from deepchord.shared.files import MissingArraysError, describe_kind, is_annexed, kind_of, npz_outlines, read_npz
+from deepchord.shared.validation import suggestion
 
-#: Where `apt install dataset-fashion-mnist` puts the IDX files.
+#: `apt install dataset-fashion-mnist` installs the IDX files here.
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
-#: Standardized floats stay well below; floats beyond are most likely 0..255.
+#: Standardized floats are well below this value; larger floats are most likely 0..255.
 _LARGE_FLOAT = 16.0
-#: The largest of five bits; images of bytes reach further.
+#: The largest value of five bits; images of bytes normally have larger values.
 _SMALL_BYTE = 31
 
 logger = logging.getLogger(__name__)
@@ -34,73 +34,72 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Where on this host a data set with a name is looked for."""
+    """The places that are searched for a data set with a name."""
 
     #: `$KERAS_HOME`, or `.keras` in the user's home.
     keras_home: Path
     debian_folder: Path = DEBIAN_FASHION
-    #: Downloads and reads what only Keras can read.
+    #: Downloads and reads the files that only Keras can read.
     keras: KerasProcess = field(default_factory=KerasProcess)
-    #: Where other files are downloaded from.
+    #: The URL of the folder of all other downloads.
     address: str = ADDRESS
-    #: Whether what is not on this host may be fetched.
+    #: Whether a data set may be downloaded if it is not on this host.
     download: bool = True
 
 
 def find_dataset(
-    name_or_path: str, places: Places, channels_first: bool | None = None, *, surely_classes: bool = False
+    name_or_path: str, places: Places, channels_first: bool | None = None, *, labels_are_classes: bool = False
 ) -> Dataset:
-    """Return the data set with a name, or the one in an `.npz` file; a name goes before a file called like it.
+    """Return the data set with a name, or the one in an `.npz` file; a name wins over a file of the same name.
 
     Args:
         name_or_path: `fashion`, `digits`, `cifar10`, or the path of an `.npz` with `x_train`, `y_train`, `x_test`,
-            `y_test` and perhaps `class_names`.
-        places: Where a data set with a name is looked for, in this order: the Debian folder (`fashion` only), the
-            Keras cache, a download (through Keras where only Keras can read the files).
+            `y_test` and optionally `class_names`.
+        places: Where to look for a data set with a name, in this order: the Debian folder (`fashion` only), the Keras
+            cache, a download (through Keras if only Keras can read the files).
         channels_first: See `read_dataset`.
-        surely_classes: See `read_dataset`.
+        labels_are_classes: See `read_dataset`.
 
     Raises:
-        DatasetError: Nothing was found, with every place looked at, or what was found cannot be used.
+        DatasetError: Nothing was found, and the message names every place; or the data set cannot be used.
     """
     if name_or_path not in NAMED_DATASETS:
-        return read_dataset(Path(name_or_path), channels_first, surely_classes=surely_classes)
+        return read_dataset(Path(name_or_path), channels_first, labels_are_classes=labels_are_classes)
     if channels_first:
         raise DatasetError(f"Data set {name_or_path!r} has its channels last: leave out --images-channels-first.")
     return find_named_dataset(NAMED_DATASETS[name_or_path], places)
 
 
-def read_dataset(path: Path, channels_first: bool | None = None, *, surely_classes: bool = False) -> Dataset:
-    """Return the data set in an `.npz` file, called like the file.
+def read_dataset(path: Path, channels_first: bool | None = None, *, labels_are_classes: bool = False) -> Dataset:
+    """Return the data set in an `.npz` file; it has the name of the file.
 
-    Images of uint8 are divided by 255 when they are used; floats are used exactly as they are. Nothing is guessed
-    from the values, but floats that look like 0..255 and whole numbers of a few bits are warned of, and so are classes
-    without a training image. What shapes, types and labels tell is checked before any image is unpacked.
+    When images are used, uint8 is divided by 255 and floats stay as they are. Nothing is guessed from the values, but
+    warnings are logged for floats that look like 0..255, whole numbers of a few bits, and classes without a training
+    image. Shapes, types and labels are checked before any image is unpacked.
 
     Args:
         path: The file, with `x_train` and `x_test` as [size, height, width] or [size, height, width, channels],
-            whole numbers in 0..255, floats or truth values; `y_train` and `y_test` as [size], [size, 1] or one-hot
-            [size, classes]; `class_names` as strings [classes], if wanted.
+            whole numbers in 0..255, floats or booleans; `y_train` and `y_test` as [size], [size, 1] or one-hot
+            [size, classes]; optionally `class_names` as strings [classes].
         channels_first: Whether images of four axes are [size, channels, height, width]; None: images that look so are
             refused.
-        surely_classes: Whether networks tell that the labels are classes; else those that look like numbers to be
-            predicted are refused unless classes have names.
+        labels_are_classes: Whether the networks show that the labels are classes; otherwise labels that look like
+            numbers to predict are refused, unless the classes have names.
 
     Raises:
-        DatasetError: There is no such file, or it is not such an `.npz`.
+        DatasetError: There is no such file, or it is not a valid data set.
     """
     try:
-        arrays = _read_checked(_checked_kind(user_path(path)), printable_path(path), channels_first, surely_classes)
+        arrays = _read_checked(_checked_kind(user_path(path)), printable_path(path), channels_first, labels_are_classes)
     except MissingArraysError as error:
         if all(name.startswith("y_") for name in error.missing):
             raise DatasetError(
                 f"{printable_path(path)} holds images without labels ({', '.join(error.missing)}): deepchord trains "
-                "and "
-                "evaluates on images whose classes are known; put their labels beside them."
+                "and evaluates on images whose classes are known; put their labels beside them."
             ) from error
         raise
     except FileNotFoundError as error:
-        hint = nearest(str(path), NAMED_DATASETS)
+        hint = suggestion(str(path), NAMED_DATASETS)
         end = "" if hint.endswith("?") else ", or the path of an .npz file."
         raise DatasetError(f"There is no data set and no file called {str(path)!r}{hint}{end}") from error
     dataset = dataset_from_arrays(arrays, name=printable_path(path.name), source=printable_path(path))
@@ -108,33 +107,33 @@ def read_dataset(path: Path, channels_first: bool | None = None, *, surely_class
     return dataset
 
 
-def _read_checked(path: Path, source: str, channels_first: bool | None, surely_classes: bool) -> Arrays:
-    """Return the arrays with channels last; what can be told before images are unpacked is told before."""
+def _read_checked(path: Path, source: str, channels_first: bool | None, labels_are_classes: bool) -> Arrays:
+    """Return the arrays with channels last; shapes, types and labels are checked before images are unpacked."""
     outlines = npz_outlines(path, source, ARRAYS, (CLASS_NAMES,))
     check_outlines(with_channels_last(outlines, source, channels_first), source)
     labels = read_npz(path, source, ("y_train", "y_test"), (CLASS_NAMES,))
     given = labels["y_train"]
     train, _ = checked_labels(given, len(given), f"{source}: y_train")
     one_hot = given.size != len(given)
-    if not (surely_classes or one_hot or CLASS_NAMES in labels):
+    if not (labels_are_classes or one_hot or CLASS_NAMES in labels):
         check_classes(train, f"{source}: y_train")
     images = read_npz(path, source, ("x_train", "x_test"))
     return with_channels_last(images | labels, source, channels_first)
 
 
 def _checked_kind(path: Path) -> Path:
-    """Return a path unless it leads to a folder of a known kind, or is a link to what was not fetched."""
+    """Return the path; raise for a folder of a known kind, or a link of git-annex without its content."""
     kind = kind_of(path) if os.path.isdir(path) or is_annexed(path) else None  # noqa: PTH112  false for any odd name
     if kind is not None:
-        raise DatasetError(f"{printable_path(path)} is no .npz file: {told(kind)}.")
+        raise DatasetError(f"{printable_path(path)} is no .npz file: {describe_kind(kind)}.")
     return path
 
 
 def find_named_dataset(named: NamedDataset, places: Places) -> Dataset:
-    """Return a data set from the first place that has it undamaged; one that is damaged is warned of and passed over.
+    """Return a data set from the first place that has it undamaged; damaged ones are logged and skipped.
 
     Raises:
-        DatasetError: No place has it; names each place, what is wrong with it, and how to get the data.
+        DatasetError: No place has it; the message names each place, its problem, and how to get the data.
     """
     tried: list[str] = []
     damaged: list[str] = []

@@ -1,4 +1,4 @@
-"""What images, labels and class names must be like before anything is trained on them; pure functions of arrays."""
+"""Checks and converts images, labels and class names before anything is trained on them."""
 
 import math
 import sys
@@ -8,32 +8,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.shared.datasets.labels import counted_from_one, no_class, no_one_hot, out_of_range
+from deepchord.shared.datasets.labels import counted_from_one, not_one_hot, not_whole_number, out_of_range
 from deepchord.shared.datasets.outlines import check_image_outline, check_label_outline
 from deepchord.shared.errors import DatasetError
 
-#: A label beyond is taken for a mistake (an identifier, a year) rather than for a class.
+#: A larger label is considered a mistake (an identifier, a year) rather than a class.
 MAX_CLASSES = 10_000
-#: A longer name of a class is taken for a mistake, too.
+#: A longer name of a class is considered a mistake, too.
 MAX_NAME_LENGTH = 1_000
 
 
 def checked_images(images: NDArray[Any], label: str) -> NDArray[Any]:
-    """Return images in the one layout that deepchord knows; a copy is made only where a value must be converted.
+    """Return images in the one layout of deepchord; they are copied only if values must be converted.
 
-    Whole numbers of other types become uint8 if they lie in 0..255; truth values become 0 and 255. Floats of other
-    widths become float32; their values are never rescaled.
+    Whole numbers of other types become uint8 if they are in 0..255; booleans become 0 and 255. Floats of other sizes
+    become float32; their values are never rescaled.
 
     Args:
         images: [size, height, width] or [size, height, width, channels], whole numbers in 0..255, finite floats
-            or truth values.
-        label: What the errors call the array.
+            or booleans.
+        label: The name of the array in errors.
 
     Returns:
         [size, height, width, channels], uint8 or float32, C-contiguous.
 
     Raises:
-        DatasetError: Another rank, no images, another type, or values out of range.
+        DatasetError: The number of axes, the type or a value is not valid, or there are no images.
     """
     check_image_outline(images, label)
     pixels: NDArray[Any]
@@ -47,7 +47,7 @@ def checked_images(images: NDArray[Any], label: str) -> NDArray[Any]:
 
 
 def check_alike(train: NDArray[Any], test: NDArray[Any], source: str) -> None:
-    """Raise `DatasetError` unless training and test images have one type, so that both scale alike."""
+    """Raise `DatasetError` unless training and test images have the same type, so that both are scaled equally."""
     if train.dtype != test.dtype:
         raise DatasetError(
             f"{source}: x_train holds {train.dtype} and x_test {test.dtype}, which would be scaled differently; "
@@ -56,18 +56,18 @@ def check_alike(train: NDArray[Any], test: NDArray[Any], source: str) -> None:
 
 
 def checked_labels(labels: NDArray[Any], size: int, label: str) -> tuple[NDArray[np.int64], int]:
-    """Return labels as class indices, and how many classes the array itself speaks of.
+    """Return labels as class indices, and the number of classes that the array shows.
 
     Args:
         labels: [size] or [size, 1] whole numbers from 0 (any number type), or one-hot [size, classes].
-        size: How many images there are.
-        label: What the errors call the array.
+        size: The number of images.
+        label: The name of the array in errors.
 
     Returns:
         int64 [size], and the width of a one-hot array or else the largest label + 1.
 
     Raises:
-        DatasetError: Another shape or type, not one label per image, or a label that is no class index.
+        DatasetError: The shape or type is not valid, there is not one label per image, or a label is not a class index.
     """
     check_label_outline(labels, size, label)
     if labels.ndim == 2 and labels.shape[1] > 1:
@@ -77,7 +77,7 @@ def checked_labels(labels: NDArray[Any], size: int, label: str) -> tuple[NDArray
 
 
 def check_coverage(train: NDArray[np.int64], test: NDArray[np.int64], source: str) -> None:
-    """Raise `DatasetError` if the training labels tell fewer than two classes apart or leave out a test label's."""
+    """Raise `DatasetError` if the training labels have fewer than two classes, or a test label is beyond them."""
     low, high = int(train.min()), int(train.max())
     if low == high:
         raise DatasetError(f"{source}: at least 2 classes are needed, y_train holds only the label {low}.")
@@ -91,17 +91,17 @@ def check_coverage(train: NDArray[np.int64], test: NDArray[np.int64], source: st
 def checked_class_names(
     names: NDArray[Any] | None, classes: int, source: str, lowest_label: int = 0
 ) -> tuple[str, ...]:
-    """Return the names of the classes, `0`, `1`, … where none are given.
+    """Return the names of the classes; without names they are `0`, `1` and so on.
 
     Args:
-        names: Strings [at least classes], or bytes of UTF-8, not empty, printable, all different; more names than
-            labels are classes that have no image.
-        classes: How many classes the labels speak of.
-        source: What the errors call the file.
+        names: Strings [at least classes], or bytes of UTF-8, not empty, printable, all different; further names are
+            classes without images.
+        classes: The number of classes that the labels show.
+        source: The name of the file in errors.
         lowest_label: The lowest label of all.
 
     Raises:
-        DatasetError: Another shape or type, too few names, or names that cannot be told apart.
+        DatasetError: The shape or type is not valid, there are too few names, or two names are equal.
     """
     if names is None:
         return tuple(str(index) for index in range(classes))
@@ -113,18 +113,18 @@ def checked_class_names(
     if not classes <= len(names) <= MAX_CLASSES:
         hint = counted_from_one(lowest_label, classes, len(names))
         raise DatasetError(f"{source}: class_names holds {len(names)} names for {classes} classes.{hint}")
-    found = tuple(_text(name, source) for name in _characters(names, source).tolist())
-    if not all(name.strip() and name.isprintable() for name in found):
+    texts = tuple(_text(name, source) for name in _characters(names, source).tolist())
+    if not all(name.strip() and name.isprintable() for name in texts):
         raise DatasetError(f"{source}: class_names holds a name that is empty or cannot be printed.")
-    if max(map(len, found)) > MAX_NAME_LENGTH:
+    if max(map(len, texts)) > MAX_NAME_LENGTH:
         raise DatasetError(f"{source}: class_names holds a name of more than {MAX_NAME_LENGTH} characters.")
-    if len({unicodedata.normalize("NFC", name) for name in found}) < len(found):
+    if len({unicodedata.normalize("NFC", name) for name in texts}) < len(texts):
         raise DatasetError(f"{source}: class_names holds a name twice.")
-    return found
+    return texts
 
 
 def _characters(names: NDArray[Any], source: str) -> NDArray[Any]:
-    """Return strings that Python can take; NumPy holds numbers for their characters, and any number will do for it."""
+    """Return strings that Python can hold; NumPy stores characters as numbers, and does not check them."""
     if names.dtype.kind == "U" and names.dtype.itemsize:
         numbers = np.ascontiguousarray(names.astype(names.dtype.newbyteorder("="))).view(np.uint32)
         if numbers.max() > sys.maxunicode:
@@ -151,7 +151,7 @@ def _as_uint8(images: NDArray[Any], label: str) -> NDArray[np.uint8]:
 def _as_float32(images: NDArray[Any], label: str) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):
         pixels = images.astype(np.float32, copy=False)
-    # Minimum and maximum carry NaN and infinity along, without an array of booleans as large as the images.
+    # Minimum and maximum are NaN or infinite if any value is; this needs no array of booleans as large as the images.
     if not (math.isfinite(pixels.min()) and math.isfinite(pixels.max())):
         image = int(np.argmin(np.isfinite(pixels).reshape(len(pixels), -1).all(axis=1)))
         raise DatasetError(f"{label}: image {image} holds a value that is not finite (NaN or infinity) in float32.")
@@ -161,7 +161,7 @@ def _as_float32(images: NDArray[Any], label: str) -> NDArray[np.float32]:
 def _from_numbers(labels: NDArray[Any], label: str) -> NDArray[np.int64]:
     if labels.dtype.kind == "f" and (broken := labels != np.rint(labels)).any():
         first = int(np.argmax(broken))
-        raise DatasetError(f"{label}: {no_class(labels[first], first)}.")
+        raise DatasetError(f"{label}: {not_whole_number(labels[first], first)}.")
     low, high = labels.min(), labels.max()
     if low < 0 or high >= MAX_CLASSES:
         raise DatasetError(f"{label}: {out_of_range(low, high, MAX_CLASSES)}.")
@@ -172,7 +172,7 @@ def _from_one_hot(labels: NDArray[Any], label: str) -> NDArray[np.int64]:
     hot: NDArray[np.int64] = labels.argmax(axis=1).astype(np.int64, copy=False)
     broken = (labels[np.arange(len(labels)), hot] != 1) | (np.count_nonzero(labels, axis=1) != 1)
     if broken.any():
-        raise DatasetError(f"{label}: {no_one_hot(labels, broken)}.")
+        raise DatasetError(f"{label}: {not_one_hot(labels, broken)}.")
     return hot
 
 

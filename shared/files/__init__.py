@@ -1,35 +1,44 @@
-"""Files from anybody: what kind they are, and how arrays are read from them without running code or trusting sizes."""
+"""Reads files of unknown origin: finds out their kind, and reads arrays without running code or trusting sizes."""
 
-from deepchord.shared.files.arrays import npz_outlines, read_idx, read_npy, read_npz, write_npy, write_npz
-from deepchord.shared.files.hdf5 import array, has, has_names, held, names, opened, text
-from deepchord.shared.files.kinds import GIT_ANNEX, HDF5, JSON, KERAS, TEXT, is_annexed, kind_of, told
+from deepchord.shared.files.arrays import npz_outlines, read_npy, read_npz, write_npy, write_npz
+from deepchord.shared.files.hdf5 import (
+    find_object,
+    has_names,
+    has_object,
+    open_hdf5,
+    plain_array,
+    read_names,
+    read_text,
+)
+from deepchord.shared.files.idx import read_idx
+from deepchord.shared.files.kinds import GIT_ANNEX, HDF5, JSON, KERAS, TEXT, describe_kind, is_annexed, kind_of
 from deepchord.shared.files.npz_headers import MissingArraysError
-from deepchord.shared.files.regular_files import KINDS, check_regular, read_short_text
+from deepchord.shared.files.regular_files import SPECIAL_FILES, check_regular, read_short_text
 
 __all__ = [
     "GIT_ANNEX",
     "HDF5",
     "JSON",
     "KERAS",
-    "KINDS",
+    "SPECIAL_FILES",
     "TEXT",
     "MissingArraysError",
-    "array",
     "check_regular",
-    "has",
+    "describe_kind",
+    "find_object",
     "has_names",
-    "held",
+    "has_object",
     "is_annexed",
     "kind_of",
-    "names",
     "npz_outlines",
-    "opened",
+    "open_hdf5",
+    "plain_array",
     "read_idx",
+    "read_names",
     "read_npy",
     "read_npz",
     "read_short_text",
-    "text",
-    "told",
+    "read_text",
     "write_npy",
     "write_npz",
 ]

@@ -1,9 +1,7 @@
-"""Files of plain number arrays, `.npy`, `.npz` and IDX: whatever they hold, reading them executes no code."""
+"""Reads and writes `.npy` and `.npz` files of plain arrays; reading them never executes code."""
 
-import gzip
 import io
 import lzma
-import math
 import struct
 import tokenize
 import zipfile
@@ -18,18 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.errors import DatasetError
-from deepchord.shared.files.kinds import BROKEN_ZIP, TEXT, kind_of, kind_of_content, told
+from deepchord.shared.files.kinds import BROKEN_ZIP, TEXT, describe_kind, kind_of, kind_of_content
 from deepchord.shared.files.npz_headers import array_outline, check_memory, check_names
 from deepchord.shared.files.regular_files import check_regular
 
-#: The same arrays give the same bytes: no clock, no host, no compression library has a say in them.
+#: A fixed date and system, so that equal arrays give equal bytes at any time and on any host.
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 
-#: The format knows 255; images have at most four.
-_MOST_AXES = 8
-
-#: Everything that zipfile and NumPy raise over bytes that are not what they should be.
+#: The errors that zipfile and NumPy raise for damaged files.
 _DAMAGED = (
     ValueError,
     TypeError,
@@ -62,7 +57,7 @@ def write_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
             member = zipfile.ZipInfo(f"{name}.npy", _FIXED_DATE)
             member.create_system = _UNIX
             portable = _portable(array)
-            # Roughly; only whether it is beyond 2 GiB matters. `force_zip64` writes other bytes before Python 3.11.4.
+            # Only whether it exceeds 2 GiB matters. `force_zip64` writes other bytes before Python 3.11.4.
             member.file_size = portable.nbytes
             with archive.open(member, "w") as file:
                 _write_array(file, portable)
@@ -72,34 +67,34 @@ def write_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 def read_npz(
     file: Path | io.BytesIO, source: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
 ) -> dict[str, NDArray[Any]]:
-    """Return the named arrays of an `.npz`; others are not even looked at.
+    """Return the named arrays of an `.npz`; other arrays are not read.
 
     Args:
-        file: A path, or the bytes as a file.
-        source: What the errors call the file.
-        required: Arrays that must be there.
-        optional: Arrays that are returned if they are there.
+        file: The path, or the bytes as an open file.
+        source: The name of the file in errors.
+        required: The names of arrays that must be there.
+        optional: The names of arrays that are returned if they are there.
 
     Raises:
-        FileNotFoundError: The file is not there.
-        MissingArraysError: An array is not there.
-        DatasetError: The file cannot be read, is no `.npz`, is damaged, holds pickled objects, or needs more memory
-            than there is.
+        FileNotFoundError: There is no such file.
+        MissingArraysError: A required array is missing.
+        DatasetError: The file cannot be read, is not an `.npz`, is damaged, holds pickled objects, or needs more memory
+            than is free.
     """
     with _opened(file, source) as archive:
-        outlines = _outlines(archive, source, required, optional, _held(file))
+        outlines = _outlines(archive, source, required, optional, _bytes_in_memory(file))
         return {name: _read_member(archive, name, source) for name in outlines}
 
 
 def npz_outlines(
     file: Path | io.BytesIO, source: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
 ) -> dict[str, NDArray[Any]]:
-    """Return arrays of the shapes and types of those that `read_npz` would return; nothing is unpacked.
+    """Return arrays with the shapes and types that `read_npz` would return; nothing is unpacked.
 
-    Their values are zeros that take no memory. For arguments and errors see `read_npz`.
+    Their values are zeros, which take no memory. For arguments and errors see `read_npz`.
     """
     with _opened(file, source) as archive:
-        return _outlines(archive, source, required, optional, _held(file))
+        return _outlines(archive, source, required, optional, _bytes_in_memory(file))
 
 
 def write_npy(array: NDArray[Any]) -> bytes:
@@ -121,10 +116,10 @@ def read_npy(data: bytes, source: str) -> NDArray[Any]:
 
     Args:
         data: The bytes of the file.
-        source: What the errors call the file.
+        source: The name of the file in errors.
 
     Raises:
-        DatasetError: The file is no `.npy`, is damaged or holds pickled objects.
+        DatasetError: The file is not an `.npy`, is damaged, or holds pickled objects.
     """
 
     def read() -> NDArray[Any]:
@@ -138,7 +133,7 @@ def read_npy(data: bytes, source: str) -> NDArray[Any]:
 
 
 def _portable(array: NDArray[Any]) -> NDArray[Any]:
-    """Return an array little-endian, as it is on nearly every host, so that the others write the same bytes."""
+    """Return an array in little-endian byte order, so that all hosts write the same bytes."""
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
 
 
@@ -154,7 +149,9 @@ def _opened(file: Path | io.BytesIO, source: str) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(file) as archive:
             yield archive
     except zipfile.BadZipFile as error:
-        raise DatasetError(f"{source} is no .npz file (a zip archive of arrays){_why_none(file, error)}.") from error
+        raise DatasetError(
+            f"{source} is no .npz file (a zip archive of arrays){_what_instead(file, error)}."
+        ) from error
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -163,27 +160,27 @@ def _opened(file: Path | io.BytesIO, source: str) -> Iterator[zipfile.ZipFile]:
         raise DatasetError(f"{source} is damaged: {error}.") from error
 
 
-def _held(file: Path | io.BytesIO) -> int:
-    """Return how many bytes of a file are in memory already: what takes no more of it is no surprise."""
+def _bytes_in_memory(file: Path | io.BytesIO) -> int:
+    """Return how many bytes of a file are in memory already; arrays that need no more are not checked."""
     return 0 if isinstance(file, Path) else file.getbuffer().nbytes
 
 
 def _outlines(
-    archive: zipfile.ZipFile, source: str, required: tuple[str, ...], optional: tuple[str, ...], held: int
+    archive: zipfile.ZipFile, source: str, required: tuple[str, ...], optional: tuple[str, ...], in_memory: int
 ) -> dict[str, NDArray[Any]]:
-    found = check_names(archive, source, required)
-    wanted = [name for name in (*required, *optional) if name in found]
+    available = check_names(archive, source, required)
+    wanted = [name for name in (*required, *optional) if name in available]
     outlines = {name: _explained(name, source, partial(array_outline, archive, name)) for name in wanted}
     needed = sum(outline.nbytes for outline in outlines.values())
-    if needed > held:
+    if needed > in_memory:
         check_memory(needed, source)
     return outlines
 
 
-def _why_none(file: Path | io.BytesIO, error: zipfile.BadZipFile) -> str:
-    """Return what a file is instead, as the rest of a sentence."""
+def _what_instead(file: Path | io.BytesIO, error: zipfile.BadZipFile) -> str:
+    """Return the rest of a sentence that says what a file is instead of an `.npz`."""
     kind = kind_of(file) if isinstance(file, Path) else kind_of_content(file)
-    return f", or was cut off: {error}" if kind in (None, BROKEN_ZIP, TEXT) else f": {told(kind)}"
+    return f", or was cut off: {error}" if kind in (None, BROKEN_ZIP, TEXT) else f": {describe_kind(kind)}"
 
 
 def _read_member(archive: zipfile.ZipFile, name: str, source: str) -> NDArray[Any]:
@@ -207,41 +204,3 @@ def _explained(name: str, source: str, read: Callable[[], NDArray[Any]]) -> NDAr
                 "names as numpy.array(names, dtype=str)."
             ) from error
         raise DatasetError(f"{source}: {name} is damaged: {error}.") from error
-
-
-def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Return the array of an IDX file of unsigned bytes, the format of MNIST; `path` or `path.gz`, whichever is there.
-
-    Returns:
-        The array in the shape that the file's header states; read-only.
-
-    Raises:
-        FileNotFoundError: Neither file is there.
-        DatasetError: The file cannot be read, is damaged or no IDX file of unsigned bytes.
-    """
-    found = path if path.is_file() else path.with_name(f"{path.name}.gz")
-    try:
-        check_regular(found)
-        with found.open("rb") as plain, gzip.GzipFile(fileobj=plain) as unpacked:
-            return _read_idx(plain if found == path else unpacked, found)
-    except FileNotFoundError:
-        raise
-    except (OSError, EOFError, MemoryError, ValueError, zlib.error) as error:
-        raise DatasetError(f"{found} cannot be read or is damaged: {error}.") from error
-
-
-def _read_idx(file: IO[bytes] | gzip.GzipFile, path: Path) -> NDArray[np.uint8]:
-    """Read what the header tells of, and a byte more to see that nothing follows: a few bytes unpack to anything."""
-    start = file.read(4)
-    axes = start[3] if len(start) == 4 and start[:3] == b"\0\0\x08" else _MOST_AXES + 1
-    if axes > _MOST_AXES or len(lengths := file.read(4 * axes)) < 4 * axes:
-        raise DatasetError(f"{path} is no IDX file of unsigned bytes.")
-    shape = struct.unpack(f">{axes}I", lengths)
-    size = math.prod(shape)
-    check_memory(size, str(path))
-    content = file.read(size + 1)
-    if len(content) > size:
-        raise DatasetError(f"{path} holds more than the {size} values that its header tells of.")
-    if len(content) < size:
-        raise DatasetError(f"{path} was cut off: expected {size} values, found {len(content)}.")
-    return np.frombuffer(content, np.uint8).reshape(shape)

@@ -1,4 +1,4 @@
-"""HDF5 from anybody: no other file is opened, whatever this one says, and no array is read before it is known."""
+"""Reads HDF5 files of unknown origin: links to other files are not followed, arrays are checked before reading."""
 
 import math
 from collections.abc import Iterator
@@ -9,37 +9,37 @@ import h5py
 
 from deepchord.shared.command_line import printable_path
 from deepchord.shared.errors import CheckpointError
-from deepchord.shared.files.hdf5_heaps import damage
-from deepchord.shared.files.kinds import HDF5, kind_of_content, told
+from deepchord.shared.files.hdf5_heaps import find_damage
+from deepchord.shared.files.kinds import HDF5, describe_kind, kind_of_content
 
-#: Keras splits longer lists of names, because an HDF5 object header takes no more than this.
-_MOST_NAME_BYTES = 65536
+#: An HDF5 object header holds no more than this; Keras splits longer lists of names.
+_MAX_NAMES_BYTES = 65536
 
-#: What h5py raises over bytes that are not what they should be.
+#: The errors that h5py raises for damaged files.
 _DAMAGED = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, OverflowError, MemoryError)
 
 
 @contextmanager
-def opened(file: BinaryIO, source: str) -> Iterator[h5py.File]:
-    """Open HDF5 to read from it.
+def open_hdf5(file: BinaryIO, source: str) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading.
 
     Args:
-        file: The content; it stays open.
+        file: The content of the file; it stays open.
         source: The file's name, for errors.
 
     Raises:
-        CheckpointError: It is something else, which is named, or damaged; also if what is read in the block is.
+        CheckpointError: The file is of another kind, or damaged; also if the damage is found inside of the block.
     """
-    broken = damage(file)
+    broken = find_damage(file)
     try:
         if broken is not None:
             raise ValueError(broken)
-        with h5py.File(file, "r") as found:
-            yield found
+        with h5py.File(file, "r") as opened:
+            yield opened
     except _DAMAGED as error:
         kind = kind_of_content(file)
         if kind not in (None, HDF5):
-            raise CheckpointError(f"{source} is not a readable HDF5 file: {told(kind)}.") from error
+            raise CheckpointError(f"{source} is not a readable HDF5 file: {describe_kind(kind)}.") from error
         raise CheckpointError(
             f"{source} is not a readable HDF5 file, or it is damaged or cut short "
             f"({printable_path(str(error))[:200]}); "
@@ -52,28 +52,28 @@ def has_names(group: h5py.Group, attribute: str) -> bool:
     return attribute in group.attrs or f"{attribute}0" in group.attrs
 
 
-def names(group: h5py.Group, attribute: str, source: str) -> list[str]:
-    """Return a list of names that Keras splits over `<attribute>0`, `<attribute>1` … when it is long.
+def read_names(group: h5py.Group, attribute: str, source: str) -> list[str]:
+    """Return a list of names; Keras splits a long list into the attributes `<attribute>0`, `<attribute>1` and so on.
 
     Raises:
-        CheckpointError: It is no such list, or names something twice.
+        CheckpointError: It is not a list of names, or a name is in it twice.
     """
     if attribute in group.attrs or f"{attribute}0" not in group.attrs:
         parts = [attribute]
     else:
         chunks = (f"{attribute}{number}" for number in range(len(group.attrs)))
         parts = [chunk for chunk in chunks if chunk in group.attrs]
-    found = [name for part in parts for name in _strings(group, part, source)]
-    if len(set(found)) != len(found):
+    listed = [name for part in parts for name in _strings(group, part, source)]
+    if len(set(listed)) != len(listed):
         raise CheckpointError(f"{source}: the attribute {attribute} of {group.name} names something twice.")
-    return found
+    return listed
 
 
-def text(group: h5py.Group, attribute: str, most_bytes: int, source: str) -> str | None:
-    """Return an attribute that is one text; None if there is none.
+def read_text(group: h5py.Group, attribute: str, most_bytes: int, source: str) -> str | None:
+    """Return the text of an attribute; None if there is no such attribute.
 
     Raises:
-        CheckpointError: It is something else, or longer than `most_bytes`.
+        CheckpointError: It is not a text, or is longer than `most_bytes`.
     """
     if attribute not in group.attrs:
         return None
@@ -82,49 +82,49 @@ def text(group: h5py.Group, attribute: str, most_bytes: int, source: str) -> str
     if stored.shape != () or not is_text or stored.dtype.itemsize > most_bytes:
         raise CheckpointError(f"{source}: the attribute {attribute} of {group.name} is no text.")
     value = group.attrs[attribute]
-    found = value.decode() if isinstance(value, bytes) else str(value)
-    if len(found) > most_bytes:
+    text = value.decode() if isinstance(value, bytes) else str(value)
+    if len(text) > most_bytes:
         raise CheckpointError(f"{source}: the attribute {attribute} of {group.name} is too long.")
-    return found
+    return text
 
 
-def has(group: h5py.Group, path: str) -> bool:
-    """Return whether something lies at a path below a group, be it a link."""
-    found = group
+def has_object(group: h5py.Group, path: str) -> bool:
+    """Return whether there is an object or a link at a path below a group."""
+    here = group
     for part in path.split("/"):
-        if not isinstance(found, h5py.Group) or not found.id.links.exists(part.encode()):
+        if not isinstance(here, h5py.Group) or not here.id.links.exists(part.encode()):
             return False
-        if found.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
+        if here.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
             return True
-        found = found[part]
+        here = here[part]
     return True
 
 
-def held(group: h5py.Group, path: str, kind: type[Any], source: str) -> Any:
-    """Return the object at a path below a group; only what lies in this file itself is ever opened.
+def find_object(group: h5py.Group, path: str, kind: type[Any], source: str) -> Any:
+    """Return the object at a path below a group; only objects in this file are opened.
 
     Raises:
-        CheckpointError: A link stands on the way, or it is of another kind.
-        KeyError: There is nothing.
+        CheckpointError: The path contains a link, or the object is of another kind.
+        KeyError: There is no object.
     """
-    found = group
+    here = group
     for part in filter(None, path.split("/")):
-        if not isinstance(found, h5py.Group) or found.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
+        if not isinstance(here, h5py.Group) or here.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
             raise CheckpointError(f"{source}: {path} is a link; deepchord reads no links.")
-        found = found[part]
-    if not isinstance(found, kind):
+        here = here[part]
+    if not isinstance(here, kind):
         raise CheckpointError(f"{source}: {path} is not what it should be, a {kind.__name__.lower()}.")
-    return found
+    return here
 
 
-def array(group: h5py.Group, path: str, source: str) -> h5py.Dataset:
-    """Return an array that lies plainly in this file; nothing of it is in memory yet.
+def plain_array(group: h5py.Group, path: str, source: str) -> h5py.Dataset:
+    """Return an array that is stored in this file without compression; its values are not read yet.
 
     Raises:
-        CheckpointError: It is compressed, elsewhere, or holds no floating-point numbers.
-        KeyError: There is nothing.
+        CheckpointError: It is compressed, lies in another file, or does not hold floating-point numbers.
+        KeyError: There is no such array.
     """
-    dataset = held(group, path, h5py.Dataset, source)
+    dataset = find_object(group, path, h5py.Dataset, source)
     layout = dataset.id.get_create_plist()
     if layout.get_layout() == h5py.h5d.VIRTUAL or layout.get_external_count() or layout.get_nfilters():
         raise CheckpointError(f"{source}: {path} is no plain array: it is compressed or lies in another file.")
@@ -138,6 +138,6 @@ def _strings(group: h5py.Group, attribute: str, source: str) -> list[str]:
     if stored.shape is None or 0 in stored.shape:
         return []
     size_bytes = math.prod(stored.shape) * stored.dtype.itemsize
-    if len(stored.shape) != 1 or h5py.check_string_dtype(stored.dtype) is None or size_bytes > _MOST_NAME_BYTES:
+    if len(stored.shape) != 1 or h5py.check_string_dtype(stored.dtype) is None or size_bytes > _MAX_NAMES_BYTES:
         raise CheckpointError(f"{source}: the attribute {attribute} of {group.name} is no list of names.")
     return [name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs[attribute]]

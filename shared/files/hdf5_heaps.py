@@ -1,7 +1,7 @@
-"""Where HDF5 keeps texts of any length, looked at before the library does: on a damaged one it never ends.
+"""Checks the global heaps of an HDF5 file, which hold texts of any length: libhdf5 may hang on damaged ones.
 
-A global heap (HDF5 File Format Specification, III.E) is a list of objects, each with its size. libhdf5 1.14 walks it
-without regard for an object of no size, and goes round for ever; and it takes what a text claims to be long.
+A global heap (HDF5 File Format Specification, III.E) is a list of objects, each with its size. libhdf5 1.14 loops
+forever over an object of size 0, and trusts the length that a text claims to have.
 """
 
 import struct
@@ -13,21 +13,21 @@ import numpy as np
 
 from deepchord.shared.files.kinds import HDF5_SIGNATURE
 
-#: Signature and version of a global heap.
+#: The signature and version of a global heap.
 _HEAP = b"GCOL\x01"
 _HEAP_HEADER_BYTES = _OBJECT_HEADER_BYTES = 16
-#: Where the superblock of a version says how long offsets and lengths are.
+#: The place in the superblock with the widths of offsets and lengths, by version.
 _WIDTHS_AT = {0: 13, 1: 13, 2: 9, 3: 9}
 _CHUNK_BYTES = 2**24
-#: Each holds at least 4 kB of names.
-_MOST_HEAPS = 256
+#: The most heaps that are allowed; each holds at least 4 kB of names.
+_MAX_HEAPS = 256
 
 
-def damage(file: BinaryIO) -> str | None:
-    """Return what is wrong with an HDF5 file, as a clause; None if the library may open it.
+def find_damage(file: BinaryIO) -> str | None:
+    """Return what is wrong with an HDF5 file, as a clause; None if it is safe to open it.
 
     Args:
-        file: The content; its position is moved.
+        file: The content of the file; its position changes.
     """
     size = file.seek(0, 2)
     start = _bytes_at(file, 0, 16)
@@ -38,9 +38,9 @@ def damage(file: BinaryIO) -> str | None:
     widths_at = _WIDTHS_AT.get(start[8]) if len(start) == 16 else None
     if widths_at is None or start[widths_at : widths_at + 2] != b"\x08\x08":
         return "its first block is none that Keras writes"
-    heaps = list(islice(_heaps(file), _MOST_HEAPS + 1))
-    is_endless = len(heaps) > _MOST_HEAPS or any(_is_endless(file, at, size) for at in heaps)
-    return "a list of texts in it is damaged" if is_endless or _is_overdrawn(file, heaps, size) else None
+    heaps = list(islice(_heaps(file), _MAX_HEAPS + 1))
+    is_endless = len(heaps) > _MAX_HEAPS or any(_is_endless(file, at, size) for at in heaps)
+    return "a list of texts in it is damaged" if is_endless or _has_too_long_text(file, heaps, size) else None
 
 
 def _bytes_at(file: BinaryIO, place: int, count: int) -> bytes:
@@ -49,7 +49,7 @@ def _bytes_at(file: BinaryIO, place: int, count: int) -> bytes:
 
 
 def _heaps(file: BinaryIO) -> Iterator[int]:
-    """Yield where global heaps begin."""
+    """Yield the places where global heaps begin."""
     at, kept = 0, b""
     while chunk := _bytes_at(file, at, _CHUNK_BYTES):
         data = kept + chunk
@@ -62,7 +62,7 @@ def _heaps(file: BinaryIO) -> Iterator[int]:
 
 
 def _is_endless(file: BinaryIO, at: int, file_size: int) -> bool:
-    """Return whether an object of a heap has no size, or reaches beyond the heap, or the heap beyond the file."""
+    """Return whether an object of a heap has size 0 or ends behind the heap, or the heap ends behind the file."""
     (size,) = struct.unpack("<Q", _bytes_at(file, at + 8, 8).ljust(8, b"\0"))
     place, end = at + _HEAP_HEADER_BYTES, at + size
     if end > file_size:
@@ -72,7 +72,7 @@ def _is_endless(file: BinaryIO, at: int, file_size: int) -> bool:
         if len(header) < _OBJECT_HEADER_BYTES:
             return True
         index, length = struct.unpack("<H6xQ", header)
-        # The object that stands for what is free counts its header, and nothing fills it up to eight bytes.
+        # The size of the free-space object includes its header, and is not padded to eight bytes.
         taken = length if index == 0 else _OBJECT_HEADER_BYTES + -(-length // 8) * 8
         if not _OBJECT_HEADER_BYTES <= taken <= end - place:
             return True
@@ -80,11 +80,12 @@ def _is_endless(file: BinaryIO, at: int, file_size: int) -> bool:
     return False
 
 
-def _is_overdrawn(file: BinaryIO, heaps: list[int], size: int) -> bool:
-    """Return whether a text claims to be longer than the file: its length, where its heap is, its number there."""
+def _has_too_long_text(file: BinaryIO, heaps: list[int], size: int) -> bool:
+    """Return whether a reference to a text in a heap claims a length that exceeds the file."""
     at = 0
     while heaps and len(data := _bytes_at(file, at, _CHUNK_BYTES + 8)) >= 16:
-        # Such entries begin at a multiple of eight, as Keras writes them; what else may equal a place does itself.
+        # A reference consists of the length, the place of the heap and the number of the object there. In files of
+        # Keras it begins at a multiple of eight.
         words = np.frombuffer(data, "<u8", len(data) // 8 - 1, offset=4)
         for place in 8 * np.flatnonzero(np.isin(words, heaps)):
             length, _, number = struct.unpack("<IQI", data[place : place + 16].ljust(16, b"\0"))

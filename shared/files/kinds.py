@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes: names do not tell, and people have pointers, web pages and other formats."""
+"""Finds out the kind of a file from its first bytes, because names mislead: it may be a pointer or a web page."""
 
 import os
 import re
@@ -12,19 +12,19 @@ from typing import BinaryIO
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ZIP_SIGNATURE = b"PK\x03\x04"
 
-#: So many bytes are looked at.
+#: How many bytes are read to find out the kind.
 _START_BYTES = 4096
-#: HDF5 may begin behind a block of somebody else's, of 512 bytes or a power of two more.
+#: HDF5 may begin after another block, of 512 bytes or a power of two times more.
 _HDF5_PLACES = (0, 512, 1024, 2048)
 
 
 @dataclass(frozen=True)
 class FileKind:
-    """A kind of file, and what to do where another one was expected."""
+    """A kind of file, and what to do if another kind was expected."""
 
-    #: With its article, to be read in a sentence.
+    #: The name with its article, as part of a sentence.
     name: str
-    #: What to do with it, as a clause; empty where that depends on what was expected.
+    #: What to do with the file, as a clause; empty if it depends on what was expected.
     remedy: str = ""
     #: Whether it is a model of another framework.
     is_model: bool = False
@@ -87,7 +87,7 @@ _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
     (b"PAR1", PARQUET),
     (b"model_checkpoint_path:", TF_CHECKPOINT),
 )
-#: The number that PyTorch pickled first, before it had zip archives.
+#: The number at the beginning of old PyTorch files, before PyTorch used zip archives.
 _PYTORCH_NUMBER = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"
 _PICKLE = re.compile(rb"\x80[\x02-\x05][\x95}\](X\x8c\x8ac]")
 _ONNX = re.compile(rb"\x08[\x01-\x20](?:\x12[\x01-\x40][\x20-\x7e]|:)")
@@ -105,7 +105,7 @@ def _is_web_page(start: bytes) -> bool:
 
 
 def _is_utf8(start: bytes) -> bool:
-    # The last character may be cut.
+    # The last character may be incomplete.
     return any(_decodes(start[: len(start) - cut]) for cut in range(4))
 
 
@@ -117,7 +117,7 @@ def _decodes(data: bytes) -> bool:
     return True
 
 
-_LOOKS: tuple[tuple[Callable[[bytes], object], FileKind], ...] = (
+_PATTERNS: tuple[tuple[Callable[[bytes], object], FileKind], ...] = (
     (lambda start: any(start[place : place + 8] == HDF5_SIGNATURE for place in _HDF5_PLACES), HDF5),
     (lambda start: start[4:8] == b"TFL3", TFLITE),
     (lambda start: start[257:262] == b"ustar", TAR),
@@ -134,28 +134,28 @@ _LOOKS: tuple[tuple[Callable[[bytes], object], FileKind], ...] = (
 
 
 def kind_of(path: Path) -> FileKind | None:
-    """Return what a file or folder is; None if it is nothing that is known here.
+    """Return the kind of a file or folder; None if it is not known.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     if path.is_dir():
         return SAVED_MODEL if (path / "saved_model.pb").exists() else None
     if is_annexed(path):
         return GIT_ANNEX
-    if not path.is_file() and path.exists():  # a pipe would be waited for, a device never ends
+    if not path.is_file() and path.exists():  # a read from a pipe or a device may never end
         return DEVICE
     with path.open("rb") as file:
         return kind_of_content(file)
 
 
 def is_annexed(path: Path) -> bool:
-    """Return whether a file is a link to what git-annex has not fetched."""
+    """Return whether a file is a link of git-annex to content that is not on this machine."""
     return os.path.islink(path) and not path.exists() and "/annex/objects/" in str(path.readlink())  # noqa: PTH114  false for any odd name
 
 
 def kind_of_content(file: BinaryIO) -> FileKind | None:
-    """Return what the content of a file is; its position is moved."""
+    """Return the kind of an open file; its position changes."""
     file.seek(0)
     start = file.read(_START_BYTES)
     if not start:
@@ -163,11 +163,11 @@ def kind_of_content(file: BinaryIO) -> FileKind | None:
     if start.startswith(b"PK"):
         return _kind_of_zip(file)
     found = next((kind for beginning, kind in _BEGINNINGS if start.startswith(beginning)), None)
-    return found or next((kind for looks, kind in _LOOKS if looks(start)), None)
+    return found or next((kind for matches, kind in _PATTERNS if matches(start)), None)
 
 
-def told(kind: FileKind | None) -> str:
-    """Return a clause that tells what a file is, with its remedy; empty if nobody knows."""
+def describe_kind(kind: FileKind | None) -> str:
+    """Return a clause that says what a file is and what to do; empty if the kind is not known."""
     if kind is None:
         return ""
     return f"it is {kind.name}; {kind.remedy}" if kind.remedy else f"it is {kind.name}"
@@ -182,11 +182,11 @@ def _kind_of_zip(file: BinaryIO) -> FileKind:
 
 
 def _kind_of_names(names: Iterable[str]) -> FileKind:
-    found = set(names)
-    if {"config.json", "model.weights.h5"} <= found:
+    members = set(names)
+    if {"config.json", "model.weights.h5"} <= members:
         return KERAS
-    if any(name.endswith("/data.pkl") for name in found):
+    if any(name.endswith("/data.pkl") for name in members):
         return PYTORCH
-    if any(name.endswith("saved_model.pb") for name in found):
+    if any(name.endswith("saved_model.pb") for name in members):
         return SAVED_MODEL
-    return NPZ if found and all(name.endswith(".npy") for name in found) else ZIP
+    return NPZ if members and all(name.endswith(".npy") for name in members) else ZIP

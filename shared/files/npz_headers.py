@@ -1,4 +1,4 @@
-"""What an `.npz` says it holds, read from its headers alone: nothing is unpacked that does not fit or that lies."""
+"""Checks the headers of an `.npz` before anything is unpacked: names, sizes, and the memory that the arrays need."""
 
 import math
 import zipfile
@@ -17,20 +17,18 @@ from deepchord.shared.errors import DatasetError
 _READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
-    # Differs by the names of fields only, which plain arrays have none of.
+    # Version 3 differs only in the names of fields, and plain arrays have no fields.
     (3, 0): np.lib.format.read_array_header_2_0,
 }
-
-
-#: A data set has five arrays; files of scientists have others besides.
-_MOST_MEMBERS = 1000
+#: The most arrays that are allowed; a data set has five, and files of users have some more.
+_MAX_ARRAYS = 1000
 
 
 class MissingArraysError(DatasetError):
-    """An `.npz` lacks arrays that must be there."""
+    """An `.npz` lacks required arrays."""
 
     def __init__(self, message: str, missing: Sequence[str]) -> None:
-        """Take the message, and the names of the arrays."""
+        """Take the message and the names of the missing arrays."""
         super().__init__(message)
         self.missing = tuple(missing)
 
@@ -39,33 +37,33 @@ def check_names(archive: zipfile.ZipFile, source: str, required: tuple[str, ...]
     """Return the names of the arrays in an archive.
 
     Raises:
-        MissingArraysError: A required one is missing.
-        DatasetError: One is there twice, or there are too many.
+        MissingArraysError: A required array is missing.
+        DatasetError: An array is there twice, or there are too many.
     """
-    found = Counter(name.removesuffix(".npy") for name in archive.namelist())
-    missing = [name for name in required if name not in found]
+    counts = Counter(name.removesuffix(".npy") for name in archive.namelist())
+    missing = [name for name in required if name not in counts]
     if missing:
         raise MissingArraysError(
-            f"{source} lacks {', '.join(missing)}: expected the arrays {', '.join(required)}, found {_listed(found)}.",
+            f"{source} lacks {', '.join(missing)}: expected the arrays {', '.join(required)}, found {_listed(counts)}.",
             missing,
         )
-    if found.total() > _MOST_MEMBERS:
+    if counts.total() > _MAX_ARRAYS:
         raise DatasetError(
-            f"{source} holds {found.total():,} arrays, expected at most {_MOST_MEMBERS:,}: save those of the data set "
+            f"{source} holds {counts.total():,} arrays, expected at most {_MAX_ARRAYS:,}: save those of the data set "
             "alone with numpy.savez."
         )
-    twice = [name for name, times in found.items() if times > 1]
+    twice = [name for name, times in counts.items() if times > 1]
     if twice:
         raise DatasetError(f"{source} holds {_listed(twice)} twice; write the file anew with numpy.savez.")
-    return frozenset(found)
+    return frozenset(counts)
 
 
 def array_outline(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    """Return an array of an archive without its values: of its shape and type, without memory of its own.
+    """Return an array with the shape and type of an array in an archive; its values are zeros that take no memory.
 
     Raises:
         KeyError: There is no such array.
-        ValueError: The header is damaged, is of pickled objects, or tells of another size than the archive.
+        ValueError: The header is damaged, describes pickled objects, or states another size than the archive.
     """
     member = archive.getinfo(f"{name}.npy")
     with archive.open(member) as file:
@@ -75,14 +73,14 @@ def array_outline(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
         shape, _, dtype = _READERS[version](file)
         if dtype.hasobject:
             raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
-        told, there = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
-    if any(length < 0 for length in shape) or told != there:
-        raise ValueError(f"its header tells of {told} bytes {list(shape)}, and {there} are there")
+        stated, there = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
+    if any(length < 0 for length in shape) or stated != there:
+        raise ValueError(f"its header tells of {stated} bytes {list(shape)}, and {there} are there")
     return np.broadcast_to(np.zeros((), dtype), shape)
 
 
 def check_memory(needed: int, source: str) -> None:
-    """Raise `DatasetError` if arrays of so many bytes would take more memory than is free on this machine."""
+    """Raise `DatasetError` if arrays of this many bytes need more memory than is free on this machine."""
     free = psutil.virtual_memory().available
     if needed > free:
         raise DatasetError(
@@ -97,6 +95,6 @@ def _listed(names: Collection[str], most: int = 20) -> str:
 
 
 def _shown(name: str, most: int = 60) -> str:
-    """Return a name from outside without characters that a terminal obeys, and not too long."""
+    """Return a name from a file in a printable form of limited length."""
     shown = label(name)
     return shown if len(shown) <= most else f"{shown[:most]}…"

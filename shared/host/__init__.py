@@ -1,4 +1,4 @@
-"""What this host has: cores, memory and engines, and how its workers share them."""
+"""The resources of this host: its cores, memory and engines, and how its workers share them best."""
 
 from deepchord.shared.host.installed_engines import (
     ENGINES,
@@ -9,15 +9,15 @@ from deepchord.shared.host.installed_engines import (
     why_not_installed,
 )
 from deepchord.shared.host.limits import allotted_cores, free_memory_bytes, usable_cores
-from deepchord.shared.host.tuning import WORKER_BYTES, Calibration, HostAnswer, Sharing
+from deepchord.shared.host.tuning import WORKER_BYTES, HostReport, Tuning, WorkerSetup
 
 __all__ = [
     "ENGINES",
     "KERAS3_BACKENDS",
     "WORKER_BYTES",
-    "Calibration",
-    "HostAnswer",
-    "Sharing",
+    "HostReport",
+    "Tuning",
+    "WorkerSetup",
     "allotted_cores",
     "choose_engine",
     "free_memory_bytes",

@@ -1,4 +1,4 @@
-"""Which engines this environment has, found out without importing any; and how parts that are missing are installed."""
+"""Finds the engines of this environment without importing them, and says how to install missing ones."""
 
 import importlib.metadata
 import importlib.util
@@ -6,29 +6,29 @@ import platform
 
 from deepchord.shared.errors import EngineError
 
-#: The engines of Keras 3, each the name of the package that it needs, too.
+#: The engines of Keras 3; each name is also the name of the package that the engine needs.
 KERAS3_BACKENDS = ("tensorflow", "torch", "jax")
 #: All engines, in the order in which `auto` tries them.
 ENGINES = (*KERAS3_BACKENDS, "plaidml")
 
 
 def how_to_install(extra: str, *, anew: bool = False) -> str:
-    """Return the command that installs an optional part; there is no release yet, so it is for a clone.
+    """Return the command that installs an optional part in a clone of deepchord; there is no release yet.
 
     Args:
-        extra: Its name in pyproject.toml.
-        anew: Whether it is there, but broken.
+        extra: The name of the part in pyproject.toml.
+        anew: Whether the part is installed but broken.
     """
     return f"pip install {'--force-reinstall ' if anew else ''}'.[{extra}]' in your clone of deepchord"
 
 
 def installed_engines() -> tuple[str, ...]:
-    """Return the names of the engines that can be opened here, best first; imports none of them."""
+    """Return the names of the engines that can be opened here, the best first; none is imported."""
     return tuple(name for name in ENGINES if why_not_installed(name) is None)
 
 
 def why_not_installed(name: str) -> str | None:
-    """Return why an engine cannot be opened in this environment and what to do; None if nothing speaks against it."""
+    """Return why an engine cannot be opened in this environment and what to do; None if it can."""
     generation = _keras_generation()
     if name == "plaidml":
         if importlib.util.find_spec("plaidml") is None:
@@ -62,7 +62,7 @@ def _hint(name: str) -> str:
 
 
 def _keras_generation() -> int | None:
-    """Return 2 or 3, or None without Keras."""
+    """Return the generation of the installed Keras, 2 or 3; None without Keras."""
     try:
         return int(importlib.metadata.version("keras").partition(".")[0])
     except importlib.metadata.PackageNotFoundError:
@@ -70,7 +70,7 @@ def _keras_generation() -> int | None:
 
 
 def choose_engine(name: str) -> str:
-    """Return the engine to open: the one that is named, or for `auto` the first that is installed.
+    """Return the engine to open: the named one, or for `auto` the first that is installed.
 
     Raises:
         EngineError: It is not installed here.

@@ -1,4 +1,4 @@
-"""How many cores and how much memory this process may use: of the machine, or of its control group."""
+"""How many cores and how much memory this process may use, limited by the machine or by its control group."""
 
 import math
 import os
@@ -8,20 +8,18 @@ import psutil
 
 from deepchord.shared.errors import InputError
 
-#: Of control groups of the second version, and of the first: the controller, what limit and use are called.
+#: The files with the memory limit and use of a control group, by controller; "" stands for version 2.
 _MEMORY_FILES = {"": ("memory.max", "memory.current"), "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes")}
-
-
 _CGROUPS, _OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def usable_cores(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
-    """Return how many cores this process may use, by its affinity and the share of its container or service.
+    """Return how many cores this process may use, limited by its affinity and its container or service.
 
     Raises:
-        InputError: `LOKY_MAX_CPU_COUNT`, by which joblib's users limit it, is no number.
+        InputError: `LOKY_MAX_CPU_COUNT`, with which users of joblib limit the cores, is not a number.
     """
-    import joblib  # takes as long to import as the rest of a command, most of which never ask
+    import joblib  # a slow import, which most commands do not need
 
     try:
         count = int(joblib.cpu_count())
@@ -29,19 +27,19 @@ def usable_cores(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
         raise InputError(
             f"LOKY_MAX_CPU_COUNT, which limits how many cores are used, is no number ({error}): correct or unset it."
         ) from error
-    # joblib knows of a container, but not of groups within it, such as those of services.
+    # joblib knows the limit of a container, but not of control groups inside it, such as those of services.
     shares = [_processor_share(folder) for folder in _own_groups("", cgroups, own)]
     return min([count, *(share for share in shares if share is not None)])
 
 
 def allotted_cores() -> int | None:
-    """Return how many cores a container's share is; None where there is none, and frameworks know best."""
+    """Return the number of cores that a container may use; None without such a limit, so that frameworks decide."""
     seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return usable_cores() if usable_cores() < seen else None
 
 
 def free_memory_bytes(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
-    """Return how much memory this process may still use: of the host, or of its container if that is less."""
+    """Return how much memory this process may still use: the free memory of the host or of its container."""
     limits = [
         _group_free_bytes(folder, *names)
         for controller, names in _MEMORY_FILES.items()
@@ -51,14 +49,14 @@ def free_memory_bytes(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int
 
 
 def _own_groups(controller: str, cgroups: Path, own: Path) -> list[Path]:
-    """Return this process's control group of a controller ("": of the second version) and all that it lies in."""
+    """Return this process's control group for a controller ("" for version 2), and all its parent groups."""
     root = cgroups / controller
     try:
-        found = [line.split(":", 2)[1:] for line in own.read_text().splitlines()]
-    except OSError:  # no Linux
+        groups = [line.split(":", 2)[1:] for line in own.read_text().splitlines()]
+    except OSError:  # not Linux
         return [root]
-    paths = [root / path.lstrip("/") for controllers, path in found if controller in controllers.split(",")]
-    # In a container the path may be that of the host, which does not exist there; the root always does.
+    paths = [root / path.lstrip("/") for controllers, path in groups if controller in controllers.split(",")]
+    # In a container the path may be one of the host, which does not exist here; the root always exists.
     return [folder for path in paths for folder in (path, *path.parents) if folder.is_relative_to(root)] or [root]
 
 
@@ -76,6 +74,6 @@ def _group_free_bytes(folder: Path, limit: str, usage: str) -> int | None:
         statistics = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):  # no such group, or no limit ("max")
         return None
-    # The part of the page cache that is given back when somebody needs it.
+    # The part of the page cache that the kernel frees when memory is needed.
     cached = int(statistics.get("total_inactive_file", statistics.get("inactive_file", 0)))
     return max(0, total - used + cached)

@@ -1,4 +1,4 @@
-"""How the workers of one host share its processor, or one of its GPUs: what was measured, and what follows from it."""
+"""How the workers of one host share its processor or one of its GPUs: the measured speeds, and which setup is best."""
 
 import math
 
@@ -6,54 +6,59 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from deepchord.shared.validation import Message
 
-#: What a worker needs of memory for the framework and a network, generously; its data set comes on top of it.
+#: The memory of one worker for the framework and a network, as a generous estimate; its data set needs more.
 WORKER_BYTES = 3 * 2**29
 
 
-class Sharing(Message):
-    """So many workers at once on one device, and how fast they were."""
+class WorkerSetup(Message):
+    """A number of workers that train on one device at the same time, and their measured speed."""
 
     workers: PositiveInt
-    #: Processor threads of each.
+    #: Processor threads of each worker.
     threads: PositiveInt
-    #: Training images per second, of all workers together.
+    #: Training images per second of all workers together.
     samples_per_s: PositiveFloat
 
 
-class Calibration(Message):
-    """What was measured for one engine on one host; other versions make it void, each number of cores has its own."""
+class Tuning(Message):
+    """The measured setups of one engine on one host.
+
+    The result is valid for these versions only. There is one result for each number of cores.
+    """
 
     host: str
-    #: Of everything that decides the speed, and how many GPUs there were.
+    #: The versions of everything that decides the speed, and the number of GPUs.
     versions: str
-    #: In the order of their workers, one first.
-    sharings: tuple[Sharing, ...] = Field(min_length=1)
-    #: So many workers there was no room for, and they may be faster; None: no more are worth a try.
+    #: Sorted by the number of workers; the first setup has one worker.
+    setups: tuple[WorkerSetup, ...] = Field(min_length=1)
+    #: The number of workers that memory had no room for, although they may be faster; None: nothing is left to try.
     untried: PositiveInt | None = None
 
-    def best(self, members: int | None = None, *, most: int | None = None) -> Sharing:
-        """Return the sharing that trains members soonest.
+    def best(self, members: int | None = None, *, most: int | None = None) -> WorkerSetup:
+        """Return the setup that finishes all members first.
 
         Args:
-            members: How many there are; None: so many that it does not matter whether the last round is full.
-            most: So many workers there is room for; None: for any number. There is always room for the fewest.
+            members: How many members there are; None: so many that a partly used last round does not matter.
+            most: How many workers there is room for; None: any number. There is always room for the smallest setup.
         """
-        fewest, *others = self.sharings
-        fitting = [fewest, *(sharing for sharing in others if most is None or sharing.workers <= most)]
+        smallest, *others = self.setups
+        fitting = [smallest, *(setup for setup in others if most is None or setup.workers <= most)]
 
-        def seconds_per_image(sharing: Sharing) -> float:
-            rounds = 1.0 if members is None else math.ceil(members / sharing.workers) * sharing.workers
-            return rounds / sharing.samples_per_s
+        def seconds_per_image(setup: WorkerSetup) -> float:
+            rounds = 1.0 if members is None else math.ceil(members / setup.workers) * setup.workers
+            return rounds / setup.samples_per_s
 
         return min(fitting, key=seconds_per_image)
 
 
-class HostAnswer(Message):
-    """A line of the process that is asked what this host trains with: what it is about to do, or what it found."""
+class HostReport(Message):
+    """One line of output of the process that examines this host for `train`: a progress message or the result."""
 
-    told: str | None = None
-    refused: str | None = None
-    #: The GPUs to train on if there are several alike; else the engine chooses.
+    #: What the process does next, for people; such a line is not the result.
+    message: str | None = None
+    #: Why the host could not be examined.
+    error: str | None = None
+    #: The GPUs to train on if there are several equal ones; otherwise the engine chooses.
     devices: tuple[str, ...] = ()
-    #: Of one device, with its share of the cores; None: it was not asked for, or not to be had.
-    calibration: Calibration | None = None
+    #: For one device with its share of the cores; None: it was not asked for, or could not be measured.
+    tuning: Tuning | None = None

@@ -1,4 +1,7 @@
-"""The values that cross the wire or lie in storage: runs, members, progress, and how a run ends."""
+"""The messages of the broker and of storage: runs, members, their progress, the evaluation, and the end of a run.
+
+Each is a frozen, validated type.
+"""
 
 from deepchord.shared.messages.evaluation import EnsembleEvaluation, MemberEvaluation, Misclassified, Scores
 from deepchord.shared.messages.member import (

@@ -1,4 +1,4 @@
-"""How a run ends: evaluated, failed or cancelled; as it lies in storage, one frozen, validated type each."""
+"""The result of a run in storage: the ensemble's scores, the scores of each member, and the confusion matrix."""
 
 from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
@@ -7,38 +7,38 @@ from deepchord.shared.validation import Message, Sha256, Share, Versioned
 
 
 class Scores(Message):
-    """Cross-entropy in nats and accuracy over one part of the data."""
+    """Cross-entropy in nats, and accuracy, on one part of the data."""
 
     loss: NonNegativeFloat
     accuracy: Share
 
 
 class MemberEvaluation(Message):
-    """A member alone, scored with its committed weights."""
+    """The scores of one member alone, with its committed weights."""
 
     index: NonNegativeInt
     train: Scores
     test: Scores
-    #: Largest difference between the probabilities that the member itself computed for the test images and
-    #: those of the evaluating engine; None for weights that no run of ours trained.
+    #: The largest difference between the test probabilities that the member's engine computed and those of the
+    #: evaluating engine; None for weights that were not trained in a run of deepchord.
     parity: Share | None = None
-    #: How many different classes the member names over all test images; None: an earlier version did not count them.
+    #: How many different classes the member predicts on all test images; None: an earlier version did not count them.
     predicted_classes: PositiveInt | None = None
 
 
 class Misclassified(Message):
-    """A test image that the ensemble gets wrong."""
+    """A test image that the ensemble classifies wrongly."""
 
     test_index: NonNegativeInt
     actual: NonNegativeInt
     predicted: NonNegativeInt
-    #: The ensemble's probability of the predicted and of the actual class.
+    #: The ensemble's probabilities of the predicted and of the actual class.
     predicted_probability: Share
     actual_probability: Share
 
 
 class EnsembleEvaluation(Versioned):
-    """The ensemble's result: averaged softmax outputs (Lakshminarayanan et al. 2017, eq. 3) scored on all data."""
+    """The scores of the ensemble on all data, for averaged softmax outputs (Lakshminarayanan et al. 2017, eq. 3)."""
 
     requested: PositiveInt
     trained: PositiveInt
@@ -48,7 +48,7 @@ class EnsembleEvaluation(Versioned):
     members: tuple[MemberEvaluation, ...] = Field(min_length=1)
     train: Scores
     test: Scores
-    #: Rows: actual class, columns: predicted class, test images.
+    #: Numbers of test images; rows: actual class, columns: predicted class.
     confusion: tuple[tuple[NonNegativeInt, ...], ...]
     #: The first 50 misclassified test images in the order of the data set.
     misclassified: tuple[Misclassified, ...]
@@ -64,10 +64,10 @@ class EnsembleEvaluation(Versioned):
 
     @property
     def mean_member_accuracy(self) -> float:
-        """Mean test accuracy of the members alone."""
+        """The mean of the members' test accuracies."""
         return sum(member.test.accuracy for member in self.members) / len(self.members)
 
     @property
     def best_member_accuracy(self) -> float:
-        """Test accuracy of the best member."""
+        """The test accuracy of the best member."""
         return max(member.test.accuracy for member in self.members)

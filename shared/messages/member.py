@@ -1,4 +1,4 @@
-"""What crosses the wire or lies in storage, one frozen, validated type each."""
+"""What is stored about a member: its attempts, the epochs that they trained, and its one record."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from deepchord.shared.validation import Message, Sha256, Share
 
 
 class Trainer(Message):
-    """Who trained or evaluated: host, engine and device."""
+    """The host, engine and device that trained or evaluated."""
 
     host: str
     engine: str
@@ -18,10 +18,10 @@ class Trainer(Message):
 
 
 class AttemptNote(Message):
-    """Who took an attempt, at a member or at the evaluation."""
+    """Who took an attempt at a member or at the evaluation."""
 
     host: str
-    #: The name of the worker as Celery has it.
+    #: The worker's name in Celery.
     worker: str
     process_id: PositiveInt
     started_at: AwareDatetime
@@ -31,14 +31,14 @@ class AttemptFailure(Message):
     """How an attempt at a member failed."""
 
     worker: str
-    #: What went wrong, without what differs from time to time.
+    #: What went wrong, without details that differ each time.
     way: str
     error: str
     failed_at: AwareDatetime
 
 
 class EpochMetrics(Message):
-    """Loss (cross-entropy in nats) and accuracy of one epoch."""
+    """The loss (cross-entropy in nats) and the accuracy of one epoch."""
 
     train_loss: float
     train_accuracy: Share
@@ -49,18 +49,18 @@ class EpochMetrics(Message):
 
 
 class TrainingPart(Message):
-    """The epochs of a member that one attempt trained."""
+    """The part of a member's training that one attempt did."""
 
     attempt: PositiveInt
     trainer: Trainer
-    #: How many; 0 if only scoring was left.
+    #: How many epochs; 0 if only scoring was left.
     epochs: NonNegativeInt
-    #: Whether the optimizer went on where the part before had stopped; another engine's begins afresh.
+    #: Whether the optimizer kept its state from the part before; in another engine it starts again.
     optimizer_continued: bool
 
 
 class TrainedMember(Message):
-    """The committed result of a member that was trained."""
+    """The committed result of a trained member."""
 
     status: Literal["trained"] = "trained"
     spec: MemberSpec
@@ -69,13 +69,13 @@ class TrainedMember(Message):
     started_at: AwareDatetime
     finished_at: AwareDatetime
     history: tuple[EpochMetrics, ...] = Field(min_length=1)
-    #: The epoch, counted from 1, with the best validation accuracy, among equals the lowest validation loss; its
-    #: weights are the member's.
+    #: The epoch, counted from 1, with the best validation accuracy, and among equals the lowest validation loss. The
+    #: member has the weights of this epoch.
     best_epoch: PositiveInt
-    #: In what the device of the last attempt multiplied; the weights are float32.
+    #: The precision of multiplications on the device of the last attempt; the weights are float32.
     precision: Precision = "float32"
     weights_sha256: Sha256
-    #: SHA-256 of the member's own test probabilities, float32 [test_size, classes].
+    #: The SHA-256 of the member's own test probabilities, float32 [test_size, classes].
     probabilities_sha256: Sha256
     #: Which attempts trained which epochs, in order; empty if one attempt trained them all.
     parts: tuple[TrainingPart, ...] = ()
@@ -91,7 +91,7 @@ class TrainedMember(Message):
 
     @property
     def duration_s(self) -> float:
-        """Seconds from the start of the last attempt to its end, and those of the epochs that earlier ones left it."""
+        """The seconds of the last attempt, plus those of the epochs that it took over from earlier attempts."""
         last = (self.finished_at - self.started_at).total_seconds()
         left = sum(part.epochs for part in self.parts[:-1])
         return last + sum(epoch.duration_s for epoch in self.history[:left])
@@ -102,15 +102,15 @@ class FailedMember(Message):
 
     status: Literal["failed"] = "failed"
     spec: MemberSpec
-    #: The last one; 0 if there was none.
+    #: The last attempt; 0 if there was none.
     attempt: NonNegativeInt
-    #: None if the worker could not even open its engine.
+    #: None if the worker could not open its engine.
     trainer: Trainer | None
     finished_at: AwareDatetime
     error: str
 
 
 class MemberRecord(Message):
-    """Exactly one lies in storage per member; the first writer wins."""
+    """The record of a member. Each member has at most one in storage: the first writer wins."""
 
     member: Annotated[TrainedMember | FailedMember, Field(discriminator="status")]

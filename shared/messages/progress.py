@@ -1,4 +1,4 @@
-"""How far a member is while it is trained."""
+"""The progress of a member while it is trained."""
 
 from typing import Literal
 
@@ -9,17 +9,17 @@ from deepchord.shared.validation import Message, Share
 
 
 class MemberProgress(Message):
-    """Where a member is right now; lives in Redis for the live view only and may be lost."""
+    """The current progress of a member. It lives in Redis, for the live view only, and may be lost."""
 
     index: NonNegativeInt
     attempt: PositiveInt
     trainer: Trainer
-    #: `waiting`: this attempt has ended without a record, and the next one says nothing yet.
+    #: `waiting`: this attempt has ended without a record, and the next one has not reported yet.
     phase: Literal["preparing", "training", "scoring", "waiting"]
-    #: Epochs finished so far, and how many there are at most.
+    #: Finished epochs, and the largest number of epochs.
     epochs_done: NonNegativeInt
     epochs: PositiveInt
-    #: How far the epoch under way is.
+    #: The finished share of the current epoch.
     epoch_share: Share
     #: Metrics of the last finished epoch.
     last: EpochMetrics | None = None

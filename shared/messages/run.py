@@ -1,4 +1,4 @@
-"""What a run is: its data set, its recipe, its network, and the members that follow from it."""
+"""What a run is: its data set, network and recipe, and the specs of its members."""
 
 import math
 import re
@@ -10,22 +10,15 @@ from deepchord.shared.network import Architecture
 from deepchord.shared.validation import Message, Sha256, Share, Versioned
 
 MAX_MEMBERS = 100_000
-
-
 _RUN_ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
 
-
 RunId = Annotated[str, Field(pattern=_RUN_ID)]
-
-
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-
-
 Precision = Literal["float32", "bfloat16"]
 
 
 class DatasetInfo(Message):
-    """A data set as it lies in storage under its SHA-256, and what a network needs to know of it."""
+    """A published data set: its SHA-256, under which storage keeps it, and its shape and classes."""
 
     #: `fashion`, `digits`, `cifar10`, or the name of the file it came from.
     name: str
@@ -38,12 +31,12 @@ class DatasetInfo(Message):
 
     @property
     def classes(self) -> int:
-        """How many classes the labels tell apart."""
+        """The number of classes."""
         return len(self.class_names)
 
     @property
     def train_pixels(self) -> int:
-        """How many numbers the training images consist of."""
+        """The number of values in all training images."""
         return self.train_size * math.prod(self.input_shape)
 
 
@@ -51,39 +44,39 @@ class Recipe(Message):
     """How one member is trained."""
 
     optimizer: Literal["nadam", "adam", "sgd", "rmsprop"]
-    #: With the schedule `one_cycle` the highest.
+    #: With the schedule `one_cycle` this is the highest rate.
     learning_rate: Annotated[float, Field(gt=0.0, le=10.0)]
-    #: `one_cycle` rises to the learning rate and falls to nothing, step by step (Smith and Topin 2017).
+    #: `one_cycle` rises to the learning rate and then falls to 0, step by step (Smith and Topin 2017).
     schedule: Literal["constant", "one_cycle"] = "constant"
     batch_size: Annotated[int, Field(ge=1, le=65536)]
-    #: At most this many passes over the member's training split.
+    #: The largest number of passes over the member's training split.
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     #: The share of the training images that each member holds out for its own validation.
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
-    #: Stop when the validation loss has not fallen for so many epochs.
+    #: Training stops when the validation loss has not fallen for this many epochs.
     patience: PositiveInt
-    #: `bfloat16` multiplies in bfloat16 where the device gains by it, and in float32 elsewhere; weights stay float32.
+    #: `bfloat16` multiplies in bfloat16 on devices that are faster with it, else in float32; weights stay float32.
     precision: Precision = "float32"
-    #: Multiplies the rates of the network's dropout layers.
+    #: A factor for the rates of the network's dropout layers.
     dropout_scale: Share = 1.0
-    #: The share of the wanted probability that is spread over all classes (Szegedy et al. 2016, section 7).
+    #: The share of the target probability that is spread evenly over all classes (Szegedy et al. 2016, section 7).
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    #: Each step takes this, times the learning rate, of every kernel from it (Loshchilov and Hutter 2019).
+    #: Each step subtracts from every kernel this share of it, times the learning rate (Loshchilov and Hutter 2019).
     weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    #: Whether training images are mirrored left to right at random.
+    #: Whether training images are mirrored horizontally at random.
     flip: bool = False
-    #: By how many pixels at most training images are shifted at random, in each direction.
+    #: The most pixels by which training images are shifted at random, in each direction.
     shift: Annotated[int, Field(ge=0, le=64)] = 0
-    #: Side in pixels of the square that is set to zero in each training image, at random and partly beyond its edge.
+    #: The side in pixels of a square that is set to 0 in each training image, at random, and may cross its edge.
     cutout: Annotated[int, Field(ge=0, le=64)] = 0
 
 
-#: What a run can ask of the workers that train its members: an engine, or a kind of device.
+#: What a run can require of its workers: an engine, or a kind of device.
 Requirement = Literal["tensorflow", "torch", "jax", "plaidml", "gpu", "cpu"]
 
 
 class RunSpec(Versioned):
-    """All that decides a run: with the same RunSpec every host plans and trains the same members."""
+    """Everything that decides the result of a run: from the same RunSpec every host trains the same members."""
 
     run_id: RunId
     created_at: AwareDatetime
@@ -92,14 +85,14 @@ class RunSpec(Versioned):
     architecture: Architecture
     recipe: Recipe
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)]
-    #: The ensemble is evaluated when at least so many members were trained.
+    #: The ensemble is evaluated if at least this many members were trained.
     min_members: PositiveInt
     seed: Seed
-    #: How often a member is tried before it becomes a failed record.
+    #: How many attempts a member has before it gets a failed record.
     max_attempts: Annotated[int, Field(ge=1, le=100)]
-    #: Which workers may train members; None: all.
+    #: The workers that may train members; None: all.
     require: Requirement | None = None
-    #: How often members were added to the run after it was submitted.
+    #: How many times members were added to the run after its submission.
     extension: NonNegativeInt = 0
 
     @model_validator(mode="after")
@@ -119,7 +112,7 @@ class MemberSeeds(Message):
 
 
 class MemberSpec(Versioned):
-    """One member of a run, as its task message carries it; everything else stands in the RunSpec."""
+    """One member of a run, as its task message carries it; everything else is in the RunSpec."""
 
     run_id: RunId
     index: Annotated[int, Field(ge=0, lt=MAX_MEMBERS)]
@@ -127,5 +120,5 @@ class MemberSpec(Versioned):
 
 
 def is_run_id(value: object) -> bool:
-    """Say whether something can be a run's id."""
+    """Return whether a value can be the id of a run."""
     return isinstance(value, str) and re.fullmatch(_RUN_ID, value) is not None

@@ -1,4 +1,4 @@
-"""How a run ends that is not evaluated: it failed, or somebody cancelled it."""
+"""The end of a run without an evaluation: it failed, or was cancelled."""
 
 from pydantic import AwareDatetime, NonNegativeInt, PositiveInt
 
@@ -15,7 +15,7 @@ class RunFailure(Message):
 
 
 class Cancellation(Message):
-    """Who stopped a run, and when; it can be resumed."""
+    """Who cancelled a run, and when; it can be resumed."""
 
     host: str
     cancelled_at: AwareDatetime

@@ -1,4 +1,4 @@
-"""The network as data: the layers that are allowed, how they are chained, and the networks that come with deepchord."""
+"""The network as data: the allowed layers, the shapes in a chain of layers, and the networks of the presets."""
 
 from deepchord.shared.network.architecture import (
     MAX_LAYERS,
@@ -8,7 +8,7 @@ from deepchord.shared.network.architecture import (
     Shape,
     WeightShape,
 )
-from deepchord.shared.network.builtin import OF_PRESETS, default_architecture, notebook_architecture
+from deepchord.shared.network.builtin import PRESET_ARCHITECTURES, default_architecture, notebook_architecture
 from deepchord.shared.network.layers import (
     Activation,
     ActivationLayer,
@@ -28,7 +28,7 @@ from deepchord.shared.network.layers import (
 
 __all__ = [
     "MAX_LAYERS",
-    "OF_PRESETS",
+    "PRESET_ARCHITECTURES",
     "Activation",
     "ActivationLayer",
     "Architecture",

@@ -1,4 +1,4 @@
-"""The network as data: a validated list of layers, and the shapes that follow from it. No code travels."""
+"""The network as data: a validated list of layers and the shapes that follow from it. It contains no code."""
 
 import json
 import math
@@ -34,15 +34,15 @@ from deepchord.shared.network.layers import (
 
 Shape = tuple[int, ...]
 
-#: More than this and a network is a mistake or an attack: 100 million float32 are 400 MB.
+#: A larger network is a mistake or an attack: 100 million float32 values take 400 MB.
 MAX_PARAMETERS = 100_000_000
-#: Those inside of blocks count. HDF5 has 64 KiB for a checkpoint's list of names.
+#: Layers inside of blocks count, too. HDF5 has 64 KiB for the list of names in a checkpoint.
 MAX_LAYERS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightShape:
-    """Name and shape of one weight array of a layer."""
+    """The name and shape of one weight array of a layer."""
 
     name: str
     shape: Shape
@@ -50,37 +50,37 @@ class WeightShape:
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedLayer:
-    """A layer with its name and the shapes that it has in one network."""
+    """A layer with its name and its shapes in one network."""
 
     name: str
     layer: Layer
     input_shape: Shape
     output_shape: Shape
     weights: tuple[WeightShape, ...] = ()
-    #: Those inside of a residual block.
+    #: The layers inside of a residual block.
     layers: tuple["ResolvedLayer", ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedArchitecture:
-    """An architecture with all shapes known, for one input shape and number of classes."""
+    """An architecture with all shapes, for one input shape and one number of classes."""
 
     input_shape: Shape
     layers: tuple[ResolvedLayer, ...]
 
     @property
     def all_layers(self) -> tuple[ResolvedLayer, ...]:
-        """Each layer on its own: those inside of a residual block come before the block."""
+        """All layers as one list; the layers inside of a residual block come before the block."""
         return tuple(each for layer in self.layers for each in (*layer.layers, layer))
 
     @property
     def parameters(self) -> int:
-        """How many numbers all weights hold."""
+        """The number of values in all weights."""
         return sum(math.prod(weight.shape) for layer in self.all_layers for weight in layer.weights)
 
 
 class Architecture(Layered):
-    """A network as data: layers in the order in which the data flows through them."""
+    """A network as data: its layers in order, from the input to the output."""
 
     allowed = LAYER_TYPES
 
@@ -91,7 +91,7 @@ class Architecture(Layered):
         """Return the architecture that a TOML or JSON file describes.
 
         Raises:
-            InputError: No such file, not TOML or JSON, or a layer is not valid.
+            InputError: The file cannot be read, is not TOML or JSON, or has a layer that is not valid.
         """
         path = user_path(path)
         try:
@@ -108,10 +108,10 @@ class Architecture(Layered):
 
         Args:
             input_shape: Height, width and channels of an image.
-            classes: How many classes the data set has; the last layer must have as many outputs.
+            classes: The number of classes of the data set; the last layer must have as many outputs.
 
         Raises:
-            InputError: Layers that do not fit each other, the input or the classes.
+            InputError: The layers do not fit each other, the input or the classes.
         """
         layers = _resolved(self.layers, input_shape, classes, Counter())
         network = ResolvedArchitecture(input_shape=input_shape, layers=layers)
@@ -126,7 +126,7 @@ class Architecture(Layered):
 def _resolved(
     layers: Iterable[Layer], input_shape: Shape, classes: int, counts: Counter[str]
 ) -> tuple[ResolvedLayer, ...]:
-    """Return a chain of layers, numbered per type; `counts` says how many there were before."""
+    """Return a chain of layers, numbered by type; `counts` holds the last number of each type."""
     resolved = []
     shape = input_shape
     for layer in layers:
@@ -135,12 +135,12 @@ def _resolved(
         if isinstance(layer, Residual):
             inside = _resolved(layer.layers, shape, classes, counts)
             _check_sum(name, shape, inside[-1].output_shape)
-            found = ResolvedLayer(name=name, layer=layer, input_shape=shape, output_shape=shape, layers=inside)
+            result = ResolvedLayer(name=name, layer=layer, input_shape=shape, output_shape=shape, layers=inside)
         else:
             output, weights = _shapes(layer, name, shape, classes)
-            found = ResolvedLayer(name=name, layer=layer, input_shape=shape, output_shape=output, weights=weights)
-        resolved.append(found)
-        shape = found.output_shape
+            result = ResolvedLayer(name=name, layer=layer, input_shape=shape, output_shape=output, weights=weights)
+        resolved.append(result)
+        shape = result.output_shape
     return tuple(resolved)
 
 

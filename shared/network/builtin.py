@@ -1,4 +1,4 @@
-"""The networks that deepchord brings along."""
+"""The built-in networks, and which preset trains which."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,7 +16,7 @@ from deepchord.shared.network.layers import (
     Residual,
     SimpleLayer,
 )
-from deepchord.shared.validation import ended, nearest
+from deepchord.shared.validation import suggestion, with_full_stop
 
 
 def notebook_architecture() -> Architecture:
@@ -62,14 +62,14 @@ def residual_architecture() -> Architecture:
 
 
 def default_architecture(preset: str) -> Architecture:
-    """Return the network that a preset trains if no other is asked for.
+    """Return the network that a preset trains by default.
 
     Raises:
-        InputError: There is no such preset; the nearest one is named.
+        InputError: There is no such preset; the message names the most similar one.
     """
-    if preset not in OF_PRESETS:
-        raise InputError(f"There is no preset {preset!r:.60}{ended(nearest(preset, OF_PRESETS))}")
-    return OF_PRESETS[preset]()
+    if preset not in PRESET_ARCHITECTURES:
+        raise InputError(f"There is no preset {preset!r:.60}{with_full_stop(suggestion(preset, PRESET_ARCHITECTURES))}")
+    return PRESET_ARCHITECTURES[preset]()
 
 
 def _normalized(filters: int) -> tuple[SimpleLayer, ...]:
@@ -77,8 +77,8 @@ def _normalized(filters: int) -> tuple[SimpleLayer, ...]:
     return convolution, BatchNormalization(momentum=0.9), ActivationLayer(activation="relu")
 
 
-#: What each preset trains.
-OF_PRESETS: Mapping[str, Callable[[], Architecture]] = {
+#: The network of each preset.
+PRESET_ARCHITECTURES: Mapping[str, Callable[[], Architecture]] = {
     "notebook": notebook_architecture,
     "fast": notebook_architecture,
     "best": residual_architecture,

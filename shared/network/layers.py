@@ -1,11 +1,11 @@
-"""What a network may be made of: the allow-list of layers, as data."""
+"""The layers that a network may have, as data; no other layer is allowed."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from deepchord.shared.validation import Message, nearest
+from deepchord.shared.validation import Message, suggestion
 
 Activation = Literal["relu", "elu", "selu", "tanh", "sigmoid", "softmax", "linear"]
 Padding = Literal["same", "valid"]
@@ -46,7 +46,7 @@ class GlobalAveragePooling2D(Message):
 
 
 class Flatten(Message):
-    """Everything in one row, channels last."""
+    """All values of an image in one vector, channels last."""
 
     type: Literal["flatten"] = "flatten"
 
@@ -55,7 +55,7 @@ class Dense(Message):
     """A fully connected layer; weights `kernel` [in, units] and `bias` [units]."""
 
     type: Literal["dense"] = "dense"
-    #: How many outputs; `classes` takes the number of classes of the data set.
+    #: The number of outputs; `classes` stands for the number of classes of the data set.
     units: Annotated[int, Field(ge=1, le=65536)] | Literal["classes"]
     activation: Activation = "linear"
 
@@ -76,7 +76,7 @@ class BatchNormalization(Message):
 
 
 class ActivationLayer(Message):
-    """An activation function alone, after batch normalization for instance."""
+    """An activation function as a layer, for example after batch normalization."""
 
     type: Literal["activation"] = "activation"
     activation: Activation
@@ -95,7 +95,7 @@ SimpleLayer = (
 )
 
 
-#: What a residual block may be made of.
+#: The types of layers that a residual block may have.
 SIMPLE_LAYER_TYPES = (
     "conv2d",
     "max_pooling2d",
@@ -107,12 +107,12 @@ SIMPLE_LAYER_TYPES = (
     "batch_normalization",
     "activation",
 )
-#: The allow-list: what a network may be made of.
+#: The types of layers that a network may have.
 LAYER_TYPES = (*SIMPLE_LAYER_TYPES, "residual")
 
 
 class Layered(Message):
-    """Something with a list of layers, in which a type that is not on its allow-list is named."""
+    """A message with a list of layers; the error for a type that is not allowed names the type."""
 
     allowed: ClassVar[tuple[str, ...]]
 
@@ -126,13 +126,13 @@ class Layered(Message):
                 raise PydanticCustomError(
                     "unknown_option",
                     "layer {position} has the unknown type {kind}{hint}",
-                    {"position": position, "kind": repr(kind), "hint": nearest(str(kind), cls.allowed)},
+                    {"position": position, "kind": repr(kind), "hint": suggestion(str(kind), cls.allowed)},
                 )
         return data
 
 
 class Residual(Layered):
-    """Adds its input to what its layers make of it (He et al. 2015, eq. 1); both have the same shape."""
+    """Adds its input to the output of its layers (He et al. 2015, eq. 1); both have the same shape."""
 
     allowed = SIMPLE_LAYER_TYPES
 

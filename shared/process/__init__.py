@@ -1,25 +1,25 @@
-"""How a process of deepchord starts: without what other libraries would take from its surroundings by themselves."""
+"""Starts processes, and protects them from environment variables and files that other libraries read by themselves."""
 
 from deepchord.shared.process.foreign_variables import (
-    CONFIGURATION,
+    CELERY_VARIABLES,
     READABLE_OUTPUT,
     describe_foreign,
-    leave_out,
-    leave_out_foreign,
-    without_foreign,
+    remove_foreign_variables,
+    remove_variables,
+    without_foreign_variables,
 )
-from deepchord.shared.process.own_process import Ended, command_for, run_function
+from deepchord.shared.process.own_process import ProcessResult, command_for, run_function
 from deepchord.shared.process.plain_matplotlib import import_plain_matplotlib
 
 __all__ = [
-    "CONFIGURATION",
+    "CELERY_VARIABLES",
     "READABLE_OUTPUT",
-    "Ended",
+    "ProcessResult",
     "command_for",
     "describe_foreign",
     "import_plain_matplotlib",
-    "leave_out",
-    "leave_out_foreign",
+    "remove_foreign_variables",
+    "remove_variables",
     "run_function",
-    "without_foreign",
+    "without_foreign_variables",
 ]

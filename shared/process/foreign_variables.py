@@ -1,4 +1,4 @@
-"""The variables that Celery, its parts and Flower read by themselves; deepchord is told all by its own settings."""
+"""Removes the environment variables that Celery and Flower read by themselves; deepchord has its own settings."""
 
 import os
 import sys
@@ -6,98 +6,98 @@ import warnings
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from deepchord.shared.import_path import whole_paths_of
+from deepchord.shared.import_path import absolute_entries
 
-#: Whatever begins so is left out, and told of.
+#: Variables that begin with one of these are removed, and reported.
 _PREFIXES = ("CELERY_", "FLOWER_", "KOMBU_")
-#: The same; the first two are what Celery's command calls the settings that decide where members go.
-_TOLD = ("BROKER_URL", "RESULT_BACKEND", "REMAP_SIGTERM")
-#: Left out without a word: meant for somebody else, or left by another Celery that deepchord was started by.
-_UNTOLD = (
-    # Options of Celery's command, which imports the application that the first one names.
+#: Also removed and reported. The first two are options of Celery's command that decide where members go.
+_REPORTED = ("BROKER_URL", "RESULT_BACKEND", "REMAP_SIGTERM")
+#: Removed but not reported: meant for another program, or set by another Celery that started deepchord.
+_UNREPORTED = (
+    # Options of Celery's command, which imports the application in the first one.
     *("APP", "LOADER", "CONFIG_MODULE", "SKIP_CHECKS"),
-    # Celery and billiard import what they name, or put their folder on the path of modules.
+    # Celery and billiard import what these name, or add their folder to the module search path.
     *("DJANGO_SETTINGS_MODULE", "DJANGO_PROJECT_DIR"),
-    # What Celery tells the processes of its pool.
+    # Celery passes these to the processes of its pool.
     *("FORKED_BY_MULTIPROCESSING", "MULTIPROCESSING_FORKING_DISABLE", "MP_MAIN_FILE"),
     *("_MP_FORK_LOGLEVEL_", "_MP_FORK_LOGFILE_", "_MP_FORK_LOGFORMAT_"),
-    # What those who develop Celery set; some end it with a traceback if they are no numbers.
+    # Developers of Celery set these; some end it with a traceback if they are not numbers.
     *("C_IMPDEBUG", "C_STRICT_APP", "C_WARN_APP", "C_WNOCONF", "C_REMDEBUG", "C_FAKEFORK", "C_BENCH", "C_BENCH_EVERY"),
     *("MP_LOG", "NOSETPS", "TIMER_DEBUG", "USE_FAST_LOCALS", "DISABLE_TRACEBACKS"),
     *("AUTOSCALE_KEEPALIVE", "EVENTLET_NOBLOCK", "PICKLE_PROTOCOL"),
-    # Makes Prometheus's client keep what it counts in files, which Flower and `metrics` do not share.
+    # Prometheus's client would keep its counters in files, which Flower and `metrics` do not share.
     *("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"),
-    # A screen for figures, which are drawn into files.
+    # A screen for figures, but we draw figures into files.
     "MPLBACKEND",
-    # Of the parser of the command line: completions that there are none of, a width that must be a number.
+    # Variables of the command line parser: completions, which we do not offer; a width that must be a number.
     *("_DEEPCHORD_COMPLETE", "TERMINAL_WIDTH"),
-    # Lets a process go on after its end, with an exit code of its own.
+    # Keeps a process open after its end, and changes its exit code.
     "PYTHONINSPECT",
 )
-#: What Celery reads while it runs, and puts before what the application says.
-CONFIGURATION = (
+#: Celery reads these while it runs, and they win over the configuration of the application.
+CELERY_VARIABLES = (
     *("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL", "CELERY_RESULT_BACKEND"),
     *("CELERY_LOADER", "CELERY_CONFIG_MODULE", "CELERY_CUSTOM_WORKER_POOL", "CELERY_RDBSIG"),
     *("DJANGO_SETTINGS_MODULE", "DJANGO_PROJECT_DIR"),
 )
 
-#: For processes whose output we read or keep: PYTHONIOENCODING is meant for what somebody looks at.
+#: For processes whose output we read or keep: a user sets PYTHONIOENCODING only for output on a terminal.
 READABLE_OUTPUT: Mapping[str, str] = MappingProxyType({"PYTHONIOENCODING": "utf-8"})
 
 
-def leave_out_foreign() -> str | None:
-    """Take out of this process's environment what others would read; return what to say of it, if anything.
+def remove_foreign_variables() -> str | None:
+    """Remove foreign variables from this process's environment; return a sentence to report, or None.
 
-    To be called before Celery is imported, which reads some of them then.
+    Call this before Celery is imported, because Celery reads some of them at its import.
     """
-    found = leave_out(foreign_names(os.environ))
-    own = without_foreign(os.environ)
-    leave_out(set(os.environ) - set(own))
+    removed = remove_variables(foreign_names(os.environ))
+    own = without_foreign_variables(os.environ)
+    remove_variables(set(os.environ) - set(own))
     os.environ.update(own)
-    _bear_with_warnings()
-    return describe_foreign(found)
+    _undo_warnings_as_errors()
+    return describe_foreign(removed)
 
 
-def leave_out(names: Iterable[str]) -> list[str]:
-    """Take variables out of this process's environment; return those that were there."""
+def remove_variables(names: Iterable[str]) -> list[str]:
+    """Remove variables from this process's environment; return those that were set."""
     return [name for name in names if os.environ.pop(name, None) is not None]
 
 
 def foreign_names(environment: Mapping[str, str]) -> list[str]:
-    """Return the variables that are left out, sorted."""
-    names = {*_TOLD, *_UNTOLD}
+    """Return the variables of an environment that are foreign, sorted."""
+    names = {*_REPORTED, *_UNREPORTED}
     return sorted(name for name in environment if name in names or name.startswith(_PREFIXES))
 
 
 def describe_foreign(names: list[str]) -> str | None:
-    """Return a sentence about what is left out; None if nobody can have meant deepchord by it."""
-    told = [name for name in names if name not in _UNTOLD]
-    if not told:
+    """Return a sentence about removed variables; None if none of them can have been meant for deepchord."""
+    reported = [name for name in names if name not in _UNREPORTED]
+    if not reported:
         return None
     return (
-        f"What the environment says of Celery and Flower is ignored ({', '.join(told)}): deepchord is told by options, "
-        "DEEPCHORD_… variables and its settings file alone."
+        f"What the environment says of Celery and Flower is ignored ({', '.join(reported)}): deepchord is told by "
+        "options, DEEPCHORD_… variables and its settings file alone."
     )
 
 
-def without_foreign(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment for our processes, none of which imports from the folder that it is started in."""
+def without_foreign_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment for our processes, without foreign variables or imports from the current folder."""
     foreign = {*foreign_names(environment), "PYTHONPATH"}
-    if _are_errors(environment.get("PYTHONWARNINGS", "").split(",")):
+    if _raise_errors(environment.get("PYTHONWARNINGS", "").split(",")):
         foreign.add("PYTHONWARNINGS")
-    path = whole_paths_of(environment.get("PYTHONPATH", ""))
+    path = absolute_entries(environment.get("PYTHONPATH", ""))
     own = {name: value for name, value in environment.items() if name not in foreign}
     return own | {"PYTHONSAFEPATH": "1"} | ({"PYTHONPATH": path} if path else {})
 
 
-def _bear_with_warnings() -> None:
-    """Have no warning of a library end this process, also if Python was told that warnings are errors."""
-    if _are_errors(sys.warnoptions):
+def _undo_warnings_as_errors() -> None:
+    """Ignore warnings as Python does by default, if options of Python would turn a warning into an error."""
+    if _raise_errors(sys.warnoptions):
         warnings.resetwarnings()
         for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
-            warnings.simplefilter("ignore", category)  # as Python does by itself
+            warnings.simplefilter("ignore", category)  # Python's default
 
 
-def _are_errors(options: Iterable[str]) -> bool:
-    """Return whether options of Python, such as `error::UserWarning`, make errors of some warnings."""
+def _raise_errors(options: Iterable[str]) -> bool:
+    """Return whether warning options of Python, such as `error::UserWarning`, turn warnings into errors."""
     return any("error".startswith(option.partition(":")[0].strip() or "default") for option in options)

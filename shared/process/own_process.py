@@ -1,4 +1,4 @@
-"""A function in a Python process of its own: for what may crash or hang, or what a process can hold only once."""
+"""Calls a function in a new Python process: for code that may crash or hang, or that can be loaded only once."""
 
 import importlib
 import os
@@ -11,28 +11,28 @@ from dataclasses import dataclass
 from deepchord.shared.import_path import HOME
 from deepchord.shared.process.foreign_variables import READABLE_OUTPUT
 
-#: Finds deepchord also where it is not installed, and before any other module of that name.
+#: Finds this deepchord even if it is not installed, or if another one is.
 _PROGRAM = f"import sys; {HOME!r} in sys.path or sys.path.insert(0, {HOME!r}); from {__name__} import call; call()"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a process of its own ended, and what it wrote."""
+class ProcessResult:
+    """How a process ended, and what it wrote."""
 
-    #: The exit code; less than 0: the signal that ended it; None: it took too long and was stopped.
+    #: The exit code; a negative one: a signal ended the process; None: it took too long and was killed.
     code: int | None
-    #: What it wrote to stdout and stderr; empty where that was not captured.
+    #: What it wrote to stdout and to stderr; empty if it was not captured.
     output: str = ""
     errors: str = ""
 
     @property
     def signal(self) -> str | None:
-        """Return the name of the signal that ended the process; None: none did."""
+        """The name of the signal that ended the process; None if no signal did."""
         return None if self.code is None or self.code >= 0 else signal.Signals(-self.code).name
 
     @property
     def last_error(self) -> str | None:
-        """Return the last line that it wrote to stderr, which says why it failed; None: there is none."""
+        """The last line on stderr, which usually says why the process failed; None if there is none."""
         lines = self.errors.strip().splitlines()
         return lines[-1].strip() if lines else None
 
@@ -40,11 +40,12 @@ class Ended:
 def command_for(function: Callable[..., object] | str, *arguments: str) -> list[str]:
     """Return the command of a process that calls a function.
 
-    No module is taken from the folder that the process is started in.
+    The process imports no module from its current folder.
 
     Args:
-        function: It stands at the top of its module. As a text, `module:function`: one that is not to be imported here.
-        arguments: What it is called with; the process has them in `sys.argv`, too.
+        function: A function at the top level of its module. The text `module:function` names one that must not be
+            imported in this process.
+        arguments: The arguments of the function; the new process also has them in `sys.argv`.
     """
     name = function if isinstance(function, str) else f"{function.__module__}:{function.__qualname__}"
     return [sys.executable, "-P", "-c", _PROGRAM, name, *arguments]
@@ -56,15 +57,15 @@ def run_function(
     environment: Mapping[str, str] | None,
     within_s: float,
     capture: bool = True,
-) -> Ended:
-    """Call a function in a process of its own, and wait until that has ended; it reads nothing from stdin.
+) -> ProcessResult:
+    """Call a function in a new process and wait for its end; it reads nothing from stdin.
 
     Args:
-        function: As for `command_for`.
-        arguments: What it is called with.
-        environment: Of the process; None: that of this one.
-        within_s: The process is killed after so many seconds.
-        capture: Whether to return what it writes; else it writes where this process does.
+        function: See `command_for`.
+        arguments: The arguments of the function.
+        environment: The environment of the new process; None: that of this process.
+        within_s: The process is killed after this many seconds.
+        capture: Whether to return the output; otherwise the process writes to the output of this process.
     """
     inherited = os.environ if environment is None else environment
     try:
@@ -79,11 +80,11 @@ def run_function(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Ended(code=None)
-    return Ended(code=ended.returncode, output=ended.stdout or "", errors=ended.stderr or "")
+        return ProcessResult(code=None)
+    return ProcessResult(code=ended.returncode, output=ended.stdout or "", errors=ended.stderr or "")
 
 
 def call() -> None:
-    """Call the function that the command of this process names."""
+    """Call the function in the command of this process."""
     module, _, function = sys.argv.pop(1).partition(":")
     getattr(importlib.import_module(module), function)(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""matplotlib as it is installed: by itself it takes a `matplotlibrc` of the current folder, or fails at it."""
+"""Imports matplotlib without a `matplotlibrc` of the current folder, which may change figures or fail."""
 
 import contextlib
 import importlib
@@ -6,6 +6,6 @@ from pathlib import Path
 
 
 def import_plain_matplotlib() -> None:
-    """Import matplotlib from a folder of ours, before anybody else does; Keras does, for pictures of its own."""
+    """Import matplotlib while one of our folders is the current one; call this before Keras imports matplotlib."""
     with contextlib.chdir(Path(__file__).parent):
         importlib.import_module("matplotlib")

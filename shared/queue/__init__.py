@@ -1,4 +1,7 @@
-"""The task queue in the broker: task names, Celery's configuration, and a transport that survives damaged messages."""
+"""The task queue in the broker: task names, Celery's configuration, and a transport that survives damaged messages.
+
+Coordinator, workers and Flower create their Celery application here.
+"""
 
 from deepchord.shared.queue.celery_app import (
     DRAIN,
@@ -7,7 +10,7 @@ from deepchord.shared.queue.celery_app import (
     TRAIN_MEMBER,
     WORKER_OPTIONS,
     create_app,
-    queue_of,
+    queue_for,
     served_queues,
 )
 from deepchord.shared.queue.messages import task_id
@@ -21,7 +24,7 @@ __all__ = [
     "WORKER_OPTIONS",
     "check_signature",
     "create_app",
-    "queue_of",
+    "queue_for",
     "served_queues",
     "sign",
     "task_id",

@@ -1,4 +1,4 @@
-"""What lies in queues, checked for what it is before Celery makes anything of it: anybody may have put it there."""
+"""Checks each message of a queue before Celery uses it: anybody who reaches the broker may have written it."""
 
 import base64
 from typing import Annotated, Any, Literal, Self
@@ -10,17 +10,17 @@ from pydantic_core import from_json
 from deepchord.shared.errors import MessageDecodeError
 from deepchord.shared.validation import explain
 
-#: Hundreds of times what a message of ours has; a larger one is not even parsed.
-MOST_BYTES = 2**20
-_MOST_RETRIES = 1000
-_LONGEST_REASON = 200
+#: Our messages are hundreds of times smaller; a larger message is not parsed.
+MAX_BYTES = 2**20
+_MAX_RETRIES = 1000
+_MAX_REASON_LENGTH = 200
 
 _Name = Annotated[str, Field(min_length=1, max_length=250)]
-_Count = Annotated[int, Field(ge=0, le=_MOST_RETRIES)]
+_Count = Annotated[int, Field(ge=0, le=_MAX_RETRIES)]
 
 
 class _Part(BaseModel):
-    """A part of a message; what nobody reads of it is let through."""
+    """A part of a message; fields that nobody reads are ignored."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -40,12 +40,12 @@ class _Properties(_Part):
 
 
 class _Headers(_Part):
-    #: A body would be unpacked before anybody knows how large it becomes.
+    #: Compressed bodies are refused: nobody knows how large they become before they are unpacked.
     compression: None = None
 
 
 class _Envelope(_Part):
-    """A message of whatever queue."""
+    """A message of any queue."""
 
     headers: _Headers = _Headers()
     properties: _Properties
@@ -55,7 +55,7 @@ class _Envelope(_Part):
 
 
 class _TaskHeaders(_Headers):
-    """None of our messages says when it is to be run, by when, or for how long: a worker would obey."""
+    """The headers of a task. Our messages never have an eta, expires or timelimit, and a worker would obey them."""
 
     model_config = ConfigDict(strict=True, extra="allow")
     __pydantic_extra__: dict[str, str | int | bool | None] = Field(init=False)
@@ -79,7 +79,7 @@ class _TaskHeaders(_Headers):
 
     @model_validator(mode="after")
     def _check_extra(self) -> Self:
-        """Refuse a header that would take the place of something else that Celery knows of a task."""
+        """Refuse a header that would overwrite another attribute of Celery's task context."""
         taken = sorted(vars(Context).keys() & (self.__pydantic_extra__ or {}).keys())
         if taken:
             raise ValueError(f"the header '{taken[0]}' is none of a task's")
@@ -91,7 +91,7 @@ class _TaskEnvelope(_Envelope):
 
 
 class _Signature(_Part):  # type: ignore[no-redef]  # mypy takes the field for the ** that pydantic's plugin adds
-    """What is to be sent after a task."""
+    """A task that Celery sends after this one."""
 
     task: _Name
     args: list[Any] = []
@@ -110,17 +110,17 @@ _BODY: TypeAdapter[Any] = TypeAdapter(tuple[list[Any], dict[str, Any], _Embedded
 
 
 def check_message(data: bytes, *, is_task: bool) -> None:
-    """Raise unless what a queue holds is a message whose parts are of the right kind, and of no great size or depth.
+    """Raise unless the bytes are a message whose parts have the right types, a small size and a small depth.
 
     Args:
-        data: All of it, as the broker has it.
-        is_task: Whether the queue is one of tasks; others hold answers and remote control.
+        data: The whole message as the broker holds it.
+        is_task: Whether it comes from a queue of tasks; other queues hold answers and remote control.
 
     Raises:
-        MessageDecodeError: It is none; why is said in a short line without control characters.
+        MessageDecodeError: It is not such a message; the reason is one short line without control characters.
     """
-    if len(data) > MOST_BYTES:
-        raise MessageDecodeError(f"it has {len(data):,} bytes, and {MOST_BYTES:,} are the most")
+    if len(data) > MAX_BYTES:
+        raise MessageDecodeError(f"it has {len(data):,} bytes, and {MAX_BYTES:,} are the most")
     try:
         message = (_TaskEnvelope if is_task else _Envelope).model_validate_json(data)
     except ValidationError as error:
@@ -141,7 +141,7 @@ def check_message(data: bytes, *, is_task: bool) -> None:
 
 
 def task_id(data: bytes | str) -> str | None:
-    """Return the id of the task that something in a queue is for; None if it is no message of a task."""
+    """Return the id of the task in a message; None if the bytes are not the message of a task."""
     raw = data if isinstance(data, bytes) else data.encode(errors="replace")
     try:
         check_message(raw, is_task=True)
@@ -151,7 +151,7 @@ def task_id(data: bytes | str) -> str | None:
 
 
 def _has_objects(value: Any) -> bool:
-    """Say whether JSON, which was found to be of no great depth, holds what kombu would make a date or a number of."""
+    """Return whether shallow JSON holds something that kombu would turn into a Python object, such as a date."""
     if isinstance(value, dict):
         return "__type__" in value or any(map(_has_objects, value.values()))
     return isinstance(value, list) and any(map(_has_objects, value))
@@ -159,4 +159,4 @@ def _has_objects(value: Any) -> bool:
 
 def _printable(text: str) -> str:
     shown = "".join(letter if letter.isprintable() else "�" for letter in text)
-    return shown if len(shown) <= _LONGEST_REASON else f"{shown[:_LONGEST_REASON]}…"
+    return shown if len(shown) <= _MAX_REASON_LENGTH else f"{shown[:_MAX_REASON_LENGTH]}…"

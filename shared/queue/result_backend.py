@@ -1,4 +1,4 @@
-"""Celery's Redis results without the subscriptions: nobody in deepchord waits for a result, storage is the record."""
+"""Celery's Redis result backend without subscriptions: deepchord waits for no Celery result, it reads storage."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from celery.backends.redis import RedisBackend, ResultConsumer
 
 
 class _IdleConsumer(ResultConsumer):  # type: ignore[misc]  # Celery has no types
-    """Subscribes to nothing; Celery would subscribe to the result of every single member."""
+    """Subscribes to nothing; Celery's own consumer subscribes to the result of every member."""
 
     def start(self, initial_task_id: str, **_options: Any) -> None:
         """Do nothing."""
@@ -19,10 +19,10 @@ class _IdleConsumer(ResultConsumer):  # type: ignore[misc]  # Celery has no type
 
 
 class UnwatchedRedisBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
-    """Keeps states and counts chords as Celery's own; waiting for a result would wait forever."""
+    """Keeps task states and counts chords as Celery's own backend does; to wait for a result would take forever."""
 
     ResultConsumer = _IdleConsumer
 
 
-#: Put before a broker's URL, it makes Celery use this backend.
+#: With this prefix before the broker's URL, Celery uses this backend.
 SCHEME = f"{__name__}:{UnwatchedRedisBackend.__name__}+"

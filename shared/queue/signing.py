@@ -1,4 +1,4 @@
-"""Signs the messages of a fleet, if it has a key: whoever reaches the broker without it cannot have members trained."""
+"""Signs messages if a fleet has a signing key: without the key nobody can start training through the broker."""
 
 import hashlib
 import hmac
@@ -10,13 +10,13 @@ from deepchord.shared.errors import SignatureError
 
 
 def sign(key: str, message: Mapping[str, Any]) -> str:
-    """Return the HMAC-SHA256 of a message's JSON, its names in order, in hexadecimal digits."""
+    """Return the HMAC-SHA256 of a message as JSON with sorted names, in hexadecimal digits."""
     text = json.dumps(message, sort_keys=True, separators=(",", ":"))
     return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def check_signature(key: str | None, message: Mapping[str, Any], signature: object) -> None:
-    """Raise `SignatureError` unless a message is signed with the key; without a key every message is taken."""
+    """Raise `SignatureError` unless a message is signed with the key; without a key every message is accepted."""
     if key is None:
         return
     if not isinstance(signature, str):

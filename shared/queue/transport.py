@@ -1,4 +1,4 @@
-"""Celery's Redis transport, for which a message that is none is no reason to end the worker."""
+"""Celery's Redis transport, made tolerant: it discards what is not a message, and the worker goes on."""
 
 import logging
 from collections.abc import Callable
@@ -13,44 +13,44 @@ from deepchord.shared.queue.messages import check_message
 
 logger = logging.getLogger(__name__)
 
-#: What the queues of tasks are called, and begin with.
-TASKS = "deepchord"
-#: What is raised over bytes that are no message, by us or, where we let something through, by kombu and Celery.
+#: The name of the queue of tasks; the names of all queues of tasks begin with it.
+TASK_QUEUE = "deepchord"
+#: The errors that we, kombu or Celery raise for bytes that are not a message.
 _MALFORMED = (MessageDecodeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 
 
 class _CheckingClient(PrefixedStrictRedis):  # type: ignore[misc]  # kombu has no types
-    """Looks at what comes out of a queue before kombu does."""
+    """Checks what comes out of a queue before kombu reads it."""
 
     def parse_response(self, connection: Any, command_name: str, **options: Any) -> Any:
         answer = super().parse_response(connection, command_name, **options)
         if command_name == "BRPOP" and answer:
             queue, data = answer
-            check_message(data, is_task=queue.startswith(TASKS.encode()))
+            check_message(data, is_task=queue.startswith(TASK_QUEUE.encode()))
         return answer
 
 
-class SturdyQoS(QoS):  # type: ignore[misc]  # kombu has no types
-    """Forgets what cannot be put back into its queue; kombu would fail at it for ever, and at all that comes after."""
+class TolerantQoS(QoS):  # type: ignore[misc]  # kombu has no types
+    """Discards what cannot be requeued; kombu would fail at it again and again, and requeue nothing after it."""
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
-        """Put a message back that its worker did not acknowledge."""
+        """Requeue a message that its worker did not acknowledge."""
         try:
             super().restore_by_tag(tag, client=client, leftmost=leftmost)
         except _MALFORMED as error:
-            logger.error("What was held unacknowledged is no message, and was discarded (%s).", _kind(error))
+            logger.error("What was held unacknowledged is no message, and was discarded (%s).", _reason(error))
             self._remove_from_indices(tag).execute()
 
 
-class SturdyChannel(Channel):  # type: ignore[misc]  # kombu has no types
-    """Discards what it cannot read; kombu would let the error end the consumer, and Celery the worker."""
+class TolerantChannel(Channel):  # type: ignore[misc]  # kombu has no types
+    """Discards what it cannot read; with kombu's own channel the error ends the consumer, and so the worker."""
 
-    QoS = SturdyQoS
+    QoS = TolerantQoS
 
     def basic_consume(
         self, queue: str, no_ack: bool, callback: Callable[[Any], Any], *args: Any, **options: Any
     ) -> Any:
-        """Consume; a message that Celery fails at is rejected, for it would else be held for ever."""
+        """Consume a queue; reject a message that Celery fails at, which would otherwise stay unacknowledged."""
 
         def guarded(message: Any) -> Any:
             try:
@@ -62,14 +62,14 @@ class SturdyChannel(Channel):  # type: ignore[misc]  # kombu has no types
         return super().basic_consume(queue, no_ack, guarded, *args, **options)
 
     def _get_client(self) -> Any:
-        super()._get_client()  # refuses versions of redis-py that do not fit
+        super()._get_client()  # raises for versions of redis-py that kombu does not support
         return partial(_CheckingClient, global_keyprefix=self.global_keyprefix)
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)
         except _MALFORMED as error:
-            logger.error("Something in a queue is no message, and was discarded (%s).", _kind(error))
+            logger.error("Something in a queue is no message, and was discarded (%s).", _reason(error))
             return True
 
     def _handle_message(self, client: Any, response: Any) -> Any:
@@ -82,27 +82,27 @@ class SturdyChannel(Channel):  # type: ignore[misc]  # kombu has no types
         try:
             return super()._receive_one(client)
         except _MALFORMED as error:
-            logger.error("Something that was sent to all is no message, and was discarded (%s).", _kind(error))
+            logger.error("Something that was sent to all is no message, and was discarded (%s).", _reason(error))
             return None
 
 
-class SturdyTransport(Transport):  # type: ignore[misc]  # kombu has no types
-    """The transport of all our connections."""
+class TolerantTransport(Transport):  # type: ignore[misc]  # kombu has no types
+    """The transport of all our connections to a broker."""
 
-    Channel = SturdyChannel
+    Channel = TolerantChannel
 
 
-class SturdySocketTransport(SturdyTransport):
-    """The same over a Unix socket, whose URL is for the channel to read: kombu would take it for one with a host."""
+class TolerantSocketTransport(TolerantTransport):
+    """The same over a Unix socket. The channel parses the URL itself: kombu would read a host from it."""
 
     can_parse_url = True
 
 
-#: How Celery finds them: by the names that Flower and others go by when they ask what kind of broker it is.
+#: The names under which Celery finds the transports; Flower recognises the kind of broker by them.
 TRANSPORT, SOCKET_TRANSPORT = "redis", "redis+socket"
-TRANSPORT_ALIASES[TRANSPORT] = f"{__name__}:{SturdyTransport.__name__}"
-TRANSPORT_ALIASES[SOCKET_TRANSPORT] = f"{__name__}:{SturdySocketTransport.__name__}"
+TRANSPORT_ALIASES[TRANSPORT] = f"{__name__}:{TolerantTransport.__name__}"
+TRANSPORT_ALIASES[SOCKET_TRANSPORT] = f"{__name__}:{TolerantSocketTransport.__name__}"
 
 
-def _kind(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, MessageDecodeError) else type(error).__name__

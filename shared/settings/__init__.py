@@ -1,28 +1,28 @@
-"""Where things are and what they may use: one Settings object from options, environment and file.
+"""The settings of a command, read from options, environment and settings file into one `Settings` object.
 
-Nothing else in deepchord reads the environment.
+No other room reads the environment.
 """
 
-from deepchord.shared.settings.container_paths import on_host
+from deepchord.shared.settings.container_paths import path_on_host
 from deepchord.shared.settings.environment import SESSION_VARIABLE, WORKER_VARIABLE, keras_home, s3_endpoint, worker_id
 from deepchord.shared.settings.loading import load_settings
 from deepchord.shared.settings.plaidml_hardware import PlaidMLHardware
-from deepchord.shared.settings.settings import Settings, export
-from deepchord.shared.settings.urls import bare, celery_url, is_socket, without_password
+from deepchord.shared.settings.settings import Settings, export_settings
+from deepchord.shared.settings.urls import celery_url, is_socket, server_url, without_password
 
 __all__ = [
     "SESSION_VARIABLE",
     "WORKER_VARIABLE",
     "PlaidMLHardware",
     "Settings",
-    "bare",
     "celery_url",
-    "export",
+    "export_settings",
     "is_socket",
     "keras_home",
     "load_settings",
-    "on_host",
+    "path_on_host",
     "s3_endpoint",
+    "server_url",
     "without_password",
     "worker_id",
 ]

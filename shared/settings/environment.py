@@ -1,4 +1,4 @@
-"""The variables of the environment that deepchord reads, by name."""
+"""The environment variables that deepchord reads besides the settings themselves."""
 
 import os
 import uuid
@@ -6,35 +6,32 @@ from pathlib import Path
 
 import platformdirs
 
+#: The prefix of the variables that hold settings.
 ENVIRONMENT_PREFIX = "DEEPCHORD_"
-
-
+#: Names another settings file.
 SETTINGS_FILE_VARIABLE = "DEEPCHORD_SETTINGS"
-
-
-#: Set in the environment of every process of an embedded session, and so of all that those start in turn.
+#: Set in every process of an embedded session; child processes inherit it.
 SESSION_VARIABLE = "DEEPCHORD_SESSION"
-
-
-#: Set by each worker at its start to something unique, for the processes that it starts in turn.
+#: Each worker sets it to a unique id at its start; child processes inherit it.
 WORKER_VARIABLE = "DEEPCHORD_WORKER"
 
 
 def settings_file() -> Path:
-    """Return the settings file: `$DEEPCHORD_SETTINGS`, else `deepchord/settings.toml` in the user's configuration."""
+    """Return the settings file: `$DEEPCHORD_SETTINGS`, or `deepchord/settings.toml` in the user's configuration."""
     named = os.environ.get(SETTINGS_FILE_VARIABLE)
     return Path(named) if named else Path(platformdirs.user_config_dir("deepchord", False)) / "settings.toml"
 
 
 def keras_home() -> Path:
-    """Return where Keras keeps its data sets: `$KERAS_HOME`, else `.keras` in the user's home."""
+    """Return the folder where Keras keeps its data sets: `$KERAS_HOME`, or else `.keras` in the user's home."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
 
 
 def s3_endpoint() -> str | None:
-    """Return the address of the S3 service that the usual AWS variables name; empty ones are taken out of the way.
+    """Return the address of the S3 service in the usual AWS variables; None if they name none.
 
-    What speaks S3 for us reads them by itself, and takes an empty one for an address.
+    Empty AWS variables are removed from the environment: the S3 client reads the variables itself, and would use an
+    empty one as an address.
     """
     for name in [name for name, value in os.environ.items() if name.startswith("AWS_") and not value]:
         del os.environ[name]
@@ -43,5 +40,5 @@ def s3_endpoint() -> str | None:
 
 
 def worker_id() -> str:
-    """Return what is unique for the worker that this process belongs to; a process of its own is one, too."""
+    """Return the unique id of the worker that this process belongs to; outside of workers each process gets its own."""
     return os.environ.setdefault(WORKER_VARIABLE, uuid.uuid4().hex)

@@ -1,4 +1,4 @@
-"""Reads the settings from options, environment and file, and says in one sentence what is wrong with them."""
+"""Reads the settings from options, environment and file; explains in one sentence what is wrong with them."""
 
 import os
 from collections.abc import Mapping
@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import (
-    SettingsError,
-)
+from pydantic_settings import SettingsError
 
 from deepchord.shared.errors import InputError
 from deepchord.shared.settings.environment import (
@@ -18,28 +16,26 @@ from deepchord.shared.settings.environment import (
     WORKER_VARIABLE,
     settings_file,
 )
-from deepchord.shared.settings.settings import Settings, _setting_variables
-from deepchord.shared.settings.values import sentence_about
-from deepchord.shared.validation import ended, explain, nearest
+from deepchord.shared.settings.settings import Settings, setting_variables
+from deepchord.shared.settings.values import one_line
+from deepchord.shared.validation import explain, suggestion, with_full_stop
 
-#: Settings whose values are never told.
+#: Settings whose values are never shown.
 _SECRETS = ("flower_password", "signing_key")
-
-
-#: Settings that may hold a password, of whose values only our own checks tell, and what is fit to be told.
+#: Settings that may hold a password: only our own checks, which remove it, may show the value.
 _MAY_HOLD_SECRETS = ("broker", "storage")
-
-
-#: What options are called that have not the name of their setting.
+#: The options that have another name than their setting.
 _OPTIONS = {"flower_port": "port"}
 
 
 def load_settings(**options: Any) -> Settings:
-    """Return the settings; options that are None count as not given, but are named where their setting is not valid.
+    """Return the settings from the given options, the environment and the settings file.
+
+    An option that is None counts as not given, but an error in its setting still names the option.
 
     Raises:
-        InputError: A value is not valid, or a `DEEPCHORD_…` variable is unknown; or the settings file is missing where
-            it was named, cannot be read, is no TOML or has an unknown name.
+        InputError: A value is not valid; a `DEEPCHORD_…` variable is unknown; the settings file that is named is
+            missing, cannot be read, is not TOML, or has an unknown name.
     """
     _check_variables()
     try:
@@ -52,14 +48,14 @@ def load_settings(**options: Any) -> Settings:
         raise _refusal(f"A setting in the environment is not valid, expected JSON: {problem}.") from error
     except RecursionError as error:
         raise _refusal(f"A setting in the environment or in {settings_file()} is nested too deeply.") from error
-    except ValueError as error:  # what a file holds that is no TOML, no UTF-8, or a number of thousands of digits
+    except ValueError as error:  # the file is not TOML, not UTF-8, or holds a number of thousands of digits
         raise _refusal(f"Settings file {settings_file()} is not valid TOML: {error}.") from error
     except OSError as error:
         raise _refusal(f"Settings file {settings_file()} cannot be read: {error.strerror}.") from error
 
 
 def _refusal(sentence: str) -> InputError:
-    return InputError(sentence_about(sentence))
+    return InputError(one_line(sentence))
 
 
 def _check_named_file() -> None:
@@ -69,18 +65,18 @@ def _check_named_file() -> None:
 
 
 def _check_variables() -> None:
-    known = _setting_variables() | {SETTINGS_FILE_VARIABLE, SESSION_VARIABLE, WORKER_VARIABLE}
+    known = setting_variables() | {SETTINGS_FILE_VARIABLE, SESSION_VARIABLE, WORKER_VARIABLE}
     for name in os.environ:
         if name.startswith(ENVIRONMENT_PREFIX) and name not in known:
-            raise _refusal(ended(f"The environment has the unknown setting {name}{nearest(name, known)}"))
+            raise _refusal(with_full_stop(f"The environment has the unknown setting {name}{suggestion(name, known)}"))
 
 
 def _explain(error: ValidationError, options: Mapping[str, Any]) -> str:
     first = error.errors(include_url=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "settings"
     if first["type"] == "extra_forbidden":
-        hint = nearest(name, Settings.model_fields)
-        return ended(f"Settings file {settings_file()} has the unknown setting '{name}'{hint}")
+        hint = suggestion(name, Settings.model_fields)
+        return with_full_stop(f"Settings file {settings_file()} has the unknown setting '{name}'{hint}")
     option = f" (or option --{_OPTIONS.get(name, name)})" if name in options else ""
     problem = explain(error).removeprefix(f"{name}: ")
     if name in _SECRETS or (name in _MAY_HOLD_SECRETS and first["type"] != "value_error"):

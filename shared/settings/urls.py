@@ -1,25 +1,25 @@
-"""URLs as they are given and as they may be shown."""
+"""Checks and converts URLs of brokers, and removes passwords from URLs that are shown."""
 
 import re
 from urllib.parse import parse_qsl, quote, urlsplit
 
-#: What redis-py calls a Unix socket, which is how we write it, and what Celery does.
+#: The scheme of a Unix socket in redis-py, which we use, and in Celery.
 _SOCKET, _CELERYS_SOCKET = "unix", "redis+socket"
-#: What the number of the database is called in a socket's URL, by scheme.
+#: The query parameter for the number of the database in the URL of a socket, by scheme.
 _DATABASE = {_SOCKET: "db", _CELERYS_SOCKET: "virtual_host"}
 
 _EXPECTED = "expected redis://[:password@]host:port/db, rediss://… or unix:///path/of/the/socket?db=0"
 
 
 def broker_url(url: str) -> str:
-    """Return the URL of a broker as it is used: of a Unix socket in one way of several.
+    """Return the URL of a broker in the form that we use; a Unix socket may be given in several forms.
 
     Args:
         url: `redis://[user:password@]host:port/db`, `rediss://…`, `unix://[user:password@]/path?db=0` or, as Celery
             writes it, `redis+socket://[user:password@]/path?virtual_host=0`.
 
     Raises:
-        ValueError: It can name no broker; says what was expected, without a password.
+        ValueError: The URL is not one of a broker; the message says what was expected, without a password.
     """
     scheme = url.partition("://")[0].lower()
     if scheme in _DATABASE:
@@ -43,12 +43,12 @@ def broker_url(url: str) -> str:
 
 
 def is_socket(url: str) -> bool:
-    """Say whether a broker's URL is that of a Unix socket."""
+    """Return whether the URL of a broker is one of a Unix socket."""
     return url.startswith(f"{_SOCKET}://")
 
 
 def celery_url(url: str) -> str:
-    """Return a broker's URL as Celery's parts for Redis understand it, which is another one for a Unix socket."""
+    """Return the URL of a broker as Celery understands it; only the URL of a Unix socket differs."""
     if not is_socket(url):
         return url
     parts = urlsplit(url)
@@ -57,16 +57,16 @@ def celery_url(url: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """Return a URL that may be printed, however malformed: all that could be a user, password or query is left out."""
+    """Return a URL that may be shown, also a malformed one: what may be a user, password or query is removed."""
     scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
     secret, _, place = rest.rpartition("@")
     if "?" in secret or "#" in secret:
-        place = "…"  # nobody can say whether this is a password with a sign that should be encoded, or a query
+        place = "…"  # this may be a query, or a password with a character that should be encoded
     return scheme + separator + place.partition("?")[0].partition("#")[0]
 
 
-def bare(url: str) -> str:
-    """Return a broker's valid URL without user, password and database: where it is, and nothing else."""
+def server_url(url: str) -> str:
+    """Return the valid URL of a broker without user, password and database."""
     parts = urlsplit(url)
     path = parts.path if is_socket(url) else ""
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}"
@@ -78,9 +78,9 @@ def _is_network_url(url: str) -> bool:
         known = url.startswith(("redis://", "rediss://")) and (parts.port or 0) >= 0
     except ValueError:
         return False
-    # A query would be heeded by some of what speaks to the broker, and not by the rest.
-    bare = not parts.query and not parts.fragment and parts.netloc != ""
-    return known and bare and re.fullmatch(r"/?|/[0-9]{1,5}", parts.path) is not None
+    # A query would change only some of the connections to the broker.
+    is_plain = not parts.query and not parts.fragment and parts.netloc != ""
+    return known and is_plain and re.fullmatch(r"/?|/[0-9]{1,5}", parts.path) is not None
 
 
 def _socket_url(url: str) -> str:
@@ -89,7 +89,7 @@ def _socket_url(url: str) -> str:
     query = parse_qsl(parts.query, keep_blank_values=True)
     database = re.fullmatch("[0-9]{1,5}", query[0][1]) if query and query[0][0] == _DATABASE[scheme] else None
     host = parts.netloc.rpartition("@")[2]
-    # urlsplit ends the path at a question mark; Celery strips every slash that it begins with.
+    # urlsplit ends the path at a question mark; Celery removes all slashes at its beginning.
     is_path = len(parts.path.rstrip("/")) > 1 and not parts.path.startswith("//") and not parts.fragment
     if host or not is_path or len(query) > 1 or (query and database is None):
         raise ValueError(

@@ -1,17 +1,17 @@
 """Shared storage: where runs, members, weights and data sets are kept, and how they are written and read.
 
-A `RunStore` is what coordinator and workers use; an `ObjectStore` is the folder, bucket or broker below it.
+Coordinator and workers use a `RunStore`; the `ObjectStore` below it is a folder, an S3 bucket or the broker.
 """
 
 from deepchord.shared.storage.attempts import (
     Attempt,
     SavedEpoch,
+    attempts_without_progress,
+    comparable_failure,
     digest,
-    failure_of,
     failures_in_a_row,
-    fruitless,
-    newest_first,
-    progress_of,
+    furthest_epochs_first,
+    progress_count,
 )
 from deepchord.shared.storage.damaged_records import damaged_records, set_record_aside
 from deepchord.shared.storage.evaluation_store import EvaluationStore
@@ -28,13 +28,13 @@ __all__ = [
     "ObjectStore",
     "RunStore",
     "SavedEpoch",
+    "attempts_without_progress",
+    "comparable_failure",
     "damaged_records",
     "digest",
-    "failure_of",
     "failures_in_a_row",
-    "fruitless",
-    "newest_first",
+    "furthest_epochs_first",
     "open_object_store",
-    "progress_of",
+    "progress_count",
     "set_record_aside",
 ]

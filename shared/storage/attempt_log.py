@@ -1,4 +1,4 @@
-"""The log of attempts in storage: a numbered folder for each, taken by one writer; names alone show how far it came."""
+"""The log of attempts in storage: one numbered folder for each attempt; its file names show how far it came."""
 
 from collections.abc import Iterable
 
@@ -8,24 +8,24 @@ from deepchord.shared.storage.object_store import ObjectStore
 
 
 def take_number(objects: ObjectStore, folder: str, note: bytes) -> int:
-    """Take the next number in a folder of attempts, from 1, and leave a note of who took it.
+    """Take the next number in a folder of attempts, counted from 1, and store a note of who took it.
 
-    It is taken by a create-only write, so that it grows strictly, whatever else is lost.
+    A create-only write takes the number, so that no two attempts ever have the same one.
     """
     number = _last_number(objects, folder) + 1
-    # A listing may be older than what others have just taken: then the next one is tried.
+    # The listing may be out of date: if somebody else has just taken the number, try the next one.
     while not objects.create(keys.note(keys.numbered(folder, number)), note):
         number += 1
     return number
 
 
-def attempts_in(objects: ObjectStore, folder: str) -> tuple[Attempt, ...]:
-    """Return the attempts of a folder in order; nothing but names is read."""
-    return attempts_among(key.removeprefix(folder) for key in objects.list(folder))
+def list_attempts(objects: ObjectStore, folder: str) -> tuple[Attempt, ...]:
+    """Return the attempts of a folder in order; only names are read."""
+    return attempts_from_names(key.removeprefix(folder) for key in objects.list(folder))
 
 
-def attempts_among(names: Iterable[str]) -> tuple[Attempt, ...]:
-    """Return the attempts that keys stand for, given without the folder that they lie in; in order."""
+def attempts_from_names(names: Iterable[str]) -> tuple[Attempt, ...]:
+    """Return the attempts that names of files stand for, in order; the names are relative to the folder of attempts."""
     parts: dict[int, list[list[str]]] = {}
     for name in names:
         number, *rest = name.split("/")

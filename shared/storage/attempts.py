@@ -1,4 +1,4 @@
-"""What is known of the attempts at a member or an evaluation: what they saved, which count as failures."""
+"""The attempts at a member or an evaluation: what they saved, and which of them count as failures."""
 
 import hashlib
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class SavedEpoch:
-    """The training state that an attempt saved after an epoch; another attempt can go on from it."""
+    """The training state that an attempt saved after an epoch; another attempt can continue from it."""
 
     attempt: int
     #: Counted from 1.
@@ -17,11 +17,11 @@ class SavedEpoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """That an attempt at a member ended with an error, as far as failures are compared; made by `failure_of`."""
+    """How an attempt at a member failed, in a form that can be compared; `comparable_failure` makes it."""
 
     #: A digest of the worker's name.
     worker: str
-    #: A digest of what went wrong; equal for what failed in the same way.
+    #: A digest of what went wrong; failures of the same kind have the same digest.
     way: str
 
 
@@ -29,46 +29,46 @@ class Failure:
 class Attempt:
     """One attempt at a member, or at the evaluation."""
 
-    #: Counted from 1; grows strictly, whatever else is lost.
+    #: Counted from 1; no two attempts have the same number.
     number: int
     saved: tuple[SavedEpoch, ...] = ()
-    #: Whether the worker gave the member back on purpose, or somebody resumed the run since: no failure of the member.
+    #: Whether the attempt does not count: its worker handed the member over on purpose, or the run was resumed since.
     handed_over: bool = False
-    #: Of an evaluation: whether it ended with an error that was not a passing trouble of storage.
+    #: Of an evaluation: whether it ended with an error other than a temporary one of storage.
     failed: bool = False
-    #: Of a member: how it failed; None if it did not, or its process just died.
+    #: Of a member: how it failed; None if it did not fail, or if its process died without a trace.
     failure: Failure | None = None
-    #: Of a member: whether it came to its last epoch, and published weights.
+    #: Of a member: whether it finished training and published weights.
     has_weights: bool = False
 
 
 def digest(text: str) -> str:
-    """Return what a name or a text is compared by, fit for a key of storage."""
+    """Return a short digest of a text that may be part of a storage key; equal texts have equal digests."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def failure_of(worker: str, way: str) -> Failure:
-    """Return what is compared of a failure on a worker."""
+def comparable_failure(worker: str, way: str) -> Failure:
+    """Return a failure on a worker in the form that can be compared."""
     return Failure(worker=digest(worker), way=digest(way))
 
 
-def newest_first(attempts: Iterable[Attempt]) -> tuple[SavedEpoch, ...]:
-    """Return all saved epochs, the one from which the least is left to train first."""
+def furthest_epochs_first(attempts: Iterable[Attempt]) -> tuple[SavedEpoch, ...]:
+    """Return all saved epochs; the furthest epoch, which leaves the least to train, comes first."""
     saved = (epoch for attempt in attempts for epoch in attempt.saved)
     return tuple(sorted(saved, key=lambda epoch: (epoch.epoch, epoch.attempt), reverse=True))
 
 
-def progress_of(attempts: Iterable[Attempt]) -> int:
-    """Return a number that grows with each further epoch that is saved, and each attempt that is not handed over."""
+def progress_count(attempts: Iterable[Attempt]) -> int:
+    """Return a number that grows with each new epoch that is saved, and with each attempt that counts."""
     attempts = tuple(attempts)
     furthest = max((epoch.epoch for attempt in attempts for epoch in attempt.saved), default=0)
     return furthest + sum(not attempt.handed_over for attempt in attempts)
 
 
-def fruitless(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
-    """Return the last attempts, from the one that reached the furthest epoch on, in order.
+def attempts_without_progress(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
+    """Return the attempt that reached the furthest epoch and all later ones, in order.
 
-    Those that were handed over are left out.
+    Attempts that were handed over are left out.
     """
     furthest, last = 0, list[Attempt]()
     for attempt in attempts:
@@ -82,9 +82,9 @@ def fruitless(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
 
 
 def failures_in_a_row(attempts: Iterable[Attempt]) -> int:
-    """Return how many attempts count against a member: more than it is granted, and it is given up.
+    """Return how many attempts in a row have failed without progress; after too many the member is given up.
 
-    A member on machines that sleep and crash may need many attempts and still come to its end, an epoch at a time;
-    one that always fails at the same place does not.
+    A member on unreliable machines may need many attempts and still finish, one epoch at a time. So only the attempts
+    since the furthest saved epoch count.
     """
-    return len(fruitless(attempts))
+    return len(attempts_without_progress(attempts))

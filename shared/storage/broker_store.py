@@ -1,24 +1,24 @@
-"""The broker itself as storage, for small fleets without any disk that all of them see."""
+"""The broker itself as storage, for small fleets without a shared disk."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import redis
 
-from deepchord.shared.broker import KEY_PREFIX, connect_lazily, text_of
+from deepchord.shared.broker import KEY_PREFIX, as_text, connect_lazily
 from deepchord.shared.errors import InputError, ObjectNotFoundError, StorageError
 from deepchord.shared.settings import Settings, without_password
 from deepchord.shared.storage.object_store import BROKER_STORAGE, check_key, check_prefix, check_size
-from deepchord.shared.validation import ended
+from deepchord.shared.validation import with_full_stop
 
-#: Larger objects would keep the broker, which does one thing at a time, from everything else for too long.
-_LARGEST = 128 * 2**20
+#: The broker does one thing at a time: a larger object would block it for too long.
+_MAX_OBJECT_BYTES = 128 * 2**20
 #: An object of 100 MB over a line of 10 Mbit/s takes 80 s.
-_WITHIN_S = 120.0
-_LISTED_AT_ONCE = 1000
+_TIMEOUT_S = 120.0
+_LIST_BATCH = 1000
 
 _OBJECTS = f"{KEY_PREFIX}storage:"
-#: All keys, a sorted set in which all have the same rank and so are in the order of their names.
+#: A sorted set of all keys. All have the same score, so the set sorts them by name.
 _KEYS = f"{KEY_PREFIX}storage-keys"
 
 
@@ -26,7 +26,7 @@ def open_broker_store(settings: Settings) -> "BrokerStore":
     """Return the storage in the broker of the settings.
 
     Raises:
-        InputError: There is no broker that outlives the command, or something follows `broker://`.
+        InputError: The broker ends with the command, or the URL is not exactly `broker://`.
     """
     if settings.storage != f"{BROKER_STORAGE}://":
         raise InputError(
@@ -38,26 +38,26 @@ def open_broker_store(settings: Settings) -> "BrokerStore":
             f"Storage {BROKER_STORAGE}:// is for a broker that outlives the command: give one with --broker, "
             "or a folder with --storage."
         )
-    return BrokerStore(connect_lazily(settings, timeout_s=_WITHIN_S))
+    return BrokerStore(connect_lazily(settings, timeout_s=_TIMEOUT_S))
 
 
 class BrokerStore:
-    """Objects as strings in Redis or Valkey: in its memory, and as durable as its append-only file."""
+    """Objects as strings in Redis or Valkey: they lie in its memory, and are as durable as its append-only file."""
 
     def __init__(self, client: redis.Redis) -> None:
-        """Take a client whose time limits fit objects of many megabytes."""
+        """Take a client whose timeouts allow objects of many megabytes."""
         self._client = client
         self._checked = False
 
     @property
     def url(self) -> str:
-        """`broker://`."""
+        """The address, always `broker://`."""
         return f"{BROKER_STORAGE}://"
 
     @property
     def largest_bytes(self) -> int:
-        """How large an object may be."""
-        return _LARGEST
+        """The largest size of an object."""
+        return _MAX_OBJECT_BYTES
 
     def create(self, key: str, data: bytes) -> bool:
         """Write unless the key exists; return whether this call wrote it."""
@@ -82,24 +82,24 @@ class BrokerStore:
         with self._explained(prefix, "list"):
             start = b"[" + folder
             while True:
-                portion = self._client.zrangebylex(_KEYS, start, b"(" + folder + b"\xff", 0, _LISTED_AT_ONCE)
-                listed += [text_of(key) for key in portion]
-                if len(portion) < _LISTED_AT_ONCE:
+                batch = self._client.zrangebylex(_KEYS, start, b"(" + folder + b"\xff", 0, _LIST_BATCH)
+                listed += [as_text(key) for key in batch]
+                if len(batch) < _LIST_BATCH:
                     return iter(listed)
                 start = f"({listed[-1]}".encode()
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """Yield the names directly below a prefix that further names follow, sorted."""
+        """Yield the names of the folders directly below a prefix, sorted."""
         folder, names = check_prefix(prefix).encode(), list[str]()
         with self._explained(prefix, "list"):
             start = b"[" + folder
-            while portion := self._client.zrangebylex(_KEYS, start, b"(" + folder + b"\xff", 0, 1):
-                name, separator, _ = text_of(portion[0]).encode().removeprefix(folder).partition(b"/")
+            while batch := self._client.zrangebylex(_KEYS, start, b"(" + folder + b"\xff", 0, 1):
+                name, separator, _ = as_text(batch[0]).encode().removeprefix(folder).partition(b"/")
                 if separator:
                     names.append(name.decode())
-                # Behind all keys that begin with this name, or behind this key.
+                # Continue after all keys of this folder, or after this key.
                 start = b"(" + folder + name + (b"/\xff" if separator else b"")
-            # The order of keys is not that of names: `a-b/` comes before `a/`.
+            # Keys are sorted differently from names: `a-b/` comes before `a/`.
             return iter(sorted(names))
 
     def exists(self, key: str) -> bool:
@@ -108,7 +108,7 @@ class BrokerStore:
             return bool(self._client.exists(_OBJECTS + check_key(key)))
 
     def holds(self, key: str, data: bytes) -> bool:
-        """Return whether the key holds as many bytes as these."""
+        """Return whether the key holds an object of the same size as these bytes."""
         with self._explained(key, "read"):
             size = self._client.strlen(_OBJECTS + check_key(key))
         return size == len(data) and (size > 0 or self.exists(key))
@@ -122,10 +122,10 @@ class BrokerStore:
 
     def _write(self, key: str, data: bytes, *, only_new: bool) -> bool:
         check_key(key)
-        if len(data) > _LARGEST:
+        if len(data) > _MAX_OBJECT_BYTES:
             raise StorageError(
                 f"{key} has {len(data) / 2**20:.0f} MiB, but storage {self.url} takes objects of at most "
-                f"{_LARGEST // 2**20} MiB: give a folder or s3://bucket with --storage.",
+                f"{_MAX_OBJECT_BYTES // 2**20} MiB: give a folder or s3://bucket with --storage.",
                 permanent=True,
             )
         with self._explained(key, "write"):
@@ -136,7 +136,7 @@ class BrokerStore:
                 return both.execute()[0] is not None
 
     def _check_eviction(self) -> None:
-        """Raise if the broker throws objects away when its memory is full; asked once."""
+        """Raise if the broker removes objects when its memory is full; the broker is asked only once."""
         if self._checked:
             return
         try:
@@ -168,6 +168,8 @@ class BrokerStore:
                 permanent=True,
             ) from error
         except redis.exceptions.NoPermissionError as error:
-            raise StorageError(ended(f"{what}: the broker does not allow it: {error}"), permanent=True) from error
+            raise StorageError(
+                with_full_stop(f"{what}: the broker does not allow it: {error}"), permanent=True
+            ) from error
         except redis.RedisError as error:
-            raise StorageError(ended(f"{what}: {error}")) from error
+            raise StorageError(with_full_stop(f"{what}: {error}")) from error

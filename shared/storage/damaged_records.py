@@ -1,4 +1,4 @@
-"""Finds records that are torn or another member's, and keeps them aside so that their members are trained again."""
+"""Finds damaged records and moves them aside, so that their members are trained again."""
 
 import hashlib
 import logging
@@ -12,17 +12,17 @@ logger = logging.getLogger(__name__)
 
 
 def damaged_records(store: RunStore, run_id: str, indices: Collection[int] | None = None) -> Iterator[int]:
-    """Yield the members whose records are damaged; of these members, or of all."""
-    for index in store.recorded(run_id) if indices is None else sorted(indices):
+    """Yield the members whose records are damaged; among the given members, or among all."""
+    for index in store.recorded_members(run_id) if indices is None else sorted(indices):
         if _damage_of(store, run_id, index) is not None:
             yield index
 
 
 def set_record_aside(store: RunStore, run_id: str, index: int) -> bool:
-    """Keep a damaged record under another name, so that its member is trained again; False if it is whole.
+    """Move a damaged record aside, so that its member is trained again; return False if it is not damaged.
 
-    What is kept are the very bytes that were found damaged, and nothing else is removed: meanwhile somebody else may
-    have set them aside, and a worker committed a record. No attempt so far counts: one of them did train the member.
+    Only the bytes that were found damaged are removed. In the meantime another process may have moved them aside, and a
+    worker may have committed a new record. The attempts so far no longer count, because one of them succeeded.
     """
     damage = _damage_of(store, run_id, index)
     if damage is None:
@@ -40,11 +40,11 @@ def set_record_aside(store: RunStore, run_id: str, index: int) -> bool:
 
 
 def _damage_of(store: RunStore, run_id: str, index: int) -> DamagedRecordError | None:
-    """Return what is wrong with a record; None if it is whole, of another version, or there is none."""
+    """Return what is wrong with a record; None if it is sound, of another version, or not there."""
     try:
         store.member(run_id, index).record()
     except DamagedRecordError as error:
         return error
-    except OtherVersionError:  # sound for those who can read it
+    except OtherVersionError:  # the version that wrote it can read it
         return None
     return None

@@ -1,4 +1,4 @@
-"""Reads specs, records and other objects with care: what lies there may be torn, misplaced, huge, or no file at all."""
+"""Reads specs, records and other objects, and expects that they may be torn, misplaced, huge, or not even files."""
 
 import hashlib
 import json
@@ -9,25 +9,25 @@ from deepchord.shared.errors import CorruptObjectError, DamagedRecordError, Mess
 from deepchord.shared.messages import MemberRecord, RunSpec
 from deepchord.shared.storage import keys
 from deepchord.shared.storage.object_store import ObjectStore
-from deepchord.shared.validation import Message, ended
+from deepchord.shared.validation import Message, with_full_stop
 from deepchord.shared.version import version
 
 M = TypeVar("M", bound=Message)
 
 #: A record of 100,000 epochs has 25 MB.
-MOST_BYTES = 128 * 2**20
+MAX_DOCUMENT_BYTES = 128 * 2**20
 _RESTORE = "Restore it from a copy, or train a new run."
 
 
 def read_document(objects: ObjectStore, kind: type[M], key: str, remedy: str = _RESTORE) -> M:
-    """Return what storage holds under a key.
+    """Return the message that storage holds under a key.
 
     Raises:
-        ObjectNotFoundError: It holds nothing there.
-        CorruptObjectError: What it holds is no file, or larger than anything that deepchord writes.
-        MessageDecodeError: It is something else; the error names the remedy.
+        ObjectNotFoundError: There is no object.
+        CorruptObjectError: The object is not a file, or larger than anything that deepchord writes.
+        MessageDecodeError: The object is not such a message; the error ends with the remedy.
     """
-    data = objects.get(key, MOST_BYTES)
+    data = objects.get(key, MAX_DOCUMENT_BYTES)
     try:
         return kind.decode(data, key)
     except OtherVersionError:
@@ -37,7 +37,7 @@ def read_document(objects: ObjectStore, kind: type[M], key: str, remedy: str = _
 
 
 def read_verified(objects: ObjectStore, key: str, sha256: str, remedy: str = _RESTORE) -> bytes:
-    """Return the bytes of an object; raise `CorruptObjectError` if their SHA-256 is another one."""
+    """Return the bytes of an object; raise `CorruptObjectError` if they do not have this SHA-256."""
     data = objects.get(key)
     actual = hashlib.sha256(data).hexdigest()
     if actual != sha256:
@@ -51,7 +51,7 @@ def read_specs(objects: ObjectStore, run_id: str) -> Iterator[RunSpec]:
 
     Raises:
         ObjectNotFoundError: There is no such run.
-        CorruptObjectError: A spec is that of another run or extension, as in a folder that was copied or renamed; or
+        CorruptObjectError: A spec belongs to another run or extension, because its folder was copied or renamed; or
             see `read_document`.
     """
     numbers = {keys.extension_number(run_id, key): key for key in objects.list(keys.extensions(run_id))}
@@ -61,7 +61,7 @@ def read_specs(objects: ObjectStore, run_id: str) -> Iterator[RunSpec]:
 
 
 def read_newest_spec(objects: ObjectStore, run_id: str) -> RunSpec:
-    """Return the spec of a run as it was last extended; for the errors see `read_specs`."""
+    """Return the newest spec of a run; for the errors see `read_specs`."""
     return next(read_specs(objects, run_id))
 
 
@@ -69,16 +69,16 @@ def read_record(objects: ObjectStore, run_id: str, index: int) -> MemberRecord:
     """Return the record of a member.
 
     Raises:
-        ObjectNotFoundError: It has none.
-        DamagedRecordError: What lies there is none, or another member's.
-        OtherVersionError: A deepchord of another version wrote it.
+        ObjectNotFoundError: The member has no record.
+        DamagedRecordError: The object is not a record, or the record of another member.
+        OtherVersionError: Another version of deepchord wrote it.
     """
     key = keys.record(run_id, index)
     remedy = f"`deepchord resume {run_id}` keeps it aside and has the member trained again."
     try:
-        data = objects.get(key, MOST_BYTES)
+        data = objects.get(key, MAX_DOCUMENT_BYTES)
     except CorruptObjectError as error:
-        # A folder is in no list, so nobody who looks for damaged records finds it.
+        # `deepchord resume` finds damaged records in a listing, and a folder is not listed.
         is_listed = key in objects.list(f"{keys.members(run_id)}{index:03d}/")
         raise DamagedRecordError(f"{error} Or: {remedy}" if is_listed else str(error)) from error
     try:
@@ -95,7 +95,7 @@ def read_record(objects: ObjectStore, run_id: str, index: int) -> MemberRecord:
     spec = record.member.spec
     if (spec.run_id, spec.index) != (run_id, index):
         raise DamagedRecordError(
-            ended(f"{key} is the record of member {spec.index} of run {spec.run_id}") + f" {remedy}", data
+            with_full_stop(f"{key} is the record of member {spec.index} of run {spec.run_id}") + f" {remedy}", data
         )
     return record
 
@@ -112,7 +112,7 @@ def _read_spec(objects: ObjectStore, key: str, run_id: str, extension: int) -> R
 
 
 def _writer(data: bytes) -> str | None:
-    """Return which version of deepchord wrote a record, as it says itself; None if it does not."""
+    """Return the version of deepchord that a record names as its writer; None if it names none."""
     try:
         writer = json.loads(data)["member"]["spec"]["version"]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -1,10 +1,10 @@
-"""What the evaluation of a run has in storage: its attempts, and how it ended. An extended run is evaluated anew."""
+"""The evaluation of a run in storage: its attempts and its end. Each extension of a run has its own evaluation."""
 
 from typing import TypeVar
 
 from deepchord.shared.messages import EnsembleEvaluation, RunFailure, RunSpec
 from deepchord.shared.storage import keys
-from deepchord.shared.storage.attempt_log import attempts_in, take_number
+from deepchord.shared.storage.attempt_log import list_attempts, take_number
 from deepchord.shared.storage.attempts import Attempt
 from deepchord.shared.storage.documents import read_document, read_newest_spec, read_verified
 from deepchord.shared.storage.object_store import ObjectStore
@@ -12,11 +12,11 @@ from deepchord.shared.validation import Message
 
 M = TypeVar("M", bound=Message)
 
-_EVALUATED_ANEW = "Restore it from a copy; or remove it, and `deepchord resume {run_id}` evaluates the run anew."
+_REMEDY = "Restore it from a copy; or remove it, and `deepchord resume {run_id}` evaluates the run anew."
 
 
 class EvaluationStore:
-    """The evaluation of a run, as far as it is extended in the spec, in storage; from `RunStore.evaluation`."""
+    """The evaluation of one extension of a run in storage; `RunStore.evaluation` returns it."""
 
     def __init__(self, objects: ObjectStore, run: RunSpec) -> None:
         self._objects = objects
@@ -25,15 +25,15 @@ class EvaluationStore:
     # Attempts
 
     def start_attempt(self, note: bytes) -> int:
-        """Take the next attempt number, from 1, as `MemberStore.start_attempt` does."""
+        """Take the next attempt number, counted from 1, as `MemberStore.start_attempt` does."""
         return take_number(self._objects, keys.evaluations(self._run), note)
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Return the attempts so far, in order; only names are read."""
-        return attempts_in(self._objects, keys.evaluations(self._run))
+        return list_attempts(self._objects, keys.evaluations(self._run))
 
     def hand_over(self, attempt: int) -> None:
-        """Record that an attempt does not count: it ended on purpose."""
+        """Record that an attempt does not count, because it ended on purpose."""
         self._objects.replace(keys.evaluation_handed_over(self._run, attempt), b"{}\n")
 
     def fail_attempt(self, attempt: int) -> None:
@@ -43,12 +43,12 @@ class EvaluationStore:
     # The end
 
     def commit_result(self, evaluation: EnsembleEvaluation, probabilities: bytes) -> bool:
-        """Commit the evaluation and the ensemble's probabilities; see `_commit` for when it does not."""
+        """Commit the evaluation and the ensemble's probabilities; return False if the run has ended or is cancelled."""
         self._objects.replace(keys.ensemble_probabilities(self._run, evaluation.probabilities_sha256), probabilities)
         return self._commit(keys.evaluation(self._run), evaluation.encode())
 
     def result(self) -> EnsembleEvaluation | None:
-        """Return the committed evaluation, or None."""
+        """Return the committed evaluation; None if there is none."""
         return self._read(EnsembleEvaluation, keys.evaluation(self._run))
 
     def has_result(self) -> bool:
@@ -60,11 +60,11 @@ class EvaluationStore:
         return read_verified(self._objects, keys.ensemble_probabilities(self._run, sha256), sha256)
 
     def commit_failure(self, failure: RunFailure) -> bool:
-        """Commit that the run ended without an evaluation; see `_commit` for when it does not."""
+        """Commit that the run ended without an evaluation; return False if it has ended before or is cancelled."""
         return self._commit(keys.failure(self._run), failure.encode())
 
     def failure(self) -> RunFailure | None:
-        """Return why the run ended without an evaluation, or None."""
+        """Return why the run ended without an evaluation; None if it did not."""
         return self._read(RunFailure, keys.failure(self._run))
 
     def has_failed(self) -> bool:
@@ -78,13 +78,14 @@ class EvaluationStore:
     def _read(self, kind: type[M], key: str) -> M | None:
         if not self._objects.exists(key):
             return None
-        return read_document(self._objects, kind, key, _EVALUATED_ANEW.format(run_id=self._run.run_id))
+        return read_document(self._objects, kind, key, _REMEDY.format(run_id=self._run.run_id))
 
     def _commit(self, key: str, data: bytes) -> bool:
-        """Commit how the run ended; return False if it has ended already, or is cancelled, which is looked at before.
+        """Commit how the run ended; return False if it has ended before, or is cancelled.
 
-        A cancellation that comes between that look and the commit is taken back, because the end stays. Whoever
-        cancels looks for an end after that (`deepchord.coordinator.runs.control`), so that one of both sees the other.
+        A cancellation that arrives after the check and before the commit is removed again, because the end stays. The
+        code that cancels a run checks for an end afterwards (`deepchord.coordinator.runs.control`). So at least one of
+        the two sees the other.
         """
         cancellation = keys.cancellation(self._run.run_id)
         if self._objects.exists(cancellation) or not self._objects.create(key, data):

@@ -1,4 +1,4 @@
-"""A folder as storage, on a local disk or NFS: written aside, flushed, then linked or renamed into place."""
+"""A folder as storage, on a local disk or NFS: a file is written aside, flushed, then linked or renamed into place."""
 
 import errno
 import os
@@ -9,17 +9,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deepchord.shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
-from deepchord.shared.files import KINDS
+from deepchord.shared.files import SPECIAL_FILES
 from deepchord.shared.storage.object_store import check_key, check_prefix, check_size, is_name
 
-#: So much is written, or read to be compared, in one call.
-_AT_ONCE = 2**23
-#: Files under way; readers and `list` never see them.
+#: How many bytes are written, or read and compared, in one call.
+_CHUNK_BYTES = 2**23
+#: The prefix of files that are still being written; readers and `list` ignore them.
 _ASIDE = ".writing-"
 
 
 class FolderStore:
-    """Objects as files below one folder, which is made on the first write."""
+    """Objects as files below one folder, which the first write creates."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -41,7 +41,7 @@ class FolderStore:
             try:
                 os.link(aside, path)
             except FileExistsError:
-                # NFS tries again when an answer was lost, and gets the answer that what it has just linked exists.
+                # When an answer is lost, NFS repeats the request, and then reports that our own new link exists.
                 if aside.stat().st_nlink < 2:
                     self._check_regular(key, path)
                     return False
@@ -74,7 +74,7 @@ class FolderStore:
             return iter(sorted(self._walk(folder)))
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """Yield the names of the folders in a folder, sorted; also of those without any file."""
+        """Yield the names of the folders in a folder, sorted; empty folders are included."""
         with self._explained(prefix, "list"):
             try:
                 entries = list(os.scandir(self.folder / check_prefix(prefix)))
@@ -93,12 +93,12 @@ class FolderStore:
                 return False
 
     def holds(self, key: str, data: bytes) -> bool:
-        """Return whether the file holds exactly these bytes; it is read in portions."""
+        """Return whether the file holds exactly these bytes; it is read in chunks."""
         path = self._path(key)
         with self._explained(key, "read"):
             try:
                 _revalidate(path.parent)
-                return self._check_regular(key, path) == len(data) and _is_like(path, data)
+                return self._check_regular(key, path) == len(data) and _begins_with(path, data)
             except (FileNotFoundError, NotADirectoryError):
                 return False
 
@@ -116,7 +116,7 @@ class FolderStore:
         except FileNotFoundError:
             return
         for entry in entries:
-            if not is_name(entry.name):  # what other programs leave (.DS_Store, .nfs…), and what is under way
+            if not is_name(entry.name):  # files of other programs (.DS_Store, .nfs…), or still being written
                 continue
             path = folder / entry.name
             if not _is_folder(entry):
@@ -125,18 +125,18 @@ class FolderStore:
                 yield from self._walk(path)
 
     def _check_regular(self, key: str, path: Path) -> int:
-        """Return the size of a file; raise unless it is one: a FIFO would be waited for, and a device has no end."""
+        """Return the size of a regular file; raise for anything else: a read from a FIFO or a device may never end."""
         try:
             status = path.stat()
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ELOOP) and path.is_symlink():
-                raise self._no_file(key, "a link to nothing") from None
+                raise self._not_a_file(key, "a link to nothing") from None
             raise
         if not stat.S_ISREG(status.st_mode):
-            raise self._no_file(key, _KINDS.get(stat.S_IFMT(status.st_mode), "no file"))
+            raise self._not_a_file(key, _KINDS.get(stat.S_IFMT(status.st_mode), "no file"))
         return status.st_size
 
-    def _no_file(self, key: str, what: str) -> CorruptObjectError:
+    def _not_a_file(self, key: str, what: str) -> CorruptObjectError:
         return CorruptObjectError(
             f"{self.url}/{key} is {what}, where a file was expected: restore that from a copy, or remove what is there."
         )
@@ -163,7 +163,7 @@ class FolderStore:
         )
 
 
-_KINDS = {**KINDS, stat.S_IFDIR: "a folder"}
+_KINDS = {**SPECIAL_FILES, stat.S_IFDIR: "a folder"}
 
 _REMEDIES = {
     errno.ENOSPC: "free some space or give another folder with --storage",
@@ -186,9 +186,9 @@ def _written_aside(path: Path, data: bytes) -> Iterator[Path]:
     aside = path.parent / f"{_ASIDE}{uuid.uuid4().hex}"
     try:
         with aside.open("xb") as file:
-            # In portions, so that the progress of a large object can be shown.
-            for start in range(0, len(data), _AT_ONCE):
-                file.write(memoryview(data)[start : start + _AT_ONCE])
+            # In chunks, so that the progress of a large object can be shown.
+            for start in range(0, len(data), _CHUNK_BYTES):
+                file.write(memoryview(data)[start : start + _CHUNK_BYTES])
             file.flush()
             os.fsync(file.fileno())
         yield aside
@@ -196,15 +196,15 @@ def _written_aside(path: Path, data: bytes) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
-def _is_like(path: Path, data: bytes) -> bool:
+def _begins_with(path: Path, data: bytes) -> bool:
     """Return whether a file begins with these bytes."""
     with path.open("rb") as file:
-        portions = (memoryview(data)[start : start + _AT_ONCE] for start in range(0, len(data), _AT_ONCE))
-        return all(file.read(len(portion)) == portion for portion in portions)
+        chunks = (memoryview(data)[start : start + _CHUNK_BYTES] for start in range(0, len(data), _CHUNK_BYTES))
+        return all(file.read(len(chunk)) == chunk for chunk in chunks)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Return whether a folder lies there; a link that leads to itself is none."""
+    """Return whether an entry is a folder; a link that leads to itself is not."""
     try:
         return entry.is_dir()
     except OSError:
@@ -212,24 +212,25 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _leads_upwards(link: Path) -> bool:
-    """Return whether a link leads to a folder that it lies in, so that following it never ends."""
+    """Return whether a link leads to one of its own parent folders, so that following it would never end."""
     target = link.resolve()
     return any(target == parent.resolve() for parent in link.parents)
 
 
 def _revalidate(folder: Path) -> None:
-    """Open a folder, so that a client of NFS asks its server anew which names are in it.
+    """Open a folder, so that a client of NFS asks its server again which names are in it.
 
-    Else it relies for up to a minute on an earlier answer about a name, also on the answer that it is not there.
+    Otherwise the client caches for up to a minute that a name exists, or does not exist.
     """
-    with suppress(PermissionError):  # a folder whose names are not ours to list, or of Windows
+    with suppress(PermissionError):  # a folder that we may not list, or any folder on Windows
         os.close(os.open(folder, os.O_RDONLY))
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the new name durable too, where the file system lets a folder be flushed: the object is published already.
+    """Make the new name durable as well, if the file system can flush a folder; errors are ignored.
 
-    An error here must not look like one of the write, which another attempt would then find done by somebody else.
+    The object is already published. If the write failed here, a retry would find the object and report that somebody
+    else had created it.
     """
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""The keys of everything in shared storage; they are spelled nowhere else."""
+"""The keys of everything in shared storage. No other file spells a key."""
 
 import re
 
@@ -7,14 +7,14 @@ from deepchord.shared.storage.attempts import Failure, SavedEpoch
 
 RUNS = "runs/"
 _SPEC = "run.json"
-#: The last names of the notes that an attempt does not count, and that an attempt at an evaluation failed.
+#: File names in the folder of an attempt: it does not count; it failed (evaluations only).
 HANDED_OVER, FAILED = "handed-over.json", "failed.json"
-#: The last name of the weights of an attempt.
+#: The file name of the weights of an attempt.
 WEIGHTS = "weights.hdf5"
 
 
 def run(run_id: str) -> str:
-    """Return the key of a run's spec, as it was submitted."""
+    """Return the key of a run's spec as it was submitted."""
     return f"{RUNS}{run_id}/{_SPEC}"
 
 
@@ -29,7 +29,7 @@ def cancellation(run_id: str) -> str:
 
 
 def local(run_id: str) -> str:
-    """Return the key of the note that a run has a broker and workers of its own."""
+    """Return the key of the note that a run has its own broker and workers."""
     return f"{RUNS}{run_id}/local.json"
 
 
@@ -49,13 +49,13 @@ def damaged_record(run_id: str, index: int, sha256: str) -> str:
 
 
 def recorded_index(key: str) -> int | None:
-    """Return the index of the member whose record has this key; None if it is that of something else."""
+    """Return the index of the member whose record has this key; None if it is not the key of a record."""
     match = re.fullmatch(rf"{RUNS}([^/]+)/members/([0-9]{{1,9}})/record\.json", key)
     return int(match[2]) if match is not None and key == record(match[1], int(match[2])) else None
 
 
 def attempt_name(key: str) -> tuple[int, str] | None:
-    """Return the member of a key below the folders of attempts, and the rest of the key; None for any other key."""
+    """Return the member of a key in a folder of attempts, and the rest of the key; None for any other key."""
     match = re.fullmatch(rf"{RUNS}[^/]+/members/([0-9]{{1,9}})/attempts/(.+)", key)
     return None if match is None else (int(match[1]), match[2])
 
@@ -81,12 +81,12 @@ def handed_over(run_id: str, index: int, number: int) -> str:
 
 
 def attempt_failure(run_id: str, index: int, number: int, failure: Failure) -> str:
-    """Return the key of the note of how an attempt failed; its name holds what failures are compared by."""
+    """Return the key of the note of how an attempt failed; its name holds both digests of the failure."""
     return f"{attempt(run_id, index, number)}failures/{failure.worker}-{failure.way}.json"
 
 
 def failure_named(names: list[str]) -> Failure | None:
-    """Return the failure that names below the folder of an attempt stand for; None if they stand for something else."""
+    """Return the failure that names below an attempt's folder stand for; None if they mean something else."""
     match = re.fullmatch(r"failures/([0-9a-f]{16})-([0-9a-f]{16})\.json", "/".join(names))
     return None if match is None else Failure(worker=match[1], way=match[2])
 
@@ -107,7 +107,7 @@ def epoch(run_id: str, index: int, saved: SavedEpoch) -> str:
 
 
 def saved_epoch(number: int, names: list[str]) -> SavedEpoch | None:
-    """Return the training state that names below the folder of an attempt stand for; None if for something else."""
+    """Return the training state that names below an attempt's folder stand for; None if they mean something else."""
     match = re.fullmatch(r"epochs/([0-9]{6})-([0-9a-f]{64})\.npz", "/".join(names))
     return None if match is None else SavedEpoch(attempt=number, epoch=int(match[1]), sha256=match[2])
 
@@ -118,7 +118,7 @@ def extension(spec: RunSpec) -> str:
 
 
 def extension_number(run_id: str, key: str) -> int | None:
-    """Return which extension of a run the spec with this key is; None if it is no such key."""
+    """Return the number of the extension whose spec has this key; None if it is not the key of a spec."""
     match = re.fullmatch(rf"{extensions(run_id)}([0-9]{{3,9}})/{re.escape(_SPEC)}", key)
     if match is None or key != f"{numbered(extensions(run_id), int(match[1]))}{_SPEC}":
         return None
@@ -146,7 +146,7 @@ def evaluation(spec: RunSpec) -> str:
 
 
 def failure(spec: RunSpec) -> str:
-    """Return the key of why a run ended without an evaluation."""
+    """Return the key of the note of why a run ended without an evaluation."""
     return f"{_ending(spec)}failed.json"
 
 
@@ -161,15 +161,15 @@ def dataset(sha256: str) -> str:
 
 
 def numbered(folder: str, number: int) -> str:
-    """Return the folder of a numbered attempt at something."""
+    """Return the folder of a numbered attempt or extension."""
     return f"{folder}{number:03d}/"
 
 
 def note(folder: str) -> str:
-    """Return the key of the note that takes the number of an attempt."""
+    """Return the key of the note that reserves the number of an attempt."""
     return f"{folder}attempt.json"
 
 
 def _ending(spec: RunSpec) -> str:
-    """Return where the end of a run lies: an extended run ends anew."""
+    """Return the folder for the end of a run; each extension has its own."""
     return numbered(extensions(spec.run_id), spec.extension) if spec.extension else f"{RUNS}{spec.run_id}/"

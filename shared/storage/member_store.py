@@ -1,18 +1,18 @@
-"""What one member of a run has in storage: its attempts, what they saved and published, and its record."""
+"""One member of a run in storage: its attempts, what they saved and published, and its record."""
 
 import hashlib
 
 from deepchord.shared.errors import ObjectNotFoundError
 from deepchord.shared.messages import AttemptFailure, AttemptNote, MemberRecord
 from deepchord.shared.storage import keys
-from deepchord.shared.storage.attempt_log import attempts_in, take_number
-from deepchord.shared.storage.attempts import Attempt, SavedEpoch, failure_of
+from deepchord.shared.storage.attempt_log import list_attempts, take_number
+from deepchord.shared.storage.attempts import Attempt, SavedEpoch, comparable_failure
 from deepchord.shared.storage.documents import read_document, read_record, read_verified
 from deepchord.shared.storage.object_store import ObjectStore
 
 
 class MemberStore:
-    """One member of a run in storage; from `RunStore.member`."""
+    """One member of a run in storage; `RunStore.member` returns it."""
 
     def __init__(self, objects: ObjectStore, run_id: str, index: int) -> None:
         self._objects = objects
@@ -22,10 +22,7 @@ class MemberStore:
     # Attempts
 
     def start_attempt(self, note: bytes) -> int:
-        """Take the next attempt number, from 1, and leave a note of who took it.
-
-        The number is taken by a create-only write, so that it grows strictly, whatever else is lost.
-        """
+        """Take the next attempt number, counted from 1, and store a note of who took it; see `take_number`."""
         return take_number(self._objects, keys.attempts(self._run_id, self._index), note)
 
     def attempt_note(self, attempt: int) -> AttemptNote:
@@ -34,10 +31,10 @@ class MemberStore:
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Return the attempts so far, in order; only names are read."""
-        return attempts_in(self._objects, keys.attempts(self._run_id, self._index))
+        return list_attempts(self._objects, keys.attempts(self._run_id, self._index))
 
     def hand_over(self, attempt: int) -> None:
-        """Record that an attempt does not count: it ended on purpose, or the run was resumed since."""
+        """Record that an attempt does not count, because it ended on purpose or the run was resumed since."""
         self._objects.replace(keys.handed_over(self._run_id, self._index, attempt), b"{}\n")
 
     def hand_over_all(self) -> None:
@@ -48,7 +45,7 @@ class MemberStore:
 
     def fail_attempt(self, attempt: int, failure: AttemptFailure) -> None:
         """Record how an attempt failed."""
-        compared = failure_of(failure.worker, failure.way)
+        compared = comparable_failure(failure.worker, failure.way)
         self._objects.replace(keys.attempt_failure(self._run_id, self._index, attempt, compared), failure.encode())
 
     # Training states
@@ -60,45 +57,45 @@ class MemberStore:
         return saved
 
     def saved_epoch(self, saved: SavedEpoch) -> bytes:
-        """Return a training state; raise `CorruptObjectError` if it is not what was published."""
+        """Return a training state; raise `CorruptObjectError` if it does not have its SHA-256."""
         return read_verified(self._objects, keys.epoch(self._run_id, self._index, saved), saved.sha256)
 
-    def forget_epoch(self, saved: SavedEpoch) -> None:
-        """Remove a training state that nobody needs any more."""
+    def delete_epoch(self, saved: SavedEpoch) -> None:
+        """Remove a training state that is no longer needed."""
         self._objects.delete(keys.epoch(self._run_id, self._index, saved))
 
-    def forget_epochs(self) -> None:
+    def delete_epochs(self) -> None:
         """Remove all training states; for a member that has a record."""
         for attempt in self.attempts():
             for saved in attempt.saved:
-                self.forget_epoch(saved)
+                self.delete_epoch(saved)
 
-    # What a trained member is made of
+    # The results of an attempt
 
-    def put_weights(self, attempt: int, weights: bytes) -> None:
-        """Publish the weights of an attempt, HDF5."""
+    def publish_weights(self, attempt: int, weights: bytes) -> None:
+        """Publish the weights of an attempt, as HDF5."""
         self._objects.replace(keys.weights(self._run_id, self._index, attempt), weights)
 
     def weights(self, attempt: int, sha256: str) -> bytes:
-        """Return the weights of an attempt; raise `CorruptObjectError` if they are not those of the record."""
+        """Return the weights of an attempt; raise `CorruptObjectError` if they do not have this SHA-256."""
         return read_verified(self._objects, keys.weights(self._run_id, self._index, attempt), sha256)
 
-    def put_probabilities(self, attempt: int, probabilities: bytes) -> None:
-        """Publish the test probabilities of an attempt, `.npy`."""
+    def publish_probabilities(self, attempt: int, probabilities: bytes) -> None:
+        """Publish the test probabilities of an attempt, as `.npy`."""
         self._objects.replace(keys.member_probabilities(self._run_id, self._index, attempt), probabilities)
 
     def probabilities(self, attempt: int, sha256: str) -> bytes:
-        """Return the test probabilities of an attempt, `.npy`; for errors see `weights`."""
+        """Return the test probabilities of an attempt as `.npy`; for errors see `weights`."""
         return read_verified(self._objects, keys.member_probabilities(self._run_id, self._index, attempt), sha256)
 
     # The record
 
     def commit_record(self, record: MemberRecord) -> bool:
-        """Commit the member's record; return False if it has one already, which then stays."""
+        """Commit the member's record; return False if it already has one, which stays."""
         return self._objects.create(keys.record(self._run_id, self._index), record.encode())
 
     def record(self) -> MemberRecord | None:
-        """Return the committed record, or None; for the errors see `read_record`."""
+        """Return the committed record; None if there is none. For the errors see `read_record`."""
         try:
             return read_record(self._objects, self._run_id, self._index)
         except ObjectNotFoundError:

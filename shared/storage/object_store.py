@@ -1,4 +1,4 @@
-"""What a storage must offer, and the keys that it takes."""
+"""What every kind of storage offers, and which keys are valid."""
 
 import re
 from collections.abc import Iterator
@@ -8,34 +8,34 @@ import psutil
 
 from deepchord.shared.errors import CorruptObjectError, StorageError
 
-#: The scheme of the storage that lies in the broker itself; nothing follows it.
+#: The scheme of the storage in the broker itself; its URL has no other part.
 BROKER_STORAGE = "broker"
 
-#: A key is names like these with `/` between them: nothing hidden, and no way out of the storage.
+#: A key consists of such names with `/` between them. None is hidden, and none leads out of the storage.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-#: The longest key that every storage takes: S3 has this limit.
-_LONGEST_KEY = 1024
+#: The longest valid key; this is the limit of S3.
+_MAX_KEY_LENGTH = 1024
 
 
 @runtime_checkable
 class ObjectStore(Protocol):
     """A flat name space of immutable or replaceable byte strings; keys are relative paths with `/`.
 
-    A reader sees an object whole or not at all. Every operation raises `StorageError` when the storage cannot do it.
+    A reader sees a complete object or none. Every operation raises `StorageError` when the storage fails.
     """
 
     @property
     def url(self) -> str:
-        """The address, fit to be printed."""
+        """The address without a password."""
         ...
 
     @property
     def largest_bytes(self) -> int | None:
-        """How large an object may be; None: larger than anything that deepchord writes."""
+        """The largest size of an object; None: no limit that deepchord reaches."""
         ...
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write unless the key exists; return whether this call wrote it. Exactly one of many callers wins."""
+        """Write unless the key exists; return whether this call wrote it. Of many callers exactly one writes."""
         ...
 
     def replace(self, key: str, data: bytes) -> None:
@@ -47,16 +47,16 @@ class ObjectStore(Protocol):
 
         Args:
             key: What to read.
-            most_bytes: `CorruptObjectError` is raised if there are more; None: more than this machine's memory holds.
+            most_bytes: The largest size; `CorruptObjectError` is raised for more. None: the memory of this machine.
         """
         ...
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Yield the keys that begin with the prefix (whole folders: it ends in `/` or is empty), sorted."""
+        """Yield the keys that begin with a prefix, sorted; the prefix is a folder that ends in `/`, or empty."""
         ...
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """Yield the names directly below a prefix that further names follow, sorted; what lies deeper is not read."""
+        """Yield the names of the folders directly below a prefix, sorted; deeper levels are not read."""
         ...
 
     def exists(self, key: str) -> bool:
@@ -64,15 +64,15 @@ class ObjectStore(Protocol):
         ...
 
     def holds(self, key: str, data: bytes) -> bool:
-        """Return whether the key holds an object like these bytes, as far as that is known without fetching it.
+        """Return whether the key holds these bytes, as far as can be known without a download.
 
-        A folder compares all bytes, another storage only how many there are. `CorruptObjectError` is raised for what is
-        no object.
+        A folder compares all bytes, other storages only the size. `CorruptObjectError` is raised for something that is
+        not an object.
         """
         ...
 
     def delete(self, key: str) -> None:
-        """Remove the object; nothing happens if there is none."""
+        """Remove the object, if it is there."""
         ...
 
 
@@ -92,18 +92,18 @@ def is_name(text: str) -> bool:
 
 
 def check_key(key: str) -> str:
-    """Return the key; raise `StorageError` if it is none that every storage takes."""
-    if len(key) > _LONGEST_KEY or not all(is_name(part) for part in key.split("/")):
+    """Return the key; raise `StorageError` if it is not valid in every kind of storage."""
+    if len(key) > _MAX_KEY_LENGTH or not all(is_name(part) for part in key.split("/")):
         raise StorageError(
             f"{key!r} is no valid key of a storage: expected names of A-Z a-z 0-9 . _ - and /, "
-            f"at most {_LONGEST_KEY} characters.",
+            f"at most {_MAX_KEY_LENGTH} characters.",
             permanent=True,
         )
     return key
 
 
 def check_prefix(prefix: str) -> str:
-    """Return the prefix; raise `StorageError` unless it is empty or names a whole folder."""
+    """Return the prefix; raise `StorageError` unless it is empty or names a folder."""
     if prefix:
         check_key(prefix.removesuffix("/"))
     return prefix

@@ -1,4 +1,4 @@
-"""Opens the storage that the settings name, by the scheme of its URL."""
+"""Opens the storage of the settings; the scheme of its URL decides which kind it is."""
 
 import os
 from pathlib import Path
@@ -16,12 +16,12 @@ def open_object_store(settings: Settings, *, retrying: bool = True) -> ObjectSto
     """Return the storage of the settings.
 
     Args:
-        settings: Where it is.
-        retrying: Whether what fails in passing is tried again; else the first error counts, for callers that have to
-            answer soon.
+        settings: Where the storage is.
+        retrying: Whether to retry temporary errors; otherwise the first error is raised, for callers that must answer
+            soon.
 
     Raises:
-        InputError: A scheme that deepchord does not know, or a part that is not there.
+        InputError: The scheme is not known, the URL is not valid, or a package is missing.
     """
     objects = _open(settings)
     return RetryingStore(objects) if retrying else objects
@@ -35,7 +35,7 @@ def _open(settings: Settings) -> ObjectStore:
         return S3Store(settings.storage, settings.ca_file)
     if scheme == BROKER_STORAGE:
         from deepchord.shared.storage.broker_store import (
-            open_broker_store,  # it imports Redis, which the others do without
+            open_broker_store,  # imported here, because the other storages need no Redis
         )
 
         return open_broker_store(settings)

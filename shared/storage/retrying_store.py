@@ -1,4 +1,4 @@
-"""Retries what fails in passing: a network file system that hangs, a server that is overloaded."""
+"""Retries temporary errors of a storage, such as a network file system that hangs or an overloaded server."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -10,16 +10,16 @@ from deepchord.shared.storage.object_store import ObjectStore
 
 T = TypeVar("T")
 
-#: Waits of half a second, one, two and four between five attempts.
+#: Five attempts, with pauses of 0.5, 1, 2 and 4 seconds between them.
 _ATTEMPTS = 5
 _FIRST_WAIT_S = 0.5
 
 
 class RetryingStore:
-    """Another storage, each of whose operations is tried several times before its error counts."""
+    """Wraps another storage and tries each operation several times before it raises the error."""
 
     def __init__(self, objects: ObjectStore, first_wait_s: float = _FIRST_WAIT_S) -> None:
-        """Take what is tried again.
+        """Take the storage to wrap.
 
         Args:
             objects: The storage.
@@ -27,7 +27,7 @@ class RetryingStore:
         """
         self.objects = objects
         self._try = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_may_pass),
+            retry=tenacity.retry_if_exception(_is_temporary),
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
             wait=tenacity.wait_exponential(multiplier=first_wait_s),
             reraise=True,
@@ -35,16 +35,16 @@ class RetryingStore:
 
     @property
     def url(self) -> str:
-        """The address, fit to be printed."""
+        """The address without a password."""
         return self.objects.url
 
     @property
     def largest_bytes(self) -> int | None:
-        """How large an object may be."""
+        """The largest size of an object."""
         return self.objects.largest_bytes
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write unless the key exists; an attempt that failed after it had written counts as the caller's."""
+        """Write unless the key exists; return whether this call wrote it, even if its attempt to write then failed."""
         failed = False
 
         def attempt() -> bool:
@@ -70,7 +70,7 @@ class RetryingStore:
         return iter(self._retried(lambda: tuple(self.objects.list(prefix))))
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """Yield the names directly below a prefix that further names follow, sorted."""
+        """Yield the names of the folders directly below a prefix, sorted."""
         return self._retried(lambda: self.objects.folders(prefix))
 
     def exists(self, key: str) -> bool:
@@ -78,7 +78,7 @@ class RetryingStore:
         return self._retried(lambda: self.objects.exists(key))
 
     def holds(self, key: str, data: bytes) -> bool:
-        """Return whether the key holds an object like these bytes."""
+        """Return whether the key holds these bytes; see `ObjectStore.holds`."""
         return self._retried(lambda: self.objects.holds(key, data))
 
     def delete(self, key: str) -> None:
@@ -89,5 +89,5 @@ class RetryingStore:
         return self._try.copy()(operation)
 
 
-def _may_pass(error: BaseException) -> bool:
+def _is_temporary(error: BaseException) -> bool:
     return isinstance(error, StorageError) and not error.permanent

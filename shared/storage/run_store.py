@@ -1,15 +1,14 @@
-"""Runs, members, weights and data sets in shared storage, verified where their SHA-256 is known."""
+"""Runs, members and data sets in shared storage; data with a known SHA-256 is verified when it is read."""
 
 import logging
-import re
 import uuid
 from collections.abc import Collection, Iterator
 
 from deepchord.shared.errors import CorruptObjectError, ObjectNotFoundError, RunNotFoundError, StorageError
-from deepchord.shared.messages import Cancellation, MemberRecord, RunSpec
+from deepchord.shared.messages import Cancellation, MemberRecord, RunSpec, is_run_id
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import keys
-from deepchord.shared.storage.attempt_log import attempts_among
+from deepchord.shared.storage.attempt_log import attempts_from_names
 from deepchord.shared.storage.attempts import Attempt
 from deepchord.shared.storage.documents import read_document, read_newest_spec, read_specs, read_verified
 from deepchord.shared.storage.evaluation_store import EvaluationStore
@@ -21,14 +20,14 @@ logger = logging.getLogger(__name__)
 
 
 class RunStore:
-    """What coordinator and workers read and write of runs; the keys are spelled in `keys`."""
+    """All runs in storage, as coordinator and workers read and write them."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self.objects = objects
 
     @classmethod
     def open(cls, settings: Settings, *, retrying: bool = True) -> "RunStore":
-        """Return the store of the settings; see `open_object_store`."""
+        """Open the storage of the settings; see `open_object_store`."""
         return cls(open_object_store(settings, retrying=retrying))
 
     # Runs
@@ -38,46 +37,46 @@ class RunStore:
         return self.objects.create(keys.run(spec.run_id), spec.encode())
 
     def run(self, run_id: str) -> RunSpec:
-        """Return the spec of a run, as it was last extended; raise `RunNotFoundError` if there is none."""
+        """Return the newest spec of a run; raise `RunNotFoundError` if there is no such run."""
         missing = RunNotFoundError(
             f"There is no run {run_id!r} in {self.objects.url}; `deepchord runs` lists those there are."
         )
-        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", run_id):
+        if not is_run_id(run_id):
             raise missing
         try:
             return read_newest_spec(self.objects, run_id)
         except ObjectNotFoundError:
             raise missing from None
 
-    def versions(self, run_id: str) -> Iterator[RunSpec]:
+    def specs(self, run_id: str) -> Iterator[RunSpec]:
         """Yield the specs of a run, the newest extension first."""
         return read_specs(self.objects, run_id)
 
     def extend_run(self, spec: RunSpec) -> bool:
-        """Publish the spec with more members; return False if somebody else has extended the run in the meantime."""
+        """Publish a spec with more members; return False if somebody else extended the run in the meantime."""
         return self.objects.create(keys.extension(spec), spec.encode())
 
     def cancel_run(self, run_id: str, cancellation: Cancellation) -> None:
-        """Stop a run: no worker trains it until it is resumed."""
+        """Record that a run is cancelled: no worker trains its members until it is resumed."""
         self.objects.replace(keys.cancellation(run_id), cancellation.encode())
 
     def resume_run(self, run_id: str) -> None:
-        """Take a cancellation back."""
+        """Remove the cancellation of a run."""
         self.objects.delete(keys.cancellation(run_id))
 
     def set_local(self, run_id: str, *, local: bool) -> None:
-        """Record whether a run has a broker and workers of its own, on the machine of whoever started it."""
+        """Record whether a run has its own broker and workers, on the machine where it was started."""
         if local:
             self.objects.replace(keys.local(run_id), b"{}\n")
         elif self.is_local(run_id):
             self.objects.delete(keys.local(run_id))
 
     def is_local(self, run_id: str) -> bool:
-        """Return whether a run has a broker and workers of its own, on the machine of whoever started it."""
+        """Return whether a run has its own broker and workers, on the machine where it was started."""
         return self.objects.exists(keys.local(run_id))
 
     def cancellation(self, run_id: str) -> Cancellation | None:
-        """Return who cancelled a run, or None."""
+        """Return who cancelled a run, and when; None if nobody did."""
         remedy = f"`deepchord resume {run_id}` takes it away, `deepchord cancel {run_id}` writes it anew."
         try:
             return read_document(self.objects, Cancellation, keys.cancellation(run_id), remedy)
@@ -88,46 +87,46 @@ class RunStore:
         """Return whether a run was cancelled."""
         return self.objects.exists(keys.cancellation(run_id))
 
-    def run_ids(self, *, but: Collection[str] = ()) -> list[str]:
-        """Return the ids of all runs, oldest first (ids begin with their date), but for those that are known."""
-        names = (name for name in self.objects.folders(keys.RUNS) if name not in but)
+    def run_ids(self, *, excluding: Collection[str] = ()) -> list[str]:
+        """Return the ids of all runs except the excluded ones, oldest first: an id begins with its date."""
+        names = (name for name in self.objects.folders(keys.RUNS) if name not in excluding)
         return [name for name in names if self.objects.exists(keys.run(name))]
 
     # Members and evaluation
 
     def member(self, run_id: str, index: int) -> MemberStore:
-        """Return what one member of a run has in storage; nothing is asked of it yet."""
+        """Return one member of a run in storage; nothing is read yet."""
         return MemberStore(self.objects, run_id, index)
 
     def evaluation(self, run: RunSpec) -> EvaluationStore:
-        """Return what the evaluation of a run, as extended in its spec, has in storage; nothing is asked of it yet."""
+        """Return the evaluation of a run, for the extension in its spec, in storage; nothing is read yet."""
         return EvaluationStore(self.objects, run)
 
-    def attempts_of_all(self, run_id: str) -> dict[int, tuple[Attempt, ...]]:
-        """Return the attempts of each member of a run that has had any; only names are read."""
+    def attempts_by_member(self, run_id: str) -> dict[int, tuple[Attempt, ...]]:
+        """Return the attempts of each member of a run that has any, by index; only names are read."""
         names: dict[int, list[str]] = {}
         for index, name in filter(None, map(keys.attempt_name, self.objects.list(keys.members(run_id)))):
             names.setdefault(index, []).append(name)
-        return {index: attempts_among(of_member) for index, of_member in names.items()}
+        return {index: attempts_from_names(of_member) for index, of_member in names.items()}
 
-    def recorded(self, run_id: str) -> list[int]:
+    def recorded_members(self, run_id: str) -> list[int]:
         """Return the indices of the members that have a record, in order."""
         indices = map(keys.recorded_index, self.objects.list(keys.members(run_id)))
         return sorted(index for index in indices if index is not None)
 
     def records(self, run_id: str, members: int) -> Iterator[MemberRecord]:
-        """Yield the committed records of a run in the order of their indices, each when it is read."""
+        """Yield the committed records of a run in the order of their indices; each is read when it is needed."""
         results = (self.member(run_id, index).record() for index in range(members))
         return (record for record in results if record is not None)
 
     # Data sets
 
     def publish_dataset(self, sha256: str, data: bytes) -> None:
-        """Publish a data set under its SHA-256, in the place of one that is damaged, if there is one."""
+        """Publish a data set under its SHA-256; a damaged copy is replaced."""
         self.objects.replace(keys.dataset(sha256), data)
 
     def has_dataset(self, sha256: str, data: bytes) -> bool:
-        """Return whether the data set is published and whole as far as `ObjectStore.holds` knows; damage is logged."""
+        """Return whether an undamaged data set is published, as far as `ObjectStore.holds` knows; damage is logged."""
         key = keys.dataset(sha256)
         try:
             whole = self.objects.holds(key, data)
@@ -147,7 +146,7 @@ class RunStore:
         return read_verified(self.objects, keys.dataset(sha256), sha256, remedy)
 
     def check_writable(self) -> None:
-        """Raise `StorageError` unless something can be written and read back, and what exists is not created again."""
+        """Raise `StorageError` unless storage can write, read back, and refuse to create an object that exists."""
         probe = f"probes/{uuid.uuid4().hex}"
         self.objects.replace(probe, b"deepchord\n")
         try:

@@ -1,4 +1,4 @@
-"""A bucket of S3, or of any service that speaks it and honours conditional writes (`If-None-Match`)."""
+"""A bucket of S3, or of a compatible service that honours conditional writes (`If-None-Match`)."""
 
 import re
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ from deepchord.shared.settings import s3_endpoint, without_password
 from deepchord.shared.storage.object_store import check_key, check_prefix, check_size
 
 _CONNECT_WITHIN = timedelta(seconds=5)
-#: A service that stops in the middle of an answer is asked again after so long.
+#: A service may stop in the middle of an answer; after this time the request is sent again.
 _READ_WITHIN = timedelta(seconds=60)
 #: A data set of 50 MB over a line of 2 Mbit/s takes three minutes.
 _DONE_WITHIN = timedelta(minutes=10)
-_LISTED_AT_ONCE = 1000
+_LIST_BATCH = 1000
 
 _URL = re.compile(r"s3://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]*)(?:/(?P<prefix>[A-Za-z0-9._/-]*))?")
 
-#: What in an answer, without its blanks, says that trying again is of no use, and what to do about it.
+#: Texts in an answer (without blanks) for which a retry does not help, and what to do about each.
 _REMEDIES = (
     ("NoSuchBucket", "there is no such bucket; create it, or correct --storage"),
     ("169.254.169.254", "no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
@@ -41,50 +41,32 @@ _REMEDIES = (
 class S3Store:
     """Objects in a bucket, below a prefix; credentials, region and endpoint come from the usual AWS variables.
 
-    Nothing is tried again here, but in a `RetryingStore` around it: that one knows an object that was created although
-    the answer got lost from one that somebody else has created.
+    It never retries by itself; the `RetryingStore` around it does. When an answer was lost, only the `RetryingStore`
+    can tell whether this process or another one created the object.
     """
 
     def __init__(self, url: str, ca_file: Path | None = None) -> None:
-        """Open a bucket; nothing is asked of it yet.
+        """Open a bucket; no request is sent yet.
 
         Args:
             url: `s3://bucket` or `s3://bucket/prefix`.
-            ca_file: Certificates of authorities, PEM, that are trusted beside the system's.
+            ca_file: Certificates of authorities, PEM, that are trusted in addition to the system's.
 
         Raises:
-            InputError: The URL is none, or obstore is not installed.
+            InputError: The URL is not valid, or obstore is not installed.
         """
-        parts = _URL.fullmatch(url)
-        if parts is None:
-            shown = without_password(url)
-            raise InputError(f"Storage {shown} is not valid: expected s3://bucket or s3://bucket/prefix.")
-        endpoint = s3_endpoint()
-        if endpoint is not None and re.fullmatch(r"https?://[^/\s]+/?", endpoint) is None:
-            shown = without_password(endpoint)
-            raise InputError(f"AWS_ENDPOINT_URL is not valid: expected http(s)://host[:port], found {shown}.")
+        bucket, prefix = _parse_url(url)
+        _check_endpoint()
         try:
             import obstore
         except ImportError as error:
             raise InputError(f"Storage on S3 needs another package: {how_to_install('s3')}.") from error
-        prefix = (parts["prefix"] or "").strip("/")
-        if prefix:
-            check_key(prefix)
-        options: dict[str, Any] = {
-            # Only an endpoint that is given as http:// is spoken to without encryption; keys are signed, not sent.
-            "allow_http": True,
-            "connect_timeout": _CONNECT_WITHIN,
-            "read_timeout": _READ_WITHIN,
-            "timeout": _DONE_WITHIN,
-        }
-        if ca_file is not None:
-            options["root_certificate"] = ca_file.read_bytes()
         self._obstore = obstore
         try:
             self._bucket = obstore.store.S3Store(
-                parts["bucket"],
-                prefix=prefix or None,
-                client_options=options,  # type: ignore[arg-type]  # a plain dictionary is what is meant
+                bucket,
+                prefix=prefix,
+                client_options=_client_options(ca_file),  # type: ignore[arg-type]  # obstore takes a plain dictionary
                 retry_config={"max_retries": 0},
             )
         except obstore.exceptions.BaseError as error:
@@ -96,7 +78,7 @@ class S3Store:
 
     @property
     def url(self) -> str:
-        """`s3://bucket/prefix`."""
+        """The address, `s3://bucket/prefix`."""
         return self._url
 
     @property
@@ -129,11 +111,11 @@ class S3Store:
         """Yield the keys below a prefix, sorted."""
         folder = check_prefix(prefix)
         with self._explained(prefix, "list"):
-            portions = self._bucket.list(folder or None, chunk_size=_LISTED_AT_ONCE)
-            return iter(sorted(entry["path"] for portion in portions for entry in portion))
+            batches = self._bucket.list(folder or None, chunk_size=_LIST_BATCH)
+            return iter(sorted(entry["path"] for batch in batches for entry in batch))
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """Yield the names directly below a prefix that further names follow, sorted."""
+        """Yield the names of the folders directly below a prefix, sorted."""
         folder = check_prefix(prefix)
         with self._explained(prefix, "list"):
             folders = self._bucket.list_with_delimiter(folder or None)["common_prefixes"]
@@ -144,7 +126,7 @@ class S3Store:
         return self._size(key) is not None
 
     def holds(self, key: str, data: bytes) -> bool:
-        """Return whether the key holds as many bytes as these."""
+        """Return whether the key holds an object of the same size as these bytes."""
         return self._size(key) == len(data)
 
     def delete(self, key: str) -> None:
@@ -156,7 +138,7 @@ class S3Store:
                 return
 
     def _size(self, key: str) -> int | None:
-        """Return how many bytes the object has; None if there is none."""
+        """Return the size of the object in bytes; None if it is not there."""
         with self._explained(key, "read"):
             try:
                 return self._bucket.head(check_key(key))["size"]
@@ -180,8 +162,36 @@ class S3Store:
             ) from error
 
 
+def _parse_url(url: str) -> tuple[str, str | None]:
+    """Return the bucket and the prefix of a URL; None without a prefix."""
+    parts = _URL.fullmatch(url)
+    if parts is None:
+        shown = without_password(url)
+        raise InputError(f"Storage {shown} is not valid: expected s3://bucket or s3://bucket/prefix.")
+    prefix = (parts["prefix"] or "").strip("/")
+    return parts["bucket"], check_key(prefix) if prefix else None
+
+
+def _check_endpoint() -> None:
+    endpoint = s3_endpoint()
+    if endpoint is not None and re.fullmatch(r"https?://[^/\s]+/?", endpoint) is None:
+        shown = without_password(endpoint)
+        raise InputError(f"AWS_ENDPOINT_URL is not valid: expected http(s)://host[:port], found {shown}.")
+
+
+def _client_options(ca_file: Path | None) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        # Only an endpoint that begins with http:// is used without encryption; keys sign requests and are never sent.
+        "allow_http": True,
+        "connect_timeout": _CONNECT_WITHIN,
+        "read_timeout": _READ_WITHIN,
+        "timeout": _DONE_WITHIN,
+    }
+    return options if ca_file is None else options | {"root_certificate": ca_file.read_bytes()}
+
+
 def _reason(text: str) -> str:
-    """Return what obstore says, without its debugging output and what it had tried."""
+    """Return the message of obstore without its debugging output and the list of what it tried."""
     if "error sending request" in text:
         return "it cannot be reached; start it, or correct AWS_ENDPOINT_URL"
     return text.partition("\n")[0].rpartition(" - ")[2].strip().rstrip(".")

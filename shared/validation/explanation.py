@@ -1,27 +1,28 @@
-"""How what is wrong with a value becomes one sentence, with the nearest valid name."""
+"""Turns validation errors into one clear sentence, with the most similar valid name."""
 
 import difflib
 from collections.abc import Iterable
 
 from pydantic import ValidationError
 
-_OTHER_PROTOCOL = "other_protocol"
+#: The type of the validation error for a message of another protocol.
+OTHER_PROTOCOL = "other_protocol"
 
 
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the nearest valid name, else the list of valid names."""
+def suggestion(name: str, valid: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` with the most similar valid name, or the list of valid names if none is similar."""
     names = sorted(valid)
     close = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean '{close[0]}'?" if close else f"; valid are {', '.join(names)}"
 
 
-def ended(sentence: str) -> str:
-    """Return a sentence with a full stop, unless it has one, or ends with the question of `nearest`."""
+def with_full_stop(sentence: str) -> str:
+    """Return a sentence with a full stop, unless it already ends with one, or with the question of `suggestion`."""
     return sentence if sentence.endswith(("?", ".")) else f"{sentence}."
 
 
 def explain(error: ValidationError) -> str:
-    """Return the first problem of a validation error as one clause, with the place it was found at."""
+    """Return the first problem of a validation error as one clause that names its field."""
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"])
     message = first["msg"][:1].lower() + first["msg"][1:]
@@ -32,12 +33,13 @@ def explain(error: ValidationError) -> str:
 
 
 def shortened(value: object) -> str:
-    """Return a value as errors show it: of any size and depth, in at most 60 characters."""
+    """Return a value of any size and depth in at most 60 characters, for error messages."""
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists in lists
+    except (ValueError, RecursionError):  # a number of thousands of digits, or deeply nested lists
         return "something far too long"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-_SELF_EXPLAINING = {_OTHER_PROTOCOL, "unknown_option", "value_error", "missing", "json_invalid"}
+#: Types of errors whose message needs no `found …`.
+_SELF_EXPLAINING = {OTHER_PROTOCOL, "unknown_option", "value_error", "missing", "json_invalid"}

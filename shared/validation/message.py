@@ -1,4 +1,4 @@
-"""The one base of everything that crosses a boundary, and how its errors are put into a sentence."""
+"""The base classes of all messages, which decode JSON and raise errors that name the problem."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal, Self
@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 
 from deepchord.shared.errors import DeepchordError, MessageDecodeError, OtherVersionError
-from deepchord.shared.validation.explanation import _OTHER_PROTOCOL, ended, explain, nearest
+from deepchord.shared.validation.explanation import OTHER_PROTOCOL, explain, suggestion, with_full_stop
 from deepchord.shared.version import version
 
-#: The one protocol that this deepchord speaks.
+#: The only protocol that this version of deepchord understands.
 PROTOCOL: Final = 1
 
 
@@ -25,7 +25,7 @@ class Message(BaseModel):
         if isinstance(data, Mapping):
             for name in data:
                 if name not in cls.model_fields:
-                    hint = nearest(str(name), cls.model_fields)
+                    hint = suggestion(str(name), cls.model_fields)
                     raise PydanticCustomError(
                         "unknown_option", "unknown option '{name}'{hint}", {"name": str(name), "hint": hint}
                     )
@@ -41,16 +41,16 @@ class Message(BaseModel):
 
         Args:
             data: UTF-8 JSON, as `encode` writes it.
-            source: Where the data came from; named in the error.
+            source: Where the data came from, for the error.
 
         Raises:
-            MessageDecodeError: Not JSON, or a field is missing, unknown or out of range.
+            MessageDecodeError: It is not JSON, or a field is missing, unknown or not valid.
         """
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:
             raise _error_class(error, MessageDecodeError)(
-                ended(f"{source} is not a valid {cls.__name__}: {explain(error)}")
+                with_full_stop(f"{source} is not a valid {cls.__name__}: {explain(error)}")
             ) from error
 
     @classmethod
@@ -59,15 +59,15 @@ class Message(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise _error_class(error, error_class)(ended(f"{source}: {explain(error)}")) from error
+            raise _error_class(error, error_class)(with_full_stop(f"{source}: {explain(error)}")) from error
 
 
 class Versioned(Message):
-    """What older and newer versions of deepchord may have written: one of other messages is refused by both names."""
+    """A message that other versions of deepchord may have written; another protocol is refused with both versions."""
 
-    #: Raised whenever an older worker could no longer understand a message or an object in storage.
+    #: Increased whenever older workers can no longer understand a message or an object in storage.
     protocol: Literal[1] = PROTOCOL
-    #: The deepchord that wrote it.
+    #: The version of deepchord that wrote the message.
     version: str = Field(default_factory=version)
 
     @model_validator(mode="before")
@@ -76,7 +76,7 @@ class Versioned(Message):
         theirs = data.get("protocol", PROTOCOL) if isinstance(data, Mapping) else PROTOCOL
         if theirs != PROTOCOL:
             raise PydanticCustomError(
-                _OTHER_PROTOCOL,
+                OTHER_PROTOCOL,
                 "it is of deepchord {their_version} (protocol {theirs}), but this is deepchord {our_version} "
                 "(protocol {ours}): install the same version on all hosts",
                 {
@@ -90,4 +90,4 @@ class Versioned(Message):
 
 
 def _error_class(error: ValidationError, otherwise: type[DeepchordError]) -> type[DeepchordError]:
-    return OtherVersionError if error.errors()[0]["type"] == _OTHER_PROTOCOL else otherwise
+    return OtherVersionError if error.errors()[0]["type"] == OTHER_PROTOCOL else otherwise

@@ -35,7 +35,7 @@ def test_a_run_needs_no_disk_that_all_see(new_place, recipe, broker_url, storage
         monkeypatch.setenv(name, value)
     store = RunStore.open(load_settings())
     (run_id,) = store.run_ids()
-    assert store.recorded(run_id) == [0, 1, 2]
+    assert store.recorded_members(run_id) == [0, 1, 2]
     listed = coordinator.run("runs")
     assert run_id in listed.stdout
 

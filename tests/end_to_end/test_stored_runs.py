@@ -243,7 +243,7 @@ def test_the_finished_run_is_extended_by_a_member(extended):
 
     assert (command.returncode, command.stderr) == (0, "")
     assert (run.members, run.extension) == (3, 1)
-    assert extended.store.recorded(FINISHED) == [0, 1, 2]
+    assert extended.store.recorded_members(FINISHED) == [0, 1, 2]
     assert extended.store.member(FINISHED, 2).record().member.attempt == 1
 
 

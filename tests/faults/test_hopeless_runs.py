@@ -16,11 +16,11 @@ def ended_at_once(fleet: Fleet, members: int) -> str:
     assert watching.ended() == 3, "\n".join([*watching.out, *watching.err])
 
     store = fleet.store
-    every = [attempt for attempts in store.attempts_of_all(fleet.run_id).values() for attempt in attempts]
+    every = [attempt for attempts in store.attempts_by_member(fleet.run_id).values() for attempt in attempts]
     workers = {attempt.failure.worker for attempt in every if attempt.failure is not None}
     assert len(workers) == 2
     assert len(every) <= 2 * members
-    assert store.recorded(fleet.run_id) == []
+    assert store.recorded_members(fleet.run_id) == []
     logs = [line for worker, seen in zip(fleet.workers, before, strict=True) for line in worker.err[seen:]]
     assert sum("is left to other workers" in line for line in logs) <= MAX_DEFERRALS
     return watching.err[-1]

@@ -31,7 +31,7 @@ def test_a_run_is_cancelled_for_good_until_it_is_resumed(fleet, uninterrupted):
     fleet.broker.client.lpush(f"{KEY_PREFIX}{QUEUE}", of_the_second)
     fleet.start_worker().wait_for("member-001] received")
     wait_until(lambda: fleet.broker.client.hlen(f"{KEY_PREFIX}unacked") == 0, "the message to be done with")
-    assert fleet.store.recorded(fleet.run_id) == []
+    assert fleet.store.recorded_members(fleet.run_id) == []
     assert [len(fleet.attempts(index)) for index in range(2)] == [1, 0]
     reached = fleet.saved()
     resumed = fleet.place.run("resume", "last", "--detach")

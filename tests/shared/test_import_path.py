@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deepchord.shared.import_path import whole_paths_of, without_current_folder
+from deepchord.shared.import_path import absolute_entries, without_current_folder
 
 HOME, LIBRARY = "/opt/deepchord", "/usr/lib/python3"
 INSTALLED = [LIBRARY, f"{LIBRARY}/lib-dynload", "/usr/lib/python3/site-packages"]
@@ -31,7 +31,7 @@ def test_what_pythonpath_names_by_the_current_folder_goes_and_whole_paths_stay(h
     made = [str(Path(here, part).resolve()) for part in pythonpath.split(":")]
 
     assert path_without("/usr/bin", *made, pythonpath=pythonpath) == ["/usr/bin", "/more", *INSTALLED]
-    assert whole_paths_of(pythonpath) == "/more"
+    assert absolute_entries(pythonpath) == "/more"
 
 
 def test_the_current_folder_stays_where_it_is_named_on_purpose_or_is_our_own(here):

@@ -2,7 +2,7 @@ import io
 import json
 import logging
 
-from deepchord.shared.logs import format_as
+from deepchord.shared.logs import apply_log_format
 from deepchord.shared.settings import Settings
 
 
@@ -10,7 +10,7 @@ def test_a_line_of_json_has_the_message_where_it_came_from_and_what_it_is_about(
     logger, written = logging.Logger("deepchord.test"), io.StringIO()
     logger.addHandler(logging.StreamHandler(written))
 
-    format_as(Settings(log_format="json"), logger)
+    apply_log_format(Settings(log_format="json"), logger)
     logger.warning("Member %d is lost.", 3, extra={"run_id": "one", "member": 3})
 
     line = json.loads(written.getvalue())
@@ -27,7 +27,7 @@ def test_lines_for_people_stay_as_they_are():
     logger, written = logging.Logger("deepchord.test"), io.StringIO()
     logger.addHandler(logging.StreamHandler(written))
 
-    format_as(Settings(), logger)
+    apply_log_format(Settings(), logger)
     logger.warning("Hello.")
 
     assert written.getvalue() == "Hello.\n"
@@ -37,7 +37,7 @@ def test_foreign_text_in_a_line_steers_no_terminal_and_colours_of_the_formatter_
     logger, written = logging.Logger("deepchord.test"), io.StringIO()
     logger.addHandler(logging.StreamHandler(written))
     logger.handlers[0].setFormatter(logging.Formatter("\x1b[1m%(message)s"))
-    format_as(Settings(), logger)
+    apply_log_format(Settings(), logger)
 
     try:
         raise ValueError("\x1b[2J")

@@ -37,8 +37,8 @@ def test_boards_and_leases_of_a_process_share_one_connection(resources: Resource
     holder = Holder(worker="me", process_id=1, token="one")
 
     assert resources.leases.hold("deepchord:lease:run:0", holder, 10) is None
-    assert resources.board.notes("run") == {}
-    assert resources.workers.lines() == []
+    assert resources.board.troubles("run") == {}
+    assert resources.workers.statuses() == []
 
     assert connections(resources) == before
 

@@ -151,7 +151,7 @@ def test_a_failed_attempt_is_followed_by_another_and_noted(
 
     member = resources.store.member(members[0].run_id, 0).record().member
     assert member.attempt == 2
-    assert resources.board.notes(members[0].run_id) == {0: "EngineError: the driver hung"}
+    assert resources.board.troubles(members[0].run_id) == {0: "EngineError: the driver hung"}
 
 
 def test_a_member_that_fails_in_every_attempt_is_a_record_with_the_last_error(
@@ -220,7 +220,7 @@ def test_a_member_of_a_run_that_is_not_in_this_storage_is_tried_again_and_then_a
     with pytest.raises(RunNotFoundError, match="no run '20260101-000000-dead'"):
         train(elsewhere)
 
-    assert "no run '20260101-000000-dead'" in resources.board.notes("20260101-000000-dead")[0]
+    assert "no run '20260101-000000-dead'" in resources.board.troubles("20260101-000000-dead")[0]
 
 
 def test_a_run_that_appears_late_is_trained_after_all(
@@ -232,13 +232,13 @@ def test_a_run_that_appears_late_is_trained_after_all(
     monkeypatch: pytest.MonkeyPatch,
 ):
     late = run.model_copy(update={"run_id": "20260101-000000-1a7e"})
-    note = resources.board.note
+    report = resources.board.report_trouble
 
-    def note_and_create(*arguments: Any, **options: Any) -> None:
-        note(*arguments, **options)
+    def report_and_create(*arguments: Any, **options: Any) -> None:
+        report(*arguments, **options)
         store.create_run(late)
 
-    monkeypatch.setattr(resources.board, "note", note_and_create)
+    monkeypatch.setattr(resources.board, "report_trouble", report_and_create)
 
     assert train(members[0].model_copy(update={"run_id": late.run_id}))["status"] == "trained"
 
@@ -255,7 +255,7 @@ def test_a_member_whose_storage_is_unavailable_comes_again_a_few_times_whoever_e
     def full(*_: Any) -> None:
         raise StorageError("no space left", permanent=True)
 
-    monkeypatch.setattr(MemberStore, "put_weights", full)
+    monkeypatch.setattr(MemberStore, "publish_weights", full)
     others_are("other@here")
     task, message = app.tasks[TRAIN_MEMBER], members[0].model_dump(mode="json")
 
@@ -282,7 +282,7 @@ def test_a_message_of_another_version_is_left_to_others_and_then_refused_with_bo
         perform(TRAIN_MEMBER, message)
 
     assert resources.store.member(run.run_id, 0).attempts() == ()
-    assert "7.8.9" in resources.board.notes(run.run_id)[0]
+    assert "7.8.9" in resources.board.troubles(run.run_id)[0]
 
 
 @pytest.mark.parametrize(
@@ -507,7 +507,7 @@ def test_an_evaluation_that_fails_is_left_to_another_worker_and_watchers_see_why
     engine = fails(MemoryError("busy"), MemoryError("busy"))
     evaluation = app.tasks[EVALUATE_ENSEMBLE]
     assert evaluation.apply(args=[run.run_id]).state == "IGNORED"
-    assert resources.board.evaluation_note(run) == "MemoryError: busy"
+    assert resources.board.evaluation_trouble(run) == "MemoryError: busy"
 
     others_are("other@here")
     queue, client = f"{KEY_PREFIX}{QUEUE}", resources.board._client
@@ -690,7 +690,7 @@ def test_an_evaluation_that_no_attempt_can_be_begun_at_is_left_to_others(
     monkeypatch.setattr(EvaluationStore, "start_attempt", refuse)
 
     assert app.tasks[EVALUATE_ENSEMBLE].apply(args=[run.run_id]).state == "IGNORED"
-    assert resources.board.evaluation_note(run) == "StorageError: read-only"
+    assert resources.board.evaluation_trouble(run) == "StorageError: read-only"
     others_are("other@here")
     resources.board._client.delete(f"{KEY_PREFIX}failed-on:{run.run_id}:evaluation")
     pauses.clear()

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from deepchord.shared.errors import DeepchordError
-from deepchord.shared.host import HostAnswer, choose_engine
+from deepchord.shared.host import HostReport, choose_engine
 from deepchord.shared.settings import Settings, load_settings
 from deepchord.worker.devices.assignment import assign
 from deepchord.worker.devices.inspection import report_engine
@@ -28,16 +28,16 @@ def answer(most: str, measure: str = "") -> None:
         is_wanted = measure and len(devices) < int(most)
         found = calibrate(each, _say, devices=len(devices) or 1) if is_wanted else None
     except DeepchordError as error:
-        _write(HostAnswer(devices=devices, refused=str(error)))
+        _write(HostReport(devices=devices, error=str(error)))
     else:
-        _write(HostAnswer(devices=devices, calibration=found))
+        _write(HostReport(devices=devices, tuning=found))
 
 
 def _say(line: str) -> None:
-    _write(HostAnswer(told=line))
+    _write(HostReport(message=line))
 
 
-def _write(line: HostAnswer) -> None:
+def _write(line: HostReport) -> None:
     # In ASCII, whatever the encoding of this process and of the one that reads it.
     sys.stdout.write(json.dumps(line.model_dump(mode="json")) + "\n")
     sys.stdout.flush()

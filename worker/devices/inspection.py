@@ -11,7 +11,7 @@ from rich.text import Text
 
 from deepchord.shared.errors import DeepchordError, EngineError
 from deepchord.shared.host import ENGINES, choose_engine, how_to_install, why_not_installed
-from deepchord.shared.process import Ended, run_function
+from deepchord.shared.process import ProcessResult, run_function
 from deepchord.shared.settings import Settings, load_settings
 from deepchord.worker.engines import Device
 
@@ -105,7 +105,7 @@ def _ask(name: str, settings: Settings, *, preflight: bool) -> EngineReport:
         return EngineReport(name=name, ready=False, remedy=_remedy(name, asked))
 
 
-def _remedy(name: str, asked: Ended) -> str:
+def _remedy(name: str, asked: ProcessResult) -> str:
     lines = [line for line in asked.errors.splitlines() if line.strip("- ") and not line.startswith(_NOTE_OF_JAX)]
     why = lines[-1].strip() if lines else f"no message, exit code {asked.code}"
     what = f"{name} crashes ({asked.signal})" if asked.signal else f"{name} fails ({why})"

@@ -19,7 +19,7 @@ from typing import IO, Self, cast
 import psutil
 
 from deepchord.shared.errors import EngineError, MessageDecodeError
-from deepchord.shared.host import WORKER_BYTES, Calibration, Sharing, choose_engine, free_memory_bytes, usable_cores
+from deepchord.shared.host import WORKER_BYTES, Tuning, WorkerSetup, choose_engine, free_memory_bytes, usable_cores
 from deepchord.shared.process import READABLE_OUTPUT, command_for
 from deepchord.shared.settings import Settings, load_settings
 from deepchord.shared.version import version
@@ -50,7 +50,7 @@ _HIDING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"
 _ALONE = ("plaidml",)
 
 
-def calibrate(settings: Settings, tell: Callable[[str], None], *, devices: int = 1) -> Calibration:
+def calibrate(settings: Settings, tell: Callable[[str], None], *, devices: int = 1) -> Tuning:
     """Return what was measured for the engine and device of the settings; measures if that was never done here.
 
     More workers than memory is free for at the moment are left out.
@@ -71,7 +71,7 @@ def calibrate(settings: Settings, tell: Callable[[str], None], *, devices: int =
         kept = None
     if kept is not None and (kept.untried is None or not _fits(kept.untried, free_bytes)):
         return _fitting(kept, free_bytes)
-    sharings, lasting, untried = [_only(cores)], True, None
+    setups, lasting, untried = [_only(cores)], True, None
     if engine in _ALONE or cores == 1:
         pass
     elif psutil.cpu_percent(_LOOK_S) > _BUSY_PERCENT:
@@ -79,12 +79,12 @@ def calibrate(settings: Settings, tell: Callable[[str], None], *, devices: int =
         lasting = False
     else:
         tell("Finding out, once, how many workers suit this machine; this takes half a minute.")
-        sharings, lasting, untried = _measured(settings.model_copy(update={"engine": engine}), cores, free_bytes)
+        setups, lasting, untried = _measured(settings.model_copy(update={"engine": engine}), cores, free_bytes)
     if kept is not None and not lasting:
         return _fitting(kept, free_bytes)
-    if not sharings:
+    if not setups:
         raise EngineError(f"No worker with {engine} could be measured on this machine; see `deepchord doctor`.")
-    found = Calibration(host=platform.node(), versions=_versions(engine), sharings=tuple(sharings), untried=untried)
+    found = Tuning(host=platform.node(), versions=_versions(engine), setups=tuple(setups), untried=untried)
     if lasting:
         _keep(path, found)
     return found
@@ -100,23 +100,23 @@ def _fits(workers: int, free_bytes: int) -> bool:
     return workers == 1 or workers * WORKER_BYTES <= free_bytes
 
 
-def _fitting(kept: Calibration, free_bytes: int) -> Calibration:
-    fitting = tuple(sharing for sharing in kept.sharings if _fits(sharing.workers, free_bytes))
-    return kept.model_copy(update={"sharings": fitting})
+def _fitting(kept: Tuning, free_bytes: int) -> Tuning:
+    fitting = tuple(setup for setup in kept.setups if _fits(setup.workers, free_bytes))
+    return kept.model_copy(update={"setups": fitting})
 
 
-def _only(cores: int) -> Sharing:
+def _only(cores: int) -> WorkerSetup:
     # The speed of the only choice does not matter.
-    return Sharing(workers=1, threads=cores, samples_per_s=1.0)
+    return WorkerSetup(workers=1, threads=cores, samples_per_s=1.0)
 
 
-def _measured(settings: Settings, cores: int, free_bytes: int) -> tuple[list[Sharing], bool, int | None]:
+def _measured(settings: Settings, cores: int, free_bytes: int) -> tuple[list[WorkerSetup], bool, int | None]:
     """Return what is faster than fewer workers, until more do not help, and besides whether it will be so next time.
 
     It may not be if something failed. The last is how many workers there was no room for; None: all were tried, or more
     do not help.
     """
-    best, found = 0.0, list[Sharing]()
+    best, found = 0.0, list[WorkerSetup]()
     for workers, threads in candidates(cores):
         if not _fits(workers, free_bytes):
             return found, True, workers
@@ -129,7 +129,7 @@ def _measured(settings: Settings, cores: int, free_bytes: int) -> tuple[list[Sha
         if speed < best / _GAIN:
             return found, True, None
         if speed > best * _GAIN:
-            found.append(Sharing(workers=workers, threads=threads, samples_per_s=speed))
+            found.append(WorkerSetup(workers=workers, threads=threads, samples_per_s=speed))
         best = max(best, speed)
     return found, True, None
 
@@ -231,14 +231,14 @@ def _path(settings: Settings, engine: str, cores: int) -> Path:
     return settings.state / "calibration" / f"{name}.json"
 
 
-def _kept(path: Path) -> Calibration | None:
+def _kept(path: Path) -> Tuning | None:
     try:
-        return Calibration.decode(path.read_bytes(), str(path))
+        return Tuning.decode(path.read_bytes(), str(path))
     except (OSError, MessageDecodeError):  # none yet, or one of another version: measured anew
         return None
 
 
-def _keep(path: Path, found: Calibration) -> None:
+def _keep(path: Path, found: Tuning) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_suffix(f".{os.getpid()}")

@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 import redis
 
 from deepchord.shared.broker import (
-    MOST_SKEW_S,
-    WorkerBoard,
+    MAX_SKEW_S,
+    WorkerRegistry,
+    clock_skew_s,
     connect,
+    describe_error,
     describe_skew,
-    facts_of,
-    skew_of,
-    told,
-    trouble_of,
+    find_trouble,
+    server_info,
 )
 from deepchord.shared.datasets import Places, find_dataset
 from deepchord.shared.errors import DeepchordError
@@ -61,17 +61,17 @@ def _examine_broker(settings: Settings) -> Iterator[Finding]:
             started = time.perf_counter()
             client.ping()
             milliseconds = 1000 * (time.perf_counter() - started)
-            trouble = trouble_of(client)
+            trouble = find_trouble(client)
             if trouble is not None:
                 yield Finding(what="broker", state="problem", text=f"{address} {trouble.text}")
                 return
-            facts = facts_of(client)
+            facts = server_info(client)
             yield _version(address, facts, milliseconds)
             yield _encryption(settings)
             if facts:
                 yield _durability(facts, in_broker=settings.storage.startswith(f"{BROKER_STORAGE}:"))
                 yield _eviction(facts)
-            yield _clock(skew_of(client))
+            yield _clock(clock_skew_s(client))
             yield _workers(client)
     except DeepchordError as error:
         yield Finding(what="broker", state="problem", text=str(error).rstrip("."))
@@ -80,7 +80,8 @@ def _examine_broker(settings: Settings) -> Iterator[Finding]:
         text = f"{address} does not let this user do what a run needs ({error}): give it {rights}"
         yield Finding(what="broker", state="problem", text=text)
     except redis.RedisError as error:
-        text = f"{address} answers, but cannot do what a run needs ({told(error)}): look at its log and at the network"
+        reason = describe_error(error)
+        text = f"{address} answers, but cannot do what a run needs ({reason}): look at its log and at the network"
         yield Finding(what="broker", state="problem", text=text)
 
 
@@ -153,14 +154,14 @@ def _eviction(facts: dict[str, Any]) -> Finding:
 
 
 def _clock(skew_s: float) -> Finding:
-    if abs(skew_s) > MOST_SKEW_S:
+    if abs(skew_s) > MAX_SKEW_S:
         return Finding(what="clock", state="problem", text=describe_skew(skew_s))
     return Finding(what="clock", state="ok", text=f"within {abs(skew_s):.1f} s of the broker's")
 
 
 def _workers(client: redis.Redis) -> Finding:
-    lines = WorkerBoard(client).lines()
-    others = {f"{line.note.name} ({line.note.version})" for line in lines if line.note.protocol != PROTOCOL}
+    lines = WorkerRegistry(client).statuses()
+    others = {f"{line.info.name} ({line.info.version})" for line in lines if line.info.protocol != PROTOCOL}
     if others:
         listed = ", ".join(sorted(others))
         text = f"some are of a deepchord that this one ({version()}) does not understand: {listed}; install the same"

@@ -7,7 +7,7 @@ from typing import Any
 
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.errors import InputError
-from deepchord.shared.files import HDF5, JSON, KERAS, TEXT, kind_of, read_short_text, told
+from deepchord.shared.files import HDF5, JSON, KERAS, TEXT, describe_kind, kind_of, read_short_text
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.network import Architecture, Shape, default_architecture
 from deepchord.worker.saved_models import ToldNetwork, network_of_configuration, read_network
@@ -38,7 +38,7 @@ def load_network(path: Path, images: Shape) -> ToldNetwork:
         if kind in (HDF5, KERAS):
             return _network_of_model(path, images, source)
         if kind not in (None, JSON, TEXT):
-            raise InputError(f"{source} tells no network: {told(kind)}.")
+            raise InputError(f"{source} tells no network: {describe_kind(kind)}.")
         text = read_short_text(path)
     except OSError as error:
         raise InputError(f"{source} cannot be read: {error.strerror}.") from error

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepchord.shared.command_line import matching, printable_path
+from deepchord.shared.command_line import matching_paths, printable_path
 from deepchord.shared.errors import InputError
-from deepchord.shared.files import kind_of, told
+from deepchord.shared.files import describe_kind, kind_of
 
 #: The names of what Keras saves.
 SUFFIXES = (".h5", ".hdf5", ".keras")
@@ -31,12 +31,12 @@ class Found:
 
 
 def find_weight_files(pattern: str) -> Found:
-    """Return the files that a shell pattern, a file name or a folder names; see `matching`.
+    """Return the files that a shell pattern, a file name or a folder names; see `matching_paths`.
 
     Raises:
         InputError: There are none; what there is instead is named. Or a folder cannot be listed.
     """
-    found = matching(pattern) if pattern else []
+    found = matching_paths(pattern) if pattern else []
     try:
         files, left_out = _files_of(found)
         if not files:
@@ -126,7 +126,7 @@ def _listed(paths: Sequence[Path]) -> str:
 
 def _told(path: Path) -> str:
     try:
-        return told(kind_of(path))
+        return describe_kind(kind_of(path))
     except OSError:
         return ""
 

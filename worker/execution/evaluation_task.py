@@ -51,7 +51,7 @@ def handle_evaluation(
     try:
         return _handle(resources, run, worker, others)
     except DeepchordError as error:  # no attempt could be begun, or its end not be stored
-        resources.board.note_evaluation(run, describe(error), failed_on=worker)
+        resources.board.report_evaluation_trouble(run, describe(error), failed_on=worker)
         return Refused(error=error)
 
 
@@ -73,7 +73,7 @@ def _already_finished(store: RunStore, run: RunSpec) -> Completed | None:
         return Completed(status="evaluated")
     if stored.has_failed():
         return Completed(status="failed")
-    if store.is_cancelled(run.run_id) or not set(range(run.members)).issubset(store.recorded(run.run_id)):
+    if store.is_cancelled(run.run_id) or not set(range(run.members)).issubset(store.recorded_members(run.run_id)):
         return Completed(status=None)
     return None
 
@@ -92,7 +92,7 @@ def _evaluate(resources: Resources, run: RunSpec, worker: str) -> Outcome:
         return RunCancelled if resources.store.is_cancelled(run.run_id) else None
 
     def report(trouble: str) -> None:
-        resources.board.note_evaluation(run, trouble, failed_on=worker)
+        resources.board.report_evaluation_trouble(run, trouble, failed_on=worker)
 
     with guarded(resources, evaluation_lease(run.run_id), why_over, report) as guard:
         if guard.conflict is not None:
@@ -132,7 +132,7 @@ def _attempt(resources: Resources, run: RunSpec, worker: str, guard: Guard) -> O
             with _if_storage_answers(extra):
                 stored.fail_attempt(number)
         logger.exception("The evaluation of run %s failed.", run.run_id, extra=extra)
-        resources.board.note_evaluation(run, describe(error), failed_on=worker)
+        resources.board.report_evaluation_trouble(run, describe(error), failed_on=worker)
         return _after_failure(resources, run, guard, error)
 
 

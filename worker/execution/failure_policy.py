@@ -15,7 +15,7 @@ from deepchord.shared.errors import (
     ObjectNotFoundError,
     StorageError,
 )
-from deepchord.shared.storage import Attempt, digest, failure_of, failures_in_a_row, fruitless
+from deepchord.shared.storage import Attempt, attempts_without_progress, comparable_failure, digest, failures_in_a_row
 
 #: Errors about what every member is given, whatever its seeds are and wherever it is trained.
 _GIVEN = (InputError, DatasetError, CorruptObjectError, ObjectNotFoundError)
@@ -102,7 +102,8 @@ def is_the_members_fault(error: Exception, attempts: Sequence[Attempt]) -> bool:
 def has_failed_on(worker: str, attempts: Iterable[Attempt]) -> bool:
     """Return whether a member's last attempts, which got it no further, include one that failed on this worker."""
     return any(
-        attempt.failure is not None and attempt.failure.worker == digest(worker) for attempt in fruitless(attempts)
+        attempt.failure is not None and attempt.failure.worker == digest(worker)
+        for attempt in attempts_without_progress(attempts)
     )
 
 
@@ -161,7 +162,7 @@ def _tells_of_the_run(error: Exception, attempts: Sequence[Attempt], max_attempt
 
 def _workers(attempts: Iterable[Attempt], error: Exception) -> set[str]:
     """Return the digests of the workers on which attempts that count failed in the way of this error."""
-    way = failure_of("", way_of(error)).way
+    way = comparable_failure("", way_of(error)).way
     return {
         attempt.failure.worker
         for attempt in attempts

@@ -12,7 +12,7 @@ from typing import Self
 import psutil
 import redis
 
-from deepchord.shared.broker import RENEWED_WITHIN_S, Held, Holder, Leases
+from deepchord.shared.broker import RENEWAL_INTERVAL_S, HeldLease, Holder, Leases
 from deepchord.shared.errors import StorageError
 from deepchord.worker.execution.stop_reasons import AttemptEnded, MemberTaken
 
@@ -70,7 +70,7 @@ class Lease:
             for work in (self.renew, self.ask)
         ]
 
-    def take(self) -> Held | None:
+    def take(self) -> HeldLease | None:
         """Take the lease; return who has it, if it is somebody else. An outage of some seconds is waited for."""
         for wait_s in (*_WAITS_S, None):
             try:
@@ -127,7 +127,7 @@ class Lease:
         except StorageError as error:
             logger.info("Nobody knows whether %s is to go on: %s", self._name, error)
 
-    def _is_stale(self, held: Held) -> bool:
+    def _is_stale(self, held: HeldLease) -> bool:
         """Return whether the holder was an earlier process of this very worker, which has one at a time."""
         holder = held.holder
         return (
@@ -137,5 +137,5 @@ class Lease:
         )
 
     def _until_stopped(self, work: Callable[[], None]) -> None:
-        while not self._stopped.wait(min(RENEWED_WITHIN_S, self._ttl_s / _RENEWALS)):
+        while not self._stopped.wait(min(RENEWAL_INTERVAL_S, self._ttl_s / _RENEWALS)):
             work()

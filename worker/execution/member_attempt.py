@@ -61,7 +61,7 @@ def attempt_member(
     )
 
     def report(trouble: str) -> None:
-        resources.board.note(run.run_id, spec.index, trouble)
+        resources.board.report_trouble(run.run_id, spec.index, trouble)
 
     with ProgressReporter(resources.board, run.run_id, first, on_epoch) as reporter:
         dataset = resources.dataset(run.dataset)
@@ -85,8 +85,8 @@ def attempt_member(
         )
         weights = encode_checkpoint(architecture, state.best_weights)
         member = resources.store.member(run.run_id, spec.index)
-        member.put_weights(attempt.number, weights)
-        member.put_probabilities(attempt.number, probabilities)
+        member.publish_weights(attempt.number, weights)
+        member.publish_probabilities(attempt.number, probabilities)
         parts = saver.parts(len(state.history))
         record = MemberRecord(
             member=TrainedMember(
@@ -125,7 +125,7 @@ def _committed(resources: Resources, record: MemberRecord) -> MemberRecord:
         logger.warning("Member %d of run %s had a record already; it stays.", spec.index, spec.run_id, extra=extra)
         record = member.record() or record
     try:
-        member.forget_epochs()
+        member.delete_epochs()
     except StorageError as error:
         logger.info("Saved epochs of member %d were left in storage: %s", spec.index, error, extra=extra)
     return record

@@ -88,7 +88,7 @@ def handle_member(
     """
 
     def report(trouble: str) -> None:
-        resources.board.note(spec.run_id, spec.index, trouble, failed_on=worker)
+        resources.board.report_trouble(spec.run_id, spec.index, trouble, failed_on=worker)
 
     try:
         run = resources.store.run(spec.run_id)
@@ -104,7 +104,7 @@ def handle_member(
 def report_out_of_reach(resources: Resources, run_id: str, index: int, worker: str, error: DeepchordError) -> None:
     """Log and publish that a worker can store nothing for a member."""
     logger.error("Member %d of run %s is out of reach.", index, run_id, exc_info=error)
-    resources.board.note(run_id, index, describe(error), failed_on=worker)
+    resources.board.report_trouble(run_id, index, describe(error), failed_on=worker)
 
 
 def _handle(resources: Resources, task: _Task, guard: Guard) -> Outcome:
@@ -145,7 +145,7 @@ def _not_taken(resources: Resources, task: _Task, attempts: tuple[Attempt, ...])
     spec = task.spec
     pause_s = pause_if_deferred(resources, task.run, spec, attempts, task.worker, task.others)
     if pause_s is None:
-        resources.board.forget_left(spec.run_id, spec.index, task.worker)
+        resources.board.forget_deferrals(spec.run_id, spec.index, task.worker)
         return None
     logger.info("Member %d of run %s is left to other workers.", spec.index, spec.run_id, extra=task.extra)
     return DeferToOthers(pause_s=pause_s)
@@ -169,7 +169,7 @@ def _attempt(resources: Resources, task: _Task, guard: Guard, earlier: tuple[Att
             report_out_of_reach(resources, spec.run_id, spec.index, task.worker, error)
             return StorageUnavailable(error=error)
         logger.exception("An attempt at member %d of run %s failed.", spec.index, spec.run_id, extra=task.extra)
-        resources.board.note(spec.run_id, spec.index, describe(error), failed_on=task.worker)
+        resources.board.report_trouble(spec.run_id, spec.index, describe(error), failed_on=task.worker)
         return _after_failure(resources, task, guard, number, error)
 
 
@@ -180,7 +180,7 @@ def _after_failure(resources: Resources, task: _Task, guard: Guard, number: int,
     stored.fail_attempt(number, failure)
     attempts = stored.attempts()
     if not any(attempt.saved for attempt in attempts):
-        every = resources.store.attempts_of_all(spec.run_id)
+        every = resources.store.attempts_by_member(spec.run_id)
         if is_the_runs_fault(error, every, run.members, run.max_attempts, lambda: {task.worker, *task.others()}):
             return _fail_run(resources, run, error)
     if failures_in_a_row(attempts) >= run.max_attempts or is_the_members_fault(error, attempts):
@@ -205,7 +205,7 @@ def _hand_over(resources: Resources, task: _Task, number: int) -> None:
     try:
         stored.hand_over(number)
         if stored.has_record():
-            stored.forget_epochs()
+            stored.delete_epochs()
     except StorageError as error:  # then it counts as a failed attempt
         logger.warning(
             "It could not be noted that member %d was handed over: %s", task.spec.index, error, extra=task.extra

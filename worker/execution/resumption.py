@@ -10,7 +10,7 @@ from typing import Self
 from deepchord.shared.errors import CheckpointError, CorruptObjectError, ObjectNotFoundError, StorageError
 from deepchord.shared.messages import MemberSpec, Trainer, TrainingPart
 from deepchord.shared.network import ResolvedArchitecture
-from deepchord.shared.storage import Attempt, RunStore, SavedEpoch, newest_first
+from deepchord.shared.storage import Attempt, RunStore, SavedEpoch, furthest_epochs_first
 from deepchord.worker.training import Observer, SavedTraining, TrainingState, decode_training, encode_training
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def find_start(
         StorageError: Storage does not answer.
     """
     member = store.member(spec.run_id, spec.index)
-    every = newest_first(attempts)
+    every = furthest_epochs_first(attempts)
     for saved in every:
         source = f"state of member {spec.index} of run {spec.run_id} after epoch {saved.epoch}"
         try:
@@ -138,7 +138,7 @@ class EpochSaver(Observer):
             return
         try:
             for saved in self._saved[:-_KEPT]:
-                self._member.forget_epoch(saved)
+                self._member.delete_epoch(saved)
         except StorageError as error:  # all go when the member has its record
             logger.info("Older states of member %d were left in storage: %s", index, error, extra={"run_id": run_id})
         del self._saved[:-_KEPT]

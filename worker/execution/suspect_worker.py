@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from deepchord.shared.errors import DeepchordError
 from deepchord.shared.messages import MemberSpec, RunSpec
-from deepchord.shared.storage import Attempt, fruitless
+from deepchord.shared.storage import Attempt, attempts_without_progress
 from deepchord.worker.execution.failure_policy import (
     has_failed_on,
     is_suspect,
@@ -45,10 +45,10 @@ def pause_if_deferred(
     failed_here = resources.board.last_failed_on(run_id, index) == worker or has_failed_on(worker, attempts)
     if not failed_here and not _is_suspect(resources, run, index, nowhere, worker):
         return None
-    deferrals = resources.board.times_left(run_id, index, worker)
+    deferrals = resources.board.times_deferred(run_id, index, worker)
     if not should_defer_to_others(others(), [name for _, name in nowhere], deferrals):
         return None
-    resources.board.count_left(run_id, index, worker)
+    resources.board.count_deferral(run_id, index, worker)
     return pause_s(deferrals, random.random())  # noqa: S311  no secret
 
 
@@ -76,7 +76,7 @@ def _got_nowhere(
 ) -> list[tuple[Attempt, str]]:
     """Return a member's last attempts, the last first, that got it no further not long ago, and on which workers."""
     recent = []
-    for attempt in reversed(fruitless(attempts)):
+    for attempt in reversed(attempts_without_progress(attempts)):
         try:
             note = resources.store.member(run_id, index).attempt_note(attempt.number)
         except DeepchordError:  # nobody knows whose it was

@@ -8,7 +8,7 @@ import h5py
 
 from deepchord.shared.checkpoints import StoredLayer, stored_layers, weighted_layers, weights_root
 from deepchord.shared.errors import CheckpointError
-from deepchord.shared.files import array, has, text
+from deepchord.shared.files import has_object, plain_array, read_text
 from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.saved_models.containers import Container
 from deepchord.worker.saved_models.description import DescribedNetwork
@@ -55,7 +55,7 @@ def writer(container: Container) -> tuple[str | None, str | None]:
     groups = [group for group in (root, container.file) if group is not None]
     told = []
     for attribute in ("backend", "keras_version"):
-        values = (text(group, attribute, 256, container.source) for group in groups)
+        values = (read_text(group, attribute, 256, container.source) for group in groups)
         told.append(next((value for value in values if value is not None), None))
     return told[0], told[1]
 
@@ -69,8 +69,8 @@ def _keras_3_layers(container: Container) -> Iterator[tuple[str, StoredLayer]]:
             found += 1
             path = f"{name}/vars" if "\\" in name else f"{folder}/{name}/vars"
             arrays: list[h5py.Dataset] = []
-            while len(arrays) < _MOST_ARRAYS and has(file, f"{path}/{len(arrays)}"):
-                arrays.append(array(file, f"{path}/{len(arrays)}", source))
+            while len(arrays) < _MOST_ARRAYS and has_object(file, f"{path}/{len(arrays)}"):
+                arrays.append(plain_array(file, f"{path}/{len(arrays)}", source))
             if arrays:
                 called = name.rpartition("\\")[2]
                 yield called, StoredLayer(name=called, paths=(path,), arrays=tuple(arrays))

@@ -14,7 +14,7 @@ import h5py
 
 from deepchord.shared.command_line import printable_path
 from deepchord.shared.errors import CheckpointError
-from deepchord.shared.files import GIT_ANNEX, KERAS, is_annexed, kind_of, opened, text, told
+from deepchord.shared.files import GIT_ANNEX, KERAS, describe_kind, is_annexed, kind_of, open_hdf5, read_text
 from deepchord.worker.saved_models.memory_bound import bounded_memory
 
 #: More than 512 layers need.
@@ -50,14 +50,14 @@ def opened_model(path: Path) -> Iterator[Container]:
     try:
         kind = kind_of(path)
         if path.exists() and not path.is_file():
-            raise CheckpointError(f"{source} is no weight file{': ' if kind else ''}{told(kind)}.")
+            raise CheckpointError(f"{source} is no weight file{': ' if kind else ''}{describe_kind(kind)}.")
         with path.open("rb") as file, bounded_memory(_MOST_BYTES + _MOST_TIMES * path.stat().st_size):
             if kind is KERAS:
-                with opened(io.BytesIO(_unpacked(path, "model.weights.h5")), source) as arrays:
+                with open_hdf5(io.BytesIO(_unpacked(path, "model.weights.h5")), source) as arrays:
                     yield Container(source=source, file=arrays, configuration=_archived_configuration(path))
             else:
-                with opened(file, source) as arrays:
-                    configuration = text(arrays, "model_config", _MOST_CONFIGURATION_BYTES, source)
+                with open_hdf5(file, source) as arrays:
+                    configuration = read_text(arrays, "model_config", _MOST_CONFIGURATION_BYTES, source)
                     yield Container(source=source, file=arrays, configuration=_parsed(configuration, source))
     except OSError as error:
         raise CheckpointError(f"{source} cannot be read: {_why(path, error)}.") from error
@@ -67,7 +67,11 @@ def _why(path: Path, error: OSError) -> str:
     if not path.is_symlink() or path.exists():
         return error.strerror or str(error)
     target = path.readlink()
-    return told(GIT_ANNEX) if is_annexed(path) else f"it is a link to {printable_path(target)}, which is not there"
+    return (
+        describe_kind(GIT_ANNEX)
+        if is_annexed(path)
+        else f"it is a link to {printable_path(target)}, which is not there"
+    )
 
 
 def _archived_configuration(path: Path) -> Any:

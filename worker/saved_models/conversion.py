@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.shared.checkpoints import StoredLayer, Weights, listed, read, weighted_layers
+from deepchord.shared.checkpoints import StoredLayer, Weights, describe_shapes, read_layer, weighted_layers
 from deepchord.shared.errors import CheckpointError
 from deepchord.shared.network import (
     AveragePooling2D,
@@ -104,7 +104,7 @@ def _in_order(
             continue
         found, names = next(remaining)
         _check_shapes(found, names, layer, conversion, source)
-        arrays = dict(zip(names, read(found, source), strict=True))
+        arrays = dict(zip(names, read_layer(found, source), strict=True))
         if isinstance(layer.layer, Conv2D):
             arrays["kernel"] = _kernel(arrays["kernel"], conversion)
         elif order is not None:
@@ -126,8 +126,8 @@ def _check_shapes(
     if [array.shape for array in found.arrays] != wanted:
         raise CheckpointError(
             f"{source} does not fit the network: layer {found.name} has the shapes "
-            f"{listed([array.shape for array in found.arrays])}, expected {listed(wanted)} for {layer.name}. "
-            "Give the network that it was trained with (--architecture file.toml)."
+            f"{describe_shapes([array.shape for array in found.arrays])}, expected {describe_shapes(wanted)} for "
+            f"{layer.name}. Give the network that it was trained with (--architecture file.toml)."
         )
 
 

@@ -19,7 +19,7 @@ from deepchord.shared.network import (
     Shape,
     SimpleLayer,
 )
-from deepchord.shared.validation import ended, explain
+from deepchord.shared.validation import explain, with_full_stop
 from deepchord.worker.saved_models.graph import Sum, chain_of, layers_of
 from deepchord.worker.saved_models.layers import TRAINING_ONLY, Converted, converted
 from deepchord.worker.saved_models.options import Options
@@ -134,7 +134,7 @@ def _architecture(layers: Sequence[Layer], source: str) -> Architecture:
     try:
         return Architecture.model_validate({"layers": [layer.model_dump() for layer in layers]})
     except ValidationError as error:
-        raise CheckpointError(f"{source}: its network is not valid: {ended(explain(error))}") from error
+        raise CheckpointError(f"{source}: its network is not valid: {with_full_stop(explain(error))}") from error
 
 
 def _input_shape(listed: tuple[Options, ...]) -> Shape | None:

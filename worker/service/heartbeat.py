@@ -7,24 +7,24 @@ from datetime import UTC, datetime
 
 import redis
 
-from deepchord.shared.broker import KEEP_S, WorkerBoard, WorkerNote, state_of
+from deepchord.shared.broker import WORKER_TTL_S, WorkerInfo, WorkerRegistry, broker_state
 from deepchord.shared.validation import PROTOCOL
 from deepchord.shared.version import version
 from deepchord.worker.engines import Device
 
 logger = logging.getLogger(__name__)
 
-_EVERY_S = KEEP_S / 6
+_EVERY_S = WORKER_TTL_S / 6
 
 
 class Announcement:
     """Begins with `start`, ends with `stop`; Celery tells of a broker that is away, this of one that is of no use."""
 
     def __init__(
-        self, board: WorkerBoard, *, worker: str, name: str, host: str, engine: str, device: Device | None
+        self, board: WorkerRegistry, *, worker: str, name: str, host: str, engine: str, device: Device | None
     ) -> None:
         self._board = board
-        self._note = WorkerNote(
+        self._note = WorkerInfo(
             worker=worker,
             name=name,
             host=host,
@@ -50,7 +50,7 @@ class Announcement:
         self._stopped.set()
         self._thread.join()
         try:
-            self._board.withdraw(self._note.worker)
+            self._board.unregister(self._note.worker)
         except redis.RedisError as error:
             logger.info("The broker could not be told that this worker is gone: %s.", error)
 
@@ -58,11 +58,11 @@ class Announcement:
         told: str | None = None
         while True:
             try:
-                self._board.announce(self._note)
+                self._board.register(self._note)
                 told = None
             except redis.RedisError as error:
                 logger.debug("The broker could not be told that this worker is there: %s.", error)
-                state = state_of(error, {})
+                state = broker_state(error, {})
                 if state is not None and state.text != told:
                     logger.error("This worker waits, for the broker %s.", state.text)
                     told = state.text

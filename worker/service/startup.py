@@ -8,11 +8,11 @@ from typing import Any
 import redis
 from celery.worker.control import Panel
 
-from deepchord.shared.broker import MOST_SKEW_S, describe_skew, refuse_hopeless, skew_of
+from deepchord.shared.broker import MAX_SKEW_S, clock_skew_s, describe_skew, refuse_unusable_broker
 from deepchord.shared.errors import DeepchordError
 from deepchord.shared.host import choose_engine
-from deepchord.shared.queue import DRAIN, queue_of
-from deepchord.shared.settings import WORKER_VARIABLE, export, worker_id
+from deepchord.shared.queue import DRAIN, queue_for
+from deepchord.shared.settings import WORKER_VARIABLE, export_settings, worker_id
 from deepchord.worker.devices import examine
 from deepchord.worker.resources import Resources
 from deepchord.worker.service.heartbeat import Announcement
@@ -51,7 +51,7 @@ def prepare(worker: Any, resources: Resources) -> Announcement:
     for command in set(Panel.data) - _UNDERSTOOD:
         del Panel.data[command]
     try:
-        refuse_hopeless(settings)
+        refuse_unusable_broker(settings)
         check_semaphores()
         engine = choose_engine(settings.engine)
         served, device = [engine], None
@@ -63,9 +63,9 @@ def prepare(worker: Any, resources: Resources) -> Announcement:
     except DeepchordError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(int(error.exit_code)) from error
-    export(settings, **{WORKER_VARIABLE: uuid.uuid4().hex})
+    export_settings(settings, **{WORKER_VARIABLE: uuid.uuid4().hex})
     for requirement in served:
-        worker.app.amqp.queues.select_add(queue_of(requirement))
+        worker.app.amqp.queues.select_add(queue_for(requirement))
     if engine in _PROCESS_PER_MEMBER:
         worker.max_tasks_per_child = 1
     _warn_of_skew(resources.broker)
@@ -77,8 +77,8 @@ def prepare(worker: Any, resources: Resources) -> Announcement:
 def _warn_of_skew(broker: redis.Redis) -> None:
     """Warn of a clock that is off: leases are on the broker's, but certificates and the signatures of S3 are not."""
     try:
-        skew_s = skew_of(broker)
+        skew_s = clock_skew_s(broker)
     except redis.RedisError:
         return  # Celery tells of a broker that does not answer
-    if abs(skew_s) > MOST_SKEW_S:
+    if abs(skew_s) > MAX_SKEW_S:
         logger.warning("%s.", describe_skew(skew_s).capitalize())

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from deepchord.shared.errors import TERMINATIONS, TOLD_TO_STOP, ExitCode
+from deepchord.shared.errors import STOPPED_EXIT_CODES, TERMINATION_SIGNALS, ExitCode
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
         The exit code of the command: an error if a worker died, or if all were refused.
     """
     workers = _Processes()
-    for number in (*TERMINATIONS, signal.SIGINT):
+    for number in (*TERMINATION_SIGNALS, signal.SIGINT):
         # A terminal sends Ctrl-C to all of its processes; then the workers have it already, and a second one counts.
         # What is ignored would be ignored by them, too, until Celery listens.
         signal.signal(number, _do_nothing if number == signal.SIGINT and _is_in_front() else workers.leave)
@@ -43,7 +43,7 @@ def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
                 codes.append(found)
                 if found == ExitCode.BAD_INPUT:
                     logger.error("Worker %s was refused; the others go on.", name)
-                elif found not in TOLD_TO_STOP and not workers.are_leaving:
+                elif found not in STOPPED_EXIT_CODES and not workers.are_leaving:
                     logger.error("Worker %s died with exit code %d; the others end, too.", name, found)
                     workers.leave(signal.SIGTERM)
             # Nothing portable waits for the first of several processes.
@@ -57,8 +57,8 @@ def _code_of(codes: Sequence[int]) -> ExitCode:
     """Return a command's exit code from those of its workers: that one was refused is no matter if others worked."""
     if ExitCode.WORKERS_STOPPED in codes:
         return ExitCode.WORKERS_STOPPED
-    have_worked = not codes or any(code in TOLD_TO_STOP for code in codes)
-    have_died = any(code not in (*TOLD_TO_STOP, ExitCode.BAD_INPUT) for code in codes)
+    have_worked = not codes or any(code in STOPPED_EXIT_CODES for code in codes)
+    have_died = any(code not in (*STOPPED_EXIT_CODES, ExitCode.BAD_INPUT) for code in codes)
     return ExitCode.OK if have_worked and not have_died else ExitCode.BAD_INPUT
 
 

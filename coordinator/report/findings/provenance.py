@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from deepchord.coordinator.report.content import ReportContent
 from deepchord.shared.messages import RunSpec, Trainer, TrainingPart
-from deepchord.shared.network import OF_PRESETS, Layer, Residual, notebook_architecture
+from deepchord.shared.network import PRESET_ARCHITECTURES, Layer, Residual, notebook_architecture
 
 #: The file in the report's folder from which `deepchord train` trains the same members again.
 RECIPE_FILE = "recipe.toml"
@@ -95,7 +95,9 @@ def recipe_toml(spec: RunSpec) -> str:
     }
     lines = [f"{name} = {_toml(value)}" for name, value in values.items()]
     # A record may name a preset of another version.
-    is_meant = OF_PRESETS.get(spec.preset) is notebook_architecture and spec.architecture == notebook_architecture()
+    is_meant = (
+        PRESET_ARCHITECTURES.get(spec.preset) is notebook_architecture and spec.architecture == notebook_architecture()
+    )
     if not is_meant:
         for layer in spec.architecture.layers:
             lines += ["", "[[layers]]", *(f"{name} = {_toml(value)}" for name, value in layer.model_dump().items())]

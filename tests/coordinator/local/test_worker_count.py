@@ -15,7 +15,7 @@ from deepchord.shared.settings import load_settings
 MEASURED = {
     "host": "here",
     "versions": "1",
-    "sharings": [
+    "setups": [
         {"workers": 1, "threads": 4, "samples_per_s": 100.0},
         {"workers": 2, "threads": 2, "samples_per_s": 150.0},
     ],
@@ -35,7 +35,7 @@ def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             "    if isinstance(line, dict):\n"
             "        devices = line.get('devices', [])[:int(most)]\n"
             "        measured = measure and len(devices) < int(most)\n"
-            "        line = {name: value for name, value in line.items() if name != 'calibration' or measured}\n"
+            "        line = {name: value for name, value in line.items() if name != 'tuning' or measured}\n"
             "        line = json.dumps(line | {'devices': devices})\n"
             f"    print(line, flush=True)\nraise SystemExit({code})\n"
         )
@@ -77,7 +77,7 @@ def on_gpus(members: int, **settings: object) -> tuple[int | None, int | None, t
 
 
 def test_as_many_workers_as_train_so_many_members_soonest(answering):
-    answering({"told": "measuring"}, {"calibration": MEASURED})
+    answering({"message": "measuring"}, {"tuning": MEASURED})
 
     assert decided(10) == (2, 2)
     # Three rounds of two take 6 / 150, five of one 5 / 100.
@@ -85,7 +85,7 @@ def test_as_many_workers_as_train_so_many_members_soonest(answering):
 
 
 def test_no_more_workers_than_there_is_memory_for_with_the_data_set(answering, memory):
-    answering({"calibration": MEASURED})
+    answering({"tuning": MEASURED})
 
     # 1.2 GB of images, of which each worker needs up to three times as much.
     assert decided(10, train_size=100_000) == (1, None)
@@ -95,7 +95,7 @@ def test_no_more_workers_than_there_is_memory_for_with_the_data_set(answering, m
 
 def test_the_measurement_is_announced(answering):
     told: list[str] = []
-    answering({"told": "measuring"}, {"calibration": MEASURED})
+    answering({"message": "measuring"}, {"tuning": MEASURED})
 
     with_workers(load_settings(), run_of(10), told.append)
 
@@ -103,7 +103,7 @@ def test_the_measurement_is_announced(answering):
 
 
 def test_few_members_have_one_worker_and_nothing_is_measured(answering):
-    answering({"calibration": MEASURED})
+    answering({"tuning": MEASURED})
 
     assert decided(3) == (1, None)
     assert decided(4) == (2, 2)
@@ -121,7 +121,7 @@ def test_nothing_is_asked_where_one_worker_is_all_there_can_be(monkeypatch, sett
     [({"workers": 3}, (3, None)), ({"threads": 2}, (1, 2)), ({"workers": 2, "threads": 1}, (2, 1))],
 )
 def test_whoever_says_how_many_gets_them_without_a_measurement(answering, asked, expected):
-    answering({"calibration": MEASURED})
+    answering({"tuning": MEASURED})
 
     assert decided(10, **asked) == expected
 
@@ -136,7 +136,7 @@ def test_whoever_says_how_many_gets_them_without_a_measurement(answering, asked,
     ],
 )
 def test_several_gpus_share_the_members(answering, members, asked, expected):
-    answering({"devices": GPUS[:2], "calibration": MEASURED})
+    answering({"devices": GPUS[:2], "tuning": MEASURED})
 
     assert on_gpus(members, **asked) == (*expected, GPUS[:2])
 
@@ -147,7 +147,7 @@ def test_several_gpus_share_the_members(answering, members, asked, expected):
 )
 def test_no_more_gpus_are_used_than_there_is_work_and_workers_for(answering, members, asked, expected):
     told: list[str] = []
-    answering({"devices": GPUS, "calibration": MEASURED})
+    answering({"devices": GPUS, "tuning": MEASURED})
 
     found, devices = with_workers(load_settings(**asked), run_of(members), told.append)
 
@@ -157,19 +157,19 @@ def test_no_more_gpus_are_used_than_there_is_work_and_workers_for(answering, mem
 
 
 def test_no_more_gpus_are_used_than_there_is_memory_for(answering, memory):
-    answering({"devices": GPUS, "calibration": MEASURED})
+    answering({"devices": GPUS, "tuning": MEASURED})
     memory.free_bytes = 4 * WORKER_BYTES - 1
 
     assert on_gpus(10) == (3, None, GPUS[:3])
 
 
 def test_gpus_are_used_also_where_they_could_not_be_measured(answering):
-    answering({"devices": GPUS[:2], "refused": "the first is busy"})
+    answering({"devices": GPUS[:2], "error": "the first is busy"})
 
     assert on_gpus(10) == (2, None, GPUS[:2])
 
 
-@pytest.mark.parametrize("answer", [{"refused": "no engine"}, "no JSON", "", {"calibration": {}}, "[1]"])
+@pytest.mark.parametrize("answer", [{"error": "no engine"}, "no JSON", "", {"tuning": {}}, "[1]"])
 def test_without_a_usable_answer_one_worker_trains(answering, answer):
     answering(answer)
 
@@ -178,7 +178,7 @@ def test_without_a_usable_answer_one_worker_trains(answering, answer):
 
 def test_a_measurement_that_dies_is_told(answering):
     told: list[str] = []
-    answering({"told": "measuring"}, code=3)
+    answering({"message": "measuring"}, code=3)
 
     with_workers(load_settings(), run_of(10), told.append)
 

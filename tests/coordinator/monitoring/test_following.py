@@ -73,7 +73,7 @@ def fail(store: RunStore, run: RunSpec) -> RunFailure:
 
 def commit(store: RunStore, run: RunSpec, index: int) -> None:
     data = encode_member_probabilities(np.eye(2, dtype=np.float32)[LABELS])
-    store.member(run.run_id, index).put_probabilities(1, data)
+    store.member(run.run_id, index).publish_probabilities(1, data)
     epoch = EpochMetrics(train_loss=1, train_accuracy=0.5, validation_loss=1, validation_accuracy=0.5, duration_s=1)
     member = TrainedMember(
         spec=plan_member(run.run_id, run.seed, index),
@@ -233,7 +233,7 @@ def test_a_run_whose_members_are_sent_in_vain_ends_instead_of_waiting_for_ever(
     settings = settings.model_copy(update={"broker": broker_url, "lease_s": 0.3})
     with connect_lazily(settings) as client:
         if note:
-            ProgressBoard(client).note(run.run_id, 1, note)
+            ProgressBoard(client).report_trouble(run.run_id, 1, note)
 
         def lose() -> None:
             client.delete(f"{KEY_PREFIX}{QUEUE}")

@@ -14,13 +14,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from deepchord.coordinator.files import read_file
 from deepchord.coordinator.monitoring import fleet, fleet_table, serving_metrics
 from deepchord.coordinator.monitoring.prometheus import FleetCollector
-from deepchord.shared.broker import Holder, Leases, ProgressBoard, WorkerBoard, evaluation_lease, member_lease
+from deepchord.shared.broker import Holder, Leases, ProgressBoard, WorkerRegistry, evaluation_lease, member_lease
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import Cancellation, EpochMetrics, MemberProgress, Trainer
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 from deepchord.shared.validation import PROTOCOL
-from tests.shared.broker.test_worker_registry import note
+from tests.shared.broker.test_worker_registry import info
 from tests.shared.storage.examples import run_spec
 
 RUN = run_spec().run_id
@@ -46,9 +46,9 @@ def client(broker_url):
 def busy_fleet(client, store):
     """One worker trains member 1, one evaluates, one waits and is of another version."""
     store.create_run(run_spec())
-    board, leases = WorkerBoard(client), Leases(client)
+    board, leases = WorkerRegistry(client), Leases(client)
     for worker in "abc":
-        board.announce(note(worker, protocol=PROTOCOL + (worker == "c")))
+        board.register(info(worker, protocol=PROTOCOL + (worker == "c")))
     leases.hold(member_lease(RUN, 1), Holder(worker="a", process_id=1, token="x"), 30.0)
     leases.hold(evaluation_lease(RUN), Holder(worker="b", process_id=1, token="y"), 30.0)
     epoch = EpochMetrics(
@@ -79,7 +79,7 @@ def scrape(settings):
 def test_the_fleet_is_listed_with_what_each_worker_is_at(busy_fleet, client, store):
     lines = fleet(client, store)
 
-    assert [line.worker.note.worker for line in lines] == ["a", "b", "c"]
+    assert [line.worker.info.worker for line in lines] == ["a", "b", "c"]
     assert [line.worker.at_work for line in lines] == [(RUN, 1), (RUN, None), None]
     run = run_spec()
     images = run.dataset.train_size * (1 - run.recipe.validation_fraction)

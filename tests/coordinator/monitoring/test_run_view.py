@@ -114,7 +114,7 @@ def failure(at: datetime = START) -> RunFailure:
 
 def commit(store: RunStore, run: RunSpec, index: int, probabilities: Probabilities) -> None:
     data = encode_member_probabilities(probabilities)
-    store.member(run.run_id, index).put_probabilities(1, data)
+    store.member(run.run_id, index).publish_probabilities(1, data)
     commit_record(store, trained(run, index, data))
 
 
@@ -275,7 +275,7 @@ def test_without_labels_the_records_are_shown_alone(store):
 
 def test_probabilities_that_are_not_those_of_the_record_are_not_used(store):
     run = run_of()
-    store.member(run.run_id, 0).put_probabilities(1, b"others")
+    store.member(run.run_id, 0).publish_probabilities(1, b"others")
     commit_record(store, trained(run, 0, b"mine"))
 
     view = RunWatcher(store, run, test_labels=np.array([0])).look()
@@ -326,7 +326,7 @@ def test_a_run_that_failed_says_why(store):
 def test_the_lines_that_members_leave_at_the_broker_are_seen_alive(store, board):
     run = run_of()
     board.publish(run.run_id, line(1, epochs_done=2, last=epoch(0.75)))
-    board.note(run.run_id, 3, "OutOfMemory: no.")
+    board.report_trouble(run.run_id, 3, "OutOfMemory: no.")
 
     view = RunWatcher(store, run, board).look()
 
@@ -339,7 +339,7 @@ def test_the_lines_that_members_leave_at_the_broker_are_seen_alive(store, board)
 def test_the_lines_of_another_run_are_not_taken_for_ours(store, board):
     run, other = run_of(), run_of()
     board.publish(other.run_id, line(1))
-    board.note(other.run_id, 1, "trouble")
+    board.report_trouble(other.run_id, 1, "trouble")
 
     view = RunWatcher(store, run, board).look()
 
@@ -373,7 +373,7 @@ def test_when_the_broker_goes_away_the_old_lines_stay_and_storage_is_still_read(
         board = ProgressBoard(connect_lazily(session.settings))
         watcher = RunWatcher(store, run, board)
         board.publish(run.run_id, line(1, epochs_done=2))
-        board.note(run.run_id, 1, "trouble")
+        board.report_trouble(run.run_id, 1, "trouble")
         before = watcher.look()
 
     commit_record(store, failed(run, 0))

@@ -5,7 +5,7 @@ import pytest
 
 from deepchord.coordinator.monitoring import fleet_table
 from deepchord.coordinator.monitoring.worker_list import FleetLine
-from deepchord.shared.broker import WorkerLine, WorkerNote
+from deepchord.shared.broker import WorkerInfo, WorkerStatus
 from deepchord.shared.command_line import new_console
 from deepchord.shared.messages import MemberProgress, Trainer
 from deepchord.shared.validation import PROTOCOL
@@ -18,7 +18,7 @@ LONG = "tensorflow-{}@a-host-whose-name-is-longer-than-any-terminal-has-room-for
 
 def at_work(name: str, index: int, protocol: int = PROTOCOL) -> FleetLine:
     trainer = Trainer(host="box", engine="tensorflow", engine_version="2", device="CPU:0")
-    note = WorkerNote(
+    note = WorkerInfo(
         worker=name, name=name, host="box", engine="tensorflow", device="CPU:0", device_kind="cpu", version="0.1.0",
         protocol=protocol, process_id=1, started_at=NOW,
     )  # fmt: skip
@@ -26,7 +26,7 @@ def at_work(name: str, index: int, protocol: int = PROTOCOL) -> FleetLine:
         index=index, attempt=1, trainer=trainer, phase="training", epochs_done=3, epochs=25, epoch_share=0.5,
         started_at=NOW, updated_at=NOW,
     )  # fmt: skip
-    worker = WorkerLine(note=note, seen_s_ago=3.2, at_work=(RUN, index))
+    worker = WorkerStatus(info=note, seen_s_ago=3.2, at_work=(RUN, index))
     return FleetLine(worker=worker, progress=progress, samples_per_s=5123.4)
 
 

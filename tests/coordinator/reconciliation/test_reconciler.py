@@ -138,7 +138,7 @@ def test_damaged_records_are_kept_aside_and_their_members_sent_again(reconciler,
 
     looks(reconciler, clock, run, times=8)
 
-    assert store.recorded(run.run_id) == [2]
+    assert store.recorded_members(run.run_id) == [2]
     assert sorted(ids(queue)) == [member_task_id(run.run_id, index) for index in (0, 1)]
     assert len(list(folder.glob("*/damaged-records/*.json"))) == 2
 

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepchord.coordinator.reconciliation.resend_policy import HOPE_AGAIN_AFTER_S, MOST_FRUITLESS, Memory, Rung, due
-from deepchord.shared.broker import RENEWED_WITHIN_S
+from deepchord.shared.broker import RENEWAL_INTERVAL_S
 
 PATIENCE_S = 30.0
 PARTS = st.integers(0, 4)
@@ -21,7 +21,7 @@ def test_what_somebody_worked_at_is_rung_when_the_lease_has_ended_by_itself():
     due(memory, [], {3: 4.0}, 0.0, PATIENCE_S)
 
     assert due(memory, [3], {}, 5.0, PATIENCE_S) == [3]
-    assert due(memory, [3], {}, 5.0 + 2 * RENEWED_WITHIN_S, PATIENCE_S) == []
+    assert due(memory, [3], {}, 5.0 + 2 * RENEWAL_INTERVAL_S, PATIENCE_S) == []
 
 
 def test_what_the_broker_forgot_is_rung_when_nobody_can_take_it_again_any_more():
@@ -29,9 +29,9 @@ def test_what_the_broker_forgot_is_rung_when_nobody_can_take_it_again_any_more()
     due(memory, [], {3: 28.0}, 0.0, PATIENCE_S)
 
     assert due(memory, [3], {}, 1.0, PATIENCE_S) == []
-    assert due(memory, [3], {}, 1.0 + RENEWED_WITHIN_S, PATIENCE_S) == []
-    assert due(memory, [3], {}, 3.0 + RENEWED_WITHIN_S, PATIENCE_S) == [3]
-    assert due(memory, [3], {}, 6.0 + 2 * RENEWED_WITHIN_S, PATIENCE_S) == []
+    assert due(memory, [3], {}, 1.0 + RENEWAL_INTERVAL_S, PATIENCE_S) == []
+    assert due(memory, [3], {}, 3.0 + RENEWAL_INTERVAL_S, PATIENCE_S) == [3]
+    assert due(memory, [3], {}, 6.0 + 2 * RENEWAL_INTERVAL_S, PATIENCE_S) == []
 
 
 def test_what_its_holder_takes_again_after_the_broker_forgot_is_not_rung():

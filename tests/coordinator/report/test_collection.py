@@ -67,7 +67,7 @@ def run(store: RunStore) -> RunSpec:
     run = plan_run(plan_request(None, {"members": 3, "seed": 1}), TINY, dataset, max_attempts=3, now=NOW)
     store.create_run(run)
     for index in TRAINED:
-        store.member(run.run_id, index).put_weights(1, weights_of(index))
+        store.member(run.run_id, index).publish_weights(1, weights_of(index))
         commit_record(store, trained(run, index))
     spec = plan_member(run.run_id, run.seed, 1)
     failed = FailedMember(spec=spec, attempt=3, trainer=TRAINER, finished_at=NOW, error="it broke")
@@ -149,7 +149,7 @@ def test_collecting_again_renews_what_is_there_and_leaves_the_rest_alone(setting
 
 @pytest.mark.slow
 def test_weights_that_are_not_those_of_the_record_are_not_copied(settings, store, run, evaluation, tmp_path):
-    store.member(run.run_id, 2).put_weights(1, b"somebody else's")
+    store.member(run.run_id, 2).publish_weights(1, b"somebody else's")
 
     with pytest.raises(CorruptObjectError, match=r"members/002/attempts/001/weights.hdf5 is damaged"):
         collect_run(settings, store, run, tmp_path / "results")

@@ -142,7 +142,7 @@ def test_a_run_that_has_ended_can_be_resumed_if_a_record_is_damaged_which_is_kep
     anew = resume_run(store, run)
 
     assert (anew.extension, store.evaluation(anew).has_ended()) == (1, False)
-    assert store.recorded(run.run_id) == [0, 1, 3]
+    assert store.recorded_members(run.run_id) == [0, 1, 3]
 
 
 def test_a_run_whose_evaluation_failed_can_be_evaluated_once_more(store, run):

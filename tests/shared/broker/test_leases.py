@@ -76,7 +76,7 @@ def test_a_lease_that_rests_is_seen_but_free_to_be_taken(leases):
 
     leases.release(NAME, ONE, rest_s=30)
 
-    assert set(leases.held("run", range(5))) == {3}
+    assert set(leases.held_members("run", range(5))) == {3}
     assert leases.hold(NAME, OTHER, 30) is None
 
 
@@ -94,11 +94,11 @@ def test_all_members_of_a_run_are_looked_at_at_once(leases):
     leases.hold(evaluation_lease("run"), ONE, 30)
     leases.hold(member_lease("other", 1), ONE, 30)
 
-    found = leases.held("run", range(3000))
+    found = leases.held_members("run", range(3000))
 
     assert set(found) == {0, 7, 2500}
     assert all(20 < remaining_s <= 30 for remaining_s in found.values())
-    assert leases.held("run", []) == {}
+    assert leases.held_members("run", []) == {}
 
 
 def test_a_lease_that_cannot_be_read_is_held_by_nobody_knows_whom(leases, client):

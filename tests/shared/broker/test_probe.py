@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
-from deepchord.shared.broker import KEY_PREFIX, RepeatedProbe, probe_broker, refuse_hopeless, state_of
-from deepchord.shared.broker.probe import present_trouble
+from deepchord.shared.broker import KEY_PREFIX, RepeatedProbe, broker_state, probe_broker, refuse_unusable_broker
+from deepchord.shared.broker.probe import current_trouble
 from deepchord.shared.errors import BrokerError, StorageError
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
@@ -114,14 +114,14 @@ STATES: dict[str, tuple[Callable[[OddBrokers], int], str, bool]] = {
 
 @pytest.mark.parametrize("state", STATES)
 def test_a_broker_that_answers_and_is_of_no_use_is_told_with_what_to_do(brokers, state):
-    start, said, passes = STATES[state]
+    start, said, transient = STATES[state]
     asked = settings(start(brokers))
 
     with pytest.raises(BrokerError, match=rf"^Broker {asked.broker} {said}") as caught:
         probe_broker(asked)
     found = next(examine_way(asked))
 
-    assert caught.value.passes == passes
+    assert caught.value.transient == transient
     assert (found.what, found.state) == ("broker", "problem")
     assert str(caught.value).endswith(f"{found.text}.")
 
@@ -153,7 +153,7 @@ def test_a_broker_that_loads_its_data_is_waited_for_and_then_told(brokers, monke
 
     with pytest.raises(BrokerError, match="is still loading its data from disk: try again when it has") as caught:
         probe_broker(settings(port))
-    assert caught.value.passes
+    assert caught.value.transient
     monkeypatch.setattr("deepchord.shared.broker.connection._LOADS_WITHIN_S", 300.0)
     with redis.Redis(port=port) as client:
         threading.Timer(0.2, client.config_set, ("key-load-delay", 0)).start()
@@ -188,16 +188,16 @@ def test_a_broker_that_says_nothing_of_itself_is_no_storage(brokers, tmp_path):
 
 
 def test_a_sentinel_of_valkey_is_known_too():
-    found = state_of(None, {"server_mode": "sentinel", "master0": {"address": "127.0.0.1:4711"}})
+    found = broker_state(None, {"server_mode": "sentinel", "master0": {"address": "127.0.0.1:4711"}})
 
     assert found is not None
     assert "redis://127.0.0.1:4711/0" in found.text
 
 
 def test_who_waits_for_a_broker_refuses_one_that_waiting_does_not_help_and_logs_the_rest(brokers, free_port, caplog):
-    refuse_hopeless(settings(free_port))
+    refuse_unusable_broker(settings(free_port))
     with pytest.raises(BrokerError, match="is a replica"):
-        refuse_hopeless(settings(brokers.start("--replicaof", "127.0.0.1 1")))
+        refuse_unusable_broker(settings(brokers.start("--replicaof", "127.0.0.1 1")))
 
     assert [record.message for record in caplog.records] == [
         f"Broker redis://127.0.0.1:{free_port}/0 does not answer as Redis or Valkey (Connection refused): start it, "
@@ -211,27 +211,27 @@ def test_a_worker_that_lacks_a_right_is_not_told_to_take_the_coordinators_user(b
         client.acl_setuser("worker", enabled=True, nopass=True, keys=["*"], categories=["+@all", "-@scripting"])
 
     with pytest.raises(BrokerError, match=r"give `deepchord worker` the worker's user") as caught:
-        refuse_hopeless(settings(port, "worker:secret@"))
-    assert not caught.value.passes
+        refuse_unusable_broker(settings(port, "worker:secret@"))
+    assert not caught.value.transient
 
 
 def test_the_present_trouble_of_a_broker_in_use_is_found_out(brokers, free_port):
     port = brokers.start()
     with redis.Redis(port=port) as client:
-        before = present_trouble(settings(port))
+        before = current_trouble(settings(port))
         client.config_set("maxmemory", 1)
-        full = present_trouble(settings(port))
+        full = current_trouble(settings(port))
 
     assert before is None
     assert full is not None
     assert full.startswith("the broker has no memory left")
-    assert present_trouble(settings(free_port)) is None
+    assert current_trouble(settings(free_port)) is None
 
 
 def test_a_broker_in_use_is_looked_at_over_one_connection(broker_url):
     with redis.Redis.from_url(broker_url) as client:
         before = client.info("stats")["total_connections_received"]
-        assert present_trouble(Settings(broker=broker_url)) is None
+        assert current_trouble(Settings(broker=broker_url)) is None
 
         assert client.info("stats")["total_connections_received"] == before + 1
 
@@ -244,7 +244,7 @@ def test_a_broker_in_use_is_looked_at_ever_less_often_until_something_is_wrong(m
         looks.append(time[0])
         return wrong[0]
 
-    monkeypatch.setattr("deepchord.shared.broker.probe.present_trouble", look)
+    monkeypatch.setattr("deepchord.shared.broker.probe.current_trouble", look)
     probe = RepeatedProbe(lambda: time[0])
 
     def follow(until: float, *, now: bool = False) -> list[str | None]:
@@ -275,7 +275,7 @@ def test_a_broker_in_use_is_looked_at_ever_less_often_until_something_is_wrong(m
     ],
 )
 def test_what_a_broker_says_is_understood(said, meant):
-    state = state_of(redis.ResponseError(said), {})
+    state = broker_state(redis.ResponseError(said), {})
 
     assert state is not None
     assert state.text.startswith(meant) or meant in state.text
@@ -283,4 +283,4 @@ def test_what_a_broker_says_is_understood(said, meant):
 
 @pytest.mark.parametrize("said", ["WRONGTYPE Operation against a key", "syntax error", "EVICTBUSY"])
 def test_what_is_none_of_the_states_is_taken_for_none(said):
-    assert state_of(redis.ResponseError(said), {}) is None
+    assert broker_state(redis.ResponseError(said), {}) is None

@@ -47,7 +47,7 @@ def test_each_member_overwrites_its_own_line_only(client: redis.Redis) -> None:
 def test_lines_and_notes_do_not_stay_for_ever(client: redis.Redis) -> None:
     board = ProgressBoard(client)
     board.publish("run-a", progress(0))
-    board.note("run-a", 0, "a sentence")
+    board.report_trouble("run-a", 0, "a sentence")
 
     assert all(client.ttl(key) > 0 for key in client.keys("*"))
 
@@ -64,15 +64,15 @@ def test_a_line_that_is_no_progress_is_left_out(client: redis.Redis) -> None:
 
 def test_a_note_is_read_as_it_was_written(client: redis.Redis) -> None:
     board = ProgressBoard(client)
-    board.note("run-a", 3, "Überlauf: 1 → 2")
+    board.report_trouble("run-a", 3, "Überlauf: 1 → 2")
 
-    assert board.notes("run-a") == {3: "Überlauf: 1 → 2"}
+    assert board.troubles("run-a") == {3: "Überlauf: 1 → 2"}
 
 
 def test_a_broker_that_is_away_costs_the_line_and_nothing_else(free_port: int) -> None:
     board = ProgressBoard(redis.Redis(port=free_port))
     board.publish("run-a", progress(0))
-    board.note("run-a", 0, "a sentence")
+    board.report_trouble("run-a", 0, "a sentence")
 
     with pytest.raises(redis.RedisError):
         board.read("run-a")
@@ -81,25 +81,25 @@ def test_a_broker_that_is_away_costs_the_line_and_nothing_else(free_port: int) -
 def test_the_trouble_of_an_evaluation_is_told_apart_from_those_of_members(client: redis.Redis) -> None:
     board = ProgressBoard(client)
     run, extended = SimpleNamespace(run_id="run-a", extension=0), SimpleNamespace(run_id="run-a", extension=1)
-    assert (board.evaluation_note(run), board.last_failed_on("run-a")) == (None, None)
+    assert (board.evaluation_trouble(run), board.last_failed_on("run-a")) == (None, None)
 
-    board.note("run-a", 0, "it broke", failed_on="worker-1")
-    board.note_evaluation(run, "no memory", failed_on="worker-2")
+    board.report_trouble("run-a", 0, "it broke", failed_on="worker-1")
+    board.report_evaluation_trouble(run, "no memory", failed_on="worker-2")
 
-    assert board.notes("run-a") == {0: "it broke"}
-    assert board.evaluation_note(run) == "no memory"
+    assert board.troubles("run-a") == {0: "it broke"}
+    assert board.evaluation_trouble(run) == "no memory"
     assert (board.last_failed_on("run-a", 0), board.last_failed_on("run-a")) == ("worker-1", "worker-2")
-    assert board.evaluation_note(extended) is None
+    assert board.evaluation_trouble(extended) is None
     assert all(client.ttl(key) > 0 for key in client.keys("*"))
 
 
 def test_it_is_counted_how_often_a_worker_left_a_member_until_it_tries_it_itself(client):
     board = ProgressBoard(client)
     for _ in range(3):
-        board.count_left("run-a", 0, "worker-1")
-    board.count_left("run-a", 1, "worker-1")
+        board.count_deferral("run-a", 0, "worker-1")
+    board.count_deferral("run-a", 1, "worker-1")
 
-    assert [board.times_left("run-a", index, "worker-1") for index in range(3)] == [3, 1, 0]
-    assert board.times_left("run-a", 0, "worker-2") == 0
-    board.forget_left("run-a", 0, "worker-1")
-    assert board.times_left("run-a", 0, "worker-1") == 0
+    assert [board.times_deferred("run-a", index, "worker-1") for index in range(3)] == [3, 1, 0]
+    assert board.times_deferred("run-a", 0, "worker-2") == 0
+    board.forget_deferrals("run-a", 0, "worker-1")
+    assert board.times_deferred("run-a", 0, "worker-1") == 0

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepchord.shared.command_line import home_path, matching, printable_path, user_path
+from deepchord.shared.command_line import home_path, matching_paths, printable_path, user_path
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def test_two_stars_stand_for_any_folders_and_links_are_not_followed_in_circles(h
     Path("a/round").symlink_to(".")
     Path("w.h5").touch()
 
-    assert matching("**/w.h5") == [Path("w.h5"), Path("a/b/c/w.h5")]
-    assert matching(".h*/*.h5") == [Path(".hidden/w.h5")]
-    assert matching("*/b/**/w.h5") == [Path("a/b/c/w.h5")]
+    assert matching_paths("**/w.h5") == [Path("w.h5"), Path("a/b/c/w.h5")]
+    assert matching_paths(".h*/*.h5") == [Path(".hidden/w.h5")]
+    assert matching_paths("*/b/**/w.h5") == [Path("a/b/c/w.h5")]
 
 
 NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=12).filter(
@@ -52,7 +52,7 @@ def test_whatever_a_file_is_called_its_path_is_a_pattern_of_it_alone(
         (folder / name).touch()
 
     for name in names:
-        assert matching(str(folder / name)) == [folder / name]
+        assert matching_paths(str(folder / name)) == [folder / name]
 
 
 def test_what_terminals_obey_and_bytes_that_are_no_text_are_replaced():

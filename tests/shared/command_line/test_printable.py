@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepchord.shared.command_line import label, printable
-from deepchord.shared.command_line.printable import INSTEAD, NEAREST
+from deepchord.shared.command_line.printable import NEAREST, REPLACEMENT
 
 #: All characters, halves of such among them, which file names may hold.
 ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))
@@ -25,11 +25,11 @@ ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))
     ],
 )
 def test_a_text_is_printed_without_what_a_terminal_would_obey(text, shown):
-    assert printable(text) == shown.replace("?", INSTEAD)
+    assert printable(text) == shown.replace("?", REPLACEMENT)
 
 
 def test_a_name_stays_in_its_line():
-    assert label("one\ntwo\tthree\r") == f"one{INSTEAD}two{INSTEAD}three{INSTEAD}"
+    assert label("one\ntwo\tthree\r") == f"one{REPLACEMENT}two{REPLACEMENT}three{REPLACEMENT}"
 
 
 @given(ANYTHING)

@@ -383,7 +383,7 @@ def test_labels_that_look_like_numbers_are_classes_where_networks_tell_so(places
 
     with pytest.raises(DatasetError, match="look like numbers to be predicted"):
         find_dataset(str(tmp_path / "x.npz"), places)
-    assert len(find_dataset(str(tmp_path / "x.npz"), places, surely_classes=True).class_names) == 910
+    assert len(find_dataset(str(tmp_path / "x.npz"), places, labels_are_classes=True).class_names) == 910
 
 
 def test_channels_that_come_first_are_turned_where_that_is_said(places: Places, tmp_path: Path):

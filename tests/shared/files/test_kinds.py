@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from deepchord.shared.files import kind_of, kinds, told, write_npz
+from deepchord.shared.files import describe_kind, kind_of, kinds, write_npz
 from deepchord.shared.files.kinds import FileKind, kind_of_content
 
 
@@ -108,11 +108,11 @@ def test_folders_pipes_and_links_are_told_without_waiting_for_them(tmp_path: Pat
 
 def test_what_is_told_is_a_clause_with_its_remedy():
     assert (
-        told(kinds.GIT_LFS)
+        describe_kind(kinds.GIT_LFS)
         == "it is a Git LFS pointer, not the file itself; fetch what it points to with `git lfs pull`"
     )
-    assert told(kinds.ONNX) == "it is an ONNX model"
-    assert told(None) == ""
+    assert describe_kind(kinds.ONNX) == "it is an ONNX model"
+    assert describe_kind(None) == ""
 
 
 @given(content=st.binary(max_size=200))

@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepchord.shared.errors import InputError
-from deepchord.shared.host import Calibration, Sharing, allotted_cores, free_memory_bytes, usable_cores
+from deepchord.shared.host import Tuning, WorkerSetup, allotted_cores, free_memory_bytes, usable_cores
 
 
-def measured(*speeds: float) -> Calibration:
-    sharings = tuple(
-        Sharing(workers=2**number, threads=8 // 2**number, samples_per_s=speed) for number, speed in enumerate(speeds)
+def measured(*speeds: float) -> Tuning:
+    setups = tuple(
+        WorkerSetup(workers=2**number, threads=8 // 2**number, samples_per_s=speed)
+        for number, speed in enumerate(speeds)
     )
-    return Calibration(host="here", versions="1", sharings=sharings)
+    return Tuning(host="here", versions="1", setups=setups)
 
 
 @pytest.mark.parametrize(
@@ -34,12 +35,12 @@ def test_the_last_round_counts_as_whole(members: int | None, workers: int):
 
 @given(st.lists(st.floats(1, 1000), min_size=1, max_size=4), st.integers(1, 100))
 def test_no_other_sharing_trains_so_many_members_sooner(speeds: list[float], members: int):
-    calibration = measured(*speeds)
+    tuning = measured(*speeds)
 
-    def seconds(sharing: Sharing) -> float:
-        return -(-members // sharing.workers) * sharing.workers / sharing.samples_per_s
+    def seconds(setup: WorkerSetup) -> float:
+        return -(-members // setup.workers) * setup.workers / setup.samples_per_s
 
-    assert seconds(calibration.best(members)) == min(map(seconds, calibration.sharings))
+    assert seconds(tuning.best(members)) == min(map(seconds, tuning.setups))
 
 
 def test_a_share_of_the_processor_counts_as_so_many_cores(monkeypatch: pytest.MonkeyPatch):

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from deepchord.shared.process import describe_foreign, leave_out_foreign, without_foreign
+from deepchord.shared.process import describe_foreign, remove_foreign_variables, without_foreign_variables
 from deepchord.shared.process.foreign_variables import foreign_names
 from tests.strangers import STRANGERS_ENVIRONMENT
 
@@ -13,7 +13,7 @@ OWN = {"HOME": "/home/me", "DEEPCHORD_BROKER": "redis://here/0", "AWS_REGION": "
 
 def test_what_celery_its_parts_and_flower_would_read_is_left_out_and_nothing_else():
     assert foreign_names(OWN | STRANGERS_ENVIRONMENT) == sorted(STRANGERS_ENVIRONMENT)
-    assert without_foreign(OWN | STRANGERS_ENVIRONMENT) == OWN | {"PYTHONSAFEPATH": "1"}
+    assert without_foreign_variables(OWN | STRANGERS_ENVIRONMENT) == OWN | {"PYTHONSAFEPATH": "1"}
 
 
 def test_what_somebody_may_have_meant_for_deepchord_is_named():
@@ -29,26 +29,26 @@ def test_this_process_loses_them_once(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", ":src")
     monkeypatch.setenv("PYTHONSAFEPATH", "")
 
-    assert "CELERY_BROKER_URL" in leave_out_foreign()
-    assert leave_out_foreign() is None
+    assert "CELERY_BROKER_URL" in remove_foreign_variables()
+    assert remove_foreign_variables() is None
     assert {"CELERY_BROKER_URL", "PYTHONPATH"} & set(os.environ) == set()
     assert os.environ["PYTHONSAFEPATH"] == "1"
 
 
 @pytest.mark.parametrize("warnings", ["error", "ignore::ImportWarning,error::UserWarning", "e", " err : :UserWarning"])
 def test_no_warning_of_a_library_is_an_error_in_a_process_of_ours(warnings):
-    assert without_foreign({"PYTHONWARNINGS": warnings}) == {"PYTHONSAFEPATH": "1"}
+    assert without_foreign_variables({"PYTHONWARNINGS": warnings}) == {"PYTHONSAFEPATH": "1"}
 
 
 @pytest.mark.parametrize("warnings", ["ignore", "default,once::UserWarning", "", "::error"])
 def test_other_wishes_about_warnings_are_kept(warnings):
-    assert without_foreign({"PYTHONWARNINGS": warnings})["PYTHONWARNINGS"] == warnings
+    assert without_foreign_variables({"PYTHONWARNINGS": warnings})["PYTHONWARNINGS"] == warnings
 
 
 @pytest.mark.parametrize("options", [["-W", "error"], []])
 def test_nor_is_it_in_the_command_itself(options):
     program = (
-        "from deepchord.shared.process.foreign_variables import leave_out_foreign as out; import warnings; out(); "
+        "from deepchord.shared.process import remove_foreign_variables as out; import warnings; out(); "
         "warnings.warn('old', DeprecationWarning); warnings.warn('told'); import os; print(os.environ.keys())"
     )
     environment = os.environ | ({} if options else {"PYTHONWARNINGS": "error"})
@@ -63,5 +63,5 @@ def test_nor_is_it_in_the_command_itself(options):
 
 @pytest.mark.parametrize("pythonpath", ["", ":", "src"])
 def test_a_process_of_ours_imports_nothing_from_where_it_is_started(pythonpath):
-    assert without_foreign({"PYTHONPATH": pythonpath}) == {"PYTHONSAFEPATH": "1"}
-    assert without_foreign({"PYTHONPATH": f"{pythonpath}:/more"})["PYTHONPATH"] == "/more"
+    assert without_foreign_variables({"PYTHONPATH": pythonpath}) == {"PYTHONSAFEPATH": "1"}
+    assert without_foreign_variables({"PYTHONPATH": f"{pythonpath}:/more"})["PYTHONPATH"] == "/more"

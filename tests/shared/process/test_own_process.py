@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deepchord.shared.process import Ended, command_for, run_function
+from deepchord.shared.process import ProcessResult, command_for, run_function
 from tests.waiting import PATIENCE_S
 
 
@@ -32,7 +32,7 @@ def sleep() -> None:
     time.sleep(1000)
 
 
-def run(function, *arguments: str, **options) -> Ended:
+def run(function, *arguments: str, **options) -> ProcessResult:
     return run_function(function, *arguments, **{"environment": None, "within_s": PATIENCE_S, **options})
 
 
@@ -46,7 +46,7 @@ def test_a_function_is_called_with_its_arguments_and_the_environment_that_was_gi
 def test_a_function_that_is_only_named_is_imported_there():
     ended = run("platform:python_version")
 
-    assert ended == Ended(code=0)
+    assert ended == ProcessResult(code=0)
 
 
 @pytest.mark.parametrize(("function", "code", "signal"), [(leave_with, 3, None), (kill_itself, -9, "SIGKILL")])
@@ -57,11 +57,11 @@ def test_it_is_told_how_a_process_ended(function, code, signal):
 
 
 def test_a_process_that_takes_too_long_is_stopped():
-    assert run(sleep, within_s=0.5) == Ended(code=None)
+    assert run(sleep, within_s=0.5) == ProcessResult(code=None)
 
 
 def test_a_process_reads_nothing_and_writes_where_this_one_does_if_nothing_is_captured(capfd):
-    assert run(read_stdin, capture=False) == Ended(code=0)
+    assert run(read_stdin, capture=False) == ProcessResult(code=0)
     assert capfd.readouterr().out == "''\n"
 
 

@@ -16,7 +16,7 @@ from deepchord.coordinator.runs.submission import ring_all
 from deepchord.shared.broker import KEY_PREFIX
 from deepchord.shared.errors import MessageDecodeError
 from deepchord.shared.queue import EVALUATE_ENSEMBLE, QUEUE, TRAIN_MEMBER, create_app, task_id
-from deepchord.shared.queue.messages import MOST_BYTES, check_message
+from deepchord.shared.queue.messages import MAX_BYTES, check_message
 from deepchord.shared.settings import Settings
 from tests.coordinator.runs.test_submission import run_of
 
@@ -112,7 +112,7 @@ DEEP = "[" * 100_000 + "]" * 100_000
         (json.dumps(message(**{"content-type": "application/x-python-serialize"})).encode(), "content-type"),
         (DEEP.encode(), "recursion limit"),
         (b'{"headers": ' + DEEP.encode() + b"}", "recursion limit"),
-        (b" " * (MOST_BYTES + 1), "it has 1,048,577 bytes, and 1,048,576 are the most"),
+        (b" " * (MAX_BYTES + 1), "it has 1,048,577 bytes, and 1,048,576 are the most"),
         (b"junk", "invalid JSON"),
         (b"[]", "object"),
         (b"\xff\xfe", "invalid JSON"),
@@ -161,7 +161,7 @@ def refused(data: bytes) -> str | None:
 
 def test_a_channel_discards_what_is_no_message_and_goes_on(app, client, caplog):
     got = []
-    junk = (DEEP.encode(), b"junk", with_headers(timelimit="abc"), b"x" * (2 * MOST_BYTES), with_headers(id=None))
+    junk = (DEEP.encode(), b"junk", with_headers(timelimit="abc"), b"x" * (2 * MAX_BYTES), with_headers(id=None))
     with app.connection_for_read() as reading:
         consumer = app.amqp.TaskConsumer(reading.channel(), accept=["json"])
         consumer.on_message = lambda message: (got.append(message.headers["task"]), message.ack())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from deepchord.shared.broker import connect, probe_broker
 from deepchord.shared.errors import InputError
 from deepchord.shared.queue import EVALUATE_ENSEMBLE, create_app
-from deepchord.shared.settings import Settings, bare, celery_url, is_socket, load_settings, without_password
+from deepchord.shared.settings import Settings, celery_url, is_socket, load_settings, server_url, without_password
 from deepchord.shared.settings.urls import broker_url
 from deepchord.worker.diagnostics.connectivity import examine_way
 from tests.odd_brokers import OddBrokers
@@ -95,7 +95,7 @@ def test_any_text_is_a_broker_or_is_refused(text):
 
 @pytest.mark.parametrize("url", ["redis://me:secret@host:6379/3", "redis://host/3", "unix://:secret@/run/x.sock?db=3"])
 def test_where_a_broker_is_says_nothing_else(url):
-    place = bare(url)
+    place = server_url(url)
 
     assert "secret" not in place
     assert "3" not in place.removesuffix(":6379").replace("6379", "")

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepchord.shared.storage import Attempt, SavedEpoch, failures_in_a_row, newest_first
+from deepchord.shared.storage import Attempt, SavedEpoch, failures_in_a_row, furthest_epochs_first
 
 
 def attempt(number: int, *epochs: int, handed_over: bool = False) -> Attempt:
@@ -39,7 +39,12 @@ def test_an_attempt_that_was_handed_over_is_no_failure():
 def test_the_state_from_which_least_is_left_comes_first():
     attempts = (attempt(1, 2, 3), attempt(2, 4), attempt(3, 3))
 
-    assert [(saved.epoch, saved.attempt) for saved in newest_first(attempts)] == [(4, 2), (3, 3), (3, 1), (2, 1)]
+    assert [(saved.epoch, saved.attempt) for saved in furthest_epochs_first(attempts)] == [
+        (4, 2),
+        (3, 3),
+        (3, 1),
+        (2, 1),
+    ]
 
 
 @given(st.lists(st.tuples(st.lists(st.integers(1, 5)), st.booleans()), max_size=12))

@@ -22,7 +22,7 @@ def store(broker_url):
 
 
 def test_an_object_that_is_too_large_is_refused_with_what_to_do(store, monkeypatch):
-    monkeypatch.setattr(broker_store, "_LARGEST", 1000)
+    monkeypatch.setattr(broker_store, "_MAX_OBJECT_BYTES", 1000)
 
     with pytest.raises(StorageError, match=r"at most 0 MiB: give a folder or s3://bucket") as caught:
         store.replace("weights", b"x" * 1001)
@@ -52,7 +52,7 @@ def test_a_broker_that_forgets_when_it_is_full_is_refused(store, client):
 
 
 def test_more_keys_than_are_asked_for_at_once_are_all_listed(store, monkeypatch):
-    monkeypatch.setattr(broker_store, "_LISTED_AT_ONCE", 3)
+    monkeypatch.setattr(broker_store, "_LIST_BATCH", 3)
     expected = [f"runs/{number:02d}" for number in range(10)]
     for key in [*reversed(expected), "runs-more", "run"]:
         store.create(key, b"")

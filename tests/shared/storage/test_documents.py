@@ -22,7 +22,7 @@ from deepchord.shared.errors import (
 from deepchord.shared.messages import DatasetInfo, FailedMember, MemberRecord, RunSpec
 from deepchord.shared.network import Architecture, Dense, Flatten
 from deepchord.shared.storage import MemberStore, RunStore, damaged_records, set_record_aside
-from deepchord.shared.storage.documents import MOST_BYTES
+from deepchord.shared.storage.documents import MAX_DOCUMENT_BYTES
 from tests.records import commit_record
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
@@ -63,7 +63,7 @@ ODD: dict[str, tuple[Damage, str]] = {
     "binary": (lambda path: path.write_bytes(bytes(range(256))), "is not a valid"),
     "nested": (lambda path: path.write_text("[" * 100_000), "is not a valid"),
     "a list": (lambda path: path.write_text("[]"), "is not a valid"),
-    "huge": (sparse, f"has 1,000,000,000,000 bytes, and at most {MOST_BYTES:,} are read"),
+    "huge": (sparse, f"has 1,000,000,000,000 bytes, and at most {MAX_DOCUMENT_BYTES:,} are read"),
     "a FIFO": (replaced_by(os.mkfifo), "is a FIFO, where a file was expected: restore"),
     "a device": (replaced_by(lambda path: path.symlink_to("/dev/zero")), "is a device"),
     "a folder": (replaced_by(Path.mkdir), "is a folder"),
@@ -86,7 +86,7 @@ def path(store: RunStore, tmp_path: Path) -> Path:
 def test_a_record_that_is_none_is_told_with_what_to_do_and_kept_aside(store: RunStore, path: Path, odd: str):
     damage, sentence = ODD[odd]
     damage(path)
-    before = path.read_bytes() if path.is_file() and path.stat().st_size < MOST_BYTES else None
+    before = path.read_bytes() if path.is_file() and path.stat().st_size < MAX_DOCUMENT_BYTES else None
     store.member(RUN.run_id, 1).start_attempt(b"{}")
 
     with pytest.raises(DamagedRecordError, match=rf"members/001/record\.json .*{sentence}") as raised:
@@ -101,7 +101,7 @@ def test_a_record_that_is_none_is_told_with_what_to_do_and_kept_aside(store: Run
     assert [attempt.handed_over for attempt in store.member(RUN.run_id, 1).attempts()] == [True]
     kept = [found.read_bytes() for found in path.parent.glob("damaged-records/*.json")]
     assert kept == ([] if before is None else [before])
-    assert store.recorded(RUN.run_id) == [0, 2]
+    assert store.recorded_members(RUN.run_id) == [0, 2]
     assert commit_record(store, record_of(1))
 
 
@@ -118,7 +118,7 @@ def test_a_record_of_another_member_or_run_is_no_record_and_one_that_is_whole_st
             store.member(RUN.run_id, index).record()
         assert set_record_aside(store, RUN.run_id, index)
     assert not set_record_aside(store, RUN.run_id, 2)
-    assert store.recorded(RUN.run_id) == [2]
+    assert store.recorded_members(RUN.run_id) == [2]
     path.write_bytes(record_of(1, RUN.model_copy(update={"run_id": "another"})).encode())
     with pytest.raises(DamagedRecordError, match="is the record of member 1 of run another"):
         store.member(RUN.run_id, 1).record()
@@ -201,7 +201,7 @@ def test_an_extension_that_is_not_the_one_of_its_folder_is_told_and_what_is_none
 def test_a_record_whose_folder_is_not_called_as_ours_are_is_none(store: RunStore, path: Path):
     path.parent.rename(path.parents[1] / "1")
 
-    assert store.recorded(RUN.run_id) == [0, 2]
+    assert store.recorded_members(RUN.run_id) == [0, 2]
 
 
 @pytest.mark.parametrize(

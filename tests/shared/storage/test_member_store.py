@@ -24,14 +24,14 @@ def test_an_attempt_shows_what_it_saved_and_whether_it_was_handed_over(store):
         store.member(RUN, 0).start_attempt(b"me")
     saved = [store.member(RUN, 0).save_epoch(1, epoch, f"state {epoch}".encode()) for epoch in (1, 2)]
     store.member(RUN, 0).hand_over(2)
-    store.member(RUN, 0).put_weights(1, b"weights")
+    store.member(RUN, 0).publish_weights(1, b"weights")
 
     first, second = store.member(RUN, 0).attempts()
 
     assert (first.saved, first.handed_over) == (tuple(saved), False)
     assert (second.saved, second.handed_over) == ((), True)
     assert store.member(RUN, 0).saved_epoch(saved[1]) == b"state 2"
-    store.member(RUN, 0).forget_epoch(saved[0])
+    store.member(RUN, 0).delete_epoch(saved[0])
     assert store.member(RUN, 0).attempts()[0].saved == (saved[1],)
 
 
@@ -74,12 +74,12 @@ def test_a_member_beyond_a_thousand_has_a_place_of_its_own(store):
         commit_record(store, trained(index))
         assert store.member(RUN, index).start_attempt(b"me") == 1
 
-    assert store.recorded(RUN) == [7, 10, 1000, 99_999]
+    assert store.recorded_members(RUN) == [7, 10, 1000, 99_999]
 
 
 ARTIFACTS = [
-    pytest.param(MemberStore.put_weights, MemberStore.weights, id="weights"),
-    pytest.param(MemberStore.put_probabilities, MemberStore.probabilities, id="probabilities"),
+    pytest.param(MemberStore.publish_weights, MemberStore.weights, id="weights"),
+    pytest.param(MemberStore.publish_probabilities, MemberStore.probabilities, id="probabilities"),
 ]
 
 
@@ -105,7 +105,7 @@ def test_what_an_attempt_never_published_is_named(store, put, get):
 def test_every_run_member_and_attempt_has_a_key_that_storage_takes(store, index, attempt, run_id):
     data = f"{run_id} {index} {attempt}".encode()
 
-    store.member(run_id, index).put_weights(attempt, data)
+    store.member(run_id, index).publish_weights(attempt, data)
 
     assert store.member(run_id, index).weights(attempt, sha256(data)) == data
 

@@ -70,7 +70,7 @@ def test_records_come_in_the_order_of_their_members(store):
 
     assert store.member(RUN, 1).record() is None
     assert list(store.records(RUN, 3)) == [trained(0), failed(2)]
-    assert store.recorded(RUN) == [0, 2]
+    assert store.recorded_members(RUN) == [0, 2]
 
 
 def test_a_data_set_is_published_once_and_verified(store):
@@ -99,4 +99,4 @@ def test_the_specs_of_a_run_are_its_extensions_and_what_it_was_the_newest_first(
     for extension in extensions:
         store.extend_run(extension)
 
-    assert list(store.versions(RUN)) == [*reversed(extensions), run]
+    assert list(store.specs(RUN)) == [*reversed(extensions), run]

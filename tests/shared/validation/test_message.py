@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
 from deepchord.shared.errors import InputError, MessageDecodeError
-from deepchord.shared.validation import Message, nearest
+from deepchord.shared.validation import Message, suggestion
 
 
 class Point(Message):
@@ -75,7 +75,7 @@ def test_whatever_is_decoded_gives_a_message_or_a_decode_error(data):
 
 @given(name=st.text(max_size=20), valid=st.sets(st.text(min_size=1, max_size=20), min_size=1, max_size=5))
 def test_the_hint_names_only_what_is_valid(name, valid):
-    hint = nearest(name, valid)
+    hint = suggestion(name, valid)
 
     assert any(option in hint for option in valid)
     assert hint.startswith(("; did you mean '", "; valid are "))

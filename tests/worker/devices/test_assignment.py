@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deepchord.shared.errors import EngineError
-from deepchord.shared.host import Calibration, Sharing
+from deepchord.shared.host import Tuning, WorkerSetup
 from deepchord.shared.settings import load_settings
 from deepchord.worker.devices import assignment, claimed, command_of, find_assignments, named, planned
 from deepchord.worker.devices.assignment import Assignment, Start, assign, worker_name
@@ -183,11 +183,12 @@ def names_and_threads(devices: int = 1, **settings: object) -> list[tuple[str, i
     return [(start.name, start.threads) for start in starts]
 
 
-def found(*speeds: float) -> Calibration:
-    sharings = tuple(
-        Sharing(workers=2**number, threads=4 // 2**number, samples_per_s=speed) for number, speed in enumerate(speeds)
+def found(*speeds: float) -> Tuning:
+    setups = tuple(
+        WorkerSetup(workers=2**number, threads=4 // 2**number, samples_per_s=speed)
+        for number, speed in enumerate(speeds)
     )
-    return Calibration(host="here", versions="1", sharings=sharings)
+    return Tuning(host="here", versions="1", setups=setups)
 
 
 def test_as_many_workers_as_were_measured_to_be_fastest(monkeypatch: pytest.MonkeyPatch):
@@ -230,7 +231,7 @@ def test_one_worker_has_the_name_that_it_is_given_and_several_have_numbers():
 
 
 def test_an_engine_that_cannot_be_measured_gets_one_worker_which_says_why(monkeypatch: pytest.MonkeyPatch):
-    def broken(*_: object, **__: object) -> Calibration:
+    def broken(*_: object, **__: object) -> Tuning:
         raise EngineError("broken")
 
     monkeypatch.setattr(assignment, "calibrate", broken)

@@ -1,7 +1,7 @@
 import pytest
 
 from deepchord.shared.errors import EngineError
-from deepchord.shared.host import Calibration, HostAnswer, Sharing
+from deepchord.shared.host import HostReport, Tuning, WorkerSetup
 from deepchord.shared.settings import load_settings
 from deepchord.worker.devices import host_report
 from deepchord.worker.devices.host_report import answer, equal_gpus
@@ -10,7 +10,7 @@ from deepchord.worker.engines import Device
 
 CPU = Device(id="CPU:0", kind="cpu", name="CPU")
 LLVM = Device(id="llvm_cpu.0", kind="cpu", name="CPU (via LLVM)")
-MEASURED = Calibration(host="here", versions="1", sharings=(Sharing(workers=1, threads=4, samples_per_s=100),))
+MEASURED = Tuning(host="here", versions="1", setups=(WorkerSetup(workers=1, threads=4, samples_per_s=100),))
 
 
 def gpu(number: int, name: str = "Radeon Pro 5300M") -> Device:
@@ -87,21 +87,21 @@ def test_the_answer_has_the_gpus_and_what_was_measured_of_each(host, monkeypatch
     answer("1", "measure")
     answer("8", "measure")
 
-    lines = [HostAnswer.decode(line, "line") for line in capsys.readouterr().out.splitlines()]
-    looking = HostAnswer(told="Looking for GPUs that jax can train on.")
+    lines = [HostReport.decode(line, "line") for line in capsys.readouterr().out.splitlines()]
+    looking = HostReport(message="Looking for GPUs that jax can train on.")
     assert lines == [
         looking,
-        HostAnswer(devices=("gpu:0", "gpu:1")),
+        HostReport(devices=("gpu:0", "gpu:1")),
         looking,
-        HostAnswer(devices=("gpu:0",)),
+        HostReport(devices=("gpu:0",)),
         looking,
-        HostAnswer(told="measuring gpu:0, one of 2"),
-        HostAnswer(devices=("gpu:0", "gpu:1"), calibration=MEASURED),
+        HostReport(message="measuring gpu:0, one of 2"),
+        HostReport(devices=("gpu:0", "gpu:1"), tuning=MEASURED),
     ]
 
 
 def test_the_answer_says_what_is_wrong_and_still_which_gpus_there_are(host, monkeypatch, capsys):
-    def refuse(*_: object, **__: object) -> Calibration:
+    def refuse(*_: object, **__: object) -> Tuning:
         raise EngineError("no engine")
 
     host(gpu(0), gpu(1), files=0, engine="plaidml")
@@ -110,7 +110,7 @@ def test_the_answer_says_what_is_wrong_and_still_which_gpus_there_are(host, monk
     monkeypatch.setattr(host_report, "choose_engine", refuse)
     answer("8", "measure")
 
-    assert [HostAnswer.decode(line, "line") for line in capsys.readouterr().out.splitlines()] == [
-        HostAnswer(devices=("gpu:0", "gpu:1"), refused="no engine"),
-        HostAnswer(refused="no engine"),
+    assert [HostReport.decode(line, "line") for line in capsys.readouterr().out.splitlines()] == [
+        HostReport(devices=("gpu:0", "gpu:1"), error="no engine"),
+        HostReport(error="no engine"),
     ]

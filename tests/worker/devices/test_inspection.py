@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from deepchord.shared.host import ENGINES, installed_engines, why_not_installed
-from deepchord.shared.process import Ended
+from deepchord.shared.process import ProcessResult
 from deepchord.shared.settings import load_settings
 from deepchord.worker.devices import devices_table, inspection, report_engines
 from deepchord.worker.devices.inspection import EngineReport
@@ -135,7 +135,7 @@ def test_an_engine_that_crashes_its_process_is_reported_with_the_signal(broken_t
     ],
 )
 def test_only_what_cannot_be_opened_is_to_be_installed_anew(code, stdout, stderr, remedy):
-    ended = Ended(code=code, output=stdout, errors=stderr)
+    ended = ProcessResult(code=code, output=stdout, errors=stderr)
 
     assert re.search(remedy, inspection._remedy("torch", ended))
 

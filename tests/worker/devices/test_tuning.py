@@ -52,7 +52,7 @@ def settings(**changes: object) -> Settings:
 
 
 def workers_found(**changes: object) -> list[int]:
-    return [sharing.workers for sharing in calibrate(settings(**changes), lambda _: None).sharings]
+    return [setup.workers for setup in calibrate(settings(**changes), lambda _: None).setups]
 
 
 @given(st.integers(1, 256))
@@ -148,10 +148,10 @@ def test_several_devices_share_cores_and_memory(four_cores, memory, monkeypatch:
 
     found = calibrate(settings(), print, devices=2)
 
-    assert [(sharing.workers, sharing.threads) for sharing in found.sharings] == [(1, 4), (2, 2)]
+    assert [(setup.workers, setup.threads) for setup in found.setups] == [(1, 4), (2, 2)]
     assert calibrate(settings(), print, devices=2) == found
     memory.free_bytes = 4 * 2**30
-    assert [sharing.workers for sharing in calibrate(settings(), print, devices=2).sharings] == [1]
+    assert [setup.workers for setup in calibrate(settings(), print, devices=2).setups] == [1]
     assert asked == [1, 2]
 
 
@@ -213,9 +213,9 @@ def test_beside_other_work_nothing_is_measured_and_nothing_kept(four_cores, monk
     monkeypatch.setattr(tuning.psutil, "cpu_percent", lambda interval: 60.0)
     told: list[str] = []
 
-    (sharing,) = calibrate(settings(), told.append).sharings
+    (setup,) = calibrate(settings(), told.append).setups
 
-    assert (sharing.workers, sharing.threads, asked) == (1, 4, [])
+    assert (setup.workers, setup.threads, asked) == (1, 4, [])
     assert "Other work keeps this machine busy" in told[0]
     monkeypatch.setattr(tuning.psutil, "cpu_percent", lambda interval: 3.0)
     assert workers_found() == [1, 2]
@@ -255,9 +255,9 @@ def test_plaidml_is_not_measured_for_it_takes_all_threads(monkeypatch: pytest.Mo
     monkeypatch.setattr(tuning, "_speed", None)
     monkeypatch.setattr(tuning, "choose_engine", lambda name: name)
 
-    (sharing,) = calibrate(load_settings(engine="plaidml"), print).sharings
+    (setup,) = calibrate(load_settings(engine="plaidml"), print).setups
 
-    assert (sharing.workers, sharing.threads) == (1, usable_cores())
+    assert (setup.workers, setup.threads) == (1, usable_cores())
 
 
 @pytest.mark.slow
@@ -267,9 +267,9 @@ def test_real_workers_are_measured(monkeypatch: pytest.MonkeyPatch):
 
     found = calibrate(load_settings(engine=QUICKEST_ENGINE), told.append)
 
-    assert found.sharings[0].workers == 1
-    assert found.sharings[0].threads == usable_cores()
-    assert all(sharing.samples_per_s > 1 for sharing in found.sharings)
+    assert found.setups[0].workers == 1
+    assert found.setups[0].threads == usable_cores()
+    assert all(setup.samples_per_s > 1 for setup in found.setups)
     assert QUICKEST_ENGINE in found.versions
     assert len(told) == (1 if usable_cores() > 1 else 0)
 

@@ -3,11 +3,11 @@ from types import SimpleNamespace
 import pytest
 import redis
 
-from deepchord.shared.broker import WorkerBoard, skew_of
+from deepchord.shared.broker import WorkerRegistry, clock_skew_s
 from deepchord.shared.settings import Settings
 from deepchord.shared.validation import PROTOCOL
 from deepchord.worker.diagnostics.connectivity import Finding, examine_way
-from tests.shared.broker.test_worker_registry import note
+from tests.shared.broker.test_worker_registry import info
 
 
 def findings(**settings: object) -> dict[str, Finding]:
@@ -70,9 +70,9 @@ def test_a_broker_that_forgets_when_it_is_full_is_a_problem(broker_url, client):
 
 
 def test_workers_of_another_version_are_named(broker_url, client):
-    board = WorkerBoard(client)
-    board.announce(note("a"))
-    board.announce(note("b", version="7.8.9", protocol=PROTOCOL + 1))
+    board = WorkerRegistry(client)
+    board.register(info("a"))
+    board.register(info("b", version="7.8.9", protocol=PROTOCOL + 1))
 
     found = findings(broker=broker_url)["workers"]
 
@@ -83,7 +83,7 @@ def test_workers_of_another_version_are_named(broker_url, client):
 
 @pytest.mark.parametrize(("ahead_s", "state"), [(0.0, "ok"), (3600.0, "problem"), (-61.0, "problem")])
 def test_a_clock_that_is_off_is_a_problem(broker_url, monkeypatch, ahead_s, state):
-    monkeypatch.setattr("deepchord.shared.broker.clock.skew_of", lambda client: ahead_s)
+    monkeypatch.setattr("deepchord.worker.diagnostics.connectivity.clock_skew_s", lambda client: ahead_s)
 
     found = findings(broker=broker_url)["clock"]
 
@@ -94,7 +94,7 @@ def test_a_clock_that_is_off_is_a_problem(broker_url, monkeypatch, ahead_s, stat
 def test_the_skew_is_that_of_this_clock_and_the_brokers():
     client = SimpleNamespace(time=lambda: (1000, 500_000))
 
-    assert skew_of(client, now=iter([1009.5, 1011.5]).__next__) == pytest.approx(10.0)
+    assert clock_skew_s(client, now=iter([1009.5, 1011.5]).__next__) == pytest.approx(10.0)
 
 
 def test_a_storage_that_cannot_be_written_is_a_problem(tmp_path):

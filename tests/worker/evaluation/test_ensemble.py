@@ -201,7 +201,7 @@ def test_weights_in_storage_that_are_not_those_of_the_record_are_refused(
     store: RunStore, run: RunSpec, trained: list, engine: Engine, trainer: Trainer, dataset: Dataset
 ):
     resolved = run.architecture.resolve(input_shape=(4, 4, 1), classes=3)
-    store.member(run.run_id, 1).put_weights(1, encode_checkpoint(resolved, initial_weights(resolved, 99)))
+    store.member(run.run_id, 1).publish_weights(1, encode_checkpoint(resolved, initial_weights(resolved, 99)))
 
     with pytest.raises(CorruptObjectError, match="members/001"):
         evaluate(engine, trainer, run.architecture, dataset, run_candidates(store, run, trained), 3)
@@ -210,7 +210,7 @@ def test_weights_in_storage_that_are_not_those_of_the_record_are_refused(
 def test_probabilities_of_a_member_that_were_lost_cost_its_parity_only(
     store: RunStore, run: RunSpec, trained: list, engine: Engine, trainer: Trainer, dataset: Dataset
 ):
-    store.member(run.run_id, 2).put_probabilities(1, b"something else")
+    store.member(run.run_id, 2).publish_probabilities(1, b"something else")
 
     ensemble = evaluate(engine, trainer, run.architecture, dataset, run_candidates(store, run, trained), 3)
 

@@ -77,7 +77,7 @@ def test_a_worker_that_was_told_to_stop_begins_no_evaluation(handle, resources: 
 def test_an_evaluation_that_failed_here_is_left_to_another_worker_if_there_is_one(
     handle, resources: Resources, run: RunSpec
 ):
-    resources.board.note_evaluation(run, "MemoryError: busy", failed_on="me@here")
+    resources.board.report_evaluation_trouble(run, "MemoryError: busy", failed_on="me@here")
 
     assert isinstance(handle(others=OTHERS), DeferToOthers)
     assert handle() == Completed(status="evaluated")
@@ -103,4 +103,4 @@ def test_an_evaluation_that_no_attempt_can_be_begun_at_is_refused_and_watchers_s
 
     assert isinstance(refused, Refused)
     assert str(refused.error) == "read-only"
-    assert resources.board.evaluation_note(run) == "StorageError: read-only"
+    assert resources.board.evaluation_trouble(run) == "StorageError: read-only"

@@ -19,7 +19,13 @@ from deepchord.shared.errors import (
     ObjectNotFoundError,
     StorageError,
 )
-from deepchord.shared.storage import Attempt, SavedEpoch, failure_of, failures_in_a_row, fruitless
+from deepchord.shared.storage import (
+    Attempt,
+    SavedEpoch,
+    attempts_without_progress,
+    comparable_failure,
+    failures_in_a_row,
+)
 from deepchord.worker.execution.failure_policy import (
     MAX_DEFERRALS,
     has_failed_on,
@@ -38,7 +44,7 @@ OUT_OF_MEMORY = MemoryError("12 MiB are missing at 0x7f00")
 
 def failed(number: int, worker: str, error: Exception, epochs: int = 0, **more: bool) -> Attempt:
     saved = tuple(SavedEpoch(attempt=number, epoch=epoch, sha256="0" * 64) for epoch in range(1, epochs + 1))
-    return Attempt(number=number, saved=saved, failure=failure_of(worker, way_of(error)), **more)
+    return Attempt(number=number, saved=saved, failure=comparable_failure(worker, way_of(error)), **more)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +195,7 @@ class Fleet:
         """Let a worker take the next message, and do with it what it does."""
         index = self.queue.popleft()
         had = self.attempts.setdefault(index, [])
-        failed_on = [attempt.worker for attempt in fruitless(had)]
+        failed_on = [attempt.worker for attempt in attempts_without_progress(had)]
         suspect = has_failed_on(worker, had) or self._is_suspect(worker, index)
         if suspect and should_defer_to_others(self.workers - {worker}, failed_on, self.deferrals[worker, index]):
             self.deferrals[worker, index] += 1
@@ -201,7 +207,7 @@ class Fleet:
 
     def _is_suspect(self, worker: str, index: int) -> bool:
         def nowhere_at(other: int) -> int:
-            last = reversed(fruitless(self.attempts.get(other, [])))
+            last = reversed(attempts_without_progress(self.attempts.get(other, [])))
             return saved_nothing_on(worker, ((attempt, attempt.worker) for attempt in last))
 
         others = (other for other in range(self.members) if other not in {index, *self.ended})
@@ -223,7 +229,7 @@ class Fleet:
                 saved=saved,
                 handed_over=outcome == "hands over",
                 has_weights=outcome == "trains",
-                failure=None if error is None else failure_of(worker, way_of(error)),
+                failure=None if error is None else comparable_failure(worker, way_of(error)),
             )
         )
         if outcome == "trains":

@@ -156,7 +156,7 @@ def test_a_lease_that_rests_is_seen_for_a_while(leases: Leases):
     with mine:
         mine.rest(20.0)
 
-    assert set(leases.held("run", [0])) == {0}
+    assert set(leases.held_members("run", [0])) == {0}
     assert lease(leases, worker="another").take() is None
 
 

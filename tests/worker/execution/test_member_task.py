@@ -21,7 +21,7 @@ from deepchord.shared.messages import (
     TrainedMember,
 )
 from deepchord.shared.settings import Settings
-from deepchord.shared.storage import MemberStore, RunStore, failure_of
+from deepchord.shared.storage import MemberStore, RunStore, comparable_failure
 from deepchord.worker.engines import Engine
 from deepchord.worker.execution import handle_member
 from deepchord.worker.execution.outcomes import (
@@ -119,7 +119,7 @@ def test_the_attempts_of_a_member_are_listed_once_before_the_next_one_is_begun(
     if why == "suspect":
         died()
     if why == "failed here":
-        resources.board.note(run.run_id, 0, "MemoryError: busy", failed_on="me@here")
+        resources.board.report_trouble(run.run_id, 0, "MemoryError: busy", failed_on="me@here")
     calls: list[object] = []
     attempts, start = MemberStore.attempts, MemberStore.start_attempt
 
@@ -134,7 +134,7 @@ def test_the_attempts_of_a_member_are_listed_once_before_the_next_one_is_begun(
 
     monkeypatch.setattr(MemberStore, "attempts", listed)
     monkeypatch.setattr(MemberStore, "start_attempt", begun)
-    monkeypatch.setattr(MemberStore, "forget_epochs", lambda *_: None)  # it lists them, too
+    monkeypatch.setattr(MemberStore, "delete_epochs", lambda *_: None)  # it lists them, too
 
     assert handle(others=frozenset) == Completed(status="trained")
     assert calls == ["listed", "begun"]
@@ -218,8 +218,8 @@ def test_an_attempt_that_fails_is_followed_by_one_that_goes_on_where_it_stopped(
 
     assert isinstance(handle(), Resend)
 
-    assert resources.board.notes(run.run_id) == {0: "EngineError: the driver hung"}
-    assert set(resources.leases.held(run.run_id, [0])) == {0}  # it rests
+    assert resources.board.troubles(run.run_id) == {0: "EngineError: the driver hung"}
+    assert set(resources.leases.held_members(run.run_id, [0])) == {0}  # it rests
     resources.engine = engine
     assert handle() == Completed(status="trained")
     member = store.member(run.run_id, 0).record().member
@@ -290,7 +290,7 @@ def test_a_state_that_cannot_be_saved_is_noted_and_training_goes_on(
     monkeypatch.setattr(MemberStore, "save_epoch", full)
 
     assert handle() == Completed(status="trained")
-    assert resources.board.notes(run.run_id)[0] == "epoch 5 was not saved, training goes on: no space left"
+    assert resources.board.troubles(run.run_id)[0] == "epoch 5 was not saved, training goes on: no space left"
 
 
 def test_only_the_last_two_states_of_an_attempt_are_kept(handle, meddle, store: RunStore, run: RunSpec):
@@ -350,9 +350,9 @@ def test_a_member_is_left_to_a_worker_that_never_takes_it_so_often_and_not_for_e
     pauses = [handle(others=OTHERS).pause_s for _ in range(3)]
 
     assert [wait / 2**times for times, wait in enumerate(pauses)] == [pytest.approx(1.0, abs=0.5)] * 3
-    assert resources.board.times_left(run.run_id, 0, "me@here") == 3
+    assert resources.board.times_deferred(run.run_id, 0, "me@here") == 3
     assert handle(others=OTHERS) == Completed(status="trained")
-    assert resources.board.times_left(run.run_id, 0, "me@here") == 0
+    assert resources.board.times_deferred(run.run_id, 0, "me@here") == 0
 
 
 def test_a_member_that_failed_here_is_tried_again_if_nobody_else_is_there(handle, meddle, resources, engine):
@@ -374,7 +374,7 @@ def test_a_member_of_a_run_that_is_not_in_this_storage_is_refused(
     assert isinstance(refused.error, RunNotFoundError)
 
 
-@pytest.mark.parametrize("method", ["saved_epoch", "put_weights", "put_probabilities"])
+@pytest.mark.parametrize("method", ["saved_epoch", "publish_weights", "publish_probabilities"])
 def test_a_storage_that_gives_or_takes_nothing_costs_a_member_no_attempt_and_no_epoch(
     handle, meddle, resources: Resources, store: RunStore, run: RunSpec, engine, monkeypatch, method
 ):
@@ -441,8 +441,8 @@ def test_data_that_two_workers_cannot_use_end_the_run_and_nothing_is_begun_any_m
         "CorruptObjectError: datasets/0.npz is damaged. Publish it again"
     )
     assert [handle(index) for index in range(3)] == [Completed(status=None)] * 3
-    assert {index: len(attempts) for index, attempts in store.attempts_of_all(run.run_id).items()} == {0: 1, 1: 1}
-    assert store.recorded(run.run_id) == []
+    assert {index: len(attempts) for index, attempts in store.attempts_by_member(run.run_id).items()} == {0: 1, 1: 1}
+    assert store.recorded_members(run.run_id) == []
 
 
 def test_a_recipe_of_which_every_member_diverges_ends_the_run(failing, store: RunStore, run: RunSpec):
@@ -472,7 +472,7 @@ def test_memory_that_every_worker_lacks_ends_the_run_without_a_word_of_recipe_or
         store.evaluation(run).failure().reason
         == "every worker fails in the same way before the first epoch: MemoryError: busy"
     )
-    assert store.recorded(run.run_id) == []
+    assert store.recorded_members(run.run_id) == []
 
 
 def test_a_member_that_diverges_on_two_workers_is_failed_beside_one_that_was_trained(
@@ -512,7 +512,7 @@ def test_how_an_attempt_failed_is_noted_beside_it(failing, store: RunStore, run:
     assert (found.worker, found.way) == ("me@here", "MemoryError: # MiB are missing")
     assert found.error == "MemoryError: 12 MiB are missing"
     (attempt,) = store.member(run.run_id, 0).attempts()
-    assert attempt.failure == failure_of(found.worker, found.way)
+    assert attempt.failure == comparable_failure(found.worker, found.way)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from deepchord.shared.messages import EpochMetrics, MemberSpec, Trainer
 from deepchord.shared.network import Architecture
-from deepchord.shared.storage import MemberStore, RunStore, keys, newest_first
+from deepchord.shared.storage import MemberStore, RunStore, furthest_epochs_first, keys
 from deepchord.worker.execution import EpochSaver, Resumption
 from deepchord.worker.execution.resumption import find_start
 from deepchord.worker.training import TrainingState
@@ -110,13 +110,13 @@ def test_what_an_earlier_attempt_saved_is_kept_until_this_one_has_saved_as_much(
         with EpochSaver(store, member, attempt, trainer, found, report=print) as saver:
             for epoch in epochs:
                 saver.epoch(replace(state, history=(EPOCH,) * epoch))
-        return [(saved.attempt, saved.epoch) for saved in reversed(newest_first(stored.attempts()))]
+        return [(saved.attempt, saved.epoch) for saved in reversed(furthest_epochs_first(stored.attempts()))]
 
     assert train(1, 2, 3) == [(1, 2), (1, 3)]
     assert train() == [(1, 2), (1, 3)]
     assert train(4) == [(1, 3), (3, 4)]
 
-    newest = newest_first(stored.attempts())[0]
+    newest = furthest_epochs_first(stored.attempts())[0]
     store.objects.replace(keys.epoch(member.run_id, member.index, newest), b"damaged")
 
     # Not the damaged one is kept beside the new one, but that from which it went on.

@@ -2,24 +2,24 @@ import logging
 
 import redis
 
-from deepchord.shared.broker import WorkerBoard
+from deepchord.shared.broker import WorkerRegistry
 from deepchord.worker.service import Announcement
 
 
-class Board(WorkerBoard):
+class Board(WorkerRegistry):
     """A board on a broker that answers as it is told to, and stops the worker when it has nothing more to say."""
 
     def __init__(self, *answers: Exception | None) -> None:
         self._answers = list(answers)
 
-    def announce(self, note: object) -> None:
+    def register(self, note: object) -> None:
         answer = self._answers.pop(0)
         if not self._answers:
             self.announcement._stopped.set()
         if answer is not None:
             raise answer
 
-    def withdraw(self, worker: str) -> None:
+    def unregister(self, worker: str) -> None:
         """Nobody is there to be told."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deepchord.shared.errors import TERMINATIONS
+from deepchord.shared.errors import TERMINATION_SIGNALS
 from deepchord.worker.service import run_each, supervisor
 
 ROOT = Path(__file__).parents[3]
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def handlers() -> Iterator[None]:
     """Leave the handlers of signals as they were."""
-    numbers = (signal.SIGINT, *TERMINATIONS)
+    numbers = (signal.SIGINT, *TERMINATION_SIGNALS)
     before = [signal.getsignal(number) for number in numbers]
     yield
     for number, handler in zip(numbers, before, strict=True):
@@ -82,7 +82,7 @@ def test_a_worker_that_dies_ends_the_others(tmp_path):
     assert not (tmp_path / "went_on").exists()
 
 
-@pytest.mark.parametrize("number", TERMINATIONS)
+@pytest.mark.parametrize("number", TERMINATION_SIGNALS)
 @pytest.mark.usefixtures("handlers")
 def test_no_worker_is_left_or_started_any_more_by_whoever_was_told_to_stop(number):
     def commands() -> Iterator[tuple[str, list[str]]]:
