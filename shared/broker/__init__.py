@@ -7,6 +7,7 @@ from deepchord.shared.broker.clock import MAX_SKEW_S, clock_skew_s, describe_ske
 from deepchord.shared.broker.connection import (
     KEY_PREFIX,
     as_text,
+    configured_url,
     connect,
     connect_lazily,
     describe_error,
@@ -35,6 +36,7 @@ __all__ = [
     "as_text",
     "broker_state",
     "clock_skew_s",
+    "configured_url",
     "connect",
     "connect_lazily",
     "describe_error",

@@ -54,8 +54,19 @@ def connect(settings: Settings) -> redis.Redis:
 
 
 def broker_name(settings: Settings) -> str:
-    """Return the name of the configured broker for messages; its URL has no password there."""
+    """Return a name of the configured broker for messages, without its password."""
     return f"Broker {without_password(settings.broker or '')}"
+
+
+def configured_url(settings: Settings) -> str:
+    """Return the URL of the configured broker, with its password.
+
+    Raises:
+        InputError: No broker is configured.
+    """
+    if settings.broker is None:
+        raise InputError("No broker is given: set DEEPCHORD_BROKER or --broker to redis://[:password@]host:port/0.")
+    return settings.broker
 
 
 def connect_lazily(settings: Settings, timeout_s: float | None = None) -> redis.Redis:
@@ -68,10 +79,8 @@ def connect_lazily(settings: Settings, timeout_s: float | None = None) -> redis.
     Raises:
         InputError: No broker is configured.
     """
-    if settings.broker is None:
-        raise InputError("No broker is given: set DEEPCHORD_BROKER or --broker to redis://[:password@]host:port/0.")
     return redis.Redis.from_url(
-        settings.broker,
+        configured_url(settings),
         socket_connect_timeout=settings.connect_timeout_s,
         socket_timeout=timeout_s or settings.connect_timeout_s,
         retry=Retry(NoBackoff(), 0),

@@ -17,8 +17,6 @@ _KEEP_S = 7 * 24 * 3600
 _AVOID_WORKER_S = 60
 #: For this long after the last deferral it is known how often a worker has deferred a member to other workers.
 _DEFERRALS_KEPT_S = 3600
-
-
 #: The fields of the hashes are the indices of members.
 _INDEX = re.compile("[0-9]{1,9}", re.ASCII)
 

@@ -8,8 +8,7 @@ from typing import Any
 from celery import Celery
 from celery.loaders.app import AppLoader
 
-from deepchord.shared.broker import KEY_PREFIX, tls_options
-from deepchord.shared.errors import InputError
+from deepchord.shared.broker import KEY_PREFIX, configured_url, tls_options
 from deepchord.shared.process import CELERY_VARIABLES, describe_foreign, remove_variables
 from deepchord.shared.queue.result_backend import SCHEME
 from deepchord.shared.queue.transport import SOCKET_TRANSPORT, TASK_QUEUE, TRANSPORT
@@ -99,8 +98,7 @@ def create_app(settings: Settings, *, takes_tasks: bool = False) -> Celery:
     Raises:
         InputError: No broker is configured.
     """
-    if settings.broker is None:
-        raise InputError("No broker is given: set DEEPCHORD_BROKER or --broker to redis://[:password@]host:port/0.")
+    broker = configured_url(settings)
     ignored = describe_foreign(remove_variables(CELERY_VARIABLES))
     if ignored:
         logger.warning("%s", ignored)
@@ -108,7 +106,7 @@ def create_app(settings: Settings, *, takes_tasks: bool = False) -> Celery:
     # Not one of Celery's settings: its remote control shows those.
     app.signing_key = settings.signing_key
     app.conf.update(
-        _connection_settings(settings, settings.broker, takes_tasks=takes_tasks)
+        _connection_settings(settings, broker, takes_tasks=takes_tasks)
         | _MESSAGE_SETTINGS
         | _TASK_SETTINGS
         | _EVENT_SETTINGS

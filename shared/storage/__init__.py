@@ -17,7 +17,6 @@ from deepchord.shared.storage.damaged_records import damaged_records, set_record
 from deepchord.shared.storage.evaluation_store import EvaluationStore
 from deepchord.shared.storage.member_store import MemberStore
 from deepchord.shared.storage.object_store import BROKER_STORAGE, ObjectStore
-from deepchord.shared.storage.opening import open_object_store
 from deepchord.shared.storage.run_store import RunStore
 
 __all__ = [
@@ -34,7 +33,6 @@ __all__ = [
     "digest",
     "failures_in_a_row",
     "furthest_epochs_first",
-    "open_object_store",
     "progress_count",
     "set_record_aside",
 ]

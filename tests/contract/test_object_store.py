@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from deepchord.shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
 from deepchord.shared.settings import load_settings
-from deepchord.shared.storage import ObjectStore, open_object_store
+from deepchord.shared.storage import ObjectStore
+from deepchord.shared.storage.opening import open_object_store
 from tests.servers import S3Server
 
 
@@ -47,7 +48,7 @@ ROOT = Path(__file__).parents[2]
 #: Takes its own number and how many keys; waits for a line, then tries to create each key.
 CREATE = """
 import sys
-from deepchord.shared.storage import open_object_store
+from deepchord.shared.storage.opening import open_object_store
 from deepchord.shared.settings import load_settings
 number, keys = sys.argv[1], int(sys.argv[2])
 store = open_object_store(load_settings())
@@ -61,7 +62,7 @@ for key in range(keys):
 #: Takes how often; replaces one object by wholes of one letter each.
 REPLACE = """
 import sys
-from deepchord.shared.storage import open_object_store
+from deepchord.shared.storage.opening import open_object_store
 from deepchord.shared.settings import load_settings
 store = open_object_store(load_settings())
 for time in range(int(sys.argv[1])):

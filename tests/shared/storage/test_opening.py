@@ -2,7 +2,7 @@ import pytest
 
 from deepchord.shared.errors import InputError
 from deepchord.shared.settings import Settings
-from deepchord.shared.storage import open_object_store
+from deepchord.shared.storage.opening import open_object_store
 
 
 @pytest.mark.parametrize("form", ["{}", "file://{}", "file://localhost{}"])
