@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from deepchord.coordinator.local import local_session, terminations_interrupting, with_workers
+from deepchord.coordinator.local import choose_workers, local_session, terminations_as_interrupts
 from deepchord.coordinator.monitoring import running_flower
 from deepchord.coordinator.runs import is_embedded
 from deepchord.shared.messages import RunSpec
@@ -33,12 +33,12 @@ def open_broker(settings: Settings, run: RunSpec, tell: Callable[[str], None]) -
         tell: Told of what takes a while.
     """
     with ExitStack() as stack:
-        stack.enter_context(terminations_interrupting())
+        stack.enter_context(terminations_as_interrupts())
         environment = None
         check: Callable[[], None] = _nothing_to_check
         embedded = is_embedded(settings)
         if embedded:
-            sized, devices = with_workers(settings, run, tell)
+            sized, devices = choose_workers(settings, run, tell)
             opening = local_session(sized, devices=devices, run_id=run.run_id, grace_s=settings.grace_s)
             session = stack.enter_context(opening)
             settings, environment, check = session.settings, session.environment(), session.check

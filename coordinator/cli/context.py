@@ -30,7 +30,7 @@ def read_settings(**options: Any) -> "Settings":
     return load_settings(**options)
 
 
-def retold(command: str, settings: "Settings", *, embedded: bool = False) -> str:
+def command_hint(command: str, settings: "Settings", *, embedded: bool = False) -> str:
     """Return what is to be typed to reach what these settings reach, with what was given as an option.
 
     Args:
@@ -95,14 +95,16 @@ def with_live_broker(settings: "Settings") -> "Settings":
     raise InputError(f"No broker is given, and of the embedded ones {found}: set --broker or DEEPCHORD_BROKER.")
 
 
-def collect_into(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path, *, as_json: bool = False) -> None:
+def collect_results(
+    settings: "Settings", store: "RunStore", run: "RunSpec", out: Path, *, as_json: bool = False
+) -> None:
     """Copy a run's results into a folder and show its summary."""
     from deepchord.coordinator.report import collect_run, summary_table
     from deepchord.shared.command_line import new_console
     from deepchord.shared.settings import on_host
 
     content, files = collect_run(settings, store, run, out)
-    tell_if_extended(content, run)
+    warn_if_outdated(content, run)
     if as_json:
         print_json({"run_id": run.run_id, "folder": str(out.resolve()), "files": [str(path) for path in files]})
         return
@@ -112,7 +114,7 @@ def collect_into(settings: "Settings", store: "RunStore", run: "RunSpec", out: P
     typer.echo(f"Results: {found}\nReport:  {on_host(out / 'index.html', settings).as_uri()}")
 
 
-def tell_if_extended(content: "ReportContent", run: "RunSpec") -> None:
+def warn_if_outdated(content: "ReportContent", run: "RunSpec") -> None:
     """Warn that what is shown is of before the run was extended."""
     if content.spec is not None and content.spec.extension < run.extension:
         typer.echo(

@@ -71,8 +71,8 @@ def reconcile(
 
     `train` and `watch` do so for the run that they follow.
     """
-    from deepchord.coordinator.local import terminations_interrupting
-    from deepchord.coordinator.monitoring import raise_if_failed, watcher
+    from deepchord.coordinator.local import terminations_as_interrupts
+    from deepchord.coordinator.monitoring import raise_if_failed, view_run
     from deepchord.coordinator.reconciliation import reconcile_all, reconcile_run
     from deepchord.shared.broker import refuse_hopeless
     from deepchord.shared.logs import configure_logging
@@ -84,7 +84,7 @@ def reconcile(
     settings = read_settings(broker=broker, storage=storage)
     configure_logging(settings)
     try:
-        with terminations_interrupting():
+        with terminations_as_interrupts():
             if settings.broker is not None:
                 refuse_hopeless(settings)
             if run is None:
@@ -95,7 +95,7 @@ def reconcile(
     except KeyboardInterrupt:
         whose = "the run loses" if run else "runs lose"
         raise InterruptedRunError(f"Interrupted: this command does not send again any more what {whose}.") from None
-    raise_if_failed(watcher(settings, store, store.run(spec.run_id)).look())
+    raise_if_failed(view_run(settings, store, store.run(spec.run_id)))
     typer.echo(f"Run {spec.run_id} is evaluated.")
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from deepchord.coordinator.cli.context import retold
+from deepchord.coordinator.cli.context import command_hint
 from deepchord.shared.errors import (
     InterruptedRunError,
     OutputClosedError,
@@ -37,17 +37,17 @@ def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
         StorageError: Storage was away for too long; what goes on is said.
         WorkersStoppedError: The workers of this machine died again and again, or were told to stop.
     """
-    from deepchord.coordinator.monitoring import raise_if_failed, show, views
+    from deepchord.coordinator.monitoring import raise_if_failed, show, watch_run
     from deepchord.shared.command_line import new_console
 
-    resuming = retold(f"resume {run.run_id}", session.settings, embedded=True)
+    resuming = command_hint(f"resume {run.run_id}", session.settings, embedded=True)
     if session.embedded:
         goes_on = f"the workers are stopped; {resuming} goes on from where it is."
     else:
-        watching = retold(f"watch {run.run_id}", session.settings)
+        watching = command_hint(f"watch {run.run_id}", session.settings)
         goes_on = f"run {run.run_id} goes on at the workers; {watching} follows it."
     try:
-        seen = views(session.settings, store, run, session.check, embedded=session.embedded)
+        seen = watch_run(session.settings, store, run, session.check, embedded=session.embedded)
         view = show(seen, new_console(), told(session))
     except KeyboardInterrupt:
         if session.embedded:  # which takes a while

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepchord.coordinator.cli.context import (
-    collect_into,
+    collect_results,
     open_run,
     open_store,
     print_json,
     read_settings,
-    tell_if_extended,
+    warn_if_outdated,
     with_live_broker,
 )
 from deepchord.coordinator.cli.options import Broker, Json, Out, Run, Storage
@@ -73,13 +73,13 @@ def runs(broker: Broker = None, storage: Storage = None, as_json: Json = False) 
 @commands.command()
 def status(run: Run, broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
     """Show how far a run is, once."""
-    from deepchord.coordinator.monitoring import elsewhere, render, watcher
+    from deepchord.coordinator.monitoring import render, unreachable_broker, view_run
     from deepchord.shared.command_line import new_console
 
     settings, store, spec = open_run(run, storage=storage, broker=broker)
-    view = watcher(settings, store, spec).look()
+    view = view_run(settings, store, spec)
     if not view.has_ended:
-        view = replace(view, unserved=elsewhere(settings, store, spec))
+        view = replace(view, stall_reason=unreachable_broker(settings, store, spec))
     if as_json:
         print_json(_view_json(view))
     else:
@@ -93,14 +93,14 @@ def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Jso
 
     With --json, one line each time that something has changed.
     """
-    from deepchord.coordinator.local import terminations_interrupting
-    from deepchord.coordinator.monitoring import raise_if_failed, show, views
+    from deepchord.coordinator.local import terminations_as_interrupts
+    from deepchord.coordinator.monitoring import raise_if_failed, show, watch_run
     from deepchord.shared.command_line import new_console
 
     settings, store, spec = open_run(run, storage=storage, broker=broker)
-    seen = views(settings, store, spec)
+    seen = watch_run(settings, store, spec)
     try:
-        with terminations_interrupting():
+        with terminations_as_interrupts():
             view = _print_views(seen) if as_json else show(seen, new_console())
     except KeyboardInterrupt:
         raise InterruptedRunError(f"Stopped watching; run {spec.run_id} goes on.") from None
@@ -122,7 +122,7 @@ def collect(
 ) -> None:
     """Copy a run's results here: weights, evaluation, tables, figures and the report page."""
     settings, store, spec = open_run(run, storage=storage, broker=broker)
-    collect_into(settings, store, spec, out or settings.results / spec.run_id, as_json=as_json)
+    collect_results(settings, store, spec, out or settings.results / spec.run_id, as_json=as_json)
 
 
 @commands.command()
@@ -141,7 +141,7 @@ def report(
 
     settings, store, spec = open_run(run, storage=storage, broker=broker)
     content, page = write_run_report(settings, store, spec, out or settings.results / spec.run_id)
-    tell_if_extended(content, spec)
+    warn_if_outdated(content, spec)
     if as_json:
         typer.echo(summary_json(content))
         return
@@ -155,21 +155,21 @@ def workers(broker: Broker = None, storage: Storage = None, as_json: Json = Fals
     """List the workers of all hosts: device, version, the member at work, its epoch and speed."""
     from redis import RedisError
 
-    from deepchord.coordinator.monitoring import fleet, fleet_table
+    from deepchord.coordinator.monitoring import list_workers, worker_table
     from deepchord.shared.broker import connect, told
     from deepchord.shared.command_line import new_console, print_table
 
     settings = with_live_broker(read_settings(broker=broker, storage=storage))
     with connect(settings) as client:
         try:
-            lines = fleet(client, open_store(settings))
+            lines = list_workers(client, open_store(settings))
         except RedisError as error:
             raise BrokerError(f"The broker does not tell of workers: {told(error)}.") from error
     if as_json:
         print_json([line.as_json() for line in lines])
     elif lines:
         console = new_console()
-        print_table(fleet_table(lines, console.width if console.is_terminal else None))
+        print_table(worker_table(lines, console.width if console.is_terminal else None))
     else:
         typer.echo("No worker is connected to this broker; `deepchord worker` starts one.")
 
@@ -182,7 +182,7 @@ def metrics(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 9540,
 ) -> None:
     """Serve the fleet's gauges for Prometheus, until Ctrl-C; `deepchord files grafana.json` prints a dashboard."""
-    from deepchord.coordinator.local import terminations_interrupting
+    from deepchord.coordinator.local import terminations_as_interrupts
     from deepchord.shared.host import how_to_install
 
     if find_spec("prometheus_client") is None:
@@ -191,7 +191,7 @@ def metrics(
 
     settings = with_live_broker(read_settings(broker=broker, storage=storage))
     try:
-        with terminations_interrupting(), serving_metrics(settings, address, port) as served:
+        with terminations_as_interrupts(), serving_metrics(settings, address, port) as served:
             typer.echo(f"Metrics: {served}")
             Event().wait()
     except KeyboardInterrupt:
@@ -204,12 +204,12 @@ def flower(
     port: Annotated[int | None, typer.Option(help="0 takes a free one. [DEEPCHORD_FLOWER_PORT]")] = None,
 ) -> None:
     """Start Flower on this machine, through deepchord's own Celery settings, until Ctrl-C."""
-    from deepchord.coordinator.local import terminations_interrupting
+    from deepchord.coordinator.local import terminations_as_interrupts
     from deepchord.coordinator.monitoring import running_flower
 
     settings = with_live_broker(read_settings(broker=broker, flower_port=port))
     try:
-        with terminations_interrupting(), running_flower(settings) as process:
+        with terminations_as_interrupts(), running_flower(settings) as process:
             typer.echo(f"Flower: {process.address}")
             process.wait()
     except KeyboardInterrupt:
@@ -230,7 +230,7 @@ def _view_json(view: "RunView") -> dict[str, Any]:
         "progress": {index: line.model_dump(mode="json") for index, line in view.progress.items()},
         "notes": dict(view.notes),
         "evaluation_note": view.evaluation_note,
-        "unserved": view.unserved,
+        "unserved": view.stall_reason,
         "evaluation": view.evaluation.model_dump(mode="json") if view.evaluation else None,
         "failure": view.failure.model_dump(mode="json") if view.failure else None,
     }

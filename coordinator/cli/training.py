@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepchord.coordinator.cli.context import collect_into, find_run, read_settings, retold
+from deepchord.coordinator.cli.context import collect_results, command_hint, find_run, read_settings
 from deepchord.coordinator.cli.following import follow, told
 from deepchord.coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
 from deepchord.shared.command_line import home_path
@@ -109,10 +109,12 @@ def train(
     _check_options(settings, workers, out)
     store, run = prepare(settings, recipe, options)
     with open_broker(settings, run, typer.echo) as session:
-        _tell_flower(session)
+        _print_notices(session)
         submit(create_app(session.settings), store, run, local=session.embedded)
         if settings.detach:
-            typer.echo(f"Run {run.run_id} is submitted; follow it with {retold(f'watch {run.run_id}', settings)}.")
+            typer.echo(
+                f"Run {run.run_id} is submitted; follow it with {command_hint(f'watch {run.run_id}', settings)}."
+            )
             return
         run = follow(session, store, run)
     _collect(settings, store, run, out)
@@ -139,7 +141,7 @@ def resume(
     _check_not_trained_here(settings, spec)
     check_unfinished(store, spec)
     check_broker(settings, spec.require)
-    _train_rest(settings, store, spec, lambda: resume_run(store, spec), out)
+    _train_remaining(settings, store, spec, lambda: resume_run(store, spec), out)
 
 
 @commands.command()
@@ -156,15 +158,15 @@ def extend(
     out: Out = None,
 ) -> None:
     """Add members to a run: trains only the new ones, then evaluates all of them."""
-    from deepchord.coordinator.runs import check_broker, extend_run, extended_by
+    from deepchord.coordinator.runs import check_broker, extend_run, plan_extension
 
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     _check_options(settings, workers, out)
     store, spec = find_run(settings, run)
     _check_not_trained_here(settings, spec)
-    extended = extended_by(spec, members, min_members)
+    extended = plan_extension(spec, members, min_members)
     check_broker(settings, spec.require)
-    _train_rest(settings, store, extended, lambda: extend_run(store, extended), out)
+    _train_remaining(settings, store, extended, lambda: extend_run(store, extended), out)
 
 
 def _check_options(settings: "Settings", workers: int | None, out: Path | None) -> None:
@@ -190,44 +192,44 @@ def _check_not_trained_here(settings: "Settings", run: "RunSpec") -> None:
     if session_of(settings, run.run_id) is not None:
         raise InputError(
             f"Run {run.run_id} is being trained by another command on this machine: "
-            f"{retold(f'watch {run.run_id}', settings, embedded=True)} shows it. End that one first, with Ctrl-C or "
+            f"{command_hint(f'watch {run.run_id}', settings, embedded=True)} shows it. End that one first, with Ctrl-C or "
             "`deepchord cancel`."
         )
 
 
 def _collect(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path | None) -> None:
     try:
-        collect_into(settings, store, run, out or settings.results / run.run_id)
+        collect_results(settings, store, run, out or settings.results / run.run_id)
     except CorruptObjectError:
         raise
     except StorageError as error:
         raise StorageError(
             f"{error} Run {run.run_id} is evaluated and safe: "
-            f"{retold(f'collect {run.run_id}', settings)} copies its results.",
+            f"{command_hint(f'collect {run.run_id}', settings)} copies its results.",
             permanent=error.permanent,
         ) from error
 
 
-def _tell_flower(session: "Session") -> None:
+def _print_notices(session: "Session") -> None:
     for line in told(session):
         typer.echo(line)
 
 
-def _train_rest(
+def _train_remaining(
     settings: "Settings", store: "RunStore", run: "RunSpec", change: "Callable[[], RunSpec]", out: Path | None
 ) -> None:
     """Train what is left of a run; `change` publishes that it goes on, and how, when all else is found in order."""
     from deepchord.coordinator.cli.broker_session import open_broker
-    from deepchord.coordinator.runs import submit_rest
+    from deepchord.coordinator.runs import submit_remaining
     from deepchord.shared.queue import create_app
 
     # As many workers as for the whole run, whatever is left of it: with other threads the last bits are others.
     with open_broker(settings, run, typer.echo) as session:
-        _tell_flower(session)
+        _print_notices(session)
         run = change()
-        submit_rest(create_app(session.settings), store, run, local=session.embedded)
+        submit_remaining(create_app(session.settings), store, run, local=session.embedded)
         if settings.detach:
-            typer.echo(f"Run {run.run_id} goes on; follow it with {retold(f'watch {run.run_id}', settings)}.")
+            typer.echo(f"Run {run.run_id} goes on; follow it with {command_hint(f'watch {run.run_id}', settings)}.")
             return
         run = follow(session, store, run)
     _collect(settings, store, run, out)

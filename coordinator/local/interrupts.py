@@ -10,7 +10,7 @@ from typing import Any
 from deepchord.shared.errors import TERMINATIONS
 
 
-class Interruption:
+class DeferredInterrupt:
     """Whether an interrupt has arrived while it was put off."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Interruption:
 
 
 @contextmanager
-def terminations_interrupting() -> Iterator[None]:
+def terminations_as_interrupts() -> Iterator[None]:
     """Let what would end the process at once raise KeyboardInterrupt, as Ctrl-C does; see `TERMINATIONS`."""
     fatal = [number for number in TERMINATIONS if signal.getsignal(number) is signal.SIG_DFL]
     with _handled(fatal, _interrupt):
@@ -30,7 +30,7 @@ def terminations_interrupting() -> Iterator[None]:
 
 
 @contextmanager
-def interrupts_put_off() -> Iterator[Interruption]:
+def interrupts_deferred() -> Iterator[DeferredInterrupt]:
     """Let Ctrl-C and the other terminations wait until the block is done.
 
     Nothing is ignored meanwhile, so that a child process started in the block has the usual handlers.
@@ -38,7 +38,7 @@ def interrupts_put_off() -> Iterator[Interruption]:
     Raises:
         KeyboardInterrupt: At the end of the block, when one of them has arrived.
     """
-    interruption = Interruption()
+    interruption = DeferredInterrupt()
     heeded = [number for number in (signal.SIGINT, *TERMINATIONS) if callable(signal.getsignal(number))]
     with _handled(heeded, interruption.note):
         yield interruption

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import psutil
 
 from deepchord.coordinator.local.processes import ProcessIdentity, wait_until_gone, with_children
-from deepchord.coordinator.local.session_folder import SessionFolder, SessionRecord, gate, session_folders
+from deepchord.coordinator.local.session_folder import SessionFolder, SessionRecord, session_folders, sessions_lock
 from deepchord.shared.settings import SESSION_VARIABLE, Settings
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ def live_sessions(settings: Settings) -> list[SessionRecord]:
     try:
         if not session_folders(settings):
             return []
-        with gate(settings):
+        with sessions_lock(settings):
             records = [folder.read() for folder in session_folders(settings) if not _take_over(folder, keep=False)]
     except OSError as error:  # the folder is not ours to write; whoever only looks does without
         logger.info("Sessions on this machine are not known: %s.", error.strerror)
@@ -40,11 +40,11 @@ def stop_leftovers(settings: Settings) -> None:
     """Stop what coordinators that were killed left running, and remove their folders; live sessions are left alone."""
     if sys.platform == "win32" or not session_folders(settings):
         return
-    with gate(settings):
-        clear_away_the_dead(settings)
+    with sessions_lock(settings):
+        remove_dead_sessions(settings)
 
 
-def clear_away_the_dead(settings: Settings) -> None:
+def remove_dead_sessions(settings: Settings) -> None:
     """Do what `stop_leftovers` does; the caller holds the gate."""
     for folder in session_folders(settings):
         if _take_over(folder):

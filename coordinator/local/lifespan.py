@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from deepchord.coordinator.local.embedded_broker import server_binary
-from deepchord.coordinator.local.interrupts import terminations_interrupting
-from deepchord.coordinator.local.leftovers import clear_away_the_dead
+from deepchord.coordinator.local.interrupts import terminations_as_interrupts
+from deepchord.coordinator.local.leftovers import remove_dead_sessions
 from deepchord.coordinator.local.session import LocalSession
-from deepchord.coordinator.local.session_folder import SessionFolder, gate
+from deepchord.coordinator.local.session_folder import SessionFolder, sessions_lock
 from deepchord.shared.errors import BrokerError, InterruptedRunError, RunCancelledError
 from deepchord.shared.process import command_for
 from deepchord.shared.settings import Settings
@@ -47,7 +47,7 @@ def local_session(
         WorkersStoppedError: A worker cannot be started.
     """
     server = server_binary()
-    with terminations_interrupting():
+    with terminations_as_interrupts():
         folder = _open_folder(settings)
         count = workers or settings.workers or 1
         session = LocalSession(folder, server, settings, count, devices, worker_command, grace_s, run_id)
@@ -65,8 +65,8 @@ def local_session(
 
 def _open_folder(settings: Settings) -> SessionFolder:
     try:
-        with gate(settings):
-            clear_away_the_dead(settings)
+        with sessions_lock(settings):
+            remove_dead_sessions(settings)
             return SessionFolder.create(settings)
     except OSError as error:
         raise BrokerError(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deepchord.coordinator.local.embedded_broker import EmbeddedBroker
-from deepchord.coordinator.local.interrupts import Interruption, interrupts_put_off
+from deepchord.coordinator.local.interrupts import DeferredInterrupt, interrupts_deferred
 from deepchord.coordinator.local.processes import ChildProcess, becomes_true
 from deepchord.coordinator.local.session_folder import SessionFolder, SessionRecord
 from deepchord.shared.errors import TOLD_TO_STOP, BrokerError, ExitCode, WorkersStoppedError
@@ -102,7 +102,7 @@ class LocalSession:
 
     def stop(self, *, keep_logs: bool) -> None:
         """Stop the workers, then the broker, whole and without fail, and remove the folder; once is enough."""
-        with interrupts_put_off() as interruption:
+        with interrupts_deferred() as interruption:
             self._stop_all(self._workers, interruption)
             self._stop_all([self._broker.process], interruption)
             self._folder.remove()
@@ -110,7 +110,7 @@ class LocalSession:
                 self._folder.remove_logs()
             atexit.unregister(self.stop)
 
-    def _stop_all(self, processes: Sequence[ChildProcess], interruption: Interruption) -> None:
+    def _stop_all(self, processes: Sequence[ChildProcess], interruption: DeferredInterrupt) -> None:
         for process in processes:
             process.terminate()
         # Whoever presses Ctrl-C once more does not want to wait.
@@ -133,7 +133,7 @@ class LocalSession:
         return {**settings.environment(), **READABLE_OUTPUT, SESSION_VARIABLE: self._folder.name}
 
     def _launch(self, process: ChildProcess) -> None:
-        with interrupts_put_off():
+        with interrupts_deferred():
             try:
                 process.start()
                 self._record()

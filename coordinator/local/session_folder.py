@@ -124,7 +124,7 @@ def session_folders(settings: Settings) -> list[SessionFolder]:
 
 
 @contextmanager
-def gate(settings: Settings) -> Iterator[None]:
+def sessions_lock(settings: Settings) -> Iterator[None]:
     """Wait for and hold the lock under which sessions are made, looked for and cleared away.
 
     Without it a session could be cleared away between the making of its folder and of its lock.

@@ -20,7 +20,7 @@ _BYTES_OF_A_PIXEL = 3
 _UNKNOWN = "Which workers suit this machine is unknown"
 
 
-def with_workers(settings: Settings, run: RunSpec, tell: Callable[[str], None]) -> tuple[Settings, tuple[str, ...]]:
+def choose_workers(settings: Settings, run: RunSpec, tell: Callable[[str], None]) -> tuple[Settings, tuple[str, ...]]:
     """Return the settings with the number of workers, and of the threads of each, that train a run soonest.
 
     Args:

@@ -11,18 +11,18 @@ from rich.table import Table
 from rich.text import Text
 
 from deepchord.coordinator.monitoring.phrases import (
-    BLIND,
+    OFFLINE,
     PLACE_WIDTH,
-    at_it,
+    activity,
     clock,
     headline,
-    is_blind,
+    is_offline,
     one_line,
     place,
     so_far,
     troubles,
 )
-from deepchord.coordinator.monitoring.plain_view import show_in_lines
+from deepchord.coordinator.monitoring.plain_view import show_plainly
 from deepchord.coordinator.monitoring.run_view import RunView
 from deepchord.coordinator.monitoring.screen import LiveScreen, is_in_front
 from deepchord.shared.command_line import PrintableConsole
@@ -61,7 +61,7 @@ def show(views: Iterable[RunView], console: PrintableConsole, told: Sequence[str
         told: What was told before and is to be seen beside it.
     """
     if not _has_screen(console):
-        return show_in_lines(views, console)
+        return show_plainly(views, console)
     view = None
     screen = LiveScreen(console)
     try:
@@ -106,10 +106,10 @@ def render(view: RunView, width: int, height: int | None = None) -> RenderableTy
     parts.extend(Text(text, style="yellow") for text in troubles(view)[-_FEWEST_LINES:])
     if view.failure is not None:
         parts.append(Text(f"failed: {one_line(view.failure.reason)}", style="red"))
-    if is_blind(view):
-        parts.append(Text(BLIND, style="yellow"))
-    if view.unserved is not None:
-        parts.append(Text(view.unserved, style="yellow"))
+    if is_offline(view):
+        parts.append(Text(OFFLINE, style="yellow"))
+    if view.stall_reason is not None:
+        parts.append(Text(view.stall_reason, style="yellow"))
     title = Text.assemble((" deepchord ", "bold"), (f"{view.run.run_id} ", "dim"))
     subtitle = Text(f" {headline(view.run)} ")
     subtitle.truncate(max(1, width - _FRAME), overflow="ellipsis")
@@ -169,7 +169,7 @@ def _cells(view: RunView, index: int, place_width: int) -> dict[str, RenderableT
     if line.phase == "waiting":
         return {**cells, "trained on": Text("waiting", style="dim")}
     left = view.member_seconds_left(index)
-    return {**cells, "time": Text(at_it(line) if left is None else f"{clock(left)} left", style="dim")}
+    return {**cells, "time": Text(activity(line) if left is None else f"{clock(left)} left", style="dim")}
 
 
 def _trained_cells(member: TrainedMember, place_width: int) -> dict[str, RenderableType]:

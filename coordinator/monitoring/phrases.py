@@ -4,7 +4,7 @@ from deepchord.coordinator.monitoring.run_view import RunView
 from deepchord.shared.command_line import label
 from deepchord.shared.messages import FailedMember, MemberProgress, RunSpec, Trainer
 
-BLIND = "no broker answers here: this is what storage tells"
+OFFLINE = "no broker answers here: this is what storage tells"
 #: Columns for host, engine and device where there is room.
 PLACE_WIDTH = 36
 _LONGEST_HOST = 16
@@ -25,7 +25,7 @@ def place(trainer: Trainer, width: int) -> str:
     return f"{host} {rest}".strip()
 
 
-def at_it(line: MemberProgress) -> str:
+def activity(line: MemberProgress) -> str:
     """Return what a member is at while nobody can tell how long that takes."""
     return "validating" if line.phase == "training" and line.epoch_share >= 1 else line.phase
 
@@ -73,7 +73,7 @@ def evaluation_trouble(note: str) -> str:
     return f"the evaluation had trouble: {one_line(note)}"
 
 
-def is_blind(view: RunView) -> bool:
+def is_offline(view: RunView) -> bool:
     """Say whether only storage tells of a run that goes on."""
     return not view.live and not view.has_ended
 

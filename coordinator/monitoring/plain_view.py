@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 
 from deepchord.coordinator.monitoring.phrases import (
-    BLIND,
+    OFFLINE,
     PLACE_WIDTH,
     evaluation_trouble,
     headline,
-    is_blind,
+    is_offline,
     member_trouble,
     place,
     result,
@@ -18,7 +18,7 @@ from deepchord.shared.command_line import PrintableConsole
 from deepchord.shared.messages import MemberProgress
 
 
-def show_in_lines(views: Iterable[RunView], console: PrintableConsole) -> RunView:
+def show_plainly(views: Iterable[RunView], console: PrintableConsole) -> RunView:
     """Write a line for whatever changes as the views of a run come in, and return the last one."""
     previous: RunView | None = None
     for view in views:
@@ -56,8 +56,8 @@ def _sentences(view: RunView) -> dict[str, str]:
     found = {
         "evaluation": view.evaluation_note and evaluation_trouble(view.evaluation_note),
         "so far": view.so_far and so_far(view),
-        "unserved": view.unserved,
-        "blind": BLIND if is_blind(view) else None,
+        "unserved": view.stall_reason,
+        "blind": OFFLINE if is_offline(view) else None,
     }
     return {about: sentence for about, sentence in found.items() if sentence}
 

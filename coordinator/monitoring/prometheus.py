@@ -12,8 +12,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from deepchord.coordinator.monitoring.run_view import RunView, RunWatcher
-from deepchord.coordinator.monitoring.worker_list import FleetLine, fleet
-from deepchord.coordinator.reconciliation import UnendedRuns
+from deepchord.coordinator.monitoring.worker_list import WorkerRow, list_workers
+from deepchord.coordinator.reconciliation import ActiveRuns
 from deepchord.shared.broker import KEY_PREFIX, connect_lazily
 from deepchord.shared.errors import DeepchordError, InputError, MessageDecodeError, RunNotFoundError
 from deepchord.shared.messages import Requirement
@@ -43,7 +43,7 @@ def serving_metrics(settings: Settings, address: str, port: int) -> Iterator[str
     """
     registry = CollectorRegistry()
     # Whoever scrapes waits ten seconds, and asks again soon.
-    registry.register(FleetCollector(connect_lazily(settings), RunStore.open(settings, retrying=False)))
+    registry.register(MetricsCollector(connect_lazily(settings), RunStore.open(settings, retrying=False)))
     try:
         server, thread = start_http_server(port, address, registry)
     except OSError as error:
@@ -58,7 +58,7 @@ def serving_metrics(settings: Settings, address: str, port: int) -> Iterator[str
         thread.join()
 
 
-class FleetCollector(Collector):
+class MetricsCollector(Collector):
     """Reads everything anew for each scrape; a broker or storage that does not answer shows as `deepchord_up` 0."""
 
     def __init__(self, client: redis.Redis, store: RunStore) -> None:
@@ -66,7 +66,7 @@ class FleetCollector(Collector):
         self._store = store
         #: Of runs that have not ended: what is immutable of them is read once.
         self._watchers: dict[str, RunWatcher] = {}
-        self._unended = UnendedRuns(store)
+        self._active_runs = ActiveRuns(store)
         #: Runs of which it was told what is wrong with them.
         self._told: set[str] = set()
         #: Scrapes come in threads of their own.
@@ -85,8 +85,8 @@ class FleetCollector(Collector):
         if not self._lock.acquire(timeout=_WAIT_S):
             return None
         try:
-            runs = self._unended.ids()
-            lines = fleet(self._client, self._store)
+            runs = self._active_runs.ids()
+            lines = list_workers(self._client, self._store)
             return [*_of_workers(lines), *_of_members(lines), *self._of_queues(), self._of_runs(runs, lines)]
         except (redis.RedisError, DeepchordError):
             return None
@@ -103,7 +103,7 @@ class FleetCollector(Collector):
         taken.add_metric((), self._client.hlen(f"{KEY_PREFIX}unacked"))
         yield taken
 
-    def _of_runs(self, runs: list[str], lines: list[FleetLine]) -> GaugeMetricFamily:
+    def _of_runs(self, runs: list[str], lines: list[WorkerRow]) -> GaugeMetricFamily:
         members = GaugeMetricFamily(
             "deepchord_members", "Members of runs that have not ended, by state.", labels=("run", "state")
         )
@@ -127,7 +127,7 @@ class FleetCollector(Collector):
         try:
             run = self._store.run(run_id)
             if self._store.evaluation(run).has_ended():
-                self._unended.leave_out(run_id)
+                self._active_runs.mark_ended(run_id)
                 self._watchers.pop(run_id, None)
                 return None
             watcher = self._watchers.get(run_id)
@@ -142,7 +142,7 @@ class FleetCollector(Collector):
         return None if view.has_ended else view
 
 
-def _of_workers(lines: list[FleetLine]) -> Iterator[GaugeMetricFamily]:
+def _of_workers(lines: list[WorkerRow]) -> Iterator[GaugeMetricFamily]:
     up = GaugeMetricFamily("deepchord_worker_up", "A connected worker.", labels=_WORKER)
     seen = GaugeMetricFamily("deepchord_worker_seen_seconds", "Since its last sign of life.", labels=_WORKER)
     speed = GaugeMetricFamily(
@@ -158,7 +158,7 @@ def _of_workers(lines: list[FleetLine]) -> Iterator[GaugeMetricFamily]:
     yield from (up, seen, speed)
 
 
-def _of_members(lines: list[FleetLine]) -> Iterator[GaugeMetricFamily]:
+def _of_members(lines: list[WorkerRow]) -> Iterator[GaugeMetricFamily]:
     epoch = GaugeMetricFamily("deepchord_member_epoch", "Epochs done, with the share of this one.", labels=_MEMBER)
     attempt = GaugeMetricFamily("deepchord_member_attempt", "The attempt under way.", labels=_MEMBER)
     lease = GaugeMetricFamily(

@@ -56,7 +56,7 @@ class RunView:
     #: False while the broker does not answer, or none is known: the lines in `progress` are old.
     live: bool = True
     #: Why the run stands still: no member was taken yet, or no worker is left; None while that is no surprise.
-    unserved: str | None = None
+    stall_reason: str | None = None
 
     @property
     def state(self) -> RunState:

@@ -8,7 +8,7 @@ import redis
 from rich.table import Table
 from rich.text import Text
 
-from deepchord.coordinator.runs import shortened
+from deepchord.coordinator.runs import shorten_names
 from deepchord.shared.broker import ProgressBoard, WorkerBoard, WorkerLine
 from deepchord.shared.command_line import label
 from deepchord.shared.errors import DeepchordError
@@ -26,7 +26,7 @@ _BETWEEN = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class FleetLine:
+class WorkerRow:
     """A worker, and how far its member is."""
 
     worker: WorkerLine
@@ -57,7 +57,7 @@ class FleetLine:
         }
 
 
-def fleet(client: redis.Redis, store: RunStore) -> list[FleetLine]:
+def list_workers(client: redis.Redis, store: RunStore) -> list[WorkerRow]:
     """Return the workers that were heard of within the last minute, by host and name.
 
     Raises:
@@ -69,17 +69,17 @@ def fleet(client: redis.Redis, store: RunStore) -> list[FleetLine]:
     for worker in WorkerBoard(client).lines():
         run_id, index = worker.at_work or (None, None)
         if run_id is None or index is None:
-            lines.append(FleetLine(worker=worker, progress=None, samples_per_s=None))
+            lines.append(WorkerRow(worker=worker, progress=None, samples_per_s=None))
             continue
         if run_id not in progress:
             progress[run_id], images[run_id] = board.read(run_id), _training_images(store, run_id)
         found, size = progress[run_id].get(index), images[run_id]
         speed = None if found is None or found.last is None or size is None else size / max(found.last.duration_s, 1e-9)
-        lines.append(FleetLine(worker=worker, progress=found, samples_per_s=speed))
+        lines.append(WorkerRow(worker=worker, progress=found, samples_per_s=speed))
     return lines
 
 
-def fleet_table(lines: list[FleetLine], width: int | None = None) -> Table:
+def worker_table(lines: list[WorkerRow], width: int | None = None) -> Table:
     """Return the workers as a table.
 
     Args:
@@ -93,7 +93,7 @@ def fleet_table(lines: list[FleetLine], width: int | None = None) -> Table:
         # A worker that does not fit is what somebody looks for.
         weights = _BY_WEIGHT if all(line.fits for line in lines) else ("deepchord", *_BY_WEIGHT)
         columns = _fitting(columns, weights, width - max(map(len, names)))
-        names = shortened(names, max(_SHORTEST, width - sum(map(_width, columns))))
+        names = shorten_names(names, max(_SHORTEST, width - sum(map(_width, columns))))
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("worker", overflow="fold", min_width=min(_SHORTEST, max(map(len, names))))
     for column in columns:
@@ -110,7 +110,7 @@ class _Column:
     justify: Literal["left", "right"] = "left"
 
 
-def _columns(lines: Sequence[FleetLine]) -> list[_Column]:
+def _columns(lines: Sequence[WorkerRow]) -> list[_Column]:
     """Return what there is to say beside the names."""
     return [
         _Column(name="device", cells=[Text(_device(line)) for line in lines]),
@@ -144,21 +144,21 @@ def _training_images(store: RunStore, run_id: str) -> float | None:
     return run.dataset.train_size * (1 - run.recipe.validation_fraction)
 
 
-def _device(line: FleetLine) -> str:
+def _device(line: WorkerRow) -> str:
     note = line.worker.note
     return label(note.engine if note.device is None else f"{note.engine} {note.device}")
 
 
-def _version(line: FleetLine) -> Text:
+def _version(line: WorkerRow) -> Text:
     found = label(line.worker.note.version)
     return Text(found) if line.fits else Text(f"{found}, does not fit {version()}", style="red")
 
 
-def _speed(line: FleetLine) -> str:
+def _speed(line: WorkerRow) -> str:
     return "" if line.samples_per_s is None else f"{line.samples_per_s:,.0f}"
 
 
-def _member(line: FleetLine) -> Text:
+def _member(line: WorkerRow) -> Text:
     at_work = line.worker.at_work
     if at_work is None:
         return Text("waits", style="dim")

@@ -8,7 +8,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from deepchord.coordinator.runs.planning import plan_member
-from deepchord.coordinator.runs.worker_names import is_pattern, workers_meant
+from deepchord.coordinator.runs.worker_names import is_pattern, match_workers
 from deepchord.shared.broker import told
 from deepchord.shared.errors import BrokerError, InputError
 from deepchord.shared.messages import MAX_MEMBERS, Cancellation, FailedMember, MemberRecord, RunSpec
@@ -101,7 +101,7 @@ def resume_run(store: RunStore, run: RunSpec) -> RunSpec:
     return run
 
 
-def extended_by(run: RunSpec, members: int, min_members: int | None) -> RunSpec:
+def plan_extension(run: RunSpec, members: int, min_members: int | None) -> RunSpec:
     """Return a run with more members; those it has already are kept.
 
     Args:
@@ -122,7 +122,7 @@ def extended_by(run: RunSpec, members: int, min_members: int | None) -> RunSpec:
 
 
 def extend_run(store: RunStore, extended: RunSpec) -> RunSpec:
-    """Publish what `extended_by` returned, and take a cancellation back.
+    """Publish what `plan_extension` returned, and take a cancellation back.
 
     Raises:
         InputError: Somebody else extends the run right now.
@@ -137,7 +137,7 @@ def drain(app: Celery, asked: str) -> list[str]:
 
     Args:
         app: Celery on the broker of the workers.
-        asked: A worker's name, a part of one, or a pattern such as `*@host`; see `workers_meant`.
+        asked: A worker's name, a part of one, or a pattern such as `*@host`; see `match_workers`.
 
     Raises:
         BrokerError: The broker does not answer.
@@ -146,7 +146,7 @@ def drain(app: Celery, asked: str) -> list[str]:
     try:
         # A whole name is answered at once; whom a part of one means, only time can tell.
         is_whole = "@" in asked and not is_pattern(asked)
-        chosen = (_answering(app, [asked]) if is_whole else []) or workers_meant(asked, _answering(app))
+        chosen = (_answering(app, [asked]) if is_whole else []) or match_workers(asked, _answering(app))
         app.control.broadcast(DRAIN, destination=chosen)
     except (redis.RedisError, OperationalError) as error:
         raise BrokerError(f"Broker {without_password(app.conf.broker_url)} does not answer ({told(error)}).") from error

@@ -34,10 +34,10 @@ def submit(app: Celery, store: RunStore, run: RunSpec, *, local: bool = False) -
     """
     if not store.create_run(run):
         raise InputError(f"There is a run {run.run_id} in {store.objects.url} already; give another name.")
-    submit_rest(app, store, run, local=local)
+    submit_remaining(app, store, run, local=local)
 
 
-def submit_rest(app: Celery, store: RunStore, run: RunSpec, *, local: bool = False) -> None:
+def submit_remaining(app: Celery, store: RunStore, run: RunSpec, *, local: bool = False) -> None:
     """Ring the bell for each member without a record, and for the evaluation after them; see `submit`.
 
     Raises:
@@ -46,7 +46,7 @@ def submit_rest(app: Celery, store: RunStore, run: RunSpec, *, local: bool = Fal
     store.set_local(run.run_id, local=local)
     recorded = set(store.recorded(run.run_id))
     try:
-        ring_all(app, run, [index for index in range(run.members) if index not in recorded])
+        send_all(app, run, [index for index in range(run.members) if index not in recorded])
     except (OperationalError, redis.RedisError) as error:
         state = state_of(error, {})
         what, then = f"stopped answering ({str(error).rstrip('.')})", "start it, then"
@@ -57,23 +57,23 @@ def submit_rest(app: Celery, store: RunStore, run: RunSpec, *, local: bool = Fal
         ) from error
 
 
-def ring_all(app: Celery, run: RunSpec, indices: Iterable[int]) -> None:
+def send_all(app: Celery, run: RunSpec, indices: Iterable[int]) -> None:
     """Send a chord: these members, then the evaluation; without members the evaluation alone."""
     header = [_member(app, run, index) for index in indices]
     if header:
         chord(header, app=app)(_evaluation(app, run))
     else:
-        ring_evaluation(app, run)
+        resend_evaluation(app, run)
 
 
-def ring_member(app: Celery, run: RunSpec, index: int) -> None:
+def resend_member(app: Celery, run: RunSpec, index: int) -> None:
     """Send a member again. Its chord may never end now, so the evaluation follows it: too early harms nobody."""
     # A connection of its own: one that saw the broker before it lost its memory would not set the queue up anew.
     with app.connection_for_write() as connection:
         _member(app, run, index).apply_async(link=_evaluation(app, run), connection=connection)
 
 
-def ring_evaluation(app: Celery, run: RunSpec) -> None:
+def resend_evaluation(app: Celery, run: RunSpec) -> None:
     """Send the evaluation."""
     with app.connection_for_write() as connection:
         _evaluation(app, run).apply_async(connection=connection)

@@ -9,7 +9,7 @@ from deepchord.shared.errors import InputError
 _WILDCARDS = frozenset("*?[")
 
 
-def workers_meant(asked: str, connected: Sequence[str]) -> list[str]:
+def match_workers(asked: str, connected: Sequence[str]) -> list[str]:
     """Return the workers that somebody means by a name, by any part of one, or by a pattern.
 
     A whole name goes before what stands before or after its `@`, that before a piece of it. A pattern means all that it
@@ -38,7 +38,7 @@ def is_pattern(asked: str) -> bool:
     return not _WILDCARDS.isdisjoint(asked)
 
 
-def shortened(names: Sequence[str], width: int) -> list[str]:
+def shorten_names(names: Sequence[str], width: int) -> list[str]:
     """Return names that fit a width, cut on the left; as they are where two would look alike."""
     short = [name if len(name) <= width else f"…{name[len(name) - width + 1 :]}" for name in names]
     return short if len(set(short)) == len(set(names)) else list(names)

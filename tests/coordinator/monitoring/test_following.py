@@ -13,7 +13,7 @@ import redis
 from deepchord.coordinator.cli.broker_session import Session
 from deepchord.coordinator.cli.following import follow
 from deepchord.coordinator.local import local_session
-from deepchord.coordinator.monitoring import RunView, following, raise_if_failed, views, watcher
+from deepchord.coordinator.monitoring import RunView, following, raise_if_failed, stall_diagnosis, view_run, watch_run
 from deepchord.coordinator.reconciliation import Reconciler
 from deepchord.coordinator.runs import plan_member, plan_request, plan_run
 from deepchord.shared.broker import KEY_PREFIX, ProgressBoard, connect_lazily
@@ -90,7 +90,7 @@ def commit(store: RunStore, run: RunSpec, index: int) -> None:
 
 
 def test_a_run_is_seen_again_and_again_until_it_has_ended(settings, store, run):
-    seen = views(settings, store, run)
+    seen = watch_run(settings, store, run)
     states = [next(seen).state, next(seen).state]
     commit(store, run, 0)
     states.append(next(seen).state)
@@ -103,7 +103,7 @@ def test_between_two_views_is_checked_whether_waiting_is_of_use(settings, store,
     def stop() -> None:
         raise WorkersStoppedError("nobody is left")
 
-    seen = views(settings, store, run, stop)
+    seen = watch_run(settings, store, run, stop)
 
     assert next(seen).state == "waiting"
     with pytest.raises(WorkersStoppedError, match="nobody is left"):
@@ -115,7 +115,7 @@ def test_a_run_that_its_last_worker_ended_before_it_stopped_is_at_its_end(settin
         fail(store, run)
         raise WorkersStoppedError("nobody is left")
 
-    assert [view.state for view in views(settings, store, run, stop)] == ["waiting", "failed"]
+    assert [view.state for view in watch_run(settings, store, run, stop)] == ["waiting", "failed"]
 
 
 def test_storage_that_is_away_does_not_hide_why_the_workers_stopped(settings, store, run, monkeypatch):
@@ -126,7 +126,7 @@ def test_storage_that_is_away_does_not_hide_why_the_workers_stopped(settings, st
     def unavailable(key: str) -> bool:
         raise StorageError("away")
 
-    seen = views(settings, store, run, stop)
+    seen = watch_run(settings, store, run, stop)
 
     assert next(seen).state == "waiting"
     with pytest.raises(WorkersStoppedError, match="nobody is left"):
@@ -139,14 +139,14 @@ def test_a_run_that_has_ended_is_not_checked_any_more(settings, store, run):
 
     fail(store, run)
 
-    assert [view.state for view in views(settings, store, run, stop)] == ["failed"]
+    assert [view.state for view in watch_run(settings, store, run, stop)] == ["failed"]
 
 
 @pytest.mark.parametrize(("embedded", "command"), [(False, "watch"), (True, "resume")])
 def test_storage_that_stays_away_ends_the_command_with_what_goes_on(
     settings, store, run, monkeypatch, embedded, command
 ):
-    monkeypatch.setattr(following, "_STORAGE_MAY_BE_AWAY_S", 0.0)
+    monkeypatch.setattr(following, "_MAX_STORAGE_OUTAGE_S", 0.0)
     folder = Path(store.objects.url)
 
     def lose() -> None:
@@ -185,12 +185,12 @@ def test_output_that_nobody_reads_or_takes_ends_the_command_with_what_goes_on(
 
 
 def test_while_the_workers_of_this_machine_start_that_is_said(settings, store, run):
-    seen = views(settings, store, run, embedded=True)
+    seen = watch_run(settings, store, run, embedded=True)
     waiting = next(seen)
     commit(store, run, 0)
 
-    assert str(waiting.unserved).startswith("the workers on this machine are starting")
-    assert next(seen).unserved is None
+    assert str(waiting.stall_reason).startswith("the workers on this machine are starting")
+    assert next(seen).stall_reason is None
 
 
 def test_a_reason_that_is_a_sentence_has_one_full_stop(store, run):
@@ -211,14 +211,14 @@ def test_a_failed_run_raises_its_reason(store, run):
 def test_the_ensemble_so_far_is_scored_against_the_labels_of_the_published_data(settings, store, run):
     commit(store, run, 1)
 
-    assert watcher(settings, store, run).look().so_far.test_accuracy == 1.0
+    assert view_run(settings, store, run).so_far.test_accuracy == 1.0
 
 
 def test_without_the_data_set_the_view_does_without_the_ensemble_so_far(settings, store, run):
     commit(store, run, 1)
     (Path(store.objects.url) / "datasets" / f"{run.dataset.sha256}.npz").unlink()
 
-    view = watcher(settings, store, run).look()
+    view = view_run(settings, store, run)
 
     assert (view.so_far, view.trained) == (None, 1)
 
@@ -228,8 +228,8 @@ def test_without_the_data_set_the_view_does_without_the_ensemble_so_far(settings
 def test_a_run_whose_members_are_sent_in_vain_ends_instead_of_waiting_for_ever(
     settings, store, run, broker_url, monkeypatch, note
 ):
-    monkeypatch.setattr(following, "_ASK_EVERY_S", 0.0)
-    monkeypatch.setattr(following, "_EVERY_S", 0.2)
+    monkeypatch.setattr(following, "_SUPERVISE_EVERY_S", 0.0)
+    monkeypatch.setattr(following, "_MIN_PAUSE_S", 0.2)
     settings = settings.model_copy(update={"broker": broker_url, "lease_s": 0.3})
     with connect_lazily(settings) as client:
         if note:
@@ -239,7 +239,7 @@ def test_a_run_whose_members_are_sent_in_vain_ends_instead_of_waiting_for_ever(
             client.delete(f"{KEY_PREFIX}{QUEUE}")
 
         with pytest.raises(RunFailedError) as caught:
-            list(views(settings, store, run, lose))
+            list(watch_run(settings, store, run, lose))
 
     assert f"Run {run.run_id} cannot go on: its members 0, 1 were sent 3 times in vain" in str(caught.value)
     assert (f"member 1: {note}" if note else "the logs of the workers tell more") in str(caught.value)
@@ -252,104 +252,104 @@ def test_a_run_with_a_broker_of_its_own_is_looked_after_by_nobody_else(
     settings, store, run, broker_url, monkeypatch, embedded
 ):
     looked: list[str] = []
-    monkeypatch.setattr(following, "_ASK_EVERY_S", 0.0)
-    monkeypatch.setattr(Reconciler, "look_after", lambda _, found: looked.append(found.run_id))
+    monkeypatch.setattr(following, "_SUPERVISE_EVERY_S", 0.0)
+    monkeypatch.setattr(Reconciler, "reconcile", lambda _, found: looked.append(found.run_id))
     store.set_local(run.run_id, local=True)
 
-    seen = views(settings.model_copy(update={"broker": broker_url}), store, run, embedded=embedded)
+    seen = watch_run(settings.model_copy(update={"broker": broker_url}), store, run, embedded=embedded)
 
     first, second = next(seen), next(seen)
     assert first.live
     assert second.live
     assert looked == ([run.run_id] if embedded else [])
-    assert ("`deepchord resume` goes on" in (second.unserved or "")) is not embedded
+    assert ("`deepchord resume` goes on" in (second.stall_reason or "")) is not embedded
 
 
 def test_a_run_with_a_broker_of_its_own_that_is_not_here_says_at_once_how_to_go_on(settings, store, run):
-    assert next(views(settings, store, run)).unserved is None
+    assert next(watch_run(settings, store, run)).stall_reason is None
     store.set_local(run.run_id, local=True)
 
-    view = next(views(settings, store, run))
+    view = next(watch_run(settings, store, run))
 
     assert not view.live
-    assert "if it is gone, `deepchord resume` goes on" in view.unserved
+    assert "if it is gone, `deepchord resume` goes on" in view.stall_reason
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker on Windows")
 def test_a_run_that_somebody_resumes_meanwhile_is_watched_on_its_own_broker(settings, store, run, monkeypatch):
-    monkeypatch.setattr(following, "_ASK_EVERY_S", 0.0)
+    monkeypatch.setattr(following, "_SUPERVISE_EVERY_S", 0.0)
     store.set_local(run.run_id, local=True)
-    seen = views(settings, store, run)
+    seen = watch_run(settings, store, run)
     assert not next(seen).live
 
     with local_session(settings, run_id=run.run_id, worker_command=IDLE_WORKER):
         looks = [next(seen) for _ in range(3)]
     gone = [next(seen) for _ in range(3)]
 
-    assert (looks[-1].live, looks[-1].unserved) == (True, None)
+    assert (looks[-1].live, looks[-1].stall_reason) == (True, None)
     assert not gone[-1].live
-    assert "`deepchord resume` goes on" in gone[-1].unserved
+    assert "`deepchord resume` goes on" in gone[-1].stall_reason
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker on Windows")
 def test_a_local_run_that_somebody_resumes_on_a_fleet_is_watched_there(settings, store, run, broker_url, monkeypatch):
-    monkeypatch.setattr(following, "_ASK_EVERY_S", 0.0)
+    monkeypatch.setattr(following, "_SUPERVISE_EVERY_S", 0.0)
     looked: list[str] = []
-    monkeypatch.setattr(Reconciler, "look_after", lambda _, found: looked.append(found.run_id))
+    monkeypatch.setattr(Reconciler, "reconcile", lambda _, found: looked.append(found.run_id))
     store.set_local(run.run_id, local=True)
     with local_session(settings, run_id=run.run_id, worker_command=IDLE_WORKER):
-        seen = views(settings.model_copy(update={"broker": broker_url}), store, run)
-        assert [next(seen).unserved for _ in range(3)] == [None, None, None]
+        seen = watch_run(settings.model_copy(update={"broker": broker_url}), store, run)
+        assert [next(seen).stall_reason for _ in range(3)] == [None, None, None]
     gone = [next(seen) for _ in range(3)][-1]
     assert (gone.live, looked) == (False, [])
-    assert "`deepchord resume` goes on" in gone.unserved
+    assert "`deepchord resume` goes on" in gone.stall_reason
 
     store.set_local(run.run_id, local=False)
     resumed = [next(seen) for _ in range(4)][-1]
 
     assert resumed.live
-    assert "resume" not in (resumed.unserved or "")
+    assert "resume" not in (resumed.stall_reason or "")
     assert run.run_id in looked
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_run_that_its_last_worker_has_left_says_so(settings, store, run, broker_url, monkeypatch, members):
-    monkeypatch.setattr(following, "_ASK_EVERY_S", 0.0)
-    monkeypatch.setattr(Reconciler, "look_after", lambda *_: None)
+    monkeypatch.setattr(following, "_SUPERVISE_EVERY_S", 0.0)
+    monkeypatch.setattr(Reconciler, "reconcile", lambda *_: None)
     for index in range(members):
         commit(store, run, index)
 
-    seen = views(settings.model_copy(update={"broker": broker_url}), store, run)
+    seen = watch_run(settings.model_copy(update={"broker": broker_url}), store, run)
 
     *looks, last = (next(seen) for _ in range(4))
     assert {view.state for view in (*looks, last)} == {"training" if members == 1 else "evaluating"}
-    assert [view.unserved for view in looks] == [None, None, None]
-    assert last.unserved == "no worker is connected to this broker any more: `deepchord worker` starts one"
+    assert [view.stall_reason for view in looks] == [None, None, None]
+    assert last.stall_reason == "no worker is connected to this broker any more: `deepchord worker` starts one"
 
     commit(store, run, 1)
     if members == 1:
-        assert next(seen).unserved is None
+        assert next(seen).stall_reason is None
 
 
 @pytest.mark.slow
 def test_a_run_whose_broker_takes_nothing_any_more_says_so_until_it_does(
     settings, store, run, full_broker_url, monkeypatch
 ):
-    monkeypatch.setattr(following, "_ASK_EVERY_S", 0.0)
-    monkeypatch.setattr(following, "_UNSERVED_AFTER_S", 0.0)
-    monkeypatch.setattr(Reconciler, "look_after", lambda *_: None)
-    seen = views(settings.model_copy(update={"broker": full_broker_url}), store, run)
+    monkeypatch.setattr(following, "_SUPERVISE_EVERY_S", 0.0)
+    monkeypatch.setattr(stall_diagnosis, "_TAKEN_WITHIN_S", 0.0)
+    monkeypatch.setattr(Reconciler, "reconcile", lambda *_: None)
+    seen = watch_run(settings.model_copy(update={"broker": full_broker_url}), store, run)
 
     *_, full = (next(seen) for _ in range(2))
     with redis.Redis.from_url(full_broker_url) as client:
         client.config_set("maxmemory", 0)
     *_, free = (next(seen) for _ in range(2))
 
-    assert (full.unserved or "").startswith("the broker has no memory left")
-    assert free.unserved == "no worker is connected to this broker: `deepchord worker` starts one"
+    assert (full.stall_reason or "").startswith("the broker has no memory left")
+    assert free.stall_reason == "no worker is connected to this broker: `deepchord worker` starts one"
 
 
 @pytest.mark.slow
@@ -357,24 +357,24 @@ def test_a_run_whose_broker_takes_nothing_any_more_says_so_until_it_does(
 def test_any_worker_may_evaluate_what_few_may_train(
     settings, store, run, broker_url, monkeypatch, members, embedded, told
 ):
-    monkeypatch.setattr(following, "_ASK_EVERY_S", 0.0)
-    monkeypatch.setattr(following, "served_queues", lambda _: {"box": frozenset({QUEUE})})
-    monkeypatch.setattr(Reconciler, "look_after", lambda *_: None)
+    monkeypatch.setattr(following, "_SUPERVISE_EVERY_S", 0.0)
+    monkeypatch.setattr(stall_diagnosis, "served_queues", lambda _: {"box": frozenset({QUEUE})})
+    monkeypatch.setattr(Reconciler, "reconcile", lambda *_: None)
     for index in range(members):
         commit(store, run, index)
 
     run = run.model_copy(update={"require": "gpu"})
     monkeypatch.setattr(RunStore, "run", lambda *_: run)
-    seen = views(settings.model_copy(update={"broker": broker_url}), store, run, embedded=embedded)
+    seen = watch_run(settings.model_copy(update={"broker": broker_url}), store, run, embedded=embedded)
 
     *_, last = (next(seen) for _ in range(4))
-    assert ("no connected worker serves --require gpu" in (last.unserved or "")) is told
+    assert ("no connected worker serves --require gpu" in (last.stall_reason or "")) is told
 
 
 def test_a_cancelled_run_ends_the_views_and_can_be_resumed(settings, store, run):
     store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=NOW))
 
-    (view,) = views(settings, store, run)
+    (view,) = watch_run(settings, store, run)
 
     assert view.state == "cancelled"
     with pytest.raises(RunCancelledError, match=f"`deepchord resume {run.run_id}` goes on"):
@@ -384,9 +384,9 @@ def test_a_cancelled_run_ends_the_views_and_can_be_resumed(settings, store, run)
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker on Windows")
 def test_a_broker_that_goes_away_between_two_looks_does_not_stop_the_views(settings, store, run, monkeypatch):
-    monkeypatch.setattr(following, "_ASK_EVERY_S", 0.0)
+    monkeypatch.setattr(following, "_SUPERVISE_EVERY_S", 0.0)
     with local_session(settings, worker_command=IDLE_WORKER) as session:
-        seen = views(session.settings, store, run)
+        seen = watch_run(session.settings, store, run)
         assert next(seen).live
         assert next(seen).live
 

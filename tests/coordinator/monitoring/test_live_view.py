@@ -29,7 +29,7 @@ DATASET = DatasetInfo(
 )
 TINY = Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax")))
 TRAINER = Trainer(host="a-rather-long-hostname.example", engine="tensorflow", engine_version="2", device="GPU:0")
-BLIND = "no broker answers here: this is what storage tells"
+OFFLINE = "no broker answers here: this is what storage tells"
 ERROR = "EngineError: The training loss became nan in epoch 1; lower the learning rate, or distrust this device."
 
 
@@ -212,7 +212,7 @@ def test_what_holds_for_all_stands_below():
     assert "1 of 5 trained · training · 1:47:00" in lines
     assert "ensemble so far: 91.23% test accuracy with 1 member" in lines
     assert "notebook on digits, 5 members, at most 25 epochs, seed 1" in lines
-    assert BLIND not in lines
+    assert OFFLINE not in lines
 
 
 def test_one_of_each_is_not_put_into_the_plural():
@@ -229,7 +229,7 @@ def test_the_trouble_of_members_is_told_in_their_words():
 
 
 def test_without_a_broker_the_view_says_that_it_is_not_live():
-    assert BLIND in "\n".join(rendered(busy_view(5, live=False)))
+    assert OFFLINE in "\n".join(rendered(busy_view(5, live=False)))
 
 
 def test_a_run_that_ended_needs_no_broker_and_says_why_it_failed():
@@ -239,7 +239,7 @@ def test_a_run_that_ended_needs_no_broker_and_says_why_it_failed():
 
     assert "1 of 5 trained · failed" in lines
     assert "failed: 0 members were trained" in lines
-    assert BLIND not in lines
+    assert OFFLINE not in lines
 
 
 def test_of_many_members_those_at_work_and_their_neighbours_are_shown():
@@ -285,7 +285,7 @@ def test_brackets_in_an_error_are_printed_and_not_taken_for_colours():
 
 def test_a_run_that_nobody_takes_up_says_what_to_do():
     why = "no worker is connected to this broker: `deepchord worker` starts one"
-    waiting, taken = RunView(run=run_of(1), unserved=why), RunView(run=run_of(1), progress={0: line(0)})
+    waiting, taken = RunView(run=run_of(1), stall_reason=why), RunView(run=run_of(1), progress={0: line(0)})
 
     for lines in (rendered(waiting), shown_in_lines(waiting, waiting)):
         assert "\n".join(lines).count("`deepchord worker` starts one") == 1
@@ -429,9 +429,9 @@ def test_a_broker_that_goes_away_is_told_once():
     run = run_of(1)
     alive, blind = RunView(run=run), RunView(run=run, live=False)
 
-    assert list(changes(alive, blind)) == [BLIND]
+    assert list(changes(alive, blind)) == [OFFLINE]
     assert list(changes(blind, blind)) == []
-    assert BLIND in list(changes(None, blind))
+    assert OFFLINE in list(changes(None, blind))
 
 
 @pytest.mark.parametrize(
