@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from deepchord.coordinator.monitoring import RunView
 
-# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
+# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers at once.
 
 commands = typer.Typer(add_completion=False)
 
@@ -40,24 +40,24 @@ def runs(broker: Broker = None, storage: Storage = None, as_json: Json = False) 
     from deepchord.shared.command_line import label, print_table
 
     store = open_store(read_settings(broker=broker, storage=storage))
-    found, run_ids = [], store.run_ids()
+    summaries, run_ids = [], store.run_ids()
     for run_id in run_ids:
         try:
-            found.append(summary(store.run(run_id), store))
+            summaries.append(summary(store.run(run_id), store))
         except DeepchordError as error:
             typer.echo(f"warning: run {run_id} was left out: {error}", err=True)
     if as_json:
-        print_json(found)
+        print_json(summaries)
         return
     if not run_ids:
         typer.echo(f"There are no runs in {store.objects.url} yet; `deepchord train` starts one.")
         return
     table = Table(box=None, header_style="dim", pad_edge=False)
-    # An id is copied from here, and tells when the run was started.
+    # Ids are never broken: people copy them from here.
     for name in ("run", "state", "preset", "data set", "members", "test accuracy"):
         numeric = name in ("members", "test accuracy")
         table.add_column(name, justify="right" if numeric else "left", no_wrap=name == "run")
-    for line in found:
+    for line in summaries:
         accuracy = line["ensemble_test_accuracy"]
         table.add_row(
             line["run_id"],
@@ -98,10 +98,10 @@ def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Jso
     from deepchord.shared.command_line import new_console
 
     settings, store, spec = open_run(run, storage=storage, broker=broker)
-    seen = watch_run(settings, store, spec)
+    views = watch_run(settings, store, spec)
     try:
         with terminations_as_interrupts():
-            view = _print_views(seen) if as_json else show(seen, new_console())
+            view = _print_views(views) if as_json else show(views, new_console())
     except KeyboardInterrupt:
         raise InterruptedRunError(f"Stopped watching; run {spec.run_id} goes on.") from None
     raise_if_failed(view)
@@ -162,14 +162,14 @@ def workers(broker: Broker = None, storage: Storage = None, as_json: Json = Fals
     settings = with_live_broker(read_settings(broker=broker, storage=storage))
     with connect(settings) as client:
         try:
-            lines = list_workers(client, open_store(settings))
+            rows = list_workers(client, open_store(settings))
         except RedisError as error:
             raise BrokerError(f"The broker does not tell of workers: {told(error)}.") from error
     if as_json:
-        print_json([line.as_json() for line in lines])
-    elif lines:
+        print_json([row.as_json() for row in rows])
+    elif rows:
         console = new_console()
-        print_table(worker_table(lines, console.width if console.is_terminal else None))
+        print_table(worker_table(rows, console.width if console.is_terminal else None))
     else:
         typer.echo("No worker is connected to this broker; `deepchord worker` starts one.")
 
@@ -237,7 +237,7 @@ def _view_json(view: "RunView") -> dict[str, Any]:
 
 
 def _print_views(views: "Iterable[RunView]") -> "RunView":
-    """Print a line of JSON for each view that differs from the one before, but for the time that went by."""
+    """Print a line of JSON for each view in which more has changed than the time, and return the last view."""
     before: dict[str, Any] = {}
     for view in views:
         now = _view_json(view)

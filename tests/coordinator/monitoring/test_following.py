@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import redis
 
-from deepchord.coordinator.cli.broker_session import Session
+from deepchord.coordinator.cli.broker_session import BrokerSession
 from deepchord.coordinator.cli.following import follow
 from deepchord.coordinator.local import local_session
 from deepchord.coordinator.monitoring import RunView, following, raise_if_failed, stall_diagnosis, view_run, watch_run
@@ -153,7 +153,7 @@ def test_storage_that_stays_away_ends_the_command_with_what_goes_on(
         folder.rename(folder.with_name("away"))
         folder.write_text("no folder")
 
-    session = Session(settings=settings, embedded=embedded, check=lose, flower_address=None)
+    session = BrokerSession(settings=settings, embedded=embedded, check=lose, flower_address=None)
     with pytest.raises(StorageError, match=rf"^Cannot .*; `deepchord {command} {run.run_id}` (goes|follows)") as caught:
         follow(session, store, run)
 
@@ -176,7 +176,7 @@ def test_output_that_nobody_reads_or_takes_ends_the_command_with_what_goes_on(
             raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(sys, "stdout", OutputStream(Broken(), is_error=False))
-    session = Session(settings=settings, embedded=embedded, check=lambda: None, flower_address=None)
+    session = BrokerSession(settings=settings, embedded=embedded, check=lambda: None, flower_address=None)
 
     with pytest.raises(kind, match=f"^{sentence}: .*; `deepchord {command} {run.run_id}` (goes|follows)") as caught:
         follow(session, store, run)
