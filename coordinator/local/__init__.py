@@ -1,4 +1,7 @@
-"""A broker and workers on this machine for as long as one command runs, and what is left of commands that died."""
+"""Runs a broker and workers on this machine while one command runs, and stops them whatever happens.
+
+Also finds the brokers of other commands here, and stops what commands that were killed left running.
+"""
 
 from deepchord.coordinator.local.interrupts import terminations_as_interrupts
 from deepchord.coordinator.local.leftovers import live_sessions, session_of

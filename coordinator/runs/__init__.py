@@ -1,4 +1,7 @@
-"""A run from request to queue: planned, prepared, submitted, and controlled while it is under way."""
+"""Plans a run, checks it, and sends it to the queue.
+
+Also changes runs that are under way: cancels, resumes and extends them, and drains workers.
+"""
 
 from deepchord.coordinator.runs.control import (
     cancel_member,
