@@ -109,7 +109,7 @@ def _reconcile_run(settings: "Settings", name: str) -> None:
 
 @contextmanager
 def _reconciling(settings: "Settings", who_loses: str) -> Iterator[None]:
-    """Refuse a broker that is of no use, and end the block on Ctrl-C with what no longer happens."""
+    """Check the broker before a block; on Ctrl-C, raise an error that tells what no longer happens."""
     from deepchord.coordinator.local import terminations_as_interrupts
     from deepchord.shared.broker import refuse_hopeless
 

@@ -33,9 +33,9 @@ class SessionPlan:
     workers: int
     #: The devices of the workers, in turn; empty: the device of the settings for all.
     devices: Sequence[str]
-    #: Starts a worker, without its options.
+    #: The command that starts a worker, without its options.
     command: Sequence[str]
-    #: In this time workers, then the broker, may end by themselves before they are killed.
+    #: Seconds in which the workers, then the broker, may end by themselves before they are killed.
     grace_s: float
     #: The run that the session is for.
     run_id: str | None

@@ -36,9 +36,8 @@ def choose_workers(settings: Settings, run: RunSpec, report: Callable[[str], Non
     if max_workers == 1:
         return settings.model_copy(update={"workers": 1}), ()
     is_measured = settings.workers is None and settings.threads is None and run.members >= _MIN_MEMBERS
-    answer = (
-        _ask(settings, report, str(min(max_workers, run.members)), "measure" if is_measured else "") or HostAnswer()
-    )
+    question = "measure" if is_measured else ""
+    answer = _ask(settings, report, str(min(max_workers, run.members)), question) or HostAnswer()
     devices = len(answer.devices) or 1
     if devices > 1:
         report(f"Training on {devices} GPUs: {', '.join(answer.devices)}.")
@@ -50,7 +49,7 @@ def choose_workers(settings: Settings, run: RunSpec, report: Callable[[str], Non
 
 
 def _ask(settings: Settings, report: Callable[[str], None], *questions: str) -> HostAnswer | None:
-    """Ask another process, for an engine is opened there; None if it has no answer: training is possible without."""
+    """Ask a process, which opens an engine, what suits this machine; None if it does not answer: no member needs it."""
     with subprocess.Popen(
         command_for("deepchord.worker.devices.host_report:answer", *questions),
         env={**settings.environment(), **READABLE_OUTPUT},

@@ -32,7 +32,7 @@ class WorkerRow:
     worker: WorkerLine
     #: None: the worker waits or evaluates, or its member has not reported yet.
     progress: MemberProgress | None
-    #: Training images per second in the last epoch, its validation included.
+    #: Training images per second in the last epoch; the time includes its validation.
     samples_per_s: float | None
 
     @property

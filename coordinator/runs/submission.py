@@ -69,7 +69,7 @@ def send_all(app: Celery, run: RunSpec, indices: Iterable[int]) -> None:
 def resend_member(app: Celery, run: RunSpec, index: int) -> None:
     """Send a member again, and the evaluation after it.
 
-    The chord of the first message may never end. An evaluation that comes too early does no harm: it waits.
+    The chord of the first message may never end. An evaluation that comes too early is ignored.
     """
     # A new connection: an old one does not declare the queue again after the broker has lost its data.
     with app.connection_for_write() as connection:
