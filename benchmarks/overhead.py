@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.machine import describe
 from deepchord.coordinator.local import WORKER_COMMAND, LocalSession, local_session
-from deepchord.coordinator.monitoring import raise_if_failed, views
+from deepchord.coordinator.monitoring import raise_if_failed, watch_run
 from deepchord.coordinator.runs import plan_architecture, plan_request, plan_run, submit
 from deepchord.shared.datasets import Dataset, Places, encode_dataset, find_dataset, publish_dataset
 from deepchord.shared.host import KERAS3_BACKENDS
@@ -102,7 +102,7 @@ def time_run(session: LocalSession, dataset: Dataset, **options: object) -> floa
     run = plan_run(request, architecture, publish_dataset(dataset, store), max_attempts=3)
     started = time.monotonic()
     submit(create_app(session.settings), store, run)
-    for view in views(session.settings, store, run, session.check):
+    for view in watch_run(session.settings, store, run, session.check):
         last = view
     raise_if_failed(last)
     return time.monotonic() - started

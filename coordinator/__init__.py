@@ -1,1 +1,1 @@
-"""The side that plans, submits, watches and reports runs; installs without any ML framework."""
+"""The coordinator: plans, submits, follows and reports runs. It installs without any ML framework."""

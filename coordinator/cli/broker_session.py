@@ -1,10 +1,10 @@
-"""The broker that a command works with: one that was given, or a local one with workers and Flower beside it."""
+"""The broker of one command: the broker that was given, or an embedded one with workers and Flower beside it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from deepchord.coordinator.local import local_session, terminations_interrupting, with_workers
+from deepchord.coordinator.local import choose_workers, local_session, terminations_as_interrupts
 from deepchord.coordinator.monitoring import running_flower
 from deepchord.coordinator.runs import is_embedded
 from deepchord.shared.messages import RunSpec
@@ -12,39 +12,46 @@ from deepchord.shared.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Session:
-    """The broker of one command, and how to find out that waiting for it is pointless."""
+class BrokerSession:
+    """The broker of one command, while it is in use."""
 
-    #: The settings with the broker that is used.
+    #: The settings of the command, with this broker.
     settings: Settings
+    #: Whether this command has started the broker, and the workers with it.
     embedded: bool
-    #: Raises if the workers on this machine are gone.
+    #: Raises `WorkersStoppedError` if no worker is left on this machine.
     check: Callable[[], None]
+    #: Flower's address, if Flower runs beside it.
     flower_address: str | None
 
 
 @contextmanager
-def open_broker(settings: Settings, run: RunSpec, tell: Callable[[str], None]) -> Iterator[Session]:
-    """Open the broker that was given, or start one with workers on this machine, for the length of a block.
+def open_broker(settings: Settings, run: RunSpec, report: Callable[[str], None]) -> Iterator[BrokerSession]:
+    """Use the broker that was given, or start one with workers on this machine, for the length of a block.
 
     Args:
-        settings: Which of both, and how many workers if the number is not to be found out.
+        settings: Which broker, and how many workers; without a number, the best one is measured.
         run: What is to be trained.
-        tell: Told of what takes a while.
+        report: Called with a sentence before a step that takes a while.
+
+    Raises:
+        BrokerError: The embedded broker does not start.
+        WorkersStoppedError: A worker cannot be started.
+        InputError: Flower is asked for and does not start.
     """
     with ExitStack() as stack:
-        stack.enter_context(terminations_interrupting())
+        stack.enter_context(terminations_as_interrupts())
         environment = None
-        check: Callable[[], None] = _nothing_to_check
+        check: Callable[[], None] = _check_nothing
         embedded = is_embedded(settings)
         if embedded:
-            sized, devices = with_workers(settings, run, tell)
+            sized, devices = choose_workers(settings, run, report)
             opening = local_session(sized, devices=devices, run_id=run.run_id, grace_s=settings.grace_s)
             session = stack.enter_context(opening)
             settings, environment, check = session.settings, session.environment(), session.check
         address = stack.enter_context(running_flower(settings, environment)).address if settings.flower else None
-        yield Session(settings=settings, embedded=embedded, check=check, flower_address=address)
+        yield BrokerSession(settings=settings, embedded=embedded, check=check, flower_address=address)
 
 
-def _nothing_to_check() -> None:
-    """Workers on other machines are not ours to look after."""
+def _check_nothing() -> None:
+    """Do nothing: workers on other machines are supervised there."""

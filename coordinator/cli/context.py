@@ -1,4 +1,4 @@
-"""What the commands work with: settings, storage, a run."""
+"""What most commands begin and end with: settings, storage, a run; results, warnings, JSON."""
 
 import json
 import shlex
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from deepchord.shared.settings import Settings
     from deepchord.shared.storage import RunStore
 
-# Heavy modules are imported where they are needed, so that `deepchord --help` answers in a blink.
+# Heavy modules are imported where they are needed, so that `deepchord --help` answers at once.
 
 
 def read_settings(**options: Any) -> "Settings":
     """Return the settings; options that are None count as not given.
 
-    A broker that is given as an option is the one that is meant, also where settings ask for one on this machine.
+    The option `broker` wins over a setting that asks for an embedded broker.
     """
     from deepchord.shared.settings import load_settings
 
@@ -30,17 +30,17 @@ def read_settings(**options: Any) -> "Settings":
     return load_settings(**options)
 
 
-def retold(command: str, settings: "Settings", *, embedded: bool = False) -> str:
-    """Return what is to be typed to reach what these settings reach, with what was given as an option.
+def command_hint(command: str, settings: "Settings", *, embedded: bool = False) -> str:
+    """Return the command line that a person can type next, in backquotes, with the options that it needs.
 
     Args:
-        command: The command and the run.
-        settings: As this command has them.
-        embedded: Whether the run's broker is its own, which the command finds by itself.
+        command: The command and the run, `watch 20260504-030201-ab12`.
+        settings: Those of the present command; storage and broker are added where they were given as options.
+        embedded: Whether the run has an embedded broker, which the command finds without an option.
     """
     usual = read_settings()
     storage = "" if settings.storage == usual.storage else f" --storage {shlex.quote(settings.storage)}"
-    # A broker's URL may hold a password, which nobody wants to see.
+    # The URL of a broker may hold a password, which must not be printed.
     broker = "" if embedded or settings.broker == usual.broker else " with the same --broker"
     return f"`deepchord {command}{storage}`{broker}"
 
@@ -53,7 +53,13 @@ def open_store(settings: "Settings") -> "RunStore":
 
 
 def open_run(name: str, **options: Any) -> "tuple[Settings, RunStore, RunSpec]":
-    """Return settings, storage and a run by its id or `last`; the broker is the run's own if it has one here.
+    """Return settings, storage and a run.
+
+    The broker in the settings is the run's own if it has an embedded one on this machine.
+
+    Args:
+        name: The run's id, or `last`.
+        options: See `read_settings`.
 
     Raises:
         InputError: There is no run yet.
@@ -68,21 +74,21 @@ def open_run(name: str, **options: Any) -> "tuple[Settings, RunStore, RunSpec]":
 
 
 def find_run(settings: "Settings", name: str) -> "tuple[RunStore, RunSpec]":
-    """Return storage and a run by its id or `last`; see `open_run`."""
+    """Return storage and a run by its id or `last`; raise as `open_run` does."""
     store = open_store(settings)
     if name == "last":
-        found = store.run_ids()
-        if not found:
+        run_ids = store.run_ids()
+        if not run_ids:
             raise InputError(f"There are no runs in {store.objects.url} yet; `deepchord train` starts one.")
-        name = found[-1]
+        name = run_ids[-1]
     return store, store.run(name)
 
 
 def with_live_broker(settings: "Settings") -> "Settings":
-    """Without a broker given, take the embedded one of a `deepchord train` that runs on this machine.
+    """Return settings with a broker: the one given, or else the embedded one that runs on this machine.
 
     Raises:
-        InputError: There is none, or several.
+        InputError: No broker is given, and no embedded one runs here, or several do.
     """
     from deepchord.coordinator.local import live_sessions
 
@@ -95,25 +101,27 @@ def with_live_broker(settings: "Settings") -> "Settings":
     raise InputError(f"No broker is given, and of the embedded ones {found}: set --broker or DEEPCHORD_BROKER.")
 
 
-def collect_into(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path, *, as_json: bool = False) -> None:
-    """Copy a run's results into a folder and show its summary."""
+def collect_results(
+    settings: "Settings", store: "RunStore", run: "RunSpec", out: Path, *, as_json: bool = False
+) -> None:
+    """Copy a run's results into a folder and print its summary."""
     from deepchord.coordinator.report import collect_run, summary_table
     from deepchord.shared.command_line import new_console
     from deepchord.shared.settings import path_on_host
 
     content, files = collect_run(settings, store, run, out)
-    tell_if_extended(content, run)
+    warn_if_outdated(content, run)
     if as_json:
         print_json({"run_id": run.run_id, "folder": str(out.resolve()), "files": [str(path) for path in files]})
         return
     console = new_console()
     console.print(summary_table(content, console.width))
-    found = out if settings.results_on_host is None else path_on_host(out, settings)
-    typer.echo(f"Results: {found}\nReport:  {path_on_host(out / 'index.html', settings).as_uri()}")
+    folder = out if settings.results_on_host is None else path_on_host(out, settings)
+    typer.echo(f"Results: {folder}\nReport:  {path_on_host(out / 'index.html', settings).as_uri()}")
 
 
-def tell_if_extended(content: "ReportContent", run: "RunSpec") -> None:
-    """Warn that what is shown is of before the run was extended."""
+def warn_if_outdated(content: "ReportContent", run: "RunSpec") -> None:
+    """Print a warning if a report shows the run as it was before it was extended."""
     if content.spec is not None and content.spec.extension < run.extension:
         typer.echo(
             f"warning: run {run.run_id}, extended to {run.members} members, has no evaluation of all of them; this is "
@@ -123,5 +131,6 @@ def tell_if_extended(content: "ReportContent", run: "RunSpec") -> None:
 
 
 def print_json(data: Any) -> None:
-    """Print something as JSON, in ASCII; DEL is the one control character that JSON leaves as it is."""
+    """Print data as JSON in ASCII, without any control character."""
+    # json.dumps escapes all control characters but DEL.
     typer.echo(json.dumps(data, indent=1).replace("\x7f", "\\u007f"))

@@ -1,8 +1,9 @@
-"""The commands that steer what is under way: cancel, drain, reconcile."""
+"""The commands that change what is under way: cancel, drain, reconcile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +12,10 @@ from deepchord.coordinator.cli.options import Broker, Run, Storage
 from deepchord.shared.command_line import home_path
 from deepchord.shared.errors import InputError, InterruptedRunError
 
-# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
+if TYPE_CHECKING:
+    from deepchord.shared.settings import Settings
+
+# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers at once.
 
 commands = typer.Typer(add_completion=False)
 
@@ -71,10 +75,6 @@ def reconcile(
 
     `train` and `watch` do so for the run that they follow.
     """
-    from deepchord.coordinator.local import terminations_interrupting
-    from deepchord.coordinator.monitoring import raise_if_failed, watcher
-    from deepchord.coordinator.reconciliation import reconcile_all, reconcile_run
-    from deepchord.shared.broker import refuse_unusable_broker
     from deepchord.shared.logs import configure_logging
 
     if (run is None) != everything:
@@ -83,23 +83,48 @@ def reconcile(
         raise InputError("--alive is for --all, which goes on for ever.")
     settings = read_settings(broker=broker, storage=storage)
     configure_logging(settings)
-    try:
-        with terminations_interrupting():
-            if settings.broker is not None:
-                refuse_unusable_broker(settings)
-            if run is None:
-                reconcile_all(settings, open_store(settings), _touching(alive) if alive else lambda: None)
-                return
-            store, spec = find_run(settings, run)
-            reconcile_run(settings, store, spec.run_id)
-    except KeyboardInterrupt:
-        whose = "the run loses" if run else "runs lose"
-        raise InterruptedRunError(f"Interrupted: this command does not send again any more what {whose}.") from None
-    raise_if_failed(watcher(settings, store, store.run(spec.run_id)).look())
+    if run is None:
+        _reconcile_all(settings, alive)
+    else:
+        _reconcile_run(settings, run)
+
+
+def _reconcile_all(settings: "Settings", alive: Path | None) -> None:
+    from deepchord.coordinator.reconciliation import reconcile_all
+
+    with _reconciling(settings, "runs lose"):
+        reconcile_all(settings, open_store(settings), _touching(alive) if alive else lambda: None)
+
+
+def _reconcile_run(settings: "Settings", name: str) -> None:
+    from deepchord.coordinator.monitoring import raise_if_failed, view_run
+    from deepchord.coordinator.reconciliation import reconcile_run
+
+    with _reconciling(settings, "the run loses"):
+        store, spec = find_run(settings, name)
+        reconcile_run(settings, store, spec.run_id)
+    raise_if_failed(view_run(settings, store, store.run(spec.run_id)))
     typer.echo(f"Run {spec.run_id} is evaluated.")
 
 
+@contextmanager
+def _reconciling(settings: "Settings", who_loses: str) -> Iterator[None]:
+    """Check the broker before a block; on Ctrl-C, raise an error that tells what no longer happens."""
+    from deepchord.coordinator.local import terminations_as_interrupts
+    from deepchord.shared.broker import refuse_unusable_broker
+
+    try:
+        with terminations_as_interrupts():
+            if settings.broker is not None:
+                refuse_unusable_broker(settings)
+            yield
+    except KeyboardInterrupt:
+        raise InterruptedRunError(f"Interrupted: this command does not send again any more what {who_loses}.") from None
+
+
 def _touching(path: Path) -> Callable[[], None]:
+    """Return a function that touches a file."""
+
     def touch() -> None:
         try:
             path.touch()

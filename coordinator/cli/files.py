@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
+# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers at once.
 
 commands = typer.Typer(add_completion=False)
 

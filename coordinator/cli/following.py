@@ -1,11 +1,16 @@
-"""Follows the run that a command has submitted, and says what goes on when the command ends before it."""
+"""Brings a run to its end: opens the broker, starts the run there, follows it, and collects its results.
 
+If the command ends before the run, the error tells what goes on.
+"""
+
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from deepchord.coordinator.cli.context import retold
+from deepchord.coordinator.cli.context import collect_results, command_hint
 from deepchord.shared.errors import (
+    CorruptObjectError,
     InterruptedRunError,
     OutputClosedError,
     OutputError,
@@ -14,43 +19,75 @@ from deepchord.shared.errors import (
 )
 
 if TYPE_CHECKING:
-    from deepchord.coordinator.cli.broker_session import Session
+    from collections.abc import Callable
+
+    from deepchord.coordinator.cli.broker_session import BrokerSession
     from deepchord.shared.messages import RunSpec
+    from deepchord.shared.settings import Settings
     from deepchord.shared.storage import RunStore
 
-# Heavy modules are imported where they are needed, so that `deepchord --help` answers in a blink.
+# Heavy modules are imported where they are needed, so that `deepchord --help` answers at once.
 
 
-def told(session: "Session") -> list[str]:
-    """Return what is to be seen beside a run while it is trained."""
-    return [f"Flower: {session.flower_address}"] if session.flower_address else []
+def run_to_end(
+    settings: "Settings",
+    store: "RunStore",
+    run: "RunSpec",
+    start: "Callable[[BrokerSession], RunSpec]",
+    what_happens: str,
+    out: Path | None,
+) -> None:
+    """Open the broker, start the run there, follow it until it has ended, and collect its results.
+
+    Args:
+        settings: Of this command.
+        store: Shared storage.
+        run: The run. Workers are chosen for all of its members, also if only a few are left: with another number of
+            threads the last bits of the weights would differ.
+        start: Sends the run to the broker, and returns it as it is then.
+        what_happens: Of the run, for the sentence that `--detach` ends with.
+        out: Where the results go; None: the folder of the run.
+    """
+    from deepchord.coordinator.cli.broker_session import open_broker
+
+    with open_broker(settings, run, typer.echo) as session:
+        for line in _notices(session):
+            typer.echo(line)
+        run = start(session)
+        if settings.detach:
+            hint = command_hint(f"watch {run.run_id}", settings)
+            typer.echo(f"Run {run.run_id} {what_happens}; follow it with {hint}.")
+            return
+        run = follow(session, store, run)
+    _collect(settings, store, run, out)
 
 
-def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
-    """Show a run until it has ended, and return it as it was then: somebody may have extended it.
+def follow(session: "BrokerSession", store: "RunStore", run: "RunSpec") -> "RunSpec":
+    """Show a run until it has ended, and return it as it is then: it may have been extended meanwhile.
 
     Raises:
-        InterruptedRunError: Somebody pressed Ctrl-C; what goes on is said.
-        OutputError: The output cannot be written, or nobody reads it any more; what goes on is said.
-        RunFailedError: It ended without an evaluation.
+        InterruptedRunError: Somebody pressed Ctrl-C.
+        OutputError: The output cannot be written.
+        OutputClosedError: Nobody reads the output any more.
+        RunFailedError: The run ended without an evaluation.
         RunCancelledError: Somebody cancelled it.
-        StorageError: Storage was away for too long; what goes on is said.
+        StorageError: Storage was away for too long.
         WorkersStoppedError: The workers of this machine died again and again, or were told to stop.
     """
-    from deepchord.coordinator.monitoring import raise_if_failed, show, views
+    from deepchord.coordinator.monitoring import raise_if_failed, show, watch_run
     from deepchord.shared.command_line import new_console
 
-    resuming = retold(f"resume {run.run_id}", session.settings, embedded=True)
+    resume = command_hint(f"resume {run.run_id}", session.settings, embedded=True)
     if session.embedded:
-        goes_on = f"the workers are stopped; {resuming} goes on from where it is."
+        goes_on = f"the workers are stopped; {resume} goes on from where it is."
     else:
-        watching = retold(f"watch {run.run_id}", session.settings)
-        goes_on = f"run {run.run_id} goes on at the workers; {watching} follows it."
+        watch = command_hint(f"watch {run.run_id}", session.settings)
+        goes_on = f"run {run.run_id} goes on at the workers; {watch} follows it."
     try:
-        seen = views(session.settings, store, run, session.check, embedded=session.embedded)
-        view = show(seen, new_console(), told(session))
+        views = watch_run(session.settings, store, run, session.check, embedded=session.embedded)
+        view = show(views, new_console(), _notices(session))
     except KeyboardInterrupt:
-        if session.embedded:  # which takes a while
+        if session.embedded:  # to stop them takes a while
             typer.echo("Stopping the workers, which save what they have; Ctrl-C once more kills them.", err=True)
         raise InterruptedRunError(f"Interrupted: {goes_on}") from None
     except OutputClosedError as error:
@@ -60,6 +97,25 @@ def follow(session: "Session", store: "RunStore", run: "RunSpec") -> "RunSpec":
     except StorageError as error:
         raise StorageError(f"{error} Following it ended: {goes_on}", permanent=error.permanent) from error
     except WorkersStoppedError as error:
-        raise WorkersStoppedError(f"{error}\nWhat was trained is saved; {resuming} goes on.") from error
+        raise WorkersStoppedError(f"{error}\nWhat was trained is saved; {resume} goes on.") from error
     raise_if_failed(view)
     return view.run
+
+
+def _notices(session: "BrokerSession") -> list[str]:
+    """Return the lines that are shown below a run while it is trained: where Flower is."""
+    return [f"Flower: {session.flower_address}"] if session.flower_address else []
+
+
+def _collect(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path | None) -> None:
+    """Collect the results; if storage fails meanwhile, the error tells how to collect them later."""
+    try:
+        collect_results(settings, store, run, out or settings.results / run.run_id)
+    except CorruptObjectError:
+        raise
+    except StorageError as error:
+        raise StorageError(
+            f"{error} Run {run.run_id} is evaluated and safe: "
+            f"{command_hint(f'collect {run.run_id}', settings)} copies its results.",
+            permanent=error.permanent,
+        ) from error

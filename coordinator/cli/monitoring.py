@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepchord.coordinator.cli.context import (
-    collect_into,
+    collect_results,
     open_run,
     open_store,
     print_json,
     read_settings,
-    tell_if_extended,
+    warn_if_outdated,
     with_live_broker,
 )
 from deepchord.coordinator.cli.options import Broker, Json, Out, Run, Storage
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from deepchord.coordinator.monitoring import RunView
 
-# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
+# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers at once.
 
 commands = typer.Typer(add_completion=False)
 
@@ -40,24 +40,24 @@ def runs(broker: Broker = None, storage: Storage = None, as_json: Json = False) 
     from deepchord.shared.command_line import label, print_table
 
     store = open_store(read_settings(broker=broker, storage=storage))
-    found, run_ids = [], store.run_ids()
+    summaries, run_ids = [], store.run_ids()
     for run_id in run_ids:
         try:
-            found.append(summary(store.run(run_id), store))
+            summaries.append(summary(store.run(run_id), store))
         except DeepchordError as error:
             typer.echo(f"warning: run {run_id} was left out: {error}", err=True)
     if as_json:
-        print_json(found)
+        print_json(summaries)
         return
     if not run_ids:
         typer.echo(f"There are no runs in {store.objects.url} yet; `deepchord train` starts one.")
         return
     table = Table(box=None, header_style="dim", pad_edge=False)
-    # An id is copied from here, and tells when the run was started.
+    # Ids are never broken: people copy them from here.
     for name in ("run", "state", "preset", "data set", "members", "test accuracy"):
         numeric = name in ("members", "test accuracy")
         table.add_column(name, justify="right" if numeric else "left", no_wrap=name == "run")
-    for line in found:
+    for line in summaries:
         accuracy = line["ensemble_test_accuracy"]
         table.add_row(
             line["run_id"],
@@ -73,13 +73,13 @@ def runs(broker: Broker = None, storage: Storage = None, as_json: Json = False) 
 @commands.command()
 def status(run: Run, broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
     """Show how far a run is, once."""
-    from deepchord.coordinator.monitoring import elsewhere, render, watcher
+    from deepchord.coordinator.monitoring import render, unreachable_broker, view_run
     from deepchord.shared.command_line import new_console
 
     settings, store, spec = open_run(run, storage=storage, broker=broker)
-    view = watcher(settings, store, spec).look()
+    view = view_run(settings, store, spec)
     if not view.has_ended:
-        view = replace(view, unserved=elsewhere(settings, store, spec))
+        view = replace(view, stall_reason=unreachable_broker(settings, store, spec))
     if as_json:
         print_json(_view_json(view))
     else:
@@ -93,15 +93,15 @@ def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Jso
 
     With --json, one line each time that something has changed.
     """
-    from deepchord.coordinator.local import terminations_interrupting
-    from deepchord.coordinator.monitoring import raise_if_failed, show, views
+    from deepchord.coordinator.local import terminations_as_interrupts
+    from deepchord.coordinator.monitoring import raise_if_failed, show, watch_run
     from deepchord.shared.command_line import new_console
 
     settings, store, spec = open_run(run, storage=storage, broker=broker)
-    seen = views(settings, store, spec)
+    views = watch_run(settings, store, spec)
     try:
-        with terminations_interrupting():
-            view = _print_views(seen) if as_json else show(seen, new_console())
+        with terminations_as_interrupts():
+            view = _print_views(views) if as_json else show(views, new_console())
     except KeyboardInterrupt:
         raise InterruptedRunError(f"Stopped watching; run {spec.run_id} goes on.") from None
     raise_if_failed(view)
@@ -122,7 +122,7 @@ def collect(
 ) -> None:
     """Copy a run's results here: weights, evaluation, tables, figures and the report page."""
     settings, store, spec = open_run(run, storage=storage, broker=broker)
-    collect_into(settings, store, spec, out or settings.results / spec.run_id, as_json=as_json)
+    collect_results(settings, store, spec, out or settings.results / spec.run_id, as_json=as_json)
 
 
 @commands.command()
@@ -141,7 +141,7 @@ def report(
 
     settings, store, spec = open_run(run, storage=storage, broker=broker)
     content, page = write_run_report(settings, store, spec, out or settings.results / spec.run_id)
-    tell_if_extended(content, spec)
+    warn_if_outdated(content, spec)
     if as_json:
         typer.echo(summary_json(content))
         return
@@ -155,21 +155,21 @@ def workers(broker: Broker = None, storage: Storage = None, as_json: Json = Fals
     """List the workers of all hosts: device, version, the member at work, its epoch and speed."""
     from redis import RedisError
 
-    from deepchord.coordinator.monitoring import fleet, fleet_table
+    from deepchord.coordinator.monitoring import list_workers, worker_table
     from deepchord.shared.broker import connect, describe_error
     from deepchord.shared.command_line import new_console, print_table
 
     settings = with_live_broker(read_settings(broker=broker, storage=storage))
     with connect(settings) as client:
         try:
-            lines = fleet(client, open_store(settings))
+            rows = list_workers(client, open_store(settings))
         except RedisError as error:
             raise BrokerError(f"The broker does not tell of workers: {describe_error(error)}.") from error
     if as_json:
-        print_json([line.as_json() for line in lines])
-    elif lines:
+        print_json([row.as_json() for row in rows])
+    elif rows:
         console = new_console()
-        print_table(fleet_table(lines, console.width if console.is_terminal else None))
+        print_table(worker_table(rows, console.width if console.is_terminal else None))
     else:
         typer.echo("No worker is connected to this broker; `deepchord worker` starts one.")
 
@@ -182,7 +182,7 @@ def metrics(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 9540,
 ) -> None:
     """Serve the fleet's gauges for Prometheus, until Ctrl-C; `deepchord files grafana.json` prints a dashboard."""
-    from deepchord.coordinator.local import terminations_interrupting
+    from deepchord.coordinator.local import terminations_as_interrupts
     from deepchord.shared.host import how_to_install
 
     if find_spec("prometheus_client") is None:
@@ -191,7 +191,7 @@ def metrics(
 
     settings = with_live_broker(read_settings(broker=broker, storage=storage))
     try:
-        with terminations_interrupting(), serving_metrics(settings, address, port) as served:
+        with terminations_as_interrupts(), serving_metrics(settings, address, port) as served:
             typer.echo(f"Metrics: {served}")
             Event().wait()
     except KeyboardInterrupt:
@@ -204,12 +204,12 @@ def flower(
     port: Annotated[int | None, typer.Option(help="0 takes a free one. [DEEPCHORD_FLOWER_PORT]")] = None,
 ) -> None:
     """Start Flower on this machine, through deepchord's own Celery settings, until Ctrl-C."""
-    from deepchord.coordinator.local import terminations_interrupting
+    from deepchord.coordinator.local import terminations_as_interrupts
     from deepchord.coordinator.monitoring import running_flower
 
     settings = with_live_broker(read_settings(broker=broker, flower_port=port))
     try:
-        with terminations_interrupting(), running_flower(settings) as process:
+        with terminations_as_interrupts(), running_flower(settings) as process:
             typer.echo(f"Flower: {process.address}")
             process.wait()
     except KeyboardInterrupt:
@@ -230,14 +230,14 @@ def _view_json(view: "RunView") -> dict[str, Any]:
         "progress": {index: line.model_dump(mode="json") for index, line in view.progress.items()},
         "notes": dict(view.notes),
         "evaluation_note": view.evaluation_note,
-        "unserved": view.unserved,
+        "unserved": view.stall_reason,
         "evaluation": view.evaluation.model_dump(mode="json") if view.evaluation else None,
         "failure": view.failure.model_dump(mode="json") if view.failure else None,
     }
 
 
 def _print_views(views: "Iterable[RunView]") -> "RunView":
-    """Print a line of JSON for each view that differs from the one before, but for the time that went by."""
+    """Print a line of JSON for each view in which more has changed than the time, and return the last view."""
     before: dict[str, Any] = {}
     for view in views:
         now = _view_json(view)

@@ -1,4 +1,4 @@
-"""Whether results can be written to a folder; known before anything is trained, and without what draws a report."""
+"""Checks whether results can be written, before anything is trained; imports nothing that draws a report."""
 
 import os
 import shlex
@@ -9,14 +9,14 @@ from deepchord.shared.settings import Settings, path_on_host
 
 
 def check_folder(folder: Path, settings: Settings) -> None:
-    """Raise unless a folder can be made or written, as far as that can be told without doing so.
+    """Raise if a folder can neither be written nor be made; nothing is made.
 
     Args:
         folder: Where results are to go.
-        settings: What it is called on the host, if this is a container.
+        settings: If this is a container, they hold the folder's name on the host.
 
     Raises:
-        InputError: It cannot.
+        InputError: The folder cannot be written.
     """
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.exists(path))  # noqa: PTH110  Path.exists raises where a folder may not be entered
     if not existing.is_dir():

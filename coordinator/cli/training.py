@@ -5,21 +5,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepchord.coordinator.cli.context import collect_into, find_run, read_settings, retold
-from deepchord.coordinator.cli.following import follow, told
+from deepchord.coordinator.cli.context import command_hint, find_run, read_settings
+from deepchord.coordinator.cli.following import run_to_end
 from deepchord.coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
 from deepchord.shared.command_line import home_path
-from deepchord.shared.errors import CorruptObjectError, InputError, StorageError
+from deepchord.shared.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deepchord.coordinator.cli.broker_session import Session
+    from deepchord.coordinator.cli.broker_session import BrokerSession
     from deepchord.shared.messages import RunSpec
     from deepchord.shared.settings import Settings
     from deepchord.shared.storage import RunStore
 
-# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers in a blink.
+# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers at once.
 
 commands = typer.Typer(add_completion=False)
 
@@ -80,7 +80,6 @@ def train(
 
     Without a broker everything runs on this machine. With one, whichever workers listen to it train the members.
     """
-    from deepchord.coordinator.cli.broker_session import open_broker
     from deepchord.coordinator.runs import prepare, submit
     from deepchord.shared.queue import create_app
 
@@ -108,14 +107,12 @@ def train(
     )
     _check_options(settings, workers, out)
     store, run = prepare(settings, recipe, options)
-    with open_broker(settings, run, typer.echo) as session:
-        _tell_flower(session)
+
+    def start(session: "BrokerSession") -> "RunSpec":
         submit(create_app(session.settings), store, run, local=session.embedded)
-        if settings.detach:
-            typer.echo(f"Run {run.run_id} is submitted; follow it with {retold(f'watch {run.run_id}', settings)}.")
-            return
-        run = follow(session, store, run)
-    _collect(settings, store, run, out)
+        return run
+
+    run_to_end(settings, store, run, start, "is submitted", out)
 
 
 @commands.command()
@@ -139,7 +136,7 @@ def resume(
     _check_not_trained_here(settings, spec)
     check_unfinished(store, spec)
     check_broker(settings, spec.require)
-    _train_rest(settings, store, spec, lambda: resume_run(store, spec), out)
+    _train_remaining(settings, store, spec, lambda: resume_run(store, spec), out)
 
 
 @commands.command()
@@ -156,19 +153,19 @@ def extend(
     out: Out = None,
 ) -> None:
     """Add members to a run: trains only the new ones, then evaluates all of them."""
-    from deepchord.coordinator.runs import check_broker, extend_run, extended_by
+    from deepchord.coordinator.runs import check_broker, extend_run, plan_extension
 
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     _check_options(settings, workers, out)
     store, spec = find_run(settings, run)
     _check_not_trained_here(settings, spec)
-    extended = extended_by(spec, members, min_members)
+    extended = plan_extension(spec, members, min_members)
     check_broker(settings, spec.require)
-    _train_rest(settings, store, extended, lambda: extend_run(store, extended), out)
+    _train_remaining(settings, store, extended, lambda: extend_run(store, extended), out)
 
 
 def _check_options(settings: "Settings", workers: int | None, out: Path | None) -> None:
-    """Refuse options that would do nothing, those of workers and results that are not here, and what ends in vain."""
+    """Raise `InputError` for options that have no effect, and if results cannot be written to their folder."""
     from deepchord.coordinator.cli.results_folder import check_folder
     from deepchord.coordinator.runs import is_embedded
 
@@ -184,50 +181,38 @@ def _check_options(settings: "Settings", workers: int | None, out: Path | None) 
 
 
 def _check_not_trained_here(settings: "Settings", run: "RunSpec") -> None:
-    """Raise if a command on this machine trains the run with a broker of its own: both would train every member."""
+    """Raise `InputError` if another command on this machine trains the run with an embedded broker.
+
+    Its queue is not this command's queue, so that each would train every member.
+    """
     from deepchord.coordinator.local import session_of
 
     if session_of(settings, run.run_id) is not None:
         raise InputError(
             f"Run {run.run_id} is being trained by another command on this machine: "
-            f"{retold(f'watch {run.run_id}', settings, embedded=True)} shows it. End that one first, with Ctrl-C or "
-            "`deepchord cancel`."
+            f"{command_hint(f'watch {run.run_id}', settings, embedded=True)} shows it. End that one first, with "
+            "Ctrl-C or `deepchord cancel`."
         )
 
 
-def _collect(settings: "Settings", store: "RunStore", run: "RunSpec", out: Path | None) -> None:
-    try:
-        collect_into(settings, store, run, out or settings.results / run.run_id)
-    except CorruptObjectError:
-        raise
-    except StorageError as error:
-        raise StorageError(
-            f"{error} Run {run.run_id} is evaluated and safe: "
-            f"{retold(f'collect {run.run_id}', settings)} copies its results.",
-            permanent=error.permanent,
-        ) from error
-
-
-def _tell_flower(session: "Session") -> None:
-    for line in told(session):
-        typer.echo(line)
-
-
-def _train_rest(
-    settings: "Settings", store: "RunStore", run: "RunSpec", change: "Callable[[], RunSpec]", out: Path | None
+def _train_remaining(
+    settings: "Settings", store: "RunStore", run: "RunSpec", publish: "Callable[[], RunSpec]", out: Path | None
 ) -> None:
-    """Train what is left of a run; `change` publishes that it goes on, and how, when all else is found in order."""
-    from deepchord.coordinator.cli.broker_session import open_broker
-    from deepchord.coordinator.runs import submit_rest
+    """Train the members of a run that have no record yet; see `run_to_end`.
+
+    Args:
+        settings: Of this command.
+        store: Shared storage.
+        run: The run.
+        publish: Records in storage that the run goes on, and returns it as it is then. Called when all checks are done.
+        out: Where the results go; None: the folder of the run.
+    """
+    from deepchord.coordinator.runs import submit_remaining
     from deepchord.shared.queue import create_app
 
-    # As many workers as for the whole run, whatever is left of it: with other threads the last bits are others.
-    with open_broker(settings, run, typer.echo) as session:
-        _tell_flower(session)
-        run = change()
-        submit_rest(create_app(session.settings), store, run, local=session.embedded)
-        if settings.detach:
-            typer.echo(f"Run {run.run_id} goes on; follow it with {retold(f'watch {run.run_id}', settings)}.")
-            return
-        run = follow(session, store, run)
-    _collect(settings, store, run, out)
+    def start(session: "BrokerSession") -> "RunSpec":
+        published = publish()
+        submit_remaining(create_app(session.settings), store, published, local=session.embedded)
+        return published
+
+    run_to_end(settings, store, run, start, "goes on", out)

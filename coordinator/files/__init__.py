@@ -1,4 +1,4 @@
-"""Files that come with deepchord for people to use elsewhere: the users of a broker, a dashboard."""
+"""Files that come with deepchord for other programs: the users of a broker, and a dashboard for Grafana."""
 
 from importlib.resources import files
 
@@ -7,7 +7,7 @@ from deepchord.shared.validation import suggestion, with_full_stop
 
 __all__ = ["FILES", "read_file"]
 
-#: Each file, and what it is for.
+#: The name of each file, and what it is for.
 FILES = {
     "users.acl": "a user of the broker for each role, for --aclfile of Redis 7 or Valkey: put passwords into it",
     "grafana.json": "a dashboard of Grafana for what `deepchord metrics` serves",

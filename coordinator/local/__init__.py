@@ -1,18 +1,21 @@
-"""A broker and workers on this machine for as long as one command runs, and what is left of commands that died."""
+"""Runs a broker and workers on this machine while one command runs, and stops them whatever happens.
 
-from deepchord.coordinator.local.interrupts import terminations_interrupting
+Also finds the brokers of other commands here, and stops what commands that were killed left running.
+"""
+
+from deepchord.coordinator.local.interrupts import terminations_as_interrupts
 from deepchord.coordinator.local.leftovers import live_sessions, session_of
 from deepchord.coordinator.local.lifespan import WORKER_COMMAND, LocalSession, local_session
 from deepchord.coordinator.local.processes import becomes_true
-from deepchord.coordinator.local.worker_count import with_workers
+from deepchord.coordinator.local.worker_count import choose_workers
 
 __all__ = [
     "WORKER_COMMAND",
     "LocalSession",
     "becomes_true",
+    "choose_workers",
     "live_sessions",
     "local_session",
     "session_of",
-    "terminations_interrupting",
-    "with_workers",
+    "terminations_as_interrupts",
 ]

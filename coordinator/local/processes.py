@@ -1,4 +1,4 @@
-"""Child processes with a log each, that can be recognised later and are stopped with all that they started."""
+"""Child processes, each with a log: another process can recognise them later, and they end with their children."""
 
 import contextlib
 import os
@@ -20,30 +20,30 @@ _KILLED_WITHIN_S = 10.0
 
 
 class ProcessIdentity(Message):
-    """What tells a process from a later one with the same number."""
+    """The number and the start time of a process: a later process may have the same number."""
 
     pid: PositiveInt
-    #: When it started, in seconds since 1970 by this host's clock.
+    #: Seconds since 1970, by this host's clock.
     started_at_s: PositiveFloat
 
     def is_of(self, process: psutil.Process) -> bool:
-        """Return whether the process is the very one that was recorded."""
+        """Return whether a process is the one that was recorded."""
         return bool(process.pid == self.pid and abs(process.create_time() - self.started_at_s) < 1.0)
 
 
 class ChildProcess:
-    """A child process, leader of a process group of its own; it can be started anew after it has ended."""
+    """A child process that leads a process group of its own, and that can be started again after it has ended."""
 
     def __init__(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path, cwd: Path | None = None
     ) -> None:
         self.name = name
         self.log = log
-        #: How often it was started since it last ran for long.
+        #: How often it was started; set back to 0 by the caller when it ran for long.
         self.starts = 0
-        #: When it was started last, on the clock that goes forward.
+        #: When it was last started, on the monotonic clock.
         self.started_at = 0.0
-        #: Of the process started last; none before, or if that ended before it could be looked at.
+        #: Of the process that was last started; None if there is none, or if it ended at once.
         self.identity: ProcessIdentity | None = None
         self._command = list(command)
         self._environment = dict(environment)
@@ -51,7 +51,7 @@ class ChildProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; what it writes is added to its log.
+        """Start the process; its output is appended to its log.
 
         Raises:
             OSError: The command cannot be run or the log cannot be written.
@@ -75,29 +75,29 @@ class ChildProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """What it ended with, a negative number of a signal; None until it was reaped."""
+        """The exit code, or the negative number of the signal that ended it; None until it was reaped."""
         return self._process.returncode if self._process else None
 
     @property
     def exit_status(self) -> str:
-        """How it ended, in words."""
+        """How the process ended, in words."""
         code = self.exit_code
         if code is None:
             return "not ended"
         return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
 
     def has_ended(self) -> bool:
-        """Return whether it has ended; it is not reaped, so that its number still names its group."""
+        """Return whether the process has ended; it is not reaped here, so that its number still names its group."""
         if self._process is None or self._process.returncode is not None:
             return True
         return not is_alive(self._process.pid)
 
     def terminate(self) -> None:
-        """Ask it and all that it started to end."""
+        """Ask the process and its children to end."""
         self._signal_group(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill it and all that it started, and wait until they are gone."""
+        """Kill the process and its children, and wait until they have ended."""
         if self._process is None or self._process.returncode is not None:
             return
         family = with_children([self._process.pid])
@@ -107,7 +107,7 @@ class ChildProcess:
         wait_until_gone(family)
 
     def log_tail(self) -> str:
-        """Return the last lines of its log."""
+        """Return the last lines of the log."""
         try:
             with self.log.open("rb") as log:
                 log.seek(max(0, self.log.stat().st_size - _TAIL_BYTES))
@@ -119,13 +119,13 @@ class ChildProcess:
     def _signal_group(self, number: signal.Signals) -> None:
         if self._process is None or self._process.returncode is not None:
             return
-        # macOS answers PermissionError for a group in which only an ended process is left.
+        # macOS raises PermissionError if only a process that has ended is left in the group.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process of that number runs; one that has ended and was not reaped does not."""
+    """Return whether a process with this number runs; False for one that has ended and was not reaped."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -133,7 +133,7 @@ def is_alive(pid: int) -> bool:
 
 
 def with_children(pids: Iterable[int]) -> list[psutil.Process]:
-    """Return the processes that exist among these numbers, and all that they started."""
+    """Return the processes with these numbers that exist, and all their children."""
     family = {}
     for pid in pids:
         with contextlib.suppress(psutil.Error):
@@ -144,13 +144,13 @@ def with_children(pids: Iterable[int]) -> list[psutil.Process]:
 
 
 def wait_until_gone(processes: Iterable[psutil.Process]) -> bool:
-    """Return whether killed processes are gone; they are given a while."""
-    doomed = list(processes)
-    return becomes_true(lambda: not any(p.is_running() and is_alive(p.pid) for p in doomed), _KILLED_WITHIN_S)
+    """Wait until killed processes have ended; return whether they have within the usual time."""
+    killed = list(processes)
+    return becomes_true(lambda: not any(p.is_running() and is_alive(p.pid) for p in killed), _KILLED_WITHIN_S)
 
 
 def becomes_true(condition: Callable[[], bool], limit_s: float) -> bool:
-    """Wait until a condition holds, and return whether it did within the limit."""
+    """Wait until a condition is true; return whether it was within the limit."""
     waiting = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda holds: not holds),
         stop=tenacity.stop_after_delay(limit_s),

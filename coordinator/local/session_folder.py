@@ -1,4 +1,4 @@
-"""What a session on this machine keeps on disk: who it is, what it runs, and a lock that dies with its coordinator."""
+"""The folder of a session on this machine: its record, its broker's data, and a lock that ends with its coordinator."""
 
 import os
 import platform
@@ -22,15 +22,15 @@ if sys.platform != "win32":
 
 
 class SessionRecord(Message):
-    """All that another process on this machine needs to join a session, or to stop what is left of it."""
+    """What another process on this machine needs to use a session, or to stop its processes."""
 
-    #: The host's name: a home folder may be shared by several.
+    #: The host's name: several hosts may share a home folder.
     host: str = Field(default_factory=platform.node)
-    #: The run that it was started for.
+    #: The run that the session was started for.
     run_id: str | None = None
-    #: The broker's URL with its password, as soon as it answers.
+    #: The broker's URL with its password; None until the broker answers.
     broker: str | None = Field(default=None, repr=False)
-    #: Every process that was started and not yet stopped.
+    #: The processes that were started and not yet stopped.
     processes: tuple[ProcessIdentity, ...] = ()
 
 
@@ -43,13 +43,13 @@ class SessionFolder:
         #: Where the broker keeps its append-only file.
         self.data = self.path / "data"
         self.broker_configuration = self.path / "valkey.conf"
-        #: Outlives the folder when something went wrong.
+        #: Kept after the session if it ended with an error.
         self.logs = state / "logs" / name
         self._lock = -1
 
     @classmethod
     def create(cls, settings: Settings) -> "SessionFolder":
-        """Make the folder of a new session and hold its lock; the caller holds the gate.
+        """Make the folder of a new session and lock it; the caller holds `sessions_lock`.
 
         Raises:
             OSError: The state folder cannot be written or locked.
@@ -64,7 +64,7 @@ class SessionFolder:
         return folder
 
     def try_lock(self) -> bool:
-        """Return whether the lock was free and is held now, until `unlock` or the end of this process.
+        """Take the lock until `unlock` or the end of this process; return False if another process holds it.
 
         Raises:
             OSError: The folder is gone, or its file system has no locks.
@@ -82,31 +82,31 @@ class SessionFolder:
         return True
 
     def unlock(self) -> None:
-        """Give the lock back, if it is held."""
+        """Release the lock, if it is held."""
         if self._lock >= 0:
             os.close(self._lock)
         self._lock = -1
 
     def write(self, record: SessionRecord) -> None:
-        """Replace the record at once; a reader sees the old or the new one."""
+        """Replace the record in one step: a reader sees the old or the new one."""
         aside = self.path / "session.json.new"
         write_privately(aside, record.encode())
         aside.replace(self._record_path)
 
     def read(self) -> SessionRecord | None:
-        """Return the record; none when the session was left before it wrote one, or the record is damaged."""
+        """Return the record; None if the session has not written one, or the record is damaged."""
         try:
             return SessionRecord.decode(self._record_path.read_bytes(), str(self._record_path))
         except (OSError, MessageDecodeError):
             return None
 
     def remove(self) -> None:
-        """Remove the folder, then give the lock back; the logs stay."""
+        """Remove the folder, then release the lock; the logs stay."""
         shutil.rmtree(self.path, ignore_errors=True)
         self.unlock()
 
     def remove_logs(self) -> None:
-        """Remove the logs of a session that went well."""
+        """Remove the logs."""
         shutil.rmtree(self.logs, ignore_errors=True)
 
     @property
@@ -115,7 +115,7 @@ class SessionFolder:
 
 
 def session_folders(settings: Settings) -> list[SessionFolder]:
-    """Return the folder of every session that is there, alive or dead, the oldest first."""
+    """Return the folders of all sessions, alive or dead, the oldest first."""
     state = settings.state.absolute()
     if not _sessions(state).is_dir():
         return []
@@ -124,10 +124,10 @@ def session_folders(settings: Settings) -> list[SessionFolder]:
 
 
 @contextmanager
-def gate(settings: Settings) -> Iterator[None]:
-    """Wait for and hold the lock under which sessions are made, looked for and cleared away.
+def sessions_lock(settings: Settings) -> Iterator[None]:
+    """Hold the lock under which sessions are made, listed and removed; wait for it if need be.
 
-    Without it a session could be cleared away between the making of its folder and of its lock.
+    Without it another process could remove a new session before that has locked its folder.
     """
     sessions = _sessions(settings.state.absolute())
     sessions.mkdir(mode=0o700, parents=True, exist_ok=True)

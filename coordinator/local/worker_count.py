@@ -1,4 +1,4 @@
-"""How many workers `train` starts on this machine, and on which devices: as asked, else as a measurement says."""
+"""Chooses how many workers `train` starts on this machine, and on which devices: as asked, or as measured."""
 
 import logging
 import math
@@ -13,33 +13,34 @@ from deepchord.shared.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: With fewer members, measuring would mostly take longer than a better choice than one worker with all cores saves.
-_FEWEST_MEMBERS = 4
-#: A worker has the data set twice while it reads it, and a fifth of the images as float32 for validation.
-_BYTES_OF_A_PIXEL = 3
+#: With fewer members a measurement takes longer than it saves.
+_MIN_MEMBERS = 4
+#: While a worker reads the data set it holds it twice, and a fifth of the images as float32 for validation.
+_BYTES_PER_PIXEL = 3
 _UNKNOWN = "Which workers suit this machine is unknown"
 
 
-def with_workers(settings: Settings, run: RunSpec, tell: Callable[[str], None]) -> tuple[Settings, tuple[str, ...]]:
-    """Return the settings with the number of workers, and of the threads of each, that train a run soonest.
+def choose_workers(settings: Settings, run: RunSpec, report: Callable[[str], None]) -> tuple[Settings, tuple[str, ...]]:
+    """Return the settings with the number of workers and of threads per worker that train a run fastest.
 
     Args:
-        settings: Whatever they say of workers, threads or the device is taken.
+        settings: A number of workers or threads, and a device, that they hold already is kept.
         run: What is to be trained.
-        tell: Told of a measurement before it begins, and of several GPUs.
+        report: Called with a sentence before a measurement begins, and if several GPUs are used.
 
     Returns:
-        The settings, and the GPUs that the workers train on in turn; none: all on what the settings say.
+        The settings, and the GPUs of the workers, in turn; empty: the device of the settings for all.
     """
-    room_for = free_memory_bytes() // (WORKER_BYTES + _BYTES_OF_A_PIXEL * run.dataset.train_pixels)
-    most = settings.workers or min(run.members, max(1, room_for))
-    if most == 1:
+    room_for = free_memory_bytes() // (WORKER_BYTES + _BYTES_PER_PIXEL * run.dataset.train_pixels)
+    max_workers = settings.workers or min(run.members, max(1, room_for))
+    if max_workers == 1:
         return settings.model_copy(update={"workers": 1}), ()
-    is_measured = settings.workers is None and settings.threads is None and run.members >= _FEWEST_MEMBERS
-    answer = _ask(settings, tell, str(min(most, run.members)), "measure" if is_measured else "") or HostReport()
+    is_measured = settings.workers is None and settings.threads is None and run.members >= _MIN_MEMBERS
+    question = "measure" if is_measured else ""
+    answer = _ask(settings, report, str(min(max_workers, run.members)), question) or HostReport()
     devices = len(answer.devices) or 1
     if devices > 1:
-        tell(f"Training on {devices} GPUs: {', '.join(answer.devices)}.")
+        report(f"Training on {devices} GPUs: {', '.join(answer.devices)}.")
     if answer.tuning is None:
         return settings.model_copy(update={"workers": settings.workers or devices}), answer.devices
     best = answer.tuning.best(math.ceil(run.members / devices), most=room_for // devices)
@@ -47,8 +48,8 @@ def with_workers(settings: Settings, run: RunSpec, tell: Callable[[str], None]) 
     return settings.model_copy(update={"workers": workers, "threads": best.threads}), answer.devices
 
 
-def _ask(settings: Settings, tell: Callable[[str], None], *questions: str) -> HostReport | None:
-    """Ask a process that may open an engine; None if it has no answer, which is no reason not to train."""
+def _ask(settings: Settings, report: Callable[[str], None], *questions: str) -> HostReport | None:
+    """Ask a process, which opens an engine, what suits this machine; None if it does not answer: no member needs it."""
     with subprocess.Popen(
         command_for("deepchord.worker.devices.host_report:answer", *questions),
         env={**settings.environment(), **READABLE_OUTPUT},
@@ -56,19 +57,19 @@ def _ask(settings: Settings, tell: Callable[[str], None], *questions: str) -> Ho
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         encoding="utf-8",
-    ) as asked:
+    ) as process:
         try:
-            for line in asked.stdout or ():
+            for line in process.stdout or ():
                 answer = HostReport.decode(line, "The answer about this machine")
                 if answer.message is not None:
-                    tell(answer.message)
+                    report(answer.message)
                     continue
                 if answer.error is not None:
-                    tell(f"{_UNKNOWN}: {answer.error}")
+                    report(f"{_UNKNOWN}: {answer.error}")
                 return answer
-            tell(f"{_UNKNOWN}: looking for that ended with exit code {asked.wait()}.")
+            report(f"{_UNKNOWN}: looking for that ended with exit code {process.wait()}.")
         except MessageDecodeError as error:
             logger.info("%s: %s", _UNKNOWN, error)
         finally:
-            asked.kill()
+            process.kill()
     return None

@@ -1,23 +1,26 @@
-"""What a run and the workers look like right now: on a terminal, in Flower, in Prometheus."""
+"""Shows runs and workers as they are now: on a terminal, in Flower, in Prometheus.
+
+A run that is followed is also kept going: what was lost is sent again.
+"""
 
 from deepchord.coordinator.monitoring.flower import running_flower
-from deepchord.coordinator.monitoring.following import raise_if_failed, views, watcher
+from deepchord.coordinator.monitoring.following import raise_if_failed, view_run, watch_run
 from deepchord.coordinator.monitoring.live_view import render, show
 from deepchord.coordinator.monitoring.prometheus import serving_metrics
 from deepchord.coordinator.monitoring.run_view import RunView
-from deepchord.coordinator.monitoring.stall_diagnosis import elsewhere
-from deepchord.coordinator.monitoring.worker_list import fleet, fleet_table
+from deepchord.coordinator.monitoring.stall_diagnosis import unreachable_broker
+from deepchord.coordinator.monitoring.worker_list import list_workers, worker_table
 
 __all__ = [
     "RunView",
-    "elsewhere",
-    "fleet",
-    "fleet_table",
+    "list_workers",
     "raise_if_failed",
     "render",
     "running_flower",
     "serving_metrics",
     "show",
-    "views",
-    "watcher",
+    "unreachable_broker",
+    "view_run",
+    "watch_run",
+    "worker_table",
 ]

@@ -1,4 +1,4 @@
-"""Flower on this machine's loopback, through deepchord's own Celery settings; any other way would requeue our tasks."""
+"""Runs Flower on this machine with deepchord's own Celery settings; with others Flower would requeue our tasks."""
 
 import base64
 import http.client
@@ -25,36 +25,36 @@ from deepchord.shared.process import READABLE_OUTPUT, command_for
 from deepchord.shared.settings import Settings, load_settings
 
 _USER = "deepchord"
-_ANSWERS_WITHIN_S = 60.0
+_STARTS_WITHIN_S = 60.0
 _STOP_WITHIN_S = 5.0
 _PAGE_WITHIN_S = 10.0
-#: Asks without the proxy that the environment may name.
-_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+#: The environment may name a proxy, which cannot reach this machine's loopback.
+_WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True, kw_only=True)
 class FlowerProcess:
     """A running Flower."""
 
-    #: Its page, its user, and the password made up for it.
+    #: Its URL, its user, and the password that was drawn for it, for people to read.
     address: str
     process: subprocess.Popen[bytes]
-    #: What it wrote to stderr.
+    #: Its stderr.
     log: IO[bytes]
 
     def wait(self) -> NoReturn:
-        """Wait until it ends by itself; raise `DeepchordError` then, which says how."""
+        """Wait until Flower ends by itself, then raise `DeepchordError` with the reason."""
         self.process.wait()
         raise DeepchordError(_ending(self.process, self.log))
 
 
 @contextmanager
 def running_flower(settings: Settings, environment: Mapping[str, str] | None = None) -> Iterator[FlowerProcess]:
-    """Run Flower for the length of a block, read-only, on loopback unless told otherwise, behind a password.
+    """Run Flower for the length of a block, read-only and with a password; on loopback unless the settings differ.
 
     Args:
         settings: Broker, address and port; port 0 takes a free one.
-        environment: Of the session that it belongs to; None: as the settings say.
+        environment: The environment of the session that Flower belongs to; None: that of the settings.
 
     Raises:
         InputError: Flower is not installed, does not start, or the port is taken.
@@ -65,24 +65,14 @@ def running_flower(settings: Settings, environment: Mapping[str, str] | None = N
     connect(settings).close()
     port = _checked_port(settings.flower_address, settings.flower_port)
     password = settings.flower_password or secrets.token_urlsafe(9)
-    told = password if settings.flower_password is None else "as in DEEPCHORD_FLOWER_PASSWORD"
-    below = f"/{settings.flower_prefix}/" if settings.flower_prefix else ""
-    page = f"http://{settings.flower_address}:{port}{below}"
-    variables = {
-        # No file of the folder that this is started in, which would be run.
-        "FLOWER_CONF": os.devnull,
-        "FLOWER_ADDRESS": settings.flower_address,
-        "FLOWER_PORT": str(port),
-        "FLOWER_BASIC_AUTH": f"{_USER}:{password}",
-        "FLOWER_READ_ONLY": "true",
-        "FLOWER_STATE_SAVE_INTERVAL": "0",
-        **({"FLOWER_URL_PREFIX": settings.flower_prefix} if settings.flower_prefix else {}),
-    }
+    shown = password if settings.flower_password is None else "as in DEEPCHORD_FLOWER_PASSWORD"
+    path = f"/{settings.flower_prefix}/" if settings.flower_prefix else ""
+    page = f"http://{settings.flower_address}:{port}{path}"
     with (
         tempfile.TemporaryFile() as log,
         subprocess.Popen(
             command_for(serve),
-            env={**(environment or settings.environment()), **variables, **READABLE_OUTPUT},
+            env={**(environment or settings.environment()), **_variables(settings, port, password), **READABLE_OUTPUT},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=log,
@@ -91,17 +81,31 @@ def running_flower(settings: Settings, environment: Mapping[str, str] | None = N
     ):
         try:
             _wait_until_it_answers(process, page, password, log)
-            address = f"{page} (user {_USER}, password {told})"
+            address = f"{page} (user {_USER}, password {shown})"
             yield FlowerProcess(address=address, process=process, log=log)
         finally:
             _stop(process)
 
 
+def _variables(settings: Settings, port: int, password: str) -> dict[str, str]:
+    """Return the environment variables that configure Flower."""
+    return {
+        # Flower would run a configuration file in the current folder as Python code.
+        "FLOWER_CONF": os.devnull,
+        "FLOWER_ADDRESS": settings.flower_address,
+        "FLOWER_PORT": str(port),
+        "FLOWER_BASIC_AUTH": f"{_USER}:{password}",
+        "FLOWER_READ_ONLY": "true",
+        "FLOWER_STATE_SAVE_INTERVAL": "0",
+        **({"FLOWER_URL_PREFIX": settings.flower_prefix} if settings.flower_prefix else {}),
+    }
+
+
 def _wait_until_it_answers(process: subprocess.Popen[bytes], page: str, password: str, log: IO[bytes]) -> None:
-    asked = page.replace("//0.0.0.0:", "//127.0.0.1:")  # it stands for all addresses
-    answers = becomes_true(lambda: process.poll() is not None or _is_shown(asked, password), _ANSWERS_WITHIN_S)
+    url = page.replace("//0.0.0.0:", "//127.0.0.1:")  # 0.0.0.0 stands for all addresses, and is none to connect to
+    answers = becomes_true(lambda: process.poll() is not None or _is_shown(url, password), _STARTS_WITHIN_S)
     if not answers:
-        raise InputError(f"Flower does not show its page at {page} within {_ANSWERS_WITHIN_S:.0f} s.")
+        raise InputError(f"Flower does not show its page at {page} within {_STARTS_WITHIN_S:.0f} s.")
     if process.poll() is not None:
         raise InputError(_ending(process, log))
 
@@ -121,18 +125,18 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def serve() -> None:
-    """Be Flower; runs in the process that `running_flower` starts.
+    """Run Flower in this process, which `running_flower` starts.
 
-    Not `celery -A deepchord.worker.app`, which looks for a folder `worker` in the current one first, and takes tasks.
+    `celery -A deepchord.worker.app` would look for modules in the current folder first, and would take tasks.
     """
     from deepchord.shared.queue import create_app
 
-    threading.Thread(target=_end_with_the_input, daemon=True).start()
+    threading.Thread(target=_exit_at_end_of_input, daemon=True).start()
     create_app(load_settings()).start(["flower"])
 
 
-def _end_with_the_input() -> None:
-    """End this process when whoever started it was killed and could not stop it."""
+def _exit_at_end_of_input() -> None:
+    """End this process when its parent ends, also if the parent was killed: then the pipe to it is closed."""
     os.read(0, 1)
     os._exit(0)
 
@@ -151,17 +155,17 @@ def _checked_port(address: str, port: int) -> int:
 
 
 def _is_shown(page: str, password: str) -> bool:
-    """Return whether the page is there for whoever knows the password, and for nobody else."""
+    """Return whether the page is shown with the password, and refused without it."""
     return _status(page, password) == HTTPStatus.OK and _status(page, None) == HTTPStatus.UNAUTHORIZED
 
 
 def _status(page: str, password: str | None) -> int | None:
-    request = urllib.request.Request(page)  # noqa: S310  of ours
+    request = urllib.request.Request(page)  # noqa: S310  an http address made above
     if password is not None:
         credentials = base64.b64encode(f"{_USER}:{password}".encode()).decode()
         request.add_header("Authorization", f"Basic {credentials}")
     try:
-        with _DIRECTLY.open(request, timeout=_PAGE_WITHIN_S) as answer:
+        with _WITHOUT_PROXY.open(request, timeout=_PAGE_WITHIN_S) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         error.close()

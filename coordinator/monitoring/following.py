@@ -1,12 +1,16 @@
-"""Follows a run to its end: the view, and what was lost on the way is sent again instead of waited for."""
+"""Follows a run until it ends: yields views of it, and has lost parts sent again in between."""
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
+import redis
+
+from deepchord.coordinator.monitoring.run_supervisor import RunSupervisor, connect_if_given
 from deepchord.coordinator.monitoring.run_view import RunView, RunWatcher
-from deepchord.coordinator.monitoring.stall_diagnosis import _ASK_EVERY_S, _Care
-from deepchord.shared.broker import ProgressBoard, connect_lazily
+from deepchord.coordinator.reconciliation import EVERY_S
+from deepchord.shared.broker import ProgressBoard
 from deepchord.shared.datasets import load_dataset
 from deepchord.shared.errors import DeepchordError, RunCancelledError, RunFailedError, StorageError, WorkersStoppedError
 from deepchord.shared.messages import RunSpec
@@ -14,26 +18,34 @@ from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 from deepchord.shared.validation import with_full_stop
 
-#: How often the run is looked at.
-_EVERY_S = 0.5
-#: A look at a run of many members costs processor time: between two looks so many times as long passes, within bounds.
-_REST = 9.0
-_LONGEST_REST_S = 15.0
-#: For so long what is watched may be out of reach.
-_STORAGE_MAY_BE_AWAY_S = 60.0
+#: The shortest pause between two views.
+_MIN_PAUSE_S = 0.5
+#: A view of many members costs processor time: the pause after it is so many times as long …
+_PAUSE_FACTOR = 9.0
+#: … but not longer than this.
+_MAX_PAUSE_S = 15.0
+#: How often lost parts are looked for.
+_SUPERVISE_EVERY_S = EVERY_S
+#: For how long storage may be away; the members do not depend on the command that follows them.
+_MAX_STORAGE_OUTAGE_S = 60.0
 
 
-def watcher(settings: Settings, store: RunStore, run: RunSpec) -> RunWatcher:
-    """Return a watcher of a run with all that is known here: the broker, if there is one, and the test labels."""
-    board = ProgressBoard(connect_lazily(settings)) if settings.broker else None
-    try:
-        labels = load_dataset(run.dataset, store, settings.cache).y_test
-    except DeepchordError:
-        labels = None  # the view does without the ensemble so far; the evaluation will say what is wrong
-    return RunWatcher(store, run, board, labels)
+def view_run(settings: Settings, store: RunStore, run: RunSpec) -> RunView:
+    """Return a run as it is now.
+
+    Args:
+        settings: Where broker and cache are; without a broker the view shows what storage holds.
+        store: Shared storage.
+        run: The run.
+
+    Raises:
+        StorageError: Storage does not answer.
+        BrokerError: The broker refuses this user.
+    """
+    return _new_watcher(store, run, connect_if_given(settings), settings.cache).look()
 
 
-def views(
+def watch_run(
     settings: Settings,
     store: RunStore,
     run: RunSpec,
@@ -43,61 +55,45 @@ def views(
 ) -> Iterator[RunView]:
     """Yield a run as it is now, again and again, until it has ended.
 
-    A run that has an embedded broker of its own is looked after by the command that started that; to whoever only
-    watches, on another broker perhaps, all of its members would seem lost. It is watched on its own broker, as soon as
-    that is there.
+    A run with an embedded broker of its own is reconciled by the command that started that broker. Other commands only
+    watch it, on that broker as soon as it is there: on their own broker all of its members would seem lost.
 
     Args:
         settings: Where the broker is, unless the run has its own; None there: storage alone is looked at.
         store: Shared storage.
         run: The run.
-        check: Called between two views; raises what makes waiting pointless.
-        embedded: Whether the broker is one that this command has started for the run.
+        check: Called between two views; raises `WorkersStoppedError` if no worker is left.
+        embedded: Whether this command has started the broker for the run.
 
     Raises:
-        RunFailedError: What was lost was sent again and again in vain.
+        RunFailedError: Lost parts were sent again several times in vain.
+        WorkersStoppedError: Raised by `check`, before the run had ended.
+        StorageError: Storage was away for too long.
+        BrokerError: The broker refuses this user.
     """
-    care = _Care(settings, store, run, embedded=embedded)
-    watching = watcher(settings, store, run)
-    asked = time.monotonic()
-    seen: float | None = None
+    supervisor = RunSupervisor(settings, store, run, embedded=embedded)
+    watcher = _new_watcher(store, run, supervisor.client, settings.cache)
+    supervised_at = time.monotonic()
+    seen_at: float | None = None
     while True:
         began = time.thread_time()
-        try:
-            view = watching.look()
-            seen = time.monotonic()
-        except StorageError:
-            # A network file system has hiccups; the members do not depend on whoever watches.
-            if seen is None or time.monotonic() - seen > _STORAGE_MAY_BE_AWAY_S:
-                raise
-            time.sleep(_EVERY_S)
-            continue
-        yield replace(view, unserved=care.unserved(view))
+        view = _look(watcher, seen_at)
+        seen_at = time.monotonic()
+        yield replace(view, stall_reason=supervisor.stall_reason(view))
         if view.has_ended:
             return
         try:
             check()
         except WorkersStoppedError as error:
-            yield _last_look(watching, error)
+            yield _last_view(watcher, error)
             return
-        if time.monotonic() - asked >= _ASK_EVERY_S:
-            asked = time.monotonic()
+        if time.monotonic() - supervised_at >= _SUPERVISE_EVERY_S:
+            supervised_at = time.monotonic()
             newest = _newest(store, run)
-            joined = care.take(newest, view)
-            if newest != run or joined:  # somebody has extended it, or resumed it
-                run, watching = newest, watcher(care.settings, store, newest)
-        time.sleep(min(_LONGEST_REST_S, max(_EVERY_S, _REST * (time.thread_time() - began))))
-
-
-def _last_look(watching: RunWatcher, error: WorkersStoppedError) -> RunView:
-    """Return a run that has ended before its last worker stopped; raise the error if it has not, or nobody can tell."""
-    try:
-        view = watching.look()
-    except StorageError:
-        raise error from None
-    if not view.has_ended:
-        raise error
-    return view
+            is_moved = supervisor.supervise(newest, view)
+            if newest != run or is_moved:  # somebody has extended it, or resumed it
+                run, watcher = newest, _new_watcher(store, newest, supervisor.client, settings.cache)
+        time.sleep(min(_MAX_PAUSE_S, max(_MIN_PAUSE_S, _PAUSE_FACTOR * (time.thread_time() - began))))
 
 
 def raise_if_failed(view: RunView) -> None:
@@ -111,8 +107,45 @@ def raise_if_failed(view: RunView) -> None:
         raise RunFailedError(with_full_stop(f"Run {view.run.run_id} failed: {view.failure.reason}"))
 
 
+def _new_watcher(store: RunStore, run: RunSpec, client: redis.Redis | None, cache: Path) -> RunWatcher:
+    """Return a watcher with the progress of members, if there is a broker, and the test labels, if they can be read."""
+    board = None if client is None else ProgressBoard(client)
+    try:
+        labels = load_dataset(run.dataset, store, cache).y_test
+    except DeepchordError:
+        labels = None  # the views lack the ensemble so far; the evaluation reports what is wrong
+    return RunWatcher(store, run, board, labels)
+
+
+def _look(watcher: RunWatcher, seen_at: float | None) -> RunView:
+    """Return a run as it is now, after a short outage of storage if there is one: network file systems have them.
+
+    Args:
+        watcher: Of the run.
+        seen_at: When storage last answered, on the monotonic clock; None: never, and then it is not waited for.
+    """
+    while True:
+        try:
+            return watcher.look()
+        except StorageError:
+            if seen_at is None or time.monotonic() - seen_at > _MAX_STORAGE_OUTAGE_S:
+                raise
+            time.sleep(_MIN_PAUSE_S)
+
+
+def _last_view(watcher: RunWatcher, error: WorkersStoppedError) -> RunView:
+    """Return the view of a run that ended before its last worker did; raise the error if the run has not ended."""
+    try:
+        view = watcher.look()
+    except StorageError:
+        raise error from None
+    if not view.has_ended:
+        raise error
+    return view
+
+
 def _newest(store: RunStore, run: RunSpec) -> RunSpec:
     try:
         return store.run(run.run_id)
     except StorageError:
-        return run  # the next view tells
+        return run  # the next view shows it

@@ -1,4 +1,4 @@
-"""The live view: a line per member, an overall bar and the ensemble so far; plain lines where there is no terminal."""
+"""The view of a run on a terminal: a line per member, a bar for all, the ensemble so far; elsewhere plain lines."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -11,91 +11,93 @@ from rich.table import Table
 from rich.text import Text
 
 from deepchord.coordinator.monitoring.phrases import (
-    BLIND,
+    OFFLINE,
     PLACE_WIDTH,
-    at_it,
+    activity,
     clock,
     headline,
-    is_blind,
+    is_offline,
     one_line,
     place,
     so_far,
     troubles,
 )
-from deepchord.coordinator.monitoring.plain_view import show_in_lines
+from deepchord.coordinator.monitoring.plain_view import show_plainly
 from deepchord.coordinator.monitoring.run_view import RunView
 from deepchord.coordinator.monitoring.screen import LiveScreen, is_in_front
 from deepchord.shared.command_line import PrintableConsole
 from deepchord.shared.messages import FailedMember, TrainedMember
 
-#: From how many characters on a terminal has which columns, beside the member's number; the first has a bar, too.
+#: Which columns follow the member's number on a terminal of at least so many characters; "" is the bar.
 _COLUMNS = (
     (120, ("trained on", "", "epoch", "loss", "val. acc.", "time")),
     (72, ("trained on", "epoch", "loss", "val. acc.", "time")),
     (60, ("trained on", "epoch", "val. acc.", "time")),
     (0, ("epoch", "time")),
 )
+#: The heading of the bar.
 _BAR = ""
-#: What all columns but that of host, engine and device take.
-_REST = {"loss": 8, "val. acc.": 11}
-_LEAST_REST = 36
-#: More members than this, and only those at work and their neighbours are shown.
-_MOST_LINES = 20
-#: Lines around those of the members: frame, heading, bar, and what is said below.
+#: The characters that some columns take …
+_COLUMN_WIDTHS = {"loss": 8, "val. acc.": 11}
+#: … and all others together, without that of host, engine and device.
+_OTHER_COLUMNS_WIDTH = 36
+#: How many members are shown at most: those in training and their neighbours.
+_MAX_LINES = 20
+#: Lines above and below the members: frame, heading, bar, messages.
 _OTHER_LINES = 14
-_FEWEST_LINES = 3
-#: Characters of the frame beside its title.
-_FRAME = 6
-#: Of what is said on stderr meanwhile the last lines are shown.
-_MOST_SAID = 3
+_MIN_LINES = 3
+#: Characters of the frame on both sides of its title.
+_FRAME_WIDTH = 6
+#: How many of the last lines on stderr are shown.
+_MAX_STDERR_LINES = 3
 _BAR_WIDTH = 28
 
 
-def show(views: Iterable[RunView], console: PrintableConsole, told: Sequence[str] = ()) -> RunView:
+def show(views: Iterable[RunView], console: PrintableConsole, notices: Sequence[str] = ()) -> RunView:
     """Show a run as its views come in, and return the last one.
 
     Args:
-        views: The run, again and again, at least once.
-        console: Where to show it; in place on a terminal that is this command's, which has the last one when it is
-            over, else a line for whatever changed.
-        told: What was told before and is to be seen beside it.
+        views: Views of the run, at least one.
+        console: Where to show them. A terminal shows each view in the place of the one before, and keeps the last;
+            anything else gets a line for each change.
+        notices: Lines that are shown below the view.
     """
     if not _has_screen(console):
-        return show_in_lines(views, console)
+        return show_plainly(views, console)
     view = None
     screen = LiveScreen(console)
     try:
         with screen:
             for view in views:
-                screen.draw(partial(_on_screen, view, told, screen))
+                screen.draw(partial(_on_screen, view, notices, screen))
     finally:
         if view is not None:
             console.print(render(view, console.width))
-        sys.stderr.writelines(f"{line}\n" for line in screen.said)
-    assert view is not None, "there is at least one view"  # noqa: S101  the contract of `views`
+        sys.stderr.writelines(f"{line}\n" for line in screen.stderr_lines)
+    assert view is not None, "there is at least one view"  # noqa: S101  the contract of `watch_run`
     return view
 
 
 def _has_screen(console: PrintableConsole) -> bool:
-    """Say whether a view can be renewed in place, whether or not colours are forced.
+    """Return whether a view can be drawn over the one before; forced colours do not count.
 
-    It cannot on a terminal that is unable to go back to a line, nor on one that another process group has: what a
-    script starts with `timeout` may never come to the front.
+    It cannot on a terminal without a movable cursor, nor if another process group has the terminal: a command that a
+    script starts with `timeout` may never get it.
     """
     return console.is_terminal and not console.is_dumb_terminal and console.file.isatty() and is_in_front(console)
 
 
-def _on_screen(view: RunView, told: Sequence[str], screen: LiveScreen, width: int, height: int) -> RenderableType:
-    """Return the view, and below it what was told before and was said meanwhile."""
-    lines = [Text(line, style="dim") for line in told]
-    lines += [Text(line, style="yellow") for line in screen.said[-_MOST_SAID:]]
-    taken = sum(-(-line.cell_len // width) for line in lines)
-    return Group(render(view, width, height - taken), *lines)
+def _on_screen(view: RunView, notices: Sequence[str], screen: LiveScreen, width: int, height: int) -> RenderableType:
+    """Return the view with the notices and the last lines of stderr below it."""
+    lines = [Text(line, style="dim") for line in notices]
+    lines += [Text(line, style="yellow") for line in screen.stderr_lines[-_MAX_STDERR_LINES:]]
+    used = sum(-(-line.cell_len // width) for line in lines)
+    return Group(render(view, width, height - used), *lines)
 
 
 def render(view: RunView, width: int, height: int | None = None) -> RenderableType:
-    """Return the whole view for a terminal of so many columns and lines; None: as many lines as it takes."""
-    most = _MOST_LINES if height is None else min(_MOST_LINES, max(_FEWEST_LINES, height - _OTHER_LINES))
+    """Return the view for a terminal of `width` characters and `height` lines; None: as many lines as it needs."""
+    most = _MAX_LINES if height is None else min(_MAX_LINES, max(_MIN_LINES, height - _OTHER_LINES))
     shown = _shown(view, most)
     parts: list[RenderableType] = [_members(view, shown, width)]
     if len(shown) < view.run.members:
@@ -103,28 +105,28 @@ def render(view: RunView, width: int, height: int | None = None) -> RenderableTy
     parts += [Text(), _overall(view, width)]
     if view.so_far:
         parts.append(Text(so_far(view), style="green"))
-    parts.extend(Text(text, style="yellow") for text in troubles(view)[-_FEWEST_LINES:])
+    parts.extend(Text(text, style="yellow") for text in troubles(view)[-_MIN_LINES:])
     if view.failure is not None:
         parts.append(Text(f"failed: {one_line(view.failure.reason)}", style="red"))
-    if is_blind(view):
-        parts.append(Text(BLIND, style="yellow"))
-    if view.unserved is not None:
-        parts.append(Text(view.unserved, style="yellow"))
+    if is_offline(view):
+        parts.append(Text(OFFLINE, style="yellow"))
+    if view.stall_reason is not None:
+        parts.append(Text(view.stall_reason, style="yellow"))
     title = Text.assemble((" deepchord ", "bold"), (f"{view.run.run_id} ", "dim"))
     subtitle = Text(f" {headline(view.run)} ")
-    subtitle.truncate(max(1, width - _FRAME), overflow="ellipsis")
+    subtitle.truncate(max(1, width - _FRAME_WIDTH), overflow="ellipsis")
     return Panel(Group(*parts), title=title, title_align="left", subtitle=subtitle, padding=(1, 2), border_style="dim")
 
 
 def _members(view: RunView, shown: Iterable[int], width: int) -> Table:
     columns = _columns(width)
-    rest = _LEAST_REST + sum(_REST.get(name, 0) for name in columns)
+    rest = _OTHER_COLUMNS_WIDTH + sum(_COLUMN_WIDTHS.get(name, 0) for name in columns)
     place_width = PLACE_WIDTH if _BAR in columns else max(1, width - rest)
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("member", justify="right", no_wrap=True)
     for name in columns:
         if name == _BAR:
-            table.add_column("")  # it is what gives way
+            table.add_column("")  # it gets the room that is left
         elif name == "trained on":
             table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=place_width)
         else:
@@ -150,7 +152,7 @@ def _shown(view: RunView, most: int) -> list[int]:
 
 
 def _cells(view: RunView, index: int, place_width: int) -> dict[str, RenderableType]:
-    """Return what there is to say of a member, by column."""
+    """Return the cells of a member, by column."""
     record, line = view.records.get(index), view.progress.get(index)
     bar = _bar(view.member_share(index), _BAR_WIDTH)
     if record is not None and isinstance(record.member, FailedMember):
@@ -169,14 +171,14 @@ def _cells(view: RunView, index: int, place_width: int) -> dict[str, RenderableT
     if line.phase == "waiting":
         return {**cells, "trained on": Text("waiting", style="dim")}
     left = view.member_seconds_left(index)
-    return {**cells, "time": Text(at_it(line) if left is None else f"{clock(left)} left", style="dim")}
+    return {**cells, "time": Text(activity(line) if left is None else f"{clock(left)} left", style="dim")}
 
 
 def _trained_cells(member: TrainedMember, place_width: int) -> dict[str, RenderableType]:
     best = member.history[member.best_epoch - 1]
     return {
         "trained on": place(member.trainer, place_width),
-        # As in the other lines the epoch that loss and accuracy are of: the one whose weights were kept.
+        # The epoch whose weights were kept: loss and accuracy are of that one, too.
         "epoch": f"{member.best_epoch}/{len(member.history)}",
         "loss": f"{best.train_loss:.4f}",
         "val. acc.": f"{best.validation_accuracy:.2%}",
@@ -194,7 +196,7 @@ def _overall(view: RunView, width: int) -> RenderableType:
         return Text(text)
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
-    table.add_column()  # the bar is what gives way
+    table.add_column()  # the bar gets the room that is left
     table.add_column(no_wrap=True)
     table.add_row(Text("all", style="bold"), _bar(view.share_done), text)
     return table

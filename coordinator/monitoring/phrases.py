@@ -1,19 +1,19 @@
-"""What the live views say of a run, in words."""
+"""The phrases that the views of a run have in common."""
 
 from deepchord.coordinator.monitoring.run_view import RunView
 from deepchord.shared.command_line import label
 from deepchord.shared.messages import FailedMember, MemberProgress, RunSpec, Trainer
 
-BLIND = "no broker answers here: this is what storage tells"
+OFFLINE = "no broker answers here: this is what storage tells"
 #: Columns for host, engine and device where there is room.
 PLACE_WIDTH = 36
-_LONGEST_HOST = 16
-#: More of an error than this is left to the logs.
-_LONGEST_ERROR = 300
+_MAX_HOST_LENGTH = 16
+#: Characters of an error that are shown; the logs have all of it.
+_MAX_ERROR_LENGTH = 300
 
 
 def headline(run: RunSpec) -> str:
-    """Return what is trained, in a line."""
+    """Return preset, data set, members, epochs and seed of a run, in a line."""
     epochs = f"at most {counted(run.recipe.epochs, 'epoch')}"
     return f"{run.preset} on {label(run.dataset.name)}, {counted(run.members, 'member')}, {epochs}, seed {run.seed}"
 
@@ -21,17 +21,17 @@ def headline(run: RunSpec) -> str:
 def place(trainer: Trainer, width: int) -> str:
     """Return host, engine and device; the host's name is cut first."""
     rest = label(f"{trainer.engine} {trainer.device}")
-    host = label(trainer.host)[: max(0, min(_LONGEST_HOST, width - len(rest) - 1))]
+    host = label(trainer.host)[: max(0, min(_MAX_HOST_LENGTH, width - len(rest) - 1))]
     return f"{host} {rest}".strip()
 
 
-def at_it(line: MemberProgress) -> str:
-    """Return what a member is at while nobody can tell how long that takes."""
+def activity(line: MemberProgress) -> str:
+    """Return the phase of a member, shown while its remaining time is not known."""
     return "validating" if line.phase == "training" and line.epoch_share >= 1 else line.phase
 
 
 def so_far(view: RunView) -> str:
-    """Return how good the ensemble is by now; nothing if that is not known."""
+    """Return the test accuracy of the ensemble so far; an empty text if it is not known."""
     if view.so_far is None:
         return ""
     members = counted(view.so_far.members, "member")
@@ -39,7 +39,7 @@ def so_far(view: RunView) -> str:
 
 
 def result(view: RunView, index: int) -> str:
-    """Return how a member has ended."""
+    """Return how a member ended."""
     member = view.records[index].member
     if isinstance(member, FailedMember):
         after = f" after {counted(member.attempt, 'attempt')}" if member.attempt else ""
@@ -52,40 +52,40 @@ def result(view: RunView, index: int) -> str:
 
 
 def troubles(view: RunView) -> list[str]:
-    """Return a sentence for each member, and for the evaluation, that has failed or had trouble."""
+    """Return a sentence for each member that failed or had trouble, and for the trouble of the evaluation."""
     failed = {index for index, record in view.records.items() if isinstance(record.member, FailedMember)}
-    found = [
+    sentences = [
         f"member {index} {result(view, index)}" if index in failed else member_trouble(index, view.notes[index])
         for index in sorted(failed.union(view.notes))
     ]
     if view.evaluation is None and view.evaluation_note is not None:
-        found.append(evaluation_trouble(view.evaluation_note))
-    return found
+        sentences.append(evaluation_trouble(view.evaluation_note))
+    return sentences
 
 
 def member_trouble(index: int, note: str) -> str:
-    """Return the last trouble of a member as it is told."""
+    """Return a sentence for the last trouble of a member."""
     return f"member {index} had trouble: {one_line(note)}"
 
 
 def evaluation_trouble(note: str) -> str:
-    """Return the last trouble of the evaluation as it is told."""
+    """Return a sentence for the last trouble of the evaluation."""
     return f"the evaluation had trouble: {one_line(note)}"
 
 
-def is_blind(view: RunView) -> bool:
-    """Say whether only storage tells of a run that goes on."""
+def is_offline(view: RunView) -> bool:
+    """Return whether a run goes on, and no broker answers: the view then shows only what storage holds."""
     return not view.live and not view.has_ended
 
 
 def one_line(text: str) -> str:
-    """Return a text without its line breaks and control characters, cut where it is very long."""
+    """Return a text without line breaks and control characters, cut if it is very long."""
     line = label(" ".join(text.split()))
-    return line if len(line) <= _LONGEST_ERROR else line[: _LONGEST_ERROR - 1] + "…"
+    return line if len(line) <= _MAX_ERROR_LENGTH else line[: _MAX_ERROR_LENGTH - 1] + "…"
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number of things, in the singular if it is one."""
+    """Return a number with its noun, in the singular for one."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 

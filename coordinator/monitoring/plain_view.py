@@ -1,13 +1,13 @@
-"""The live view where nothing can be renewed in place: a plain line for each thing that happens."""
+"""The view of a run where a terminal cannot be redrawn: a plain line for each thing that happens."""
 
 from collections.abc import Iterable, Iterator
 
 from deepchord.coordinator.monitoring.phrases import (
-    BLIND,
+    OFFLINE,
     PLACE_WIDTH,
     evaluation_trouble,
     headline,
-    is_blind,
+    is_offline,
     member_trouble,
     place,
     result,
@@ -18,14 +18,14 @@ from deepchord.shared.command_line import PrintableConsole
 from deepchord.shared.messages import MemberProgress
 
 
-def show_in_lines(views: Iterable[RunView], console: PrintableConsole) -> RunView:
-    """Write a line for whatever changes as the views of a run come in, and return the last one."""
+def show_plainly(views: Iterable[RunView], console: PrintableConsole) -> RunView:
+    """Print a line for each change between the views of a run, and return the last view."""
     previous: RunView | None = None
     for view in views:
         for line in changes(previous, view):
             console.print(line, highlight=False, soft_wrap=True, markup=False)
         previous = view
-    assert previous is not None, "there is at least one view"  # noqa: S101  the contract of `views`
+    assert previous is not None, "there is at least one view"  # noqa: S101  the contract of `watch_run`
     return previous
 
 
@@ -43,23 +43,23 @@ def changes(previous: RunView | None, view: RunView) -> Iterator[str]:
             yield f"member {index} {result(view, index)}"
         if index in view.notes and (previous is None or previous.notes.get(index) != view.notes[index]):
             yield member_trouble(index, view.notes[index])
-    told = _sentences(previous) if previous else {}
+    printed = _sentences(previous) if previous else {}
     for about, sentence in _sentences(view).items():
-        if told.get(about) != sentence:
+        if printed.get(about) != sentence:
             yield sentence
     if previous is None or previous.state != view.state:
         yield f"run {run.run_id} is {view.state} ({view.trained} of {run.members} members trained)"
 
 
 def _sentences(view: RunView) -> dict[str, str]:
-    """Return what there is to say of the run as a whole, by what it is about."""
-    found = {
+    """Return the sentences about the run as a whole, by topic."""
+    sentences = {
         "evaluation": view.evaluation_note and evaluation_trouble(view.evaluation_note),
         "so far": view.so_far and so_far(view),
-        "unserved": view.unserved,
-        "blind": BLIND if is_blind(view) else None,
+        "stall": view.stall_reason,
+        "offline": OFFLINE if is_offline(view) else None,
     }
-    return {about: sentence for about, sentence in found.items() if sentence}
+    return {about: sentence for about, sentence in sentences.items() if sentence}
 
 
 def _metrics(line: MemberProgress) -> str:

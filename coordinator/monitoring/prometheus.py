@@ -1,4 +1,4 @@
-"""The fleet as Prometheus sees it: gauges that are read from broker and storage whenever somebody asks."""
+"""Serves gauges of runs, members and workers for Prometheus; each scrape reads them from broker and storage."""
 
 import logging
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from deepchord.coordinator.monitoring.run_view import RunView, RunWatcher
-from deepchord.coordinator.monitoring.worker_list import FleetLine, fleet
-from deepchord.coordinator.reconciliation import UnendedRuns
+from deepchord.coordinator.monitoring.worker_list import WorkerRow, list_workers
+from deepchord.coordinator.reconciliation import ActiveRuns
 from deepchord.shared.broker import KEY_PREFIX, connect_lazily
 from deepchord.shared.errors import DeepchordError, InputError, MessageDecodeError, RunNotFoundError
 from deepchord.shared.messages import Requirement
@@ -23,27 +23,27 @@ from deepchord.shared.storage import RunStore
 
 logger = logging.getLogger(__name__)
 
-#: A scrape waits for another one so long.
-_WAIT_S = 5.0
+#: How long a scrape waits for another one to end.
+_MAX_WAIT_S = 5.0
 _MEMBER = ("run", "member")
 _WORKER = ("worker", "host", "engine", "device")
 
 
 @contextmanager
 def serving_metrics(settings: Settings, address: str, port: int) -> Iterator[str]:
-    """Answer scrapes for the length of a block; yield the address to ask.
+    """Answer scrapes for the length of a block; yield the address to scrape.
 
     Args:
         settings: Where broker and storage are.
-        address: Where to listen.
-        port: 0 takes a free one.
+        address: The address to listen on.
+        port: The port; 0 takes a free one.
 
     Raises:
         InputError: The port is taken, or the address is none of this machine's.
     """
     registry = CollectorRegistry()
-    # Whoever scrapes waits ten seconds, and asks again soon.
-    registry.register(FleetCollector(connect_lazily(settings), RunStore.open(settings, retrying=False)))
+    # Prometheus waits ten seconds and asks again soon, so that storage is not retried here.
+    registry.register(MetricsCollector(connect_lazily(settings), RunStore.open(settings, retrying=False)))
     try:
         server, thread = start_http_server(port, address, registry)
     except OSError as error:
@@ -58,18 +58,18 @@ def serving_metrics(settings: Settings, address: str, port: int) -> Iterator[str
         thread.join()
 
 
-class FleetCollector(Collector):
-    """Reads everything anew for each scrape; a broker or storage that does not answer shows as `deepchord_up` 0."""
+class MetricsCollector(Collector):
+    """Reads all gauges for each scrape; `deepchord_up` is 0 if broker or storage does not answer."""
 
     def __init__(self, client: redis.Redis, store: RunStore) -> None:
         self._client = client
         self._store = store
-        #: Of runs that have not ended: what is immutable of them is read once.
+        #: Of active runs; a watcher reads what never changes only once.
         self._watchers: dict[str, RunWatcher] = {}
-        self._unended = UnendedRuns(store)
-        #: Runs of which it was told what is wrong with them.
-        self._told: set[str] = set()
-        #: Scrapes come in threads of their own.
+        self._active_runs = ActiveRuns(store)
+        #: Runs whose trouble was logged.
+        self._logged: set[str] = set()
+        #: Each scrape has a thread of its own.
         self._lock = Lock()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -81,13 +81,13 @@ class FleetCollector(Collector):
         yield from families or ()
 
     def _families(self) -> list[GaugeMetricFamily] | None:
-        """Return what broker and storage tell; None if one of them does not answer, or not yet to another scrape."""
-        if not self._lock.acquire(timeout=_WAIT_S):
+        """Return the gauges; None if broker or storage does not answer, or another scrape waits for them."""
+        if not self._lock.acquire(timeout=_MAX_WAIT_S):
             return None
         try:
-            runs = self._unended.ids()
-            lines = fleet(self._client, self._store)
-            return [*_of_workers(lines), *_of_members(lines), *self._of_queues(), self._of_runs(runs, lines)]
+            runs = self._active_runs.ids()
+            rows = list_workers(self._client, self._store)
+            return [*_of_workers(rows), *_of_members(rows), *self._of_queues(), self._of_runs(runs, rows)]
         except (redis.RedisError, DeepchordError):
             return None
         finally:
@@ -103,11 +103,11 @@ class FleetCollector(Collector):
         taken.add_metric((), self._client.hlen(f"{KEY_PREFIX}unacked"))
         yield taken
 
-    def _of_runs(self, runs: list[str], lines: list[FleetLine]) -> GaugeMetricFamily:
+    def _of_runs(self, runs: list[str], rows: list[WorkerRow]) -> GaugeMetricFamily:
         members = GaugeMetricFamily(
             "deepchord_members", "Members of runs that have not ended, by state.", labels=("run", "state")
         )
-        at_work = [line.worker.at_work for line in lines if line.worker.at_work is not None]
+        at_work = [row.worker.at_work for row in rows if row.worker.at_work is not None]
         for run_id in runs:
             view = self._look(run_id)
             if view is None:
@@ -127,7 +127,7 @@ class FleetCollector(Collector):
         try:
             run = self._store.run(run_id)
             if self._store.evaluation(run).has_ended():
-                self._unended.leave_out(run_id)
+                self._active_runs.mark_ended(run_id)
                 self._watchers.pop(run_id, None)
                 return None
             watcher = self._watchers.get(run_id)
@@ -135,42 +135,42 @@ class FleetCollector(Collector):
                 watcher = self._watchers[run_id] = RunWatcher(self._store, run)
             view = watcher.look()
         except (MessageDecodeError, RunNotFoundError) as error:
-            if run_id not in self._told:
-                self._told.add(run_id)
+            if run_id not in self._logged:
+                self._logged.add(run_id)
                 logger.warning("Run %s is left out: %s", run_id, error, extra={"run_id": run_id})
             return None
         return None if view.has_ended else view
 
 
-def _of_workers(lines: list[FleetLine]) -> Iterator[GaugeMetricFamily]:
+def _of_workers(rows: list[WorkerRow]) -> Iterator[GaugeMetricFamily]:
     up = GaugeMetricFamily("deepchord_worker_up", "A connected worker.", labels=_WORKER)
     seen = GaugeMetricFamily("deepchord_worker_seen_seconds", "Since its last sign of life.", labels=_WORKER)
     speed = GaugeMetricFamily(
         "deepchord_worker_samples_per_second", "Training images per second in its last epoch.", labels=_WORKER
     )
-    for line in lines:
-        note = line.worker.info
+    for row in rows:
+        note = row.worker.info
         labels = (note.name, note.host, note.engine, note.device or "")
         up.add_metric(labels, 1)
-        seen.add_metric(labels, line.worker.seen_s_ago)
-        if line.samples_per_s is not None:
-            speed.add_metric(labels, line.samples_per_s)
+        seen.add_metric(labels, row.worker.seen_s_ago)
+        if row.samples_per_s is not None:
+            speed.add_metric(labels, row.samples_per_s)
     yield from (up, seen, speed)
 
 
-def _of_members(lines: list[FleetLine]) -> Iterator[GaugeMetricFamily]:
+def _of_members(rows: list[WorkerRow]) -> Iterator[GaugeMetricFamily]:
     epoch = GaugeMetricFamily("deepchord_member_epoch", "Epochs done, with the share of this one.", labels=_MEMBER)
     attempt = GaugeMetricFamily("deepchord_member_attempt", "The attempt under way.", labels=_MEMBER)
     lease = GaugeMetricFamily(
         "deepchord_lease_remaining_seconds", "After so long without renewal another worker may go on.", labels=_MEMBER
     )
-    for line in lines:
-        if line.worker.at_work is None:
+    for row in rows:
+        if row.worker.at_work is None:
             continue
-        run_id, index = line.worker.at_work
+        run_id, index = row.worker.at_work
         labels = (run_id, "evaluation" if index is None else str(index))
-        lease.add_metric(labels, line.worker.lease_s)
-        if line.progress is not None:
-            epoch.add_metric(labels, line.progress.epochs_done + line.progress.epoch_share)
-            attempt.add_metric(labels, line.progress.attempt)
+        lease.add_metric(labels, row.worker.lease_s)
+        if row.progress is not None:
+            epoch.add_metric(labels, row.progress.epochs_done + row.progress.epoch_share)
+            attempt.add_metric(labels, row.progress.attempt)
     yield from (epoch, attempt, lease)

@@ -1,4 +1,4 @@
-"""What a run looks like right now: records from storage, live lines from Redis, put into one view."""
+"""A run at one moment: records from storage and progress from the broker, put into one view."""
 
 import logging
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ RunState = Literal["waiting", "training", "evaluating", "evaluated", "failed", "
 
 @dataclass(frozen=True, kw_only=True)
 class EnsembleSoFar:
-    """The ensemble of the members that are trained already."""
+    """The ensemble of the members that are trained by now."""
 
     members: int
     test_accuracy: float
@@ -51,16 +51,16 @@ class RunView:
     so_far: EnsembleSoFar | None = None
     evaluation: EnsembleEvaluation | None = None
     failure: RunFailure | None = None
-    #: Who cancelled it, if somebody did.
+    #: Who cancelled the run, and when; None if nobody did.
     cancellation: Cancellation | None = None
-    #: False while the broker does not answer, or none is known: the lines in `progress` are old.
+    #: False while no broker is known, or it does not answer: `progress` is old then.
     live: bool = True
-    #: Why the run stands still: no member was taken yet, or no worker is left; None while that is no surprise.
-    unserved: str | None = None
+    #: Why the run stands still; None if it does not, or nobody knows.
+    stall_reason: str | None = None
 
     @property
     def state(self) -> RunState:
-        """How far the run is."""
+        """The stage that the run is in."""
         if self.evaluation is not None:
             return "evaluated"
         if self.failure is not None:
@@ -73,12 +73,12 @@ class RunView:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more happens to the run by itself."""
+        """Whether the run is evaluated, failed or cancelled."""
         return self.state in ("evaluated", "failed", "cancelled")
 
     @property
     def trained(self) -> int:
-        """How many members are trained."""
+        """The number of members that are trained."""
         return sum(record.member.status == "trained" for record in self.records.values())
 
     @property
@@ -94,9 +94,9 @@ class RunView:
         return 0.0 if line is None else min(1.0, (line.epochs_done + line.epoch_share) / line.epochs)
 
     def member_seconds_left(self, index: int) -> float | None:
-        """Return how long a member in training still takes if it uses all its epochs; None if not known.
+        """Return the seconds that a member in training needs for its remaining epochs; None if not known.
 
-        Nor is known how long the validation after the last epoch takes, which it is at when no whole second is left.
+        It is not known for a member that validates after its last epoch; less than a second left means that.
         """
         line = self.progress.get(index)
         if index in self.records or line is None or line.phase in ("scoring", "waiting"):
@@ -111,7 +111,7 @@ class RunView:
         if line.last is not None:
             return line.last.duration_s * epochs
         trained_s = (line.updated_at - line.started_at).total_seconds()
-        return trained_s * epochs / line.epoch_share if line.epoch_share > _ENOUGH else None
+        return trained_s * epochs / line.epoch_share if line.epoch_share > _MIN_EPOCH_SHARE else None
 
     def elapsed_s(self, now: datetime | None = None) -> float:
         """Return the seconds from the run's start to its end, or to now."""
@@ -125,12 +125,12 @@ class RunView:
         return max(0.0, (end - self.run.created_at).total_seconds())
 
 
-#: Before this share of the first epoch its pace is a guess.
-_ENOUGH = 0.1
+#: The pace of a member is not known before this share of its first epoch is done.
+_MIN_EPOCH_SHARE = 0.1
 
 
 class RunWatcher:
-    """Looks at one run again and again; what is immutable is read once."""
+    """Reads views of one run; what never changes in storage is read only once."""
 
     def __init__(
         self,
@@ -139,13 +139,13 @@ class RunWatcher:
         board: ProgressBoard | None = None,
         test_labels: NDArray[np.integer] | None = None,
     ) -> None:
-        """Take what a view is made of.
+        """Take where the views are read from.
 
         Args:
             store: Shared storage.
             run: The run to look at.
-            board: Where members say how far they are; None: records only.
-            test_labels: [test_size]; with them the view carries the accuracy of the ensemble so far.
+            board: The progress of members; None: the views show records only.
+            test_labels: [test_size]; with them the views show the accuracy of the ensemble so far.
         """
         self._store = store
         self._run = run
@@ -157,28 +157,28 @@ class RunWatcher:
         self._progress: dict[int, MemberProgress] = {}
         self._notes: dict[int, str] = {}
         self._evaluation_note: str | None = None
-        #: What is wrong with damaged records.
+        #: What is wrong with each damaged record.
         self._damaged: dict[int, str] = {}
 
     @property
     def run(self) -> RunSpec:
-        """The run that is looked at."""
+        """The run that the views show."""
         return self._run
 
     def look(self) -> RunView:
         """Return the run as it is now.
 
         Raises:
-            StorageError: Storage does not answer; an unreachable broker only makes the view less live.
-            BrokerError: The broker refuses this user, or to tell it how far members are.
+            StorageError: Storage does not answer. If only the broker does not answer, the view is not live.
+            BrokerError: The broker refuses this user, or may not show it the progress of members.
         """
         is_cancelled = self._store.is_cancelled(self._run.run_id)
-        # After that, for an end that stands takes a cancellation back; and before the records: whoever sees the
-        # evaluation then sees all of them as well.
+        # The end is read after the cancellation, because an end takes the cancellation back; and before the records,
+        # because a view with an evaluation must have the records of all members.
         end = self._store.evaluation(self._run)
         evaluation = end.result()
         failure = None if evaluation else end.failure()
-        stands = is_cancelled and not evaluation and not failure
+        is_still_cancelled = is_cancelled and not evaluation and not failure
         self._read_new_records()
         return RunView(
             run=self._run,
@@ -190,7 +190,7 @@ class RunWatcher:
             so_far=self._so_far,
             evaluation=evaluation,
             failure=failure,
-            cancellation=self._store.cancellation(self._run.run_id) if stands else None,
+            cancellation=self._store.cancellation(self._run.run_id) if is_still_cancelled else None,
         )
 
     def _read_board(self) -> bool:
@@ -229,7 +229,7 @@ class RunWatcher:
             data = stored.probabilities(member.attempt, member.probabilities_sha256)
             source = f"Probabilities of member {member.spec.index} of run {self._run.run_id}"
             probabilities = decode_member_probabilities(data, source)
-        except StorageError as error:  # a number for the view, not worth the run
+        except StorageError as error:  # a number in a view is no reason to stop
             logger.warning("The ensemble so far goes without member %d: %s", member.spec.index, error)
             return
         self._sum = probabilities.astype(np.float64) if self._sum is None else self._sum + probabilities

@@ -1,4 +1,4 @@
-"""The screen of a terminal for a view that is renewed in place, however the window changes and the job is stopped."""
+"""Draws a view over the one before on a terminal, also when its window changes or the command is suspended."""
 
 import contextlib
 import io
@@ -16,24 +16,24 @@ from rich.screen import Screen
 
 from deepchord.shared.command_line import PrintableConsole
 
-#: Makes what is shown, for a screen of so many columns and lines.
+#: Returns what is shown on a screen of so many columns and lines.
 Render = Callable[[int, int], RenderableType]
 
 
 def is_in_front(console: PrintableConsole) -> bool:
-    """Say whether the terminal is this command's, not that of a shell or a script which has it in the background."""
+    """Return whether this command is in the foreground of the terminal."""
     try:
         return os.tcgetpgrp(console.file.fileno()) == os.getpgrp()
-    except (OSError, AttributeError):  # no terminal of this session, or a system without any
+    except (OSError, AttributeError):  # not a terminal of this session, or a system without process groups
         return True
 
 
 class LiveScreen:
-    """A terminal's second screen, for the length of a block.
+    """A terminal's alternate screen, for the length of a block.
 
-    Where a frame is drawn over the one before, that stays above as soon as a narrower window has broken its lines. The
-    second screen is drawn whole, also when the window changes and when the command comes back to the front; while that
-    is stopped or in the background, the terminal is left to others. What is said on stderr there is kept for the end.
+    On the normal screen the last frame cannot be removed when a narrower window has broken its lines. The alternate
+    screen is redrawn as a whole, also when the window changes and when the command returns to the foreground. While the
+    command is suspended or in the background, the terminal is left to others. Lines on stderr are kept for the end.
     """
 
     def __init__(self, console: PrintableConsole) -> None:
@@ -41,22 +41,22 @@ class LiveScreen:
         self._render: Render | None = None
         self._size = (0, 0)
         self._is_open = False
-        #: Whether something is being written, in the midst of which a signal may come.
+        #: Whether the screen is being drawn; a signal may arrive meanwhile.
         self._is_busy = False
         self._must_draw = self._must_stop = False
         self._kept = io.StringIO()
         self._block = contextlib.ExitStack()
 
     @property
-    def said(self) -> list[str]:
-        """The lines that were said on stderr meanwhile, if that is the terminal."""
+    def stderr_lines(self) -> list[str]:
+        """The lines that were written to stderr in the block, if stderr is a terminal."""
         return self._kept.getvalue().splitlines()
 
     def __enter__(self) -> Self:
         self._block.enter_context(_handling("SIGTSTP", self._stop))
         self._block.enter_context(_handling("SIGCONT", self._draw_again))
         self._block.enter_context(_handling("SIGWINCH", self._draw_again))
-        if sys.stderr.isatty():  # else it does not reach the screen
+        if sys.stderr.isatty():  # else it does not disturb the screen
             self._block.enter_context(contextlib.redirect_stderr(self._kept))
         return self
 
@@ -68,13 +68,13 @@ class LiveScreen:
         self._leave()
 
     def draw(self, render: Render) -> None:
-        """Show something from now on."""
+        """Show this from now on."""
         self._render = render
         self._draw()
 
     def _draw(self) -> None:
         self._must_draw = True
-        if self._is_busy:  # whoever is at it does it once more
+        if self._is_busy:  # the call that is drawing draws once more
             return
         self._is_busy = True
         try:
@@ -119,7 +119,7 @@ class LiveScreen:
 
 @contextlib.contextmanager
 def _handling(name: str, handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handle a signal for the length of a block, where there is such a one and it may be handled."""
+    """Handle a signal for the length of a block, if this system has it and this is the main thread."""
     number = signal.Signals.__members__.get(name)
     if number is None or threading.current_thread() is not threading.main_thread():
         yield

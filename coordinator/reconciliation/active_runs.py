@@ -1,40 +1,40 @@
-"""The runs of a storage that go on, for whoever looks at all of them again and again."""
+"""The runs in storage that have not ended, for callers that list them again and again."""
 
 import time
 from collections.abc import Callable
 
 from deepchord.shared.storage import RunStore
 
-#: A run that has ended may be extended or resumed, which shows after so long at most.
+#: A run that has ended may be extended or resumed; it is listed again after this time at most.
 _FORGET_EVERY_S = 60.0
 
 
-class UnendedRuns:
-    """The runs in storage without those of which it is known that they have ended; what is known is forgotten often."""
+class ActiveRuns:
+    """Lists the runs in storage without those that are marked as ended; the marks are removed once a minute."""
 
     def __init__(self, store: RunStore, clock: Callable[[], float] = time.monotonic) -> None:
         """Take where the runs are.
 
         Args:
             store: Shared storage.
-            clock: Seconds.
+            clock: Returns seconds.
         """
         self._store = store
         self._clock = clock
         self._ended: set[str] = set()
-        self._forgotten = clock()
+        self._forgotten_at = clock()
 
     def ids(self) -> list[str]:
-        """Return their ids, oldest first.
+        """Return the ids of the active runs, oldest first.
 
         Raises:
             StorageError: Storage does not answer.
         """
-        if self._clock() - self._forgotten > _FORGET_EVERY_S:
-            self._forgotten = self._clock()
+        if self._clock() - self._forgotten_at > _FORGET_EVERY_S:
+            self._forgotten_at = self._clock()
             self._ended.clear()
         return self._store.run_ids(excluding=self._ended)
 
-    def leave_out(self, run_id: str) -> None:
-        """Take note that a run has ended."""
+    def mark_ended(self, run_id: str) -> None:
+        """Leave a run out of the list, because it has ended."""
         self._ended.add(run_id)

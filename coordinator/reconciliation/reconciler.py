@@ -1,20 +1,21 @@
-"""Brings a run to its end whatever gets lost: compares what storage, leases and queue tell, and rings again.
+"""Keeps a run going whatever gets lost: compares storage, leases and queue, and sends lost parts again.
 
-Storage says what is done, leases say what is being done, the queue says what is still to be heard. A member that is
-in none of them has been lost, with its message or with its worker, and is sent again. Several hosts may do so at once.
+Storage shows what is done, leases show what is being done, and the queue shows what is still to be done. A member that
+is in none of them was lost, with its message or with its worker, and is sent again. Several hosts may do so at once.
 """
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from deepchord.coordinator.reconciliation.resend_policy import MOST_FRUITLESS, Memory, Rung, due
-from deepchord.coordinator.runs import evaluation_task_id, member_task_id, ring_evaluation, ring_member
-from deepchord.shared.broker import KEY_PREFIX, Leases, ProgressBoard, connect_lazily, evaluation_lease, permanent_error
+from deepchord.coordinator.reconciliation.resend_policy import MAX_FRUITLESS_RESENDS, Observations, ResendState, due
+from deepchord.coordinator.runs import evaluation_task_id, member_task_id, resend_evaluation, resend_member
+from deepchord.shared.broker import KEY_PREFIX, Leases, ProgressBoard, evaluation_lease, permanent_error
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.queue import QUEUE, create_app, queue_for, task_id
 from deepchord.shared.settings import Settings
@@ -22,155 +23,176 @@ from deepchord.shared.storage import RunStore, damaged_records, progress_count, 
 
 logger = logging.getLogger(__name__)
 
-#: From the last member's end to the evaluation's beginning it takes less.
+#: The evaluation starts within this time after the last member has ended.
 _EVALUATION_STARTS_WITHIN_S = 5.0
-#: How often it is looked whether something was lost.
+#: How often callers reconcile a run.
 EVERY_S = 5.0
-#: Messages are read from a queue in portions.
-_PORTION = 1000
-
-#: So many records at most are read in one look.
-_READ_AT_ONCE = 500
-
-#: Stands for the evaluation where a member has its index.
+#: How many messages are read from a queue at once.
+_MESSAGES_AT_ONCE = 1000
+#: How many records are read in one round at most.
+_RECORDS_AT_ONCE = 500
+#: The part that is the evaluation; the other parts are members, by their indices.
 EVALUATION = -1
 
 
-class Reconciler:
-    """Looks after runs on one broker. Errors of the broker are left for the next look."""
+@dataclass(frozen=True, kw_only=True)
+class _OpenParts:
+    """The parts of a run that are not done, as far as they are lost or held."""
 
-    def __init__(self, settings: Settings, store: RunStore, clock: Callable[[], float] = time.monotonic) -> None:
+    #: Neither held nor in the queue.
+    lost: Sequence[int]
+    #: Held by a worker, with the seconds until the lease expires.
+    held: Mapping[int, float]
+    #: How long a message may be on its way from the queue to a worker.
+    patience_s: float
+
+
+class Reconciler:
+    """Reconciles runs on one broker. When the broker does not answer, the next call tries again."""
+
+    def __init__(
+        self, settings: Settings, store: RunStore, client: redis.Redis, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Take where to look.
 
         Args:
             settings: With a broker.
             store: Shared storage.
-            clock: Seconds.
+            client: A connection to the broker.
+            clock: Returns seconds.
         """
         self._store = store
         self._lease_s = settings.lease_s
-        self._client = connect_lazily(settings)
-        self._leases = Leases(self._client)
-        self._board = ProgressBoard(self._client)
-        self._app = _impatient_app(settings)
+        self._client = client
+        self._leases = Leases(client)
+        self._board = ProgressBoard(client)
+        self._app = _app_without_retries(settings)
         self._clock = clock
-        self._memories: dict[str, Memory] = {}
+        self._observations: dict[str, Observations] = {}
 
-    def look_after(self, run: RunSpec) -> str | None:
-        """Ring again what was lost of a run that has not ended.
+    def reconcile(self, run: RunSpec) -> str | None:
+        """Send again what was lost of a run that has not ended.
 
         Returns:
-            Why the run cannot go on although it was rung again and again; None as long as there is hope.
+            Why the run cannot go on although its parts were sent again several times; None as long as it may go on.
 
         Raises:
             StorageError: Storage does not answer.
-            BrokerError: The broker refuses this user, or what it asks.
+            BrokerError: The broker refuses this user, or a command that this user gives.
         """
         if self._store.is_cancelled(run.run_id):
             return None
-        memory = self._memories.setdefault(run.run_id, Memory())
-        recorded = self._recorded(run, memory)
+        seen = self._observations.setdefault(run.run_id, Observations())
+        recorded = self._recorded(run, seen)
         pending = [index for index in range(run.members) if index not in recorded]
         try:
-            # Whether this user of the broker may ring at all is found out now, not when something has been lost.
-            self._client.exists(_bell(run, EVALUATION))
-            if pending:
-                held = self._leases.held_members(run.run_id, pending)
-                lost = self._lost(run, memory, [index for index in pending if index not in held])
-                patience_s = self._lease_s
-            else:
-                remaining_s = self._leases.remaining_s(evaluation_lease(run.run_id))
-                held = {} if remaining_s is None else {EVALUATION: remaining_s}
-                heard = held or evaluation_task_id(run) in self._queued(QUEUE)
-                lost = [] if heard else [EVALUATION]
-                patience_s = _EVALUATION_STARTS_WITHIN_S
-            in_vain = [
-                part for part in due(memory, lost, held, self._clock(), patience_s) if not self._ring(run, memory, part)
-            ]
-            return self._verdict(run, in_vain) if in_vain and not held else None
+            # If this user may not take a resend lock, that is found out now, not only when something is lost.
+            self._client.exists(_resend_lock_key(run, EVALUATION))
+            parts = self._open_members(run, seen, pending) if pending else self._open_evaluation(run)
+            resendable = due(seen, parts.lost, parts.held, self._clock(), parts.patience_s)
+            exhausted = [part for part in resendable if not self._resend(run, seen, part)]
+            return self._obstacle(run, exhausted) if exhausted and not parts.held else None
         except (redis.RedisError, OperationalError) as error:
             refused = permanent_error(error)
             if refused is not None:
                 raise refused from error
-            logger.info("Run %s could not be looked after: %s.", run.run_id, error, extra={"run_id": run.run_id})
+            logger.info("Run %s could not be reconciled: %s.", run.run_id, error, extra={"run_id": run.run_id})
             return None
 
-    def _recorded(self, run: RunSpec, memory: Memory) -> set[int]:
-        """Return the members that have a record; one that is damaged is kept aside, and its member is trained again."""
+    def _recorded(self, run: RunSpec, seen: Observations) -> set[int]:
+        """Return the members that have a record; a damaged record is set aside, so that its member is trained again."""
         recorded = set(self._store.recorded_members(run.run_id))
-        unread = sorted(recorded - memory.sound)[:_READ_AT_ONCE]
+        unread = sorted(recorded - seen.intact)[:_RECORDS_AT_ONCE]
         damaged = set(damaged_records(self._store, run.run_id, unread))
-        memory.sound.update(set(unread) - damaged)
+        seen.intact.update(set(unread) - damaged)
         return recorded - {index for index in damaged if set_record_aside(self._store, run.run_id, index)}
 
-    def _lost(self, run: RunSpec, memory: Memory, unheld: list[int]) -> list[int]:
-        """Return the members that are neither held nor in the queue; the queue is read only if something seems lost."""
+    def _open_members(self, run: RunSpec, seen: Observations, pending: Sequence[int]) -> _OpenParts:
+        held = self._leases.held_members(run.run_id, pending)
+        lost = self._lost_members(run, seen, [index for index in pending if index not in held])
+        return _OpenParts(lost=lost, held=held, patience_s=self._lease_s)
+
+    def _open_evaluation(self, run: RunSpec) -> _OpenParts:
+        remaining_s = self._leases.remaining_s(evaluation_lease(run.run_id))
+        held = {} if remaining_s is None else {EVALUATION: remaining_s}
+        is_found = held or evaluation_task_id(run) in self._queued(QUEUE)
+        lost = [] if is_found else [EVALUATION]
+        return _OpenParts(lost=lost, held=held, patience_s=_EVALUATION_STARTS_WITHIN_S)
+
+    def _lost_members(self, run: RunSpec, seen: Observations, unheld: list[int]) -> list[int]:
+        """Return which of the members that nobody holds are not in the queue.
+
+        To read a long queue takes a while, so it is read only if a member may be lost.
+        """
         queue = queue_for(run.require)
         now = self._clock()
-        suspicious = (
-            memory.held.keys() & set(unheld)
-            or memory.lost_since
-            or int(self._client.llen(_key(queue))) < len(unheld)
-            # Other runs' messages and doubled ones may hide that some are missing.
-            or memory.read_at is None
-            or now - memory.read_at >= self._lease_s
+        may_be_lost = (
+            seen.lease_ends.keys() & set(unheld)
+            or seen.lost_since
+            or int(self._client.llen(_queue_key(queue))) < len(unheld)
+            # Messages of other runs, and doubled messages, may make a queue long in which some are missing.
+            or seen.queue_read_at is None
+            or now - seen.queue_read_at >= self._lease_s
         )
-        if not unheld or not suspicious:
+        if not unheld or not may_be_lost:
             return []
-        memory.read_at = now
+        seen.queue_read_at = now
         queued = self._queued(queue)
         return [index for index in unheld if member_task_id(run.run_id, index) not in queued]
 
     def _queued(self, queue: str) -> set[str]:
-        """Return the ids of the tasks that wait in a queue; one that moves meanwhile may be missed or seen twice."""
-        found: set[str] = set()
-        for start in range(0, int(self._client.llen(_key(queue))), _PORTION):
-            messages = self._client.lrange(_key(queue), start, start + _PORTION - 1)
-            found.update(filter(None, map(task_id, messages)))
-        return found
+        """Return the ids of the tasks in a queue; a task that moves while it is read may be missed."""
+        ids: set[str] = set()
+        for start in range(0, int(self._client.llen(_queue_key(queue))), _MESSAGES_AT_ONCE):
+            messages = self._client.lrange(_queue_key(queue), start, start + _MESSAGES_AT_ONCE - 1)
+            ids.update(filter(None, map(task_id, messages)))
+        return ids
 
-    def _ring(self, run: RunSpec, memory: Memory, part: int) -> bool:
-        """Send a part again; False if that was done often enough without its coming any further."""
+    def _resend(self, run: RunSpec, seen: Observations, part: int) -> bool:
+        """Send a part again; return False if it was sent often enough without any progress."""
         is_evaluation, now = part == EVALUATION, self._clock()
         stored = self._store.evaluation(run) if is_evaluation else self._store.member(run.run_id, part)
-        # An attempt that was handed over may have met with what the next one will meet with, too: a full storage, say.
-        reached = progress_count(stored.attempts())
-        rung = memory.rung.get(part, Rung(progress=reached, times=0, at=now))
-        if rung.is_fruitless(reached, now):
+        # An attempt that was handed over counts as none: the next one may meet the same trouble, a full storage, say.
+        progress = progress_count(stored.attempts())
+        state = seen.resends.get(part, ResendState(progress=progress, times=0, at=now))
+        if state.is_exhausted(progress, now):
             return False
-        # Whoever else looks after this run leaves it at that for the length of a lease.
-        if not self._client.set(_bell(run, part), "", nx=True, px=int(self._lease_s * 1000)):
+        # While the lock lasts, as long as a lease, no other host sends this part again.
+        if not self._client.set(_resend_lock_key(run, part), "", nx=True, px=int(self._lease_s * 1000)):
             return True
-        memory.rung[part] = rung.again(reached, now)
+        seen.resends[part] = state.after_resend(progress, now)
         what = "evaluation" if is_evaluation else f"member {part}"
         logger.info("The %s of run %s was lost and is sent again.", what, run.run_id, extra={"run_id": run.run_id})
         if is_evaluation:
-            ring_evaluation(self._app, run)
+            resend_evaluation(self._app, run)
         else:
-            ring_member(self._app, run, part)
+            resend_member(self._app, run, part)
         return True
 
-    def _verdict(self, run: RunSpec, in_vain: list[int]) -> str:
+    def _obstacle(self, run: RunSpec, exhausted: Sequence[int]) -> str:
+        """Return why a run cannot go on: which parts were sent in vain, and what the workers reported of them."""
         notes = self._board.troubles(run.run_id)
         troubles = [f"member {index}: {note}" for index, note in sorted(notes.items())]
         evaluation = self._board.evaluation_trouble(run)
-        told = "; ".join(troubles if evaluation is None else [*troubles, f"the evaluation: {evaluation}"])
-        members = ", ".join(str(part) for part in in_vain)
-        what = "evaluation was" if EVALUATION in in_vain else f"members {members} were"
-        return f"its {what} sent {MOST_FRUITLESS} times in vain ({told or 'the logs of the workers tell more'})"
+        if evaluation is not None:
+            troubles.append(f"the evaluation: {evaluation}")
+        members = ", ".join(str(part) for part in exhausted)
+        what = "evaluation was" if EVALUATION in exhausted else f"members {members} were"
+        details = "; ".join(troubles) or "the logs of the workers tell more"
+        return f"its {what} sent {MAX_FRUITLESS_RESENDS} times in vain ({details})"
 
 
-def _impatient_app(settings: Settings) -> Celery:
-    """Return an application that asks once; ours else asks until the broker is back, however long that takes."""
+def _app_without_retries(settings: Settings) -> Celery:
+    """Return a Celery application that fails at once without a broker; the usual one waits until the broker is back."""
     app = create_app(settings)
     app.conf.result_backend_always_retry = False
     app.conf.task_publish_retry = False
     return app
 
 
-def _bell(run: RunSpec, part: int) -> str:
+def _resend_lock_key(run: RunSpec, part: int) -> str:
     return f"{KEY_PREFIX}bell:{run.run_id}:{part}"
 
 
-def _key(queue: str) -> str:
+def _queue_key(queue: str) -> str:
     return f"{KEY_PREFIX}{queue}"

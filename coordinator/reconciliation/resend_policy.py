@@ -1,78 +1,90 @@
-"""The decision which lost members, and whether a lost evaluation, are to be sent again now."""
+"""Decides which lost parts of a run are sent again now. A part is a member, by its index, or the evaluation."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from deepchord.shared.broker import RENEWAL_INTERVAL_S
 
-#: A part that was rung so often without coming any further is not rung in hope any more …
-MOST_FRUITLESS = 3
-#: … until so long after: workers that fit may have come.
-HOPE_AGAIN_AFTER_S = 600.0
-#: If the broker has lost its memory, whoever holds a lease takes it again within this time.
-_HELD_AGAIN_AFTER_S = RENEWAL_INTERVAL_S + 1.0
+#: A part that was sent so often in a row without any progress is not sent again …
+MAX_FRUITLESS_RESENDS = 3
+#: … until this time has passed: workers that can train it may have come.
+RESEND_AGAIN_AFTER_S = 600.0
+#: If the broker lost its data, the holder of a lease takes it again within this time.
+_LEASE_TAKEN_AGAIN_WITHIN_S = RENEWAL_INTERVAL_S + 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rung:
-    """When a part was last rung, how far it had come, and how often in a row without coming further."""
+class ResendState:
+    """When a part was last sent again, how far it was then, and how often it was sent without progress."""
 
     #: See `deepchord.shared.storage.progress_of`.
     progress: int
+    #: How often in a row it was sent without progress.
     times: int
+    #: Seconds, on the clock of the reconciler.
     at: float
 
-    def is_fruitless(self, progress: int, now: float) -> bool:
-        """Say whether ringing once more, having come so far by now, is no use at present."""
-        return progress == self.progress and self.times >= MOST_FRUITLESS and now - self.at < HOPE_AGAIN_AFTER_S
+    def is_exhausted(self, progress: int, now: float) -> bool:
+        """Return whether sending the part again is useless at present.
 
-    def again(self, progress: int, now: float) -> "Rung":
-        """Return what is to be remembered of ringing once more."""
-        goes_on = progress == self.progress and self.times < MOST_FRUITLESS
-        return Rung(progress=progress, times=self.times + 1 if goes_on else 1, at=now)
+        Args:
+            progress: How far the part is by now.
+            now: Seconds, on the same clock as `at`.
+        """
+        return (
+            progress == self.progress and self.times >= MAX_FRUITLESS_RESENDS and now - self.at < RESEND_AGAIN_AFTER_S
+        )
+
+    def after_resend(self, progress: int, now: float) -> "ResendState":
+        """Return the state after the part was sent once more; see `is_exhausted`."""
+        continues = progress == self.progress and self.times < MAX_FRUITLESS_RESENDS
+        return ResendState(progress=progress, times=self.times + 1 if continues else 1, at=now)
 
 
 @dataclass(kw_only=True)
-class Memory:
-    """What a reconciler has seen of a run."""
+class Observations:
+    """What a reconciler has seen of a run so far."""
 
     #: When each lost part was first found to be lost.
     lost_since: dict[int, float] = field(default_factory=dict)
-    #: Parts that somebody worked at when last seen, or before they were lost, and when their leases end by themselves.
-    held: dict[int, float] = field(default_factory=dict)
-    #: What is remembered of ringing each part again.
-    rung: dict[int, Rung] = field(default_factory=dict)
-    #: Members whose records were read and are whole.
-    sound: set[int] = field(default_factory=set)
+    #: When the lease of each part expires if nobody renews it; of parts that are held, or were held before they were
+    #: lost.
+    lease_ends: dict[int, float] = field(default_factory=dict)
+    #: The state of each part that was sent again.
+    resends: dict[int, ResendState] = field(default_factory=dict)
+    #: Members whose records were read and are not damaged.
+    intact: set[int] = field(default_factory=set)
     #: When the queue was last read.
-    read_at: float | None = None
+    queue_read_at: float | None = None
 
 
-def due(memory: Memory, lost: Iterable[int], held: Mapping[int, float], now: float, patience_s: float) -> list[int]:
-    """Return which of the lost parts are to be rung now, and remember the others.
+def due(seen: Observations, lost: Iterable[int], held: Mapping[int, float], now: float, patience_s: float) -> list[int]:
+    """Return which lost parts are to be sent again now, and update the observations.
 
-    One that somebody worked at is rung when its lease has ended by itself. If it went before its time, the broker has
-    forgotten it, and whoever holds it may take it again. One that was never begun is rung after a while: its message
-    may just be on its way from the queue to a worker.
+    A part that was held is due when its lease has expired by itself. If the lease vanished earlier, the broker has
+    lost its data, and the holder may take the lease again: the part is due when the time for that is over. A part that
+    was never held is due after a while: its message may be on its way from the queue to a worker.
 
     Args:
-        memory: What was seen so far; changed.
+        seen: What was seen so far; changed.
         lost: Parts that are not done, not held and not in the queue.
-        held: Parts that somebody works at, and for how many seconds their leases last.
-        now: Seconds, on any clock that goes forward.
-        patience_s: How long one that was never begun may be on its way.
+        held: Parts that a worker holds, with the seconds until their leases expire.
+        now: Seconds, on a monotonic clock.
+        patience_s: How long the message of a part that was never held may be on its way.
     """
     lost = set(lost)
-    memory.lost_since = {part: memory.lost_since.get(part, now) for part in lost}
+    seen.lost_since = {part: seen.lost_since.get(part, now) for part in lost}
 
     def is_due(part: int) -> bool:
-        since = now - memory.lost_since[part]
-        was_held = part in memory.held
-        return since >= patience_s or (was_held and (now >= memory.held[part] or since >= _HELD_AGAIN_AFTER_S))
+        since = now - seen.lost_since[part]
+        was_held = part in seen.lease_ends
+        return since >= patience_s or (
+            was_held and (now >= seen.lease_ends[part] or since >= _LEASE_TAKEN_AGAIN_WITHIN_S)
+        )
 
-    found = {part for part in lost if is_due(part)}
-    waiting = {part: end for part, end in memory.held.items() if part in lost - found}
-    memory.held = {part: now + remaining_s for part, remaining_s in held.items()} | waiting
-    for part in found:  # rung now; looked at again only after as long a wait
-        memory.lost_since[part] = now
-    return sorted(found)
+    result = {part for part in lost if is_due(part)}
+    not_yet = {part: end for part, end in seen.lease_ends.items() if part in lost - result}
+    seen.lease_ends = {part: now + remaining_s for part, remaining_s in held.items()} | not_yet
+    for part in result:  # it is sent now, and the waiting begins again
+        seen.lost_since[part] = now
+    return sorted(result)

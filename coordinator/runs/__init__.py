@@ -1,4 +1,7 @@
-"""A run from request to queue: planned, prepared, submitted, and controlled while it is under way."""
+"""Plans a run, checks it, and sends it to the queue.
+
+Also changes runs that are under way: cancels, resumes and extends them, and drains workers.
+"""
 
 from deepchord.coordinator.runs.control import (
     cancel_member,
@@ -6,7 +9,7 @@ from deepchord.coordinator.runs.control import (
     check_unfinished,
     drain,
     extend_run,
-    extended_by,
+    plan_extension,
     resume_run,
 )
 from deepchord.coordinator.runs.long_steps import long_step
@@ -17,12 +20,12 @@ from deepchord.coordinator.runs.request import plan_request
 from deepchord.coordinator.runs.submission import (
     evaluation_task_id,
     member_task_id,
-    ring_evaluation,
-    ring_member,
+    resend_evaluation,
+    resend_member,
     submit,
-    submit_rest,
+    submit_remaining,
 )
-from deepchord.coordinator.runs.worker_names import shortened
+from deepchord.coordinator.runs.worker_names import shorten_names
 
 __all__ = [
     "PRESETS",
@@ -33,19 +36,19 @@ __all__ = [
     "drain",
     "evaluation_task_id",
     "extend_run",
-    "extended_by",
     "is_embedded",
     "long_step",
     "member_task_id",
     "plan_architecture",
+    "plan_extension",
     "plan_member",
     "plan_request",
     "plan_run",
     "prepare",
+    "resend_evaluation",
+    "resend_member",
     "resume_run",
-    "ring_evaluation",
-    "ring_member",
-    "shortened",
+    "shorten_names",
     "submit",
-    "submit_rest",
+    "submit_remaining",
 ]

@@ -1,4 +1,4 @@
-"""What a person can do to a run under way: cancel it or one of its members, resume it, add members; stop a worker."""
+"""Changes a run under way: cancels it or a member, resumes or extends it; drains workers."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from deepchord.coordinator.runs.planning import plan_member
-from deepchord.coordinator.runs.worker_names import is_pattern, workers_meant
+from deepchord.coordinator.runs.worker_names import is_pattern, match_workers
 from deepchord.shared.broker import describe_error
 from deepchord.shared.errors import BrokerError, InputError
 from deepchord.shared.messages import MAX_MEMBERS, Cancellation, FailedMember, MemberRecord, RunSpec
@@ -16,19 +16,19 @@ from deepchord.shared.queue import DRAIN
 from deepchord.shared.settings import without_password
 from deepchord.shared.storage import RunStore, damaged_records, set_record_aside
 
-_ANSWER_WITHIN_S = 2.0
+_WORKERS_ANSWER_WITHIN_S = 2.0
 
 
 def cancel_run(store: RunStore, run: RunSpec, host: str) -> None:
-    """Stop a run, durably: its members stop at the next batch, and no worker takes one until it is resumed.
+    """Cancel a run: its members stop at the next batch, and no worker trains one until the run is resumed.
 
     Args:
         store: Shared storage.
         run: The run.
-        host: The machine that it is cancelled from.
+        host: The name of this machine, for the record.
 
     Raises:
-        InputError: It has ended, if only just before this took effect: then that stands.
+        InputError: The run has ended, before this or at the same moment; the cancellation is taken back then.
     """
     _check_not_ended(store, run)
     store.cancel_run(run.run_id, Cancellation(host=host, cancelled_at=datetime.now(UTC)))
@@ -39,7 +39,7 @@ def cancel_run(store: RunStore, run: RunSpec, host: str) -> None:
 
 
 def cancel_member(store: RunStore, run: RunSpec, index: int, host: str) -> None:
-    """Make a member a failed record; if it is being trained, that stops at the next batch.
+    """Record a member as failed; if a worker trains it, it stops at the next batch.
 
     Raises:
         InputError: There is no such member, or it has ended.
@@ -63,36 +63,37 @@ def cancel_member(store: RunStore, run: RunSpec, index: int, host: str) -> None:
 
 
 def check_unfinished(store: RunStore, run: RunSpec) -> None:
-    """Raise unless a run has not ended, or can have another end.
+    """Raise if a run has ended and cannot go on.
 
-    That is so if only its evaluation has failed, if it failed before its members had ended, or a record is damaged.
+    A run that has ended can go on if only its evaluation failed, if it failed before all members had ended, or if a
+    record is damaged.
 
     Raises:
-        InputError: The run was evaluated, or too few of its members could be trained.
+        InputError: The run is evaluated, or too few of its members could be trained.
     """
     failure = store.evaluation(run).failure()
-    if failure is not None and failure.trained + _left(store, run) >= run.min_members:
+    if failure is not None and failure.trained + _unrecorded(store, run) >= run.min_members:
         return
     if store.evaluation(run).has_ended() and next(damaged_records(store, run.run_id), None) is None:
         _check_not_ended(store, run)
 
 
 def resume_run(store: RunStore, run: RunSpec) -> RunSpec:
-    """Take a cancellation back, and let no attempt so far count against a member that has not ended.
+    """Let a run go on: take a cancellation back, and give members without a record all their attempts again.
 
-    Damaged records are kept aside, and their members trained again.
+    Damaged records are set aside, and their members are trained again.
 
     Returns:
-        The run; one that has ended is published anew, for another end.
+        The run. If it had ended, it is published as an extension of itself, which can have another end.
 
     Raises:
-        InputError: The run was evaluated, or too few of its members could be trained.
+        InputError: The run is evaluated, or too few of its members could be trained.
     """
     check_unfinished(store, run)
     for index in list(damaged_records(store, run.run_id)):
         set_record_aside(store, run.run_id, index)
     if store.evaluation(run).has_ended():
-        run = _publish_anew(store, _anew(run, {}))
+        run = _publish_extension(store, _extension_of(run, {}))
     recorded = set(store.recorded_members(run.run_id))
     for index in range(run.members):
         if index not in recorded:
@@ -101,16 +102,16 @@ def resume_run(store: RunStore, run: RunSpec) -> RunSpec:
     return run
 
 
-def extended_by(run: RunSpec, members: int, min_members: int | None) -> RunSpec:
-    """Return a run with more members; those it has already are kept.
+def plan_extension(run: RunSpec, members: int, min_members: int | None) -> RunSpec:
+    """Return a run with more members; its present members are kept.
 
     Args:
         run: The run as it is.
-        members: How many members it is to have in all.
-        min_members: How many of them must be trained; None: the same share as before.
+        members: The number of members in all.
+        min_members: How many members must be trained; None: the same share as before.
 
     Raises:
-        InputError: It has that many members already, or fewer than must be trained.
+        InputError: The run has so many members already, or fewer than must be trained.
     """
     if not run.members < members <= MAX_MEMBERS:
         raise InputError(
@@ -118,35 +119,35 @@ def extended_by(run: RunSpec, members: int, min_members: int | None) -> RunSpec:
             f"found {members}; with those that it has, `deepchord resume {run.run_id}` goes on."
         )
     least = -(-run.min_members * members // run.members) if min_members is None else min_members
-    return _anew(run, {"members": members, "min_members": least})
+    return _extension_of(run, {"members": members, "min_members": least})
 
 
 def extend_run(store: RunStore, extended: RunSpec) -> RunSpec:
-    """Publish what `extended_by` returned, and take a cancellation back.
+    """Publish the run that `plan_extension` returned, and take a cancellation back.
 
     Raises:
-        InputError: Somebody else extends the run right now.
+        InputError: Another command has extended the run at the same moment.
     """
-    _publish_anew(store, extended)
+    _publish_extension(store, extended)
     store.resume_run(extended.run_id)
     return extended
 
 
-def drain(app: Celery, asked: str) -> list[str]:
-    """Tell workers to hand their members over and stop; return their names.
+def drain(app: Celery, name: str) -> list[str]:
+    """Ask workers to hand their members over and stop; return the names of the workers.
 
     Args:
         app: Celery on the broker of the workers.
-        asked: A worker's name, a part of one, or a pattern such as `*@host`; see `workers_meant`.
+        name: A worker's name, a part of one, or a pattern such as `*@host`; see `match_workers`.
 
     Raises:
         BrokerError: The broker does not answer.
         InputError: No connected worker has such a name, or several have.
     """
     try:
-        # A whole name is answered at once; whom a part of one means, only time can tell.
-        is_whole = "@" in asked and not is_pattern(asked)
-        chosen = (_answering(app, [asked]) if is_whole else []) or workers_meant(asked, _answering(app))
+        # One worker answers at once. To match a part of a name, all workers must have the time to answer.
+        is_whole = "@" in name and not is_pattern(name)
+        chosen = (_connected(app, [name]) if is_whole else []) or match_workers(name, _connected(app))
         app.control.broadcast(DRAIN, destination=chosen)
     except (redis.RedisError, OperationalError) as error:
         raise BrokerError(
@@ -155,25 +156,26 @@ def drain(app: Celery, asked: str) -> list[str]:
     return chosen
 
 
-def _answering(app: Celery, names: list[str] | None = None) -> list[str]:
-    """Return which workers are there: of those with these names, or of all that answer in time."""
-    answers = app.control.ping(destination=names, timeout=_ANSWER_WITHIN_S)
+def _connected(app: Celery, names: list[str] | None = None) -> list[str]:
+    """Return the connected workers that answer in time: those with these names, or all."""
+    answers = app.control.ping(destination=names, timeout=_WORKERS_ANSWER_WITHIN_S)
     return sorted(name for answer in answers for name in answer)
 
 
-def _anew(run: RunSpec, changes: Mapping[str, int]) -> RunSpec:
+def _extension_of(run: RunSpec, changes: Mapping[str, int]) -> RunSpec:
     return RunSpec.parse(
         {**run.model_dump(), **changes, "extension": run.extension + 1}, "The extended run", InputError
     )
 
 
-def _publish_anew(store: RunStore, run: RunSpec) -> RunSpec:
+def _publish_extension(store: RunStore, run: RunSpec) -> RunSpec:
     if not store.extend_run(run):
         raise InputError(f"Somebody else has just extended run {run.run_id}: look at it with `deepchord status`.")
     return run
 
 
 def _check_not_ended(store: RunStore, run: RunSpec) -> None:
+    """Raise `InputError` if a run is evaluated or has failed, with what can be done about it."""
     end = store.evaluation(run)
     if end.result() is not None:
         raise InputError(
@@ -181,7 +183,7 @@ def _check_not_ended(store: RunStore, run: RunSpec) -> None:
         )
     failure = end.failure()
     if failure is not None:
-        can_go_on = failure.trained + _left(store, run) >= run.min_members
+        can_go_on = failure.trained + _unrecorded(store, run) >= run.min_members
         remedy = (
             f"when that is put right, `deepchord resume {run.run_id}` goes on."
             if can_go_on
@@ -190,6 +192,6 @@ def _check_not_ended(store: RunStore, run: RunSpec) -> None:
         raise InputError(f"Run {run.run_id} has failed ({failure.reason.rstrip('.')}); {remedy}")
 
 
-def _left(store: RunStore, run: RunSpec) -> int:
-    """Return how many members have no record: a run that failed before they had ended can go on with them."""
+def _unrecorded(store: RunStore, run: RunSpec) -> int:
+    """Return the number of members without a record; a run that failed early can go on with them."""
     return run.members - len(store.recorded_members(run.run_id))

@@ -1,4 +1,4 @@
-"""Says what takes a while before a run is submitted: a bar on a terminal, elsewhere a line for what is large."""
+"""Shows steps that take a while before a run is submitted: a bar on a terminal; elsewhere a line, if much is read."""
 
 import contextlib
 import sys
@@ -12,26 +12,26 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 
 from deepchord.shared.command_line import PrintableConsole, label, new_console
 
-#: Less is read and written in about a second.
+#: This much is read or written in about a second; a smaller step gets no line.
 _LARGE_BYTES = 64 * 2**20
-#: What is read and written besides: modules, the bar itself.
-_OTHERS_BYTES = 2**20
-_LOOK_EVERY_S = 0.1
+#: What a process reads and writes besides: modules, the bar itself.
+_OVERHEAD_BYTES = 2**20
+_UPDATE_EVERY_S = 0.1
 
 
 @contextmanager
 def long_step(
     what: str, size_bytes: int | None, way: Literal["read", "write"], console: PrintableConsole | None = None
 ) -> Iterator[None]:
-    """Tell of a step on stderr while a block does it; a bar is gone afterwards.
+    """Show on stderr that a block takes a while; a bar is removed afterwards.
 
-    The bar shows how much this process has read or written since, as the system counts it; it swings until then, and
-    where nobody counts: on macOS, or on the way to a bucket.
+    The bar shows how much this process has read or written since the block began, as the system counts it. It only
+    moves to and fro where the system does not count: on macOS, and for a transfer to a bucket.
 
     Args:
-        what: What is done, `Reading fashion.npz`.
-        size_bytes: How much is read or written; None: nobody knows.
-        way: Which of both.
+        what: The step, `Reading fashion.npz`.
+        size_bytes: How much is read or written; None: not known.
+        way: Whether the block reads or writes.
         console: Where to show it; None: on stderr.
     """
     console = console or new_console(sys.stderr)
@@ -46,7 +46,7 @@ def long_step(
         task = progress.add_task(label(what), total=None)
 
         def show(done_bytes: int) -> None:
-            if size_bytes and done_bytes > _OTHERS_BYTES:
+            if size_bytes and done_bytes > _OVERHEAD_BYTES:
                 progress.update(task, completed=min(done_bytes, size_bytes), total=size_bytes)
 
         with _counting(way, show):
@@ -55,24 +55,24 @@ def long_step(
 
 @contextmanager
 def _counting(way: str, show: Callable[[int], None]) -> Iterator[None]:
-    """Show again and again how many bytes were read or written since the block began."""
-    over, before = threading.Event(), _counted(way)
+    """Call `show` again and again with the bytes that were read or written since the block began."""
+    has_ended, before = threading.Event(), _counted(way)
 
-    def look() -> None:
-        while not over.wait(_LOOK_EVERY_S):
+    def update() -> None:
+        while not has_ended.wait(_UPDATE_EVERY_S):
             show(_counted(way) - before)
 
-    thread = threading.Thread(target=look, name="long-step", daemon=True)
+    thread = threading.Thread(target=update, name="long-step", daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        has_ended.set()
         thread.join()
 
 
 def _counted(way: str) -> int:
-    with contextlib.suppress(psutil.Error, AttributeError):  # not everywhere, nor everybody may ask
+    with contextlib.suppress(psutil.Error, AttributeError):  # not on every system, and not every user may ask
         counters = psutil.Process().io_counters()
         return int(counters.read_chars if way == "read" else counters.write_chars)
     return 0

@@ -1,4 +1,4 @@
-"""From what a person asks for to the RunSpec, and from the RunSpec to its members; pure, no I/O but reading files."""
+"""Plans a run from a request, and the members of a run from its seed. Only a network's file is read here."""
 
 import secrets
 from datetime import UTC, datetime
@@ -8,25 +8,20 @@ import numpy as np
 
 from deepchord.coordinator.runs.request import RunRequest
 from deepchord.shared.errors import InputError
-from deepchord.shared.messages import (
-    DatasetInfo,
-    MemberSeeds,
-    MemberSpec,
-    RunSpec,
-)
+from deepchord.shared.messages import DatasetInfo, MemberSeeds, MemberSpec, RunSpec
 from deepchord.shared.network import Architecture, default_architecture
 
 
 def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes: int) -> Architecture:
-    """Return the network that was asked for; the preset's if none was.
+    """Return the network of a request; without one, that of the preset.
 
     Args:
-        request: What was asked for.
+        request: The request.
         input_shape: Height, width and channels of an image.
-        classes: How many classes the data set has.
+        classes: The number of classes of the data set.
 
     Raises:
-        InputError: The network is not valid, or it or the augmentation does not fit the images and classes.
+        InputError: The network is not valid, or the network or the augmentation does not fit images and classes.
     """
     if request.layers is not None:
         architecture = Architecture(layers=request.layers)
@@ -51,7 +46,15 @@ def plan_run(
     max_attempts: int,
     now: datetime | None = None,
 ) -> RunSpec:
-    """Return the RunSpec of a new run: a new id, and a seed if none was given."""
+    """Return a new run, with a new id, and with a random seed if the request has none.
+
+    Args:
+        request: The request.
+        architecture: The network.
+        dataset: The published data set.
+        max_attempts: How often a member is tried at most.
+        now: When the run is created, in UTC; None: now.
+    """
     now = now or datetime.now(UTC)
     return RunSpec(
         run_id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -69,9 +72,9 @@ def plan_run(
 
 
 def plan_member(run_id: str, run_seed: int, index: int) -> MemberSpec:
-    """Return one member: four independent streams spawned from the run's seed and the member's index.
+    """Return one member. Its four seeds depend on the run's seed and the member's index only.
 
-    So the members of a smaller ensemble with the same seed are the first ones of a larger.
+    So the first members of a larger ensemble equal those of a smaller one with the same seed.
     """
     state = np.random.SeedSequence(run_seed, spawn_key=(index,)).generate_state(4)
     names = ("split", "initialization", "shuffling", "dropout")

@@ -1,4 +1,4 @@
-"""What happens before a run is submitted: everything is checked that can be, and the data set published."""
+"""Prepares a run for submission: checks all that can be checked, then publishes the data set."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,52 +17,57 @@ from deepchord.shared.network import ResolvedArchitecture
 from deepchord.shared.settings import Settings, keras_home
 from deepchord.shared.storage import RunStore
 
-#: How many numbers an optimizer keeps for each parameter.
-_KEPT = {"sgd": 0, "rmsprop": 1, "adam": 2, "nadam": 2}
+#: How many numbers each optimizer stores per parameter.
+_OPTIMIZER_SLOTS = {"sgd": 0, "rmsprop": 1, "adam": 2, "nadam": 2}
 
 
 def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, Any]) -> tuple[RunStore, RunSpec]:
-    """Check all that was asked for, publish the data set, and return the run that is to be submitted.
+    """Check a request, publish its data set, and return storage and the run.
 
-    Nothing is written before everything else was found to be in order.
+    Nothing is written before all checks have passed.
+
+    Args:
+        settings: Where broker and storage are.
+        recipe_file: See `plan_request`.
+        options: See `plan_request`.
 
     Raises:
         InputError: The recipe or an option is not valid, or `--detach` was asked for without a broker.
-        BrokerError: The broker that was given does not answer, or is of no use as it is.
-        EngineError: None is given, and no engine is installed here.
+        BrokerError: The given broker does not answer, or cannot be used as it is.
+        EngineError: No broker is given, and no engine is installed here.
         DatasetError: The data set was not found or cannot be used.
         StorageError: Storage cannot be written.
     """
     request = plan_request(recipe_file, options)
     check_broker(settings, request.require)
     store = RunStore.open(settings)
-    with long_step(f"Reading {request.dataset}", _size(request.dataset), "read"):
+    with long_step(f"Reading {request.dataset}", _file_bytes(request.dataset), "read"):
         dataset = find_dataset(request.dataset, Places(keras_home=keras_home()), request.channels_first)
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     network = architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names))
-    _check_room(store, network, request.optimizer)
+    _check_state_size(store, network, request.optimizer)
     store.check_writable()
-    size = dataset.x_train.nbytes + dataset.x_test.nbytes
+    size_bytes = dataset.x_train.nbytes + dataset.x_test.nbytes
     published = publish_dataset(
         dataset,
         store,
-        checking=long_step(f"Checking what is published of {request.dataset}", size, "read"),
-        publishing=long_step(f"Publishing {request.dataset}", size, "write"),
+        checking=long_step(f"Checking what is published of {request.dataset}", size_bytes, "read"),
+        publishing=long_step(f"Publishing {request.dataset}", size_bytes, "write"),
     )
     return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts)
 
 
 def check_broker(settings: Settings, require: str | None) -> None:
-    """Raise unless the broker that was given does what a run needs, or one can be started here, with workers that fit.
+    """Check the given broker, or else whether workers that are started here can train the members.
 
     Args:
-        settings: The broker, and the engine of workers that are started here.
-        require: What the members require of a worker.
+        settings: The broker, and engine and device of workers that are started here.
+        require: The engine or kind of device that the members require; None: any.
 
     Raises:
-        InputError: `--detach` was asked for without a broker, or what is required is not sure to be here.
-        BrokerError: The broker that was given does not answer, or is of no use as it is.
-        EngineError: None is given, and no engine is installed here.
+        InputError: `--detach` was asked for without a broker, or workers here may not meet the requirement.
+        BrokerError: The given broker does not answer, or cannot be used as it is.
+        EngineError: No broker is given, and no engine is installed here.
     """
     _check_detach(settings)
     if not is_embedded(settings):
@@ -70,7 +75,7 @@ def check_broker(settings: Settings, require: str | None) -> None:
         return
     choose_engine(settings.engine)
     if require not in (None, settings.engine, settings.device if settings.preflight else None):
-        # Without a preflight a worker does not know its device when it chooses its queues.
+        # A worker chooses its queues before it examines its device, unless it has a preflight.
         is_kind = require in ("gpu", "cpu")
         setting = (
             f"DEEPCHORD_DEVICE={require}, and no DEEPCHORD_PREFLIGHT" if is_kind else f"DEEPCHORD_ENGINE={require}"
@@ -82,23 +87,23 @@ def check_broker(settings: Settings, require: str | None) -> None:
 
 
 def is_embedded(settings: Settings) -> bool:
-    """Say whether broker and workers are to be started on this machine."""
+    """Return whether broker and workers are to be started on this machine."""
     return settings.local or settings.broker is None
 
 
-def _size(dataset: str) -> int | None:
-    """Return how large the file of a data set is; None if that is none, or one that is not known yet."""
+def _file_bytes(dataset: str) -> int | None:
+    """Return the size of a data set's file; None if the data set is not given as a file that exists."""
     try:
         return user_path(dataset).stat().st_size
-    except (OSError, RuntimeError, ValueError):  # `~somebody` is nobody here
+    except (OSError, RuntimeError, ValueError):  # also for `~name` of an unknown user
         return None
 
 
-def _check_room(store: RunStore, network: ResolvedArchitecture, optimizer: str) -> None:
-    """Raise unless storage takes what a member saves after each epoch; without that a crash would cost all epochs."""
+def _check_state_size(store: RunStore, network: ResolvedArchitecture, optimizer: str) -> None:
+    """Raise `InputError` if the state after an epoch is too large for storage: a crash would then cost all epochs."""
     largest = store.objects.largest_bytes
-    # In float32: the weights, the best weights, and what the optimizer keeps.
-    needed = 4 * (2 + _KEPT[optimizer]) * network.parameters
+    # In float32: the weights, the best weights, and the slots of the optimizer.
+    needed = 4 * (2 + _OPTIMIZER_SLOTS[optimizer]) * network.parameters
     if largest is not None and needed > largest:
         raise InputError(
             f"The network has {network.parameters:,} parameters, so that the state after an epoch takes up to "

@@ -1,11 +1,11 @@
-"""The recipes that deepchord brings along."""
+"""The recipes that come with deepchord."""
 
 from collections.abc import Mapping
 from typing import Any
 
-#: What each preset asks for; everything can be overridden in a recipe file and with options.
+#: The presets; a recipe file and options override their values.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    # As the notebook, with the default learning rate of Keras 2.2.4's Nadam said explicitly.
+    # The values of the notebook; the learning rate is the default of Nadam in Keras 2.2.4.
     "notebook": {
         "members": 10,
         "epochs": 25,
@@ -15,7 +15,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "validation_fraction": 0.2,
         "patience": 10,
     },
-    # About the notebook's accuracy in a fraction of its time: docs/performance.md says how it was chosen.
+    # About the accuracy of the notebook in a fraction of its time; docs/performance.md describes how it was chosen.
     "fast": {
         "members": 8,
         "epochs": 8,
@@ -29,7 +29,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "validation_fraction": 0.1,
         "patience": 8,
     },
-    # For accuracy: networks of half a million parameters, ten of them in three hours on two cores with bfloat16.
+    # For accuracy: ten networks of half a million parameters take three hours on two cores with bfloat16.
     "best": {
         "members": 10,
         "epochs": 20,

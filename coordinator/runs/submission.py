@@ -1,4 +1,4 @@
-"""Submits a run: the spec to storage first, then the chord, by task name; and rings again what was not heard."""
+"""Sends a run to the queue: its RunSpec to storage first, then its tasks, by name; and sends lost tasks again."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,64 +17,67 @@ from deepchord.shared.storage import RunStore
 
 
 def submit(app: Celery, store: RunStore, run: RunSpec, *, local: bool = False) -> None:
-    """Write run.json, then ring the bell for each member; the chord's body evaluates the ensemble.
+    """Write run.json, then send a chord: a task for each member, and after them the evaluation.
 
-    The tasks' ids follow from the run's id, so that any host can see what lies in the queue.
+    The ids of the tasks follow from the run's id, so that any host can tell which tasks are in the queue.
 
     Args:
         app: Celery on the run's broker.
         store: Shared storage.
         run: The run.
-        local: Whether broker and workers are those of this command alone.
+        local: Whether the broker is embedded, so that only this command has workers for the run.
 
     Raises:
         InputError: The run exists already.
-        StorageError: The spec could not be written; nothing was sent.
-        BrokerError: The broker does not answer any more; `resume` goes on when it does.
+        StorageError: run.json could not be written; nothing was sent.
+        BrokerError: The broker stopped answering; `resume` goes on when it answers again.
     """
     if not store.create_run(run):
         raise InputError(f"There is a run {run.run_id} in {store.objects.url} already; give another name.")
-    submit_rest(app, store, run, local=local)
+    submit_remaining(app, store, run, local=local)
 
 
-def submit_rest(app: Celery, store: RunStore, run: RunSpec, *, local: bool = False) -> None:
-    """Ring the bell for each member without a record, and for the evaluation after them; see `submit`.
+def submit_remaining(app: Celery, store: RunStore, run: RunSpec, *, local: bool = False) -> None:
+    """Send the members without a record, and the evaluation after them; see `submit`.
 
     Raises:
-        BrokerError: The broker does not answer any more; what was rung is not rung in vain.
+        BrokerError: The broker stopped answering; the tasks that it has already are valid.
     """
     store.set_local(run.run_id, local=local)
     recorded = set(store.recorded_members(run.run_id))
     try:
-        ring_all(app, run, [index for index in range(run.members) if index not in recorded])
+        send_all(app, run, [index for index in range(run.members) if index not in recorded])
     except (OperationalError, redis.RedisError) as error:
         state = broker_state(error, {})
-        what, then = f"stopped answering ({str(error).rstrip('.')})", "start it, then"
+        what, first_step = f"stopped answering ({str(error).rstrip('.')})", "start it, then"
         if state is not None:
-            what, then = state.text, "then"
+            what, first_step = state.text, "then"
         raise BrokerError(
-            f"Broker {without_password(app.conf.broker_url)} {what}; {then} `deepchord resume {run.run_id}`."
+            f"Broker {without_password(app.conf.broker_url)} {what}; {first_step} `deepchord resume {run.run_id}`."
         ) from error
 
 
-def ring_all(app: Celery, run: RunSpec, indices: Iterable[int]) -> None:
-    """Send a chord: these members, then the evaluation; without members the evaluation alone."""
+def send_all(app: Celery, run: RunSpec, indices: Iterable[int]) -> None:
+    """Send a chord of these members and the evaluation; without members the evaluation alone."""
     header = [_member(app, run, index) for index in indices]
     if header:
         chord(header, app=app)(_evaluation(app, run))
     else:
-        ring_evaluation(app, run)
+        resend_evaluation(app, run)
 
 
-def ring_member(app: Celery, run: RunSpec, index: int) -> None:
-    """Send a member again. Its chord may never end now, so the evaluation follows it: too early harms nobody."""
-    # A connection of its own: one that saw the broker before it lost its memory would not set the queue up anew.
+def resend_member(app: Celery, run: RunSpec, index: int) -> None:
+    """Send a member again, and the evaluation after it.
+
+    The chord of the first message may never end. An evaluation that comes too early is ignored.
+    """
+    # A new connection: an old one does not declare the queue again after the broker has lost its data.
     with app.connection_for_write() as connection:
         _member(app, run, index).apply_async(link=_evaluation(app, run), connection=connection)
 
 
-def ring_evaluation(app: Celery, run: RunSpec) -> None:
-    """Send the evaluation."""
+def resend_evaluation(app: Celery, run: RunSpec) -> None:
+    """Send the evaluation again."""
     with app.connection_for_write() as connection:
         _evaluation(app, run).apply_async(connection=connection)
 
@@ -85,7 +88,7 @@ def member_task_id(run_id: str, index: int) -> str:
 
 
 def evaluation_task_id(run: RunSpec) -> str:
-    """Return the Celery id of the evaluation's task; an extended run is evaluated anew."""
+    """Return the Celery id of the evaluation's task; an extended run has a new one."""
     return f"{run.run_id}.evaluation" + (f"-{run.extension}" if run.extension else "")
 
 

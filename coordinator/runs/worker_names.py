@@ -1,29 +1,29 @@
-"""Workers by their names: which of them somebody means, and how they are written where there is little room."""
+"""Matches workers by parts of their names, and shortens their names for tables."""
 
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from deepchord.shared.errors import InputError
 
-#: What makes a pattern of a name.
+#: A text with one of these is a pattern.
 _WILDCARDS = frozenset("*?[")
 
 
-def workers_meant(asked: str, connected: Sequence[str]) -> list[str]:
-    """Return the workers that somebody means by a name, by any part of one, or by a pattern.
+def match_workers(asked: str, connected: Sequence[str]) -> list[str]:
+    """Return the workers that a name, a part of a name, or a pattern matches.
 
-    A whole name goes before what stands before or after its `@`, that before a piece of it. A pattern means all that it
-    fits, as a whole or on one side of the `@`; any other text has to mean one worker alone.
+    A whole name is tried first, then the part before or after the `@`, then any part of a name. A pattern may match
+    several workers, by the whole name or by one side of the `@`; any other text must match exactly one.
 
     Args:
-        asked: What somebody typed.
-        connected: The names of all workers that are there.
+        asked: The text that somebody typed.
+        connected: The names of all connected workers.
 
     Raises:
-        InputError: No worker is called so, or several are.
+        InputError: No worker matches, or several do.
     """
-    for is_meant in _ways(asked):
-        found = [name for name in connected if is_meant(name)]
+    for matches in _matchers(asked):
+        found = [name for name in connected if matches(name)]
         if len(found) == 1 or (found and is_pattern(asked)):
             return found
         if found:
@@ -34,17 +34,18 @@ def workers_meant(asked: str, connected: Sequence[str]) -> list[str]:
 
 
 def is_pattern(asked: str) -> bool:
-    """Say whether a text has wildcards."""
+    """Return whether a text has wildcards."""
     return not _WILDCARDS.isdisjoint(asked)
 
 
-def shortened(names: Sequence[str], width: int) -> list[str]:
-    """Return names that fit a width, cut on the left; as they are where two would look alike."""
+def shorten_names(names: Sequence[str], width: int) -> list[str]:
+    """Return the names cut on the left to a width; uncut if two of them would become equal."""
     short = [name if len(name) <= width else f"…{name[len(name) - width + 1 :]}" for name in names]
     return short if len(set(short)) == len(set(names)) else list(names)
 
 
-def _ways(asked: str) -> Iterable[Callable[[str], bool]]:
+def _matchers(asked: str) -> Iterable[Callable[[str], bool]]:
+    """Yield functions that match a worker's name, the strictest first."""
     if not asked:
         return
     yield lambda name: name == asked

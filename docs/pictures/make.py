@@ -20,11 +20,11 @@ COLUMNS = 120
 def live(run_id: str) -> None:
     """Write live.svg: the view as a terminal of 120 columns shows it now."""
     from deepchord.coordinator.cli import open_run
-    from deepchord.coordinator.monitoring import render, watcher
+    from deepchord.coordinator.monitoring import render, view_run
 
     settings, store, run = open_run(run_id)
     console = Console(record=True, width=COLUMNS, force_terminal=True, file=Path("/dev/null").open("w"))
-    console.print(render(watcher(settings, store, run).look(), COLUMNS))
+    console.print(render(view_run(settings, store, run), COLUMNS))
     picture = console.export_svg(title="deepchord train", theme=MONOKAI)
     # The web font that rich names would have to be fetched.
     (FOLDER / "live.svg").write_text(re.sub(r"@font-face {.*?}", "", picture, flags=re.DOTALL))

@@ -95,7 +95,7 @@ def test_a_server_that_ends_at_once_is_reported_with_its_log_but_not_its_passwor
 
 
 def test_a_server_that_does_not_answer_is_reported(start_script, monkeypatch):
-    monkeypatch.setattr(embedded_broker, "_ANSWERS_WITHIN_S", 0.3)
+    monkeypatch.setattr(embedded_broker, "_STARTS_WITHIN_S", 0.3)
 
     with pytest.raises(BrokerError, match="did not answer"):
         start_script("exec sleep 1000")

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from deepchord.coordinator.local import terminations_interrupting
-from deepchord.coordinator.local.interrupts import interrupts_put_off
+from deepchord.coordinator.local import terminations_as_interrupts
+from deepchord.coordinator.local.interrupts import interrupts_deferred
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as on Linux and macOS")
 
@@ -15,7 +15,7 @@ def test_an_interrupt_waits_until_the_block_is_done():
     reached = []
 
     def block() -> None:
-        with interrupts_put_off() as interruption:
+        with interrupts_deferred() as interruption:
             signal.raise_signal(signal.SIGINT)
             reached.append(interruption.arrived)
 
@@ -27,7 +27,7 @@ def test_an_interrupt_waits_until_the_block_is_done():
 
 def test_without_an_interrupt_the_handlers_are_as_before():
     before = signal.getsignal(signal.SIGINT)
-    with interrupts_put_off() as interruption:
+    with interrupts_deferred() as interruption:
         assert signal.getsignal(signal.SIGINT) != before
 
     assert not interruption.arrived
@@ -37,7 +37,7 @@ def test_without_an_interrupt_the_handlers_are_as_before():
 def test_a_signal_that_is_ignored_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with interrupts_put_off() as interruption:
+        with interrupts_deferred() as interruption:
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
@@ -46,7 +46,7 @@ def test_a_signal_that_is_ignored_stays_ignored():
 
 
 def test_a_child_started_in_the_block_can_be_interrupted():
-    with interrupts_put_off(), subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]) as process:
+    with interrupts_deferred(), subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]) as process:
         process.send_signal(signal.SIGINT)
 
         assert process.wait(timeout=60) != 0
@@ -54,7 +54,7 @@ def test_a_child_started_in_the_block_can_be_interrupted():
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_termination_interrupts(number):
-    with pytest.raises(KeyboardInterrupt), terminations_interrupting():
+    with pytest.raises(KeyboardInterrupt), terminations_as_interrupts():
         signal.raise_signal(number)
 
     assert signal.getsignal(number) == signal.SIG_DFL
@@ -63,7 +63,7 @@ def test_a_termination_interrupts(number):
 def test_a_termination_that_has_a_handler_keeps_it():
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        with terminations_interrupting():
+        with terminations_as_interrupts():
             signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -74,7 +74,7 @@ def test_another_thread_leaves_the_handlers_alone():
     seen = []
 
     def look() -> None:
-        with interrupts_put_off(), terminations_interrupting():
+        with interrupts_deferred(), terminations_as_interrupts():
             seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=look)

@@ -232,7 +232,7 @@ def test_a_worker_that_dies_is_started_anew_three_times(settings):
 
 
 def test_a_worker_that_ran_for_long_before_it_died_is_started_anew_as_often_as_it_takes(settings, monkeypatch):
-    monkeypatch.setattr("deepchord.coordinator.local.session._LONG_S", 0.0)
+    monkeypatch.setattr("deepchord.coordinator.local.session._STABLE_AFTER_S", 0.0)
     with local_session(settings, 2, worker_command=IDLE_WORKER) as session:
         for _ in range(5):
             kill_last_worker()

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from deepchord.coordinator.local import with_workers, worker_count
+from deepchord.coordinator.local import choose_workers, worker_count
 from deepchord.coordinator.runs import plan_request, plan_run
 from deepchord.shared.host import WORKER_BYTES
 from deepchord.shared.messages import DatasetInfo, RunSpec
@@ -66,13 +66,13 @@ def run_of(members: int, train_size: int = 100) -> RunSpec:
 
 
 def decided(members: int, train_size: int = 100, **settings: object) -> tuple[int | None, int | None]:
-    found, devices = with_workers(load_settings(**settings), run_of(members, train_size), print)
+    found, devices = choose_workers(load_settings(**settings), run_of(members, train_size), print)
     assert devices == ()
     return found.workers, found.threads
 
 
 def on_gpus(members: int, **settings: object) -> tuple[int | None, int | None, tuple[str, ...]]:
-    found, devices = with_workers(load_settings(**settings), run_of(members), print)
+    found, devices = choose_workers(load_settings(**settings), run_of(members), print)
     return found.workers, found.threads, devices
 
 
@@ -97,7 +97,7 @@ def test_the_measurement_is_announced(answering):
     told: list[str] = []
     answering({"message": "measuring"}, {"tuning": MEASURED})
 
-    with_workers(load_settings(), run_of(10), told.append)
+    choose_workers(load_settings(), run_of(10), told.append)
 
     assert told == ["measuring"]
 
@@ -149,7 +149,7 @@ def test_no_more_gpus_are_used_than_there_is_work_and_workers_for(answering, mem
     told: list[str] = []
     answering({"devices": GPUS, "tuning": MEASURED})
 
-    found, devices = with_workers(load_settings(**asked), run_of(members), told.append)
+    found, devices = choose_workers(load_settings(**asked), run_of(members), told.append)
 
     assert (found.workers, found.threads) == expected
     assert devices == GPUS[: min(members, expected[0])]
@@ -180,7 +180,7 @@ def test_a_measurement_that_dies_is_told(answering):
     told: list[str] = []
     answering({"message": "measuring"}, code=3)
 
-    with_workers(load_settings(), run_of(10), told.append)
+    choose_workers(load_settings(), run_of(10), told.append)
 
     assert told == [
         "measuring",

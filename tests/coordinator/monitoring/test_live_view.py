@@ -1,113 +1,32 @@
+"""The view of a run on a terminal."""
+
 import io
 import sys
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from deepchord.coordinator.monitoring import RunView, render, show
-from deepchord.coordinator.monitoring.phrases import clock
-from deepchord.coordinator.monitoring.plain_view import changes
-from deepchord.coordinator.monitoring.run_view import EnsembleSoFar
-from deepchord.coordinator.runs import plan_member, plan_request, plan_run
+from deepchord.coordinator.monitoring import RunView, show
 from deepchord.shared.command_line import PrintableConsole
-from deepchord.shared.messages import (
-    DatasetInfo,
-    EpochMetrics,
-    FailedMember,
-    MemberProgress,
-    MemberRecord,
-    RunFailure,
-    RunSpec,
-    TrainedMember,
-    Trainer,
+from deepchord.shared.messages import RunFailure
+from tests.coordinator.monitoring.example_views import (
+    DATASET,
+    ERROR,
+    OFFLINE,
+    TRAINER,
+    busy_view,
+    failed,
+    line,
+    now,
+    rendered,
+    run_of,
+    shown_in_lines,
+    trained,
 )
-from deepchord.shared.network import Architecture, Dense, Flatten
-
-DATASET = DatasetInfo(
-    name="digits", sha256="0" * 64, input_shape=(2, 2, 1), class_names=("0", "1", "2"), train_size=10, test_size=200
-)
-TINY = Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax")))
-TRAINER = Trainer(host="a-rather-long-hostname.example", engine="tensorflow", engine_version="2", device="GPU:0")
-BLIND = "no broker answers here: this is what storage tells"
-ERROR = "EngineError: The training loss became nan in epoch 1; lower the learning rate, or distrust this device."
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def run_of(members: int, minutes: int = 107, **options: Any) -> RunSpec:
-    request = plan_request(None, {"preset": "notebook", "members": members, "seed": 1, **options})
-    return plan_run(request, TINY, DATASET, max_attempts=3, now=now() - timedelta(minutes=minutes))
-
-
-def epoch(accuracy: float = 0.9234) -> EpochMetrics:
-    return EpochMetrics(
-        train_loss=0.20714,
-        train_accuracy=accuracy,
-        validation_loss=1.0,
-        validation_accuracy=accuracy,
-        duration_s=3700.0,
-    )
-
-
-def trained(run: RunSpec, index: int) -> MemberRecord:
-    return MemberRecord(
-        member=TrainedMember(
-            spec=plan_member(run.run_id, run.seed, index),
-            attempt=1,
-            trainer=TRAINER,
-            started_at=run.created_at,
-            finished_at=run.created_at + timedelta(seconds=61),
-            history=(epoch(0.5), epoch(0.75), epoch(0.7)),
-            best_epoch=2,
-            weights_sha256="0" * 64,
-            probabilities_sha256="0" * 64,
-        )
-    )
-
-
-def failed(run: RunSpec, index: int, error: str = ERROR) -> MemberRecord:
-    spec = plan_member(run.run_id, run.seed, index)
-    return MemberRecord(
-        member=FailedMember(spec=spec, attempt=3, trainer=TRAINER, finished_at=run.created_at, error=error)
-    )
-
-
-def line(index: int, **changes: Any) -> MemberProgress:
-    first = {
-        "index": index, "attempt": 1, "trainer": TRAINER, "phase": "training", "epochs_done": 12, "epochs": 25,
-        "epoch_share": 0.5, "last": epoch(), "started_at": now(), "updated_at": now(),
-    }  # fmt: skip
-    return MemberProgress.model_validate(first | changes)
-
-
-def busy_view(members: int, **changes: Any) -> RunView:
-    """Members that are trained, failed, at work and waiting, as far as there are so many."""
-    run = run_of(members)
-    records = {0: trained(run, 0), 1: failed(run, 1)}
-    view = {
-        "records": {index: record for index, record in records.items() if index < members},
-        "progress": {index: line(index) for index in (2, 3, 4) if index < members},
-        "notes": {2: ERROR} if members > 2 else {},
-        "so_far": EnsembleSoFar(members=1, test_accuracy=0.9123),
-    }
-    return RunView(run=run, **(view | changes))
-
-
-def rendered(view: RunView, width: int = 120, height: int | None = None) -> list[str]:
-    console = PrintableConsole(file=io.StringIO(), width=width, record=True, color_system=None)
-    console.print(render(view, width, height))
-    return console.export_text().splitlines()
 
 
 def row_of(lines: list[str], member: int) -> str:
     (row,) = (text for text in lines if text.split()[1:2] == [str(member)])
     return row
-
-
-# In place, on a terminal
 
 
 @pytest.mark.parametrize("width", [40, 59, 71, 72, 80, 100, 119, 120, 200])
@@ -212,7 +131,7 @@ def test_what_holds_for_all_stands_below():
     assert "1 of 5 trained · training · 1:47:00" in lines
     assert "ensemble so far: 91.23% test accuracy with 1 member" in lines
     assert "notebook on digits, 5 members, at most 25 epochs, seed 1" in lines
-    assert BLIND not in lines
+    assert OFFLINE not in lines
 
 
 def test_one_of_each_is_not_put_into_the_plural():
@@ -229,7 +148,7 @@ def test_the_trouble_of_members_is_told_in_their_words():
 
 
 def test_without_a_broker_the_view_says_that_it_is_not_live():
-    assert BLIND in "\n".join(rendered(busy_view(5, live=False)))
+    assert OFFLINE in "\n".join(rendered(busy_view(5, live=False)))
 
 
 def test_a_run_that_ended_needs_no_broker_and_says_why_it_failed():
@@ -239,7 +158,7 @@ def test_a_run_that_ended_needs_no_broker_and_says_why_it_failed():
 
     assert "1 of 5 trained · failed" in lines
     assert "failed: 0 members were trained" in lines
-    assert BLIND not in lines
+    assert OFFLINE not in lines
 
 
 def test_of_many_members_those_at_work_and_their_neighbours_are_shown():
@@ -285,7 +204,7 @@ def test_brackets_in_an_error_are_printed_and_not_taken_for_colours():
 
 def test_a_run_that_nobody_takes_up_says_what_to_do():
     why = "no worker is connected to this broker: `deepchord worker` starts one"
-    waiting, taken = RunView(run=run_of(1), unserved=why), RunView(run=run_of(1), progress={0: line(0)})
+    waiting, taken = RunView(run=run_of(1), stall_reason=why), RunView(run=run_of(1), progress={0: line(0)})
 
     for lines in (rendered(waiting), shown_in_lines(waiting, waiting)):
         assert "\n".join(lines).count("`deepchord worker` starts one") == 1
@@ -361,99 +280,3 @@ def test_where_nothing_can_be_renewed_in_place_there_are_lines_even_if_colours_a
 
     assert "is training (1 of 3 members trained)" in file.getvalue()
     assert "\x1b" not in file.getvalue()
-
-
-# In lines, where there is no terminal
-
-
-def shown_in_lines(*views: RunView) -> list[str]:
-    console = PrintableConsole(file=io.StringIO(), width=40)
-    assert show(iter(views), console) is views[-1]
-    return console.file.getvalue().splitlines()
-
-
-def test_the_first_lines_tell_the_run_and_how_far_it_is():
-    run = run_of(3, minutes=0)
-
-    assert shown_in_lines(RunView(run=run)) == [
-        f"run {run.run_id}: notebook on digits, 3 members, at most 25 epochs, seed 1",
-        f"run {run.run_id} is waiting (0 of 3 members trained)",
-    ]
-
-
-def test_what_did_not_change_is_not_told_again():
-    view = busy_view(5)
-
-    assert shown_in_lines(view, view, view) == shown_in_lines(view)
-
-
-def test_a_line_tells_each_epoch_once():
-    run = run_of(2)
-    place = "a-rather-long-ho tensorflow GPU:0"
-    before = RunView(run=run, progress={0: line(0, epochs_done=0, last=None)})
-    batch = RunView(run=run, progress={0: line(0, epochs_done=0, epoch_share=0.9, last=None)})
-    after = RunView(run=run, progress={0: line(0, epochs_done=1, last=epoch())})
-
-    assert list(changes(before, batch)) == []
-    assert list(changes(batch, after)) == [f"member 0 epoch 1/25 loss 0.2071 val. accuracy 92.34% on {place}"]
-
-
-def test_a_line_tells_the_result_of_a_member_and_what_became_of_the_ensemble():
-    run = run_of(2)
-    before = RunView(run=run, progress={0: line(0)})
-    after = RunView(
-        run=run,
-        progress={0: line(0)},
-        records={0: trained(run, 0), 1: failed(run, 1, "no\nmemory")},
-        so_far=EnsembleSoFar(members=1, test_accuracy=0.9),
-    )
-
-    assert list(changes(before, after)) == [
-        "member 0 trained in 1:01, best epoch 2 of 3, val. accuracy 75.00%",
-        "member 1 failed after 3 attempts: no memory",
-        "ensemble so far: 90.00% test accuracy with 1 member",
-        f"run {run.run_id} is evaluating (1 of 2 members trained)",
-    ]
-
-
-def test_trouble_is_told_once_and_in_one_line():
-    run = run_of(1)
-    before, after = RunView(run=run), RunView(run=run, notes={0: "Traceback:\n  it broke [red]"})
-
-    assert list(changes(before, after)) == ["member 0 had trouble: Traceback: it broke [red]"]
-    assert list(changes(after, after)) == []
-    assert shown_in_lines(after)[1] == "member 0 had trouble: Traceback: it broke [red]"
-
-
-def test_a_broker_that_goes_away_is_told_once():
-    run = run_of(1)
-    alive, blind = RunView(run=run), RunView(run=run, live=False)
-
-    assert list(changes(alive, blind)) == [BLIND]
-    assert list(changes(blind, blind)) == []
-    assert BLIND in list(changes(None, blind))
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0:00"),
-        (0.4, "0:00"),
-        (59.6, "1:00"),
-        (61, "1:01"),
-        (3599.4, "59:59"),
-        (3600, "1:00:00"),
-        (90061, "25:01:01"),
-    ],
-)
-def test_durations_are_written_as_on_a_clock(seconds, text):
-    assert clock(seconds) == text
-
-
-def test_the_trouble_of_an_evaluation_is_told_once_and_shown_until_it_is_evaluated():
-    run = run_of(2)
-    before, after = RunView(run=run), RunView(run=run, evaluation_note="MemoryError: no\nroom")
-
-    assert "the evaluation had trouble: MemoryError: no room" in list(changes(before, after))
-    assert not any("the evaluation" in line for line in changes(after, after))
-    assert "the evaluation had trouble: MemoryError: no room" in "\n".join(rendered(after))

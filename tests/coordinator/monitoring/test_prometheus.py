@@ -12,8 +12,8 @@ import redis
 from prometheus_client.parser import text_string_to_metric_families
 
 from deepchord.coordinator.files import read_file
-from deepchord.coordinator.monitoring import fleet, fleet_table, serving_metrics
-from deepchord.coordinator.monitoring.prometheus import FleetCollector
+from deepchord.coordinator.monitoring import list_workers, serving_metrics, worker_table
+from deepchord.coordinator.monitoring.prometheus import MetricsCollector
 from deepchord.shared.broker import Holder, Leases, ProgressBoard, WorkerRegistry, evaluation_lease, member_lease
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import Cancellation, EpochMetrics, MemberProgress, Trainer
@@ -77,16 +77,16 @@ def scrape(settings):
 
 
 def test_the_fleet_is_listed_with_what_each_worker_is_at(busy_fleet, client, store):
-    lines = fleet(client, store)
+    rows = list_workers(client, store)
 
-    assert [line.worker.info.worker for line in lines] == ["a", "b", "c"]
-    assert [line.worker.at_work for line in lines] == [(RUN, 1), (RUN, None), None]
+    assert [row.worker.info.worker for row in rows] == ["a", "b", "c"]
+    assert [row.worker.at_work for row in rows] == [(RUN, 1), (RUN, None), None]
     run = run_spec()
     images = run.dataset.train_size * (1 - run.recipe.validation_fraction)
-    assert lines[0].samples_per_s == pytest.approx(images / 4.0)
-    assert [line.fits for line in lines] == [True, True, False]
-    assert lines[0].as_json()["epochs_done"] == 3
-    assert fleet_table(lines).row_count == 3
+    assert rows[0].samples_per_s == pytest.approx(images / 4.0)
+    assert [row.is_compatible for row in rows] == [True, True, False]
+    assert rows[0].as_json()["epochs_done"] == 3
+    assert worker_table(rows).row_count == 3
 
 
 def test_a_scrape_tells_of_workers_members_queues_and_runs(busy_fleet, settings, store, client):
@@ -122,7 +122,7 @@ def test_a_storage_that_is_away_is_told_of_as_being_down(busy_fleet, settings, f
 
 
 def test_a_scrape_does_not_wait_for_one_that_hangs(busy_fleet, client, store, monkeypatch):
-    monkeypatch.setattr("deepchord.coordinator.monitoring.prometheus._WAIT_S", 0.01)
+    monkeypatch.setattr("deepchord.coordinator.monitoring.prometheus._MAX_WAIT_S", 0.01)
     answer, asked = Event(), Event()
     ids = store.run_ids
 
@@ -132,7 +132,7 @@ def test_a_scrape_does_not_wait_for_one_that_hangs(busy_fleet, client, store, mo
         return ids(**options)
 
     monkeypatch.setattr(store, "run_ids", hang)
-    collector = FleetCollector(client, store)
+    collector = MetricsCollector(client, store)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(lambda: list(collector.collect()))
         assert asked.wait(60)

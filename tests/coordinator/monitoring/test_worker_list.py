@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deepchord.coordinator.monitoring import fleet_table
-from deepchord.coordinator.monitoring.worker_list import FleetLine
+from deepchord.coordinator.monitoring import worker_table
+from deepchord.coordinator.monitoring.worker_list import WorkerRow
 from deepchord.shared.broker import WorkerInfo, WorkerStatus
 from deepchord.shared.command_line import new_console
 from deepchord.shared.messages import MemberProgress, Trainer
@@ -16,7 +16,7 @@ RUN = "20260504-000000-abcd"
 LONG = "tensorflow-{}@a-host-whose-name-is-longer-than-any-terminal-has-room-for.example.org"
 
 
-def at_work(name: str, index: int, protocol: int = PROTOCOL) -> FleetLine:
+def at_work(name: str, index: int, protocol: int = PROTOCOL) -> WorkerRow:
     trainer = Trainer(host="box", engine="tensorflow", engine_version="2", device="CPU:0")
     note = WorkerInfo(
         worker=name, name=name, host="box", engine="tensorflow", device="CPU:0", device_kind="cpu", version="0.1.0",
@@ -26,14 +26,14 @@ def at_work(name: str, index: int, protocol: int = PROTOCOL) -> FleetLine:
         index=index, attempt=1, trainer=trainer, phase="training", epochs_done=3, epochs=25, epoch_share=0.5,
         started_at=NOW, updated_at=NOW,
     )  # fmt: skip
-    worker = WorkerStatus(info=note, seen_s_ago=3.2, at_work=(RUN, index))
-    return FleetLine(worker=worker, progress=progress, samples_per_s=5123.4)
+    worker = WorkerStatus(note=note, seen_s_ago=3.2, at_work=(RUN, index))
+    return WorkerRow(worker=worker, progress=progress, samples_per_s=5123.4)
 
 
-def printed(lines: list[FleetLine], width: int | None) -> list[str]:
+def printed(lines: list[WorkerRow], width: int | None) -> list[str]:
     console = new_console(io.StringIO())
     console.width = width or 1000
-    console.print(fleet_table(lines, width))
+    console.print(worker_table(lines, width))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 

@@ -10,8 +10,8 @@ import pytest
 import redis
 
 from deepchord.coordinator.monitoring.run_view import RunWatcher
-from deepchord.coordinator.reconciliation import Reconciler, reconcile_all, reconcile_run
-from deepchord.coordinator.reconciliation.resend_policy import HOPE_AGAIN_AFTER_S
+from deepchord.coordinator.reconciliation import Reconciler
+from deepchord.coordinator.reconciliation.resend_policy import RESEND_AGAIN_AFTER_S
 from deepchord.coordinator.runs import evaluation_task_id, member_task_id, plan_member, plan_request, plan_run, submit
 from deepchord.shared.broker import (
     KEY_PREFIX,
@@ -22,8 +22,8 @@ from deepchord.shared.broker import (
     evaluation_lease,
     member_lease,
 )
-from deepchord.shared.errors import BrokerError, InputError, RunFailedError
-from deepchord.shared.messages import Cancellation, DatasetInfo, FailedMember, MemberRecord, RunFailure, RunSpec
+from deepchord.shared.errors import BrokerError
+from deepchord.shared.messages import Cancellation, DatasetInfo, FailedMember, MemberRecord, RunSpec
 from deepchord.shared.network import Architecture, Dense, Flatten
 from deepchord.shared.queue import QUEUE, create_app
 from deepchord.shared.settings import Settings, load_settings
@@ -72,8 +72,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def reconciler(settings: Settings, store: RunStore, clock: Clock) -> Reconciler:
-    return Reconciler(settings, store, clock)
+def reconciler(settings: Settings, store: RunStore, client: redis.Redis, clock: Clock) -> Reconciler:
+    return Reconciler(settings, store, client, clock)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def looks(reconciler: Reconciler, clock: Clock, run: RunSpec, times: int = 20) -
     """Look every five seconds; return the verdict."""
     found = None
     for _ in range(times):
-        found = found or reconciler.look_after(run)
+        found = found or reconciler.reconcile(run)
         clock.now += 5.0
     return found
 
@@ -195,11 +195,11 @@ def test_a_member_whose_lease_the_broker_forgot_is_left_to_its_holder_for_a_whil
 
 def test_several_that_look_after_a_run_send_a_member_once(reconciler, clock, run, queue, client, settings, store):
     take(client, run)
-    other = Reconciler(settings, store, clock)
+    other = Reconciler(settings, store, client, clock)
 
     for _ in range(9):
-        reconciler.look_after(run)
-        other.look_after(run)
+        reconciler.reconcile(run)
+        other.reconcile(run)
         clock.now += 5.0
 
     assert len(queue()) == 3
@@ -257,7 +257,7 @@ def test_what_is_sent_in_vain_again_and_again_is_told_in_the_end(reconciler, clo
     found = None
     for _ in range(100):
         client.flushall()
-        found = found or reconciler.look_after(run)
+        found = found or reconciler.reconcile(run)
         clock.now += 5.0
 
     assert found == "its members 0, 1, 2 were sent 3 times in vain (the logs of the workers tell more)"
@@ -268,7 +268,7 @@ def test_a_member_that_gets_on_is_sent_as_often_as_it_takes(reconciler, clock, r
         client.flushall()
         for index in range(3):
             store.member(run.run_id, index).start_attempt(b"{}")
-        assert reconciler.look_after(run) is None
+        assert reconciler.reconcile(run) is None
         clock.now += 5.0
 
 
@@ -284,7 +284,7 @@ def test_a_member_that_is_handed_over_each_time_is_sent_for_as_long_as_it_gets_o
             if saves:
                 store.member(run.run_id, index).save_epoch(attempt, epoch, b"state")
             store.member(run.run_id, index).hand_over(attempt)
-        found = found or reconciler.look_after(run)
+        found = found or reconciler.reconcile(run)
         clock.now += 5.0
 
     assert (found is None) == saves
@@ -295,7 +295,7 @@ def test_an_evaluation_that_is_sent_in_vain_is_told_in_the_end(reconciler, clock
     found = None
     for _ in range(30):
         client.flushall()
-        found = found or reconciler.look_after(run)
+        found = found or reconciler.reconcile(run)
         clock.now += 5.0
 
     assert found.startswith("its evaluation was sent 3 times in vain")
@@ -306,18 +306,18 @@ def test_an_evaluation_that_is_begun_each_time_is_sent_as_often_as_it_takes(reco
     for _ in range(30):
         client.flushall()
         store.evaluation(run).start_attempt(b"{}")
-        assert reconciler.look_after(run) is None
+        assert reconciler.reconcile(run) is None
         clock.now += 5.0
 
 
 def test_what_was_sent_in_vain_is_sent_again_when_there_is_hope(reconciler, clock, run, queue, client):
-    while reconciler.look_after(run) is None:
+    while reconciler.reconcile(run) is None:
         client.flushall()
         clock.now += 5.0
     assert queue() == []
 
-    clock.now += HOPE_AGAIN_AFTER_S
-    reconciler.look_after(run)
+    clock.now += RESEND_AGAIN_AFTER_S
+    reconciler.reconcile(run)
 
     assert ids(queue) == [member_task_id(run.run_id, index) for index in range(3)]
 
@@ -325,93 +325,16 @@ def test_what_was_sent_in_vain_is_sent_again_when_there_is_hope(reconciler, cloc
 def test_a_broker_that_does_not_answer_is_left_for_the_next_look(store, run, free_port, clock):
     settings = load_settings(broker=f"redis://127.0.0.1:{free_port}/0")
 
-    assert looks(Reconciler(settings, store, clock), clock, run, times=2) is None
+    assert looks(Reconciler(settings, store, connect_lazily(settings), clock), clock, run, times=2) is None
 
 
 def test_a_broker_that_refuses_the_password_is_no_outage_that_passes(settings, store, run, clock):
     wrong = load_settings(broker=re.sub(":[0-9a-f]{32}@", ":wrong@", settings.broker))
 
     with pytest.raises(BrokerError, match=r"^The broker refuses the user name or password"):
-        Reconciler(wrong, store, clock).look_after(run)
+        Reconciler(wrong, store, connect_lazily(wrong), clock).reconcile(run)
     with pytest.raises(BrokerError, match=r"^The broker refuses the user name or password"):
         RunWatcher(store, run, board=ProgressBoard(connect_lazily(wrong))).look()
-
-
-def test_one_run_is_looked_after_until_it_has_ended(settings, store, run, monkeypatch):
-    rounds = 0
-
-    def pause(_: float) -> None:
-        nonlocal rounds
-        rounds += 1
-        failure = RunFailure(requested=3, trained=0, reason="nobody learnt", failed_at=NOW)
-        store.evaluation(run).commit_failure(failure)
-
-    monkeypatch.setattr("deepchord.coordinator.reconciliation.reconciler.time.sleep", pause)
-
-    reconcile_run(settings, store, run.run_id)
-
-    assert rounds == 1
-
-
-def test_one_run_that_cannot_go_on_is_an_error(settings, store, run, monkeypatch):
-    monkeypatch.setattr(Reconciler, "look_after", lambda *_: "it is no use")
-
-    with pytest.raises(RunFailedError, match=f"Run {run.run_id} cannot go on: it is no use"):
-        reconcile_run(settings, store, run.run_id)
-
-
-def test_all_runs_are_looked_after_also_those_still_to_come_and_damaged_ones_are_left_out(
-    settings, store, run, monkeypatch, caplog
-):
-    looked: list[str] = []
-    rounds = 0
-    later = run.model_copy(update={"run_id": "later"})
-    monkeypatch.setattr(Reconciler, "look_after", lambda _, found: looked.append(found.run_id))
-
-    def pause(_: float) -> None:
-        if "later" in looked:
-            raise KeyboardInterrupt
-        store.create_run(later)
-        store.objects.create("runs/broken/run.json", b"{}")
-
-    monkeypatch.setattr("deepchord.coordinator.reconciliation.reconciler.time.sleep", pause)
-
-    def count() -> None:
-        nonlocal rounds
-        rounds += 1
-
-    with pytest.raises(KeyboardInterrupt):
-        reconcile_all(settings, store, looked=count)
-
-    assert looked == [run.run_id, run.run_id, "later"]
-    assert rounds == 2
-    assert caplog.text.count("Run broken does not go on") == 1
-
-
-def test_runs_with_a_broker_of_their_own_are_left_to_themselves(settings, store, run, monkeypatch):
-    store.set_local(run.run_id, local=True)
-    monkeypatch.setattr(Reconciler, "look_after", lambda *_: pytest.fail("it is not ours"))
-
-    def stop(_: float) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("deepchord.coordinator.reconciliation.reconciler.time.sleep", stop)
-
-    with pytest.raises(KeyboardInterrupt):
-        reconcile_all(settings, store)
-
-
-def test_a_run_with_a_broker_of_its_own_cannot_be_looked_after_from_outside(settings, store, run):
-    store.set_local(run.run_id, local=True)
-
-    with pytest.raises(InputError, match=f"embedded broker of its own.*`deepchord resume {run.run_id}`"):
-        reconcile_run(settings, store, run.run_id)
-
-
-def test_a_cancelled_run_needs_nobody_to_look_after_it(settings, store, run):
-    store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=NOW))
-
-    reconcile_run(settings, store, run.run_id)
 
 
 def test_a_lost_message_is_noticed_among_those_of_other_runs(reconciler, clock, run, queue, client, settings, store):

@@ -16,7 +16,7 @@ from deepchord.coordinator.runs import (
     cancel_run,
     check_unfinished,
     extend_run,
-    extended_by,
+    plan_extension,
     plan_member,
     plan_request,
     plan_run,
@@ -283,5 +283,5 @@ def test_where_an_evaluation_and_a_cancellation_lie_side_by_side_every_command_s
     for steer in (partial(cancel_run, host="here"), check_unfinished, resume_run):
         with pytest.raises(InputError, match="is evaluated; `deepchord extend"):
             steer(store, run)
-    extended = extend_run(store, extended_by(run, 4, None))
+    extended = extend_run(store, plan_extension(run, 4, None))
     assert RunWatcher(store, extended).look().state == "training"

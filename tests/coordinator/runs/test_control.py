@@ -9,7 +9,7 @@ from deepchord.coordinator.runs import (
     check_unfinished,
     drain,
     extend_run,
-    extended_by,
+    plan_extension,
     plan_member,
     plan_request,
     plan_run,
@@ -91,7 +91,7 @@ def test_the_cancellation_of_a_run_that_was_extended_meanwhile_is_not_taken_back
 
     def late(key: str, data: bytes) -> bool:
         if key.endswith("/failed.json"):
-            cancel_run(store, extend_run(store, extended_by(run, 6, None)), "here")
+            cancel_run(store, extend_run(store, plan_extension(run, 6, None)), "here")
         return create(key, data)
 
     monkeypatch.setattr(store.objects, "create", late)
@@ -188,7 +188,7 @@ def test_a_member_that_there_is_not_is_named_with_those_there_are(store, run, in
 
 
 def test_an_extended_run_has_its_earlier_members_and_needs_the_same_share(store, run):
-    extended = extend_run(store, extended_by(run, 10, None))
+    extended = extend_run(store, plan_extension(run, 10, None))
 
     assert store.run(run.run_id) == extended
     assert (extended.members, extended.min_members, extended.extension) == (10, 8, 1)
@@ -199,29 +199,29 @@ def test_a_failed_or_cancelled_run_can_be_extended(store, failed):
     cancel = Cancellation(host="here", cancelled_at=NOW)
     store.cancel_run(failed.run_id, cancel)
 
-    extended = extend_run(store, extended_by(failed, 6, 2))
+    extended = extend_run(store, plan_extension(failed, 6, 2))
 
     assert (extended.min_members, store.evaluation(extended).failure()) == (2, None)
     assert not store.is_cancelled(failed.run_id)
-    assert extend_run(store, extended_by(extended, 8, None)).extension == 2
+    assert extend_run(store, plan_extension(extended, 8, None)).extension == 2
 
 
 @pytest.mark.parametrize("members", [0, 4, 100_001])
 def test_a_number_of_members_that_is_not_larger_or_too_large_is_refused(run, members):
     with pytest.raises(InputError, match=rf"has 4 members: give a larger number, of at most 100,000, found {members};"):
-        extended_by(run, members, None)
+        plan_extension(run, members, None)
 
 
 def test_more_required_members_than_there_are_are_refused(run):
     with pytest.raises(InputError, match="min_members is 9, more than the 5 members"):
-        extended_by(run, 5, 9)
+        plan_extension(run, 5, 9)
 
 
 def test_only_one_of_two_that_extend_a_run_at_once_does(store, run):
-    extend_run(store, extended_by(run, 5, None))
+    extend_run(store, plan_extension(run, 5, None))
 
     with pytest.raises(InputError, match="Somebody else has just extended run"):
-        extend_run(store, extended_by(run, 6, None))
+        extend_run(store, plan_extension(run, 6, None))
 
 
 def test_a_worker_that_is_not_there_is_named_with_those_that_are(broker_url):

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from deepchord.coordinator.runs import shortened
-from deepchord.coordinator.runs.worker_names import workers_meant
+from deepchord.coordinator.runs import shorten_names
+from deepchord.coordinator.runs.worker_names import match_workers
 from deepchord.shared.errors import InputError
 
 CONNECTED = ["celery@p1", "celery@p11", "celery@w1", "celery@w12", "torch-1@box", "torch-2@box", "odd[1]@box"]
@@ -26,7 +26,7 @@ CONNECTED = ["celery@p1", "celery@p11", "celery@w1", "celery@w12", "torch-1@box"
     ],
 )
 def test_a_worker_is_meant_by_its_name_by_any_part_that_only_it_has_or_by_a_pattern(asked, meant):
-    assert workers_meant(asked, CONNECTED) == meant
+    assert match_workers(asked, CONNECTED) == meant
 
 
 @pytest.mark.parametrize(
@@ -41,10 +41,10 @@ def test_a_worker_is_meant_by_its_name_by_any_part_that_only_it_has_or_by_a_patt
 )
 def test_what_means_no_worker_or_several_is_refused_with_their_names(asked, sentence):
     with pytest.raises(InputError, match=re.escape(sentence)):
-        workers_meant(asked, CONNECTED)
+        match_workers(asked, CONNECTED)
 
 
 def test_names_are_cut_on_the_left_unless_two_would_look_alike():
-    assert shortened(["tensorflow-1@box", "torch-2@box"], 9) == ["…ow-1@box", "…ch-2@box"]
-    assert shortened(["short@box"], 9) == ["short@box"]
-    assert shortened(["one@a-long-name", "two@a-long-name"], 9) == ["one@a-long-name", "two@a-long-name"]
+    assert shorten_names(["tensorflow-1@box", "torch-2@box"], 9) == ["…ow-1@box", "…ch-2@box"]
+    assert shorten_names(["short@box"], 9) == ["short@box"]
+    assert shorten_names(["one@a-long-name", "two@a-long-name"], 9) == ["one@a-long-name", "two@a-long-name"]

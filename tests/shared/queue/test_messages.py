@@ -11,8 +11,8 @@ from celery import Celery
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepchord.coordinator.runs import ring_evaluation, ring_member
-from deepchord.coordinator.runs.submission import ring_all
+from deepchord.coordinator.runs import resend_evaluation, resend_member
+from deepchord.coordinator.runs.submission import send_all
 from deepchord.shared.broker import KEY_PREFIX
 from deepchord.shared.errors import MessageDecodeError
 from deepchord.shared.queue import EVALUATE_ENSEMBLE, QUEUE, TRAIN_MEMBER, create_app, task_id
@@ -58,9 +58,9 @@ def with_headers(**changes: object) -> bytes:
 
 def test_all_that_is_sent_for_a_run_passes(app, client):
     run = run_of(3)
-    ring_all(app, run, range(3))
-    ring_member(app, run, 1)
-    ring_evaluation(app, run)
+    send_all(app, run, range(3))
+    resend_member(app, run, 1)
+    resend_evaluation(app, run)
     sent = client.lrange(f"{KEY_PREFIX}{QUEUE}", 0, -1)
 
     for data in sent:

@@ -1,0 +1,43 @@
+"""The commands that change runs under way, as people meet them."""
+
+import json
+
+import pytest
+
+from tests.coordinator.cli.processes import sentence_of
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("cancel", "last", "--member", "2"), "has the members 0 to 1, no member 2."),
+        (("cancel", "nothing"), "There is no run 'nothing'"),
+        (("extend", "last", "--members", "2"), "has 2 members: give a larger number"),
+        (("extend", "last", "--members", "3", "--min-members", "4"), "min_members is 4, more than the 3 members"),
+        (("resume", "last", "--detach"), "--detach needs a broker that outlives this command"),
+        (("reconcile",), "Give either a run or --all."),
+        (("reconcile", "last", "--all"), "Give either a run or --all."),
+        (("reconcile", "last", "--alive", "file"), "--alive is for --all"),
+        (("reconcile", "--all"), "No broker is given"),
+        (("reconcile", "last"), "No broker is given"),
+        (("drain", "worker@here"), "No broker is given"),
+    ],
+)
+def test_what_cannot_be_steered_is_said_in_a_sentence(command, stored_run, arguments, sentence):
+    assert sentence in sentence_of(command(*arguments))
+
+
+def test_a_cancelled_run_is_listed_as_cancelled_and_watching_it_says_how_to_go_on(command, stored_run):
+    cancelled = command("cancel", "last")
+
+    assert (cancelled.returncode, cancelled.stderr) == (0, "")
+    assert cancelled.stdout == (
+        f"Run {stored_run.run_id} is cancelled; `deepchord resume {stored_run.run_id}` goes on with it.\n"
+    )
+    (line,) = json.loads(command("runs", "--json").stdout)
+    assert line["state"] == "cancelled"
+    watched = command("watch", "last")
+    assert watched.returncode == 5
+    assert f"`deepchord resume {stored_run.run_id}` goes on from there" in watched.stderr

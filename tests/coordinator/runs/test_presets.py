@@ -1,0 +1,46 @@
+"""The recipes that come with deepchord."""
+
+import pytest
+
+from deepchord.coordinator.runs import PRESETS, plan_architecture, plan_request, plan_run
+from deepchord.shared.messages import DatasetInfo
+from deepchord.shared.network import Architecture, Dense, Flatten
+
+DATASET = DatasetInfo(
+    name="digits", sha256="0" * 64, input_shape=(28, 28, 1), class_names=("0", "1"), train_size=10, test_size=5
+)
+TINY = Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax")))
+
+
+def test_the_notebook_preset_says_all_that_the_notebook_did():
+    request = plan_request(None, {"preset": "notebook"})
+
+    assert request.members == 10
+    assert request.recipe().model_dump() == {
+        "optimizer": "nadam", "learning_rate": 0.002, "batch_size": 128, "epochs": 25, "validation_fraction": 0.2,
+        "patience": 10, "schedule": "constant", "precision": "float32", "dropout_scale": 1.0, "label_smoothing": 0.0,
+        "weight_decay": 0.0, "flip": False, "shift": 0, "cutout": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("preset", "parameters"), [("quick", 331_450), ("fast", 331_450), ("notebook", 331_450), ("best", 474_794)]
+)
+def test_every_preset_has_a_network(preset, parameters):
+    request = plan_request(None, {"preset": preset})
+    architecture = plan_architecture(request, (28, 28, 1), 10)
+    run = plan_run(request, architecture, DATASET, max_attempts=3)
+
+    assert run.architecture.resolve(input_shape=(28, 28, 1), classes=10).parameters == parameters
+
+
+def test_no_preset_was_forgotten_here():
+    assert sorted(PRESETS) == ["best", "fast", "notebook", "quick"]
+
+
+def test_the_preset_best_can_be_trained_with_another_network(write):
+    layers = "layers = [{type='flatten'}, {type='dense', units='classes', activation='softmax'}]"
+    request = plan_request(write(f"preset = 'best'\n{layers}"), {})
+
+    assert plan_architecture(request, (28, 28, 1), 10) == TINY
+    assert request.epochs == PRESETS["best"]["epochs"]

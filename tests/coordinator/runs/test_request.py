@@ -1,0 +1,197 @@
+"""A preset, a recipe file and options, merged and checked."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deepchord.coordinator.runs import plan_request
+from deepchord.coordinator.runs.request import RunRequest
+from deepchord.shared.errors import InputError
+from deepchord.shared.network import Architecture
+
+
+def test_without_anything_the_quick_preset_on_fashion_mnist_is_trained():
+    request = plan_request(None, {})
+
+    assert (request.preset, request.dataset, request.members, request.epochs) == ("quick", "fashion", 3, 3)
+
+
+def test_an_option_goes_before_the_recipe_and_the_recipe_before_the_preset(write):
+    recipe = write("preset = 'notebook'\nmembers = 7\nepochs = 8")
+
+    request = plan_request(recipe, {"epochs": 9, "members": None})
+
+    assert (request.epochs, request.members, request.batch_size) == (9, 7, 128)
+    assert (request.preset, request.patience) == ("notebook", 10)
+
+
+def test_a_preset_given_as_an_option_goes_before_that_of_the_recipe_and_after_its_values(write):
+    request = plan_request(write("preset = 'notebook'\nepochs = 8"), {"preset": "quick"})
+
+    assert (request.preset, request.members, request.epochs) == ("quick", 3, 8)
+
+
+def test_an_empty_recipe_is_the_quick_preset(write):
+    assert plan_request(write(""), {}) == plan_request(None, {})
+
+
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        ("memers = 3", "unknown option 'memers'; did you mean 'members'?"),
+        ("learning-rate = 3", "unknown option 'learning-rate'; did you mean 'learning_rate'?"),
+        (
+            "run_id = 'mine'",
+            "unknown option 'run_id'; valid are architecture, batch_size, channels_first, cutout, dataset,",
+        ),
+        ("[run]\nmembers = 3", "unknown option 'run'"),
+        ("preset = 'notbook'", "There is no preset 'notbook'; did you mean 'notebook'?"),
+        ("preset = ''", "There is no preset ''; valid are best, fast, notebook, quick."),
+        ("preset = [1]", "There is no preset [1]"),
+        ("preset = 3", "There is no preset 3"),
+        ("layers = [{type = 'conv2'}]", "layer 0 has the unknown type 'conv2'; did you mean 'conv2d'?"),
+        (
+            "layers = [{type = 'flatten'}, {type = 'denes'}]",
+            "layer 1 has the unknown type 'denes'; did you mean 'dense'",
+        ),
+        ("layers = [{type = 'conv2d', filter = 3}]", "unknown option 'filter'; did you mean 'filters'?"),
+        ("layers = [{units = 3}]", "layer 0 has the unknown type None"),
+        ("layers = [3]", "layer 0 has the unknown type None"),
+        ("layers = 3", "layers: input should be"),
+        ("layers = []", "layers: tuple should have at least 1 item"),
+        ("architecture = 'a.toml'\nlayers = [{type = 'flatten'}]", "either architecture (a file) or layers, not both"),
+        ("members = 0", "members: input should be greater than or equal to 1, found 0."),
+        ("members = -1", "members: input should be greater than or equal to 1, found -1."),
+        ("members = 100001", "members: input should be less than or equal to 100000, found 100001."),
+        ("members = 2.5", "members: input should be a valid integer"),
+        ("members = 2\nmin_members = 3", "min_members is 3, more than the 2 members of the run."),
+        ("min_members = 0", "min_members: input should be greater than or equal to 1, found 0."),
+        ("epochs = 0", "epochs: input should be greater than or equal to 1, found 0."),
+        ("batch_size = 0", "batch_size: input should be greater than or equal to 1"),
+        ("patience = 0", "patience: input should be greater than 0"),
+        ("optimizer = 'nadm'", "optimizer: input should be 'nadam', 'adam', 'sgd' or 'rmsprop', found 'nadm'."),
+        ("learning_rate = 0.0", "learning_rate: input should be greater than 0"),
+        ("learning_rate = nan", "learning_rate: input should be a finite number"),
+        ("validation_fraction = 1.0", "validation_fraction: input should be less than 1"),
+        ("seed = -1", "seed: input should be greater than or equal to 0, found -1."),
+        ("seed = 4294967296", "seed: input should be less than 4294967296"),
+        ("dataset = 3", "dataset: input should be a valid string, found 3."),
+    ],
+)
+def test_a_recipe_that_asks_for_what_is_not_possible_is_refused_in_one_sentence(write, recipe, expected):
+    with pytest.raises(InputError) as caught:
+        plan_request(write(recipe), {})
+
+    message = str(caught.value)
+    assert expected in message
+    assert "\n" not in message
+    assert "recipe.toml" in message or "preset" in message
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"members: 3", "is not valid TOML"),
+        (b"members = 1\nmembers = 2", "is not valid TOML"),
+        (b"\x89HDF\r\n\x1a\n\x00\x00\xff\xfe", "is not valid TOML"),
+        (b"x = " + b"[" * 5000, "is not valid TOML"),
+        (b"seed = " + b"9" * 5000, "is not valid TOML"),
+        (None, "cannot be read: No such file or directory."),
+    ],
+)
+def test_a_recipe_that_is_no_recipe_is_named(tmp_path, content, expected):
+    path = tmp_path / "recipe.toml"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(InputError, match=r"recipe\.toml") as caught:
+        plan_request(path, {})
+
+    assert expected in str(caught.value)
+
+
+def test_a_recipe_that_never_ends_is_not_read_to_its_end():
+    with pytest.raises(InputError, match=r"Recipe /dev/zero cannot be read: it is longer than 1 MiB\."):
+        plan_request(Path("/dev/zero"), {})
+    with pytest.raises(InputError, match=r"Architecture file /dev/zero cannot be read: it is longer than 1 MiB\."):
+        Architecture.load(Path("/dev/zero"))
+
+
+def test_a_recipe_may_come_from_a_pipe_and_begin_with_the_mark_of_windows(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    written = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(b"\xef\xbb\xbfmembers = 7\r\nseed = 2",))
+    written.start()
+
+    request = plan_request(tmp_path / "pipe", {})
+
+    written.join()
+    assert (request.members, request.seed) == (7, 2)
+
+
+RECIPE_WORDS = (*RunRequest.model_fields, "type", "conv2d", "units", "residual", "classes", "quick", "nadam")
+
+
+RECIPE_SIGNS = (" = ", "\n", "[", "]", "{", "}", ",", ".", '"', "'", "\\u0000", "#", "\x00", "\ud7ff")
+
+
+RECIPE_VALUES = ("0", "-1", "1e400", "nan", "1979-05-27", "true", "9" * 5000)
+
+
+RECIPE_PARTS = st.sampled_from((*RECIPE_WORDS, *RECIPE_SIGNS, *RECIPE_VALUES))
+
+
+@given(st.one_of(st.lists(RECIPE_PARTS).map(lambda parts: "".join(parts).encode()), st.binary()))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_recipe_holds_it_is_planned_or_refused_in_a_line(tmp_path: Path, content: bytes):
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(content)
+
+    refused = ""
+    try:
+        plan_request(path, {})
+    except InputError as error:
+        refused = str(error)
+
+    assert len(refused.splitlines()) <= 1
+
+
+def test_a_recipe_that_is_a_folder_is_named(tmp_path):
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+        plan_request(tmp_path, {})
+
+
+def test_a_bad_option_is_not_blamed_on_the_recipe(write):
+    recipe = write("members = 3")
+
+    for options in ({"members": 0}, {"epochs": 0}):
+        with pytest.raises(InputError, match=r"^The options given: (members|epochs): .* found 0"):
+            plan_request(recipe, options)
+
+
+def test_files_that_a_recipe_names_are_looked_for_beside_it_first(tmp_path, write, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    recipe = write("architecture = 'net.toml'\ndataset = 'data.npz'")
+    for name in ("net.toml", "data.npz"):
+        (tmp_path / name).write_text("")
+
+    request = plan_request(recipe, {})
+
+    assert request.architecture == str(tmp_path / "net.toml")
+    assert request.dataset == str(tmp_path / "data.npz")
+
+
+def test_files_that_are_not_beside_the_recipe_and_names_are_left_as_they_are(write):
+    request = plan_request(write("architecture = 'net.toml'\ndataset = 'fashion'"), {})
+
+    assert (request.architecture, request.dataset) == ("net.toml", "fashion")
+
+
+def test_names_that_no_file_can_have_are_left_to_whoever_looks_for_the_data_set(write):
+    for name in ("a" * 5000, "a\\u0000b"):
+        assert len(plan_request(write(f'dataset = "{name}"'), {}).dataset) >= 3
