@@ -23,7 +23,7 @@ from deepchord.shared.queue import create_app
 from deepchord.shared.settings import load_settings
 from deepchord.worker.engines import keep_freed_memory
 from deepchord.worker.resources import Resources
-from deepchord.worker.service import POOL, Announcement, given_up, let_members_go, prepare
+from deepchord.worker.service import POOL, Heartbeat, given_up, let_members_go, prepare
 from deepchord.worker.tasks import register_tasks
 
 settings = load_settings()
@@ -34,7 +34,7 @@ app.conf.worker_pool = POOL
 resources = Resources(settings)
 register_tasks(app, resources)
 _workers: list[Any] = []
-_announcements: list[Announcement] = []
+_heartbeats: list[Heartbeat] = []
 #: The signals that told this worker to stop; no event, whose lock a second signal would wait for.
 _stops: list[str] = []
 
@@ -62,7 +62,7 @@ def _format_logs(logger: logging.Logger, **_: Any) -> None:
 
 @worker_init.connect
 def _prepare(sender: Any, **_: Any) -> None:
-    _announcements.append(prepare(sender, resources))
+    _heartbeats.append(prepare(sender, resources))
     _workers.append(sender)
 
 
@@ -74,14 +74,14 @@ def _keep_memory(**_: Any) -> None:
 
 @worker_ready.connect
 def _announce(**_: Any) -> None:
-    for announcement in _announcements:
+    for announcement in _heartbeats:
         announcement.start()
 
 
 @worker_shutdown.connect
 def _withdraw(**_: Any) -> None:
-    while _announcements:
-        _announcements.pop().stop()
+    while _heartbeats:
+        _heartbeats.pop().stop()
 
 
 @worker_shutting_down.connect

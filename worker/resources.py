@@ -12,7 +12,7 @@ from deepchord.shared.datasets import Dataset, load_dataset
 from deepchord.shared.messages import AttemptNote, DatasetInfo, Trainer
 from deepchord.shared.settings import Settings, worker_id
 from deepchord.shared.storage import RunStore
-from deepchord.worker.engines import Engine, open_engine_of
+from deepchord.worker.engines import Engine, open_configured_engine
 
 
 class Resources:
@@ -65,7 +65,7 @@ class Resources:
     @cached_property
     def engine(self) -> Engine:
         """The engine of this process."""
-        return open_engine_of(self.settings)
+        return open_configured_engine(self.settings)
 
     @cached_property
     def trainer(self) -> Trainer:

@@ -1,4 +1,4 @@
-"""The coordinator's command line; with worker/cli.py the only code that prints."""
+"""The coordinator's command line; with the worker's the only code that prints."""
 
 import typer
 

@@ -50,7 +50,7 @@ def with_workers(settings: Settings, run: RunSpec, tell: Callable[[str], None]) 
 def _ask(settings: Settings, tell: Callable[[str], None], *questions: str) -> HostAnswer | None:
     """Ask a process that may open an engine; None if it has no answer, which is no reason not to train."""
     with subprocess.Popen(
-        command_for("deepchord.worker.devices.host_report:answer", *questions),
+        command_for("deepchord.worker.devices.host_report:report_host", *questions),
         env={**settings.environment(), **READABLE_OUTPUT},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -25,7 +25,7 @@ from deepchord.shared.queue import EVALUATE_ENSEMBLE, QUEUE, TRAIN_MEMBER, creat
 from deepchord.shared.settings import Settings, load_settings
 from deepchord.shared.storage import EvaluationStore, MemberStore, RunStore
 from deepchord.worker.engines import Engine
-from deepchord.worker.evaluation import evaluate as evaluate_ensemble
+from deepchord.worker.evaluation import evaluate_members
 from deepchord.worker.execution.lease import Lease
 from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
 from deepchord.worker.resources import Resources
@@ -439,7 +439,7 @@ def test_an_evaluation_has_no_more_threads_than_it_is_given(
 ):
     recorded("ttt")
     for most in ("_MOST_IMAGES", "_FEWEST_OF_SEVERAL"):  # one thread does for two chunks
-        monkeypatch.setattr(f"deepchord.worker.training.loop.{most}", 16)
+        monkeypatch.setattr(f"deepchord.worker.evaluation.prediction.{most}", 16)
     given = {"threads": threads, "evaluation_threads": evaluation_threads}
     resources.settings = resources.settings.model_copy(update=given)
     asked_by = set()
@@ -586,18 +586,18 @@ def test_a_run_that_is_cancelled_just_before_its_evaluation_is_committed_stays_c
     recorded("ttt")
 
     def evaluate_then_cancel(*given: Any, **named: Any) -> Any:
-        found = evaluate_ensemble(*given, **named)
+        found = evaluate_members(*given, **named)
         store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=datetime.now(UTC)))
         return found
 
-    monkeypatch.setattr("deepchord.worker.execution.evaluation_attempt.evaluate", evaluate_then_cancel)
+    monkeypatch.setattr("deepchord.worker.execution.evaluation_attempt.evaluate_members", evaluate_then_cancel)
 
     assert evaluate(run.run_id) is None
 
     assert (store.is_cancelled(run.run_id), store.evaluation(run).has_ended()) == (True, False)
     assert [attempt.handed_over for attempt in store.evaluation(run).attempts()] == [True]
     store.resume_run(run.run_id)
-    monkeypatch.setattr("deepchord.worker.execution.evaluation_attempt.evaluate", evaluate_ensemble)
+    monkeypatch.setattr("deepchord.worker.execution.evaluation_attempt.evaluate_members", evaluate_members)
     assert evaluate(run.run_id) == "evaluated"
 
 

@@ -13,7 +13,7 @@ from deepchord.shared.host import installed_engines, usable_cores
 from deepchord.shared.process import command_for
 from deepchord.shared.settings import Settings
 from deepchord.worker.devices.inspection import EngineReport, report_engine
-from deepchord.worker.devices.tuning import calibrate
+from deepchord.worker.devices.tuning import tune
 from deepchord.worker.engines import Device
 
 try:
@@ -55,7 +55,7 @@ class Start:
         return given.model_copy(update={"engine": self.engine, "device": self.device, "threads": self.threads})
 
 
-def planned(
+def plan_workers(
     settings: Settings, engine: str, device: str | None, tell: Callable[[str], None], *, devices: int = 1
 ) -> tuple[Start, ...]:
     """Return the workers of one device: so many as are asked for, else as train fastest together by a measurement.
@@ -71,7 +71,7 @@ def planned(
     if settings.workers is None and threads is None:
         try:
             asked = settings.model_copy(update={"engine": engine, "device": device})
-            count = calibrate(asked, tell, devices=devices).best().workers
+            count = tune(asked, tell, devices=devices).best().workers
         except EngineError as error:  # the worker itself will say what is wrong
             logger.info("One worker is started: %s", error)
     if count * devices > 1:
@@ -84,7 +84,7 @@ def planned(
     )
 
 
-def named(starts: Sequence[Start], name: str) -> tuple[Start, ...]:
+def with_name(starts: Sequence[Start], name: str) -> tuple[Start, ...]:
     """Return the workers with a name of somebody's choice, and their numbers if there are several."""
     if len(starts) == 1:
         return (replace(starts[0], name=name),)
@@ -166,7 +166,7 @@ def described(one: Assignment) -> str:
 
 
 @contextlib.contextmanager
-def claimed(settings: Settings, one: Assignment) -> Iterator[str | None]:
+def claim_device(settings: Settings, one: Assignment) -> Iterator[str | None]:
     """Claim an assignment's silicon for the length of a block; what has it if another worker of this user does.
 
     Another environment may have another engine, and call the device by another name.
@@ -204,9 +204,9 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def command_of(start: Start, loglevel: str) -> list[str]:
+def worker_command(start: Start, loglevel: str) -> list[str]:
     """Return the command of a worker; everything else it reads from the environment."""
     options = ["--name", start.name, "--engine", start.engine, "--loglevel", loglevel, "--workers", "1"]
     options += ["--device", start.device] if start.device is not None else []
     options += ["--threads", str(start.threads)] if start.threads is not None else []
-    return command_for("deepchord.worker.cli:run", "worker", *options)
+    return command_for("deepchord.worker.cli:main", "worker", *options)

@@ -13,7 +13,7 @@ from deepchord.worker.training import initial_weights
 BATCH_SIZE = 128
 
 
-def trial(engine: Engine) -> Callable[[int], None]:
+def benchmark_training(engine: Engine) -> Callable[[int], None]:
     """Return what trains for so many steps of `BATCH_SIZE` images; the first one compiles."""
     architecture = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
     recipe = Recipe(

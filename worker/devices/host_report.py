@@ -9,10 +9,10 @@ from deepchord.shared.host import HostAnswer, choose_engine
 from deepchord.shared.settings import Settings, load_settings
 from deepchord.worker.devices.assignment import assign
 from deepchord.worker.devices.inspection import report_engine
-from deepchord.worker.devices.tuning import calibrate, likely_gpus
+from deepchord.worker.devices.tuning import likely_gpus, tune
 
 
-def answer(most: str, measure: str = "") -> None:
+def report_host(most: str, measure: str = "") -> None:
     """Tell `train` what this host trains with; writes lines of JSON, runs in a process of its own.
 
     Args:
@@ -26,7 +26,7 @@ def answer(most: str, measure: str = "") -> None:
         each = settings.model_copy(update={"device": devices[0]}) if devices else settings
         # On as many GPUs as workers are wanted each has one, however fast more of them were.
         is_wanted = measure and len(devices) < int(most)
-        found = calibrate(each, _say, devices=len(devices) or 1) if is_wanted else None
+        found = tune(each, _say, devices=len(devices) or 1) if is_wanted else None
     except DeepchordError as error:
         _write(HostAnswer(devices=devices, refused=str(error)))
     else:

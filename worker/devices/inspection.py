@@ -130,11 +130,11 @@ _OPENED = "opened "
 def answer(name: str, preflight: str = "") -> None:
     """Write what an engine has to stdout, as one line of JSON; runs in the process that `_ask` starts."""
     from deepchord.worker.devices.preflight import check_device
-    from deepchord.worker.engines import open_engine_of
+    from deepchord.worker.engines import open_configured_engine
 
     settings = load_settings(engine=name)
     try:
-        engine = open_engine_of(settings)
+        engine = open_configured_engine(settings)
         if preflight:
             sys.stdout.write(f"{_OPENED}{engine.device.id}\n")
             sys.stdout.flush()

@@ -23,8 +23,8 @@ from deepchord.shared.host import WORKER_BYTES, Calibration, Sharing, choose_eng
 from deepchord.shared.process import READABLE_OUTPUT, command_for
 from deepchord.shared.settings import Settings, load_settings
 from deepchord.shared.version import version
-from deepchord.worker.devices.benchmark import BATCH_SIZE, trial
-from deepchord.worker.engines import open_engine_of
+from deepchord.worker.devices.benchmark import BATCH_SIZE, benchmark_training
+from deepchord.worker.engines import open_configured_engine
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ _HIDING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"
 _ALONE = ("plaidml",)
 
 
-def calibrate(settings: Settings, tell: Callable[[str], None], *, devices: int = 1) -> Calibration:
+def tune(settings: Settings, tell: Callable[[str], None], *, devices: int = 1) -> Calibration:
     """Return what was measured for the engine and device of the settings; measures if that was never done here.
 
     More workers than memory is free for at the moment are left out.
@@ -211,8 +211,8 @@ class _Probe:
 def probe() -> None:
     """Say `ready`; for each line, train for a while and write images per second; runs in a process of its own."""
     settings = load_settings()
-    engine = open_engine_of(settings)
-    train = trial(engine)
+    engine = open_configured_engine(settings)
+    train = benchmark_training(engine)
     steps_of_a_look = _STEPS if engine.device.kind == "cpu" else _STEPS_ON_A_GPU
     train(steps_of_a_look)
     sys.stdout.write("ready\n")

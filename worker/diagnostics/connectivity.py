@@ -43,7 +43,7 @@ class Finding:
     text: str
 
 
-def examine_way(settings: Settings) -> Iterator[Finding]:
+def examine_connectivity(settings: Settings) -> Iterator[Finding]:
     """Yield what is found out about broker, storage and data set, one after the other."""
     yield from _examine_broker(settings)
     yield from _examine_storage(settings)

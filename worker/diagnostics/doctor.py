@@ -11,19 +11,19 @@ from deepchord.shared.command_line import run_commands
 from deepchord.shared.errors import DeepchordError, ExitCode
 from deepchord.shared.process import run_function
 from deepchord.shared.settings import Settings, load_settings
-from deepchord.worker.devices import BATCH_SIZE, check_device, trial
-from deepchord.worker.diagnostics.connectivity import examine_way
-from deepchord.worker.engines import Engine, open_engine_of
+from deepchord.worker.devices import BATCH_SIZE, benchmark_training, check_device
+from deepchord.worker.diagnostics.connectivity import examine_connectivity
+from deepchord.worker.engines import Engine, open_configured_engine
 
 #: A driver that has stopped answers never; compiling can take minutes.
 _ANSWER_WITHIN_S = 900.0
 _STEPS = 3
 
 
-def tell_of_way(settings: Settings) -> int:
+def report_connectivity(settings: Settings) -> int:
     """Tell of broker, storage and data set; return the exit code for the command."""
     code = int(ExitCode.OK)
-    for finding in examine_way(settings):
+    for finding in examine_connectivity(settings):
         _say(finding.what, f"{finding.state}: {finding.text}")
         if finding.state == "problem":
             code = int(ExitCode.BAD_INPUT)
@@ -51,7 +51,7 @@ def _examine() -> int:
     settings = load_settings()
     _say("deepchord", f"{version('deepchord')}, Python {platform.python_version()}, {platform.platform()}")
     try:
-        engine = open_engine_of(settings)
+        engine = open_configured_engine(settings)
         _describe(engine)
         difference = check_device(engine)
         _say("preflight", f"passed; probabilities within {difference:.1e} of the reference")
@@ -74,7 +74,7 @@ def _describe(engine: Engine) -> None:
 
 def _speed(engine: Engine) -> str:
     """Return how long the notebook's network takes for an image, compilation apart."""
-    train = trial(engine)
+    train = benchmark_training(engine)
 
     def seconds(steps: int) -> float:
         started = time.monotonic()

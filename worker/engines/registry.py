@@ -76,7 +76,7 @@ def _opened(
     return Keras3Engine(name, threads or allotted_cores(), device, programs)
 
 
-def open_engine_of(settings: Settings) -> Engine:
+def open_configured_engine(settings: Settings) -> Engine:
     """Return the engine of the settings; see `open_engine`."""
     programs = settings.cache / "programs"
     return open_engine(settings.engine, settings.threads, settings.device, settings.plaidml_hardware, programs)

@@ -59,7 +59,7 @@ def distinct(files: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     return tuple(first.values()), tuple(notes)
 
 
-def names_of(files: Sequence[Path]) -> tuple[str, tuple[str, ...]]:
+def name_members(files: Sequence[Path]) -> tuple[str, tuple[str, ...]]:
     """Return what the folder of some files is called, and each of them below it; no two are called alike."""
     folders = [file.parent for file in files]
     if len({file.name for file in files}) == len(files):

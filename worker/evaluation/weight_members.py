@@ -155,7 +155,7 @@ def weight_candidates(files: Sequence[WeightFile]) -> tuple[Candidate, ...]:
     )
 
 
-def notes_of(files: Sequence[WeightFile]) -> tuple[str, ...]:
+def weight_notes(files: Sequence[WeightFile]) -> tuple[str, ...]:
     """Return what was done to the weights of files; those of which the same is said stand in one note."""
     said: dict[str, list[str]] = {}
     for file in files:
@@ -166,7 +166,7 @@ def notes_of(files: Sequence[WeightFile]) -> tuple[str, ...]:
     )
 
 
-def command_of(
+def evaluate_command(
     patterns: Sequence[str],
     dataset: str,
     architectures: Sequence[Path],

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from deepchord.shared.errors import DeepchordError
 from deepchord.shared.messages import RunFailure, RunSpec, TrainedMember
-from deepchord.worker.evaluation import evaluate, run_candidates
+from deepchord.worker.evaluation import Evaluator, evaluate_members, run_candidates
 from deepchord.worker.execution.stop_reasons import RunCancelled
 from deepchord.worker.resources import Resources
 
@@ -32,16 +32,9 @@ def attempt_evaluation(resources: Resources, run: RunSpec, advance: Callable[[],
         reason = f"{len(trained)} members were trained, min_members is {run.min_members}"
         return fail_run(resources, run, reason, advance)
     dataset = resources.dataset(run.dataset)
-    ensemble = evaluate(
-        resources.engine,
-        resources.trainer,
-        run.architecture,
-        dataset,
-        run_candidates(store, run, trained),
-        run.members,
-        advance,
-        threads=_threads(resources),
-    )
+    evaluator = Evaluator(engine=resources.engine, trainer=resources.trainer, threads=_threads(resources))
+    candidates = run_candidates(store, run, trained)
+    ensemble = evaluate_members(evaluator, dataset, candidates, run.members, advance)
     stored = store.evaluation(run)
     if not stored.commit_result(ensemble.evaluation, ensemble.probabilities) and not stored.has_result():
         raise RunCancelled

@@ -49,7 +49,7 @@ def way_of(error: Exception) -> str:
     return f"{name}: {re.sub('0x[0-9a-fA-F]+|[0-9]+', '#', str(error))[:_COMPARED]}"
 
 
-def is_the_runs_fault(
+def should_fail_run(
     error: Exception,
     attempts: Mapping[int, Sequence[Attempt]],
     members: int,
@@ -85,7 +85,7 @@ def is_of_recipe_or_data(error: Exception) -> bool:
     return isinstance(error, (*_GIVEN, *_SEEDED))
 
 
-def is_the_members_fault(error: Exception, attempts: Sequence[Attempt]) -> bool:
+def should_fail_member(error: Exception, attempts: Sequence[Attempt]) -> bool:
     """Return whether a member fails wherever it is tried: in the same way on two workers, before its first epoch.
 
     Args:

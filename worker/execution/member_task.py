@@ -13,8 +13,8 @@ from deepchord.shared.storage import Attempt, MemberStore, failures_in_a_row
 from deepchord.worker.execution.failure_policy import (
     describe,
     is_of_recipe_or_data,
-    is_the_members_fault,
-    is_the_runs_fault,
+    should_fail_member,
+    should_fail_run,
     way_of,
 )
 from deepchord.worker.execution.guard import Guard, guarded
@@ -181,9 +181,9 @@ def _after_failure(resources: Resources, task: _Task, guard: Guard, number: int,
     attempts = stored.attempts()
     if not any(attempt.saved for attempt in attempts):
         every = resources.store.attempts_of_all(spec.run_id)
-        if is_the_runs_fault(error, every, run.members, run.max_attempts, lambda: {task.worker, *task.others()}):
+        if should_fail_run(error, every, run.members, run.max_attempts, lambda: {task.worker, *task.others()}):
             return _fail_run(resources, run, error)
-    if failures_in_a_row(attempts) >= run.max_attempts or is_the_members_fault(error, attempts):
+    if failures_in_a_row(attempts) >= run.max_attempts or should_fail_member(error, attempts):
         return _completed(fail_member(resources, spec, attempts[-1].number, describe(error)))
     guard.lease.rest(_REST_S)
     return Resend(after_s=RETRY_DELAY_S)

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 _EVERY_S = KEEP_S / 6
 
 
-class Announcement:
+class Heartbeat:
     """Begins with `start`, ends with `stop`; Celery tells of a broker that is away, this of one that is of no use."""
 
     def __init__(

@@ -15,7 +15,7 @@ from deepchord.shared.queue import DRAIN, queue_of
 from deepchord.shared.settings import WORKER_VARIABLE, export, worker_id
 from deepchord.worker.devices import examine
 from deepchord.worker.resources import Resources
-from deepchord.worker.service.heartbeat import Announcement
+from deepchord.worker.service.heartbeat import Heartbeat
 from deepchord.worker.service.pool import check_semaphores
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ _UNDERSTOOD = frozenset(
 _PROCESS_PER_MEMBER = ("plaidml",)
 
 
-def prepare(worker: Any, resources: Resources) -> Announcement:
+def prepare(worker: Any, resources: Resources) -> Heartbeat:
     """Examine the device before the worker takes its first task, and let it serve the queues that are for such a one.
 
     Args:
@@ -69,7 +69,7 @@ def prepare(worker: Any, resources: Resources) -> Announcement:
     if engine in _PROCESS_PER_MEMBER:
         worker.max_tasks_per_child = 1
     _warn_of_skew(resources.broker)
-    return Announcement(
+    return Heartbeat(
         resources.workers, worker=worker_id(), name=worker.hostname, host=settings.host, engine=engine, device=device
     )
 

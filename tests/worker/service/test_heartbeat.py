@@ -3,7 +3,7 @@ import logging
 import redis
 
 from deepchord.shared.broker import WorkerBoard
-from deepchord.worker.service import Announcement
+from deepchord.worker.service import Heartbeat
 
 
 class Board(WorkerBoard):
@@ -27,7 +27,7 @@ def test_a_worker_says_once_what_is_wrong_with_its_broker_and_again_when_it_happ
     monkeypatch.setattr("deepchord.worker.service.heartbeat._EVERY_S", 0.0)
     crowded = redis.ConnectionError("max number of clients reached")
     board = Board(crowded, crowded, redis.ConnectionError("Connection refused"), None, crowded, None)
-    board.announcement = Announcement(board, worker="a", name="a@here", host="here", engine="jax", device=None)
+    board.announcement = Heartbeat(board, worker="a", name="a@here", host="here", engine="jax", device=None)
 
     board.announcement.start()
     board.announcement._thread.join()

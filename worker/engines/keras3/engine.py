@@ -16,7 +16,7 @@ from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.engines.allocator import keep_freed_memory
 from deepchord.worker.engines.engine import Device, find_device
 from deepchord.worker.engines.keras3.backend import Backend
-from deepchord.worker.engines.keras3.network import Keras3Network
+from deepchord.worker.engines.keras3.network import DeviceOptions, Keras3Network
 
 #: The module and class of each backend; importing it imports the framework.
 _BACKENDS = {
@@ -86,16 +86,12 @@ class Keras3Engine:
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> Keras3Network:
         """Return a network; with a recipe it can be trained."""
         self._backend.forget_networks()
-        precision = self.precision(recipe) if recipe else "float32"
-        return Keras3Network(
-            self._keras,
-            self._backend,
-            architecture,
-            recipe,
-            precision=precision,
+        options = DeviceOptions(
+            precision=self.precision(recipe) if recipe else "float32",
             xla=self._backend.may_use_xla(self._device),
             steps_at_once=self._backend.steps_at_once(self._device),
         )
+        return Keras3Network(self._keras, self._backend, architecture, recipe, options)
 
     def precision(self, recipe: Recipe) -> Precision:
         """Return in what this device multiplies when it trains with a recipe."""
