@@ -1,4 +1,4 @@
-"""Looks for what is wrong with this machine, its broker, its storage or a device, for people."""
+"""Looks for problems with the broker, the storage or a device of this machine, and reports them to people."""
 
 from deepchord.worker.diagnostics.doctor import examine_in_child, report_connectivity
 

@@ -1,4 +1,4 @@
-"""What an engine must offer, and how one is opened. Each framework is imported in its own room only."""
+"""The protocols of engines and networks, and how an engine is opened. Each framework is imported in its room only."""
 
 from deepchord.worker.engines.allocator import keep_freed_memory
 from deepchord.worker.engines.engine import Batch, Device, Engine, Images, Labels, Network, Probabilities

@@ -1,4 +1,4 @@
-"""Trains one member: starting weights, batches, epochs, and the state after each of them."""
+"""Trains one member: starting weights, batches, the loop over epochs, and the state after each epoch."""
 
 from deepchord.worker.training.batches import EpochBatches, batches_in_order
 from deepchord.worker.training.initialization import initial_weights

@@ -95,7 +95,9 @@ def split(size: int, validation_fraction: float, seed: int) -> tuple[NDArray[np.
     Raises:
         InputError: One of the two parts would be empty.
     """
-    from sklearn.model_selection import train_test_split  # takes a second: not in a worker's parent process
+    from sklearn.model_selection import (
+        train_test_split,
+    )  # importing it takes a second; a worker's parent process does not need it
 
     try:
         train_indices, validation_indices = train_test_split(
