@@ -200,12 +200,12 @@ class Fleet:
         self._attempt(worker, index, had)
 
     def _is_suspect(self, worker: str, index: int) -> bool:
-        def nowhere_at(other: int) -> int:
+        def failures_of(other: int) -> int:
             last = reversed(fruitless(self.attempts.get(other, [])))
             return saved_nothing_on(worker, ((attempt, attempt.worker) for attempt in last))
 
         others = (other for other in range(self.members) if other not in {index, *self.ended})
-        return is_suspect(nowhere_at(index), map(nowhere_at, others))
+        return is_suspect(failures_of(index), map(failures_of, others))
 
     def _attempt(self, worker: str, index: int, had: list[Attempt]) -> None:
         number = len(had) + 1
