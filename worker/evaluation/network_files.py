@@ -10,13 +10,13 @@ from deepchord.shared.errors import InputError
 from deepchord.shared.files import HDF5, JSON, KERAS, TEXT, kind_of, read_short_text, told
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.network import Architecture, Shape, default_architecture
-from deepchord.worker.saved_models import ToldNetwork, network_of_configuration, read_network
+from deepchord.worker.saved_models import SavedNetwork, network_of_configuration, read_network
 
 #: The preset of a recipe that names none.
 _DEFAULT_PRESET = "quick"
 
 
-def load_network(path: Path, images: Shape) -> ToldNetwork:
+def load_network(path: Path, images: Shape) -> SavedNetwork:
     """Return the network that a file describes.
 
     Args:
@@ -47,7 +47,7 @@ def load_network(path: Path, images: Shape) -> ToldNetwork:
     data = _parsed(text, path, source)
     if isinstance(data, dict) and "class_name" in data:
         return network_of_configuration(data, images, source)
-    return ToldNetwork(architecture=_network_of_data(data, path, source))
+    return SavedNetwork(architecture=_network_of_data(data, path, source))
 
 
 def _parsed(text: str, path: Path, source: str) -> Any:
@@ -87,7 +87,7 @@ def _network_beside(path: Path, named: str, source: str) -> Architecture:
     return Architecture.load(found)
 
 
-def _network_of_model(path: Path, images: Shape, source: str) -> ToldNetwork:
+def _network_of_model(path: Path, images: Shape, source: str) -> SavedNetwork:
     found = read_network(path, images)
     if found is None:
         raise InputError(

@@ -88,7 +88,7 @@ def _nothing_found(pattern: str, found: Sequence[Path], left_out: Sequence[Path]
     hint = "give a folder, a file or a pattern in quotes, like 'old/*.hdf5'"
     start = f"No weight file fits {printable_path(pattern)!r}"
     for path in found:
-        kind = _told(path)
+        kind = _describe(path)
         if kind:
             return f"{start}: {kind}. Expected HDF5 or .keras files of Keras."
     if left_out:
@@ -119,12 +119,14 @@ def _is_left_out(path: Path) -> bool:
 
 
 def _listed(paths: Sequence[Path]) -> str:
-    named = [f"{printable_path(path.name)} ({_told(path) or 'nothing that is known'})" for path in paths[:_MAX_NAMED]]
+    named = [
+        f"{printable_path(path.name)} ({_describe(path) or 'nothing that is known'})" for path in paths[:_MAX_NAMED]
+    ]
     more = len(paths) - len(named)
     return ", ".join(named) + (f" and {more} more" if more else "")
 
 
-def _told(path: Path) -> str:
+def _describe(path: Path) -> str:
     try:
         return told(kind_of(path))
     except OSError:

@@ -15,7 +15,7 @@ from deepchord.shared.network import ResolvedArchitecture, Shape, notebook_archi
 from deepchord.worker.evaluation.ensemble import Candidate
 from deepchord.worker.evaluation.network_files import load_network
 from deepchord.worker.evaluation.weight_files import distinct, find_weight_files
-from deepchord.worker.saved_models import ToldNetwork, read_network, read_weights
+from deepchord.worker.saved_models import SavedNetwork, read_network, read_weights
 
 #: How many files a note names.
 _MAX_NAMED = 3
@@ -89,9 +89,9 @@ def read_members(
     for group in groups:
         given = load_network(group.architecture, images) if group.architecture is not None else None
         for file in group.files:
-            told = given or read_network(file, images)
-            network = _resolved(file, told, images, classes)
-            members.append(_member(file, told, network, channels_first))
+            saved = given or read_network(file, images)
+            network = _resolved(file, saved, images, classes)
+            members.append(_member(file, saved, network, channels_first))
     return tuple(members)
 
 
@@ -114,25 +114,25 @@ def check_images(files: Sequence[WeightFile], data: Dataset) -> None:
             )
 
 
-def _member(file: Path, told: ToldNetwork | None, network: ResolvedArchitecture, channels_first: bool) -> WeightFile:
+def _member(file: Path, saved: SavedNetwork | None, network: ResolvedArchitecture, channels_first: bool) -> WeightFile:
     read = read_weights(file, network, channels_first=channels_first)
-    notes = dict.fromkeys((*read.notes, *(told.notes if told else ())))
+    notes = dict.fromkeys((*read.notes, *(saved.notes if saved else ())))
     return WeightFile(
         path=file,
         network=network,
         channels_first=channels_first,
         notes=tuple(notes),
-        rescales=read.rescales or (told is not None and told.rescales),
+        rescales=read.rescales or (saved is not None and saved.rescales),
     )
 
 
-def _resolved(file: Path, told: ToldNetwork | None, images: Shape, classes: int) -> ResolvedArchitecture:
+def _resolved(file: Path, saved: SavedNetwork | None, images: Shape, classes: int) -> ResolvedArchitecture:
     """Return the network for the images: the described one, else the notebook's."""
     try:
-        architecture = told.architecture if told else notebook_architecture()
+        architecture = saved.architecture if saved else notebook_architecture()
         return architecture.resolve(input_shape=images, classes=classes)
     except InputError as error:
-        if told is None:
+        if saved is None:
             raise InputError(
                 f"{printable_path(file)} does not tell its network, and the notebook's does not fit the images "
                 f"({error}) "

@@ -93,7 +93,7 @@ class ProgressReporter(Observer):
                 self._on_epoch(self._lines.popleft())
         except Exception:
             self._lines.clear()
-            logger.info("Flower could not be told of an epoch.", exc_info=True, extra=self._extra)
+            logger.info("An epoch could not be reported to Flower.", exc_info=True, extra=self._extra)
 
 
 def report_to_flower(task: Task) -> Callable[[str], None]:

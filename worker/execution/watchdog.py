@@ -76,7 +76,7 @@ class StallWatchdog:
         try:
             self._report(why)
         except Exception:
-            logger.exception("Nobody could be told that nothing was computed any more.")
+            logger.exception("The stall could not be reported.")
         self._end(STALLED)
 
     def _watch(self) -> None:

@@ -33,7 +33,7 @@ _MAX_AXIS = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToldNetwork:
+class SavedNetwork:
     """The network that a file describes, in layers of the allow-list."""
 
     architecture: Architecture
@@ -44,7 +44,7 @@ class ToldNetwork:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DescribedNetwork(ToldNetwork):
+class DescribedNetwork(SavedNetwork):
     """A network from the configuration of a saved model, and how the file stores its weights."""
 
     #: The layers with weights, in the order of `weighted_layers`.
@@ -159,11 +159,11 @@ def _reshaped(reshape: Options, shape: Shape | None, images: Shape) -> Shape:
 
 
 def _is_channels_first(layers: list[Converted], shape: Shape | None, images: Shape, source: str) -> bool:
-    told = {layer.channels_first for layer in layers if layer.kind in _ON_IMAGES} - {None}
-    if len(told) > 1:
+    orders = {layer.channels_first for layer in layers if layer.kind in _ON_IMAGES} - {None}
+    if len(orders) > 1:
         raise CheckpointError(f"{source}: its network counts channels first in some layers, and last in others.")
-    if told:
-        return True in told
+    if orders:
+        return True in orders
     height, width, channels = images
     return shape == (channels, height, width) != images
 

@@ -26,11 +26,11 @@ class Options:
     def refuse(self, what: str, remedy: str | None = None) -> NoReturn:
         """Raise `CheckpointError`, because deepchord cannot compute the layer with this option."""
         end = f": {remedy}" if remedy else ""
-        raise CheckpointError(f"{self._told} {what}, which deepchord does not compute{end}.")
+        raise CheckpointError(f"{self._layer_text} {what}, which deepchord does not compute{end}.")
 
     def refuse_kind(self) -> NoReturn:
         """Raise `CheckpointError`, because deepchord has no such layer."""
-        raise CheckpointError(f"{self._told} is of a type that deepchord does not compute.")
+        raise CheckpointError(f"{self._layer_text} is of a type that deepchord does not compute.")
 
     def get(self, *names: str, default: Any = None) -> Any:
         """Return an option by the first of its names that exists."""
@@ -90,7 +90,7 @@ class Options:
             self.refuse(f"has {names[0]} {shortened(found)}")
 
     @property
-    def _told(self) -> str:
+    def _layer_text(self) -> str:
         return f"{self.source}: its layer {self.name!r} ({label(self.kind)[:60]})"
 
     def _one_of(self, allowed: tuple[str, ...], *names: str, default: str | None = None) -> str:

@@ -18,7 +18,7 @@ from deepchord.worker.saved_models.conversion import (
     depends_on_order,
     stored_outputs_first,
 )
-from deepchord.worker.saved_models.description import DescribedNetwork, ToldNetwork, described
+from deepchord.worker.saved_models.description import DescribedNetwork, SavedNetwork, described
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,7 +32,7 @@ class SavedWeights:
     rescales: bool = False
 
 
-def read_network(path: Path, images: Shape) -> ToldNetwork | None:
+def read_network(path: Path, images: Shape) -> SavedNetwork | None:
     """Return the network that a file describes; None if the file has weights only.
 
     Args:
@@ -46,7 +46,7 @@ def read_network(path: Path, images: Shape) -> ToldNetwork | None:
         return _described(container, images)
 
 
-def network_of_configuration(configuration: Any, images: Shape, source: str) -> ToldNetwork:
+def network_of_configuration(configuration: Any, images: Shape, source: str) -> SavedNetwork:
     """Return the network of a configuration of Keras, as `model.to_json()` returns it.
 
     Raises:

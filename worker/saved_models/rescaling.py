@@ -34,11 +34,11 @@ def without_rescaling(chain: Chain) -> tuple[Chain, bool]:
 
 def _check(layer: Options, *, is_first: bool) -> None:
     offset = layer.get("offset", default=0.0)
-    told = f"multiplies by {layer.shown('scale')} and adds {layer.shown('offset', default=0.0)}"
+    scaling = f"multiplies by {layer.shown('scale')} and adds {layer.shown('offset', default=0.0)}"
     if not is_first:
-        layer.refuse(f"{told} after other layers", "train a network that has it first, or does without")
+        layer.refuse(f"{scaling} after other layers", "train a network that has it first, or does without")
     if not (_is_about(layer.get("scale"), 1, 255) and _is_about(offset, 0, 1)):
-        layer.refuse(told, "save the model without this layer, and the images as floats that are scaled so")
+        layer.refuse(scaling, "save the model without this layer, and the images as floats that are scaled so")
 
 
 def _is_about(value: Any, wanted: int, times: int) -> bool:

@@ -52,7 +52,7 @@ class Heartbeat:
         try:
             self._board.withdraw(self._note.worker)
         except redis.RedisError as error:
-            logger.info("The broker could not be told that this worker is gone: %s.", error)
+            logger.info("This worker could not be removed from the registry: %s.", error)
 
     def _publish_until_stopped(self) -> None:
         logged: str | None = None
@@ -61,7 +61,7 @@ class Heartbeat:
                 self._board.announce(self._note)
                 logged = None
             except redis.RedisError as error:
-                logger.debug("The broker could not be told that this worker is there: %s.", error)
+                logger.debug("The heartbeat could not be published: %s.", error)
                 state = state_of(error, {})
                 if state is not None and state.text != logged:
                     logger.error("This worker waits, for the broker %s.", state.text)
