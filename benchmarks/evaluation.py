@@ -32,8 +32,8 @@ from deepchord.shared.network import ResolvedArchitecture, notebook_architecture
 from deepchord.shared.settings import keras_home
 from deepchord.worker.engines import Engine, open_engine
 from deepchord.worker.engines.keras3 import has_fast_bfloat16
-from deepchord.worker.evaluation import Candidate, evaluate, predict
-from deepchord.worker.training import train
+from deepchord.worker.evaluation import Candidate, Evaluator, evaluate_members, predict
+from deepchord.worker.training import TrainingSetup, train
 
 #: Untrained networks know no class, and so would not show what other digits change.
 _TRAINED_ON = 15_000
@@ -110,7 +110,15 @@ def _measure_here(way: str, members: int, threads: int, folder: Path) -> float:
 
 def _trained(engine: Engine, architecture: ResolvedArchitecture, dataset: Dataset, member: int) -> Weights:
     few = replace(dataset, x_train=dataset.x_train[:_TRAINED_ON], y_train=dataset.y_train[:_TRAINED_ON])
-    return train(engine, architecture, _recipe("float32"), plan_member("evaluation", 1, member).seeds, few)[1].weights
+    return train(
+        engine,
+        TrainingSetup(
+            architecture=architecture,
+            recipe=_recipe("float32"),
+            seeds=plan_member("evaluation", 1, member).seeds,
+            dataset=few,
+        ),
+    )[1].weights
 
 
 def _recipe(precision: Precision) -> Recipe:
@@ -128,10 +136,14 @@ def _recipe(precision: Precision) -> Recipe:
 def _ours(engine: Engine, dataset: Dataset, weights: list[Weights], size: int | None) -> Any:
     """The evaluation as a worker does it: scores, confusion and all."""
     part = _part(dataset, size)
-    candidates = [Candidate(index=index, weights=lambda one=one: one) for index, one in enumerate(weights)]  # type: ignore[misc]
+    network = notebook_architecture().resolve(input_shape=part.x_train.shape[1:], classes=len(part.class_names))
+    candidates = [
+        Candidate(index=index, network=network, weights=lambda one=one: one)  # type: ignore[misc]
+        for index, one in enumerate(weights)
+    ]
     trainer = Trainer(host="here", engine="tensorflow", engine_version="", device="CPU:0")
     callers = engine.parallel_predictions()
-    found = evaluate(engine, trainer, notebook_architecture(), part, candidates, len(weights), threads=callers)
+    found = evaluate_members(Evaluator(engine=engine, trainer=trainer, threads=callers), part, candidates, len(weights))
     probabilities = decode_ensemble_probabilities(found.probabilities, "the evaluation")
     return np.concatenate([probabilities.train, probabilities.test])
 

@@ -26,7 +26,7 @@ from deepchord.shared.settings import Settings, keras_home, load_settings
 from deepchord.shared.storage import RunStore
 from deepchord.worker.engines import open_engine
 from deepchord.worker.execution import EpochSaver, Resumption
-from deepchord.worker.training import Observer, SavedTraining, TrainingState, encode_training, train
+from deepchord.worker.training import Observer, SavedTraining, TrainingSetup, TrainingState, encode_training, train
 from tests.faults.fleet import Broker, Fleet, kill_tree
 from tests.places import NETWORK, RECIPE, Place
 from tests.waiting import wait_until
@@ -170,7 +170,9 @@ def _price_of_saving(folder: Path, images: int) -> dict[str, Any]:
     )
     architecture = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
     with saver:
-        network, state = train(engine, architecture, recipe, _SEEDS, dataset, timed)
+        network, state = train(
+            engine, TrainingSetup(architecture=architecture, recipe=recipe, seeds=_SEEDS, dataset=dataset), timed
+        )
     started = time.monotonic()
     for _ in range(5):
         network.weights()

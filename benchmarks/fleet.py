@@ -103,7 +103,7 @@ def _measure(folder: Path, dataset: Dataset, network: dict[str, Any], members: i
 
 def _evaluate_here(storage: str) -> dict[str, Any]:
     """Evaluate the newest run of a storage once more, with a real engine, in this process."""
-    from deepchord.worker.evaluation import evaluate, run_candidates
+    from deepchord.worker.evaluation import Evaluator, evaluate_members, run_candidates
     from deepchord.worker.resources import Resources
 
     resources = Resources(Settings(storage=storage, broker="redis://127.0.0.1:9/0", threads=1))
@@ -116,8 +116,11 @@ def _evaluate_here(storage: str) -> dict[str, Any]:
     trained = (member for member in members if member.status == "trained")
     # The idle members' own probabilities are not those of their weights.
     candidates = (replace(one, own_probabilities=None) for one in run_candidates(store, run, trained))
-    evaluate(
-        resources.engine, resources.trainer, run.architecture, resources.dataset(run.dataset), candidates, run.members
+    evaluate_members(
+        Evaluator(engine=resources.engine, trainer=resources.trainer),
+        resources.dataset(run.dataset),
+        candidates,
+        run.members,
     )
     return {
         "members": run.members,

@@ -28,9 +28,9 @@ from deepchord.shared.datasets import Dataset, Places, find_dataset, scaled
 from deepchord.shared.messages import MemberSeeds, Recipe
 from deepchord.shared.network import Architecture, Conv2D, Dense, Flatten, MaxPooling2D, notebook_architecture
 from deepchord.shared.settings import keras_home, load_settings
-from deepchord.worker.engines import open_engine_of
+from deepchord.worker.engines import open_configured_engine
 from deepchord.worker.engines.plaidml import configured_devices, import_keras, import_plaidml
-from deepchord.worker.training import Observer, TrainingState, split, train
+from deepchord.worker.training import Observer, TrainingSetup, TrainingState, split, train
 
 _SEEDS = MemberSeeds(split=1, initialization=2, shuffling=3, dropout=4)
 _BATCH_SIZE = 128
@@ -128,10 +128,14 @@ def _run(part: str, arguments: argparse.Namespace) -> dict[str, Any]:
 def _train_member(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train the notebook's network as a worker does."""
     dataset = _dataset(arguments.images)
-    engine = open_engine_of(load_settings(engine="plaidml", device=arguments.device))
+    engine = open_configured_engine(load_settings(engine="plaidml", device=arguments.device))
     architecture = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
     clock = _Clock()
-    _, trained = train(engine, architecture, _recipe(arguments.epochs), _SEEDS, dataset, clock)
+    _, trained = train(
+        engine,
+        TrainingSetup(architecture=architecture, recipe=_recipe(arguments.epochs), seeds=_SEEDS, dataset=dataset),
+        clock,
+    )
     return {
         "device": engine.device.id,
         "train_images": len(_indices(dataset)[0]),
@@ -206,7 +210,7 @@ def _train_in_one_process(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _train_small_members(arguments: argparse.Namespace, members: int) -> list[float]:
-    engine = open_engine_of(load_settings(engine="plaidml", device=arguments.device))
+    engine = open_configured_engine(load_settings(engine="plaidml", device=arguments.device))
     layers = (
         Conv2D(filters=16),
         MaxPooling2D(),
@@ -218,7 +222,7 @@ def _train_small_members(arguments: argparse.Namespace, members: int) -> list[fl
     architecture = Architecture(layers=layers).resolve(input_shape=(28, 28, 1), classes=10)
     resident = []
     for _ in range(members):
-        train(engine, architecture, _recipe(1), _SEEDS, dataset)
+        train(engine, TrainingSetup(architecture=architecture, recipe=_recipe(1), seeds=_SEEDS, dataset=dataset))
         resident.append(_resident_mib())
     return resident
 

@@ -21,9 +21,9 @@ from deepchord.shared.host import ENGINES
 from deepchord.shared.messages import MemberSeeds, Recipe
 from deepchord.shared.network import notebook_architecture
 from deepchord.shared.settings import keras_home, load_settings
-from deepchord.worker.engines import open_engine_of
+from deepchord.worker.engines import open_configured_engine
 from deepchord.worker.evaluation import predict, score
-from deepchord.worker.training import Observer, TrainingState, train
+from deepchord.worker.training import Observer, TrainingSetup, TrainingState, train
 
 
 class _Log(Observer):
@@ -39,7 +39,7 @@ def main() -> None:
     """Train, predict the test images, and print one line of JSON."""
     arguments = _arguments()
     settings = load_settings(engine=arguments.engine, device=arguments.device)
-    engine = open_engine_of(settings)
+    engine = open_configured_engine(settings)
     whole = find_dataset("fashion", Places(keras_home=keras_home()))
     rows = slice(0, arguments.images)
     dataset = replace(whole, x_train=whole.x_train[rows], y_train=whole.y_train[rows])
@@ -48,10 +48,14 @@ def main() -> None:
     started = time.monotonic()
     network, trained = train(
         engine,
-        notebook_architecture().resolve(input_shape=dataset.x_train.shape[1:], classes=classes),
-        _recipe(arguments.epochs, arguments.validation_fraction),
-        MemberSeeds(split=int(seeds[0]), initialization=int(seeds[1]), shuffling=int(seeds[2]), dropout=int(seeds[3])),
-        dataset,
+        TrainingSetup(
+            architecture=notebook_architecture().resolve(input_shape=dataset.x_train.shape[1:], classes=classes),
+            recipe=_recipe(arguments.epochs, arguments.validation_fraction),
+            seeds=MemberSeeds(
+                split=int(seeds[0]), initialization=int(seeds[1]), shuffling=int(seeds[2]), dropout=int(seeds[3])
+            ),
+            dataset=dataset,
+        ),
         _Log(),
     )
     seconds = time.monotonic() - started

@@ -32,7 +32,7 @@ from deepchord.shared.host import ENGINES, usable_cores
 from deepchord.shared.settings import keras_home
 from deepchord.worker.engines import Probabilities, open_engine
 from deepchord.worker.evaluation import predict, score
-from deepchord.worker.training import train
+from deepchord.worker.training import TrainingSetup, train
 
 _HELD_OUT = 10_000
 #: Of the members and of what is held out; no run that is reported has it.
@@ -107,7 +107,15 @@ def _trained(trial: Trial) -> Outcome:
     shape = dataset.x_train.shape[1:]
     architecture = plan_architecture(request, shape, classes).resolve(input_shape=shape, classes=classes)
     started = time.monotonic()
-    network, _ = train(engine, architecture, recipe, plan_member("selection", _SEED, trial.index).seeds, dataset)
+    network, _ = train(
+        engine,
+        TrainingSetup(
+            architecture=architecture,
+            recipe=recipe,
+            seeds=plan_member("selection", _SEED, trial.index).seeds,
+            dataset=dataset,
+        ),
+    )
     outcome = Outcome(
         probabilities=predict(network, dataset.x_test, classes),
         precision=engine.precision(recipe),

@@ -26,7 +26,7 @@ from deepchord.coordinator.runs import PRESETS
 from deepchord.shared.datasets import Places, encode_dataset, find_dataset
 from deepchord.shared.settings import keras_home, load_settings
 from deepchord.shared.storage import RunStore
-from deepchord.worker.devices import calibrate
+from deepchord.worker.devices import tune
 
 #: Of the notebook's ensemble, on the test images.
 _NOTEBOOK_ACCURACY = 0.9355
@@ -50,7 +50,7 @@ def main() -> None:
 
 def _preset(preset: str, seed: int, folder: Path) -> dict[str, Any]:
     """Run a preset as anybody would, on a machine that was measured before."""
-    chosen = calibrate(load_settings(), print).best(PRESETS[preset]["members"])
+    chosen = tune(load_settings(), print).best(PRESETS[preset]["members"])
     variables = {
         "DEEPCHORD_STORAGE": str(folder / "storage"),
         "DEEPCHORD_CACHE": str(folder / "cache"),

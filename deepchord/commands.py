@@ -1,6 +1,5 @@
 """The command `deepchord`: the commands of both sides in one; the only module that knows both."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,9 @@ from deepchord.shared.command_line import run_commands
 from deepchord.worker.cli import commands as worker_commands
 
 if TYPE_CHECKING:
-    from numpy import float32
-    from numpy.typing import NDArray
     from rich.console import RenderableType
 
-    from deepchord.shared.datasets import Dataset
-    from deepchord.shared.messages import EnsembleEvaluation
+    from deepchord.worker.cli import EvaluatedFiles
 
 commands = typer.Typer(
     help=(
@@ -42,30 +38,20 @@ def _hand_over(context: typer.Context) -> None:
     context.obj = write_evaluation_report
 
 
-def write_evaluation_report(
-    *,
-    title: str,
-    command: str,
-    member_names: Mapping[int, str],
-    evaluation: "EnsembleEvaluation",
-    dataset: "Dataset",
-    test_probabilities: "NDArray[float32]",
-    folder: Path,
-    width: int,
-) -> "tuple[RenderableType, str, Path]":
-    """Write the report of weight files that no run of ours trained; see `deepchord.worker.cli.WriteReport`."""
+def write_evaluation_report(files: "EvaluatedFiles", folder: Path, width: int) -> "tuple[RenderableType, str, Path]":
+    """Write the report of weight files that no run trained; see `deepchord.worker.cli.evaluation.WriteReport`."""
     from deepchord.coordinator.report import ReportContent, summary_table, write_report
     from deepchord.coordinator.report.tables import summary_json
 
     content = ReportContent(
-        title=title,
-        command=command,
+        title=files.title,
+        command=files.command,
         spec=None,
         records={},
-        member_names=member_names,
-        evaluation=evaluation,
-        dataset=dataset,
-        test_probabilities=test_probabilities,
+        member_names=files.member_names,
+        evaluation=files.evaluation,
+        dataset=files.dataset,
+        test_probabilities=files.test_probabilities,
     )
     return summary_table(content, width), summary_json(content), write_report(content, folder)
 

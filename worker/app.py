@@ -1,9 +1,9 @@
-"""What `celery -A deepchord.worker.app worker` starts; in a clone, `celery -A worker.app worker` finds the same."""
+"""The module for `celery -A deepchord.worker.app worker`; in a clone, `celery -A worker.app worker` works, too."""
 
 import os
 import sys
 
-# Celery puts the current folder first on the path while it imports this. In a clone, deepchord lies beside `worker`.
+# While Celery imports this module, the current folder is first on the path. In a clone, deepchord is next to `worker`.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from deepchord.shared.import_path import remove_current_folder
 

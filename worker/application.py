@@ -23,32 +23,32 @@ from deepchord.shared.queue import create_app
 from deepchord.shared.settings import load_settings
 from deepchord.worker.engines import keep_freed_memory
 from deepchord.worker.resources import Resources
-from deepchord.worker.service import POOL, Announcement, given_up, let_members_go, prepare
+from deepchord.worker.service import POOL, Heartbeat, given_up, hand_members_over, prepare
 from deepchord.worker.tasks import register_tasks
 
 settings = load_settings()
 app = create_app(settings, takes_tasks=True)
-# The processes of a spawned pool unpickle the application without its tasks; they import this module to get them.
+# A spawned pool process unpickles the application without its tasks; it imports this module to get them.
 app.conf.imports = (__name__,)
 app.conf.worker_pool = POOL
 resources = Resources(settings)
 register_tasks(app, resources)
 _workers: list[Any] = []
-_announcements: list[Announcement] = []
-#: The signals that told this worker to stop; no event, whose lock a second signal would wait for.
+_heartbeats: list[Heartbeat] = []
+#: The signals that told this worker to stop. Not a threading.Event: a second signal would wait for its lock.
 _stops: list[str] = []
 
 
 def run(*arguments: str) -> NoReturn:
-    """Run a worker with Celery's arguments, and exit: with 0 only if it was told to stop, with 4 if its processes die.
+    """Run a worker with Celery's arguments, and exit: with 0 if it was told to stop, with 4 if its processes die.
 
-    Celery's own `worker_main` forgets how it ended, and nobody would start one anew that cannot go on.
+    Celery's own `worker_main` does not return how the worker ended; service managers need the exit code.
     """
     remove_foreign_variables()
     open_output()
     app.worker_main(list(arguments))
     if given_up:
-        # Celery makes lines of its log of what is written to the other one.
+        # Celery turns what is written to sys.stderr into lines of its log.
         (sys.__stderr__ or sys.stderr).write(f"error: {given_up[0]}\n")
         raise SystemExit(ExitCode.WORKERS_STOPPED)
     raise SystemExit(ExitCode.OK if _stops else ExitCode.DEFECT)
@@ -62,30 +62,30 @@ def _format_logs(logger: logging.Logger, **_: Any) -> None:
 
 @worker_init.connect
 def _prepare(sender: Any, **_: Any) -> None:
-    _announcements.append(prepare(sender, resources))
+    _heartbeats.append(prepare(sender, resources))
     _workers.append(sender)
 
 
 @worker_process_init.connect
 def _keep_memory(**_: Any) -> None:
-    # The engine does so, too, but is opened only after threads that renew a lease and tell of progress.
+    # The engine does this, too, but it is opened after the threads for lease and progress have started.
     keep_freed_memory(choose_engine(settings.engine))
 
 
 @worker_ready.connect
-def _announce(**_: Any) -> None:
-    for announcement in _announcements:
-        announcement.start()
+def _start_heartbeat(**_: Any) -> None:
+    for heartbeat in _heartbeats:
+        heartbeat.start()
 
 
 @worker_shutdown.connect
-def _withdraw(**_: Any) -> None:
-    while _announcements:
-        _announcements.pop().stop()
+def _stop_heartbeat(**_: Any) -> None:
+    while _heartbeats:
+        _heartbeats.pop().stop()
 
 
 @worker_shutting_down.connect
-def _let_members_go(sig: str, how: str, **_: Any) -> None:
+def _hand_members_over(sig: str, how: str, **_: Any) -> None:
     _stops.append(sig)
     for worker in _workers if how == "Warm" else ():
-        let_members_go(worker, settings.grace_s)
+        hand_members_over(worker, settings.grace_s)

@@ -1,4 +1,4 @@
-"""Whether a worker of this machine is well, for a container's health check: `python -m deepchord.worker.health`."""
+"""The health check of a container: `python -m deepchord.worker.health` fails if no worker of this machine is alive."""
 
 import contextlib
 import sys
@@ -14,7 +14,7 @@ from deepchord.shared.validation import with_full_stop
 
 
 def main() -> None:
-    """Exit with 0 if a worker that runs here has been heard of lately, else say why not and exit with 1."""
+    """Exit with 0 if a worker that runs here has sent a heartbeat lately, else with 1 and the reason on stderr."""
     try:
         lines = WorkerRegistry(connect_lazily(load_settings())).statuses()
     except (DeepchordError, redis.RedisError) as error:

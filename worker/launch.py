@@ -1,4 +1,4 @@
-"""Starts this process's worker with the settings that it was given."""
+"""Runs a worker in this process, with the settings that the command line was given."""
 
 from typing import NoReturn
 
@@ -10,9 +10,9 @@ def run_worker(settings: Settings, name: str, loglevel: str) -> NoReturn:
     """Run a worker until it is told to stop, and exit; see `deepchord.worker.application.run`.
 
     Args:
-        settings: Broker, storage and engine; children of the worker read them from the environment.
-        name: The worker's name as Celery has it; `%h` stands for the host.
-        loglevel: What its log tells.
+        settings: Broker, storage and engine; the worker's child processes read them from the environment.
+        name: The worker's name in Celery; `%h` stands for the host.
+        loglevel: debug, info, warning or error.
     """
     export_settings(settings)
     from deepchord.worker.application import run

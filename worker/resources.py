@@ -1,4 +1,4 @@
-"""What one worker process holds for its whole life: storage, broker, engine, the last data set."""
+"""What one worker process keeps open for its whole life: storage, broker, engine, the last data set."""
 
 import os
 import threading
@@ -12,19 +12,19 @@ from deepchord.shared.datasets import Dataset, load_dataset
 from deepchord.shared.messages import AttemptNote, DatasetInfo, Trainer
 from deepchord.shared.settings import Settings, worker_id
 from deepchord.shared.storage import RunStore
-from deepchord.worker.engines import Engine, open_engine_of
+from deepchord.worker.engines import Engine, open_configured_engine
 
 
 class Resources:
-    """Opened when first asked for, so that a worker that only waits costs little."""
+    """Storage, broker and engine; each is opened when it is first used, so that a waiting worker costs little."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         #: Set when this worker was told to stop; training ends at the next batch.
         self.leaving = threading.Event()
-        #: Whether it was by SIGTERM to this very process.
+        #: Whether this very process got a SIGTERM.
         self.terminated = False
-        #: Whether a member is being trained, or an evaluation made.
+        #: Whether this process works on a member or an evaluation now.
         self.is_busy = False
         self._dataset: tuple[DatasetInfo, Dataset] | None = None
 
@@ -35,26 +35,26 @@ class Resources:
 
     @cached_property
     def broker(self) -> redis.Redis:
-        """The only client of the broker in this process, but for one whose storage is the broker, which waits longer.
+        """The client of the broker; if the storage is the broker, the store has a second one, with longer timeouts.
 
-        It connects when it is first used. Each thread that uses it at the same time gets a connection of its own.
-        Celery's processes are spawned, not forked: a lock of its pool that is held during a fork would stay held.
+        It connects when it is first used. Threads that use it at the same time get a connection each. A forked process
+        drops the connections of its parent.
         """
         return connect_lazily(self.settings)
 
     @cached_property
     def board(self) -> ProgressBoard:
-        """Where the live view reads how far members are."""
+        """Where this worker publishes the progress of members, for the live view."""
         return ProgressBoard(self.broker)
 
     @cached_property
     def leases(self) -> Leases:
-        """Who works at what."""
+        """The leases of members and evaluations."""
         return Leases(self.broker)
 
     @cached_property
     def workers(self) -> WorkerRegistry:
-        """Where this worker is listed."""
+        """Where this worker publishes its heartbeat."""
         return WorkerRegistry(self.broker)
 
     @cached_property
@@ -65,11 +65,11 @@ class Resources:
     @cached_property
     def engine(self) -> Engine:
         """The engine of this process."""
-        return open_engine_of(self.settings)
+        return open_configured_engine(self.settings)
 
     @cached_property
     def trainer(self) -> Trainer:
-        """Who this process is, for records."""
+        """Host, engine and device of this process, for records."""
         return Trainer(
             host=self.settings.host,
             engine=self.engine.name,
@@ -78,22 +78,22 @@ class Resources:
         )
 
     def attempt_note(self, worker: str) -> bytes:
-        """Return who takes an attempt, for people who look into storage and for the next one who takes one.
+        """Return the note about who makes an attempt, for people who look into storage and for later attempts.
 
         Args:
-            worker: The name of this worker as Celery has it.
+            worker: The name of this worker in Celery.
         """
         note = AttemptNote(host=self.settings.host, worker=worker, process_id=os.getpid(), started_at=datetime.now(UTC))
         return note.encode()
 
     @property
     def known_trainer(self) -> Trainer | None:
-        """Who this process is, if its engine is open already."""
+        """The trainer, or None if the engine is not open yet."""
         return self.__dict__.get("trainer")
 
     def dataset(self, info: DatasetInfo) -> Dataset:
         """Return a published data set; the last one stays in memory until another one is asked for."""
         if self._dataset is None or self._dataset[0] != info:
-            self._dataset = None  # two are never needed
+            self._dataset = None  # frees its memory before the next one is loaded
             self._dataset = info, load_dataset(info, self.store, self.settings.cache)
         return self._dataset[1]

@@ -1,4 +1,4 @@
-"""The two Celery tasks: they hand their message to who handles it, and its outcome to who settles it."""
+"""The two Celery tasks: each handles its message and then does with it what the outcome says."""
 
 import logging
 from typing import Any
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 
 def register_tasks(app: Celery, resources: Resources) -> None:
-    """Register `train_member` and `evaluate_ensemble` with this application alone, for they hold its resources.
+    """Register `train_member` and `evaluate_ensemble` with this application only, because they hold its resources.
 
-    Only what is final is a result: Celery never runs a task again that once had one, nor hands its message on.
+    A task has a result only if its work is final: Celery never runs a task again that has one.
     """
 
     @app.task(name=TRAIN_MEMBER, bind=True, shared=False, max_retries=None)
@@ -42,7 +42,7 @@ def register_tasks(app: Celery, resources: Resources) -> None:
 
     @app.task(name=EVALUATE_ENSEMBLE, bind=True, shared=False, max_retries=None)
     def evaluate_ensemble(task: Task, run_id: str) -> dict[str, Any]:
-        """Evaluate a run's ensemble, once; harmless when rung early, late or twice."""
+        """Evaluate a run's ensemble once; a message that comes early, late or twice does no harm."""
         if not is_run_id(run_id):
             raise MessageDecodeError(f"Message of task {task.request.id}: expected the id of a run.")
         with busy(resources, in_pool=not task.request.is_eager):
@@ -51,7 +51,7 @@ def register_tasks(app: Celery, resources: Resources) -> None:
 
 
 def _spec(task: Task, resources: Resources, message: dict[str, Any], signature: str | None) -> MemberSpec:
-    """Return the member that a message is of; one that only this worker cannot read is left to others."""
+    """Return the member of a message; redeliver a message that another worker may be able to read."""
     try:
         spec = MemberSpec.parse(message, f"Message of task {task.request.id}")
         check_signature(resources.settings.signing_key, message, signature)

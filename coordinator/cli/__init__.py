@@ -1,4 +1,4 @@
-"""The coordinator's command line. Only this room and worker/cli.py print."""
+"""The coordinator's command line; with the worker's the only code that prints."""
 
 import typer
 

@@ -51,7 +51,7 @@ def choose_workers(settings: Settings, run: RunSpec, report: Callable[[str], Non
 def _ask(settings: Settings, report: Callable[[str], None], *questions: str) -> HostReport | None:
     """Ask a process, which opens an engine, what suits this machine; None if it does not answer: no member needs it."""
     with subprocess.Popen(
-        command_for("deepchord.worker.devices.host_report:answer", *questions),
+        command_for("deepchord.worker.devices.host_report:report_host", *questions),
         env={**settings.environment(), **READABLE_OUTPUT},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

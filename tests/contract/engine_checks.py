@@ -52,10 +52,11 @@ from deepchord.shared.network import (
 from deepchord.worker.devices import check_device
 from deepchord.worker.devices.preflight import REFERENCE, solve
 from deepchord.worker.engines import Batch, Engine, Images, Labels, Network, open_engine
-from deepchord.worker.evaluation import Candidate, evaluate, predict
+from deepchord.worker.evaluation import Candidate, Evaluator, evaluate_members, predict
 from deepchord.worker.training import (
     Observer,
     SavedTraining,
+    TrainingSetup,
     TrainingState,
     batches_in_order,
     decode_training,
@@ -696,13 +697,17 @@ def dropout_can_be_scaled_down_to_none(engine: Engine) -> None:
 def a_member_learns_as_well_in_bfloat16_and_is_scored_in_float32(engine: Engine) -> None:
     """On whatever does not gain by it, it is trained in float32."""
     how = recipe(epochs=20, precision="bfloat16")
-    network, trained = train(engine, resolved(), how, SEEDS, digits_dataset())
+    network, trained = train(
+        engine, TrainingSetup(architecture=resolved(), recipe=how, seeds=SEEDS, dataset=digits_dataset())
+    )
     images = digits(100)[0]
     expected = expected_probabilities(resolved(), trained.best_weights, images)
     np.testing.assert_allclose(network.probabilities(images), expected, atol=1e-5)
     assert trained.history[-1].validation_accuracy > 0.8, trained.history
     assert all(array.dtype == np.float32 for arrays in trained.weights for array in arrays)
-    _, in_float32 = train(engine, resolved(), recipe(epochs=20), SEEDS, digits_dataset())
+    _, in_float32 = train(
+        engine, TrainingSetup(architecture=resolved(), recipe=recipe(epochs=20), seeds=SEEDS, dataset=digits_dataset())
+    )
     same = digest(in_float32.weights) == digest(trained.weights)
     assert same == (engine.precision(how) == "float32")
 
@@ -979,7 +984,15 @@ def every_layer_type_and_activation_is_trained(engine: Engine) -> None:
 
 def a_member_is_trained_the_same_twice(engine: Engine) -> None:
     def trained() -> tuple[Network, TrainingState]:
-        return train(engine, resolved(), recipe(epochs=4, schedule="one_cycle"), SEEDS, digits_dataset())
+        return train(
+            engine,
+            TrainingSetup(
+                architecture=resolved(),
+                recipe=recipe(epochs=4, schedule="one_cycle"),
+                seeds=SEEDS,
+                dataset=digits_dataset(),
+            ),
+        )
 
     network, first = trained()
     _, second = trained()
@@ -1001,10 +1014,14 @@ def a_member_that_is_resumed_ends_as_one_that_was_never_cut_short(engine: Engine
             saved.append(encode_training(SavedTraining(state=state, parts=(part,))))
 
     how = recipe(optimizer="nadam", learning_rate=0.002, epochs=4, schedule="one_cycle", flip=True, shift=1)
-    _, whole = train(engine, resolved(), how, SEEDS, digits_dataset(), Saver())
+    _, whole = train(
+        engine, TrainingSetup(architecture=resolved(), recipe=how, seeds=SEEDS, dataset=digits_dataset()), Saver()
+    )
     start = decode_training(saved[1], resolved(), "the state after epoch 2").state
     assert len(start.history) == 2
-    _, resumed = train(engine, resolved(), how, SEEDS, digits_dataset(), start=start)
+    _, resumed = train(
+        engine, TrainingSetup(architecture=resolved(), recipe=how, seeds=SEEDS, dataset=digits_dataset()), start=start
+    )
     assert_weights_equal(resumed.weights, whole.weights)
     assert_weights_equal(resumed.best_weights, whole.best_weights)
     for one, other in zip(resumed.optimizer, whole.optimizer, strict=True):
@@ -1013,7 +1030,9 @@ def a_member_that_is_resumed_ends_as_one_that_was_never_cut_short(engine: Engine
     for one, other in zip(resumed.history, whole.history, strict=True):
         assert one.model_copy(update={"duration_s": 0.0}) == other.model_copy(update={"duration_s": 0.0})
     afresh = replace(start, optimizer=())
-    _, without = train(engine, resolved(), how, SEEDS, digits_dataset(), start=afresh)
+    _, without = train(
+        engine, TrainingSetup(architecture=resolved(), recipe=how, seeds=SEEDS, dataset=digits_dataset()), start=afresh
+    )
     assert not np.array_equal(without.weights[0][0], whole.weights[0][0]), "the optimizer's state changes nothing"
 
 
@@ -1038,12 +1057,15 @@ def an_ensemble_is_the_mean_of_its_members(engine: Engine) -> None:
         alone.append(predict(network, dataset.x_test, 10))
     candidates = [
         Candidate(
-            index=index, weights=lambda index=index: weights[index], own_probabilities=lambda index=index: alone[index]
+            index=index,
+            network=resolved(),
+            weights=lambda index=index: weights[index],
+            own_probabilities=lambda index=index: alone[index],
         )
         for index in range(3)
     ]
     trainer = Trainer(host="here", engine=engine.name, engine_version=engine.version, device="cpu")
-    found = evaluate(engine, trainer, VARIED, dataset, candidates, 3)
+    found = evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, candidates, 3)
     np.testing.assert_allclose(found.test_probabilities, np.mean(alone, axis=0), atol=1e-6)
     assert max(member.parity for member in found.evaluation.members) < 1e-6
 
@@ -1058,7 +1080,9 @@ def train_and_digest(engine: Engine) -> str:
 def leave_a_trained_checkpoint(engine: Engine) -> None:
     """Leave weights that were trained here, and the probabilities that they give here, in the folder."""
     folder, images = Path(sys.argv[2]), digits(500)[0]
-    network, trained = train(engine, resolved(), recipe(epochs=4), SEEDS, digits_dataset())
+    network, trained = train(
+        engine, TrainingSetup(architecture=resolved(), recipe=recipe(epochs=4), seeds=SEEDS, dataset=digits_dataset())
+    )
     (folder / f"{sys.argv[3]}.hdf5").write_bytes(encode_checkpoint(resolved(), trained.best_weights))
     np.save(folder / f"{sys.argv[3]}.npy", network.probabilities(images))
 

@@ -16,7 +16,7 @@ from deepchord.shared.broker import KEY_PREFIX, connect
 from deepchord.shared.errors import BrokerError
 from deepchord.shared.queue import QUEUE, TRAIN_MEMBER, create_app
 from deepchord.shared.settings import Settings
-from deepchord.worker.diagnostics.connectivity import examine_way
+from deepchord.worker.diagnostics.connectivity import examine_connectivity
 from tests.servers import make_certificates, start_secured_broker
 from tests.waiting import wait_until
 
@@ -76,7 +76,7 @@ def test_a_run_needs_no_more_than_the_rights_of_its_roles(secured, new_place, re
     request.add_header("Authorization", "Basic " + b64encode(f"deepchord:{password}".encode()).decode())
     wait_until(lambda: TRAIN_MEMBER.encode() in urllib.request.urlopen(request, timeout=30).read(), "Flower's tasks")
     for role in ("coordinator", "worker"):
-        found = examine_way(secured.settings(broker=secured.url(role), storage="broker://"))
+        found = examine_connectivity(secured.settings(broker=secured.url(role), storage="broker://"))
         assert {finding.what: finding.text for finding in found if finding.state != "ok"} == {}, role
     drained = place.run("drain", "one@here", DEEPCHORD_BROKER=secured.url("coordinator"))
     assert drained.returncode == 0, drained.stderr

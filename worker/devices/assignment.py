@@ -1,4 +1,4 @@
-"""The workers of this host: for each device as many as train fastest together, of one engine."""
+"""Decides which workers this host starts: for each device one engine, and as many workers as train fastest."""
 
 import contextlib
 import logging
@@ -13,7 +13,7 @@ from deepchord.shared.host import installed_engines, usable_cores
 from deepchord.shared.process import command_for
 from deepchord.shared.settings import Settings
 from deepchord.worker.devices.inspection import EngineReport, report_engine
-from deepchord.worker.devices.tuning import calibrate
+from deepchord.worker.devices.tuning import tune
 from deepchord.worker.engines import Device
 
 try:
@@ -24,25 +24,25 @@ except ImportError:  # Windows
 logger = logging.getLogger(__name__)
 
 _PROCESSOR = "processor"
-#: So much of what a worker has written into its lock is told, in bytes.
-_LONGEST = 200
+#: How much of a lock file is read, in bytes: who holds the device.
+_MAX_HOLDER_BYTES = 200
 #: How PlaidML's names for devices begin.
 _METAL, _OPENCL = "metal_", "opencl_"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """An engine on a device: what one worker or several are started for."""
+    """An engine on a device, for one worker or several."""
 
     engine: str
     device: Device
-    #: What two engines may call by different names; the workers of one engine use it.
+    #: A name of the hardware that does not depend on the engine, so that only one engine uses it.
     silicon: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """One worker that is to be started."""
+    """A worker to be started."""
 
     #: As Flower shows it; `%h` is the host.
     name: str
@@ -51,28 +51,28 @@ class Start:
     threads: int | None
 
     def settings(self, given: Settings) -> Settings:
-        """Return the settings of this worker."""
+        """Return the given settings with the engine, device and threads of this worker."""
         return given.model_copy(update={"engine": self.engine, "device": self.device, "threads": self.threads})
 
 
-def planned(
-    settings: Settings, engine: str, device: str | None, tell: Callable[[str], None], *, devices: int = 1
+def plan_workers(
+    settings: Settings, engine: str, device: str | None, report: Callable[[str], None], *, devices: int = 1
 ) -> tuple[Start, ...]:
-    """Return the workers of one device: so many as are asked for, else as train fastest together by a measurement.
+    """Return the workers for one device: as many as the settings ask for, else as many as a measurement finds fastest.
 
     Args:
-        settings: What they say of workers or threads is taken.
-        engine: What trains.
-        device: The engine's name for it; None: its best.
-        tell: Told of a measurement before it begins.
-        devices: So many share the processor and the memory of this host.
+        settings: Their numbers of workers and threads are used if they are set.
+        engine: The engine that trains.
+        device: The engine's id of the device; None: its best one.
+        report: Called with a line of text before a measurement begins.
+        devices: How many devices share the processor and the memory of this host.
     """
     count, threads = settings.workers or 1, settings.threads
     if settings.workers is None and threads is None:
         try:
-            asked = settings.model_copy(update={"engine": engine, "device": device})
-            count = calibrate(asked, tell, devices=devices).best().workers
-        except EngineError as error:  # the worker itself will say what is wrong
+            chosen = settings.model_copy(update={"engine": engine, "device": device})
+            count = tune(chosen, report, devices=devices).best().workers
+        except EngineError as error:  # the worker itself reports what is wrong
             logger.info("One worker is started: %s", error)
     if count * devices > 1:
         threads = threads or max(1, usable_cores() // (count * devices))
@@ -84,8 +84,8 @@ def planned(
     )
 
 
-def named(starts: Sequence[Start], name: str) -> tuple[Start, ...]:
-    """Return the workers with a name of somebody's choice, and their numbers if there are several."""
+def with_name(starts: Sequence[Start], name: str) -> tuple[Start, ...]:
+    """Return the workers with a given name; several workers get a number each."""
     if len(starts) == 1:
         return (replace(starts[0], name=name),)
     before, at, host = name.partition("@")
@@ -93,7 +93,7 @@ def named(starts: Sequence[Start], name: str) -> tuple[Start, ...]:
 
 
 def worker_name(engine: str, device: str | None, number: int | None = None) -> str:
-    """Return a worker's name from its engine and device, and its number if there are several; `%h` is the host."""
+    """Return the name of a worker: engine, device and number, as far as they are given; `%h` stands for the host."""
     parts = (engine, device and re.sub("[^A-Za-z0-9_.]+", "-", device), number and str(number))
     return f"{'-'.join(part for part in parts if part)}@%h"
 
@@ -102,7 +102,7 @@ def find_assignments(settings: Settings) -> tuple[Assignment, ...]:
     """Return what this host can train on: one assignment per device, the fastest engine of each.
 
     Raises:
-        EngineError: No engine is ready, or none has the kind of device that is asked for; why is said for each.
+        EngineError: No engine is ready, or none has the kind of device that is asked for; it gives a reason for each.
     """
     engines = installed_engines() if settings.engine == "auto" else (settings.engine,)
     reports = [report_engine(name, settings) for name in engines]
@@ -120,13 +120,12 @@ def _why_not(report: EngineReport) -> str:
 
 
 def assign(reports: Iterable[EngineReport], kind: str | None = None) -> tuple[Assignment, ...]:
-    """Give each piece of silicon to the first engine that can use it; the processor works only if there is no GPU.
+    """Give each piece of hardware to the first engine that can use it; the processor is used only if there is no GPU.
 
-    A processor is so much slower than a GPU that whoever waits for the run would wait for its member alone; it also
-    has to feed the GPU.
+    A processor is much slower than a GPU: in the end everybody would wait for its member. It also has to feed the GPU.
 
     Args:
-        reports: Engines, fastest first, each with its devices best first.
+        reports: Engines, the fastest first, each with its devices, the best first.
         kind: `gpu` or `cpu` for devices of that kind only.
     """
     taken: dict[str, Assignment] = {}
@@ -143,9 +142,9 @@ def assign(reports: Iterable[EngineReport], kind: str | None = None) -> tuple[As
 
 
 def _worth_a_worker(found: list[tuple[Device, str]]) -> list[tuple[Device, str]]:
-    """Return what workers may be started for, of an engine's devices with their silicon.
+    """Return the devices of an engine, each with its silicon, for which workers may be started.
 
-    PlaidML lists each GPU of a Mac twice, under two names: through Metal, and through OpenCL, which is worse there.
+    PlaidML lists each GPU of a Mac twice: as a Metal device, and as an OpenCL device, which is slower there.
     """
     preferred = [(device, silicon) for device, silicon in found if device.is_preferred]
     has_metal = any(device.id.startswith(_METAL) for device, _ in found)
@@ -161,30 +160,35 @@ def _silicon(device: Device, numbers: dict[str, int]) -> str:
 
 
 def described(one: Assignment) -> str:
-    """Return an assignment in words."""
+    """Return an assignment as text, for the lock file."""
     return f"{one.engine} on {one.device.id}"
 
 
 @contextlib.contextmanager
-def claimed(settings: Settings, one: Assignment) -> Iterator[str | None]:
-    """Claim an assignment's silicon for the length of a block; what has it if another worker of this user does.
+def claim_device(settings: Settings, one: Assignment) -> Iterator[str | None]:
+    """Claim the hardware of an assignment for the length of a block.
 
-    Another environment may have another engine, and call the device by another name.
+    Workers in another environment may use another engine, and another id for the same device.
+
+    Yields:
+        None if the claim succeeded, else which engine and device the other worker of this user trains with.
     """
-    # Hosts may share a home folder, and the locks in it.
+    # The name of the host is part of the path: hosts may share a home folder.
     path = settings.state / "devices" / f"{platform.node()}-{one.silicon}.lock"
     descriptor: int | None = None
     holder: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        # The workers that are started have it as well, should this process be killed before them.
+        # The workers inherit the lock, so that it lasts even if this process is killed before them.
         os.set_inheritable(descriptor, True)
-        if _locked(descriptor):  # Windows has no pread and pwrite; whoever has just opened a file is at its beginning
+        if _lock(descriptor):  # Windows has no pread and pwrite; a file that was just opened is at its beginning
             os.ftruncate(descriptor, 0)
             os.write(descriptor, described(one).encode())
         else:
-            holder = os.read(descriptor, _LONGEST).decode(errors="replace") or "one that does not say with what"
+            holder = (
+                os.read(descriptor, _MAX_HOLDER_BYTES).decode(errors="replace") or "one that does not say with what"
+            )
     except OSError as error:
         logger.warning("Whether another worker uses the device is unknown, for its lock does not work: %s", error)
     try:
@@ -194,7 +198,8 @@ def claimed(settings: Settings, one: Assignment) -> Iterator[str | None]:
             os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool:
+def _lock(descriptor: int) -> bool:
+    """Lock a file without waiting; return whether that succeeded. Windows has no such locks: always True there."""
     if fcntl is None:
         return True
     try:
@@ -204,9 +209,9 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def command_of(start: Start, loglevel: str) -> list[str]:
-    """Return the command of a worker; everything else it reads from the environment."""
+def worker_command(start: Start, loglevel: str) -> list[str]:
+    """Return the command that starts a worker; it reads all other settings from the environment."""
     options = ["--name", start.name, "--engine", start.engine, "--loglevel", loglevel, "--workers", "1"]
     options += ["--device", start.device] if start.device is not None else []
     options += ["--threads", str(start.threads)] if start.threads is not None else []
-    return command_for("deepchord.worker.cli:run", "worker", *options)
+    return command_for("deepchord.worker.cli:main", "worker", *options)

@@ -1,4 +1,4 @@
-"""The notebook's network on made-up images: something to train when only the time that it takes is of interest."""
+"""Trains the notebook's network on random images, to measure how fast a device trains."""
 
 from collections.abc import Callable
 
@@ -9,12 +9,12 @@ from deepchord.shared.network import notebook_architecture
 from deepchord.worker.engines import Batch, Engine
 from deepchord.worker.training import initial_weights
 
-#: Images of a step.
+#: Images per training step.
 BATCH_SIZE = 128
 
 
-def trial(engine: Engine) -> Callable[[int], None]:
-    """Return what trains for so many steps of `BATCH_SIZE` images; the first one compiles."""
+def benchmark_training(engine: Engine) -> Callable[[int], None]:
+    """Return a function that trains for a number of steps of `BATCH_SIZE` images; the first step compiles."""
     architecture = notebook_architecture().resolve(input_shape=(28, 28, 1), classes=10)
     recipe = Recipe(
         optimizer="nadam",

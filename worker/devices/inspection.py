@@ -1,4 +1,4 @@
-"""What this host can train on: every engine that is installed, asked in a process of its own."""
+"""Finds out what this host can train on: each installed engine is opened in a process of its own."""
 
 import json
 import sys
@@ -16,9 +16,9 @@ from deepchord.shared.settings import Settings, load_settings
 from deepchord.worker.engines import Device
 
 #: Importing a framework for the first time can take long on a slow disk.
-_ASK_WITHIN_S = 180.0
-#: PlaidML compiles what the preflight trains, on a busy processor for minutes.
-_PREFLIGHT_WITHIN_S = 900.0
+_OPEN_TIMEOUT_S = 180.0
+#: PlaidML compiles the network of the preflight, which takes minutes on a busy processor.
+_PREFLIGHT_TIMEOUT_S = 900.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +29,9 @@ class EngineReport:
     ready: bool
     version: str | None = None
     devices: tuple[Device, ...] = ()
-    #: What this process would train on.
+    #: The device that the settings choose.
     chosen: Device | None = None
-    #: What may keep it from seeing more devices.
+    #: Why it may see fewer devices than there are.
     hints: tuple[str, ...] = ()
     #: Why it is not ready, and what to do.
     remedy: str | None = None
@@ -43,7 +43,7 @@ def report_engines(settings: Settings) -> tuple[EngineReport, ...]:
 
 
 def report_engine(name: str, settings: Settings) -> EngineReport:
-    """Return a report of one engine, which may open any of its devices."""
+    """Return a report of one engine with all its devices, whatever device the settings name."""
     reason = why_not_installed(name)
     if reason is not None:
         return EngineReport(name=name, ready=False, remedy=reason)
@@ -51,9 +51,9 @@ def report_engine(name: str, settings: Settings) -> EngineReport:
 
 
 def devices_table(reports: Iterable[EngineReport]) -> Table:
-    """Return a table for a terminal of any width: engines that are ready first, each id whole and on a line of its own.
+    """Return a table for a terminal of any width: engines that are ready first, each device on lines of its own.
 
-    Ids are long, and people copy them.
+    Ids are long, and people copy them, so they are never cut.
     """
     table = Table.grid(padding=(0, 2))
     table.add_column()
@@ -84,9 +84,9 @@ def examine(settings: Settings) -> EngineReport:
 
 def _ask(name: str, settings: Settings, *, preflight: bool) -> EngineReport:
     """Open an engine in a process of its own: a process can hold one only, and a broken one may crash it."""
-    within_s = _PREFLIGHT_WITHIN_S if preflight else _ASK_WITHIN_S
+    within_s = _PREFLIGHT_TIMEOUT_S if preflight else _OPEN_TIMEOUT_S
     question = ["preflight"] if preflight else []
-    asked = run_function(answer, name, *question, environment=settings.environment(), within_s=within_s)
+    asked = run_function(write_report, name, *question, environment=settings.environment(), within_s=within_s)
     if asked.code is None:
         return EngineReport(name=name, ready=False, remedy=f"{name} did not answer within {within_s:.0f} s")
     try:
@@ -121,20 +121,20 @@ def _remedy(name: str, asked: ProcessResult) -> str:
     return f"{what} when it is opened; install it anew: {how_to_install(name, anew=True)}"
 
 
-#: What JAX writes, after a line of dashes, below an error.
+#: The note that JAX writes below an error, after a line of dashes.
 _NOTE_OF_JAX = "For simplicity, JAX has removed its internal frames"
-#: What a process says before the preflight, in front of the device.
+#: Written before the preflight, in front of the device's id.
 _OPENED = "opened "
 
 
-def answer(name: str, preflight: str = "") -> None:
-    """Write what an engine has to stdout, as one line of JSON; runs in the process that `_ask` starts."""
+def write_report(name: str, preflight: str = "") -> None:
+    """Write version and devices of an engine to stdout, as one line of JSON; runs in the process that `_ask` starts."""
     from deepchord.worker.devices.preflight import check_device
-    from deepchord.worker.engines import open_engine_of
+    from deepchord.worker.engines import open_configured_engine
 
     settings = load_settings(engine=name)
     try:
-        engine = open_engine_of(settings)
+        engine = open_configured_engine(settings)
         if preflight:
             sys.stdout.write(f"{_OPENED}{engine.device.id}\n")
             sys.stdout.flush()
@@ -152,7 +152,7 @@ def answer(name: str, preflight: str = "") -> None:
 
 
 def _hints(name: str) -> tuple[str, ...]:
-    if name != "plaidml" or sys.platform == "darwin":  # there it takes Metal and OpenCL from the system
+    if name != "plaidml" or sys.platform == "darwin":  # macOS has Metal and OpenCL itself
         return ()
     from deepchord.worker.engines.plaidml import hidden_devices
 

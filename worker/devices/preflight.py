@@ -1,7 +1,7 @@
-"""A small problem with a known answer, which a device has to solve before it is trusted with a member.
+"""A small training problem with a known result, which a device must solve before it gets a member.
 
-Old GPUs and drivers compute NaN, or wrong numbers, without a word. A few steps of training through the programs that
-nearly every member needs (convolution, pooling, dense layers, their gradients) show it in seconds.
+Old GPUs and drivers compute NaN or wrong numbers without an error. A few training steps with the operations that nearly
+every member needs (convolution, pooling, dense layers, their gradients) show this in seconds.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ _CLASSES = 4
 _SIZE = 16
 _IMAGES = 64
 _EPOCHS = 3
-#: How far probabilities may be from the reference. Engines that are right differ by less than a hundredth of it.
+#: How far probabilities may be from the reference. Correct engines differ by less than a hundredth of this.
 _TOLERANCE = 1e-3
 
 _ARCHITECTURE = Architecture(
@@ -35,8 +35,8 @@ _RECIPE = Recipe(
     optimizer="adam", learning_rate=0.002, batch_size=16, epochs=_EPOCHS, validation_fraction=0.2, patience=_EPOCHS
 )
 
-#: The probabilities of the first images after training, as TensorFlow, PyTorch, JAX and PlaidML's llvm_cpu compute
-#: them alike; tests/worker/test_preflight.py holds every engine against it.
+#: The probabilities of the first images after training: TensorFlow, PyTorch, JAX and PlaidML's llvm_cpu agree on them.
+#: tests/worker/devices/test_preflight.py compares every engine with them.
 REFERENCE = (
     (0.989800, 0.003067, 0.003555, 0.003578),
     (0.015327, 0.979356, 0.000327, 0.004990),
@@ -46,13 +46,13 @@ REFERENCE = (
 
 
 def check_device(engine: Engine) -> float:
-    """Train on the problem, and compare; return the largest difference from the reference probabilities.
+    """Solve the problem on a device; return the largest difference from the reference probabilities.
 
     Args:
         engine: An engine, open on the device in question.
 
     Raises:
-        EngineError: The device does not compute what it should; how it was found out, and what to do.
+        EngineError: The device computes wrong results; the message says how that was found, and what to do.
     """
     probabilities, losses = solve(engine)
     if not (np.isfinite(losses).all() and np.isfinite(probabilities).all()):
@@ -83,7 +83,7 @@ def solve(engine: Engine) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
 
 
 def _problem() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return images [64, 16, 16, 1] whose class is their brighter quarter, and their classes."""
+    """Return images [64, 16, 16, 1] and their classes [64]: the class of an image is its brightest quarter."""
     images = np.random.default_rng(0).random((_IMAGES, _SIZE, _SIZE, 1), dtype=np.float32)
     labels = np.arange(_IMAGES) % _CLASSES
     half = _SIZE // 2

@@ -1,5 +1,5 @@
-"""Looks for what is wrong with this machine, its broker, its storage or a device, for people."""
+"""Looks for problems with the broker, the storage or a device of this machine, and reports them to people."""
 
-from deepchord.worker.diagnostics.doctor import examine_in_child, tell_of_way
+from deepchord.worker.diagnostics.doctor import examine_in_child, report_connectivity
 
-__all__ = ["examine_in_child", "tell_of_way"]
+__all__ = ["examine_in_child", "report_connectivity"]

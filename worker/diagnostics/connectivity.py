@@ -1,4 +1,4 @@
-"""Is the way from this machine to broker and storage as a run needs it? What is not, and what to do about it."""
+"""Examines whether broker and storage work as a run needs them; each finding says what to do."""
 
 import re
 import time
@@ -35,16 +35,16 @@ State = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     what: str
     state: State
-    #: Says what to do unless all is well; holds no password.
+    #: What was found, and what to do if it is not ok; never holds a password.
     text: str
 
 
-def examine_way(settings: Settings) -> Iterator[Finding]:
-    """Yield what is found out about broker, storage and data set, one after the other."""
+def examine_connectivity(settings: Settings) -> Iterator[Finding]:
+    """Yield the findings about broker, storage and data set, one after the other."""
     yield from _examine_broker(settings)
     yield from _examine_storage(settings)
     yield _examine_dataset()
@@ -108,7 +108,7 @@ def _encryption(settings: Settings) -> Finding:
     parts = urlsplit(settings.broker or "")
     if parts.scheme == "rediss":
         return Finding(what="encryption", state="ok", text="TLS, with a certificate that is trusted")
-    if is_socket(settings.broker or "") or _is_here(parts.hostname or ""):
+    if is_socket(settings.broker or "") or _is_local(parts.hostname or ""):
         return Finding(what="encryption", state="ok", text="none, and none is needed: the broker is on this machine")
     return Finding(
         what="encryption",
@@ -117,7 +117,7 @@ def _encryption(settings: Settings) -> Finding:
     )
 
 
-def _is_here(host: str) -> bool:
+def _is_local(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""Examines the way to broker and storage, and a device, and writes a block that people can paste into an issue."""
+"""Examines broker, storage and a device, and writes a text that people can paste into an issue."""
 
 import json
 import platform
@@ -11,33 +11,33 @@ from deepchord.shared.command_line import run_commands
 from deepchord.shared.errors import DeepchordError, ExitCode
 from deepchord.shared.process import run_function
 from deepchord.shared.settings import Settings, load_settings
-from deepchord.worker.devices import BATCH_SIZE, check_device, trial
-from deepchord.worker.diagnostics.connectivity import examine_way
-from deepchord.worker.engines import Engine, open_engine_of
+from deepchord.worker.devices import BATCH_SIZE, benchmark_training, check_device
+from deepchord.worker.diagnostics.connectivity import examine_connectivity
+from deepchord.worker.engines import Engine, open_configured_engine
 
-#: A driver that has stopped answers never; compiling can take minutes.
-_ANSWER_WITHIN_S = 900.0
+#: Compiling can take minutes; a driver that hangs never answers.
+_TIMEOUT_S = 900.0
 _STEPS = 3
 
 
-def tell_of_way(settings: Settings) -> int:
-    """Tell of broker, storage and data set; return the exit code for the command."""
+def report_connectivity(settings: Settings) -> int:
+    """Write the findings about broker, storage and data set; return the exit code of the command."""
     code = int(ExitCode.OK)
-    for finding in examine_way(settings):
-        _say(finding.what, f"{finding.state}: {finding.text}")
+    for finding in examine_connectivity(settings):
+        _write(finding.what, f"{finding.state}: {finding.text}")
         if finding.state == "problem":
             code = int(ExitCode.BAD_INPUT)
     return code
 
 
 def examine_in_child(settings: Settings) -> int:
-    """Examine the device that the settings choose, in a process of its own; return the exit code for the command."""
-    ended = run_function(examine, environment=settings.environment(), within_s=_ANSWER_WITHIN_S, capture=False)
+    """Examine the device that the settings choose, in a process of its own; return the exit code of the command."""
+    ended = run_function(examine, environment=settings.environment(), within_s=_TIMEOUT_S, capture=False)
     if ended.code is None:
-        _say("result", f"no answer within {_ANSWER_WITHIN_S:.0f} s: the device or its driver has stopped")
+        _write("result", f"no answer within {_TIMEOUT_S:.0f} s: the device or its driver has stopped")
         return int(ExitCode.BAD_INPUT)
     if ended.signal:
-        _say("result", f"the process crashed ({ended.signal})")
+        _write("result", f"the process crashed ({ended.signal})")
         return int(ExitCode.BAD_INPUT)
     return ended.code
 
@@ -49,32 +49,32 @@ def examine() -> NoReturn:
 
 def _examine() -> int:
     settings = load_settings()
-    _say("deepchord", f"{version('deepchord')}, Python {platform.python_version()}, {platform.platform()}")
+    _write("deepchord", f"{version('deepchord')}, Python {platform.python_version()}, {platform.platform()}")
     try:
-        engine = open_engine_of(settings)
+        engine = open_configured_engine(settings)
         _describe(engine)
         difference = check_device(engine)
-        _say("preflight", f"passed; probabilities within {difference:.1e} of the reference")
-        _say("speed", _speed(engine))
+        _write("preflight", f"passed; probabilities within {difference:.1e} of the reference")
+        _write("speed", _speed(engine))
     except DeepchordError as error:
-        _say("result", f"refused: {error}")
+        _write("result", f"refused: {error}")
         return int(error.exit_code)
-    _say("result", "this device trains")
+    _write("result", "this device trains")
     return int(ExitCode.OK)
 
 
 def _describe(engine: Engine) -> None:
     device = engine.device
     memory = "" if device.memory_bytes is None else f", {device.memory_bytes / 2**30:.1f} GiB"
-    _say("engine", f"{engine.name}, {engine.version}")
-    _say("device", f"{device.id} ({device.kind}): {device.name}{memory}")
+    _write("engine", f"{engine.name}, {engine.version}")
+    _write("device", f"{device.id} ({device.kind}): {device.name}{memory}")
     for name, value in device.details.items():
-        _say(name, value if isinstance(value, str) else json.dumps(value))
+        _write(name, value if isinstance(value, str) else json.dumps(value))
 
 
 def _speed(engine: Engine) -> str:
-    """Return how long the notebook's network takes for an image, compilation apart."""
-    train = trial(engine)
+    """Return a text about how long the notebook's network takes per image, without the time for compilation."""
+    train = benchmark_training(engine)
 
     def seconds(steps: int) -> float:
         started = time.monotonic()
@@ -86,6 +86,6 @@ def _speed(engine: Engine) -> str:
     return f"{per_image_ms:.2f} ms per training image (the notebook's network), first step {first:.1f} s"
 
 
-def _say(name: str, value: str) -> None:
+def _write(name: str, value: str) -> None:
     sys.stdout.write(f"{name:<10} {value}\n")
     sys.stdout.flush()

@@ -1,8 +1,8 @@
-"""What an engine must offer, and how one is opened. Each framework is imported in its own room only."""
+"""The protocols of engines and networks, and how an engine is opened. Each framework is imported in its room only."""
 
 from deepchord.worker.engines.allocator import keep_freed_memory
 from deepchord.worker.engines.engine import Batch, Device, Engine, Images, Labels, Network, Probabilities
-from deepchord.worker.engines.registry import open_engine, open_engine_of
+from deepchord.worker.engines.registry import open_configured_engine, open_engine
 
 __all__ = [
     "Batch",
@@ -13,6 +13,6 @@ __all__ = [
     "Network",
     "Probabilities",
     "keep_freed_memory",
+    "open_configured_engine",
     "open_engine",
-    "open_engine_of",
 ]

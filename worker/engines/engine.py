@@ -1,4 +1,4 @@
-"""What an engine must offer; the frameworks themselves are imported in their own modules."""
+"""The protocols of engines and networks; each framework implements them in its own module."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,23 +19,23 @@ Probabilities = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """Something that an engine can train on."""
+    """A device that an engine can train on."""
 
-    #: As the engine calls it: `CPU:0`, `GPU:1`, `cuda:0` …
+    #: The engine's own id: `CPU:0`, `GPU:1`, `cuda:0` …
     id: str
     kind: Literal["cpu", "gpu"]
-    #: What the hardware calls itself.
+    #: The name of the hardware.
     name: str
-    #: None where the engine does not tell.
+    #: None if the engine does not report it.
     memory_bytes: int | None = None
-    #: Whether settings of the engine itself choose it: then workers are started for no other, unless asked for.
+    #: Whether the engine's own settings select it. Then workers are started for no other device, unless asked for.
     is_preferred: bool = False
-    #: Driver, settings and the like, for reports of trouble.
+    #: Driver, settings and the like, for `deepchord doctor`.
     details: Mapping[str, object] = field(default_factory=dict)
 
 
 class Batch(NamedTuple):
-    """What one training step takes."""
+    """The inputs of one training step."""
 
     #: [size, height, width, channels], float32.
     images: Images
@@ -45,7 +45,7 @@ class Batch(NamedTuple):
 
 
 class Network(Protocol):
-    """One network on one engine: what training and evaluation ask of it."""
+    """One network on one engine, as training and evaluation use it."""
 
     def weights(self) -> Weights:
         """Return a copy of the weights."""
@@ -56,30 +56,30 @@ class Network(Protocol):
         ...
 
     def optimizer_state(self) -> tuple[NDArray[Any], ...]:
-        """Return a copy of all that the optimizer carries from step to step, in an order of the engine's own."""
+        """Return a copy of the optimizer's arrays, in the engine's own order."""
         ...
 
     def set_optimizer_state(self, state: tuple[NDArray[Any], ...]) -> None:
-        """Let the optimizer go on from a state that a network with the same recipe had on the same engine.
+        """Set the optimizer's arrays to those of a network with the same recipe on the same engine.
 
         Raises:
-            EngineError: The arrays are not those that this optimizer has.
+            EngineError: The arrays do not fit this optimizer.
         """
         ...
 
     def train_epoch(
         self, batches: Iterable[Batch], *, dropout_seed: int, on_batch: Callable[[int], None]
     ) -> tuple[float, float]:
-        """Take one training step for each batch; end early if a loss is no number.
+        """Take one training step for each batch; stop early if a loss is NaN or infinite.
 
         Args:
-            batches: All of one size, only the last may be smaller.
-            dropout_seed: Decides the dropout masks of this epoch, in [0, 2**32).
-            on_batch: Called after each batch with its number from 0; what it raises ends the training.
+            batches: All have the same size; only the last may be smaller.
+            dropout_seed: The seed of the dropout masks of this epoch, in [0, 2**32).
+            on_batch: Called after each batch with its number, from 0; an error that it raises ends the training.
 
         Returns:
-            Mean loss in nats (cross-entropy; with label smoothing against the smoothed labels) and mean accuracy over
-            the images as they were trained.
+            Mean loss in nats (cross-entropy, against the smoothed labels if the recipe smooths them) and mean accuracy,
+            both over the images as they were trained on, while the weights changed.
         """
         ...
 
@@ -89,7 +89,7 @@ class Network(Protocol):
 
 
 class Engine(Protocol):
-    """A framework on this host."""
+    """A framework on this host, opened on one device."""
 
     @property
     def name(self) -> str:
@@ -98,30 +98,30 @@ class Engine(Protocol):
 
     @property
     def version(self) -> str:
-        """The versions that decide its numbers."""
+        """The versions that decide the results."""
         ...
 
     @property
     def device(self) -> Device:
-        """What this process trains on."""
+        """The device that this process trains on."""
         ...
 
     def devices(self) -> tuple[Device, ...]:
-        """Return what it can train on, best first."""
+        """Return all devices that the engine can train on, the best first."""
         ...
 
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> Network:
-        """Return a network whose weights are to be set before it is used; with a recipe it can be trained."""
+        """Return a network, which can be trained if a recipe is given; its weights must be set before it is used."""
         ...
 
     def precision(self, recipe: Recipe) -> Precision:
-        """Return in what this device multiplies when it trains with a recipe."""
+        """Return the type in which this device multiplies when it trains with a recipe."""
         ...
 
     def parallel_predictions(self) -> int:
-        """Return how many threads may ask a network for probabilities at once and gain by it.
+        """Return how many threads should call `Network.probabilities` at the same time, to be fastest.
 
-        More than one where training has fewer threads than there are cores: on PyTorch, and on TensorFlow with one.
+        More than one if training uses fewer threads than there are cores, on PyTorch and on TensorFlow with one thread.
         """
         ...
 
@@ -137,7 +137,7 @@ def find_device(engine: str, devices: Sequence[Device], wanted: str | None) -> D
     """Return the device with an id, the first of a kind (`gpu`, `cpu`), or the first of all.
 
     Raises:
-        EngineError: There is none; what there is instead is listed.
+        EngineError: There is none; the message lists the devices that exist.
     """
     found = next((device for device in devices if wanted in (None, device.id, device.kind)), None)
     if found is not None:

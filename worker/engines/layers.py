@@ -1,4 +1,4 @@
-"""From an architecture to the layers of Keras; both its generations, 2 and 3, take the same arguments."""
+"""Makes the layers of Keras for an architecture; Keras 2 and Keras 3 take the same arguments."""
 
 from collections.abc import Callable, Iterable
 from functools import reduce
@@ -19,42 +19,42 @@ from deepchord.shared.network import (
     ResolvedLayer,
 )
 
-#: A layer of Keras, or several that act as one.
+#: A layer of Keras, or a function that applies several layers.
 KerasLayer = Callable[[Any], Any]
 
 
 def keras_layers(layers: Any, architecture: ResolvedArchitecture, *, dropout_scale: float = 1.0) -> list[Any]:
-    """Return the layers of a network, named as in its checkpoints; their weights are to be set before use.
+    """Return the layers of a network, named as in its checkpoints; their weights must be set before use.
 
     Args:
-        layers: `keras.layers`, or what has the same classes.
+        layers: `keras.layers`, or an object with the same classes.
         architecture: The network.
-        dropout_scale: Multiplies the rates of dropout.
+        dropout_scale: The factor for the rates of all dropout layers.
     """
-    return _made(layers, architecture.layers, dropout_scale)
+    return _make_layers(layers, architecture.layers, dropout_scale)
 
 
 def chained(layers: Iterable[KerasLayer], tensor: Any) -> Any:
-    """Return what the last of some layers makes of the outputs of those before it."""
+    """Return the output of the last layer, after a tensor has passed through all layers in order."""
     return reduce(lambda value, layer: layer(value), layers, tensor)
 
 
-def _made(layers: Any, resolved: tuple[ResolvedLayer, ...], dropout_scale: float) -> list[KerasLayer]:
+def _make_layers(layers: Any, resolved: tuple[ResolvedLayer, ...], dropout_scale: float) -> list[KerasLayer]:
     return [
-        _residual(layers, each, dropout_scale)
+        _make_residual(layers, each, dropout_scale)
         if isinstance(each.layer, Residual)
-        else _layer(layers, each, dropout_scale)
+        else _make_layer(layers, each, dropout_scale)
         for each in resolved
     ]
 
 
-def _residual(layers: Any, resolved: ResolvedLayer, dropout_scale: float) -> KerasLayer:
-    inside, add = _made(layers, resolved.layers, dropout_scale), layers.Add(name=resolved.name)
+def _make_residual(layers: Any, resolved: ResolvedLayer, dropout_scale: float) -> KerasLayer:
+    inside, add = _make_layers(layers, resolved.layers, dropout_scale), layers.Add(name=resolved.name)
     return lambda tensor: add([tensor, chained(inside, tensor)])
 
 
-def _layer(layers: Any, resolved: ResolvedLayer, dropout_scale: float) -> Any:
-    # Kernels start as zeros because all weights are set from outside: drawing them is work for nothing, in JAX seconds.
+def _make_layer(layers: Any, resolved: ResolvedLayer, dropout_scale: float) -> Any:
+    # Kernels start as zeros, because all weights are set later. Drawing random ones would take seconds in JAX.
     name = resolved.name
     match resolved.layer:
         case Conv2D() as layer:
@@ -74,7 +74,7 @@ def _layer(layers: Any, resolved: ResolvedLayer, dropout_scale: float) -> Any:
         case GlobalAveragePooling2D():
             return layers.GlobalAveragePooling2D(name=name)
         case Flatten():
-            return _flatten(layers, resolved)
+            return _make_flatten(layers, resolved)
         case Dense() as layer:
             units = resolved.output_shape[0]
             return layers.Dense(units, activation=layer.activation, kernel_initializer="zeros", name=name)
@@ -86,7 +86,7 @@ def _layer(layers: Any, resolved: ResolvedLayer, dropout_scale: float) -> Any:
             return layers.Activation(layer.activation, name=name)
 
 
-def _flatten(layers: Any, resolved: ResolvedLayer) -> Any:
-    # Keras 2 refuses to flatten what is flat.
+def _make_flatten(layers: Any, resolved: ResolvedLayer) -> Any:
+    # Keras 2 refuses to flatten an input that is already flat.
     flat = len(resolved.input_shape) == 1
     return layers.Activation("linear", name=resolved.name) if flat else layers.Flatten(name=resolved.name)

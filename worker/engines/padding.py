@@ -1,4 +1,4 @@
-"""Batches of one size: every framework compiles anew for each shape that it has not seen."""
+"""Fills batches up to one size, because every framework compiles anew for each new shape."""
 
 from collections.abc import Iterator
 
@@ -7,27 +7,27 @@ from numpy.typing import NDArray
 
 from deepchord.worker.engines.engine import Images
 
-#: The least that a network predicts at once: its first request may be much smaller than those that follow.
+#: The smallest batch for predictions: the first request may be much smaller than the following ones.
 _FEWEST_PREDICTED = 128
 
 
 def prediction_batch(first: int, most: int) -> int:
-    """Return the one size of batches that a network predicts in: a power of two that holds its first request.
+    """Return the batch size for all predictions of a network: a power of two, at least the size of its first request.
 
     Args:
-        first: How many images were asked for first.
-        most: More are never computed at once.
+        first: The number of images in the first request.
+        most: The largest batch size.
     """
     return min(most, max(_FEWEST_PREDICTED, 1 << (first - 1).bit_length()))
 
 
 def filled(rows: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], int]:
-    """Return the rows, repeated until there are `size` of them, and how many of them count."""
+    """Return `size` rows, which are the given ones repeated, and the number of given ones."""
     return np.resize(rows, size), len(rows)
 
 
 def filled_batches(images: Images, size: int) -> Iterator[tuple[Images, int]]:
-    """Yield the images in batches of one size, the last filled up with its own images, and how many of each count."""
+    """Yield batches of one size with the number of images that count; the last batch repeats its own images."""
     for start in range(0, len(images), size):
         batch = images[start : start + size]
         if len(batch) == size:

@@ -1,4 +1,4 @@
-"""How an engine is opened."""
+"""Opens an engine by its name."""
 
 import gc
 from collections.abc import Iterator, Mapping
@@ -19,27 +19,27 @@ def open_engine(
     plaidml_hardware: Mapping[str, PlaidMLHardware] | None = None,
     programs: Path | None = None,
 ) -> Engine:
-    """Return an engine, its framework imported and ready. A process can open one only.
+    """Return an engine with its framework imported. A process can open only one engine.
 
     Args:
         name: An engine, or `auto` for the first that is installed.
-        threads: Processor threads that it may use; None: as many as there are cores, or a container's
-            share of them. PlaidML always takes all.
-        device: One of its devices, by id; None: the best.
-        plaidml_hardware: Settings for PlaidML's devices, by a regular expression for their ids.
-        programs: A folder where JAX keeps what it has compiled, for the next member and for other processes; None:
-            nowhere, unless `JAX_COMPILATION_CACHE_DIR` names one.
+        threads: Processor threads that it may use; None: all cores, or a container's share of them. PlaidML always
+            uses all.
+        device: The id of one of its devices; None: the best device.
+        plaidml_hardware: Settings for PlaidML's devices; the keys are regular expressions for their ids.
+        programs: The folder in which JAX keeps compiled programs for later members and other processes; None: only the
+            folder in `JAX_COMPILATION_CACHE_DIR`, if that is set.
 
     Raises:
         EngineError: It is not installed, has no such device, or another engine is open in this process.
     """
     chosen = choose_engine(name)
     try:
-        with _garbage_left_alone():
-            return _opened(chosen, threads, device, plaidml_hardware, programs)
+        with _no_garbage_collection():
+            return _open(chosen, threads, device, plaidml_hardware, programs)
     except DeepchordError:
         raise
-    except Exception as error:  # whatever a broken installation raises
+    except Exception as error:  # a broken installation may raise any error
         raise EngineError(
             f"The engine {chosen} is installed but does not open ({type(error).__name__}: {error}); "
             f"install it anew: {how_to_install(chosen, anew=True)}."
@@ -47,8 +47,8 @@ def open_engine(
 
 
 @contextmanager
-def _garbage_left_alone() -> Iterator[None]:
-    """Collect no garbage within the block: imports leave hardly any, and looking for it takes a tenth of the time."""
+def _no_garbage_collection() -> Iterator[None]:
+    """Collect no garbage in the block: imports leave hardly any, and the search takes a tenth of their time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -58,7 +58,7 @@ def _garbage_left_alone() -> Iterator[None]:
             gc.enable()
 
 
-def _opened(
+def _open(
     name: str,
     threads: int | None,
     device: str | None,
@@ -76,7 +76,7 @@ def _opened(
     return Keras3Engine(name, threads or allotted_cores(), device, programs)
 
 
-def open_engine_of(settings: Settings) -> Engine:
+def open_configured_engine(settings: Settings) -> Engine:
     """Return the engine of the settings; see `open_engine`."""
     programs = settings.cache / "programs"
     return open_engine(settings.engine, settings.threads, settings.device, settings.plaidml_hardware, programs)

@@ -1,29 +1,31 @@
-"""Evaluates an ensemble: members' weights from storage or files, their probabilities, and what is measured of them."""
+"""Evaluates an ensemble: reads members' weights from storage or files, predicts, averages, and scores the result."""
 
-from deepchord.worker.evaluation.ensemble import Candidate, evaluate, run_candidates
+from deepchord.worker.evaluation.ensemble import Candidate, Evaluator, evaluate_members, run_candidates
 from deepchord.worker.evaluation.metrics import score
-from deepchord.worker.evaluation.prediction import predict
-from deepchord.worker.evaluation.weight_files import names_of
+from deepchord.worker.evaluation.prediction import chunks, predict
+from deepchord.worker.evaluation.weight_files import name_members
 from deepchord.worker.evaluation.weight_members import (
     check_images,
-    command_of,
+    evaluate_command,
     find_groups,
-    notes_of,
     read_members,
     weight_candidates,
+    weight_notes,
 )
 
 __all__ = [
     "Candidate",
+    "Evaluator",
     "check_images",
-    "command_of",
-    "evaluate",
+    "chunks",
+    "evaluate_command",
+    "evaluate_members",
     "find_groups",
-    "names_of",
-    "notes_of",
+    "name_members",
     "predict",
     "read_members",
     "run_candidates",
     "score",
     "weight_candidates",
+    "weight_notes",
 ]

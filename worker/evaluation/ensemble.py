@@ -1,9 +1,9 @@
-"""Evaluates an ensemble: weights one member after another through one network, probabilities averaged."""
+"""Evaluates an ensemble: each member predicts all images, then the probabilities are averaged and scored."""
 
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ from deepchord.shared.checkpoints import (
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import CheckpointError, StorageError
 from deepchord.shared.messages import EnsembleEvaluation, MemberEvaluation, RunSpec, TrainedMember, Trainer
-from deepchord.shared.network import Architecture, ResolvedArchitecture
+from deepchord.shared.network import ResolvedArchitecture
 from deepchord.shared.storage import RunStore
 from deepchord.worker.engines import Engine, Network
 from deepchord.worker.evaluation.metrics import RunningMean, confusion, misclassified, score
@@ -31,14 +31,25 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A member to be evaluated; its weights are read when it is its turn."""
+    """A member to be evaluated."""
 
     index: int
+    network: ResolvedArchitecture
+    #: Reads the weights; called when the member's turn comes.
     weights: Callable[[], Weights]
-    #: None: that of all members.
-    network: ResolvedArchitecture | None = None
-    #: The test probabilities that the member itself computed, float32 [test_size, classes], if there are any.
+    #: Reads the test probabilities that the member computed after its training, float32 [test_size, classes].
     own_probabilities: Callable[[], NDArray[np.float32]] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluator:
+    """Who evaluates, and with how many threads."""
+
+    engine: Engine
+    #: Named in the result.
+    trainer: Trainer
+    #: How many threads predict at the same time; see `Engine.parallel_predictions`.
+    threads: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,76 +63,60 @@ class EvaluatedEnsemble:
     test_probabilities: NDArray[np.float32]
 
 
-def evaluate(
-    engine: Engine,
-    trainer: Trainer,
-    architecture: Architecture | None,
+def evaluate_members(
+    evaluator: Evaluator,
     dataset: Dataset,
     candidates: Iterable[Candidate],
     requested: int,
     advance: Callable[[], None] = lambda: None,
-    threads: int = 1,
 ) -> EvaluatedEnsemble:
     """Evaluate an ensemble on all training and test images; one member's weights are in memory at a time.
 
     Args:
-        engine: What predicts.
-        trainer: Who evaluates, for the result.
-        architecture: The network of all members that have none of their own; None: each has its own.
+        evaluator: The engine that predicts.
         dataset: The images and labels.
-        candidates: The members, at least one; each network is built anew when it follows on another.
+        candidates: The members, at least one. A network is built anew only if it differs from the one before.
         requested: How many members were asked for.
         advance: Called when a step has ended.
-        threads: How many threads predict at once, see `Engine.parallel_predictions`.
 
     Raises:
-        CheckpointError: A member's weights give no probabilities; it is named.
+        CheckpointError: A member's weights give NaN instead of probabilities; the message names the member.
     """
     started = time.monotonic()
     classes = len(dataset.class_names)
-    networks = _Networks(engine)
-    if architecture is not None:
-        networks.of(architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=classes))
+    networks = _Networks(evaluator.engine)
     train_mean = RunningMean(len(dataset.x_train), classes)
     test_mean = RunningMean(len(dataset.x_test), classes)
     members = []
     for candidate in candidates:
-        network = networks.of(candidate.network)
+        network = networks.build(candidate.network)
         network.set_weights(candidate.weights())
-        on_train = predict(network, dataset.x_train, classes, advance, threads)
-        on_test = predict(network, dataset.x_test, classes, advance, threads)
+        on_train = predict(network, dataset.x_train, classes, advance, evaluator.threads)
+        on_test = predict(network, dataset.x_test, classes, advance, evaluator.threads)
         _check_finite(candidate, on_train, on_test)
         train_mean.add(on_train)
         test_mean.add(on_test)
-        members.append(
-            MemberEvaluation(
-                index=candidate.index,
-                train=score(on_train, dataset.y_train),
-                test=score(on_test, dataset.y_test),
-                parity=_parity(candidate, on_test),
-                predicted_classes=len(np.unique(on_test.argmax(axis=1))),
-            )
-        )
-    on_train, on_test = train_mean.mean(), test_mean.mean()
-    probabilities = encode_ensemble_probabilities(EnsembleProbabilities(train=on_train, test=on_test))
+        members.append(_evaluate_member(candidate, dataset, on_train, on_test))
+    averaged = EnsembleProbabilities(train=train_mean.mean(), test=test_mean.mean())
+    probabilities = encode_ensemble_probabilities(averaged)
     evaluation = EnsembleEvaluation(
         requested=requested,
         trained=len(members),
-        evaluator=trainer,
+        evaluator=evaluator.trainer,
         evaluated_at=datetime.now(UTC),
         duration_s=time.monotonic() - started,
         members=tuple(sorted(members, key=lambda member: member.index)),
-        train=score(on_train, dataset.y_train),
-        test=score(on_test, dataset.y_test),
-        confusion=confusion(on_test, dataset.y_test, classes),
-        misclassified=misclassified(on_test, dataset.y_test),
+        train=score(averaged.train, dataset.y_train),
+        test=score(averaged.test, dataset.y_test),
+        confusion=confusion(averaged.test, dataset.y_test, classes),
+        misclassified=misclassified(averaged.test, dataset.y_test),
         probabilities_sha256=hashlib.sha256(probabilities).hexdigest(),
     )
-    return EvaluatedEnsemble(evaluation=evaluation, probabilities=probabilities, test_probabilities=on_test)
+    return EvaluatedEnsemble(evaluation=evaluation, probabilities=probabilities, test_probabilities=averaged.test)
 
 
-def run_candidates(store: RunStore, run: RunSpec, members: Iterable[TrainedMember]) -> Iterable[Candidate]:
-    """Return the trained members of a run as candidates, their weights and probabilities verified when read."""
+def run_candidates(store: RunStore, run: RunSpec, members: Iterable[TrainedMember]) -> Iterator[Candidate]:
+    """Yield the trained members of a run as candidates; what they read from storage is verified."""
     architecture = run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes)
     for member in members:
         index, attempt = member.spec.index, member.attempt
@@ -134,7 +129,7 @@ def run_candidates(store: RunStore, run: RunSpec, members: Iterable[TrainedMembe
             data = store.member(run.run_id, index).probabilities(attempt, member.probabilities_sha256)
             return decode_member_probabilities(data, f"Probabilities of member {index} of run {run.run_id}")
 
-        yield Candidate(index=index, weights=weights, own_probabilities=own)
+        yield Candidate(index=index, network=architecture, weights=weights, own_probabilities=own)
 
 
 class _Networks:
@@ -142,16 +137,26 @@ class _Networks:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._built: tuple[ResolvedArchitecture, Network] | None = None
+        self._last: tuple[ResolvedArchitecture, Network] | None = None
 
-    def of(self, architecture: ResolvedArchitecture | None) -> Network:
-        """Return a network; None: the last one once more."""
-        if self._built is not None and architecture in (None, self._built[0]):
-            return self._built[1]
-        assert architecture is not None, "the members have no network"  # noqa: S101  for the type checker
-        self._built = None  # two are never needed
-        self._built = architecture, self._engine.build(architecture)
-        return self._built[1]
+    def build(self, architecture: ResolvedArchitecture) -> Network:
+        """Return a network; the last one again if it has the same architecture."""
+        if self._last is None or self._last[0] != architecture:
+            self._last = None  # frees its memory before the next one is built
+            self._last = architecture, self._engine.build(architecture)
+        return self._last[1]
+
+
+def _evaluate_member(
+    candidate: Candidate, dataset: Dataset, on_train: NDArray[np.float32], on_test: NDArray[np.float32]
+) -> MemberEvaluation:
+    return MemberEvaluation(
+        index=candidate.index,
+        train=score(on_train, dataset.y_train),
+        test=score(on_test, dataset.y_test),
+        parity=_parity(candidate, on_test),
+        predicted_classes=len(np.unique(on_test.argmax(axis=1))),
+    )
 
 
 def _check_finite(candidate: Candidate, *probabilities: NDArray[np.float32]) -> None:
@@ -163,11 +168,12 @@ def _check_finite(candidate: Candidate, *probabilities: NDArray[np.float32]) -> 
 
 
 def _parity(candidate: Candidate, probabilities: NDArray[np.float32]) -> float | None:
+    """Return the largest difference from the member's own test probabilities; None if it has none that can be read."""
     if candidate.own_probabilities is None:
         return None
     try:
         own = candidate.own_probabilities()
-    except StorageError as error:  # a comparison, not worth an evaluation
+    except StorageError as error:  # the evaluation is worth more than this comparison
         logger.warning("The own probabilities of member %d cannot be compared: %s", candidate.index, error)
         return None
     return min(1.0, float(np.abs(own - probabilities).max()))

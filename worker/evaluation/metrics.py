@@ -1,11 +1,11 @@
-"""From probabilities to what is reported of them: pure NumPy, no engine."""
+"""Metrics of predicted probabilities, in NumPy: no engine is needed."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.messages import Misclassified, Scores
 
-#: A probability of zero would cost infinitely many nats; Keras clips at the same value.
+#: Smaller probabilities count as this: a probability of zero has an infinite loss. Keras clips at the same value.
 _SMALLEST = 1e-7
 
 
@@ -21,7 +21,7 @@ class RunningMean:
         self._members = 0
 
     def add(self, probabilities: NDArray[np.float32]) -> None:
-        """Take one member's probabilities [size, classes] into the mean."""
+        """Add one member's probabilities [size, classes] to the mean."""
         self._sum += probabilities
         self._members += 1
 
@@ -34,7 +34,7 @@ def score(probabilities: NDArray[np.float32], labels: NDArray[np.integer]) -> Sc
     """Return mean cross-entropy (nats) and accuracy.
 
     Args:
-        probabilities: [size, classes], rows sum to one.
+        probabilities: [size, classes]; each row sums to 1.
         labels: [size], class indices.
     """
     chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
@@ -46,7 +46,9 @@ def confusion(
     probabilities: NDArray[np.float32], labels: NDArray[np.integer], classes: int
 ) -> tuple[tuple[int, ...], ...]:
     """Return the confusion matrix: rows are actual classes, columns predicted ones."""
-    from sklearn.metrics import confusion_matrix  # takes a second: not in a worker's parent process
+    from sklearn.metrics import (
+        confusion_matrix,
+    )  # importing it takes a second; a worker's parent process does not need it
 
     counts = confusion_matrix(labels, probabilities.argmax(axis=1), labels=np.arange(classes))
     return tuple(tuple(int(count) for count in row) for row in counts)
@@ -55,7 +57,7 @@ def confusion(
 def misclassified(
     probabilities: NDArray[np.float32], labels: NDArray[np.integer], limit: int = 50
 ) -> tuple[Misclassified, ...]:
-    """Return the first `limit` items whose most probable class is not the actual one, in their order."""
+    """Return the first `limit` images, in their order, whose most probable class is not the actual one."""
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)[:limit]
     return tuple(
@@ -71,5 +73,5 @@ def misclassified(
 
 
 def _share(probability: np.floating) -> float:
-    """Rounding can put a float32 softmax a little outside of [0, 1]."""
+    """Return a probability within [0, 1]: a float32 softmax may be a little outside, due to rounding."""
     return min(1.0, max(0.0, float(probability)))

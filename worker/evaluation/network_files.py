@@ -1,4 +1,4 @@
-"""The network that a file tells: a list of layers, a recipe, a run, or a model that Keras saved."""
+"""Reads the network from a file: a list of layers, a recipe, a run, or a model that Keras saved."""
 
 import json
 import tomllib
@@ -10,23 +10,23 @@ from deepchord.shared.errors import InputError
 from deepchord.shared.files import HDF5, JSON, KERAS, TEXT, describe_kind, kind_of, read_short_text
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.network import Architecture, Shape, default_architecture
-from deepchord.worker.saved_models import ToldNetwork, network_of_configuration, read_network
+from deepchord.worker.saved_models import SavedNetwork, network_of_configuration, read_network
 
-#: What a recipe without `preset` trains.
+#: The preset of a recipe that names none.
 _DEFAULT_PRESET = "quick"
 
 
-def load_network(path: Path, images: Shape) -> ToldNetwork:
-    """Return the network that a file tells.
+def load_network(path: Path, images: Shape) -> SavedNetwork:
+    """Return the network that a file describes.
 
     Args:
-        path: TOML or JSON with `layers`; a recipe, or the `run.json` of a run's results; what `model.to_json()` of
-            Keras returns, each also from a pipe; or a model that Keras saved (HDF5 or `.keras`).
-        images: Height, width and channels of the images that it is to see.
+        path: TOML or JSON with `layers`; a recipe, or the `run.json` of a run's results; the text that Keras's
+            `model.to_json()` returns; or a model that Keras saved (HDF5 or `.keras`). Texts may also come from a pipe.
+        images: Height, width and channels of the images.
 
     Raises:
-        InputError: There is no such file, or it tells no network.
-        CheckpointError: A saved model is damaged, or its network is none that deepchord computes.
+        InputError: There is no such file, or it describes no network.
+        CheckpointError: A saved model is damaged, or deepchord does not compute its network.
     """
     path = user_path(path)
     source = f"Architecture file {printable_path(path)}"
@@ -34,7 +34,7 @@ def load_network(path: Path, images: Shape) -> ToldNetwork:
         if path.is_dir():
             raise InputError(f"{source} is a folder; give the file in it that tells the network.")
         is_pipe = path.exists() and not path.is_file()
-        kind = None if is_pipe else kind_of(path)  # what a look takes out of a pipe is gone
+        kind = None if is_pipe else kind_of(path)  # what is read from a pipe cannot be read again
         if kind in (HDF5, KERAS):
             return _network_of_model(path, images, source)
         if kind not in (None, JSON, TEXT):
@@ -47,7 +47,7 @@ def load_network(path: Path, images: Shape) -> ToldNetwork:
     data = _parsed(text, path, source)
     if isinstance(data, dict) and "class_name" in data:
         return network_of_configuration(data, images, source)
-    return ToldNetwork(architecture=_network_of_data(data, path, source))
+    return SavedNetwork(architecture=_network_of_data(data, path, source))
 
 
 def _parsed(text: str, path: Path, source: str) -> Any:
@@ -62,7 +62,7 @@ def _network_of_data(data: Any, path: Path, source: str) -> Architecture:
         return Architecture.parse(data, source, InputError)
     if "run_id" in data:
         return RunSpec.parse(data, source, InputError).architecture
-    if "layers" in data:  # of a recipe; what else that says decides how it is trained
+    if "layers" in data:  # a recipe; its other options do not concern the network
         return Architecture.parse({"layers": data["layers"]}, source, InputError)
     if isinstance(data.get("architecture"), str):
         return _network_beside(path, data["architecture"], source)
@@ -79,7 +79,7 @@ def _network_of_preset(preset: str, source: str) -> Architecture:
 
 
 def _network_beside(path: Path, named: str, source: str) -> Architecture:
-    """Return the network of the file that a recipe names, which is looked for beside it first."""
+    """Return the network of the file that a recipe names; a relative path is tried beside the recipe first."""
     beside = path.parent / named
     found = beside if beside.is_file() else user_path(named)
     if found.is_file() and found.samefile(path):
@@ -87,7 +87,7 @@ def _network_beside(path: Path, named: str, source: str) -> Architecture:
     return Architecture.load(found)
 
 
-def _network_of_model(path: Path, images: Shape, source: str) -> ToldNetwork:
+def _network_of_model(path: Path, images: Shape, source: str) -> SavedNetwork:
     found = read_network(path, images)
     if found is None:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Predicts the class probabilities of many images, in portions."""
+"""Predicts the class probabilities of many images, one chunk after another."""
 
 import math
 from collections.abc import Callable
@@ -10,15 +10,11 @@ from numpy.typing import NDArray
 from deepchord.shared.datasets import scaled
 from deepchord.worker.engines import Network
 
-#: Images that are scaled to float32 at a time while predicting, so that a network's memory stays as it is however large
-#: they are; but not fewer than keep a device busy.
+#: How many images are scaled to float32 at a time: at most what fits into `_CHUNK_BYTES`, so that memory does not grow
+#: with the size of the images; at least enough to keep a device busy.
 _MOST_IMAGES, _LEAST_IMAGES = 1024, 128
-
-
 _CHUNK_BYTES = 2**23
-
-
-#: Several callers have smaller chunks, so that all of them end at about the same time; these are no slower.
+#: Several threads get smaller chunks, so that all of them end at about the same time. Smaller ones than this are slow.
 _FEWEST_OF_SEVERAL = 256
 
 
@@ -39,28 +35,29 @@ def predict(
         threads: How many chunks are computed at once, see `Engine.parallel_predictions`.
     """
     probabilities = np.empty((len(images), classes), dtype=np.float32)
-    chunks = _chunks(images, threads)
+    slices = chunks(images, threads)
 
     def compute(chunk: slice) -> NDArray[np.float32]:
         return network.probabilities(scaled(images[chunk]))
 
-    # The last chunk, which is smaller, begins when another is done: the first that a network is asked decides in what
-    # batches it computes.
-    threads = max(1, min(threads, len(chunks) - 1))
+    # The first chunk that a network gets decides the size of its batches. With fewer threads than chunks, that is never
+    # the last chunk, which is smaller.
+    threads = max(1, min(threads, len(slices) - 1))
     pool = ThreadPoolExecutor(threads)
-    computed = map(compute, chunks) if threads == 1 else pool.map(compute, chunks)
+    computed = map(compute, slices) if threads == 1 else pool.map(compute, slices)
     try:
-        for chunk, found in zip(chunks, computed, strict=True):
-            probabilities[chunk] = found
+        for chunk, result in zip(slices, computed, strict=True):
+            probabilities[chunk] = result
             advance()
     finally:
         pool.shutdown(cancel_futures=True)
     return probabilities
 
 
-def _chunks(images: NDArray[np.generic], callers: int = 1) -> list[slice]:
-    most = _MOST_IMAGES if callers == 1 else max(_FEWEST_OF_SEVERAL, _MOST_IMAGES // callers)
+def chunks(images: NDArray[np.generic], threads: int = 1) -> list[slice]:
+    """Return the slices in which images [size, height, width, channels] are predicted by so many threads."""
+    most = _MOST_IMAGES if threads == 1 else max(_FEWEST_OF_SEVERAL, _MOST_IMAGES // threads)
     fitting = min(most, max(_LEAST_IMAGES, _CHUNK_BYTES // (4 * math.prod(images.shape[1:]))))
-    # A power of two, as networks fill up what they are given to one.
+    # A power of two: networks fill each batch up to one.
     size = 1 << (fitting.bit_length() - 1)
     return [slice(start, start + size) for start in range(0, len(images), size)]

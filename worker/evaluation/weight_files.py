@@ -1,4 +1,4 @@
-"""Which weight files a pattern names, as people have them from years ago, and what they are called in a report."""
+"""Finds the weight files that a pattern matches, and their names for a report."""
 
 import os
 import re
@@ -10,46 +10,46 @@ from deepchord.shared.command_line import matching_paths, printable_path
 from deepchord.shared.errors import InputError
 from deepchord.shared.files import describe_kind, kind_of
 
-#: The names of what Keras saves.
+#: The suffixes of files that Keras saves.
 SUFFIXES = (".h5", ".hdf5", ".keras")
-#: Those of other frameworks: what a folder has of them is named, because it is left out.
+#: The suffixes of other frameworks. Such files in a folder are left out, and a note names them.
 _OTHER_SUFFIXES = (
     *(".pt", ".pth", ".ckpt", ".bin", ".onnx", ".tflite", ".pb", ".safetensors"),
     *(".pkl", ".pickle", ".joblib", ".npz", ".zip", ".gz", ".tar"),
 )
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """What a pattern names."""
+class Matches:
+    """The weight files that a pattern matches."""
 
-    #: In the order of the numbers in their names.
+    #: Sorted by name; numbers in names are sorted as numbers.
     files: tuple[Path, ...]
-    #: What lies beside them and is left out, in words.
+    #: Notes about models beside them that are left out.
     notes: tuple[str, ...] = ()
 
 
-def find_weight_files(pattern: str) -> Found:
-    """Return the files that a shell pattern, a file name or a folder names; see `matching_paths`.
+def find_weight_files(pattern: str) -> Matches:
+    """Return the weight files that a shell pattern, a file name or a folder matches; see `matching`.
 
     Raises:
-        InputError: There are none; what there is instead is named. Or a folder cannot be listed.
+        InputError: There are none, and the message names what is there instead; or a folder cannot be listed.
     """
-    found = matching_paths(pattern) if pattern else []
+    paths = matching_paths(pattern) if pattern else []
     try:
-        files, left_out = _files_of(found)
+        files, left_out = _files_of(paths)
         if not files:
-            raise InputError(_nothing_found(pattern, found, left_out))
+            raise InputError(_nothing_found(pattern, paths, left_out))
     except OSError as error:
         named = printable_path(error.filename or pattern)
         raise InputError(f"{named} cannot be listed: {error.strerror}.") from error
     notes = (f"left out are {_listed(left_out)}",) if left_out else ()
-    return Found(files=tuple(sorted(files, key=_natural)), notes=notes)
+    return Matches(files=tuple(sorted(files, key=_natural)), notes=notes)
 
 
 def distinct(files: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """Return each file once, also if links or patterns name it twice, and what is said of the others."""
+    """Return each file once, also if several links or patterns lead to it, and a note about each repetition."""
     first: dict[str, Path] = {}
     notes = []
     for file in files:
@@ -59,8 +59,8 @@ def distinct(files: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     return tuple(first.values()), tuple(notes)
 
 
-def names_of(files: Sequence[Path]) -> tuple[str, tuple[str, ...]]:
-    """Return what the folder of some files is called, and each of them below it; no two are called alike."""
+def name_members(files: Sequence[Path]) -> tuple[str, tuple[str, ...]]:
+    """Return the name of the common folder of some files, and a unique name for each file in it."""
     folders = [file.parent for file in files]
     if len({file.name for file in files}) == len(files):
         names = [file.name for file in files]
@@ -71,10 +71,10 @@ def names_of(files: Sequence[Path]) -> tuple[str, tuple[str, ...]]:
     return printable_path(folder), tuple(printable_path(name) for name in names)
 
 
-def _files_of(found: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+def _files_of(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
     """Return the weight files among paths and in the folders among them, and the models that are left out."""
     files, left_out = [], []
-    for path in found:
+    for path in paths:
         if path.is_dir():
             inside = sorted(each for each in path.iterdir() if not each.name.startswith("."))
             files += [each for each in inside if each.suffix.lower() in SUFFIXES and not each.is_dir()]
@@ -88,7 +88,7 @@ def _nothing_found(pattern: str, found: Sequence[Path], left_out: Sequence[Path]
     hint = "give a folder, a file or a pattern in quotes, like 'old/*.hdf5'"
     start = f"No weight file fits {printable_path(pattern)!r}"
     for path in found:
-        kind = _told(path)
+        kind = _describe(path)
         if kind:
             return f"{start}: {kind}. Expected HDF5 or .keras files of Keras."
     if left_out:
@@ -119,12 +119,14 @@ def _is_left_out(path: Path) -> bool:
 
 
 def _listed(paths: Sequence[Path]) -> str:
-    named = [f"{printable_path(path.name)} ({_told(path) or 'nothing that is known'})" for path in paths[:_MOST_NAMED]]
+    named = [
+        f"{printable_path(path.name)} ({_describe(path) or 'nothing that is known'})" for path in paths[:_MAX_NAMED]
+    ]
     more = len(paths) - len(named)
     return ", ".join(named) + (f" and {more} more" if more else "")
 
 
-def _told(path: Path) -> str:
+def _describe(path: Path) -> str:
     try:
         return describe_kind(kind_of(path))
     except OSError:

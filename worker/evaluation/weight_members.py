@@ -15,44 +15,44 @@ from deepchord.shared.network import ResolvedArchitecture, Shape, notebook_archi
 from deepchord.worker.evaluation.ensemble import Candidate
 from deepchord.worker.evaluation.network_files import load_network
 from deepchord.worker.evaluation.weight_files import distinct, find_weight_files
-from deepchord.worker.saved_models import ToldNetwork, read_network, read_weights
+from deepchord.worker.saved_models import SavedNetwork, read_network, read_weights
 
-#: So many files of which the same is said are named.
-_MOST_NAMED = 3
+#: How many files a note names.
+_MAX_NAMED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """The files that one pattern names."""
+    """The files that one pattern matches."""
 
     files: tuple[Path, ...]
-    #: Who tells their network; None: each for itself, or it is the notebook's.
+    #: The file that describes their network; None: each file describes its own, or it is the notebook's.
     architecture: Path | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightFile:
-    """A file of an ensemble, and its network."""
+    """A weight file of an ensemble, and its network."""
 
     path: Path
     network: ResolvedArchitecture
-    #: Whether it was read as one that counted channels first, unless it says so itself.
+    #: Whether it was read as channels first; a file that says its order itself is read in that order.
     channels_first: bool
-    #: What was done to its weights and its network, as clauses.
+    #: What was changed in its weights and its network, as clauses.
     notes: tuple[str, ...]
-    #: Whether its network divided its images by 255 itself, which `network` does not.
+    #: Whether the saved network divided its images by 255; `network` does not.
     rescales: bool = False
 
 
 def find_groups(patterns: Sequence[str], architectures: Sequence[Path]) -> tuple[tuple[Group, ...], tuple[str, ...]]:
-    """Return the files that patterns name, each once, and what is to be said of others.
+    """Return the files that patterns match, each file once, and notes about files that are left out.
 
     Args:
         patterns: See `find_weight_files`.
-        architectures: None; one for all; or one for each pattern, in their order.
+        architectures: No file; one for all patterns; or one for each pattern, in their order.
 
     Raises:
-        InputError: A pattern names nothing, or there are more or fewer architectures.
+        InputError: A pattern matches nothing, or there is another number of architectures.
     """
     if len(architectures) not in (0, 1, len(patterns)):
         raise InputError(
@@ -60,47 +60,47 @@ def find_groups(patterns: Sequence[str], architectures: Sequence[Path]) -> tuple
             "--architecture for all, or one for each --weights, in their order."
         )
     of_patterns = list(architectures) if len(architectures) > 1 else [next(iter(architectures), None)] * len(patterns)
-    founds = [find_weight_files(pattern) for pattern in patterns]
-    once, repeated = distinct(file for found in founds for file in found.files)
+    matches = [find_weight_files(pattern) for pattern in patterns]
+    once, repeated = distinct(file for match in matches for file in match.files)
     groups, taken = [], set[Path]()
-    for found, architecture in zip(founds, of_patterns, strict=True):
-        files = tuple(file for file in found.files if file in once and file not in taken)
+    for match, architecture in zip(matches, of_patterns, strict=True):
+        files = tuple(file for file in match.files if file in once and file not in taken)
         taken.update(files)
         groups.append(Group(files=files, architecture=architecture))
-    return tuple(groups), (*(note for found in founds for note in found.notes), *repeated)
+    return tuple(groups), (*(note for match in matches for note in match.notes), *repeated)
 
 
 def read_members(
     groups: Sequence[Group], images: Shape, classes: int, *, channels_first: bool = False
 ) -> tuple[WeightFile, ...]:
-    """Return all files with their networks; each was read once and fits.
+    """Return all files with their networks, after reading each file once to check that it fits.
 
     Args:
         groups: As `find_groups` returns them.
         images: Height, width and channels of an image.
         classes: How many classes the data set has.
-        channels_first: Whether weights alone are of a network that counted channels first.
+        channels_first: Whether files without a description of their network are channels first.
 
     Raises:
-        CheckpointError: A file is damaged or does not fit its network; it is named.
+        CheckpointError: A file is damaged or does not fit its network; the message names it.
         InputError: A network does not fit the images.
     """
     members = []
     for group in groups:
         given = load_network(group.architecture, images) if group.architecture is not None else None
         for file in group.files:
-            told = given or read_network(file, images)
-            network = _resolved(file, told, images, classes)
-            members.append(_member(file, told, network, channels_first))
+            saved = given or read_network(file, images)
+            network = _resolved(file, saved, images, classes)
+            members.append(_member(file, saved, network, channels_first))
     return tuple(members)
 
 
 def check_images(files: Sequence[WeightFile], data: Dataset) -> None:
-    """Raise `InputError` if a network was to divide its images by 255 itself, and these are not in 0..1 without that.
+    """Raise `InputError` if a saved network divided its images by 255, and these images are floats outside of 0..1.
 
     Args:
         files: The members.
-        data: Whole numbers are divided by 255 for every network, floats are used exactly as they are.
+        data: deepchord divides images of whole numbers by 255, and uses floats as they are.
     """
     rescaling = next((file for file in files if file.rescales), None)
     if rescaling is None or data.x_train.dtype == np.uint8:
@@ -114,25 +114,25 @@ def check_images(files: Sequence[WeightFile], data: Dataset) -> None:
             )
 
 
-def _member(file: Path, told: ToldNetwork | None, network: ResolvedArchitecture, channels_first: bool) -> WeightFile:
+def _member(file: Path, saved: SavedNetwork | None, network: ResolvedArchitecture, channels_first: bool) -> WeightFile:
     read = read_weights(file, network, channels_first=channels_first)
-    notes = dict.fromkeys((*read.notes, *(told.notes if told else ())))
+    notes = dict.fromkeys((*read.notes, *(saved.notes if saved else ())))
     return WeightFile(
         path=file,
         network=network,
         channels_first=channels_first,
         notes=tuple(notes),
-        rescales=read.rescales or (told is not None and told.rescales),
+        rescales=read.rescales or (saved is not None and saved.rescales),
     )
 
 
-def _resolved(file: Path, told: ToldNetwork | None, images: Shape, classes: int) -> ResolvedArchitecture:
-    """Return the network that was told for the images; the notebook's if none was."""
+def _resolved(file: Path, saved: SavedNetwork | None, images: Shape, classes: int) -> ResolvedArchitecture:
+    """Return the network for the images: the described one, else the notebook's."""
     try:
-        architecture = told.architecture if told else notebook_architecture()
+        architecture = saved.architecture if saved else notebook_architecture()
         return architecture.resolve(input_shape=images, classes=classes)
     except InputError as error:
-        if told is None:
+        if saved is None:
             raise InputError(
                 f"{printable_path(file)} does not tell its network, and the notebook's does not fit the images "
                 f"({error}) "
@@ -142,7 +142,7 @@ def _resolved(file: Path, told: ToldNetwork | None, images: Shape, classes: int)
 
 
 def weight_candidates(files: Sequence[WeightFile]) -> tuple[Candidate, ...]:
-    """Return files as members, read again when it is their turn; those of one network follow on each other."""
+    """Return files as members, which are read again when their turn comes; sorted by network."""
 
     def read(file: WeightFile) -> Weights:
         return read_weights(file.path, file.network, channels_first=file.channels_first).weights
@@ -155,18 +155,19 @@ def weight_candidates(files: Sequence[WeightFile]) -> tuple[Candidate, ...]:
     )
 
 
-def notes_of(files: Sequence[WeightFile]) -> tuple[str, ...]:
-    """Return what was done to the weights of files; those of which the same is said stand in one note."""
-    said: dict[str, list[str]] = {}
+def weight_notes(files: Sequence[WeightFile]) -> tuple[str, ...]:
+    """Return notes about what was changed in files; equal notes are merged."""
+    paths_by_note: dict[str, list[str]] = {}
     for file in files:
         for note in file.notes:
-            said.setdefault(note, []).append(printable_path(file.path))
+            paths_by_note.setdefault(note, []).append(printable_path(file.path))
     return tuple(
-        f"{_listed(paths)}: each {note}" if len(paths) > 1 else f"{paths[0]} {note}" for note, paths in said.items()
+        f"{_listed(paths)}: each {note}" if len(paths) > 1 else f"{paths[0]} {note}"
+        for note, paths in paths_by_note.items()
     )
 
 
-def command_of(
+def evaluate_command(
     patterns: Sequence[str],
     dataset: str,
     architectures: Sequence[Path],
@@ -174,7 +175,7 @@ def command_of(
     channels_first: bool,
     images_channels_first: bool | None,
 ) -> str:
-    """Return the command that evaluates this again, for people."""
+    """Return the command line that repeats this evaluation, for people."""
     options = [part for pattern in patterns for part in ("--weights", pattern)]
     options += ["--dataset", dataset] if dataset != "fashion" else []
     options += ["--images-channels-first"] if images_channels_first else []
@@ -185,5 +186,5 @@ def command_of(
 
 
 def _listed(paths: Sequence[str]) -> str:
-    more = len(paths) - _MOST_NAMED
-    return ", ".join(paths[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(paths) - _MAX_NAMED
+    return ", ".join(paths[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

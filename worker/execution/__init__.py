@@ -1,4 +1,4 @@
-"""What a worker does with one message: it trains a member or evaluates an ensemble, under a lease."""
+"""Handles one message of the queue: trains a member or evaluates an ensemble, under a lease."""
 
 from deepchord.worker.execution.evaluation_task import handle_evaluation
 from deepchord.worker.execution.member_task import handle_member, report_out_of_reach

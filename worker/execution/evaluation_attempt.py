@@ -1,4 +1,4 @@
-"""One attempt at an evaluation: let the trained members predict, combine and score, commit what came of it."""
+"""One attempt at an evaluation: evaluate the trained members, and commit the result or the failure of the run."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -6,21 +6,21 @@ from datetime import UTC, datetime
 
 from deepchord.shared.errors import DeepchordError
 from deepchord.shared.messages import RunFailure, RunSpec, TrainedMember
-from deepchord.worker.evaluation import evaluate, run_candidates
+from deepchord.worker.evaluation import Evaluator, evaluate_members, run_candidates
 from deepchord.worker.execution.stop_reasons import RunCancelled
 from deepchord.worker.resources import Resources
 
 
 def attempt_evaluation(resources: Resources, run: RunSpec, advance: Callable[[], None]) -> str:
-    """Evaluate a run whose members have all ended; return how the run ended: evaluated, or failed.
+    """Evaluate a run whose members have all ended; return `evaluated` or `failed`.
 
     Args:
         resources: Engine and storage of this process.
-        run: The run as it was last extended.
+        run: The run, with its last extension.
         advance: Called when a step has ended; may raise `AttemptEnded`.
 
     Raises:
-        AttemptEnded: The evaluation is not to go on; the attempt does not count.
+        AttemptEnded: The evaluation must stop; the attempt does not count.
     """
     store = resources.store
     trained = []
@@ -32,16 +32,9 @@ def attempt_evaluation(resources: Resources, run: RunSpec, advance: Callable[[],
         reason = f"{len(trained)} members were trained, min_members is {run.min_members}"
         return fail_run(resources, run, reason, advance)
     dataset = resources.dataset(run.dataset)
-    ensemble = evaluate(
-        resources.engine,
-        resources.trainer,
-        run.architecture,
-        dataset,
-        run_candidates(store, run, trained),
-        run.members,
-        advance,
-        threads=_threads(resources),
-    )
+    evaluator = Evaluator(engine=resources.engine, trainer=resources.trainer, threads=_threads(resources))
+    candidates = run_candidates(store, run, trained)
+    ensemble = evaluate_members(evaluator, dataset, candidates, run.members, advance)
     stored = store.evaluation(run)
     if not stored.commit_result(ensemble.evaluation, ensemble.probabilities) and not stored.has_result():
         raise RunCancelled
@@ -49,10 +42,18 @@ def attempt_evaluation(resources: Resources, run: RunSpec, advance: Callable[[],
 
 
 def fail_run(resources: Resources, run: RunSpec, reason: str, advance: Callable[[], None]) -> str:
-    """Commit that the run failed; a record that cannot be read, which may be why, counts as none.
+    """Commit that the run failed; return `failed`.
+
+    A record that cannot be read counts as missing: it may be the reason of the failure.
+
+    Args:
+        resources: Storage of this process.
+        run: The run.
+        reason: Why it failed, for people.
+        advance: Called after each record.
 
     Raises:
-        RunCancelled: Somebody was faster.
+        RunCancelled: The run was cancelled, or another process committed first.
     """
     trained = 0
     for index in range(run.members):
@@ -68,7 +69,7 @@ def fail_run(resources: Resources, run: RunSpec, reason: str, advance: Callable[
 
 
 def _threads(resources: Resources) -> int:
-    """Return how many threads may predict at once: the members' workers are idle now, but for those of other runs."""
+    """Return how many threads predict at the same time: the run's other workers on this host are idle now."""
     settings = resources.settings
     if settings.threads is None or settings.evaluation_threads is None:
         return 1

@@ -1,4 +1,4 @@
-"""What a worker does with an evaluation's message: evaluate the run, or say who or what comes first."""
+"""Handles the message of an evaluation: evaluates the run unless it is too early, too late or another worker's turn."""
 
 import logging
 import random
@@ -27,30 +27,30 @@ from deepchord.worker.resources import Resources
 
 logger = logging.getLogger(__name__)
 
-#: How often an evaluation is begun at all, by whoever: more, and it must be what kills its process each time.
-_MOST_STARTS = 10
+#: How often an evaluation is begun on all workers together. If it never ends, it must be what kills the processes.
+_MAX_STARTS = 10
 #: How often it may end with an error.
-_MOST_FAILURES = 3
+_MAX_FAILURES = 3
 
 
 def handle_evaluation(
     resources: Resources, run_id: str, worker: str, others: Callable[[], frozenset[str]] = frozenset
 ) -> Outcome:
-    """Evaluate a run if it is time and nobody else does; return what is to become of the message.
+    """Evaluate a run if all members have ended and no other worker does it; return what happens to the message.
 
     Args:
         resources: Engine, storage and broker of this process.
-        run_id: The run; it is evaluated as it was last extended.
-        worker: The name of this worker as Celery has it.
-        others: Returns the names of the other workers that could evaluate it; asked if something went wrong.
+        run_id: The run; its last extension is evaluated.
+        worker: The name of this worker in Celery.
+        others: Returns the names of the other workers that could evaluate it; called only after a failure.
     """
     try:
         run = resources.store.run(run_id)
-    except DeepchordError as error:  # another storage, or none at present, or a run of another version
+    except DeepchordError as error:  # a wrong storage, one that does not answer, or a run of another version
         return Refused(error=error)
     try:
         return _handle(resources, run, worker, others)
-    except DeepchordError as error:  # no attempt could be begun, or its end not be stored
+    except DeepchordError as error:  # no attempt could be started, or its end could not be stored
         resources.board.report_evaluation_trouble(run, describe(error), failed_on=worker)
         return Refused(error=error)
 
@@ -58,15 +58,15 @@ def handle_evaluation(
 def _handle(resources: Resources, run: RunSpec, worker: str, others: Callable[[], frozenset[str]]) -> Outcome:
     return (
         _already_finished(resources.store, run)
-        or _not_taken(resources, run, worker, others)
+        or _deferred(resources, run, worker, others)
         or _evaluate(resources, run, worker)
     )
 
 
 def _already_finished(store: RunStore, run: RunSpec) -> Completed | None:
-    """Return how a run has ended that is not to be evaluated, now or ever; None if it is.
+    """Return how the message is completed if the run needs no evaluation now; None if it needs one.
 
-    Reads no record, because it is asked as often as a member ends.
+    Reads no record, because this is called each time a member ends.
     """
     stored = store.evaluation(run)
     if stored.has_result():
@@ -78,10 +78,10 @@ def _already_finished(store: RunStore, run: RunSpec) -> Completed | None:
     return None
 
 
-def _not_taken(
+def _deferred(
     resources: Resources, run: RunSpec, worker: str, others: Callable[[], frozenset[str]]
 ) -> DeferToOthers | None:
-    """Return what becomes of an evaluation that failed here a moment ago; None if this worker takes it."""
+    """Defer an evaluation that failed here last to other workers; None if there are none, or it did not fail here."""
     if resources.board.last_failed_on(run.run_id) != worker or not others():
         return None
     return DeferToOthers(pause_s=pause_s(0, random.random()))  # noqa: S311  no secret
@@ -111,7 +111,7 @@ def _evaluate(resources: Resources, run: RunSpec, worker: str) -> Outcome:
 
 
 def _exhausted(resources: Resources, run: RunSpec, guard: Guard) -> Completed | None:
-    """Return how a run ends whose evaluation is not to be begun once more; None if it is."""
+    """Fail a run whose evaluation has used up its attempts; None if another attempt is allowed."""
     reason = _why_exhausted(resources.store.evaluation(run).attempts())
     if reason is None:
         return None
@@ -127,7 +127,7 @@ def _attempt(resources: Resources, run: RunSpec, worker: str, guard: Guard) -> O
         with _if_storage_answers(extra):
             stored.hand_over(number)
         raise
-    except Exception as error:  # whatever it fails of is bounded
+    except Exception as error:  # any error: the number of failures is limited
         if not (isinstance(error, StorageError) and not error.permanent):
             with _if_storage_answers(extra):
                 stored.fail_attempt(number)
@@ -137,21 +137,21 @@ def _attempt(resources: Resources, run: RunSpec, worker: str, guard: Guard) -> O
 
 
 def _after_failure(resources: Resources, run: RunSpec, guard: Guard, error: Exception) -> Outcome:
-    """Have the evaluation tried again, or commit that it fails each time, unless the run was evaluated or extended."""
+    """Resend the evaluation, or fail the run if it has failed too often and was neither evaluated nor extended."""
     store = resources.store
-    if _may_be_begun_again(store, run):
+    if _may_retry(store, run):
         return Resend(after_s=RETRY_DELAY_S)
     if store.evaluation(run).has_result():
         return Completed(status="evaluated")
     if store.run(run.run_id).extension != run.extension:
         return Completed(status=None)
-    # Whoever has the lease now: somebody has to end the run.
+    # Without a look at the lease, which this worker may have lost: somebody must end the run.
     advance = guard.watchdog.advance
     return Completed(status=fail_run(resources, run, f"its evaluation failed: {describe(error)}", advance))
 
 
-def _may_be_begun_again(store: RunStore, run: RunSpec) -> bool:
-    """Return whether an evaluation may be begun once more; also True if storage cannot tell."""
+def _may_retry(store: RunStore, run: RunSpec) -> bool:
+    """Return whether another attempt is allowed; True if storage does not answer."""
     try:
         return _why_exhausted(store.evaluation(run).attempts()) is None
     except StorageError:
@@ -159,17 +159,17 @@ def _may_be_begun_again(store: RunStore, run: RunSpec) -> bool:
 
 
 def _why_exhausted(attempts: Sequence[Attempt]) -> str | None:
-    """Return why an evaluation is not to be begun once more; None if it is."""
-    if sum(attempt.failed for attempt in attempts) >= _MOST_FAILURES:
-        return f"its evaluation failed {_MOST_FAILURES} times"
-    if sum(not attempt.handed_over for attempt in attempts) >= _MOST_STARTS:
-        return f"its evaluation was begun {_MOST_STARTS} times and never came to its end"
+    """Return why no other attempt is allowed; None if one is."""
+    if sum(attempt.failed for attempt in attempts) >= _MAX_FAILURES:
+        return f"its evaluation failed {_MAX_FAILURES} times"
+    if sum(not attempt.handed_over for attempt in attempts) >= _MAX_STARTS:
+        return f"its evaluation was begun {_MAX_STARTS} times and never came to its end"
     return None
 
 
 @contextmanager
 def _if_storage_answers(extra: dict[str, str]) -> Iterator[None]:
-    """Go on if it cannot be stored how an attempt ended: then it counts as one that never came to its end."""
+    """Ignore that the end of an attempt cannot be stored: the attempt then counts as one that never ended."""
     try:
         yield
     except StorageError as error:

@@ -1,4 +1,4 @@
-"""Watches over what a worker does for one message: nobody else does it, it advances, and it ends when it should."""
+"""Guards the work for one message: a lease keeps others from it, and a watchdog ends it if it stalls."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -15,20 +15,20 @@ from deepchord.worker.training import Observer, TrainingState
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Guard(Observer):
-    """What is held, and asked after each step of an attempt."""
+    """The lease and the watchdog of an attempt, checked after each step."""
 
     lease: Lease
     watchdog: StallWatchdog
     #: Set when this worker was told to stop.
     leaving: threading.Event
-    #: What becomes of the message if somebody else holds the lease; None if nobody does.
+    #: What happens to the message if another worker holds the lease; None if this one holds it.
     conflict: Resend | None
 
     def advance(self) -> None:
-        """A step has ended.
+        """Note that a step has ended.
 
         Raises:
-            AttemptEnded: The attempt is not to go on.
+            AttemptEnded: The attempt must stop.
         """
         self.watchdog.advance()
         self.lease.check()
@@ -36,16 +36,16 @@ class Guard(Observer):
             raise WorkerLeaving
 
     def batch(self, epochs_done: int, epoch_share: float) -> None:
-        """A batch is done."""
+        """Note that a batch has ended."""
         del epochs_done, epoch_share
         self.advance()
 
     def predicted(self) -> None:
-        """Some images were predicted."""
+        """Note that a prediction has ended."""
         self.advance()
 
     def epoch(self, state: TrainingState) -> None:
-        """An epoch is done and validated."""
+        """Note that an epoch has ended."""
         del state
         self.advance()
 
@@ -57,16 +57,16 @@ def guarded(
     is_over: Callable[[], type[AttemptEnded] | None],
     report: Callable[[str], None],
 ) -> Iterator[Guard]:
-    """Take a lease and hold it, and end this process if nothing advances any more.
+    """Hold a lease for the length of the block, and end this process if the work in it stalls.
 
     Args:
         resources: Settings and broker of this process.
         lease_name: The lease of the member or the evaluation.
-        is_over: Asked with each renewal of the lease whether the attempt is to end.
-        report: Told why, just before the process is ended.
+        is_over: Returns why the attempt must stop, or None; called with each renewal of the lease.
+        report: Called with the reason just before the process is ended.
 
     Yields:
-        The guard. Where it has a `conflict`, somebody else holds the lease: nothing is to be done then.
+        The guard. If it has a `conflict`, another worker holds the lease, and the work must not be done.
     """
     with StallWatchdog(resources.settings.stall_timeout_s, report) as watchdog:
         lease = Lease(

@@ -1,4 +1,4 @@
-"""Holds a lease for the length of an attempt, and ends the attempt when it should not go on."""
+"""Holds a lease for the length of an attempt, and ends the attempt when it must stop."""
 
 import logging
 import os
@@ -18,19 +18,19 @@ from deepchord.worker.execution.stop_reasons import AttemptEnded, MemberTaken
 
 logger = logging.getLogger(__name__)
 
-#: How often a lease is renewed within its time, at least.
+#: How often a lease is renewed within its lifetime, at least.
 _RENEWALS = 6
-#: Between attempts to take a lease while the broker does not answer.
+#: Waits between attempts to take a lease while the broker does not answer.
 _WAITS_S = (0.5, 1.0, 2.0)
-#: A thread that a storage holds up is left behind.
+#: How long to wait for a thread at the end: it may hang in a call to storage.
 _JOIN_WITHIN_S = 1.0
 
 
 class Lease:
-    """A lease, renewed by a thread of its own while steps end; raises `AttemptEnded` at the next step if it must.
+    """A lease that a thread renews; `check` raises `AttemptEnded` if the attempt must stop.
 
-    Without a broker it goes on as if the lease were its own, and tries again: what can be lost that way is work, never
-    a result.
+    While the broker does not answer, the attempt goes on as if it had the lease. If two workers then do the same work,
+    time is lost, but never a result.
     """
 
     def __init__(
@@ -43,15 +43,15 @@ class Lease:
         is_over: Callable[[], type[AttemptEnded] | None] = lambda: None,
         may_renew: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Take what is held.
+        """Create a lease that is not taken yet.
 
         Args:
-            leases: All leases.
-            name: The lease.
+            leases: The leases in the broker.
+            name: The name of the lease.
             ttl_s: How long it lasts without renewal.
-            worker: Unique for each start of a worker, which works at one thing at a time.
-            is_over: Asked with each renewal whether the attempt is to end; storage errors are ignored.
-            may_renew: False when nothing has advanced for too long: then the lease is left to others.
+            worker: Unique for each start of a worker; a worker works on one member or evaluation at a time.
+            is_over: Returns why the attempt must stop, or None; called with each renewal. Storage errors are ignored.
+            may_renew: Returns False when the work has stalled: then the lease is not renewed, and others may take it.
         """
         self._leases = leases
         self._name = name
@@ -59,19 +59,19 @@ class Lease:
         self._is_over = is_over
         self._may_renew = may_renew
         self._holder = Holder(worker=worker, process_id=os.getpid(), token=uuid.uuid4().hex)
-        #: Whether the broker said that the lease is ours.
+        #: Whether the broker confirmed that this worker has the lease.
         self.is_confirmed = False
         self._rest_s = 0.0
         self._ended: type[AttemptEnded] | None = None
         self._stopped = threading.Event()
-        # Two threads: a storage that hangs must not keep the lease from being renewed.
+        # Two threads: `ask` may hang in storage, and must not delay the renewal.
         self._threads = [
             threading.Thread(target=self._until_stopped, args=(work,), name="lease", daemon=True)
             for work in (self.renew, self.ask)
         ]
 
     def take(self) -> HeldLease | None:
-        """Take the lease; return who has it, if it is somebody else. An outage of some seconds is waited for."""
+        """Take the lease; return its holder if that is another worker. Waits some seconds if the broker is away."""
         for wait_s in (*_WAITS_S, None):
             try:
                 held = self._leases.hold(self._name, self._holder, self._ttl_s)
@@ -104,16 +104,16 @@ class Lease:
             logger.info("Lease %s could not be given up, it will end by itself: %s.", self._name, trouble)
 
     def rest(self, seconds: float) -> None:
-        """Let the lease be seen for a while after it is given up, because the member's next attempt is under way."""
+        """Let the lease last for some seconds after its release, because the member's next message is on its way."""
         self._rest_s = seconds
 
     def check(self) -> None:
-        """Raise if the attempt is not to go on."""
+        """Raise `AttemptEnded` if the attempt must stop."""
         if self._ended is not None:
             raise self._ended
 
     def renew(self) -> None:
-        """Renew the lease, or find out that somebody else has it."""
+        """Renew the lease; if another worker has it, the attempt must stop."""
         try:
             if self._may_renew() and self._leases.hold(self._name, self._holder, self._ttl_s) is not None:
                 self._ended = MemberTaken
@@ -121,14 +121,14 @@ class Lease:
             logger.info("Lease %s could not be renewed: %s.", self._name, error)
 
     def ask(self) -> None:
-        """Find out whether the attempt is to end."""
+        """Ask whether the attempt must stop."""
         try:
             self._ended = self._ended or self._is_over()
         except StorageError as error:
             logger.info("Nobody knows whether %s is to go on: %s", self._name, error)
 
     def _is_stale(self, held: HeldLease) -> bool:
-        """Return whether the holder was an earlier process of this very worker, which has one at a time."""
+        """Return whether the holder is an earlier, dead process of this worker, which has one process at a time."""
         holder = held.holder
         return (
             holder is not None

@@ -1,4 +1,4 @@
-"""One attempt at one member: train it, publish what it left, commit its record."""
+"""One attempt at one member: train it, publish its weights and probabilities, commit its record."""
 
 import hashlib
 import logging
@@ -8,25 +8,46 @@ from datetime import UTC, datetime
 
 from deepchord.shared.checkpoints import encode_checkpoint, encode_member_probabilities
 from deepchord.shared.errors import StorageError
-from deepchord.shared.messages import FailedMember, MemberProgress, MemberRecord, MemberSpec, RunSpec, TrainedMember
+from deepchord.shared.messages import (
+    FailedMember,
+    MemberProgress,
+    MemberRecord,
+    MemberSpec,
+    RunSpec,
+    TrainedMember,
+    TrainingPart,
+)
 from deepchord.shared.storage import Attempt
+from deepchord.worker.engines import Network
 from deepchord.worker.evaluation import predict
 from deepchord.worker.execution.progress import ProgressReporter
 from deepchord.worker.execution.resumption import EpochSaver, find_start
 from deepchord.worker.resources import Resources
-from deepchord.worker.training import Observer, Observers, train
+from deepchord.worker.training import Observer, Observers, TrainingSetup, TrainingState, train
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BegunAttempt:
-    """An attempt at a member whose number was taken."""
+    """An attempt at a member that has been given its number."""
 
-    #: Names what the attempt publishes.
+    #: Part of the names of all objects that the attempt publishes.
     number: int
-    #: The attempts that were there before the number was taken.
+    #: The attempts before this one.
     earlier: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Trained:
+    """What the training of an attempt left."""
+
+    #: Holds the best weights.
+    network: Network
+    #: After the last epoch.
+    state: TrainingState
+    #: Which attempts trained which epochs.
+    parts: tuple[TrainingPart, ...]
 
 
 def attempt_member(
@@ -37,18 +58,64 @@ def attempt_member(
     observer: Observer,
     on_epoch: Callable[[str], None],
 ) -> MemberRecord:
-    """Train a member and return its committed record, which is an earlier one's if another attempt was faster.
+    """Train a member and return its record in storage: that of another attempt if that one committed first.
 
     Args:
         resources: Engine, storage and broker of this process.
         run: The run's spec.
         spec: The member's spec.
-        attempt: The attempt that was begun; it goes on from the newest state that the earlier ones saved.
-        observer: Told of each batch, epoch and prediction; may end the attempt.
+        attempt: The attempt; it goes on from the newest state that earlier attempts saved.
+        observer: Called after each batch, epoch and prediction; may end the attempt.
         on_epoch: Called after each epoch with one line of text, from a thread of its own.
     """
     started_at = datetime.now(UTC)
-    first = MemberProgress(
+    progress = _first_progress(resources, run, spec, attempt, started_at)
+    with ProgressReporter(resources.board, run.run_id, progress, on_epoch) as reporter:
+        setup = TrainingSetup(
+            architecture=run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes),
+            recipe=run.recipe,
+            seeds=spec.seeds,
+            dataset=resources.dataset(run.dataset),
+        )
+        trained = _train(resources, spec, attempt, setup, reporter, observer)
+        reporter.scoring()
+        on_test = predict(trained.network, setup.dataset.x_test, run.dataset.classes, observer.predicted)
+        probabilities = encode_member_probabilities(on_test)
+        weights = encode_checkpoint(setup.architecture, trained.state.best_weights)
+        stored = resources.store.member(run.run_id, spec.index)
+        stored.publish_weights(attempt.number, weights)
+        stored.publish_probabilities(attempt.number, probabilities)
+        member = TrainedMember(
+            spec=spec,
+            attempt=attempt.number,
+            trainer=resources.trainer,
+            started_at=started_at,
+            finished_at=datetime.now(UTC),
+            history=trained.state.history,
+            best_epoch=trained.state.best_epoch,
+            precision=resources.engine.precision(run.recipe),
+            weights_sha256=hashlib.sha256(weights).hexdigest(),
+            probabilities_sha256=hashlib.sha256(probabilities).hexdigest(),
+            parts=trained.parts if len(trained.parts) > 1 else (),
+        )
+        return _commit(resources, MemberRecord(member=member))
+
+
+def fail_member(resources: Resources, spec: MemberSpec, attempt: int, error: str) -> MemberRecord:
+    """Commit that a member failed in its last attempt; return its record in storage.
+
+    Opens no engine: opening it may be what failed, or what killed the process.
+    """
+    failed = FailedMember(
+        spec=spec, attempt=attempt, trainer=resources.known_trainer, finished_at=datetime.now(UTC), error=error
+    )
+    return _commit(resources, MemberRecord(member=failed))
+
+
+def _first_progress(
+    resources: Resources, run: RunSpec, spec: MemberSpec, attempt: BegunAttempt, started_at: datetime
+) -> MemberProgress:
+    return MemberProgress(
         index=spec.index,
         attempt=attempt.number,
         trainer=resources.trainer,
@@ -60,64 +127,31 @@ def attempt_member(
         updated_at=started_at,
     )
 
+
+def _train(
+    resources: Resources,
+    spec: MemberSpec,
+    attempt: BegunAttempt,
+    setup: TrainingSetup,
+    reporter: ProgressReporter,
+    observer: Observer,
+) -> _Trained:
+    """Train from the newest saved state on, and save the state after each epoch."""
+
     def report(trouble: str) -> None:
-        resources.board.report_trouble(run.run_id, spec.index, trouble)
+        resources.board.report_trouble(spec.run_id, spec.index, trouble)
 
-    with ProgressReporter(resources.board, run.run_id, first, on_epoch) as reporter:
-        dataset = resources.dataset(run.dataset)
-        architecture = run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes)
-        resumption = find_start(resources.store, spec, architecture, attempt.earlier, resources.trainer)
-        saver = EpochSaver(resources.store, spec, attempt.number, resources.trainer, resumption, report)
-        with saver:
-            network, state = train(
-                resources.engine,
-                architecture,
-                run.recipe,
-                spec.seeds,
-                dataset,
-                # The epoch is handed to the saver before anybody ends the attempt.
-                Observers(reporter, saver, observer),
-                start=resumption.start,
-            )
-        reporter.scoring()
-        probabilities = encode_member_probabilities(
-            predict(network, dataset.x_test, run.dataset.classes, observer.predicted)
-        )
-        weights = encode_checkpoint(architecture, state.best_weights)
-        member = resources.store.member(run.run_id, spec.index)
-        member.publish_weights(attempt.number, weights)
-        member.publish_probabilities(attempt.number, probabilities)
-        parts = saver.parts(len(state.history))
-        record = MemberRecord(
-            member=TrainedMember(
-                spec=spec,
-                attempt=attempt.number,
-                trainer=resources.trainer,
-                started_at=started_at,
-                finished_at=datetime.now(UTC),
-                history=state.history,
-                best_epoch=state.best_epoch,
-                precision=resources.engine.precision(run.recipe),
-                weights_sha256=hashlib.sha256(weights).hexdigest(),
-                probabilities_sha256=hashlib.sha256(probabilities).hexdigest(),
-                parts=parts if len(parts) > 1 else (),
-            )
-        )
-        return _committed(resources, record)
+    resumption = find_start(resources.store, spec, setup.architecture, attempt.earlier, resources.trainer)
+    saver = EpochSaver(resources.store, spec, attempt.number, resources.trainer, resumption, report)
+    # The saver gets an epoch before the observer, which may end the attempt.
+    observers = Observers(reporter, saver, observer)
+    with saver:
+        network, state = train(resources.engine, setup, observers, start=resumption.start)
+    return _Trained(network=network, state=state, parts=saver.parts(len(state.history)))
 
 
-def fail_member(resources: Resources, spec: MemberSpec, attempt: int, error: str) -> MemberRecord:
-    """Commit that a member failed in its last attempt; return the record that stands.
-
-    Opens no engine: that itself may be what failed, and what killed the process.
-    """
-    failed = FailedMember(
-        spec=spec, attempt=attempt, trainer=resources.known_trainer, finished_at=datetime.now(UTC), error=error
-    )
-    return _committed(resources, MemberRecord(member=failed))
-
-
-def _committed(resources: Resources, record: MemberRecord) -> MemberRecord:
+def _commit(resources: Resources, record: MemberRecord) -> MemberRecord:
+    """Commit a record unless the member has one; return the one that is in storage."""
     spec = record.member.spec
     member = resources.store.member(spec.run_id, spec.index)
     extra = {"run_id": spec.run_id, "member": spec.index}

@@ -1,4 +1,4 @@
-"""What a worker does with a member's message: train the member, or say who or what comes first."""
+"""Handles the message of a member: trains it unless it has ended, or another worker has it or should take it."""
 
 import logging
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from deepchord.shared.storage import Attempt, MemberStore, failures_in_a_row
 from deepchord.worker.execution.failure_policy import (
     describe,
     is_of_recipe_or_data,
-    is_the_members_fault,
-    is_the_runs_fault,
+    should_fail_member,
+    should_fail_run,
     way_of,
 )
 from deepchord.worker.execution.guard import Guard, guarded
@@ -37,7 +37,7 @@ from deepchord.worker.resources import Resources
 
 logger = logging.getLogger(__name__)
 
-#: So long a failed member counts as being worked at: its next message is on its way.
+#: How long the lease of a failed member lasts on: its next message is on its way.
 _REST_S = 15.0
 
 #: What the end of a run says before its last error.
@@ -55,18 +55,18 @@ _STOPPED: dict[type[AttemptEnded], tuple[int, str]] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Task:
-    """A member that this worker was given."""
+    """A member, and who works on it."""
 
     run: RunSpec
     spec: MemberSpec
-    #: The name of this worker as Celery has it.
+    #: The name of this worker in Celery.
     worker: str
     on_epoch: Callable[[str], None]
     others: Callable[[], frozenset[str]]
 
     @property
     def extra(self) -> dict[str, Any]:
-        """What a line of the log says besides."""
+        """The extra fields of a log record."""
         return {"run_id": self.spec.run_id, "member": self.spec.index}
 
 
@@ -77,14 +77,14 @@ def handle_member(
     on_epoch: Callable[[str], None],
     others: Callable[[], frozenset[str]] = frozenset,
 ) -> Outcome:
-    """Train a member if nobody else does and nothing speaks against it; return what is to become of its message.
+    """Train a member unless it has ended or another worker has it; return what happens to its message.
 
     Args:
         resources: Engine, storage and broker of this process.
         spec: The member.
-        worker: The name of this worker as Celery has it.
+        worker: The name of this worker in Celery.
         on_epoch: Called after each epoch with one line of text, from a thread of its own.
-        others: Returns the names of the other workers that could take the member; asked if something went wrong.
+        others: Returns the names of the other workers that could take the member; called only after a failure.
     """
 
     def report(trouble: str) -> None:
@@ -96,13 +96,13 @@ def handle_member(
         name = member_lease(spec.run_id, spec.index)
         with guarded(resources, name, lambda: _why_over(resources, task), report) as guard:
             return guard.conflict or _handle(resources, task, guard)
-    except DeepchordError as error:  # no attempt could be begun, or its end not be stored
+    except DeepchordError as error:  # no attempt could be started, or its end could not be stored
         report_out_of_reach(resources, spec.run_id, spec.index, worker, error)
         return Refused(error=error)
 
 
 def report_out_of_reach(resources: Resources, run_id: str, index: int, worker: str, error: DeepchordError) -> None:
-    """Log and publish that a worker can store nothing for a member."""
+    """Log and publish that a worker cannot read or store a member."""
     logger.error("Member %d of run %s is out of reach.", index, run_id, exc_info=error)
     resources.board.report_trouble(run_id, index, describe(error), failed_on=worker)
 
@@ -114,13 +114,13 @@ def _handle(resources: Resources, task: _Task, guard: Guard) -> Outcome:
     attempts = _stored(resources, task).attempts()
     return (
         _exhausted(resources, task, guard, attempts)
-        or _not_taken(resources, task, attempts)
+        or _deferred(resources, task, attempts)
         or _attempt(resources, task, guard, attempts)
     )
 
 
 def _already_finished(resources: Resources, task: _Task) -> Completed | None:
-    """Return how a member has ended that is not to be trained, now or ever; None if it is."""
+    """Return how the message is completed if the member has ended or its run is over; None if it needs training."""
     record = _stored(resources, task).record()
     if record is not None:
         return _completed(record)
@@ -128,18 +128,18 @@ def _already_finished(resources: Resources, task: _Task) -> Completed | None:
 
 
 def _exhausted(resources: Resources, task: _Task, guard: Guard, attempts: tuple[Attempt, ...]) -> Outcome | None:
-    """Return what becomes of a member whose attempts are used up; None if it may have another one."""
+    """Fail a member whose attempts are used up; None if it may have another one."""
     limit = task.run.max_attempts
     if failures_in_a_row(attempts) < limit:
         return None
-    if not guard.lease.is_confirmed:  # somebody may be at the last of them
+    if not guard.lease.is_confirmed:  # another worker may be at the last attempt
         return Resend(after_s=RESEND_DELAY_S)
     lost = f"its last {limit} attempts ended without an error; the workers' logs may tell why"
     return _completed(fail_member(resources, task.spec, attempts[-1].number, lost))
 
 
-def _not_taken(resources: Resources, task: _Task, attempts: tuple[Attempt, ...]) -> Outcome | None:
-    """Return what becomes of a member that this worker does not take; None if it does."""
+def _deferred(resources: Resources, task: _Task, attempts: tuple[Attempt, ...]) -> Outcome | None:
+    """Return what happens to a member that this worker does not take; None if it takes it."""
     if resources.leaving.is_set():
         return Requeue()
     spec = task.spec
@@ -153,7 +153,7 @@ def _not_taken(resources: Resources, task: _Task, attempts: tuple[Attempt, ...])
 
 def _attempt(resources: Resources, task: _Task, guard: Guard, earlier: tuple[Attempt, ...]) -> Outcome:
     run, spec = task.run, task.spec
-    # Before the engine is opened, so that an attempt counts even if that kills the process.
+    # Before the engine is opened: the attempt must count even if opening it kills the process.
     number = _stored(resources, task).start_attempt(resources.attempt_note(task.worker))
     attempt = BegunAttempt(number=number, earlier=earlier)
     try:
@@ -163,7 +163,7 @@ def _attempt(resources: Resources, task: _Task, guard: Guard, earlier: tuple[Att
         logger.log(level, text, spec.index, spec.run_id, extra=task.extra)
         _hand_over(resources, task, number)
         return outcome_of(ended)
-    except Exception as error:  # whatever an attempt fails of is bounded and becomes data
+    except Exception as error:  # any error: it is stored, and the number of attempts is limited
         if isinstance(error, StorageError) and not isinstance(error, (CorruptObjectError, ObjectNotFoundError)):
             _hand_over(resources, task, number)
             report_out_of_reach(resources, spec.run_id, spec.index, task.worker, error)
@@ -174,23 +174,23 @@ def _attempt(resources: Resources, task: _Task, guard: Guard, earlier: tuple[Att
 
 
 def _after_failure(resources: Resources, task: _Task, guard: Guard, number: int, error: Exception) -> Outcome:
-    """Hand the member to whoever is next, or commit its failure, or that of the run, if that would be no use."""
+    """Resend the member for another attempt; if more attempts cannot help, fail the member or its run."""
     run, spec, stored = task.run, task.spec, _stored(resources, task)
     failure = AttemptFailure(worker=task.worker, way=way_of(error), error=describe(error), failed_at=datetime.now(UTC))
     stored.fail_attempt(number, failure)
     attempts = stored.attempts()
     if not any(attempt.saved for attempt in attempts):
         every = resources.store.attempts_by_member(spec.run_id)
-        if is_the_runs_fault(error, every, run.members, run.max_attempts, lambda: {task.worker, *task.others()}):
+        if should_fail_run(error, every, run.members, run.max_attempts, lambda: {task.worker, *task.others()}):
             return _fail_run(resources, run, error)
-    if failures_in_a_row(attempts) >= run.max_attempts or is_the_members_fault(error, attempts):
+    if failures_in_a_row(attempts) >= run.max_attempts or should_fail_member(error, attempts):
         return _completed(fail_member(resources, spec, attempts[-1].number, describe(error)))
     guard.lease.rest(_REST_S)
     return Resend(after_s=RETRY_DELAY_S)
 
 
 def _fail_run(resources: Resources, run: RunSpec, error: Exception) -> Outcome:
-    """Commit that the run failed. No result: the members without a record may be resent, if it is resumed."""
+    """Commit that the run failed. No task result: members without a record are resent if the run is resumed."""
     cause = _RECIPE_OR_DATA if is_of_recipe_or_data(error) else _EVERY_WORKER
     reason = f"{cause}: {describe(error).rstrip('.')}"
     failure = RunFailure(requested=run.members, trained=0, reason=reason, failed_at=datetime.now(UTC))
@@ -200,7 +200,7 @@ def _fail_run(resources: Resources, run: RunSpec, error: Exception) -> Outcome:
 
 
 def _hand_over(resources: Resources, task: _Task, number: int) -> None:
-    """Store that an attempt ended on purpose, and leave nothing behind that nobody needs."""
+    """Store that an attempt ended on purpose, and delete saved epochs that are not needed any more."""
     stored = _stored(resources, task)
     try:
         stored.hand_over(number)
@@ -225,7 +225,7 @@ def _is_run_over(resources: Resources, task: _Task) -> bool:
 
 
 def _stored(resources: Resources, task: _Task) -> MemberStore:
-    """Return what storage holds of the member."""
+    """Return the member's part of storage."""
     return resources.store.member(task.spec.run_id, task.spec.index)
 
 

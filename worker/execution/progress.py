@@ -1,4 +1,4 @@
-"""Says how a member is getting on, to the live view and to Flower, off the training thread."""
+"""Reports the progress of a member to the live view and to Flower, outside of the training thread."""
 
 import logging
 import threading
@@ -17,14 +17,14 @@ from deepchord.worker.training import Observer, TrainingState
 
 logger = logging.getLogger(__name__)
 
-#: How often a member's line is renewed.
+#: Seconds between two reports.
 _EVERY_S = 0.5
 
 
 class ProgressReporter(Observer):
-    """Keeps the newest line in memory; a thread of its own publishes it, so that training never waits for Redis.
+    """Keeps the newest progress in memory; a thread of its own publishes it, so that training never waits for Redis.
 
-    That thread calls `on_epoch` as well; what it raises is logged, for no member is lost over a line of text.
+    The thread also calls `on_epoch`. Its errors are only logged: no member must fail because of a line of text.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ProgressReporter(Observer):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is MemberTaken:  # the line is somebody else's now
+        if kind is MemberTaken:  # another worker reports this member now
             self._published = self._progress
         elif kind is not None:
             self._renew(phase="waiting", epoch_share=0.0)
@@ -55,11 +55,11 @@ class ProgressReporter(Observer):
         self._thread.join()
 
     def batch(self, epochs_done: int, epoch_share: float) -> None:
-        """A batch is done."""
+        """Record the end of a batch."""
         self._renew(phase="training", epochs_done=epochs_done, epoch_share=min(1.0, epoch_share))
 
     def epoch(self, state: TrainingState) -> None:
-        """An epoch is done and validated."""
+        """Record the end of an epoch, with a line of text."""
         history, last = state.history, state.history[-1]
         best = history[state.best_epoch - 1].validation_accuracy
         self._renew(epochs_done=len(history), epoch_share=0.0, last=last, best_validation_accuracy=best)
@@ -69,11 +69,11 @@ class ProgressReporter(Observer):
         )
 
     def scoring(self) -> None:
-        """Training is over; the member scores the test images."""
+        """Record that the training is over, and the test images are predicted."""
         self._renew(phase="scoring", epoch_share=0.0)
 
     def _renew(self, **changes: Any) -> None:
-        # Called for each batch: a plain copy, validated again by whoever reads it.
+        # Called for each batch, so it copies without validation; readers validate.
         self._progress = self._progress.model_copy(update=changes)
 
     def _publish_until_stopped(self) -> None:
@@ -93,11 +93,11 @@ class ProgressReporter(Observer):
                 self._on_epoch(self._lines.popleft())
         except Exception:
             self._lines.clear()
-            logger.info("Flower could not be told of an epoch.", exc_info=True, extra=self._extra)
+            logger.info("An epoch could not be reported to Flower.", exc_info=True, extra=self._extra)
 
 
 def report_to_flower(task: Task) -> Callable[[str], None]:
-    """Return what shows a line of text in Flower; it may be called from any thread, where the request is unknown."""
+    """Return a function that shows a line of text in Flower; it can be called from any thread."""
     task_id, hostname = task.request.id, task.request.hostname
 
     def report(line: str) -> None:

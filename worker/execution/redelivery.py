@@ -22,28 +22,28 @@ from deepchord.worker.execution.outcomes import (
 )
 from deepchord.worker.resources import Resources
 
-#: How often a message is delivered at most of which no worker that is connected can make anything.
+#: How often a message that fails here is delivered if no other worker is connected.
 MAX_REDELIVERIES_ALONE = 3
-#: How often if other workers are connected, which may be busy for long; they may all be unable to.
+#: How often if other workers are connected: they may be busy for long, or may fail as well.
 MAX_REDELIVERIES = 100
-#: While others are connected, the wait doubles with each redelivery, but is not longer: the message is for them.
+#: The longest wait before a redelivery while others are connected; the wait doubles each time.
 MAX_BACKOFF_S = 30.0
-#: A message is sent to the end of the queue after so long at most.
+#: The longest wait before a message is sent to the end of the queue.
 _MAX_RESEND_DELAY_S = 2.0
-#: In a longer pause it is looked so often whether the worker is to stop.
+#: How often a pause is interrupted to see whether the worker must stop.
 _STEP_S = 0.1
 
 
 def settle(task: Task, resources: Resources, outcome: Outcome) -> str:
-    """Return the task's result if the outcome is final; raise what Celery does something else for.
+    """Return the task's result if the outcome is final; else raise what makes Celery do something else.
 
     Args:
-        task: The task, with the request that its message made.
-        resources: Whose `leaving` ends a pause.
-        outcome: What is to become of the message.
+        task: The task, with the request of its message.
+        resources: Its event `leaving` ends a pause.
+        outcome: What happens to the message.
 
     Raises:
-        Ignore: The message is acknowledged without a result; it was resent, or is of no use now.
+        Ignore: The message is acknowledged without a result: it was resent, or there is nothing to do now.
         Reject: The message goes back to the queue.
         DeepchordError: The task fails: the message was redelivered as often as is allowed.
     """
@@ -54,7 +54,7 @@ def settle(task: Task, resources: Resources, outcome: Outcome) -> str:
             raise Reject("the message is given back", requeue=True)
         case DeferToOthers(pause_s=pause_s):
             _resend_and_pause(task, resources, pause_s)
-        case StorageUnavailable(error=error):  # each time costs what was trained since the last epoch that was saved
+        case StorageUnavailable(error=error):  # few: each time loses the training since the last saved epoch
             redeliver(task, error, MAX_REDELIVERIES_ALONE)
         case Refused(error=error):
             redeliver(task, error)
@@ -64,12 +64,12 @@ def settle(task: Task, resources: Resources, outcome: Outcome) -> str:
 
 
 def redeliver(task: Task, error: DeepchordError, limit: int = MAX_REDELIVERIES) -> NoReturn:
-    """Resend a message that is of no use here, but not for ever; in the end its task fails, as the watchers see.
+    """Resend a message that this worker cannot handle; after `limit` deliveries its task fails with the error.
 
     Args:
-        task: The task, with the request that its message made.
-        error: Why it is of no use here.
-        limit: How often the message is delivered at most while other workers are connected.
+        task: The task, with the request of its message.
+        error: Why this worker cannot handle it.
+        limit: How often the message is delivered while other workers are connected.
     """
     others_can = bool(other_workers(task))
     if task.request.retries + 1 >= (limit if others_can else MAX_REDELIVERIES_ALONE):
@@ -90,9 +90,10 @@ def other_workers(task: Task) -> frozenset[str]:
 
 
 def _resend(task: Task, after_s: float, retries: int | None = None) -> NoReturn:
-    """Send the message once more, to the end of the queue; the chord counts the one that finds its work done.
+    """Send the message to the end of the queue again; the chord counts the delivery that completes the work.
 
-    Without an ETA: that would be compared with another host's clock, and wait at one worker while others are free.
+    Not with an ETA: it depends on the clock of another host, and keeps the message at one worker while others are
+    free.
     """
     time.sleep(min(after_s, _MAX_RESEND_DELAY_S))
     _publish_again(task, retries)
@@ -100,7 +101,7 @@ def _resend(task: Task, after_s: float, retries: int | None = None) -> NoReturn:
 
 
 def _resend_and_pause(task: Task, resources: Resources, pause_s: float) -> NoReturn:
-    """Send the message once more, and take no other one for a while: the others may take this one meanwhile."""
+    """Send the message again, then take no message for a while, so that other workers can take this one."""
     _publish_again(task)
     for _ in range(math.ceil(pause_s / _STEP_S)):
         if not resources.leaving.is_set():

@@ -1,4 +1,4 @@
-"""Saves a member's training state after each epoch, and finds the one to go on from."""
+"""Saves a member's training state after each epoch, and finds the state to go on from."""
 
 import logging
 from collections.abc import Callable
@@ -15,22 +15,22 @@ from deepchord.worker.training import Observer, SavedTraining, TrainingState, de
 
 logger = logging.getLogger(__name__)
 
-#: States that are kept of a member: the newest, and the one before it in case that is damaged.
-_KEPT = 2
-#: What share of the next epoch may be trained while a state is still being published.
+#: How many states of a member are kept: the newest, and one more in case the newest is damaged.
+_KEPT_STATES = 2
+#: How much of the next epoch may be trained while a state is still being published.
 _WAIT_AT = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Resumption:
-    """Where an attempt goes on."""
+    """The state from which an attempt goes on."""
 
     #: None: before the first epoch.
     start: TrainingState | None = None
-    #: What earlier attempts trained of it.
+    #: Which earlier attempts trained which epochs.
     parts: tuple[TrainingPart, ...] = ()
-    #: The states that earlier attempts saved, that from which this one goes on last; none if it begins afresh: what
-    #: this worker cannot read, another one might.
+    #: The states that earlier attempts saved; the one that this attempt goes on from is the last. Empty if it starts
+    #: afresh: states that this worker cannot read stay, because another worker may be able to.
     saved: tuple[SavedEpoch, ...] = ()
 
 
@@ -41,7 +41,7 @@ def find_start(
     attempts: tuple[Attempt, ...],
     trainer: Trainer,
 ) -> Resumption:
-    """Return the newest saved state that is whole; the optimizer's only if this engine, in this version, saved it.
+    """Return the newest readable state; with the optimizer's only if the same version of this engine saved it.
 
     Raises:
         StorageError: Storage does not answer.
@@ -65,10 +65,10 @@ def find_start(
 
 
 class EpochSaver(Observer):
-    """Publishes the state after each epoch under the attempt's own name, in a thread of its own.
+    """Publishes the state after each epoch, in a thread of its own.
 
-    As a context manager, which waits for the last state to be published, also when an error ends the training. A state
-    that cannot be published costs nothing but the epochs since the last one, should the attempt be cut short.
+    A context manager: its end waits until the last state is published, also after an error. If a state cannot be
+    published, training goes on; only these epochs are lost if the attempt is interrupted.
     """
 
     def __init__(
@@ -80,15 +80,15 @@ class EpochSaver(Observer):
         resumption: Resumption,
         report: Callable[[str], None],
     ) -> None:
-        """Take where to publish.
+        """Create a saver for one attempt.
 
         Args:
             store: Shared storage.
             spec: The member.
-            attempt: The attempt.
-            trainer: Who trains.
-            resumption: Where the attempt began.
-            report: Told of a state that could not be published.
+            attempt: The number of the attempt.
+            trainer: Host, engine and device of this process.
+            resumption: The state from which the attempt goes on.
+            report: Called with a line of text if a state could not be published.
         """
         self._member = store.member(spec.run_id, spec.index)
         self._spec = spec
@@ -115,19 +115,19 @@ class EpochSaver(Observer):
             logger.warning("The last state of member %d was not saved: %s", self._spec.index, unpublished)
 
     def epoch(self, state: TrainingState) -> None:
-        """Have the state published, when the one before it is."""
+        """Publish the state in the background; waits until the state before it is published."""
         if self._publishing is not None:
             self._publishing.result()
         self._publishing = self._thread.submit(self._publish, state)
 
     def batch(self, epochs_done: int, epoch_share: float) -> None:
-        """Let no more than the beginning of an epoch pass before the one before it is published."""
+        """Wait for the state that is being published, unless the epoch has just begun."""
         del epochs_done
         if self._publishing is not None and epoch_share >= _WAIT_AT:
             self._publishing.result()
 
     def _publish(self, state: TrainingState) -> None:
-        """Publish the state, and forget the one before the last."""
+        """Publish the state, and delete old ones."""
         run_id, index = self._spec.run_id, self._spec.index
         data = encode_training(SavedTraining(state=state, parts=self.parts(len(state.history))))
         try:
@@ -137,11 +137,11 @@ class EpochSaver(Observer):
             self._report(f"epoch {len(state.history)} was not saved, training goes on: {error}")
             return
         try:
-            for saved in self._saved[:-_KEPT]:
+            for saved in self._saved[:-_KEPT_STATES]:
                 self._member.delete_epoch(saved)
-        except StorageError as error:  # all go when the member has its record
+        except StorageError as error:  # all states are deleted when the member has its record
             logger.info("Older states of member %d were left in storage: %s", index, error, extra={"run_id": run_id})
-        del self._saved[:-_KEPT]
+        del self._saved[:-_KEPT_STATES]
 
     def parts(self, epochs: int) -> tuple[TrainingPart, ...]:
         """Return who trained the first `epochs` epochs."""

@@ -1,16 +1,16 @@
-"""Why an attempt is not to go on, although nothing failed; raised in the middle of its work."""
+"""Why an attempt must stop although nothing failed; raised in the middle of its work."""
 
 
-class AttemptEnded(Exception):  # noqa: N818  not an error: somebody decided that this attempt is not to go on
-    """An attempt is not to go on; raised at the next step."""
+class AttemptEnded(Exception):  # noqa: N818  no error: the attempt is stopped on purpose
+    """The attempt must stop; raised at its next step."""
 
 
 class MemberTaken(AttemptEnded):
-    """Another process works at the member or the evaluation, or the member's record lies in storage."""
+    """Another process works on the member or the evaluation, or the member has its record already."""
 
 
 class RunCancelled(AttemptEnded):
-    """Somebody cancelled the run, or it has failed."""
+    """The run was cancelled, or it has failed."""
 
 
 class WorkerLeaving(AttemptEnded):

@@ -1,7 +1,8 @@
-"""Ends a training process that stands still.
+"""Ends a training process that stalls.
 
-A device has stopped, as GPUs under old drivers do without an error, or storage hangs. No exception reaches a call into
-a driver or a file system; so the process ends, the broker hands the member on, and the attempt that was taken counts.
+GPUs with old drivers may stop without an error, and storage may hang. No exception can interrupt a call into a driver
+or a file system, so the whole process is ended. Then the broker delivers the message to another worker, and the
+attempt counts.
 """
 
 import logging
@@ -14,12 +15,12 @@ from typing import Self
 
 logger = logging.getLogger(__name__)
 
-#: The exit code of a process that was ended for standing still.
+#: The exit code of a process that was ended because it stalled.
 STALLED = 75
 
 
 class StallWatchdog:
-    """Ends the process when neither a batch nor an epoch nor anything else has ended for too long."""
+    """Ends the process when no step (a batch, an epoch, a prediction …) has ended for too long."""
 
     def __init__(
         self,
@@ -28,12 +29,12 @@ class StallWatchdog:
         clock: Callable[[], float] = time.monotonic,
         end: Callable[[int], object] = os._exit,
     ) -> None:
-        """Take what to wait for.
+        """Create a watchdog; as a context manager it watches in a thread of its own.
 
         Args:
-            timeout_s: How long a step may take, the compilation of the first one included.
-            report: Told why, just before the end; what it raises is logged.
-            clock: Seconds.
+            timeout_s: How long a step may take, including the compilation in the first one.
+            report: Called with the reason just before the process ends; its errors are logged.
+            clock: Returns seconds.
             end: Ends the process with an exit code.
         """
         self._timeout_s = timeout_s
@@ -56,15 +57,15 @@ class StallWatchdog:
         self._thread.join()
 
     def advance(self) -> None:
-        """A step of whatever is done has ended."""
+        """Note that a step has ended."""
         self._last = self._clock()
 
     def is_advancing(self) -> bool:
-        """Return whether something has ended within the time that a step may take."""
+        """Return whether a step has ended within the last `timeout_s` seconds."""
         return self._clock() - self._last <= self._timeout_s
 
     def check(self) -> None:
-        """End the process if it has stood still for too long."""
+        """End the process if it has stalled."""
         if self.is_advancing():
             return
         why = (
@@ -75,7 +76,7 @@ class StallWatchdog:
         try:
             self._report(why)
         except Exception:
-            logger.exception("Nobody could be told that nothing was computed any more.")
+            logger.exception("The stall could not be reported.")
         self._end(STALLED)
 
     def _watch(self) -> None:

@@ -1,9 +1,9 @@
-"""Models and weights that people saved with any Keras: their arrays, and the network if the file tells it.
+"""Reads models and weights that were saved with any Keras: the arrays, and the network if the file describes it.
 
-Nothing is deserialised but arrays and the configuration, which is data; no class or function that a file names is made.
+Only arrays and the configuration are read, which are data; no class or function from a file is created or called.
 """
 
-from deepchord.worker.saved_models.description import ToldNetwork
+from deepchord.worker.saved_models.description import SavedNetwork
 from deepchord.worker.saved_models.reading import SavedWeights, network_of_configuration, read_network, read_weights
 
-__all__ = ["SavedWeights", "ToldNetwork", "network_of_configuration", "read_network", "read_weights"]
+__all__ = ["SavedNetwork", "SavedWeights", "network_of_configuration", "read_network", "read_weights"]

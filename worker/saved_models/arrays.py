@@ -1,4 +1,4 @@
-"""Where the arrays of a saved model lie, layer by layer: in the layout of Keras 1 and 2, and in that of Keras 3."""
+"""Finds the arrays of each layer in a saved model, in the layout of Keras 1 and 2 or in that of Keras 3."""
 
 import re
 from collections import Counter
@@ -13,7 +13,7 @@ from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.saved_models.containers import Container
 from deepchord.worker.saved_models.description import DescribedNetwork
 
-#: What the groups of the layers lie below: of Keras 3, and of Keras 2.13; on Windows both had another slash.
+#: The groups that contain the layers, in Keras 3 and in Keras 2.13; on Windows both wrote backslashes.
 _FOLDERS = ("layers", "_layer_checkpoint_dependencies")
 _MOST_ARRAYS = 16
 
@@ -24,7 +24,7 @@ def found_layers(
     """Return the arrays of the layers that have weights, in the order of the network.
 
     Raises:
-        CheckpointError: It has neither layout, or no arrays for a layer.
+        CheckpointError: The file has neither layout, or no arrays for a layer.
     """
     source, root = container.source, weights_root(container.file, container.source)
     if root is not None:
@@ -50,18 +50,19 @@ def found_layers(
 
 
 def writer(container: Container) -> tuple[str | None, str | None]:
-    """Return the backend and the version of the Keras that wrote the weights, where the file says so."""
+    """Return the backend and the version of the Keras that wrote the weights; None for what the file does not say."""
     root = weights_root(container.file, container.source)
     groups = [group for group in (root, container.file) if group is not None]
-    told = []
+    values_found: list[str | None] = []
     for attribute in ("backend", "keras_version"):
         values = (read_text(group, attribute, 256, container.source) for group in groups)
-        told.append(next((value for value in values if value is not None), None))
-    return told[0], told[1]
+        values_found.append(next((value for value in values if value is not None), None))
+    backend, version = values_found
+    return backend, version
 
 
 def _keras_3_layers(container: Container) -> Iterator[tuple[str, StoredLayer]]:
-    """Yield what Keras 3 calls a layer, such as `conv2d_1`, and its arrays, where it has some."""
+    """Yield the name that Keras 3 gives a layer, such as `conv2d_1`, and its arrays; only for layers with arrays."""
     file, source = container.file, container.source
     found = 0
     for folder in _FOLDERS:
@@ -90,7 +91,7 @@ def _groups_in(file: h5py.File, folder: str) -> list[str]:
 
 
 def _keras_3_names(network: ResolvedArchitecture, described: DescribedNetwork | None) -> list[str]:
-    """Return what Keras 3 calls the layers with weights: by their classes, counted in its order of the layers."""
+    """Return the names that Keras 3 gives the layers with weights: their class with a number, in Keras's order."""
     if described is None:
         counted = _counted(layer.layer.type for layer in network.all_layers)
         with_weights = {layer.name for layer in weighted_layers(network)}
@@ -102,7 +103,7 @@ def _keras_3_names(network: ResolvedArchitecture, described: DescribedNetwork | 
 
 
 def _counted(kinds: Iterator[str]) -> list[str]:
-    """Return `dense`, `dense_1`, `dense_2` …, each kind counted on its own."""
+    """Return `dense`, `dense_1`, `dense_2` …; each kind is counted separately."""
     counts: Counter[str] = Counter()
     names = []
     for kind in kinds:

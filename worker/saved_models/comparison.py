@@ -1,4 +1,4 @@
-"""Whether two networks compute the same, layer by layer; what acts in training alone does not count."""
+"""Compares two networks layer by layer; differences that only matter in training are ignored."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from deepchord.shared.network import ActivationLayer, Architecture, Conv2D, Dense, Dropout, Flatten, Layer, Residual
 
 _FLAT = ("flatten", "global_average_pooling2d", "dense")
-#: Decides nothing when probabilities are asked.
+#: Options that do not matter for predictions.
 _TRAINING_ONLY = {"momentum"}
 
 Step = dict[str, object]
 
 
 def difference(saved: Architecture, given: Architecture, classes: int) -> str | None:
-    """Return where a network differs from the one that a file tells, as a clause; None if they compute the same."""
+    """Return the first difference from the network in a file, as a clause; None if both compute the same."""
     pairs = itertools.zip_longest(_steps(saved.layers, classes), _steps(given.layers, classes))
     for number, (one, other) in enumerate(pairs, 1):
         if one == other:
@@ -29,7 +29,7 @@ def difference(saved: Architecture, given: Architecture, classes: int) -> str | 
 
 
 def _steps(layers: Iterable[Layer], classes: int) -> Iterator[Step]:
-    """Yield what is computed one after another; activations are steps of their own."""
+    """Yield the steps of a computation in order; activations are steps of their own."""
     is_flat = False
     for layer in layers:
         if isinstance(layer, Residual):

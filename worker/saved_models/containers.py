@@ -1,4 +1,4 @@
-"""The files that Keras saves models in: HDF5, and `.keras`, a zip archive with HDF5 and the configuration in it."""
+"""Opens the files in which Keras saves models: HDF5, and `.keras`, a zip archive of HDF5 and the configuration."""
 
 import io
 import json
@@ -17,25 +17,26 @@ from deepchord.shared.errors import CheckpointError
 from deepchord.shared.files import GIT_ANNEX, KERAS, describe_kind, is_annexed, kind_of, open_hdf5, read_text
 from deepchord.worker.saved_models.memory_bound import bounded_memory
 
-#: More than 512 layers need.
-_MOST_CONFIGURATION_BYTES = 2**22
-#: Weights hardly compress: an archive that unpacks to more than this and eight times its size is a trap.
-_MOST_UNPACKED_BYTES = 2**26
-#: What reading may take of memory beyond so many times the file: arrays are read, converted and put in order.
-_MOST_BYTES, _MOST_TIMES = 2**29, 16
-#: The others unpack kilobytes to gigabytes at once.
+#: More than the configuration of 512 layers needs.
+_MAX_CONFIGURATION_BYTES = 2**22
+#: Weights can hardly be compressed: an archive that unpacks to more than this plus eight times its size is malicious.
+_MAX_UNPACKED_BYTES = 2**26
+#: How much memory reading may take: this plus so many times the size of the file, because arrays are read, converted
+#: and reordered.
+_MAX_BYTES, _MAX_TIMES = 2**29, 16
+#: Other methods may unpack kilobytes to gigabytes in one call.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, ValueError, KeyError, EOFError, RuntimeError, NotImplementedError)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """A saved model or weights, open."""
+    """An open file with a model or weights."""
 
     source: str
     #: The arrays.
     file: h5py.File
-    #: What describes the network, as Keras wrote it; None for bare weights.
+    #: The description of the network, as Keras wrote it; None for weights without one.
     configuration: Any
 
 
@@ -44,20 +45,20 @@ def opened_model(path: Path) -> Iterator[Container]:
     """Open a file that Keras saved.
 
     Raises:
-        CheckpointError: It cannot be read, is something else, which is named, or is damaged.
+        CheckpointError: It cannot be read, is damaged, or is something else, which the message names.
     """
     source = printable_path(path)
     try:
         kind = kind_of(path)
         if path.exists() and not path.is_file():
             raise CheckpointError(f"{source} is no weight file{': ' if kind else ''}{describe_kind(kind)}.")
-        with path.open("rb") as file, bounded_memory(_MOST_BYTES + _MOST_TIMES * path.stat().st_size):
+        with path.open("rb") as file, bounded_memory(_MAX_BYTES + _MAX_TIMES * path.stat().st_size):
             if kind is KERAS:
                 with open_hdf5(io.BytesIO(_unpacked(path, "model.weights.h5")), source) as arrays:
                     yield Container(source=source, file=arrays, configuration=_archived_configuration(path))
             else:
                 with open_hdf5(file, source) as arrays:
-                    configuration = read_text(arrays, "model_config", _MOST_CONFIGURATION_BYTES, source)
+                    configuration = read_text(arrays, "model_config", _MAX_CONFIGURATION_BYTES, source)
                     yield Container(source=source, file=arrays, configuration=_parsed(configuration, source))
     except OSError as error:
         raise CheckpointError(f"{source} cannot be read: {_why(path, error)}.") from error
@@ -90,9 +91,9 @@ def _parsed(configuration: str | bytes | None, source: str) -> Any:
 
 
 def _unpacked(path: Path, name: str) -> bytes:
-    most = _MOST_CONFIGURATION_BYTES
+    most = _MAX_CONFIGURATION_BYTES
     if name != "config.json":
-        most = _MOST_UNPACKED_BYTES + 8 * path.stat().st_size
+        most = _MAX_UNPACKED_BYTES + 8 * path.stat().st_size
     try:
         with zipfile.ZipFile(path) as archive:
             info = archive.getinfo(name)
@@ -110,5 +111,5 @@ def _unpacked(path: Path, name: str) -> bytes:
 
 
 def _short(error: Exception) -> str:
-    """Return what an error says; it may hold bytes of the file."""
+    """Return the text of an error, made printable: it may contain bytes of the file."""
     return printable_path(str(error))[:200]

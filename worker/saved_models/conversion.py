@@ -1,4 +1,4 @@
-"""From arrays as some Keras stored them to those that our networks take: Theano's kernels, and channels first."""
+"""Converts stored arrays to those of our networks: Theano's mirrored kernels, and networks with channels first."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -22,24 +22,24 @@ from deepchord.shared.network import (
 
 Array = NDArray[np.float32]
 
-#: What a layer has that does without these weights.
+#: The values of weights that a layer was saved without.
 _NEUTRAL = {"bias": np.zeros, "beta": np.zeros, "gamma": np.ones}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """What is to be done with the arrays of a file."""
+    """How the arrays of a file must be converted."""
 
-    #: Theano convolves with kernels that are mirrored both ways.
+    #: Mirror kernels: Theano convolves with kernels that are mirrored in both directions.
     mirrors: bool
-    #: Keras 1 kept kernels as [out, in, height, width] where it counted channels first.
+    #: Transpose kernels: Keras 1 stored them as [out, in, height, width] for channels first.
     transposes: bool
-    #: What is flattened was [channels, height, width].
+    #: Reorder the rows of the first dense layer: the image that was flattened was [channels, height, width].
     rows: bool
 
 
 def stored_outputs_first(stored: Sequence[StoredLayer], network: ResolvedArchitecture) -> bool | None:
-    """Return whether kernels are stored as [out, in, height, width]; None if no shape tells."""
+    """Return whether kernels are stored as [out, in, height, width]; None if the shapes fit both ways."""
     for found, layer in zip(stored, weighted_layers(network), strict=False):
         wanted = layer.weights[0].shape
         if isinstance(layer.layer, Conv2D) and found.arrays and len(found.arrays[0].shape) == 4:
@@ -51,7 +51,7 @@ def stored_outputs_first(stored: Sequence[StoredLayer], network: ResolvedArchite
 
 
 def check_theano(network: ResolvedArchitecture, source: str) -> None:
-    """Raise `CheckpointError` where Theano pads in another way than the engines of today."""
+    """Raise `CheckpointError` if a layer is padded by Theano in another way than by today's engines."""
     for layer in network.all_layers:
         one = layer.layer
         pads = isinstance(one, Conv2D | MaxPooling2D | AveragePooling2D) and one.padding == "same"
@@ -63,7 +63,7 @@ def check_theano(network: ResolvedArchitecture, source: str) -> None:
 
 
 def depends_on_order(network: ResolvedArchitecture) -> bool:
-    """Return whether the order of height, width and channels decides what a dense layer sees."""
+    """Return whether the input of a dense layer depends on the order of height, width and channels."""
     return any(_is_mixed(layer) for layer in network.layers)
 
 
@@ -74,17 +74,17 @@ def converted_weights(
     conversion: Conversion,
     source: str,
 ) -> Weights:
-    """Return the weights as a network takes them.
+    """Return the converted weights of a network.
 
     Args:
-        stored: The layers with weights, as many as the network has.
-        present: Which weights each of them has, by their names; the others are neutral.
+        stored: The stored layers, one for each layer of the network that has weights.
+        present: The names of the weights that each of them has; missing ones get neutral values.
         network: The network.
-        conversion: What is to be done with them.
-        source: The file, for errors.
+        conversion: How the arrays must be converted.
+        source: The file, for error messages.
 
     Raises:
-        CheckpointError: A shape is not the network's; the layer and both shapes are named.
+        CheckpointError: A shape does not fit the network; the message names the layer and both shapes.
     """
     remaining = iter(zip(stored, present, strict=True))
     return tuple(_in_order(network, remaining, conversion, source))
@@ -140,13 +140,13 @@ def _kernel(kernel: Array, conversion: Conversion) -> Array:
 
 
 def _reordered(arrays: dict[str, Array], layer: ResolvedLayer, order: NDArray[np.int64]) -> dict[str, Array]:
-    """Return arrays whose first axis is in the order of channels last; the bias of a dense layer has another."""
+    """Return arrays with their first axis in the order of channels last; the bias of a dense layer stays as it is."""
     kept = ("bias",) if isinstance(layer.layer, Dense) else ()
     return {name: array if name in kept else array[order] for name, array in arrays.items()}
 
 
 def _channels_last_of(shape: Shape) -> NDArray[np.int64]:
-    """Return where each number of a flat image, channels last, stands in one that has them first."""
+    """Return, for each position in a flat image with channels last, its position with channels first."""
     height, width, channels = shape
     return np.arange(math.prod(shape)).reshape(channels, height, width).transpose(1, 2, 0).ravel()
 

@@ -1,4 +1,4 @@
-"""The network that the configuration of a saved model describes, in layers of the allow-list."""
+"""Reads the network from the configuration of a saved model, in layers of the allow-list."""
 
 import math
 from collections.abc import Sequence
@@ -25,35 +25,35 @@ from deepchord.worker.saved_models.layers import TRAINING_ONLY, Converted, conve
 from deepchord.worker.saved_models.options import Options
 from deepchord.worker.saved_models.rescaling import NOTE, without_rescaling
 
-#: Those that say in which order a model counts the axes of its images.
+#: Layers that say whether a model takes its images with channels first.
 _ON_IMAGES = ("Conv2D", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D")
 _SHAPES = ("batch_shape", "batch_input_shape")
-#: No axis of an image is longer.
-_LONGEST = 2**20
+#: The longest allowed axis of an image.
+_MAX_AXIS = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToldNetwork:
-    """The network that a file tells, in layers of the allow-list."""
+class SavedNetwork:
+    """The network that a file describes, in layers of the allow-list."""
 
     architecture: Architecture
-    #: Where `architecture` computes something else than what was told, as clauses.
+    #: The differences between `architecture` and the network in the file, as clauses.
     notes: tuple[str, ...] = ()
-    #: Whether it divided its images by 255 itself, which `architecture` does not.
+    #: Whether the network in the file divided its images by 255; `architecture` does not.
     rescales: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class DescribedNetwork(ToldNetwork):
-    """What the configuration of a saved model tells of its network."""
+class DescribedNetwork(SavedNetwork):
+    """A network from the configuration of a saved model, and how the file stores its weights."""
 
-    #: Those that have weights, in the order of `weighted_layers`.
+    #: The layers with weights, in the order of `weighted_layers`.
     weighted: tuple[Converted, ...]
-    #: All of Keras's layers, in its order.
+    #: All layers of Keras, in Keras's order.
     listed: tuple[Options, ...]
     #: Whether the model takes images as [channels, height, width].
     channels_first: bool
-    #: Whether its first dense layer has its rows in that order.
+    #: Whether the rows of its first dense layer are in that order.
     rows_channels_first: bool
 
 
@@ -61,13 +61,13 @@ def described(configuration: Any, images: Shape, source: str) -> DescribedNetwor
     """Return the network of a saved model.
 
     Args:
-        configuration: As Keras wrote it: `model_config`, `config.json`, or what `model.to_json()` returns.
-        images: Height, width and channels of the images that it is to see.
-        source: The file, for errors.
+        configuration: The configuration as Keras wrote it: `model_config`, `config.json`, or `model.to_json()`.
+        images: Height, width and channels of the images.
+        source: The file, for error messages.
 
     Raises:
-        CheckpointError: The configuration is not valid, or the network has what deepchord does not compute, or takes
-            other images.
+        CheckpointError: The configuration is not valid, deepchord does not compute the network, or the network takes
+            images of another shape.
     """
     listed = layers_of(configuration, source)
     all_steps = chain_of(configuration, listed, source)
@@ -117,7 +117,7 @@ def _layer(step: Converted | list[Converted]) -> Layer:
 
 
 def _with_softmax(layers: Sequence[Layer]) -> tuple[list[Layer], tuple[str, ...]]:
-    """Return layers that end in probabilities where they end in logits, and what is said of that."""
+    """Return the layers, with a softmax added if they end in logits, and a note about that."""
     found = list(layers)
     while found and isinstance(found[-1], ActivationLayer) and found[-1].activation == "linear":
         found.pop()
@@ -138,13 +138,13 @@ def _architecture(layers: Sequence[Layer], source: str) -> Architecture:
 
 
 def _input_shape(listed: tuple[Options, ...]) -> Shape | None:
-    """Return the shape that a model takes, without the batch, where it says it; unknown lengths are 0."""
+    """Return the input shape of a model without the batch axis, unknown lengths as 0; None if it has none."""
     first = listed[0]
     found = first.get(*_SHAPES)
     if not isinstance(found, list) or not 2 <= len(found) <= 4:
         return None
     lengths = [0 if length is None else length for length in found[1:]]
-    if not all(isinstance(length, int) and 0 <= length <= _LONGEST for length in lengths):
+    if not all(isinstance(length, int) and 0 <= length <= _MAX_AXIS for length in lengths):
         first.refuse(f"takes the shape {found!r:.60}")
     return tuple(lengths)
 
@@ -152,18 +152,18 @@ def _input_shape(listed: tuple[Options, ...]) -> Shape | None:
 def _reshaped(reshape: Options, shape: Shape | None, images: Shape) -> Shape:
     target = reshape.get("target_shape")
     lengths = target if isinstance(target, list) else []
-    fits = len(lengths) == 3 and all(isinstance(length, int) and length <= _LONGEST for length in lengths)
+    fits = len(lengths) == 3 and all(isinstance(length, int) and length <= _MAX_AXIS for length in lengths)
     if not fits or (shape is not None and math.prod(shape) not in (0, math.prod(images))):
         reshape.refuse(f"makes the shape {target!r:.60} of its input")
     return tuple(max(0, length) for length in lengths)
 
 
 def _is_channels_first(layers: list[Converted], shape: Shape | None, images: Shape, source: str) -> bool:
-    told = {layer.channels_first for layer in layers if layer.kind in _ON_IMAGES} - {None}
-    if len(told) > 1:
+    orders = {layer.channels_first for layer in layers if layer.kind in _ON_IMAGES} - {None}
+    if len(orders) > 1:
         raise CheckpointError(f"{source}: its network counts channels first in some layers, and last in others.")
-    if told:
-        return True in told
+    if orders:
+        return True in orders
     height, width, channels = images
     return shape == (channels, height, width) != images
 

@@ -1,4 +1,4 @@
-"""In which order the layers of a saved model follow on each other: Sequential, or a functional chain with sums."""
+"""Finds the order of the layers of a saved model: a Sequential one, or a functional chain with sums."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from deepchord.shared.network import MAX_LAYERS
 from deepchord.worker.saved_models.layers import canonical
 from deepchord.worker.saved_models.options import Options
 
-#: Keras counts activations, dropout and inputs as layers, too.
-_MOST_LAYERS = 4 * MAX_LAYERS
-#: Where Keras keeps its own classes; whatever else is called like one of them is somebody's own.
+#: More than `MAX_LAYERS`, because activations, dropout and inputs are layers in Keras.
+_MAX_KERAS_LAYERS = 4 * MAX_LAYERS
+#: The packages of Keras's own classes. A class from another package is custom, even if its name is Keras's.
 _KERAS_MODULES = ("keras", "tf_keras", "tensorflow")
-#: Keras writes about 12 levels, and as many again for a model within a model; Python itself bears with 1000.
-_MOST_LEVELS = 100
+#: Keras writes about 12 levels, and as many more for a model within a model; Python's recursion limit is 1000.
+_MAX_LEVELS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sum:
-    """A layer that adds the input of some layers to what they make of it."""
+    """A layer that adds the input of some layers to their output."""
 
     layers: tuple[Options, ...]
     #: The class of Keras that adds.
@@ -34,7 +34,7 @@ def layers_of(configuration: Any, source: str) -> tuple[Options, ...]:
     """Return all layers of a saved model as Keras lists them.
 
     Raises:
-        CheckpointError: It is no Sequential or functional model, or no valid configuration.
+        CheckpointError: The model is neither Sequential nor functional, or the configuration is not valid.
     """
     _check_depth(configuration, source)
     kind, body = _get(configuration, "class_name"), _get(configuration, "config")
@@ -43,18 +43,18 @@ def layers_of(configuration: Any, source: str) -> tuple[Options, ...]:
             f"{source} holds a model of the class {str(kind)[:60]!r}, whose network the file does not tell; expected "
             "a Sequential or functional model."
         )
-    is_bare = isinstance(body, list) and kind == "Sequential"  # Keras before 2.2 wrote nothing else of it
+    is_bare = isinstance(body, list) and kind == "Sequential"  # Keras before 2.2 wrote only the list of layers
     listed = body if is_bare else _get(body, "layers")
-    if not isinstance(listed, list) or not 1 <= len(listed) <= _MOST_LAYERS:
+    if not isinstance(listed, list) or not 1 <= len(listed) <= _MAX_KERAS_LAYERS:
         raise CheckpointError(f"{source} is damaged: its configuration has no list of layers.")
     return tuple(_options(layer, position, source) for position, layer in enumerate(listed))
 
 
 def chain_of(configuration: Any, layers: tuple[Options, ...], source: str) -> Chain:
-    """Return what the data flows through, in order.
+    """Return the layers and sums through which the data flows, in order.
 
     Raises:
-        CheckpointError: The network branches in another way than sums do.
+        CheckpointError: The network has branches that are no sums.
     """
     body = configuration["config"]
     if configuration["class_name"] == "Sequential":
@@ -64,9 +64,9 @@ def chain_of(configuration: Any, layers: tuple[Options, ...], source: str) -> Ch
 
 
 def _check_depth(configuration: Any, source: str) -> None:
-    """Raise `CheckpointError` if lists lie in lists so deep that to compare or show them may take the whole stack."""
+    """Raise `CheckpointError` if the configuration is nested so deeply that comparing it may overflow the stack."""
     level = [configuration] if isinstance(configuration, Mapping | list) else []
-    for _ in range(_MOST_LEVELS):
+    for _ in range(_MAX_LEVELS):
         inside = (each.values() if isinstance(each, Mapping) else each for each in level)
         level = [value for values in inside for value in values if isinstance(value, Mapping | list)]
         if not level:
@@ -118,13 +118,13 @@ class _Graph:
             else:
                 found.append(layer)
                 name = self._only_input(name)
-            if len(found) > _MOST_LAYERS:
+            if len(found) > _MAX_KERAS_LAYERS:
                 raise self._error("runs in a circle")
         found.append(self._layer(name))
         return reversed(found)
 
     def _block(self, name: str) -> tuple[str, tuple[Options, ...]]:
-        """Return from where a sum's two inputs part, and the layers that one of them runs through."""
+        """Return the layer before a block with a sum, and the layers of the block."""
         inputs = self._inputs[name]
         if len(inputs) == 2:
             for skipped, made in (inputs, inputs[::-1]):
@@ -138,7 +138,7 @@ class _Graph:
         name = end
         while name != begin:
             inputs = self._inputs.get(name, ())
-            if len(inputs) != 1 or len(found) > _MOST_LAYERS:
+            if len(inputs) != 1 or len(found) > _MAX_KERAS_LAYERS:
                 return ()
             found.append(self._layer(name))
             name = inputs[0]
@@ -200,7 +200,7 @@ def _collect(value: Any, found: list[str], depth: int) -> None:
 
 
 def _training(value: Any, depth: int) -> Iterator[Any]:
-    """Yield what calls say of `training`."""
+    """Yield the values of `training` in the calls of a layer."""
     if depth > 8:
         return
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""From one layer of Keras, of any generation, to one of the allow-list."""
+"""Converts a layer of any version of Keras to a layer of the allow-list."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from deepchord.shared.network import (
 )
 from deepchord.worker.saved_models.options import Options
 
-#: What classes were called before, or are called as well.
+#: Older and alternative names of classes.
 _ALIASES = {
     "Convolution2D": "Conv2D",
     "MaxPool2D": "MaxPooling2D",
@@ -26,7 +26,7 @@ _ALIASES = {
     "BatchNormalizationV1": "BatchNormalization",
     "BatchNormalizationV2": "BatchNormalization",
 }
-#: These do nothing when probabilities are asked.
+#: Layers that do nothing in predictions.
 TRAINING_ONLY = frozenset(
     {
         *("Dropout", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "AlphaDropout"),
@@ -38,27 +38,27 @@ TRAINING_ONLY = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Converted:
-    """A layer of the allow-list, and how the one of Keras is stored."""
+    """A layer of the allow-list, and how the file stores the layer of Keras."""
 
     layer: SimpleLayer
-    #: Keras's class and name of it.
+    #: The layer's class in Keras, and its name.
     kind: str
     name: str
-    #: Which of the weights of `layer` are there, in the order of the file; a bias may be missing, for instance.
+    #: Which weights of `layer` the file has, in the order of the file; a bias may be missing, for instance.
     weights: tuple[str, ...] = ()
-    #: Whether it counts channels first; None: it does not say.
+    #: Whether it takes channels first; None: it does not say.
     channels_first: bool | None = None
-    #: The axis that batch normalization is over.
+    #: The axis of batch normalization.
     axis: int | None = None
 
 
 def canonical(kind: str) -> str:
-    """Return what the class of a layer is called today."""
+    """Return today's name of a layer's class."""
     return _ALIASES.get(kind, kind)
 
 
 def converted(options: Options) -> Converted:
-    """Return the layer of the allow-list that computes what a layer of Keras does.
+    """Return the layer of the allow-list that computes the same as a layer of Keras.
 
     Raises:
         CheckpointError: There is none.
@@ -70,7 +70,7 @@ def converted(options: Options) -> Converted:
 
 
 def channels_first(options: Options) -> bool | None:
-    """Return whether a layer counts channels first; None if it does not say."""
+    """Return whether a layer takes channels first; None if it does not say."""
     found = options.get("data_format", "dim_ordering")
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""Bounds the memory that a library takes for a stranger's file: HDF5 takes as much as a text claims to be long."""
+"""Limits the memory for reading an untrusted file: HDF5 allocates as much as the file says that a text is long."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,20 +13,20 @@ except ImportError:  # Windows
 
 @contextmanager
 def bounded_memory(more_bytes: int) -> Iterator[None]:
-    """Let this process take so many bytes more, for the length of a block; what asks for more meets with an error.
+    """Limit the memory that this process can allocate in the block; allocating more fails with an error.
 
-    Nothing is bounded where the system has no such limit (Windows), or does not keep to it (macOS). The limit is the
-    whole process's, so no two threads may be in such a block.
+    There is no limit on Windows, which has none, and on macOS, which ignores it. The limit is for the whole process, so
+    only one thread may be in such a block.
 
     Args:
-        more_bytes: Of address space, beyond what the process has at the beginning of the block.
+        more_bytes: How much address space may be added to what the process has at the beginning of the block.
     """
     if resource is None:
         yield
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     wanted = psutil.Process().memory_info().vms + more_bytes
-    if soft != resource.RLIM_INFINITY and soft <= wanted:  # somebody else bounds it more closely
+    if soft != resource.RLIM_INFINITY and soft <= wanted:  # there is a lower limit already
         yield
         return
     resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))

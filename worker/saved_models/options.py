@@ -1,4 +1,4 @@
-"""The options of one layer of Keras, read from a configuration that anybody may have written."""
+"""Reads the options of one layer of Keras from an untrusted configuration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,29 +15,29 @@ _PADDINGS: tuple[str, ...] = get_args(Padding)
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """A layer's options, by all the names that they had in the generations of Keras."""
+    """A layer's options; the methods take all names that an option had in the versions of Keras."""
 
     source: str
-    #: The class of Keras.
+    #: The layer's class in Keras.
     kind: str
     name: str
     values: Mapping[str, Any]
 
     def refuse(self, what: str, remedy: str | None = None) -> NoReturn:
-        """Raise `CheckpointError`: the layer is or has what deepchord cannot compute."""
+        """Raise `CheckpointError`, because deepchord cannot compute the layer with this option."""
         end = f": {remedy}" if remedy else ""
-        raise CheckpointError(f"{self._told} {what}, which deepchord does not compute{end}.")
+        raise CheckpointError(f"{self._layer_text} {what}, which deepchord does not compute{end}.")
 
     def refuse_kind(self) -> NoReturn:
-        """Raise `CheckpointError`: deepchord has no such layer."""
-        raise CheckpointError(f"{self._told} is of a type that deepchord does not compute.")
+        """Raise `CheckpointError`, because deepchord has no such layer."""
+        raise CheckpointError(f"{self._layer_text} is of a type that deepchord does not compute.")
 
     def get(self, *names: str, default: Any = None) -> Any:
-        """Return an option by the first of its names that is there."""
+        """Return an option by the first of its names that exists."""
         return _listed(next((self.values[name] for name in names if name in self.values), default))
 
     def shown(self, *names: str, default: Any = None) -> str:
-        """Return an option as errors show it."""
+        """Return an option as text for error messages."""
         return shortened(self.get(*names, default=default))
 
     def whole(self, *names: str) -> int:
@@ -54,11 +54,11 @@ class Options:
             self.refuse(f"has {names[0]} {shortened(found)}")
         try:
             return float(found)
-        except OverflowError:  # a whole number of hundreds of digits
+        except OverflowError:  # an integer with hundreds of digits
             self.refuse(f"has {names[0]} {shortened(found)}")
 
     def side(self, *names: str, default: Any = None) -> int:
-        """Return the side of a square window, or a stride that is the same both ways."""
+        """Return the side of a square window, or a stride that is equal in both directions."""
         found = self.get(*names)
         sides = found if isinstance(found, Sequence) else [default if found is None else found]
         side = sides[0] if sides and all(each == sides[0] for each in sides) and len(sides) <= 2 else None
@@ -83,14 +83,14 @@ class Options:
         return found
 
     def only(self, allowed: tuple[Any, ...], *names: str) -> None:
-        """Refuse an option that is there and has none of these values."""
+        """Refuse an option that exists and has none of these values."""
         found = self.get(*names, default=allowed[0])
         found = tuple(found) if isinstance(found, list) else found
         if not any(found == value and type(found) is type(value) for value in allowed):
             self.refuse(f"has {names[0]} {shortened(found)}")
 
     @property
-    def _told(self) -> str:
+    def _layer_text(self) -> str:
         return f"{self.source}: its layer {self.name!r} ({label(self.kind)[:60]})"
 
     def _one_of(self, allowed: tuple[str, ...], *names: str, default: str | None = None) -> str:

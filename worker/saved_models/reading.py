@@ -1,4 +1,4 @@
-"""Weights out of the files that people have, fit for a network, with what was done to them in words."""
+"""Reads weights from files, converts them to fit a network, and notes what was converted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,39 +18,39 @@ from deepchord.worker.saved_models.conversion import (
     depends_on_order,
     stored_outputs_first,
 )
-from deepchord.worker.saved_models.description import DescribedNetwork, ToldNetwork, described
+from deepchord.worker.saved_models.description import DescribedNetwork, SavedNetwork, described
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SavedWeights:
-    """The weights of a file, and what was done so that they fit."""
+    """The weights of a file, and how they were converted."""
 
     weights: Weights
     #: Clauses, such as `its kernels were mirrored`.
     notes: tuple[str, ...]
-    #: Whether the network that the file tells divided its images by 255 itself, which ours does not.
+    #: Whether the network in the file divided its images by 255; ours does not.
     rescales: bool = False
 
 
-def read_network(path: Path, images: Shape) -> ToldNetwork | None:
-    """Return the network that a file tells; None if it holds weights alone.
+def read_network(path: Path, images: Shape) -> SavedNetwork | None:
+    """Return the network that a file describes; None if the file has weights only.
 
     Args:
         path: HDF5 or `.keras`, of any Keras.
-        images: Height, width and channels of the images that it is to see.
+        images: Height, width and channels of the images.
 
     Raises:
-        CheckpointError: The file is damaged or something else, or its network is none that deepchord computes.
+        CheckpointError: The file is damaged or no model, or deepchord does not compute its network.
     """
     with opened_model(path) as container:
         return _described(container, images)
 
 
-def network_of_configuration(configuration: Any, images: Shape, source: str) -> ToldNetwork:
-    """Return the network that a configuration of Keras describes, as `model.to_json()` returns it.
+def network_of_configuration(configuration: Any, images: Shape, source: str) -> SavedNetwork:
+    """Return the network of a configuration of Keras, as `model.to_json()` returns it.
 
     Raises:
-        CheckpointError: It is not valid, or its network is none that deepchord computes.
+        CheckpointError: It is not valid, or deepchord does not compute its network.
     """
     return described(configuration, images, source)
 
@@ -60,11 +60,11 @@ def read_weights(path: Path, network: ResolvedArchitecture, *, channels_first: b
 
     Args:
         path: HDF5 or `.keras`, of any Keras.
-        network: The network that they must fit; one that the file tells must compute the same.
-        channels_first: Whether weights alone are of a network that counted channels first.
+        network: The network that they must fit. If the file describes a network, that one must compute the same.
+        channels_first: Whether a file without a description is of a network with channels first.
 
     Raises:
-        CheckpointError: Damaged, something else, or of another network; the layer is named.
+        CheckpointError: The file is damaged, no weight file, or of another network; the message names the layer.
     """
     with opened_model(path) as container:
         source = container.source
@@ -100,7 +100,7 @@ def _check_same(found: DescribedNetwork, network: ResolvedArchitecture, source: 
 def _present(
     stored: Sequence[StoredLayer], network: ResolvedArchitecture, found: DescribedNetwork | None, source: str
 ) -> list[tuple[str, ...]]:
-    """Return which weights each layer has; without a description all that the network names, but perhaps no bias."""
+    """Return the names of the weights of each layer; without a description, a layer with one array has no bias."""
     if found is not None:
         return [layer.weights for layer in found.weighted]
     wanted = weighted_layers(network)
@@ -123,7 +123,7 @@ def _conversion(
     backend, version = writer(container)
     paths = [path for layer in stored for path in layer.paths]
     is_keras_1 = version.startswith("1.") if version else any(path.removesuffix(":0").endswith("_W") for path in paths)
-    # Where Keras 1 did not note its backend: only TensorFlow numbers what an operation returns.
+    # If Keras 1 did not store its backend: only TensorFlow adds a number, such as `:0`, to the names.
     is_theano = backend == "theano" or (backend is None and is_keras_1 and not any(":" in path for path in paths))
     outputs_first = stored_outputs_first(stored, network) if is_keras_1 else False
     if outputs_first is None:

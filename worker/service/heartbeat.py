@@ -1,4 +1,4 @@
-"""Says again and again that a worker is there, from a thread of its own."""
+"""Publishes at intervals that a worker is alive, from a thread of its own."""
 
 import logging
 import os
@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 _EVERY_S = WORKER_TTL_S / 6
 
 
-class Announcement:
-    """Begins with `start`, ends with `stop`; Celery tells of a broker that is away, this of one that is of no use."""
+class Heartbeat:
+    """Runs from `start` to `stop`. Celery logs a broker that does not answer; this class logs one that is unusable."""
 
     def __init__(
         self, board: WorkerRegistry, *, worker: str, name: str, host: str, engine: str, device: Device | None
@@ -37,34 +37,34 @@ class Announcement:
             started_at=datetime.now(UTC),
         )
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._announce_until_stopped, name="announcement", daemon=True)
+        self._thread = threading.Thread(target=self._publish_until_stopped, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Say it from now on."""
+        """Begin to publish."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Say that the worker is gone."""
-        if not self._thread.is_alive():  # the worker ends before it was ready
+        """End, and remove this worker from the registry."""
+        if not self._thread.is_alive():  # the worker stops before it was ready
             return
         self._stopped.set()
         self._thread.join()
         try:
             self._board.unregister(self._note.worker)
         except redis.RedisError as error:
-            logger.info("The broker could not be told that this worker is gone: %s.", error)
+            logger.info("This worker could not be removed from the registry: %s.", error)
 
-    def _announce_until_stopped(self) -> None:
-        told: str | None = None
+    def _publish_until_stopped(self) -> None:
+        logged: str | None = None
         while True:
             try:
                 self._board.register(self._note)
-                told = None
+                logged = None
             except redis.RedisError as error:
-                logger.debug("The broker could not be told that this worker is there: %s.", error)
+                logger.debug("The heartbeat could not be published: %s.", error)
                 state = broker_state(error, {})
-                if state is not None and state.text != told:
+                if state is not None and state.text != logged:
                     logger.error("This worker waits, for the broker %s.", state.text)
-                    told = state.text
+                    logged = state.text
             if self._stopped.wait(_EVERY_S):
                 return

@@ -1,4 +1,4 @@
-"""The processes of a worker: Celery's own pool, but one whose processes die before they can work ends the worker."""
+"""Celery's pool of processes, but the worker ends if its processes keep dying before they can take a task."""
 
 import signal
 from typing import Any
@@ -11,21 +11,21 @@ from celery.worker import state
 
 from deepchord.shared.errors import ExitCode, InputError
 
-#: So many processes may die one after another without having been ready for a task.
-MOST_LOST = 3
-#: Why the pool of this worker has given up; empty while it works.
+#: The worker ends when so many processes in a row have died before they were ready for a task.
+MAX_LOST_PROCESSES = 3
+#: Why the pool of this worker has ended; empty while it works.
 given_up: list[str] = []
 
 
 class _EndingPool(AsynPool):  # type: ignore[misc]  # Celery has no types
-    """Celery's pool would start a process anew for ever."""
+    """Ends the worker after `MAX_LOST_PROCESSES`; Celery's own pool would start new processes for ever."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._started_since_ready = 0
         super().__init__(*arguments, **options)
 
     def on_process_alive(self, pid: int) -> None:
-        """Take note that a process is ready for a task."""
+        """Reset the count: a process is ready for a task."""
         self._started_since_ready = 0
         super().on_process_alive(pid)
 
@@ -35,28 +35,28 @@ class _EndingPool(AsynPool):  # type: ignore[misc]  # Celery has no types
 
     def _repopulate_pool(self, exit_codes: list[int]) -> None:
         is_short = self._state == RUN and len(self._pool) < self._processes
-        if not (is_short and self._started_since_ready >= MOST_LOST):
+        if not (is_short and self._started_since_ready >= MAX_LOST_PROCESSES):
             super()._repopulate_pool(exit_codes)
         elif not given_up:
             given_up.append(
-                f"{MOST_LOST} processes of this worker died one after another before they could take a member, the "
-                f"last one with {_status(exit_codes)}; what they said of it stands above."
+                f"{MAX_LOST_PROCESSES} processes of this worker died one after another before they could take a "
+                f"member, the last one with {_status(exit_codes)}; what they said of it stands above."
             )
             state.should_terminate = int(ExitCode.WORKERS_STOPPED)
 
 
 class EndingTaskPool(TaskPool):  # type: ignore[misc]  # Celery has no types
-    """What Celery starts as the pool of a worker."""
+    """The pool class that Celery starts."""
 
     Pool = _EndingPool
 
     def did_start_ok(self) -> bool:
-        """Leave it to the pool to judge: Celery ends a worker over the first process if that dies soon enough."""
+        """Return True: the pool decides when a worker ends. Celery would end it if the first process dies early."""
         return True
 
 
 def check_semaphores() -> None:
-    """Raise `InputError` if the system makes no semaphores, with which Celery locks what processes share."""
+    """Raise `InputError` if the system cannot make semaphores, which Celery needs to lock shared data."""
     try:
         Lock()
     except OSError as error:
@@ -66,7 +66,7 @@ def check_semaphores() -> None:
         ) from error
 
 
-#: How Celery finds it.
+#: The setting `worker_pool` that makes Celery use this pool.
 POOL = f"{__name__}:{EndingTaskPool.__name__}"
 
 

@@ -1,4 +1,4 @@
-"""How a worker stops: members under way are handed over, nothing is lost."""
+"""How a worker stops: it hands its members over to other workers, and nothing is lost."""
 
 import contextlib
 import os
@@ -14,35 +14,35 @@ from deepchord.shared.queue import DRAIN
 from deepchord.worker.resources import Resources
 
 
-def let_members_go(worker: Any, grace_s: float) -> None:
-    """Tell the processes of a worker that is about to stop to hand their members over; kill those that do not.
+def hand_members_over(worker: Any, grace_s: float) -> None:
+    """Tell the processes of a stopping worker to hand their members over; kill those that do not do it in time.
 
     Args:
-        worker: Celery's worker, in a warm shutdown: it waits for its processes, however long that takes.
-        grace_s: How long they may take.
+        worker: Celery's worker, in a warm shutdown: it waits for its processes without a limit.
+        grace_s: How many seconds they may take.
     """
     processes = list(worker.pool._pool._pool)
 
-    def tell(number: int) -> None:
+    def send(number: int) -> None:
         for process in processes:
             with contextlib.suppress(OSError, ValueError):
                 if process.is_alive():
                     os.kill(process.pid, number)
 
-    tell(signal.SIGUSR2)
-    timer = threading.Timer(grace_s, tell, (signal.SIGKILL,))
+    send(signal.SIGUSR2)
+    timer = threading.Timer(grace_s, send, (signal.SIGKILL,))
     timer.daemon = True
     timer.start()
 
 
-def leave_when_told(resources: Resources) -> None:
-    """Let this process of a worker's pool end its member at the next batch when it is told to stop.
+def handle_stop_signals(resources: Resources) -> None:
+    """Let a stop signal end the work of this pool process at the next batch.
 
-    A service manager may send SIGTERM to all processes of a worker at once; the second one counts as it is meant. To be
-    called with each member and evaluation, in the main thread: the pool sets a handler of its own after it has started
-    the process.
+    A service manager may send SIGTERM to all processes of a worker at once; a second SIGTERM ends the process. This
+    must be called for each member and evaluation, in the main thread: the pool sets its own handlers when a process
+    starts.
     """
-    if resources.terminated:  # it alone was told to stop, and gave its member back; the pool starts another process
+    if resources.terminated:  # this process alone was told to stop; the pool replaces it
         raise SystemExit(0)
 
     def leave(number: int, _: FrameType | None) -> None:
@@ -57,14 +57,14 @@ def leave_when_told(resources: Resources) -> None:
 
 @contextlib.contextmanager
 def busy(resources: Resources, *, in_pool: bool) -> Iterator[None]:
-    """Let this process stop at the next step when it is told to, for as long as it is at a member or an evaluation.
+    """Mark this process as busy in the block, so that a stop signal ends the work at its next step.
 
     Args:
-        resources: What this process holds.
-        in_pool: Whether it is a process of a worker's pool, which signals tell to stop.
+        resources: The resources of this process.
+        in_pool: Whether it is a process of a worker's pool; only such a process gets stop signals.
     """
     if in_pool:
-        leave_when_told(resources)
+        handle_stop_signals(resources)
     resources.is_busy = True
     try:
         yield

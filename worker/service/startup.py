@@ -1,4 +1,4 @@
-"""One worker on this machine: Celery's own, with the options that deepchord's promises rest on."""
+"""Prepares a Celery worker before its first task: checks broker and device, and selects its queues."""
 
 import logging
 import sys
@@ -15,40 +15,40 @@ from deepchord.shared.queue import DRAIN, queue_for
 from deepchord.shared.settings import WORKER_VARIABLE, export_settings, worker_id
 from deepchord.worker.devices import examine
 from deepchord.worker.resources import Resources
-from deepchord.worker.service.heartbeat import Announcement
+from deepchord.worker.service.heartbeat import Heartbeat
 from deepchord.worker.service.pool import check_semaphores
 
 logger = logging.getLogger(__name__)
 
-#: What of Celery's remote control workers understand: questions, and the switch for events. The rest could stop a
-#: worker in the middle of its member, let it take from other queues or (`hello`) drop tasks, and whoever may ask may
-#: also do that.
-_UNDERSTOOD = frozenset(
+#: The commands of Celery's remote control that workers accept: queries, the switch for events, and draining. All others
+#: are removed, because anybody with access to the broker can send them: they could stop a worker in the middle of a
+#: member, make it take from other queues, or drop tasks (`hello`).
+_ACCEPTED_COMMANDS = frozenset(
     {
         *("active", "active_queues", "clock", "conf", "heartbeat", "ping", "query_task", "registered"),
         *("report", "reserved", "revoked", "scheduled", "stats", "enable_events", "disable_events", DRAIN),
     }
 )
 
-#: Engines whose memory grows from member to member get a process for each.
+#: Engines whose memory grows with each member get a new process for each member.
 _PROCESS_PER_MEMBER = ("plaidml",)
 
 
-def prepare(worker: Any, resources: Resources) -> Announcement:
-    """Examine the device before the worker takes its first task, and let it serve the queues that are for such a one.
+def prepare(worker: Any, resources: Resources) -> Heartbeat:
+    """Examine broker and device before the first task, and select the queues for this engine and device.
 
     Args:
         worker: Celery's worker, about to start.
         resources: Settings and broker of this process.
 
     Returns:
-        What tells the others that the worker is there, from when it is started.
+        The worker's heartbeat, not started yet.
 
     Raises:
-        SystemExit: The device or the broker is refused; stderr says why. Celery only logs what else is raised here.
+        SystemExit: The device or the broker is refused; stderr says why. Celery would only log any other error.
     """
     settings = resources.settings
-    for command in set(Panel.data) - _UNDERSTOOD:
+    for command in set(Panel.data) - _ACCEPTED_COMMANDS:
         del Panel.data[command]
     try:
         refuse_unusable_broker(settings)
@@ -69,16 +69,16 @@ def prepare(worker: Any, resources: Resources) -> Announcement:
     if engine in _PROCESS_PER_MEMBER:
         worker.max_tasks_per_child = 1
     _warn_of_skew(resources.broker)
-    return Announcement(
+    return Heartbeat(
         resources.workers, worker=worker_id(), name=worker.hostname, host=settings.host, engine=engine, device=device
     )
 
 
 def _warn_of_skew(broker: redis.Redis) -> None:
-    """Warn of a clock that is off: leases are on the broker's, but certificates and the signatures of S3 are not."""
+    """Warn if the clock is wrong: leases use the broker's clock, but certificates and S3 signatures use this one."""
     try:
         skew_s = clock_skew_s(broker)
     except redis.RedisError:
-        return  # Celery tells of a broker that does not answer
+        return  # Celery logs a broker that does not answer
     if abs(skew_s) > MAX_SKEW_S:
         logger.warning("%s.", describe_skew(skew_s).capitalize())

@@ -1,4 +1,4 @@
-"""Runs worker processes until all have ended, and hands on what they are told by a terminal or a service."""
+"""Runs worker processes until all have ended, and passes stop signals on to them."""
 
 import contextlib
 import logging
@@ -14,14 +14,14 @@ from deepchord.shared.errors import STOPPED_EXIT_CODES, TERMINATION_SIGNALS, Exi
 
 logger = logging.getLogger(__name__)
 
-_LOOK_EVERY_S = 0.2
+_POLL_INTERVAL_S = 0.2
 
 
 def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
-    """Run a worker process per command until all have ended; Ctrl-C and the other terminations reach every one of them.
+    """Run a worker process per command until all have ended; Ctrl-C and other stop signals reach all of them.
 
-    The others go on without one that was refused, as its device is, say. When one dies they are told to end, too, so
-    that whoever starts workers anew sees it.
+    If one worker is refused, for instance because of its device, the others go on. If one dies, the others are stopped,
+    so that a service manager sees the failure and restarts them.
 
     Args:
         commands: The name of each worker, and its command.
@@ -31,30 +31,30 @@ def run_each(commands: Iterable[tuple[str, list[str]]]) -> int:
     """
     workers = _Processes()
     for number in (*TERMINATION_SIGNALS, signal.SIGINT):
-        # A terminal sends Ctrl-C to all of its processes; then the workers have it already, and a second one counts.
-        # What is ignored would be ignored by them, too, until Celery listens.
-        signal.signal(number, _do_nothing if number == signal.SIGINT and _is_in_front() else workers.leave)
+        # A terminal sends Ctrl-C to all of its processes, so the workers get it without us. Not SIG_IGN: the workers
+        # would inherit it, and ignore Ctrl-C until Celery sets its handlers.
+        signal.signal(number, _do_nothing if number == signal.SIGINT and _is_in_foreground() else workers.leave)
     codes: list[int] = []
     try:
         for name, command in commands:
             workers.start(name, command)
         while workers.running:
-            for name, found in workers.ended():
-                codes.append(found)
-                if found == ExitCode.BAD_INPUT:
+            for name, code in workers.ended():
+                codes.append(code)
+                if code == ExitCode.BAD_INPUT:
                     logger.error("Worker %s was refused; the others go on.", name)
-                elif found not in STOPPED_EXIT_CODES and not workers.are_leaving:
-                    logger.error("Worker %s died with exit code %d; the others end, too.", name, found)
+                elif code not in STOPPED_EXIT_CODES and not workers.are_leaving:
+                    logger.error("Worker %s died with exit code %d; the others end, too.", name, code)
                     workers.leave(signal.SIGTERM)
-            # Nothing portable waits for the first of several processes.
-            time.sleep(_LOOK_EVERY_S)
+            # There is no portable call that waits for the first of several processes.
+            time.sleep(_POLL_INTERVAL_S)
     finally:
         workers.leave(signal.SIGTERM)
     return int(_code_of(codes))
 
 
 def _code_of(codes: Sequence[int]) -> ExitCode:
-    """Return a command's exit code from those of its workers: that one was refused is no matter if others worked."""
+    """Return the exit code for the codes of the workers: a refused worker does not matter if another one worked."""
     if ExitCode.WORKERS_STOPPED in codes:
         return ExitCode.WORKERS_STOPPED
     have_worked = not codes or any(code in STOPPED_EXIT_CODES for code in codes)
@@ -62,8 +62,8 @@ def _code_of(codes: Sequence[int]) -> ExitCode:
     return ExitCode.OK if have_worked and not have_died else ExitCode.BAD_INPUT
 
 
-def _is_in_front() -> bool:
-    """Say whether a terminal's Ctrl-C reaches this process and those that it starts, wherever their input is from."""
+def _is_in_foreground() -> bool:
+    """Return whether the Ctrl-C of a terminal reaches this process and its children, whatever their stdin is."""
     try:
         with Path("/dev/tty").open("rb") as terminal:
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
@@ -76,34 +76,34 @@ def _do_nothing(number: int, frame: FrameType | None) -> None:
 
 
 class _Processes:
-    """Worker processes that end together."""
+    """Worker processes that are stopped together."""
 
     def __init__(self) -> None:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.are_leaving = False
 
     def start(self, name: str, command: list[str]) -> None:
-        """Start one more, unless all were told to end in the meantime."""
+        """Start one more, unless all were told to stop."""
         if self.are_leaving:
             return
         process = self.running[name] = subprocess.Popen(command, close_fds=False)
-        if self.are_leaving:  # said while it was being started
+        if self.are_leaving:  # the signal came while it was being started
             process.terminate()
 
     def leave(self, number: int, _: FrameType | None = None) -> None:
-        """Tell all of them to end, by this signal if it is Ctrl-C's; also the handler of it.
+        """Tell all workers to stop: with SIGINT if `number` is SIGINT, else with SIGTERM. Also a signal handler.
 
-        Celery would begin anew at a hangup, and drop its member at SIGQUIT.
+        Celery would restart at SIGHUP, and drop its member at SIGQUIT.
         """
         self.are_leaving = True
-        told = signal.SIGINT if number == signal.SIGINT else signal.SIGTERM
+        sent = signal.SIGINT if number == signal.SIGINT else signal.SIGTERM
         for process in list(self.running.values()):
             with contextlib.suppress(ProcessLookupError):
-                process.send_signal(told)
+                process.send_signal(sent)
 
     def ended(self) -> list[tuple[str, int]]:
-        """Return name and exit code of those that have ended since this was last asked."""
-        found = [(name, process.returncode) for name, process in self.running.items() if process.poll() is not None]
-        for name, _ in found:
+        """Return name and exit code of the workers that have ended since the last call."""
+        ended = [(name, process.returncode) for name, process in self.running.items() if process.poll() is not None]
+        for name, _ in ended:
             del self.running[name]
-        return found
+        return ended

@@ -1,8 +1,8 @@
-"""Trains one member: starting weights, batches, epochs, and the state after each of them."""
+"""Trains one member: starting weights, batches, the loop over epochs, and the state after each epoch."""
 
 from deepchord.worker.training.batches import EpochBatches, batches_in_order
 from deepchord.worker.training.initialization import initial_weights
-from deepchord.worker.training.loop import split, train
+from deepchord.worker.training.loop import TrainingSetup, split, train
 from deepchord.worker.training.observers import Observer, Observers
 from deepchord.worker.training.state import SavedTraining, TrainingState, decode_training, encode_training
 
@@ -11,6 +11,7 @@ __all__ = [
     "Observer",
     "Observers",
     "SavedTraining",
+    "TrainingSetup",
     "TrainingState",
     "batches_in_order",
     "decode_training",

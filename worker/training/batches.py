@@ -10,24 +10,24 @@ from deepchord.shared.datasets import Dataset, scaled
 from deepchord.shared.messages import MemberSeeds, Recipe
 from deepchord.worker.engines import Batch, Images, Labels
 
-#: The one-cycle schedule: the share of all steps while the rate rises, and what part of the highest it begins with.
+#: The one-cycle schedule: in which share of all steps the rate rises, and which part of the highest rate it starts at.
 _RISING = 0.3
 _FIRST_PART = 1 / 25
 
 
 class EpochBatches:
-    """One member's images in the order and with the augmentation of one epoch; the same whoever asks, and when."""
+    """The batches of one epoch of one member; they depend on the arguments only, so they can be made again anywhere."""
 
     def __init__(
         self, dataset: Dataset, indices: NDArray[np.int64], recipe: Recipe, seeds: MemberSeeds, epoch: int
     ) -> None:
-        """Take what decides the batches.
+        """Create the batches of an epoch.
 
         Args:
             dataset: Train images and labels are used.
             indices: The member's training split, [size].
             recipe: How the member is trained.
-            seeds: The member's random streams; shuffling decides augmentation, too.
+            seeds: The member's random streams; the one for shuffling also decides the augmentation.
             epoch: Counted from 1.
         """
         self._dataset = dataset
@@ -37,7 +37,7 @@ class EpochBatches:
         self._steps_before = (epoch - 1) * len(self)
 
     def __len__(self) -> int:
-        """How many batches; the last may be smaller than the others."""
+        """Return the number of batches; the last one may be smaller than the others."""
         return -(-len(self._order) // self._recipe.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -52,7 +52,7 @@ class EpochBatches:
 
 
 def batches_in_order(images: Images, labels: Labels, size: int, learning_rate: float) -> Iterator[Batch]:
-    """Yield images [size, height, width, channels] and labels [size] as they stand, in batches of `size`."""
+    """Yield images [count, height, width, channels] and labels [count] in their order, in batches of `size`."""
     for start in range(0, len(images), size):
         yield Batch(images[start : start + size], labels[start : start + size], learning_rate)
 
@@ -60,12 +60,12 @@ def batches_in_order(images: Images, labels: Labels, size: int, learning_rate: f
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     """Return the learning rate of a step.
 
-    `one_cycle` rises and falls along half a cosine each (Smith and Topin 2017, with the shape of fastai).
+    `one_cycle` rises along half a cosine and falls along another (Smith and Topin 2017, with the shape of fastai).
 
     Args:
-        recipe: Names the schedule, and the rate or its highest.
+        recipe: Has the schedule and the learning rate, for `one_cycle` the highest one.
         step: Counted from 0 over the whole training.
-        steps: How many there are in all epochs.
+        steps: The number of steps in all epochs.
     """
     highest = recipe.learning_rate
     if recipe.schedule == "constant":
@@ -79,8 +79,8 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
 def augmented(images: NDArray[np.generic], recipe: Recipe, generator: np.random.Generator) -> NDArray[np.generic]:
     """Return images [size, height, width, channels], each changed at random as the recipe says.
 
-    They are mirrored, shifted (what that uncovers is zero), and one square of each is set to zero (DeVries and
-    Taylor 2017, "cutout").
+    An image is mirrored with a probability of one half, shifted (uncovered pixels are zero), and one square of it is
+    set to zero (DeVries and Taylor 2017, "cutout").
     """
     if recipe.flip:
         mirrored = generator.random(len(images)) < 0.5
@@ -102,7 +102,7 @@ def _shifted(images: NDArray[np.generic], most: int, generator: np.random.Genera
 
 
 def _cut_out(images: NDArray[np.generic], side: int, generator: np.random.Generator) -> NDArray[np.generic]:
-    """Set a square to zero in each image; its middle is any pixel, so that it may reach beyond the edge."""
+    """Set a square to zero in each image. Its middle may be any pixel, so it may extend beyond the edge."""
     hidden = []
     for length in images.shape[1:3]:
         starts = generator.integers(0, length, len(images)) - side // 2

@@ -1,4 +1,4 @@
-"""Starting weights, drawn with NumPy so that they are the same on every host and engine."""
+"""Draws starting weights with NumPy, so that they are the same on every host and engine."""
 
 import math
 
@@ -9,7 +9,7 @@ from deepchord.shared.network import ResolvedArchitecture, WeightShape
 
 
 def initial_weights(architecture: ResolvedArchitecture, seed: int) -> Weights:
-    """Return the weights that a member starts from, as Keras initializes them by default.
+    """Return the starting weights of a member, with the default initializers of Keras.
 
     Kernels are uniform in ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 16); biases and means are
     zero, scales and variances one.

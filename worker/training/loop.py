@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,41 +12,42 @@ from deepchord.shared.errors import DivergedError, InputError
 from deepchord.shared.messages import EpochMetrics, MemberSeeds, Recipe, Scores
 from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.engines import Engine, Network
-from deepchord.worker.evaluation import score
-from deepchord.worker.evaluation.prediction import _chunks
+from deepchord.worker.evaluation import chunks, score
 from deepchord.worker.training.batches import EpochBatches
 from deepchord.worker.training.initialization import initial_weights
 from deepchord.worker.training.observers import Observer
 from deepchord.worker.training.state import TrainingState
 
 
-def start_of(architecture: ResolvedArchitecture, seeds: MemberSeeds) -> TrainingState:
-    """Return the state of a member before its first epoch."""
-    weights = initial_weights(architecture, seeds.initialization)
-    return TrainingState(weights=weights, best_weights=weights)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainingSetup:
+    """What decides how one member is trained; together with the engine it decides its weights."""
+
+    #: For the images and classes of the data set.
+    architecture: ResolvedArchitecture
+    recipe: Recipe
+    #: The member's random streams: split, starting weights, shuffling, dropout.
+    seeds: MemberSeeds
+    #: Training images and labels are used; test images are not looked at.
+    dataset: Dataset
 
 
 def train(
     engine: Engine,
-    architecture: ResolvedArchitecture,
-    recipe: Recipe,
-    seeds: MemberSeeds,
-    dataset: Dataset,
+    setup: TrainingSetup,
     observer: Observer | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    *,
     start: TrainingState | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> tuple[Network, TrainingState]:
     """Train one member on its own split, from its own start or from where another attempt stopped.
 
     Args:
         engine: What trains.
-        architecture: The network for the data set's images and classes.
-        recipe: How.
-        seeds: The member's random streams: split, starting weights, shuffling, dropout.
-        dataset: Train images and labels are used; test images are not looked at.
-        observer: Told of each batch, validation and epoch.
-        clock: Seconds, for the duration of an epoch.
-        start: Where to go on; None: before the first epoch.
+        setup: Network, recipe, seeds and data set of the member.
+        observer: Called after each batch, validation and epoch.
+        start: The state to go on from; None: before the first epoch.
+        clock: Returns seconds; measures the duration of each epoch.
 
     Returns:
         A network that holds the best weights and predicts in float32, and the state after the last epoch.
@@ -55,19 +57,16 @@ def train(
         EngineError: The optimizer's state is not this engine's.
         InputError: The split leaves no image to train or to validate on.
     """
-    observer = observer or Observer()
-    train_indices, validation_indices = split(len(dataset.x_train), recipe.validation_fraction, seeds.split)
-    validation_images = scaled(dataset.x_train[validation_indices])
-    validation_labels = dataset.y_train[validation_indices]
-    state = start or start_of(architecture, seeds)
-    network = engine.build(architecture, recipe)
-    network.set_weights(state.weights)
-    if state.optimizer:
-        network.set_optimizer_state(state.optimizer)
-    while len(state.history) < recipe.epochs and not _stalled(state.history, recipe.patience):
+    observer, recipe = observer or Observer(), setup.recipe
+    train_indices, validation_indices = split(len(setup.dataset.x_train), recipe.validation_fraction, setup.seeds.split)
+    validation_images = scaled(setup.dataset.x_train[validation_indices])
+    validation_labels = setup.dataset.y_train[validation_indices]
+    state = start or first_state(setup.architecture, setup.seeds)
+    network = _trainable_network(engine, setup, state)
+    while len(state.history) < recipe.epochs and not _has_stalled(state.history, recipe.patience):
         started, epoch = clock(), len(state.history) + 1
-        batches = EpochBatches(dataset, train_indices, recipe, seeds, epoch)
-        loss, accuracy = _train_epoch(network, batches, seeds, epoch, observer)
+        batches = EpochBatches(setup.dataset, train_indices, recipe, setup.seeds, epoch)
+        loss, accuracy = _train_epoch(network, batches, setup.seeds, epoch, observer)
         validation = _validate(network, validation_images, validation_labels, epoch, observer)
         metrics = EpochMetrics(
             train_loss=loss,
@@ -79,18 +78,26 @@ def train(
         state = state.followed_by(metrics, network.weights(), network.optimizer_state())
         observer.epoch(state)
     if engine.precision(recipe) != "float32":
-        network = engine.build(architecture)
+        network = engine.build(setup.architecture)
     network.set_weights(state.best_weights)
     return network, state
+
+
+def first_state(architecture: ResolvedArchitecture, seeds: MemberSeeds) -> TrainingState:
+    """Return the state of a member before its first epoch."""
+    weights = initial_weights(architecture, seeds.initialization)
+    return TrainingState(weights=weights, best_weights=weights)
 
 
 def split(size: int, validation_fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the indices of a member's training and validation images, a random split of `size` images.
 
     Raises:
-        InputError: One of both would be empty.
+        InputError: One of the two parts would be empty.
     """
-    from sklearn.model_selection import train_test_split  # takes a second: not in a worker's parent process
+    from sklearn.model_selection import (
+        train_test_split,
+    )  # importing it takes a second; a worker's parent process does not need it
 
     try:
         train_indices, validation_indices = train_test_split(
@@ -104,6 +111,14 @@ def split(size: int, validation_fraction: float, seed: int) -> tuple[NDArray[np.
     return train_indices, validation_indices
 
 
+def _trainable_network(engine: Engine, setup: TrainingSetup, state: TrainingState) -> Network:
+    network = engine.build(setup.architecture, setup.recipe)
+    network.set_weights(state.weights)
+    if state.optimizer:
+        network.set_optimizer_state(state.optimizer)
+    return network
+
+
 def _train_epoch(
     network: Network, batches: EpochBatches, seeds: MemberSeeds, epoch: int, observer: Observer
 ) -> tuple[float, float]:
@@ -114,24 +129,25 @@ def _train_epoch(
         on_batch=lambda batch: observer.batch(epoch - 1, (batch + 1) / len(batches)),
     )
     _check_finite(loss, "training loss", epoch)
-    # A device that adds shares in float32 may find a little more than all of them.
+    # A device that sums shares in float32 may return a little more than 1.
     return loss, min(1.0, accuracy)
 
 
 def _validate(
     network: Network, images: NDArray[np.float32], labels: NDArray[np.integer], epoch: int, observer: Observer
 ) -> Scores:
-    found = []
-    for chunk in _chunks(images):
-        found.append(network.probabilities(images[chunk]))
+    """Return the scores on the validation images [size, height, width, channels], which are scaled already."""
+    parts = []
+    for chunk in chunks(images):
+        parts.append(network.probabilities(images[chunk]))
         observer.predicted()
-    probabilities = np.concatenate(found)
+    probabilities = np.concatenate(parts)
     _check_finite(float(probabilities.sum()), "sum of the validation probabilities", epoch)
     return score(probabilities, labels)
 
 
-def _stalled(history: tuple[EpochMetrics, ...], patience: int) -> bool:
-    """Say whether the validation loss has not fallen for `patience` epochs."""
+def _has_stalled(history: tuple[EpochMetrics, ...], patience: int) -> bool:
+    """Return whether the validation loss has not fallen for `patience` epochs."""
     if not history:
         return False
     losses = [metrics.validation_loss for metrics in history]

@@ -1,38 +1,43 @@
-"""Who is told of each step of a training, and may end it."""
+"""Observers: their methods are called after each step of a training, and may end it by raising an error."""
 
 from deepchord.worker.training.state import TrainingState
 
 
 class Observer:
-    """Told how training goes; what it raises ends the training. Does nothing by itself."""
+    """Does nothing; subclasses override what they need. An error that a method raises ends the training."""
 
     def batch(self, epochs_done: int, epoch_share: float) -> None:
-        """A batch is done; `epoch_share` of the epoch under way is behind it, in [0, 1]."""
+        """React to the end of a batch.
+
+        Args:
+            epochs_done: How many epochs are complete.
+            epoch_share: How much of the current epoch is done, in [0, 1].
+        """
 
     def predicted(self) -> None:
-        """Some images were predicted, for a validation or for the scores at the end."""
+        """React to a prediction: a part of the validation images, or of the test images at the end."""
 
     def epoch(self, state: TrainingState) -> None:
-        """An epoch is done and validated."""
+        """React to the end of an epoch, after its validation."""
 
 
 class Observers(Observer):
-    """Tells several observers, in their order."""
+    """Calls several observers, in their order."""
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers
 
     def batch(self, epochs_done: int, epoch_share: float) -> None:
-        """A batch is done."""
+        """Pass the end of a batch on."""
         for observer in self._observers:
             observer.batch(epochs_done, epoch_share)
 
     def predicted(self) -> None:
-        """Some images were predicted."""
+        """Pass a prediction on."""
         for observer in self._observers:
             observer.predicted()
 
     def epoch(self, state: TrainingState) -> None:
-        """An epoch is done and validated."""
+        """Pass the end of an epoch on."""
         for observer in self._observers:
             observer.epoch(state)

@@ -1,7 +1,6 @@
-"""Where the training of a member stands after an epoch, complete: whoever reads it can go on as if nothing had been.
+"""The state of a member's training after an epoch: another process can read it and go on with the same result.
 
-The random state is not stored, because none is carried from epoch to epoch: shuffling and dropout of each epoch follow
-from the member's seeds and the epoch's number.
+It has no random state: shuffling and dropout of each epoch depend on the member's seeds and the epoch's number only.
 """
 
 import io
@@ -19,15 +18,15 @@ from deepchord.shared.messages import EpochMetrics, TrainingPart
 from deepchord.shared.network import ResolvedArchitecture
 from deepchord.shared.validation import Message
 
-_MOST_OPTIMIZER_ARRAYS: Final = 10_000
+_MAX_OPTIMIZER_ARRAYS: Final = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainingState:
-    """A member between two epochs."""
+    """The training state of a member between two epochs."""
 
     weights: Weights
-    #: The optimizer's arrays in the order of the engine; empty: it starts afresh.
+    #: The optimizer's arrays in the engine's order; empty: the optimizer starts afresh.
     optimizer: tuple[NDArray[Any], ...] = ()
     #: The weights of the best epoch so far.
     best_weights: Weights
@@ -38,15 +37,15 @@ class TrainingState:
     def followed_by(
         self, metrics: EpochMetrics, weights: Weights, optimizer: tuple[NDArray[Any], ...]
     ) -> "TrainingState":
-        """Return the state after one more epoch, which is the best if it is better than the best so far.
+        """Return the state after one more epoch.
 
-        The best is compared as this state has it: earlier versions chose by accuracy alone, and the weights of an
-        epoch that they passed over are gone.
+        The new epoch is compared with `best_epoch` only, not with all of the history: earlier versions chose the best
+        epoch by accuracy alone, and only its weights were kept.
 
         Args:
-            metrics: How the epoch went.
-            weights: As they are after it.
-            optimizer: The optimizer's arrays after it.
+            metrics: The metrics of the epoch.
+            weights: The weights after the epoch.
+            optimizer: The optimizer's arrays after the epoch.
         """
         history = (*self.history, metrics)
         is_best = not self.best_epoch or is_better(metrics, self.history[self.best_epoch - 1])
@@ -60,10 +59,9 @@ class TrainingState:
 
 
 def is_better(epoch: EpochMetrics, best: EpochMetrics) -> bool:
-    """Return whether an epoch beats the best one before it: validation accuracy first, the lower loss among equals.
+    """Return whether an epoch is better than the best so far: higher validation accuracy, or equal and a lower loss.
 
-    A small validation split knows few accuracies, and many epochs share the highest; the first of them is seldom the
-    one that is surest of its answers.
+    A small validation split has few possible accuracies, and many epochs reach the highest. Their losses differ.
     """
     if epoch.validation_accuracy != best.validation_accuracy:
         return epoch.validation_accuracy > best.validation_accuracy
@@ -72,7 +70,7 @@ def is_better(epoch: EpochMetrics, best: EpochMetrics) -> bool:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SavedTraining:
-    """A training state as it lies in storage, and which attempts brought it so far."""
+    """A training state as it is stored, and which attempts trained which epochs."""
 
     state: TrainingState
     parts: tuple[TrainingPart, ...]
@@ -83,7 +81,7 @@ class _Header(Message):
     history: tuple[EpochMetrics, ...] = Field(min_length=1)
     best_epoch: PositiveInt
     parts: tuple[TrainingPart, ...] = Field(min_length=1)
-    optimizer_arrays: Annotated[NonNegativeInt, Field(le=_MOST_OPTIMIZER_ARRAYS)]
+    optimizer_arrays: Annotated[NonNegativeInt, Field(le=_MAX_OPTIMIZER_ARRAYS)]
 
     @model_validator(mode="after")
     def _check_epochs(self) -> "_Header":
@@ -96,7 +94,7 @@ class _Header(Message):
 
 
 def encode_training(saved: SavedTraining) -> bytes:
-    """Return a training state as the bytes of an `.npz`; the best weights are left out where they are the last."""
+    """Return a training state as the bytes of an `.npz`; the best weights are left out if they are the newest ones."""
     state = saved.state
     header = _Header(
         history=state.history,
@@ -119,27 +117,27 @@ def decode_training(data: bytes, architecture: ResolvedArchitecture, source: str
     Args:
         data: The bytes of the `.npz`.
         architecture: The network that the weights must fit.
-        source: Where the data came from, for errors.
+        source: Where the data comes from, for error messages.
 
     Raises:
-        CheckpointError: Damaged, or of another network.
+        CheckpointError: The data is damaged, or of another network.
     """
     try:
         (header,) = read_npz(io.BytesIO(data), source, ("header",)).values()
-        told = _Header.decode(header.tobytes(), source)
+        decoded = _Header.decode(header.tobytes(), source)
         weights = _read_weights(data, "weights", architecture, source)
-        newest_is_best = told.best_epoch == len(told.history)
+        newest_is_best = decoded.best_epoch == len(decoded.history)
         best = weights if newest_is_best else _read_weights(data, "best", architecture, source)
-        names = tuple(f"optimizer-{number}" for number in range(told.optimizer_arrays))
+        names = tuple(f"optimizer-{number}" for number in range(decoded.optimizer_arrays))
         optimizer = tuple(read_npz(io.BytesIO(data), source, names).values())
     except (DatasetError, MessageDecodeError) as error:
         raise CheckpointError(str(error)) from error
     if not all(array.dtype.kind in "fiu" for array in optimizer):
         raise CheckpointError(f"{source}: the optimizer's arrays are no numbers.")
     state = TrainingState(
-        weights=weights, optimizer=optimizer, best_weights=best, best_epoch=told.best_epoch, history=told.history
+        weights=weights, optimizer=optimizer, best_weights=best, best_epoch=decoded.best_epoch, history=decoded.history
     )
-    return SavedTraining(state=state, parts=told.parts)
+    return SavedTraining(state=state, parts=decoded.parts)
 
 
 def _read_weights(data: bytes, kind: str, architecture: ResolvedArchitecture, source: str) -> Weights:

@@ -12,7 +12,7 @@ from deepchord.shared.broker.probe import current_trouble
 from deepchord.shared.errors import BrokerError, StorageError
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
-from deepchord.worker.diagnostics.connectivity import examine_way
+from deepchord.worker.diagnostics.connectivity import examine_connectivity
 from tests.odd_brokers import OddBrokers
 
 
@@ -119,7 +119,7 @@ def test_a_broker_that_answers_and_is_of_no_use_is_told_with_what_to_do(brokers,
 
     with pytest.raises(BrokerError, match=rf"^Broker {asked.broker} {said}") as caught:
         probe_broker(asked)
-    found = next(examine_way(asked))
+    found = next(examine_connectivity(asked))
 
     assert caught.value.transient == transient
     assert (found.what, found.state) == ("broker", "problem")
@@ -172,7 +172,7 @@ def test_a_broker_that_says_nothing_of_itself_works_and_what_is_not_known_is_tol
     asked = settings(brokers.start("--rename-command", "INFO", ""))
 
     probe_broker(asked)
-    found = {finding.what: finding for finding in examine_way(asked)}
+    found = {finding.what: finding for finding in examine_connectivity(asked)}
 
     assert found["broker"].state == "warning"
     assert "takes writes, transactions and scripts; of its version, durability and eviction" in found["broker"].text

@@ -11,7 +11,7 @@ from deepchord.shared.errors import InputError
 from deepchord.shared.queue import EVALUATE_ENSEMBLE, create_app
 from deepchord.shared.settings import Settings, celery_url, is_socket, load_settings, server_url, without_password
 from deepchord.shared.settings.urls import broker_url
-from deepchord.worker.diagnostics.connectivity import examine_way
+from deepchord.worker.diagnostics.connectivity import examine_connectivity
 from tests.odd_brokers import OddBrokers
 
 
@@ -111,7 +111,7 @@ def test_a_broker_on_a_socket_is_a_broker_like_any_other(tmp_path, require):
         brokers.start("--unixsocket", path, "--requirepass", "secret")
         settings = Settings(broker=f"redis+socket://:secret@{path}?virtual_host=3", storage=str(tmp_path / "storage"))
         probe_broker(settings)
-        findings = {finding.what: finding for finding in examine_way(settings)}
+        findings = {finding.what: finding for finding in examine_connectivity(settings)}
         with create_app(settings, takes_tasks=True) as app, connect(settings) as client:
             app.send_task(EVALUATE_ENSEMBLE, args=["run-a"])
             got = []

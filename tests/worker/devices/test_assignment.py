@@ -8,7 +8,7 @@ import pytest
 from deepchord.shared.errors import EngineError
 from deepchord.shared.host import Tuning, WorkerSetup
 from deepchord.shared.settings import load_settings
-from deepchord.worker.devices import assignment, claimed, command_of, find_assignments, named, planned
+from deepchord.worker.devices import assignment, claim_device, find_assignments, plan_workers, with_name, worker_command
 from deepchord.worker.devices.assignment import Assignment, Start, assign, worker_name
 from deepchord.worker.devices.inspection import EngineReport
 from deepchord.worker.engines import Device
@@ -103,9 +103,9 @@ def test_without_a_gpu_that_was_asked_for_it_is_said_what_there_is_instead(monke
 def test_silicon_is_claimed_by_one_at_a_time_and_the_other_is_told_with_what_engine():
     settings = load_settings()
 
-    with claimed(settings, TENSORFLOW) as first, claimed(settings, PLAIDML) as second:
+    with claim_device(settings, TENSORFLOW) as first, claim_device(settings, PLAIDML) as second:
         assert (first, second) == (None, "tensorflow on CPU:0")
-    with claimed(settings, PLAIDML) as again, claimed(settings, TENSORFLOW) as other:
+    with claim_device(settings, PLAIDML) as again, claim_device(settings, TENSORFLOW) as other:
         assert (again, other) == (None, "plaidml on llvm_cpu.0")
 
 
@@ -113,9 +113,9 @@ def test_silicon_is_claimed_by_one_at_a_time_and_the_other_is_told_with_what_eng
 def test_hosts_that_share_a_home_folder_claim_their_own_silicon(monkeypatch: pytest.MonkeyPatch):
     settings = load_settings()
 
-    with claimed(settings, PLAIDML) as here:
+    with claim_device(settings, PLAIDML) as here:
         monkeypatch.setattr(assignment.platform, "node", lambda: "another-host")
-        with claimed(settings, PLAIDML) as there:
+        with claim_device(settings, PLAIDML) as there:
             assert (here, there) == (None, None)
 
 
@@ -126,7 +126,7 @@ def test_a_folder_that_has_no_locks_keeps_nobody_from_training(monkeypatch: pyte
 
     monkeypatch.setattr(assignment.fcntl, "flock", refuse)
 
-    with claimed(load_settings(), PLAIDML) as holder:
+    with claim_device(load_settings(), PLAIDML) as holder:
         assert holder is None
     assert "No locks available" in caplog.text
 
@@ -137,14 +137,14 @@ def test_a_system_without_locks_and_positioned_writes_keeps_nobody_from_training
         monkeypatch.delattr(assignment.os, name, raising=False)
 
     for one in (PLAIDML, TENSORFLOW, PLAIDML):
-        with claimed(load_settings(), one) as holder:
+        with claim_device(load_settings(), one) as holder:
             assert holder is None
 
 
 def test_a_state_folder_that_cannot_be_written_keeps_nobody_from_training(tmp_path: Path, caplog):
     (tmp_path / "devices").write_text("a file stands where a folder is needed")
 
-    with claimed(load_settings(state=tmp_path), PLAIDML) as holder:
+    with claim_device(load_settings(state=tmp_path), PLAIDML) as holder:
         assert holder is None
     assert "its lock does not work" in caplog.text
 
@@ -164,7 +164,7 @@ def test_a_worker_is_named_for_its_engine_and_device(engine, device, name):
 def test_the_command_of_a_worker_says_all_that_is_its_own():
     start = Start(name="a@%h", engine="plaidml", device="opencl_pocl.0", threads=2)
 
-    command = command_of(start, "info")
+    command = worker_command(start, "info")
 
     assert command[0] == sys.executable
     # One, whatever the environment or the settings file say: it would start several in turn.
@@ -172,14 +172,14 @@ def test_the_command_of_a_worker_says_all_that_is_its_own():
         *("worker", "--name", "a@%h", "--engine", "plaidml", "--loglevel", "info", "--workers", "1"),
         *("--device", "opencl_pocl.0", "--threads", "2"),
     ]
-    assert "--device" not in command_of(Start(name="a@%h", engine="jax", device=None, threads=None), "info")
+    assert "--device" not in worker_command(Start(name="a@%h", engine="jax", device=None, threads=None), "info")
 
 
 # How many workers a device has
 
 
 def names_and_threads(devices: int = 1, **settings: object) -> list[tuple[str, int | None]]:
-    starts = planned(load_settings(**settings), "jax", "cpu:0", lambda _: None, devices=devices)
+    starts = plan_workers(load_settings(**settings), "jax", "cpu:0", lambda _: None, devices=devices)
     return [(start.name, start.threads) for start in starts]
 
 
@@ -193,13 +193,13 @@ def found(*speeds: float) -> Tuning:
 
 def test_as_many_workers_as_were_measured_to_be_fastest(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(assignment, "usable_cores", lambda: 4)
-    monkeypatch.setattr(assignment, "calibrate", lambda settings, tell, devices: found(100, 130, 120))
+    monkeypatch.setattr(assignment, "tune", lambda settings, tell, devices: found(100, 130, 120))
 
     assert names_and_threads() == [("jax-cpu-0-1@%h", 2), ("jax-cpu-0-2@%h", 2)]
 
 
 def test_one_worker_has_all_threads_and_no_number(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(assignment, "calibrate", lambda settings, tell, devices: found(100))
+    monkeypatch.setattr(assignment, "tune", lambda settings, tell, devices: found(100))
 
     assert names_and_threads() == [("jax-cpu-0@%h", None)]
 
@@ -207,7 +207,7 @@ def test_one_worker_has_all_threads_and_no_number(monkeypatch: pytest.MonkeyPatc
 def test_the_workers_of_several_devices_share_the_cores(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(assignment, "usable_cores", lambda: 8)
     monkeypatch.setattr(
-        assignment, "calibrate", lambda settings, tell, devices: found(100) if devices > 1 else found(100, 130)
+        assignment, "tune", lambda settings, tell, devices: found(100) if devices > 1 else found(100, 130)
     )
 
     assert names_and_threads(devices=2) == [("jax-cpu-0@%h", 4)]
@@ -216,7 +216,7 @@ def test_the_workers_of_several_devices_share_the_cores(monkeypatch: pytest.Monk
 
 
 def test_whoever_asks_for_workers_or_threads_gets_them_without_a_measurement(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(assignment, "calibrate", None)
+    monkeypatch.setattr(assignment, "tune", None)
 
     assert names_and_threads(threads=3) == [("jax-cpu-0@%h", 3)]
     assert [threads for _, threads in names_and_threads(workers=3, threads=1)] == [1, 1, 1]
@@ -225,15 +225,15 @@ def test_whoever_asks_for_workers_or_threads_gets_them_without_a_measurement(mon
 def test_one_worker_has_the_name_that_it_is_given_and_several_have_numbers():
     starts = [Start(name="x", engine="jax", device=device, threads=None) for device in ("a", "b")]
 
-    assert [start.name for start in named(starts[:1], "mine@%h")] == ["mine@%h"]
-    assert [start.name for start in named(starts, "mine@%h")] == ["mine-1@%h", "mine-2@%h"]
-    assert [start.name for start in named(starts, "mine")] == ["mine-1", "mine-2"]
+    assert [start.name for start in with_name(starts[:1], "mine@%h")] == ["mine@%h"]
+    assert [start.name for start in with_name(starts, "mine@%h")] == ["mine-1@%h", "mine-2@%h"]
+    assert [start.name for start in with_name(starts, "mine")] == ["mine-1", "mine-2"]
 
 
 def test_an_engine_that_cannot_be_measured_gets_one_worker_which_says_why(monkeypatch: pytest.MonkeyPatch):
     def broken(*_: object, **__: object) -> Tuning:
         raise EngineError("broken")
 
-    monkeypatch.setattr(assignment, "calibrate", broken)
+    monkeypatch.setattr(assignment, "tune", broken)
 
     assert names_and_threads() == [("jax-cpu-0@%h", None)]

@@ -4,7 +4,7 @@ from deepchord.shared.errors import EngineError
 from deepchord.shared.host import HostReport, Tuning, WorkerSetup
 from deepchord.shared.settings import load_settings
 from deepchord.worker.devices import host_report
-from deepchord.worker.devices.host_report import answer, equal_gpus
+from deepchord.worker.devices.host_report import equal_gpus, report_host
 from deepchord.worker.devices.inspection import EngineReport
 from deepchord.worker.engines import Device
 
@@ -76,16 +76,16 @@ def test_plaidml_is_asked_whatever_files_there_are(host):
 
 
 def test_the_answer_has_the_gpus_and_what_was_measured_of_each(host, monkeypatch, capsys):
-    def calibrate(settings, tell, devices):
+    def tune(settings, tell, devices):
         tell(f"measuring {settings.device}, one of {devices}")
         return MEASURED
 
     host(gpu(0), gpu(1), CPU, files=2)
-    monkeypatch.setattr(host_report, "calibrate", calibrate)
+    monkeypatch.setattr(host_report, "tune", tune)
 
-    answer("2")
-    answer("1", "measure")
-    answer("8", "measure")
+    report_host("2")
+    report_host("1", "measure")
+    report_host("8", "measure")
 
     lines = [HostReport.decode(line, "line") for line in capsys.readouterr().out.splitlines()]
     looking = HostReport(message="Looking for GPUs that jax can train on.")
@@ -105,10 +105,10 @@ def test_the_answer_says_what_is_wrong_and_still_which_gpus_there_are(host, monk
         raise EngineError("no engine")
 
     host(gpu(0), gpu(1), files=0, engine="plaidml")
-    monkeypatch.setattr(host_report, "calibrate", refuse)
-    answer("8", "measure")
+    monkeypatch.setattr(host_report, "tune", refuse)
+    report_host("8", "measure")
     monkeypatch.setattr(host_report, "choose_engine", refuse)
-    answer("8", "measure")
+    report_host("8", "measure")
 
     assert [HostReport.decode(line, "line") for line in capsys.readouterr().out.splitlines()] == [
         HostReport(devices=("gpu:0", "gpu:1"), error="no engine"),

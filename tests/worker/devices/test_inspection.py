@@ -150,7 +150,7 @@ def test_an_engine_that_does_not_answer_is_reported(
     broken_torch: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ):
     broken_torch("import time; time.sleep(600)")
-    monkeypatch.setattr(inspection, "_ASK_WITHIN_S", 1.0)
+    monkeypatch.setattr(inspection, "_OPEN_TIMEOUT_S", 1.0)
 
     assert report("torch").remedy == "torch did not answer within 1 s"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from deepchord.shared.errors import EngineError
 from deepchord.shared.host import usable_cores
 from deepchord.shared.settings import Settings, load_settings
-from deepchord.worker.devices import calibrate, tuning
+from deepchord.worker.devices import tune, tuning
 from deepchord.worker.devices.tuning import candidates
 from tests.places import QUICKEST_ENGINE
 
@@ -52,7 +52,7 @@ def settings(**changes: object) -> Settings:
 
 
 def workers_found(**changes: object) -> list[int]:
-    return [setup.workers for setup in calibrate(settings(**changes), lambda _: None).setups]
+    return [sharing.workers for sharing in tune(settings(**changes), lambda _: None).setups]
 
 
 @given(st.integers(1, 256))
@@ -132,7 +132,7 @@ def test_where_fewer_workers_were_slower_already_room_for_more_is_no_reason_to_m
 
 def test_what_was_measured_is_left_out_while_memory_is_short(four_cores, memory):
     asked = four_cores({1: 100, 2: 150, 4: 200})
-    calibrate(settings(), print)
+    tune(settings(), print)
 
     memory.free_bytes = 4 * 2**30
     assert workers_found() == [1, 2]
@@ -146,21 +146,21 @@ def test_several_devices_share_cores_and_memory(four_cores, memory, monkeypatch:
     monkeypatch.setattr(tuning, "usable_cores", lambda: 8)
     memory.free_bytes = 8 * 2**30
 
-    found = calibrate(settings(), print, devices=2)
+    found = tune(settings(), print, devices=2)
 
-    assert [(setup.workers, setup.threads) for setup in found.setups] == [(1, 4), (2, 2)]
-    assert calibrate(settings(), print, devices=2) == found
+    assert [(sharing.workers, sharing.threads) for sharing in found.setups] == [(1, 4), (2, 2)]
+    assert tune(settings(), print, devices=2) == found
     memory.free_bytes = 4 * 2**30
-    assert [setup.workers for setup in calibrate(settings(), print, devices=2).setups] == [1]
+    assert [sharing.workers for sharing in tune(settings(), print, devices=2).setups] == [1]
     assert asked == [1, 2]
 
 
 @pytest.mark.parametrize("variable", ["CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"])
 def test_other_devices_to_be_seen_are_measured_anew(four_cores, monkeypatch: pytest.MonkeyPatch, variable: str):
     asked = four_cores({1: 100, 2: 90})
-    calibrate(settings(), print)
+    tune(settings(), print)
     monkeypatch.setenv(variable, "")
-    calibrate(settings(), print)
+    tune(settings(), print)
 
     assert asked == [1, 2] * 2
 
@@ -187,8 +187,8 @@ def test_it_is_measured_once_and_said_before(four_cores):
     asked = four_cores({1: 100, 2: 90})
     told: list[str] = []
 
-    first = calibrate(settings(), told.append)
-    again = calibrate(settings(), told.append)
+    first = tune(settings(), told.append)
+    again = tune(settings(), told.append)
 
     assert again == first
     assert asked == [1, 2]
@@ -197,13 +197,13 @@ def test_it_is_measured_once_and_said_before(four_cores):
 
 def test_other_versions_other_cores_and_damaged_files_are_measured_anew(four_cores, monkeypatch: pytest.MonkeyPatch):
     asked = four_cores({1: 100, 2: 90})
-    calibrate(settings(), print)
+    tune(settings(), print)
     (kept,) = (settings().state / "calibration").iterdir()
 
     monkeypatch.setattr(tuning, "_versions", lambda engine: "another")
-    calibrate(settings(), print)
+    tune(settings(), print)
     kept.write_text("{")
-    calibrate(settings(), print)
+    tune(settings(), print)
 
     assert asked == [1, 2] * 3
 
@@ -213,7 +213,7 @@ def test_beside_other_work_nothing_is_measured_and_nothing_kept(four_cores, monk
     monkeypatch.setattr(tuning.psutil, "cpu_percent", lambda interval: 60.0)
     told: list[str] = []
 
-    (setup,) = calibrate(settings(), told.append).setups
+    (setup,) = tune(settings(), told.append).setups
 
     assert (setup.workers, setup.threads, asked) == (1, 4, [])
     assert "Other work keeps this machine busy" in told[0]
@@ -246,7 +246,7 @@ def test_where_it_cannot_be_kept_it_is_measured_each_time(four_cores, tmp_path):
     (tmp_path / "file").write_text("")
 
     for _ in range(2):
-        calibrate(settings(state=tmp_path / "file" / "state"), print)
+        tune(settings(state=tmp_path / "file" / "state"), print)
 
     assert asked == [1, 2] * 2
 
@@ -255,7 +255,7 @@ def test_plaidml_is_not_measured_for_it_takes_all_threads(monkeypatch: pytest.Mo
     monkeypatch.setattr(tuning, "_speed", None)
     monkeypatch.setattr(tuning, "choose_engine", lambda name: name)
 
-    (setup,) = calibrate(load_settings(engine="plaidml"), print).setups
+    (setup,) = tune(load_settings(engine="plaidml"), print).setups
 
     assert (setup.workers, setup.threads) == (1, usable_cores())
 
@@ -265,7 +265,7 @@ def test_real_workers_are_measured(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tuning.psutil, "cpu_percent", lambda interval: 3.0)
     told: list[str] = []
 
-    found = calibrate(load_settings(engine=QUICKEST_ENGINE), told.append)
+    found = tune(load_settings(engine=QUICKEST_ENGINE), told.append)
 
     assert found.setups[0].workers == 1
     assert found.setups[0].threads == usable_cores()
@@ -280,4 +280,4 @@ def test_a_worker_that_ends_at_once_is_no_measurement(monkeypatch: pytest.Monkey
     monkeypatch.setattr(tuning, "usable_cores", lambda: 2)
 
     with pytest.raises(EngineError, match=f"No worker with {QUICKEST_ENGINE} could be measured"):
-        calibrate(load_settings(engine=QUICKEST_ENGINE, device="no-such-device"), print)
+        tune(load_settings(engine=QUICKEST_ENGINE, device="no-such-device"), print)

@@ -6,12 +6,12 @@ import redis
 from deepchord.shared.broker import WorkerRegistry, clock_skew_s
 from deepchord.shared.settings import Settings
 from deepchord.shared.validation import PROTOCOL
-from deepchord.worker.diagnostics.connectivity import Finding, examine_way
+from deepchord.worker.diagnostics.connectivity import Finding, examine_connectivity
 from tests.shared.broker.test_worker_registry import info
 
 
 def findings(**settings: object) -> dict[str, Finding]:
-    return {finding.what: finding for finding in examine_way(Settings(**settings))}
+    return {finding.what: finding for finding in examine_connectivity(Settings(**settings))}
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_workers_of_another_version_are_named(broker_url, client):
 
 @pytest.mark.parametrize(("ahead_s", "state"), [(0.0, "ok"), (3600.0, "problem"), (-61.0, "problem")])
 def test_a_clock_that_is_off_is_a_problem(broker_url, monkeypatch, ahead_s, state):
-    monkeypatch.setattr("deepchord.worker.diagnostics.connectivity.clock_skew_s", lambda client: ahead_s)
+    monkeypatch.setattr("deepchord.worker.diagnostics.connectivity.skew_of", lambda client: ahead_s)
 
     found = findings(broker=broker_url)["clock"]
 

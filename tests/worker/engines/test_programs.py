@@ -22,10 +22,10 @@ from deepchord.shared.network import Dense, Flatten
 from deepchord.shared.messages import Recipe
 from deepchord.shared.settings import load_settings
 from deepchord.worker.engines import Batch
-from deepchord.worker.engines import open_engine_of
+from deepchord.worker.engines import open_configured_engine
 from deepchord.worker.training import initial_weights
 
-engine = open_engine_of(load_settings(engine="jax", threads=1))
+engine = open_configured_engine(load_settings(engine="jax", threads=1))
 import jax.monitoring
 seen = Counter()
 jax.monitoring.register_event_listener(lambda name, **_: seen.update([name.rpartition("/")[2]]))

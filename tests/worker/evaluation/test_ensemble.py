@@ -8,10 +8,10 @@ from deepchord.shared.checkpoints import Weights, encode_checkpoint
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import CheckpointError, CorruptObjectError
 from deepchord.shared.messages import MemberSpec, RunSpec, Trainer
-from deepchord.shared.network import Architecture
+from deepchord.shared.network import Architecture, ResolvedArchitecture
 from deepchord.shared.storage import RunStore
 from deepchord.worker.engines import Engine
-from deepchord.worker.evaluation import Candidate, evaluate, predict, run_candidates, score
+from deepchord.worker.evaluation import Candidate, Evaluator, evaluate_members, predict, run_candidates, score
 from deepchord.worker.evaluation.ensemble import EvaluatedEnsemble
 from deepchord.worker.evaluation.metrics import confusion, misclassified
 from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member
@@ -22,12 +22,16 @@ SEEDS = (3, 4, 5)
 
 @pytest.fixture
 def all_weights(architecture: Architecture) -> list[Weights]:
-    resolved = architecture.resolve(input_shape=(4, 4, 1), classes=3)
+    resolved = resolve(architecture)
     return [initial_weights(resolved, seed) for seed in SEEDS]
 
 
+def resolve(architecture: Architecture) -> ResolvedArchitecture:
+    return architecture.resolve(input_shape=(4, 4, 1), classes=3)
+
+
 def on(images: NDArray, engine: Engine, architecture: Architecture, weights: Weights) -> NDArray[np.float32]:
-    network = engine.build(architecture.resolve(input_shape=(4, 4, 1), classes=3))
+    network = engine.build(resolve(architecture))
     network.set_weights(weights)
     return predict(network, images, 3)
 
@@ -36,8 +40,10 @@ def on(images: NDArray, engine: Engine, architecture: Architecture, weights: Wei
 def evaluated(
     engine: Engine, trainer: Trainer, architecture: Architecture, dataset: Dataset, all_weights: list[Weights]
 ) -> EvaluatedEnsemble:
-    candidates = [Candidate(index=2 * at, weights=lambda at=at: all_weights[at]) for at in range(3)]
-    return evaluate(engine, trainer, architecture, dataset, candidates, 5)
+    candidates = [
+        Candidate(index=2 * at, network=resolve(architecture), weights=lambda at=at: all_weights[at]) for at in range(3)
+    ]
+    return evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, candidates, 5)
 
 
 def test_an_ensemble_is_scored_by_the_mean_of_its_members_probabilities(
@@ -82,9 +88,14 @@ def test_a_member_that_names_one_class_only_is_told_from_others(
 ):
     *before, (kernel, bias) = all_weights[0]
     constant = (*before, (kernel, bias + np.array([0, 1e4, 0], np.float32)))
-    candidates = [Candidate(index=at, weights=lambda w=w: w) for at, w in enumerate((constant, all_weights[1]))]
+    candidates = [
+        Candidate(index=at, network=resolve(architecture), weights=lambda w=w: w)
+        for at, w in enumerate((constant, all_weights[1]))
+    ]
 
-    first, second = evaluate(engine, trainer, architecture, dataset, candidates, 2).evaluation.members
+    first, second = evaluate_members(
+        Evaluator(engine=engine, trainer=trainer), dataset, candidates, 2
+    ).evaluation.members
 
     assert first.predicted_classes == 1
     named = on(dataset.x_test, engine, architecture, all_weights[1]).argmax(axis=1)
@@ -114,7 +125,7 @@ def test_one_members_weights_are_in_memory_at_a_time(
 
     class TellingNetwork:
         def __init__(self) -> None:
-            self._network = engine.build(architecture.resolve(input_shape=(4, 4, 1), classes=3))
+            self._network = engine.build(resolve(architecture))
 
         def set_weights(self, weights: Weights) -> None:
             told.append("set")
@@ -140,12 +151,17 @@ def test_one_members_weights_are_in_memory_at_a_time(
     def candidates() -> object:
         for at in range(2):
             told.append(f"take {at}")
-            yield Candidate(index=at, weights=lambda at=at: read(at), own_probabilities=lambda at=at: own(at))
+            yield Candidate(
+                index=at,
+                network=resolve(architecture),
+                weights=lambda at=at: read(at),
+                own_probabilities=lambda at=at: own(at),
+            )
 
-    evaluate(TellingEngine(), trainer, architecture, dataset, candidates(), 2)
+    evaluate_members(Evaluator(engine=TellingEngine(), trainer=trainer), dataset, candidates(), 2)
 
-    each = [["take {}", "read {}", "set", "predict", "predict", "own {}"]] * 2
-    assert told == ["build", *(step.format(at) for at, steps in enumerate(each) for step in steps)]
+    first = ["take 0", "build", "read 0", "set", "predict", "predict", "own 0"]
+    assert told == [*first, "take 1", "read 1", "set", "predict", "predict", "own 1"]
 
 
 def test_parity_is_the_largest_difference_to_the_members_own_probabilities(
@@ -156,10 +172,11 @@ def test_parity_is_the_largest_difference_to_the_members_own_probabilities(
     off[7, 1] += 0.25
     own = [None, lambda: exact, lambda: off, lambda: exact + 7]
     candidates = [
-        Candidate(index=at, weights=lambda: all_weights[0], own_probabilities=each) for at, each in enumerate(own)
+        Candidate(index=at, network=resolve(architecture), weights=lambda: all_weights[0], own_probabilities=each)
+        for at, each in enumerate(own)
     ]
 
-    found = evaluate(engine, trainer, architecture, dataset, candidates, 4).evaluation.members
+    found = evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, candidates, 4).evaluation.members
 
     assert [member.parity for member in found] == [None, 0.0, pytest.approx(0.25), 1.0]
 
@@ -170,12 +187,12 @@ def test_weights_that_give_no_probabilities_are_named(
     ((kernel, bias),) = all_weights[1]
     exploding = ((np.full_like(kernel, 3e38), bias),)
     candidates = [
-        Candidate(index=0, weights=lambda: all_weights[0]),
-        Candidate(index=1, weights=lambda: exploding),
+        Candidate(index=0, network=resolve(architecture), weights=lambda: all_weights[0]),
+        Candidate(index=1, network=resolve(architecture), weights=lambda: exploding),
     ]
 
     with np.errstate(all="ignore"), pytest.raises(CheckpointError, match="weights of member 1 give NaN"):
-        evaluate(engine, trainer, architecture, dataset, candidates, 2)
+        evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, candidates, 2)
 
 
 @pytest.fixture
@@ -191,7 +208,7 @@ def test_the_members_of_a_run_are_read_from_storage_when_it_is_their_turn(
 ):
     candidates = run_candidates(store, run, trained)
 
-    found = evaluate(engine, trainer, run.architecture, dataset, candidates, 3).evaluation
+    found = evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, candidates, 3).evaluation
 
     assert [member.index for member in found.members] == [0, 1, 2]
     assert max(member.parity for member in found.members) < 1e-6
@@ -204,7 +221,7 @@ def test_weights_in_storage_that_are_not_those_of_the_record_are_refused(
     store.member(run.run_id, 1).publish_weights(1, encode_checkpoint(resolved, initial_weights(resolved, 99)))
 
     with pytest.raises(CorruptObjectError, match="members/001"):
-        evaluate(engine, trainer, run.architecture, dataset, run_candidates(store, run, trained), 3)
+        evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, run_candidates(store, run, trained), 3)
 
 
 def test_probabilities_of_a_member_that_were_lost_cost_its_parity_only(
@@ -212,6 +229,8 @@ def test_probabilities_of_a_member_that_were_lost_cost_its_parity_only(
 ):
     store.member(run.run_id, 2).publish_probabilities(1, b"something else")
 
-    ensemble = evaluate(engine, trainer, run.architecture, dataset, run_candidates(store, run, trained), 3)
+    ensemble = evaluate_members(
+        Evaluator(engine=engine, trainer=trainer), dataset, run_candidates(store, run, trained), 3
+    )
 
     assert [member.parity is None for member in ensemble.evaluation.members] == [False, False, True]

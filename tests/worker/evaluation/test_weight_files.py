@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from deepchord.shared.checkpoints import encode_checkpoint
 from deepchord.shared.errors import InputError
 from deepchord.shared.network import Architecture, Dense, Flatten
-from deepchord.worker.evaluation import names_of
+from deepchord.worker.evaluation import name_members
 from deepchord.worker.evaluation.weight_files import distinct, find_weight_files
 from deepchord.worker.training import initial_weights
 
@@ -185,7 +185,7 @@ def test_a_folder_that_may_not_be_listed_is_named(tmp_path: Path, monkeypatch: p
 def test_files_are_called_by_what_tells_them_apart(
     tmp_path: Path, files: list[str], folder: str, called: tuple[str, ...]
 ):
-    found = names_of([tmp_path / file for file in files])
+    found = name_members([tmp_path / file for file in files])
 
     assert found == (str(tmp_path / folder), called)
 
@@ -197,4 +197,4 @@ def test_names_that_are_no_utf_8_are_shown_as_far_as_they_go(tmp_path: Path):
     files = find_weight_files(str(tmp_path)).files
 
     assert files == (odd,)
-    assert names_of(files)[1] == ("w\ufffd\ufffd.h5",)
+    assert name_members(files)[1] == ("w\ufffd\ufffd.h5",)

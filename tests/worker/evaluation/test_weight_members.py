@@ -9,7 +9,7 @@ from deepchord.shared.datasets import Dataset
 from deepchord.shared.datasets.dataset import dataset_from_arrays
 from deepchord.shared.errors import CheckpointError, InputError
 from deepchord.shared.network import Architecture, Dense, Flatten
-from deepchord.worker.evaluation import check_images, find_groups, notes_of, read_members, weight_candidates
+from deepchord.worker.evaluation import check_images, find_groups, read_members, weight_candidates, weight_notes
 from deepchord.worker.saved_models.rescaling import NOTE
 from deepchord.worker.training import initial_weights
 from tests.worker.saved_models import saved
@@ -106,7 +106,7 @@ def test_what_was_done_to_many_files_is_said_once(tmp_path: Path):
         )
     groups, _ = find_groups([str(tmp_path)], [])
 
-    (note,) = notes_of(read_members(groups, saved.SHAPE, 3))
+    (note,) = weight_notes(read_members(groups, saved.SHAPE, 3))
 
     assert note.startswith(f"{tmp_path}/w0.h5, ")
     assert note.endswith("w2.h5 and 2 more: each was written on Theano: its kernels were mirrored")
@@ -129,7 +129,7 @@ def test_a_network_that_divides_by_255_says_so_whoever_tells_it(tmp_path: Path):
     files = read_members(groups, saved.SHAPE, 3)
 
     assert [(file.notes, file.rescales) for file in files] == [((NOTE,), True)] * 2
-    assert len(notes_of(files)) == 1
+    assert len(weight_notes(files)) == 1
 
 
 def images(largest: float, kind: str, smallest: float = 0) -> Dataset:

@@ -30,11 +30,11 @@ from deepchord.worker.execution.failure_policy import (
     MAX_DEFERRALS,
     has_failed_on,
     is_suspect,
-    is_the_members_fault,
-    is_the_runs_fault,
     pause_s,
     saved_nothing_on,
     should_defer_to_others,
+    should_fail_member,
+    should_fail_run,
     way_of,
 )
 
@@ -67,9 +67,9 @@ def test_what_every_member_is_given_ends_the_run_when_two_workers_fail_of_it(kin
     error = kind("x")
     one, other = failed(1, "a", error), failed(1, "b", error)
 
-    assert is_the_runs_fault(error, {0: [one], 3: [other]}, 100, MAX_ATTEMPTS, lambda: {"a", "b", "c", "idle"})
-    assert is_the_runs_fault(error, {0: [one, replace(other, number=2)]}, 1, MAX_ATTEMPTS, lambda: {"a", "b"})
-    assert not is_the_runs_fault(error, {0: [one], 3: [failed(1, "a", error)]}, 100, MAX_ATTEMPTS, lambda: {"a"})
+    assert should_fail_run(error, {0: [one], 3: [other]}, 100, MAX_ATTEMPTS, lambda: {"a", "b", "c", "idle"})
+    assert should_fail_run(error, {0: [one, replace(other, number=2)]}, 1, MAX_ATTEMPTS, lambda: {"a", "b"})
+    assert not should_fail_run(error, {0: [one], 3: [failed(1, "a", error)]}, 100, MAX_ATTEMPTS, lambda: {"a"})
 
 
 def test_what_may_be_of_seeds_ends_the_run_when_every_worker_fails_so_at_several_members():
@@ -77,11 +77,11 @@ def test_what_may_be_of_seeds_ends_the_run_when_every_worker_fails_so_at_several
     two = {0: [failed(1, "a", error)], 1: [failed(1, "b", error)]}
     three = two | {2: [failed(1, "a", error)]}
 
-    assert is_the_runs_fault(error, two, 2, MAX_ATTEMPTS, lambda: {"a", "b"})
-    assert not is_the_runs_fault(error, two, 4, MAX_ATTEMPTS, lambda: {"a", "b"})
-    assert is_the_runs_fault(error, three, 4, MAX_ATTEMPTS, lambda: {"a", "b"})
-    assert not is_the_runs_fault(error, three, 4, MAX_ATTEMPTS, lambda: {"a", "b", "more luck"})
-    assert is_the_runs_fault(
+    assert should_fail_run(error, two, 2, MAX_ATTEMPTS, lambda: {"a", "b"})
+    assert not should_fail_run(error, two, 4, MAX_ATTEMPTS, lambda: {"a", "b"})
+    assert should_fail_run(error, three, 4, MAX_ATTEMPTS, lambda: {"a", "b"})
+    assert not should_fail_run(error, three, 4, MAX_ATTEMPTS, lambda: {"a", "b", "more luck"})
+    assert should_fail_run(
         error, {0: [failed(1, "a", error), failed(2, "b", error)]}, 1, MAX_ATTEMPTS, lambda: {"a", "b"}
     )
 
@@ -95,7 +95,7 @@ def test_what_may_be_of_devices_and_pass_ends_the_run_when_several_members_were_
     to_the_end = [failed(number, "a", error) for number in range(1, MAX_ATTEMPTS + 1)]
 
     def ends(attempts: dict[int, list[Attempt]], members: int = 50, connected: str = "ab") -> bool:
-        return is_the_runs_fault(error, attempts, members, MAX_ATTEMPTS, lambda: set(connected))
+        return should_fail_run(error, attempts, members, MAX_ATTEMPTS, lambda: set(connected))
 
     assert not ends(once)
     assert not ends(once | {0: on_both, 1: to_the_end})
@@ -112,8 +112,8 @@ def test_what_may_be_of_devices_and_pass_ends_the_run_when_several_members_were_
 def test_what_surrounds_the_workers_and_may_pass_never_ends_a_run(error):
     every = {index: [failed(1, "ab"[index % 2], error)] for index in range(9)}
 
-    assert not is_the_runs_fault(error, every, 9, MAX_ATTEMPTS, lambda: {"a", "b"})
-    assert not is_the_members_fault(error, [failed(1, "a", error), failed(2, "b", error)])
+    assert not should_fail_run(error, every, 9, MAX_ATTEMPTS, lambda: {"a", "b"})
+    assert not should_fail_member(error, [failed(1, "a", error), failed(2, "b", error)])
 
 
 @pytest.mark.parametrize("further", [failed(1, "c", OUT_OF_MEMORY, epochs=1), Attempt(number=1, has_weights=True)])
@@ -121,8 +121,8 @@ def test_a_run_of_which_any_member_came_further_is_not_at_fault(further):
     error = DivergedError("nan")
     every = {index: [failed(1, "ab"[index % 2], error)] for index in range(9)}
 
-    assert is_the_runs_fault(error, every, 10, MAX_ATTEMPTS, lambda: {"a", "b"})
-    assert not is_the_runs_fault(error, every | {9: [further]}, 10, MAX_ATTEMPTS, lambda: {"a", "b"})
+    assert should_fail_run(error, every, 10, MAX_ATTEMPTS, lambda: {"a", "b"})
+    assert not should_fail_run(error, every | {9: [further]}, 10, MAX_ATTEMPTS, lambda: {"a", "b"})
 
 
 def test_failures_in_different_ways_and_those_before_the_run_was_resumed_do_not_count():
@@ -130,17 +130,17 @@ def test_failures_in_different_ways_and_those_before_the_run_was_resumed_do_not_
     other = failed(1, "b", DatasetError("no images"))
     resumed = failed(1, "b", error, handed_over=True)
 
-    assert not is_the_runs_fault(error, {0: [failed(1, "a", error)], 1: [other]}, 2, MAX_ATTEMPTS, lambda: {"a", "b"})
-    assert not is_the_runs_fault(error, {0: [failed(1, "a", error)], 1: [resumed]}, 2, MAX_ATTEMPTS, lambda: {"a", "b"})
+    assert not should_fail_run(error, {0: [failed(1, "a", error)], 1: [other]}, 2, MAX_ATTEMPTS, lambda: {"a", "b"})
+    assert not should_fail_run(error, {0: [failed(1, "a", error)], 1: [resumed]}, 2, MAX_ATTEMPTS, lambda: {"a", "b"})
 
 
 def test_a_member_that_diverges_on_two_workers_is_not_tried_on_a_third_but_one_that_wants_memory_is():
     nan = DivergedError("nan")
 
-    assert is_the_members_fault(nan, [failed(1, "a", nan), failed(2, "b", nan)])
-    assert not is_the_members_fault(nan, [failed(1, "a", nan), failed(2, "a", nan)])
-    assert not is_the_members_fault(nan, [failed(1, "a", nan, epochs=1), failed(2, "b", nan)])
-    assert not is_the_members_fault(OUT_OF_MEMORY, [failed(1, "a", OUT_OF_MEMORY), failed(2, "b", OUT_OF_MEMORY)])
+    assert should_fail_member(nan, [failed(1, "a", nan), failed(2, "b", nan)])
+    assert not should_fail_member(nan, [failed(1, "a", nan), failed(2, "a", nan)])
+    assert not should_fail_member(nan, [failed(1, "a", nan, epochs=1), failed(2, "b", nan)])
+    assert not should_fail_member(OUT_OF_MEMORY, [failed(1, "a", OUT_OF_MEMORY), failed(2, "b", OUT_OF_MEMORY)])
 
 
 def test_a_member_is_left_to_who_has_not_failed_at_it_but_not_for_ever():
@@ -206,12 +206,12 @@ class Fleet:
         self._attempt(worker, index, had)
 
     def _is_suspect(self, worker: str, index: int) -> bool:
-        def nowhere_at(other: int) -> int:
+        def failures_of(other: int) -> int:
             last = reversed(attempts_without_progress(self.attempts.get(other, [])))
             return saved_nothing_on(worker, ((attempt, attempt.worker) for attempt in last))
 
         others = (other for other in range(self.members) if other not in {index, *self.ended})
-        return is_suspect(nowhere_at(index), map(nowhere_at, others))
+        return is_suspect(failures_of(index), map(failures_of, others))
 
     def _attempt(self, worker: str, index: int, had: list[Attempt]) -> None:
         number = len(had) + 1
@@ -234,11 +234,11 @@ class Fleet:
         )
         if outcome == "trains":
             self.ended[index] = outcome
-        elif error is not None and is_the_runs_fault(
+        elif error is not None and should_fail_run(
             error, self.attempts, self.members, MAX_ATTEMPTS, lambda: self.workers
         ):
             self.run_failed = True
-        elif failures_in_a_row(had) >= MAX_ATTEMPTS or (error is not None and is_the_members_fault(error, had)):
+        elif failures_in_a_row(had) >= MAX_ATTEMPTS or (error is not None and should_fail_member(error, had)):
             self.ended[index] = "failed"
         else:
             self.queue.append(index)

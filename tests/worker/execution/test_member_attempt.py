@@ -14,7 +14,7 @@ from deepchord.worker.engines import Engine
 from deepchord.worker.evaluation import predict
 from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
 from deepchord.worker.resources import Resources
-from deepchord.worker.training import Observer, TrainingState, train
+from deepchord.worker.training import Observer, TrainingSetup, TrainingState, train
 
 
 def attempt(
@@ -47,7 +47,9 @@ def test_a_trained_member_leaves_its_weights_its_probabilities_and_its_record(
     assert before <= member.started_at <= member.finished_at <= datetime.now(UTC)
     architecture = run.architecture.resolve(input_shape=(4, 4, 1), classes=3)
     weights = decode_checkpoint(store.member(run.run_id, 1).weights(2, member.weights_sha256), architecture, "stored")
-    network, expected = train(engine, architecture, run.recipe, members[1].seeds, dataset)
+    network, expected = train(
+        engine, TrainingSetup(architecture=architecture, recipe=run.recipe, seeds=members[1].seeds, dataset=dataset)
+    )
     np.testing.assert_array_equal(weights[0][0], expected.best_weights[0][0])
     assert member.best_epoch == expected.best_epoch
     assert [metrics.train_loss for metrics in member.history] == [metrics.train_loss for metrics in expected.history]

@@ -535,7 +535,7 @@ def patient(resources: Resources, run: RunSpec, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("other", [0, 2])
 @pytest.mark.usefixtures("patient")
-def test_a_worker_that_got_nowhere_at_a_member_twice_or_at_two_leaves_it_to_others(handle, died, other):
+def test_a_worker_that_saved_no_epoch_twice_or_for_two_members_defers_to_others(handle, died, other):
     died()
     died(other)
 
@@ -552,7 +552,7 @@ def test_a_worker_whose_process_died_once_goes_on_with_the_member(handle, died):
 
 @pytest.mark.parametrize("why", ["of another", "long ago", "saved", "handed over", "recorded"])
 @pytest.mark.usefixtures("patient")
-def test_only_what_a_worker_got_nowhere_at_lately_is_held_against_it(handle, died, store: RunStore, run: RunSpec, why):
+def test_only_recent_failures_count_against_a_worker(handle, died, store: RunStore, run: RunSpec, why):
     died()
     attempt = died(1, worker="other@here" if why == "of another" else "me@here", minutes=31 if why == "long ago" else 1)
     if why == "saved":

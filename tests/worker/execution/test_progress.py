@@ -165,7 +165,7 @@ def test_trouble_with_telling_does_not_reach_training(
         reporter.epoch(state(metrics(0.5)))
 
     assert board.read(RUN)[3].epochs_done == 1
-    assert "Flower could not be told" in caplog.text
+    assert "could not be reported to Flower" in caplog.text
 
 
 def test_a_broker_that_does_not_answer_is_no_trouble(

@@ -27,21 +27,7 @@ from deepchord.worker.execution.redelivery import MAX_REDELIVERIES, MAX_REDELIVE
 from deepchord.worker.execution.stop_reasons import MemberTaken, RunCancelled, WorkerLeaving
 from deepchord.worker.resources import Resources
 
-
-@pytest.fixture(autouse=True)
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long it would have been slept."""
-    slept: list[float] = []
-    monkeypatch.setattr("deepchord.worker.execution.redelivery.time.sleep", slept.append)
-    return slept
-
-
-@pytest.fixture
-def others_are(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    def connect(*names: str) -> None:
-        monkeypatch.setattr("deepchord.worker.execution.redelivery.other_workers", lambda _: frozenset(names))
-
-    return connect
+pytestmark = pytest.mark.usefixtures("pauses")
 
 
 @pytest.fixture

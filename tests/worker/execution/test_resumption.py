@@ -12,7 +12,7 @@ from deepchord.shared.storage import MemberStore, RunStore, furthest_epochs_firs
 from deepchord.worker.execution import EpochSaver, Resumption
 from deepchord.worker.execution.resumption import find_start
 from deepchord.worker.training import TrainingState
-from deepchord.worker.training.loop import start_of
+from deepchord.worker.training.loop import first_state
 
 EPOCH = EpochMetrics(train_loss=1.0, train_accuracy=0.5, validation_loss=1.0, validation_accuracy=0.5, duration_s=1.0)
 
@@ -25,7 +25,7 @@ def member(members: tuple[MemberSpec, ...]) -> MemberSpec:
 @pytest.fixture
 def state(architecture: Architecture, member: MemberSpec) -> TrainingState:
     """After one epoch."""
-    start = start_of(architecture.resolve(input_shape=(4, 4, 1), classes=3), member.seeds)
+    start = first_state(architecture.resolve(input_shape=(4, 4, 1), classes=3), member.seeds)
     return replace(start, history=(EPOCH,), best_epoch=1)
 
 

@@ -9,7 +9,7 @@ from deepchord.shared.datasets import scaled
 from deepchord.shared.errors import CheckpointError
 from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.evaluation.network_files import load_network
-from deepchord.worker.saved_models import ToldNetwork, read_network, read_weights
+from deepchord.worker.saved_models import SavedNetwork, read_network, read_weights
 from deepchord.worker.saved_models.rescaling import NOTE
 from tests.contract.numpy_network import expected_probabilities
 from tests.keras_models import NOTEBOOK
@@ -19,7 +19,7 @@ SHAPE = (8, 8, 2)
 pytestmark = pytest.mark.slow
 
 
-def resolved(told: ToldNetwork) -> ResolvedArchitecture:
+def resolved(told: SavedNetwork) -> ResolvedArchitecture:
     return told.architecture.resolve(input_shape=SHAPE, classes=3)
 
 

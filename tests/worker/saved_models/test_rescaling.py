@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from deepchord.shared.errors import CheckpointError
-from deepchord.worker.saved_models import ToldNetwork, network_of_configuration
+from deepchord.worker.saved_models import SavedNetwork, network_of_configuration
 from deepchord.worker.saved_models.comparison import difference
 from deepchord.worker.saved_models.rescaling import NOTE
 from tests.worker.saved_models import saved
 from tests.worker.saved_models.test_description import ADD, CONVOLUTION, FLATTEN, INPUT, OUTPUT, functional
 
 
-def told_of(configuration: dict[str, Any]) -> ToldNetwork:
+def told_of(configuration: dict[str, Any]) -> SavedNetwork:
     return network_of_configuration(json.loads(json.dumps(configuration)), saved.SHAPE, "old.h5")
 
 

@@ -3,7 +3,7 @@ import logging
 import redis
 
 from deepchord.shared.broker import WorkerRegistry
-from deepchord.worker.service import Announcement
+from deepchord.worker.service import Heartbeat
 
 
 class Board(WorkerRegistry):
@@ -15,7 +15,7 @@ class Board(WorkerRegistry):
     def register(self, note: object) -> None:
         answer = self._answers.pop(0)
         if not self._answers:
-            self.announcement._stopped.set()
+            self.heartbeat._stopped.set()
         if answer is not None:
             raise answer
 
@@ -27,10 +27,10 @@ def test_a_worker_says_once_what_is_wrong_with_its_broker_and_again_when_it_happ
     monkeypatch.setattr("deepchord.worker.service.heartbeat._EVERY_S", 0.0)
     crowded = redis.ConnectionError("max number of clients reached")
     board = Board(crowded, crowded, redis.ConnectionError("Connection refused"), None, crowded, None)
-    board.announcement = Announcement(board, worker="a", name="a@here", host="here", engine="jax", device=None)
+    board.heartbeat = Heartbeat(board, worker="a", name="a@here", host="here", engine="jax", device=None)
 
-    board.announcement.start()
-    board.announcement._thread.join()
+    board.heartbeat.start()
+    board.heartbeat._thread.join()
 
     said = [record.message for record in caplog.records if record.levelno == logging.ERROR]
     begin = "This worker waits, for the broker takes no more connections (its maxclients is reached): "

@@ -35,7 +35,7 @@ def test_workers_that_end_well_are_all_that_is_wanted():
 
 @pytest.mark.usefixtures("handlers")
 def test_a_worker_in_a_terminal_hears_ctrl_c_from_its_first_moment(monkeypatch):
-    monkeypatch.setattr(supervisor, "_is_in_front", lambda: True)
+    monkeypatch.setattr(supervisor, "_is_in_foreground", lambda: True)
     hears = "import signal; raise SystemExit(signal.getsignal(signal.SIGINT) is signal.SIG_IGN and 3)"
 
     assert run_each([("one", process(hears))]) == 0
@@ -98,7 +98,7 @@ def test_no_worker_is_left_or_started_any_more_by_whoever_was_told_to_stop(numbe
 def test_a_terminal_s_ctrl_c_is_known_to_reach_all_whatever_stdin_is(stdin: str):
     import pty  # not on Windows
 
-    code = "from deepchord.worker.service.supervisor import _is_in_front; print('in front:', _is_in_front())"
+    code = "from deepchord.worker.service.supervisor import _is_in_foreground; print('in front:', _is_in_foreground())"
     command = [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"]
     if stdin == "nothing":
         command = ["sh", "-c", f"{shlex.join(command)} < /dev/null"]

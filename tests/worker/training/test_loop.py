@@ -13,7 +13,7 @@ from deepchord.shared.messages import MemberSeeds, Recipe
 from deepchord.shared.network import Architecture, ResolvedArchitecture
 from deepchord.worker.engines import Batch, Engine, Images, Labels, Probabilities
 from deepchord.worker.evaluation import predict
-from deepchord.worker.training import Observer, TrainingState, initial_weights, split, train
+from deepchord.worker.training import Observer, TrainingSetup, TrainingState, initial_weights, split, train
 
 SEEDS = MemberSeeds(split=1, initialization=2, shuffling=3, dropout=4)
 
@@ -110,7 +110,9 @@ def scripted(
     )
     engine = ScriptedEngine(script, numbered)
     resolved = architecture.resolve(input_shape=(1, 1, 1), classes=2)
-    _, trained = train(engine, resolved, recipe, SEEDS, numbered, start=start)
+    _, trained = train(
+        engine, TrainingSetup(architecture=resolved, recipe=recipe, seeds=SEEDS, dataset=numbered), start=start
+    )
     return trained, engine.network
 
 
@@ -263,7 +265,11 @@ def test_an_epochs_duration_is_measured_with_its_validation(
     ticks: Iterator[float] = iter([10.0, 12.5, 20.0, 21.0])
 
     _, trained = train(
-        engine, resolve(architecture), changed(recipe, epochs=2), SEEDS, dataset, clock=lambda: next(ticks)
+        engine,
+        TrainingSetup(
+            architecture=resolve(architecture), recipe=changed(recipe, epochs=2), seeds=SEEDS, dataset=dataset
+        ),
+        clock=lambda: next(ticks),
     )
 
     assert [metrics.duration_s for metrics in trained.history] == [2.5, 1.0]
@@ -281,7 +287,15 @@ def changed(recipe: Recipe, **changes: object) -> Recipe:
 
 
 def test_a_member_learns(engine: Engine, architecture: Architecture, recipe: Recipe, dataset: Dataset):
-    network, trained = train(engine, resolve(architecture), changed(recipe, epochs=60, patience=60), SEEDS, dataset)
+    network, trained = train(
+        engine,
+        TrainingSetup(
+            architecture=resolve(architecture),
+            recipe=changed(recipe, epochs=60, patience=60),
+            seeds=SEEDS,
+            dataset=dataset,
+        ),
+    )
 
     assert trained.history[-1].train_loss < trained.history[0].train_loss / 2
     accuracy = (predict(network, dataset.x_test, 3).argmax(axis=1) == dataset.y_test).mean()
@@ -292,7 +306,12 @@ def test_the_same_seeds_train_the_same_weights_and_other_seeds_others(
     engine: Engine, architecture: Architecture, recipe: Recipe, dataset: Dataset
 ):
     def kernel(**seeds: int) -> list[float]:
-        _, trained = train(engine, resolve(architecture), recipe, SEEDS.model_copy(update=seeds), dataset)
+        _, trained = train(
+            engine,
+            TrainingSetup(
+                architecture=resolve(architecture), recipe=recipe, seeds=SEEDS.model_copy(update=seeds), dataset=dataset
+            ),
+        )
         return trained.best_weights[0][0].ravel().tolist()
 
     assert kernel() == kernel()
@@ -303,7 +322,9 @@ def test_the_same_seeds_train_the_same_weights_and_other_seeds_others(
 def test_test_images_are_not_looked_at(engine: Engine, architecture: Architecture, recipe: Recipe, dataset: Dataset):
     blind = replace(dataset, x_test=None, y_test=None)
 
-    _, trained = train(engine, resolve(architecture), recipe, SEEDS, blind)
+    _, trained = train(
+        engine, TrainingSetup(architecture=resolve(architecture), recipe=recipe, seeds=SEEDS, dataset=blind)
+    )
 
     assert len(trained.history) == recipe.epochs
 
@@ -323,7 +344,13 @@ def test_the_observer_is_told_of_each_batch_validation_and_epoch(
         def epoch(self, state: TrainingState) -> None:
             told.append((len(state.history), state.best_epoch))
 
-    _, trained = train(engine, resolve(architecture), changed(recipe, epochs=2), SEEDS, dataset, Recorder())
+    _, trained = train(
+        engine,
+        TrainingSetup(
+            architecture=resolve(architecture), recipe=changed(recipe, epochs=2), seeds=SEEDS, dataset=dataset
+        ),
+        Recorder(),
+    )
 
     # 48 images in batches of 16.
     thirds = [1 / 3, 2 / 3, 1.0]
@@ -351,7 +378,11 @@ def test_what_the_observer_raises_ends_the_training(
     setattr(observer, when, stop)
 
     with pytest.raises(LeaseLostError):
-        train(engine, resolve(architecture), recipe, SEEDS, dataset, observer)
+        train(
+            engine,
+            TrainingSetup(architecture=resolve(architecture), recipe=recipe, seeds=SEEDS, dataset=dataset),
+            observer,
+        )
 
 
 @pytest.mark.parametrize("loss", [np.nan, np.inf])
@@ -374,7 +405,10 @@ def test_a_loss_that_is_no_number_is_an_error_that_names_the_epoch(
             return DivergingNetwork()
 
     with pytest.raises(EngineError, match=f"training loss became {loss} in epoch 2; lower the learning rate"):
-        train(DivergingEngine(), resolve(architecture), recipe, SEEDS, dataset)
+        train(
+            DivergingEngine(),
+            TrainingSetup(architecture=resolve(architecture), recipe=recipe, seeds=SEEDS, dataset=dataset),
+        )
 
 
 def test_weights_that_explode_in_the_last_batch_are_an_error_too(
@@ -392,7 +426,10 @@ def test_weights_that_explode_in_the_last_batch_are_an_error_too(
             return ExplodingNetwork(recipe)
 
     with pytest.raises(EngineError, match="validation probabilities became nan in epoch 1"):
-        train(ExplodingEngine(), resolve(architecture), recipe, SEEDS, dataset)
+        train(
+            ExplodingEngine(),
+            TrainingSetup(architecture=resolve(architecture), recipe=recipe, seeds=SEEDS, dataset=dataset),
+        )
 
 
 def test_an_accuracy_that_rounding_puts_above_one_is_one(
@@ -408,7 +445,9 @@ def test_an_accuracy_that_rounding_puts_above_one_is_one(
         def build(self, *_: object) -> RoundingNetwork:
             return RoundingNetwork(recipe)
 
-    _, state = train(RoundingEngine(), resolve(architecture), recipe, SEEDS, dataset)
+    _, state = train(
+        RoundingEngine(), TrainingSetup(architecture=resolve(architecture), recipe=recipe, seeds=SEEDS, dataset=dataset)
+    )
 
     assert {epoch.train_accuracy for epoch in state.history} == {1.0}
 

@@ -1,4 +1,4 @@
-"""What the engine for Keras 3 asks of the framework below it, each of which has a module of its own."""
+"""The protocol of the frameworks below Keras 3; each framework implements it in its own module."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -7,13 +7,14 @@ from typing import Any, Protocol
 
 from deepchord.worker.engines.engine import Batch, Device
 
-#: From labels [size] and probabilities [size, classes]: the loss of each image, and whether it was hit, [size] each.
+#: Takes labels [size] and probabilities [size, classes]; returns the loss of each image, and 1 if its most probable
+#: class is the label, else 0: [size] each.
 Loss = Callable[[Any, Any], tuple[Any, Any]]
-#: The sums of both over a batch, or over each of several, still on the device.
+#: The sums of both over a batch, or over each of several batches; they are still on the device.
 Sums = tuple[Any, Any]
-#: Takes a training step for each of some batches, all of one size.
+#: Takes a training step for each batch; all batches have one size.
 Steps = Callable[[Sequence[Batch]], Sums]
-#: From images [size, height, width, channels] to probabilities [size, classes], as an array of the framework's own.
+#: Takes images [size, height, width, channels]; returns probabilities [size, classes] as an array of the framework.
 Prediction = Callable[[Any], Any]
 
 _PROCESSORS = Path("/proc/cpuinfo")
@@ -24,19 +25,19 @@ class Backend(Protocol):
 
     name: str
     version: str
-    #: Images are predicted in batches of at most this size: enough to keep all cores busy, and fit any memory.
+    #: The largest batch for predictions: large enough to keep all cores busy, small enough for any memory.
     prediction_batch: int
 
     def limit_threads(self, threads: int) -> None:
-        """Train with at most so many threads of the processor, before anything else is done."""
+        """Use at most so many threads of the processor; must be called before anything else."""
         ...
 
     def parallel_predictions(self) -> int:
-        """Return how many callers may predict at once on the processor, each on cores of its own."""
+        """Return how many threads can predict at the same time on the processor, each on its own cores."""
         ...
 
     def devices(self) -> list[Device]:
-        """Return what it can compute on."""
+        """Return all devices that the framework can compute on."""
         ...
 
     def select(self, device: Device) -> None:
@@ -44,46 +45,46 @@ class Backend(Protocol):
         ...
 
     def may_use_xla(self, device: Device) -> bool:
-        """Say whether XLA makes it faster."""
+        """Return whether XLA may compile for this device: it does so where it is faster."""
         ...
 
     def gains_by_bfloat16(self, device: Device) -> bool:
-        """Say whether the device multiplies in bfloat16 faster than in float32."""
+        """Return whether the device multiplies faster in bfloat16 than in float32."""
         ...
 
     def steps_at_once(self, device: Device) -> int:
-        """Return how many steps it is to be given at a time: more than one where a call costs more than a step."""
+        """Return how many steps one call should contain: more than one if a call takes longer than a step."""
         ...
 
     def forget_networks(self) -> None:
-        """Let go of what the framework keeps of networks that are gone."""
+        """Free the memory that the framework keeps for networks that are not used any more."""
         ...
 
     def layers(self, keras: Any) -> Any:
-        """Return `keras.layers`, with classes of its own where they are faster."""
+        """Return `keras.layers`, in which some classes may be replaced by faster ones."""
         ...
 
     def optimizers(self, keras: Any) -> Any:
-        """Return `keras.optimizers`, with classes of its own where they are faster."""
+        """Return `keras.optimizers`, in which some classes may be replaced by faster ones."""
         ...
 
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Steps]]:
-        """Return what lets a compiled model take steps; its variables may be stale until the context is left."""
+        """Return a context for training steps of a compiled model, whose variables are up to date when it ends."""
         ...
 
     def prediction(self, model: Any) -> Prediction:
-        """Return what computes a compiled model's outputs; it is made for batches of one size."""
+        """Return a function for the outputs of a compiled model; it is optimized for batches of one size."""
         ...
 
 
 def has_fast_bfloat16() -> bool:
-    """Say whether this processor has instructions for bfloat16: avx512_bf16 or amx_bf16."""
+    """Return whether this processor has instructions for bfloat16: avx512_bf16 or amx_bf16."""
     try:
         return "_bf16" in _PROCESSORS.read_text(encoding="utf-8")
-    except OSError:  # not Linux: unknown, so no
+    except OSError:  # not Linux: it is unknown, so False
         return False
 
 
-def move_average(layer: Any, moving: Any, found: Any) -> None:
-    """Let a moving average of a layer for batch normalization take in what was found in a batch."""
-    moving.assign(moving * layer.momentum + found * (1 - layer.momentum))
+def move_average(layer: Any, moving: Any, value: Any) -> None:
+    """Update a moving average of a batch normalization layer with the value of a batch."""
+    moving.assign(moving * layer.momentum + value * (1 - layer.momentum))

@@ -16,7 +16,7 @@ from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.engines.allocator import keep_freed_memory
 from deepchord.worker.engines.engine import Device, find_device
 from deepchord.worker.engines.keras3.backend import Backend
-from deepchord.worker.engines.keras3.network import Keras3Network
+from deepchord.worker.engines.keras3.network import DeviceOptions, Keras3Network
 
 #: The module and class of each backend; importing it imports the framework.
 _BACKENDS = {
@@ -27,12 +27,12 @@ _BACKENDS = {
 
 _X86 = ("x86_64", "AMD64")
 
-#: What a thread that predicts needs of memory, generously: half of it was measured.
+#: Memory for each thread that predicts: twice what was measured.
 _PREDICTION_BYTES = 2**29
 
 
 class Keras3Engine:
-    """Keras 3 with one of its backends; the backend is fixed for the life of the process."""
+    """Keras 3 with one of its backends, which cannot change within a process."""
 
     def __init__(
         self, backend: str, threads: int | None = None, device: str | None = None, programs: Path | None = None
@@ -45,16 +45,16 @@ class Keras3Engine:
         os.environ["KERAS_BACKEND"] = backend
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         if platform.machine() in _X86:
-            # Its own default leaves oneDNN out where a processor has no AVX-512, and takes up to twice as long there.
+            # By default TensorFlow does not use oneDNN without AVX-512, and is up to two times slower then.
             os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-        # Memory bit by bit: else the first worker on a GPU takes nearly all of it.
+        # Allocate as needed: otherwise the first worker on a GPU takes nearly all of its memory.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-        if backend == "jax" and programs is not None and _is_ours(programs):
-            # Each member is a new program to JAX, which takes ten seconds and more to compile on one core.
+        if backend == "jax" and programs is not None and _is_private(programs):
+            # JAX compiles each member anew, which takes ten seconds and more on one core.
             os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(programs))
         keep_freed_memory(backend)
         module, name = _BACKENDS[backend]
-        with _without_greeting():
+        with _without_greetings():
             self._backend: Backend = getattr(importlib.import_module(module), name)()
         if threads is not None:
             self._backend.limit_threads(threads)
@@ -76,7 +76,7 @@ class Keras3Engine:
 
     @property
     def device(self) -> Device:
-        """What this process trains on."""
+        """The device that this process trains on."""
         return self._device
 
     def devices(self) -> tuple[Device, ...]:
@@ -84,34 +84,30 @@ class Keras3Engine:
         return tuple(sorted(self._backend.devices(), key=lambda device: device.kind != "gpu"))
 
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> Keras3Network:
-        """Return a network; with a recipe it can be trained."""
+        """Return a network, which can be trained if a recipe is given."""
         self._backend.forget_networks()
-        precision = self.precision(recipe) if recipe else "float32"
-        return Keras3Network(
-            self._keras,
-            self._backend,
-            architecture,
-            recipe,
-            precision=precision,
+        options = DeviceOptions(
+            precision=self.precision(recipe) if recipe else "float32",
             xla=self._backend.may_use_xla(self._device),
             steps_at_once=self._backend.steps_at_once(self._device),
         )
+        return Keras3Network(self._keras, self._backend, architecture, recipe, options)
 
     def precision(self, recipe: Recipe) -> Precision:
-        """Return in what this device multiplies when it trains with a recipe."""
+        """Return the type in which this device multiplies when it trains with a recipe."""
         gains = recipe.precision == "bfloat16" and self._backend.gains_by_bfloat16(self._device)
         return "bfloat16" if gains else "float32"
 
     def parallel_predictions(self) -> int:
-        """Return how many threads may ask a network for probabilities at once and gain by it."""
+        """Return how many threads should predict at the same time; see `Engine`."""
         if self._device.kind != "cpu":
             return 1
         fitting = free_memory_bytes() // _PREDICTION_BYTES
         return max(1, min(self._backend.parallel_predictions(), fitting))
 
 
-def _is_ours(folder: Path) -> bool:
-    """Make the folder if need be; say whether this user, and nobody else, can write there: what lies there is run."""
+def _is_private(folder: Path) -> bool:
+    """Make a folder; return whether only this user can write to it, because the programs in it are executed."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.stat()
@@ -122,8 +118,8 @@ def _is_ours(folder: Path) -> bool:
 
 
 @contextmanager
-def _without_greeting() -> Iterator[None]:
-    """Leave out what TensorFlow's C++ part writes to stderr on import, before any setting of its log can hold."""
+def _without_greetings() -> Iterator[None]:
+    """Remove the lines that TensorFlow's C++ part writes to stderr on import, before its log can be configured."""
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as written:

@@ -1,4 +1,4 @@
-"""What Keras 3 leaves to JAX: devices, threads and the training step."""
+"""JAX as a backend: devices, threads and the training step."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -12,8 +12,8 @@ from deepchord.worker.engines.engine import Batch, Device
 from deepchord.worker.engines.keras3.backend import Loss, Prediction, Steps, Sums
 from deepchord.worker.engines.keras3.jax_layers import processor_layers
 
-#: A call takes 1.5 ms and more, however little it does (seen on an H100): as long as three steps of a small network.
-_STEPS_OF_A_CALL = 16
+#: Steps per call on a GPU. A call takes at least 1.5 ms (measured on an H100), like three steps of a small network.
+_STEPS_PER_CALL = 16
 
 
 class JaxBackend:
@@ -28,15 +28,15 @@ class JaxBackend:
 
     def limit_threads(self, threads: int) -> None:
         """Use at most so many threads."""
-        # There is no call for it: its CPU client reads this when it is made, which is when it is first used.
+        # JAX has no function for this: its CPU client reads the variable when it is first used.
         os.environ["PJRT_NPROC"] = str(threads)
 
     def parallel_predictions(self) -> int:
-        """Return 1: all callers share its threads."""
+        """Return 1: all callers share JAX's threads."""
         return 1
 
     def devices(self) -> list[Device]:
-        """Return what it can compute on."""
+        """Return all devices that JAX can compute on."""
         return [
             Device(
                 id=f"{device.platform}:{device.id}",
@@ -51,33 +51,33 @@ class JaxBackend:
         (chosen,) = (found for found in _devices() if f"{found.platform}:{found.id}" == device.id)
         jax.config.update("jax_default_device", chosen)
         self._kind = device.kind
-        # GPUs multiply float32 in TF32 by default, whose ten bits no other engine's probabilities agree with.
+        # GPUs multiply float32 in TF32 by default. It has ten bits only, and results would differ from other engines.
         jax.config.update("jax_default_matmul_precision", "highest")
 
     def may_use_xla(self, device: Device) -> bool:
-        """XLA is what JAX is."""
+        """Return True: JAX always uses XLA."""
         del device
         return True
 
     def gains_by_bfloat16(self, device: Device) -> bool:
-        """Say whether the device multiplies in bfloat16 faster than in float32; XLA for processors does not."""
+        """Return whether the device multiplies faster in bfloat16 than in float32: only new GPUs do with XLA."""
         (found,) = (one for one in _devices() if f"{one.platform}:{one.id}" == device.id)
         if device.kind != "gpu":
             return False
         try:
             return float(getattr(found, "compute_capability", None) or 0) >= 8.0
-        except ValueError:  # AMD's are names, such as gfx942; whether those gain was not measured
+        except ValueError:  # AMD's are names, such as gfx942, and were not measured
             return False
 
     def steps_at_once(self, device: Device) -> int:
-        """Return several on a GPU; on a processor loops are compiled to something many times slower."""
-        return _STEPS_OF_A_CALL if device.kind == "gpu" else 1
+        """Return several for a GPU; on a processor XLA's loops are many times slower."""
+        return _STEPS_PER_CALL if device.kind == "gpu" else 1
 
     def forget_networks(self) -> None:
-        """Do nothing: nothing that grows was found."""
+        """Do nothing: JAX was not seen to keep memory."""
 
     def layers(self, keras: Any) -> Any:
-        """Return Keras's layers, on a processor with faster ones in some places."""
+        """Return Keras's layers; for a processor some are replaced by faster ones."""
         return processor_layers(keras) if self._kind == "cpu" else keras.layers
 
     def optimizers(self, keras: Any) -> Any:
@@ -85,7 +85,7 @@ class JaxBackend:
         return keras.optimizers
 
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Steps]]:
-        """Return what lets the model take training steps; its variables hold what was learnt when it is left."""
+        """Return a context for training steps; the model's variables are updated when it ends."""
         kinds = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
         one = _step(model, loss)
         take_one: Callable[[Any, Batch], tuple[Any, Sums]] = jax.jit(one)
@@ -113,26 +113,26 @@ class JaxBackend:
         return steps
 
     def prediction(self, model: Any) -> Prediction:
-        """Return Keras's own function."""
+        """Return Keras's own function for predictions."""
         predict: Prediction = model.predict_on_batch
         return predict
 
 
 def _devices() -> list[Any]:
-    """Return JAX's devices, GPUs first; by itself it tells of the processor only where there is nothing else."""
+    """Return JAX's devices, GPUs first. JAX itself lists the processor only if there is no GPU."""
     found = list(jax.devices())
     if any(device.platform == "cpu" for device in found):
         return found
     try:
         return [*found, *jax.devices("cpu")]
-    except RuntimeError:  # JAX_PLATFORMS leaves it out
+    except RuntimeError:  # JAX_PLATFORMS excludes the processor
         return found
 
 
 def _stacked(batches: Sequence[Batch]) -> Batch:
-    """Return batches of one size as one, with another axis in front of all that they hold."""
+    """Return batches of one size as one batch, whose arrays have a new first axis."""
     images, labels, rates = zip(*batches, strict=True)
-    # A rate for each step, where a batch has one.
+    # An array with a rate for each step, in place of one rate.
     return Batch(np.stack(images), np.stack(labels), np.array(rates, np.float32))  # type: ignore[arg-type]
 
 

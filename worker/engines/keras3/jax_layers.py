@@ -1,4 +1,4 @@
-"""Layers of Keras made of operations whose gradients XLA computes fast on a processor."""
+"""Layers of Keras whose gradients XLA computes fast on a processor."""
 
 from functools import cache, reduce
 from types import SimpleNamespace
@@ -9,9 +9,9 @@ from jax import numpy as jnp
 
 @cache
 def processor_layers(keras: Any) -> Any:
-    """Return what has the classes of `keras.layers`, some of them replaced by faster ones that compute the same.
+    """Return the classes of `keras.layers`, some of them replaced by faster ones that compute the same.
 
-    Of equal maxima in a window, which of them gets the gradient differs.
+    One difference: if a window has several equal maxima, another one of them may get the gradient.
     """
     return SimpleNamespace(**{**vars(keras.layers), "MaxPooling2D": _max_pooling(keras)})
 
@@ -21,7 +21,7 @@ def _max_pooling(keras: Any) -> Any:
         def call(self, inputs: Any) -> Any:
             if self.padding != "valid":
                 return super().call(inputs)
-            # The gradient of XLA's own pooling looks for each maximum anew, thirty times as long as all of this takes.
+            # The gradient of XLA's own pooling searches each maximum again, which is thirty times slower than this.
             (high, wide), (rows, columns, channels) = self.pool_size, inputs.shape[1:]
             whole = inputs[:, : rows // high * high, : columns // wide * wide]
             stacked = whole.reshape(-1, rows // high, high, columns // wide, wide, channels)

@@ -4,6 +4,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
@@ -20,15 +21,26 @@ from deepchord.worker.engines.padding import filled_batches, prediction_batch
 
 _Item = TypeVar("_Item")
 
-#: Probabilities nearer to 0 count as this near. Keras's 1e-7 would leave what is surely wrong without a gradient.
+#: Smaller probabilities count as this. Keras's 1e-7 would give an image that is surely wrong no gradient.
 _LEAST_PROBABILITY = 1e-37
 
-#: What the images of the steps of one call may need of memory.
+#: How much memory the images of all steps of one call may need.
 _CALL_BYTES = 2**26
 
 
+@dataclass(frozen=True, kw_only=True)
+class DeviceOptions:
+    """How a network is computed on a device."""
+
+    precision: Precision
+    #: Whether XLA compiles it.
+    xla: bool
+    #: The most training steps that the device gets in one call.
+    steps_at_once: int = 1
+
+
 class Keras3Network:
-    """A `keras.Model` whose random streams are set from outside, epoch by epoch."""
+    """A `keras.Model` whose dropout seeds are set for each epoch."""
 
     def __init__(
         self,
@@ -36,32 +48,26 @@ class Keras3Network:
         backend: Backend,
         architecture: ResolvedArchitecture,
         recipe: Recipe | None,
-        *,
-        precision: Precision,
-        xla: bool,
-        steps_at_once: int = 1,
+        options: DeviceOptions,
     ) -> None:
         self._keras = keras
         scale = recipe.dropout_scale if recipe else 1.0
-        with _computing_in(keras, precision):
+        with _computing_in(keras, options.precision):
             *hidden, last = keras_layers(backend.layers(keras), architecture, dropout_scale=scale)
-        # The last gives probabilities, which bfloat16 has too few digits for.
+        # The last layer returns probabilities, for which bfloat16 has too few digits.
         last.dtype_policy = "float32"
         inputs = keras.Input(architecture.input_shape)
         self._model = keras.Model(inputs, chained([*hidden, last], inputs))
         self._most_predicted = backend.prediction_batch
         self._prediction_batch: int | None = None
         self._predict = backend.prediction(self._model)
-        made = _optimizer(backend.optimizers(keras), recipe) if recipe else "sgd"
-        self._model.compile(optimizer=made, jit_compile=xla)
+        optimizer = _optimizer(backend.optimizers(keras), recipe) if recipe else "sgd"
+        self._model.compile(optimizer=optimizer, jit_compile=options.xla)
         if recipe:
-            optimizer, variables = self._model.optimizer, self._model.trainable_variables
-            if recipe.weight_decay:
-                optimizer.exclude_from_weight_decay([variable for variable in variables if len(variable.shape) < 2])
-            optimizer.build(variables)
+            _build_optimizer(self._model, recipe)
             self._steps = backend.training(self._model, _loss(keras, recipe))
             fitting = _CALL_BYTES // (4 * recipe.batch_size * math.prod(architecture.input_shape))
-            self._steps_at_once = max(1, min(steps_at_once, fitting))
+            self._steps_at_once = max(1, min(options.steps_at_once, fitting))
 
     def weights(self) -> Weights:
         """Return a copy of the weights."""
@@ -95,7 +101,7 @@ class Keras3Network:
         images, total_loss, total_hits, number = 0, 0.0, 0.0, 0
         with self._steps() as take:
             calls = ((group, take(group)) for group in _groups(batches, self._steps_at_once))
-            # To read sums waits for the device, which has the next steps by then and need not idle.
+            # Reading sums waits for the device. It has its next steps by then, so it does not idle.
             for group, sums in _one_behind(calls):
                 loss, hits = (float(np.sum(self._keras.ops.convert_to_numpy(one))) for one in sums)
                 images += sum(len(batch.images) for batch in group)
@@ -110,12 +116,12 @@ class Keras3Network:
 
     def probabilities(self, images: Images) -> Probabilities:
         """Return the class probabilities [size, classes] of images [size, height, width, channels]."""
-        # Not `predict`, which builds an input pipeline for each call: on TensorFlow that takes 60 ms.
+        # Not Keras's `predict`: it builds an input pipeline for each call, which takes 60 ms on TensorFlow.
         if self._prediction_batch is None:
             self._prediction_batch = prediction_batch(len(images), self._most_predicted)
         batches = filled_batches(images, self._prediction_batch)
-        found = [np.asarray(self._predict(batch), dtype=np.float32)[:counted] for batch, counted in batches]
-        return np.concatenate(found)
+        parts = [np.asarray(self._predict(batch), dtype=np.float32)[:counted] for batch, counted in batches]
+        return np.concatenate(parts)
 
     def _weighted_layers(self) -> list[Any]:
         # A dropout layer's only variable is its random state, which is set by _seed_dropout.
@@ -133,14 +139,14 @@ class Keras3Network:
 
 
 def _groups(batches: Iterable[Batch], most: int) -> Iterator[list[Batch]]:
-    """Yield batches as they come, those of one size together, but at most so many."""
+    """Yield groups of at most `most` batches in a row that have the same size."""
     for _, alike in groupby(batches, key=lambda batch: len(batch.images)):
         while group := list(islice(alike, most)):
             yield group
 
 
 def _one_behind(items: Iterable[_Item]) -> Iterator[_Item]:
-    """Yield each item when one more was taken, or there is none."""
+    """Yield each item after the next one was taken; the last at the end."""
     waiting: deque[_Item] = deque()
     for item in items:
         waiting.append(item)
@@ -150,7 +156,7 @@ def _one_behind(items: Iterable[_Item]) -> Iterator[_Item]:
 
 
 def _optimizer(optimizers: Any, recipe: Recipe) -> Any:
-    """Return the optimizer with every hyperparameter said: the defaults of the Keras generations differ."""
+    """Return the optimizer with every hyperparameter given: the defaults of Keras 2 and 3 differ."""
     rate, decay = recipe.learning_rate, recipe.weight_decay or None
     match recipe.optimizer:
         case "nadam":
@@ -161,6 +167,14 @@ def _optimizer(optimizers: Any, recipe: Recipe) -> Any:
             return optimizers.SGD(rate, momentum=0.0, weight_decay=decay)
         case "rmsprop":
             return optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7, weight_decay=decay)
+
+
+def _build_optimizer(model: Any, recipe: Recipe) -> None:
+    """Make the variables of a model's optimizer; only kernels get weight decay, no biases."""
+    optimizer, variables = model.optimizer, model.trainable_variables
+    if recipe.weight_decay:
+        optimizer.exclude_from_weight_decay([variable for variable in variables if len(variable.shape) < 2])
+    optimizer.build(variables)
 
 
 def _loss(keras: Any, recipe: Recipe) -> Loss:
@@ -179,7 +193,7 @@ def _loss(keras: Any, recipe: Recipe) -> Loss:
 
 @contextmanager
 def _computing_in(keras: Any, precision: Precision) -> Iterator[None]:
-    """Let layers that are made here multiply in this precision, with weights in float32."""
+    """Let layers that are made in the block multiply in this precision, with weights in float32."""
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
     try:
         yield

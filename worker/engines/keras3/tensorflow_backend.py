@@ -1,4 +1,4 @@
-"""What Keras 3 leaves to TensorFlow: devices, threads and the training step."""
+"""TensorFlow as a backend: devices, threads and the training step."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -30,15 +30,15 @@ class TensorFlowBackend:
         """Train with at most so many threads."""
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         self._one_by_one = threads == 1
-        # One thread computes what a caller asks for; with one for all callers, they would wait for each other.
+        # With one thread per prediction, several callers predict at the same time: each needs a thread of its own.
         tf.config.threading.set_inter_op_parallelism_threads(usable_cores() if self._one_by_one else threads)
 
     def parallel_predictions(self) -> int:
-        """Return how many callers may predict at once, each on a core of its own."""
+        """Return how many threads can predict at the same time, each on its own core."""
         return usable_cores() if self._one_by_one else 1
 
     def devices(self) -> list[Device]:
-        """Return what it can compute on."""
+        """Return all devices that TensorFlow can compute on."""
         return [
             Device(id=device.name.removeprefix("/physical_device:"), kind=kind, name=_name(device))
             for kind in ("gpu", "cpu")
@@ -46,20 +46,20 @@ class TensorFlowBackend:
         ]
 
     def select(self, device: Device) -> None:
-        """Compute on this device alone, and take its memory bit by bit."""
+        """Compute on this device only, and allocate its memory as needed."""
         gpus = [gpu for gpu in tf.config.list_physical_devices("GPU") if gpu.name.endswith(device.id)]
         tf.config.set_visible_devices(gpus, "GPU")
-        # GPUs multiply float32 in TF32 by default, whose ten bits no other engine's probabilities agree with.
+        # GPUs multiply float32 in TF32 by default. It has ten bits only, and results would differ from other engines.
         tf.config.experimental.enable_tensor_float_32_execution(False)
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
 
     def may_use_xla(self, device: Device) -> bool:
-        """On a processor XLA was measured four times slower than without."""
+        """Return True for GPUs; on a processor XLA was measured to be four times slower."""
         return device.kind == "gpu"
 
     def gains_by_bfloat16(self, device: Device) -> bool:
-        """Say whether the device multiplies in bfloat16 faster than in float32."""
+        """Return whether the device multiplies faster in bfloat16 than in float32."""
         if device.kind == "cpu":
             return has_fast_bfloat16()
         (gpu,) = (found for found in tf.config.list_physical_devices("GPU") if found.name.endswith(device.id))
@@ -67,19 +67,19 @@ class TensorFlowBackend:
         return bool(capability >= (8, 0))
 
     def steps_at_once(self, device: Device) -> int:
-        """Return 1: on a processor there is nothing to be gained by more; on a GPU it was not measured."""
+        """Return 1: more are not faster on a processor, and were not measured on a GPU."""
         del device
         return 1
 
     def forget_networks(self) -> None:
-        """Empty the cache of operations: it has an entry for each variable that there ever was, 0.2 MB a network.
+        """Clear the cache of operations, which keeps an entry for each variable ever made: 0.2 MB per network.
 
-        There is no public call but Keras's `clear_session`, which does the same and resets much else.
+        The only public function for this is Keras's `clear_session`, which resets much more.
         """
         context.context().clear_kernel_cache()
 
     def layers(self, keras: Any) -> Any:
-        """Return Keras's layers, with batch normalization of images in one operation on a processor."""
+        """Return Keras's layers; for a processor batch normalization of images is one operation."""
         if tf.config.get_visible_devices("GPU"):
             return keras.layers
         return SimpleNamespace(**{**vars(keras.layers), "BatchNormalization": _batch_normalization(keras)})
@@ -89,12 +89,12 @@ class TensorFlowBackend:
         return keras.optimizers
 
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Steps]]:
-        """Return what lets the model take training steps; its optimizer must be built."""
+        """Return a context for training steps; the model's optimizer must be built."""
         step = _step(model, loss)
 
         @contextmanager
         def steps() -> Iterator[Steps]:
-            # It is for processors; what XLA compiles does not regard it.
+            # Only for processors: programs that XLA compiled ignore it.
             one_by_one = self._one_by_one and not model.jit_compile
             with tf.experimental.function_executor_type(_ONE_BY_ONE) if one_by_one else nullcontext():
                 yield step
@@ -102,10 +102,10 @@ class TensorFlowBackend:
         return steps
 
     def prediction(self, model: Any) -> Prediction:
-        """Return the model as one graph for batches of any size, made when it is first called.
+        """Return the model as one graph for batches of any size, compiled at its first call.
 
-        Keras's own function is called through TensorFlow's watch for functions that are made anew again and again,
-        which warns of the fifth network in a process.
+        Keras's own function is not used, because TensorFlow warns from the fifth network of a process on that functions
+        are compiled again and again.
         """
         signature = tf.TensorSpec((None, *model.input_shape[1:]), "float32")
 
@@ -119,7 +119,7 @@ class TensorFlowBackend:
 
 @cache
 def _batch_normalization(keras: Any) -> Any:
-    """Return Keras's layer with TensorFlow's one operation in place of a dozen; it takes bfloat16 as it is."""
+    """Return Keras's layer, computed with one operation of TensorFlow instead of a dozen; it also takes bfloat16."""
 
     class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras has no types
         def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
@@ -136,7 +136,7 @@ def _batch_normalization(keras: Any) -> Any:
                 is_training=training,
             )
             if training:
-                # It returns the variance of the whole that the batch is a sample of; Keras keeps that of the batch.
+                # TensorFlow returns the unbiased variance (divided by size - 1); Keras keeps the biased one.
                 size = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), "float32")
                 move_average(self, self.moving_mean, mean)
                 move_average(self, self.moving_variance, variance * (size - 1) / size)
@@ -148,8 +148,9 @@ def _batch_normalization(keras: Any) -> Any:
 def _step(model: Any, loss: Loss) -> Steps:
     optimizer, variables = model.optimizer, model.trainable_variables
     values = [variable.value for variable in variables]
-    # There is one replica. To sum over it Keras has TensorFlow register a gradient, which keeps this function's graph
-    # for as long as the process lives: 13 MB for each member. It is no public interface, and harmless if it goes.
+    # Keras sums gradients over replicas, of which there is one. TensorFlow registers a gradient for that sum and keeps
+    # this function's graph as long as the process lives: 13 MB per member. So the sum is left out. This attribute is
+    # not public; if Keras removes it, only the memory is lost.
     optimizer._all_reduce_sum_gradients = list
 
     def step(images: Any, labels: Any, rate: Any) -> Sums:

@@ -1,4 +1,4 @@
-"""What Keras 3 leaves to PyTorch: devices, threads and the training step."""
+"""PyTorch as a backend: devices, threads and the training step."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ class TorchBackend:
 
     name = "torch"
     version: str = torch.__version__
-    #: Its convolutions on a processor are fastest in batches smaller than the others'.
+    #: Smaller than for other backends: its convolutions on a processor are fastest in batches of this size.
     prediction_batch = 256
 
     def __init__(self) -> None:
@@ -32,11 +32,11 @@ class TorchBackend:
         torch.set_num_threads(threads)
 
     def parallel_predictions(self) -> int:
-        """Return how many callers may predict at once, each on cores of its own."""
+        """Return how many threads can predict at the same time, each on its own cores."""
         return max(1, usable_cores() // self._threads) if self._threads else 1
 
     def devices(self) -> list[Device]:
-        """Return what it can compute on."""
+        """Return all devices that PyTorch can compute on."""
         found = [Device(id="cpu", kind="cpu", name="CPU")]
         for index in range(torch.cuda.device_count()):
             properties = torch.cuda.get_device_properties(index)
@@ -49,44 +49,44 @@ class TorchBackend:
 
     def select(self, device: Device) -> None:
         """Compute on this device."""
-        # What Keras itself reads when it is imported.
+        # Keras reads this when it is imported.
         os.environ["KERAS_TORCH_DEVICE"] = device.id
         self._kind = device.kind
-        # GPUs convolve float32 in TF32 by default, whose ten bits no other engine's probabilities agree with.
+        # GPUs convolve float32 in TF32 by default. It has ten bits only, and results would differ from other engines.
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
 
     def may_use_xla(self, device: Device) -> bool:
-        """There is none."""
+        """Return False: PyTorch has no XLA here."""
         del device
         return False
 
     def gains_by_bfloat16(self, device: Device) -> bool:
-        """Say whether the device multiplies in bfloat16 faster than in float32."""
+        """Return whether the device multiplies faster in bfloat16 than in float32."""
         if device.kind == "cpu":
             return has_fast_bfloat16()
-        # AMD's cards are "cuda", too, with numbers of another meaning; whether they gain was not measured.
+        # AMD's GPUs are also called "cuda", but their version numbers mean something else; they were not measured.
         is_nvidia = device.id.startswith("cuda") and torch.version.hip is None
         return is_nvidia and torch.cuda.get_device_capability(device.id) >= (8, 0)
 
     def steps_at_once(self, device: Device) -> int:
-        """Return 1: there is nothing to be gained by more."""
+        """Return 1: more are not faster."""
         del device
         return 1
 
     def forget_networks(self) -> None:
-        """Do nothing: nothing that grows was found."""
+        """Do nothing: PyTorch was not seen to keep memory."""
 
     def layers(self, keras: Any) -> Any:
-        """Return Keras's layers; on a processor with those that take fewer and faster operations."""
+        """Return Keras's layers; for a processor some are replaced by faster ones."""
         return direct_layers(keras) if self._kind == "cpu" else keras.layers
 
     def optimizers(self, keras: Any) -> Any:
-        """Return Keras's optimizers; on a processor with a Nadam of fewer operations."""
+        """Return Keras's optimizers; for a processor Nadam is replaced by a faster one."""
         return lean_optimizers(keras) if self._kind == "cpu" else keras.optimizers
 
     def training(self, model: Any, loss: Loss) -> Callable[[], AbstractContextManager[Steps]]:
-        """Return what lets the model take training steps; its optimizer must be built."""
+        """Return a context for training steps; the model's optimizer must be built."""
         optimizer, variables = model.optimizer, model.trainable_variables
 
         def step(batches: Sequence[Batch]) -> Sums:
@@ -102,6 +102,6 @@ class TorchBackend:
         return lambda: nullcontext(step)
 
     def prediction(self, model: Any) -> Prediction:
-        """Return Keras's own function."""
+        """Return Keras's own function for predictions."""
         predict: Prediction = model.predict_on_batch
         return predict

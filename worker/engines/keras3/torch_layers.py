@@ -1,4 +1,4 @@
-"""Layers of Keras that PyTorch computes in fewer and faster operations, on images as they lie in memory."""
+"""Layers of Keras, computed with fewer and faster operations of PyTorch and without copies of the images."""
 
 from functools import cache
 from types import SimpleNamespace
@@ -11,10 +11,10 @@ from deepchord.worker.engines.keras3.backend import move_average
 
 
 class _Direct:
-    """A layer that is computed as soon as it is called.
+    """A layer that is computed without Keras's own work around each call.
 
-    What Keras does around each call takes as long as a tenth of a step of a small network. It still sees to calls
-    without numbers, by which it learns of shapes, and to layers that do not fit.
+    That work takes a tenth of a step of a small network. Keras still handles symbolic calls, from which it infers
+    shapes, and layers for which `fits` returns False.
     """
 
     compute_dtype: str
@@ -26,21 +26,21 @@ class _Direct:
         return self.compute_in_training(inputs) if training else self.compute(inputs)
 
     def fits(self) -> bool:
-        """Say whether the layer is one that `compute` is for."""
+        """Return whether `compute` can handle this layer."""
         return True
 
     def compute(self, inputs: Any) -> Any:
-        """Return the outputs for inputs of the type that the layer computes in."""
+        """Return the outputs for inputs of the layer's compute type."""
         raise NotImplementedError
 
     def compute_in_training(self, inputs: Any) -> Any:
-        """Return the outputs while it is trained, where they differ."""
+        """Return the outputs during training."""
         return self.compute(inputs)
 
 
 @cache
 def direct_layers(keras: Any) -> Any:
-    """Return what has the classes of `keras.layers`, some of them replaced by faster ones that compute the same."""
+    """Return the classes of `keras.layers`, some of them replaced by faster ones that compute the same."""
     makers = (_convolution, _max_pooling, _average_pooling, _dense, _dropout, _batch_normalization)
     replaced = {kind.__name__: kind for kind in (make(keras) for make in makers)}
     return SimpleNamespace(**{**vars(keras.layers), **replaced})
@@ -49,7 +49,7 @@ def direct_layers(keras: Any) -> Any:
 def _convolution(keras: Any) -> Any:
     class Conv2D(_Direct, keras.layers.Conv2D):  # type: ignore[misc]  # Keras has no types
         def fits(self) -> bool:
-            # PyTorch pads evenly: nothing for strides, and with a copy for even kernels.
+            # PyTorch pads both sides equally: that is wrong for strides, and needs a copy for even kernels.
             return bool(self.padding == "valid" or (self.strides == (1, 1) and self.kernel_size[0] % 2 == 1))
 
         def compute(self, inputs: Any) -> Any:
@@ -117,9 +117,9 @@ def _dropout(keras: Any) -> Any:
                 return inputs
             first, second = self.seed_generator.next()
             generator = torch.Generator(inputs.device).manual_seed(int(first + second))
-            # `bernoulli_` takes twice as long as numbers that are compared, and `where` twice as long as a product.
+            # `bernoulli_` is half as fast as comparing random numbers, and `where` half as fast as a product.
             kept = torch.rand(inputs.shape, generator=generator, device=inputs.device) >= self.rate
-            # Scaled after it, not in the factor, which bfloat16 would round the same way for all.
+            # The scale is a factor of its own: as part of the mask, bfloat16 would round it.
             return inputs * kept.to(inputs.dtype) * (1 / (1 - self.rate))
 
     return Dropout
@@ -139,7 +139,7 @@ def _batch_normalization(keras: Any) -> Any:
             images, gamma, beta = _channels_first(inputs), self.gamma.value, self.beta.value
             outputs, mean, inverse = torch.native_batch_norm(images, gamma, beta, None, None, True, 0.0, self.epsilon)
             move_average(self, self.moving_mean, mean.detach())
-            # It returns one divided by the standard deviation.
+            # PyTorch returns 1 / sqrt(variance + epsilon).
             move_average(self, self.moving_variance, inverse.detach() ** -2 - self.epsilon)
             return _channels_last(outputs)
 
@@ -152,7 +152,7 @@ def _weights(layer: Any, inputs: Any) -> tuple[Any, Any]:
 
 
 def _channels_first(images: Any) -> Any:
-    """Return images [size, height, width, channels] as PyTorch counts the axes; nothing moves in memory."""
+    """Return images [size, height, width, channels] as [size, channels, height, width], without a copy in memory."""
     return images.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 

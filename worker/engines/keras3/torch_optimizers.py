@@ -1,4 +1,4 @@
-"""Keras's Nadam in half as many operations of PyTorch."""
+"""Keras's Nadam, computed with half as many operations of PyTorch."""
 
 from functools import cache
 from types import SimpleNamespace
@@ -9,13 +9,13 @@ import torch
 
 @cache
 def lean_optimizers(keras: Any) -> Any:
-    """Return what has the classes of `keras.optimizers`, with a Nadam that computes the same in half of the time.
+    """Return the classes of `keras.optimizers`, with a Nadam that computes the same in half the time.
 
-    Keras multiplies by tensors of one number, each of which PyTorch copies and looks at once for every variable.
+    Keras multiplies by tensors with one number; PyTorch copies and reads each of them once per variable.
     """
 
     class Nadam(keras.optimizers.Nadam):  # type: ignore[misc]  # Keras has no types
-        # All variables at once; it is no public interface, and a Keras without it would update one after the other.
+        # Updates all variables at once. Not a public method: without it, Keras would update one after the other.
         def _backend_update_step(self, gradients: list[Any], variables: list[Any], learning_rate: Any) -> None:
             places = [self._get_variable_index(variable) for variable in variables]
             means = [self._momentums[place].value for place in places]

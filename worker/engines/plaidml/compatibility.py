@@ -1,4 +1,4 @@
-"""What Keras 2.2.4 and PlaidML 0.7.0 need to be imported on today's Python, without a trace in the user's home."""
+"""Imports Keras 2.2.4 and PlaidML 0.7.0 on today's Python, without writing to the user's home folder."""
 
 import collections
 import collections.abc
@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from typing import Any
 
-#: Names that Keras 2.2.4 takes from `collections`, where Python had them until 3.9.
+#: Names that Keras 2.2.4 imports from `collections`; Python had them there until 3.9.
 _MOVED = ("Callable", "Hashable", "Iterable", "Iterator", "Mapping", "MutableMapping", "Sequence")
 
 
 def import_plaidml() -> Any:
-    """Return the module `plaidml`, quiet; it has read `PLAIDML_*` and what `plaidml-setup` left in `~/.plaidml`."""
+    """Return the module `plaidml`, which logs warnings only; it reads `PLAIDML_*` and the file of `plaidml-setup`."""
     with _old_python():
         plaidml = importlib.import_module("plaidml")
         importlib.import_module("plaidml.settings")
@@ -26,8 +26,8 @@ def import_plaidml() -> Any:
 
 
 def import_keras() -> Any:
-    """Return Keras 2.2.4 on PlaidML's backend, in float32 and channels last, whatever a keras.json says."""
-    # Keras reads a keras.json in its home, and writes one if there is none; it greets on stderr.
+    """Return Keras 2.2.4 on PlaidML's backend, with float32 and channels last, whatever the user's keras.json says."""
+    # Keras reads keras.json in its home folder, or writes it; and it writes a greeting to stderr.
     with (
         tempfile.TemporaryDirectory() as home,
         _variables(KERAS_HOME=home, KERAS_BACKEND="plaidml.keras.backend"),
@@ -40,9 +40,9 @@ def import_keras() -> Any:
 
 
 def _normalized(backend: Any) -> Callable[..., tuple[Any, Any, Any]]:
-    """Return batch normalization (Ioffe and Szegedy 2015, algorithm 1) made of operations with right gradients.
+    """Return batch normalization (Ioffe and Szegedy 2015, algorithm 1) with correct gradients.
 
-    PlaidML 0.7.0 computes a wrong gradient through its own variance: weights before the layer run away.
+    The gradient of PlaidML 0.7.0's own variance is wrong: the weights before the layer diverge.
     """
 
     def normalize(
@@ -51,7 +51,7 @@ def _normalized(backend: Any) -> Callable[..., tuple[Any, Any, Any]]:
         mean = backend.mean(x, axis=reduction_axes)
         centred = x - mean
         variance = backend.mean(centred * centred, axis=reduction_axes)
-        # Keras 2 keeps it times size / (size - 1 - epsilon) for prediction, Keras 3 keeps it as it is.
+        # Keras 2 multiplies the variance by size / (size - 1 - epsilon) for predictions. This undoes it, as in Keras 3.
         size = backend.cast(backend.prod([backend.shape(x)[axis] for axis in reduction_axes]), "float32")
         kept = variance * ((size - (1.0 + epsilon)) / size)
         return centred / backend.sqrt(variance + epsilon) * gamma + beta, mean, kept
@@ -61,7 +61,7 @@ def _normalized(backend: Any) -> Callable[..., tuple[Any, Any, Any]]:
 
 @contextmanager
 def _old_python() -> Iterator[None]:
-    """Put names where Keras 2.2.4 looks for them, and leave out what Python warns of in sources that old."""
+    """Add the names to `collections` that Keras 2.2.4 imports, and ignore warnings about its old source."""
     added = [name for name in _MOVED if not hasattr(collections, name)]
     for name in added:
         setattr(collections, name, getattr(collections.abc, name))

@@ -1,7 +1,7 @@
-"""The devices that PlaidML finds on this host, and the hardware configuration that lets it use them.
+"""Finds PlaidML's devices on this host, and configures PlaidML to use them.
 
-PlaidML uses an OpenCL device only if a configuration matches it. For those that none matches, a careful one is made
-here; what the user's settings say of a device goes before everything else.
+PlaidML uses an OpenCL device only if a configuration matches it. This module makes a careful configuration for all
+other devices. The user's settings for a device have priority over both.
 """
 
 import ctypes
@@ -16,11 +16,11 @@ from typing import Any
 from deepchord.shared.settings import PlaidMLHardware
 from deepchord.worker.engines.engine import Device
 
-#: PoCL: OpenCL on the processor, which the OpenCL layer of the tests passes off as a GPU.
+#: The platform name of PoCL, which is OpenCL on the processor. In the tests PoCL looks like a GPU.
 _ON_PROCESSOR = "Portable Computing Language"
 _LLVM = "llvm_cpu"
-#: Memory and registers of a work group that are not too much for any device. With registers of 8192 bytes and more,
-#: kernels were seen to write beyond their arrays on PoCL, which ends the process.
+#: Memory and registers of a work group that any device has. With registers of 8192 bytes and more, kernels wrote beyond
+#: their arrays on PoCL, which crashes the process.
 _CAREFUL_MEMORY_BYTES = 32768
 _CAREFUL_REGISTERS = 4096
 
@@ -32,20 +32,20 @@ _CL_DEVICE_NAME = 0x102B
 class _Found:
     id: str
     name: str
-    #: What the driver tells, as PlaidML passes it on; empty for llvm_cpu.
+    #: What the driver reports to PlaidML; empty for llvm_cpu.
     details: Mapping[str, Any]
-    #: The settings that PlaidML uses it with.
+    #: PlaidML's settings for the device.
     settings: Mapping[str, Any]
 
 
 def configured_devices(plaidml: Any, hardware: Mapping[str, PlaidMLHardware]) -> tuple[Device, ...]:
-    """Configure PlaidML for every device that it can be configured for, and return them, best first.
+    """Configure PlaidML for all possible devices; return them, the best first.
 
-    A configuration that the user made for PlaidML (`PLAIDML_CONFIG`, `PLAIDML_CONFIG_FILE`) is used as it is.
+    The user's own configuration of PlaidML (`PLAIDML_CONFIG`, `PLAIDML_CONFIG_FILE`) is used unchanged.
 
     Args:
         plaidml: The module.
-        hardware: Settings for devices, by a regular expression that their id has to match as a whole.
+        hardware: Settings for devices; the keys are regular expressions that must match the whole id.
     """
     settings = plaidml.settings
     settings.device_ids = []
@@ -87,7 +87,7 @@ def hidden_devices() -> tuple[str, ...]:
 
 
 def _base_config(settings: Any) -> Path:
-    """Return PlaidML's own configuration: the one with all its devices, unless the user chose the tested ones only."""
+    """Return PlaidML's own configuration: with all devices, or only the tested ones if the user chose that."""
     tested_only = os.environ.get("PLAIDML_EXPERIMENTAL") == "0"
     return Path(settings.default_config if tested_only else settings.experimental_config)
 
@@ -107,7 +107,7 @@ def _found(device: Any) -> _Found:
 
 
 def _parsed(text: bytes | str) -> dict[str, Any]:
-    """Return what PlaidML tells as JSON; nothing for a device of which it tells nothing."""
+    """Return what PlaidML reports as JSON; empty for a device without a report."""
     decoded = text.decode(errors="replace") if isinstance(text, bytes) else text
     return json.loads(decoded) if decoded.strip("\0 \n") else {}
 
@@ -115,7 +115,7 @@ def _parsed(text: bytes | str) -> dict[str, Any]:
 def _entries(
     usable: Iterable[_Found], unmatched: Iterable[_Found], hardware: Mapping[str, PlaidMLHardware]
 ) -> Iterable[dict[str, Any]]:
-    """Yield configurations for devices that need one, and for those that the user has settings for."""
+    """Yield configurations for the devices that need one, and for those with settings by the user."""
     for found, needed in [*((found, False) for found in usable), *((found, True) for found in unmatched)]:
         given = next((own for pattern, own in hardware.items() if re.fullmatch(pattern, found.id)), None)
         if "name" not in found.details or not (needed or given):
@@ -131,17 +131,17 @@ def _entries(
 
 
 def _regex(name: str) -> str:
-    """Return a regular expression for a device's name, to which PlaidML puts the vendor in front."""
+    """Return a regular expression for a device's name; PlaidML puts the vendor in front of it."""
     return f".*{re.sub('[^A-Za-z0-9]', '.', name)}.*"
 
 
 def careful_settings(details: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings that are right on any OpenCL device, for one that nobody has tuned PlaidML for.
+    """Return settings that work on any OpenCL device, for a device that PlaidML is not tuned for.
 
-    Wider vectors than 1 were seen to compute NaN on PoCL; work groups of 64 were twice as fast there as groups of one.
+    On PoCL, vectors wider than 1 computed NaN, and work groups of 64 were twice as fast as groups of one.
 
     Args:
-        details: What the driver tells of the device, in the names of PlaidML's DeviceInfo.
+        details: What the driver reports of the device, with the names of PlaidML's DeviceInfo.
     """
     largest_group = int(details.get("maxWorkGroupSize", 1))
     local_bytes = int(details.get("localMemSize", _CAREFUL_MEMORY_BYTES))
@@ -178,7 +178,7 @@ def _driver(details: Mapping[str, Any]) -> str:
 
 
 def _preference(device: Device) -> tuple[bool, bool, str]:
-    """Prefer GPUs, then processors through OpenCL (measured in docs/plaidml.md), then llvm_cpu."""
+    """Return a sort key: GPUs first, then processors through OpenCL (measured in docs/plaidml.md), then llvm_cpu."""
     return device.kind == "cpu", device.id.startswith(_LLVM), device.id
 
 

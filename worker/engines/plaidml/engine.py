@@ -15,16 +15,16 @@ from deepchord.worker.engines.plaidml.network import PlaidMLNetwork
 
 
 class PlaidMLEngine:
-    """PlaidML on one device, for the life of the process."""
+    """PlaidML on one device, which cannot change within a process."""
 
     name = "plaidml"
 
     def __init__(self, device: str | None = None, hardware: Mapping[str, PlaidMLHardware] | None = None) -> None:
-        """Open a device.
+        """Open PlaidML on a device.
 
         Args:
             device: Its id; None: the one that `plaidml-setup` chose, else the best.
-            hardware: Settings for devices, by a regular expression for their ids.
+            hardware: Settings for devices; the keys are regular expressions for their ids.
 
         Raises:
             EngineError: There is no such device.
@@ -45,23 +45,23 @@ class PlaidMLEngine:
 
     @property
     def device(self) -> Device:
-        """What this process trains on."""
+        """The device that this process trains on."""
         return self._device
 
     def devices(self) -> tuple[Device, ...]:
-        """Return what PlaidML can train on, best first."""
+        """Return all devices that PlaidML can train on, the best first."""
         return self._devices
 
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> PlaidMLNetwork:
-        """Return a network; with a recipe it can be trained."""
+        """Return a network, which can be trained if a recipe is given."""
         return PlaidMLNetwork(self._keras, architecture, recipe)
 
     def parallel_predictions(self) -> int:
-        """Return 1: its device is one queue."""
+        """Return 1: a device computes one request after another."""
         return 1
 
     def precision(self, recipe: Recipe) -> Precision:
-        """Return float32: PlaidML knows no bfloat16."""
+        """Return float32: PlaidML has no bfloat16."""
         del recipe
         return "float32"
 

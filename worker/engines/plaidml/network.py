@@ -1,4 +1,4 @@
-"""A network of Keras 2 on PlaidML, and how it learns: by the formulas of Keras 3, in batches of one shape."""
+"""A network of Keras 2 on PlaidML; it trains with the formulas of Keras 3, in batches of one shape."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -18,15 +18,15 @@ from deepchord.worker.engines.padding import filled, filled_batches, prediction_
 #: Images are predicted in batches of at most this size.
 _MOST_PREDICTED = 1024
 
-#: Batches are a multiple of this: kernels for 97, 101 or 131 images write beyond their arrays on llvm_cpu.
+#: Batch sizes are a multiple of this: on llvm_cpu, kernels for 97, 101 or 131 images write beyond their arrays.
 _BATCH_UNIT = 8
 
-#: The least value of each word of PlaidML's random state, a Tausworthe generator (L'Ecuyer 1996, table 1).
+#: The smallest value of each word of PlaidML's random state, a Tausworthe generator (L'Ecuyer 1996, table 1).
 _LEAST_STATE = (2, 8, 16)
 
 
 class PlaidMLNetwork:
-    """A `keras.models.Model` that compiles each of its programs once: training step and prediction."""
+    """A `keras.models.Model` that compiles its training step and its prediction once each."""
 
     def __init__(self, keras: Any, architecture: ResolvedArchitecture, recipe: Recipe | None) -> None:
         self._keras = keras
@@ -54,11 +54,11 @@ class PlaidMLNetwork:
             layer.set_weights(list(arrays))
 
     def optimizer_state(self) -> tuple[NDArray[Any], ...]:
-        """Return a copy of what the optimizer carries from step to step."""
+        """Return a copy of the optimizer's arrays."""
         return tuple(np.array(self._keras.backend.get_value(variable)) for variable in self._optimizer_variables())
 
     def set_optimizer_state(self, state: tuple[NDArray[Any], ...]) -> None:
-        """Let the optimizer go on from a state; see `Network`."""
+        """Set the optimizer's arrays; see `Network`."""
         variables = self._optimizer_variables()
         check_optimizer_state(state, (tuple(variable.shape.dims) for variable in variables))
         for variable, array in zip(variables, state, strict=True):
@@ -69,7 +69,7 @@ class PlaidMLNetwork:
     ) -> tuple[float, float]:
         """Take one training step for each batch; see `Network`.
 
-        A batch that is not full, or not a multiple of eight, is filled up with images of its own that count nothing.
+        A batch that is smaller, or no multiple of eight, is filled up with its own images, which get the weight 0.
         """
         self._seed_dropout(dropout_seed)
         full, images, sums = 0, 0, np.zeros(2)
@@ -87,7 +87,7 @@ class PlaidMLNetwork:
         return float(loss), float(accuracy)
 
     def _step(self, batch: Batch, full: int) -> NDArray[np.float64]:
-        """Take a step with a batch that is filled up; return mean loss and accuracy of what counts."""
+        """Take a step with a batch filled up to `full` images; return mean loss and accuracy of the real images."""
         images, labels, counted = batch.images, batch.labels, len(batch.images)
         if counted < full:
             rows, _ = filled(np.arange(counted), full)
@@ -98,14 +98,14 @@ class PlaidMLNetwork:
         return np.array(trained, dtype=float)
 
     def _smoothed(self, labels: Labels) -> NDArray[np.float32]:
-        """Return the probabilities [size, classes] that are wanted."""
+        """Return the smoothed labels as probabilities [size, classes]."""
         classes = self._model.output_shape[-1]
         wanted = np.eye(classes, dtype=np.float32)[labels]
         return wanted * np.float32(1 - self._smoothing) + np.float32(self._smoothing / classes)
 
     def _set_learning_rate(self, rate: float) -> None:
         if rate != self._learning_rate:
-            # The last step may be running, and what reads the rate makes weights: see _wait_for_last_step.
+            # The last step may still run and read the rate; reading the weights waits for it.
             self.weights()
             self._keras.backend.set_value(self._model.optimizer.lr, rate)
             self._learning_rate = rate
@@ -119,7 +119,7 @@ class PlaidMLNetwork:
         return np.concatenate([np.asarray(predict(batch), dtype=np.float32)[:counted] for batch, counted in batches])
 
     def _optimizer_variables(self) -> list[Any]:
-        # Keras 2 makes them with the training step, and does not count Nadam's schedule among the optimizer's weights.
+        # Keras 2 makes the variables with the training step. Nadam's schedule is not among the optimizer's weights.
         self._model._make_train_function()
         optimizer = self._model.optimizer
         schedule = [optimizer.m_schedule] if hasattr(optimizer, "m_schedule") else []
@@ -129,7 +129,7 @@ class PlaidMLNetwork:
         return [layer for layer in self._model.layers if layer.weights]
 
     def _wait_for_last_step(self) -> None:
-        """Read all that a step makes, so that none is still running: PlaidML writes at once into what one uses."""
+        """Wait for the last step by reading its results: PlaidML overwrites values that a running step uses."""
         self.weights()
         self.optimizer_state()
         for state in self._random_states:
@@ -145,7 +145,7 @@ class PlaidMLNetwork:
 
 @contextmanager
 def _recorded_random_states() -> Iterator[list[Any]]:
-    """Collect the random states that the backend makes, one for each dropout layer, so that they can be set later."""
+    """Collect the random states that the backend makes in the block, one for each dropout layer, to set them later."""
     backend = sys.modules["plaidml.keras.backend"]
     original = backend._make_rng_state
     states: list[Any] = []
@@ -162,7 +162,7 @@ def _recorded_random_states() -> Iterator[list[Any]]:
 
 
 def _optimizer(keras: Any, recipe: Recipe) -> Any:
-    """Return the optimizer with every hyperparameter said, and the formulas of Keras 3."""
+    """Return the optimizer with every hyperparameter given, and the formulas of Keras 3."""
     optimizer = _without_decay(keras, recipe)
     _wait_for_all_gradients(keras, optimizer)
     if recipe.weight_decay:
@@ -174,7 +174,7 @@ def _without_decay(keras: Any, recipe: Recipe) -> Any:
     rate = recipe.learning_rate
     match recipe.optimizer:
         case "nadam":
-            # Keras 2 slows the momentum schedule of Dozat 2016 down to 0.96^(0.004 t); Keras 3 has 0.96^t, as with 1.0.
+            # The momentum schedule of Dozat 2016 is 0.96^(0.004 t) in Keras 2 by default, and 0.96^t in Keras 3.
             return keras.optimizers.Nadam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, schedule_decay=1.0)
         case "adam":
             return keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7)
@@ -185,17 +185,17 @@ def _without_decay(keras: Any, recipe: Recipe) -> Any:
 
 
 def _wait_for_all_gradients(keras: Any, optimizer: Any) -> None:
-    """Let every weight be changed after all gradients are known.
+    """Change the weights only after all gradients are computed.
 
-    PlaidML writes the new weights where the old ones are, and does not see that a gradient further down still needs
-    those: on llvm_cpu it was off in proportion to the learning rate. The gradient of the first weights comes last: what
-    flows back to them has read all weights above.
+    PlaidML overwrites the old weights although other gradients still need them: on llvm_cpu, gradients were wrong in
+    proportion to the learning rate. The gradient of the first weights is computed last, after all weights were read. So
+    here every gradient is made to depend on it.
     """
     get_gradients = optimizer.get_gradients
 
     def get_gradients_of_a_step(loss: Any, params: list[Any]) -> list[Any]:
         gradients, backend = get_gradients(loss, params), keras.backend
-        # Through a broadcast PlaidML's gradients have more axes than it says, up to four, and could not be summed.
+        # Adding zeros makes four axes: after a broadcast, PlaidML's gradients have more axes than it reports.
         last = gradients[0] + backend.zeros((1, 1, 1, 1))
         nothing = backend.minimum(backend.abs(backend.sum(last)), 0.0)
         return [gradient + nothing for gradient in gradients]
@@ -204,7 +204,7 @@ def _wait_for_all_gradients(keras: Any, optimizer: Any) -> None:
 
 
 def _decay_kernels(optimizer: Any, decay: float) -> None:
-    """Let each step take `decay`, times the learning rate, of every kernel from it, as Keras 3 does."""
+    """Subtract `decay` times the learning rate times each kernel in every step, as Keras 3 does."""
     get_updates = optimizer.get_updates
 
     def get_decaying_updates(loss: Any, params: list[Any]) -> list[Any]:
