@@ -29,11 +29,13 @@ _UNTOLD = (
     *("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"),
     # A screen for figures, which are drawn into files.
     "MPLBACKEND",
-    # Of the parser of the command line: completions that there are none of, a width that must be a number.
-    *("_DEEPCHORD_COMPLETE", "TERMINAL_WIDTH"),
+    # Of the parser of the command line: a width that must be a number.
+    "TERMINAL_WIDTH",
     # Lets a process go on after its end, with an exit code of its own.
     "PYTHONINSPECT",
 )
+#: A shell that completes a command line sets it to `complete_` and its name; typer would also take other values.
+_COMPLETION = "_DEEPCHORD_COMPLETE"
 #: What Celery reads while it runs, and puts before what the application says.
 CONFIGURATION = (
     *("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL", "CELERY_RESULT_BACKEND"),
@@ -58,6 +60,11 @@ def leave_out_foreign() -> str | None:
     return describe_foreign(found)
 
 
+def is_completion(environment: Mapping[str, str]) -> bool:
+    """Return whether a shell asks how a command line can go on."""
+    return environment.get(_COMPLETION, "").startswith("complete_")
+
+
 def leave_out(names: Iterable[str]) -> list[str]:
     """Take variables out of this process's environment; return those that were there."""
     return [name for name in names if os.environ.pop(name, None) is not None]
@@ -66,12 +73,14 @@ def leave_out(names: Iterable[str]) -> list[str]:
 def foreign_names(environment: Mapping[str, str]) -> list[str]:
     """Return the variables that are left out, sorted."""
     names = {*_TOLD, *_UNTOLD}
+    if not is_completion(environment):
+        names.add(_COMPLETION)
     return sorted(name for name in environment if name in names or name.startswith(_PREFIXES))
 
 
 def describe_foreign(names: list[str]) -> str | None:
     """Return a sentence about what is left out; None if nobody can have meant deepchord by it."""
-    told = [name for name in names if name not in _UNTOLD]
+    told = [name for name in names if name not in (*_UNTOLD, _COMPLETION)]
     if not told:
         return None
     return (

@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from deepchord.shared.messages import RunSpec
 from deepchord.shared.network import Architecture, Dense, Flatten
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
+from tests.environments import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -149,6 +151,34 @@ def test_the_help_names_every_command_and_every_exit_code(command):
     assert ended.returncode == 0
     assert [name for name in COMMANDS if f" {name} " not in ended.stdout] == []
     assert "130 interrupted" in ended.stdout
+
+
+def test_the_version_is_that_of_the_sources(command):
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    ended = command("--version")
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"deepchord {version}\n", "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_for_completion_asks_deepchord_itself(command, shell):
+    # Without it typer prints the script of the shell that it was started from, if there is one.
+    ended = command("--show-completion", shell, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"_DEEPCHORD_COMPLETE=complete_{shell}" in ended.stdout
+
+
+def test_a_shell_completes_commands_and_options_without_a_note(command):
+    shell = {"_DEEPCHORD_COMPLETE": "complete_bash", "COMP_CWORD": "1", "CELERY_BROKER_URL": "redis://elsewhere/0"}
+
+    commands = command(COMP_WORDS="deepchord re", **shell)
+    options = command(COMP_WORDS="deepchord train --pres", **(shell | {"COMP_CWORD": "2"}))
+
+    assert (commands.returncode, commands.stderr) == (0, "")
+    assert commands.stdout.split() == ["resume", "report", "reconcile"]
+    assert (options.stdout.split(), options.stderr) == (["--preset"], "")
 
 
 def test_help_imports_neither_celery_nor_numpy_nor_a_framework():
