@@ -99,9 +99,21 @@ def test_a_source_archive_has_each_side_once_and_makes_the_same_wheel(wheel, tmp
     archive = build_source_archive(copy_sources(tmp_path / "sources"), tmp_path)
     with tarfile.open(archive) as members:
         assert [member.name for member in members if not (member.isfile() or member.isdir())] == []
-        assert [name for name in members.getnames() if re.match(r"[^/]+/(shared|worker|coordinator)(/|$)", name)] == []
+        files = [name.split("/", 1)[1] for name in members.getnames() if name.endswith(".py")]
         members.extractall(tmp_path / "extracted", filter="data")
     (sources,) = (tmp_path / "extracted").iterdir()
+
+    assert [len([file for file in files if file.endswith(f"{side}/__init__.py")]) for side in SIDES] == [1, 1, 1]
+    assert names_in(build_wheel(sources, tmp_path)) == names_in(wheel)
+
+
+def test_sources_whose_links_were_lost_make_the_same_wheel(wheel, tmp_path):
+    sources = copy_sources(tmp_path / "sources")
+    for side in SIDES:  # as pip unpacks a ZIP archive, and Git for Windows checks links out
+        link = sources / "deepchord" / side
+        target = link.readlink()
+        link.unlink()
+        link.write_text(str(target))
 
     assert names_in(build_wheel(sources, tmp_path)) == names_in(wheel)
 
