@@ -194,6 +194,19 @@ def test_help_imports_neither_celery_nor_numpy_nor_a_framework():
     assert (ended.stderr, ended.stdout) == ("", "[]\n")
 
 
+def test_the_commands_are_known_without_what_only_some_of_them_need():
+    program = (
+        "import sys, deepchord.commands\n"
+        "print([name for name in ['rich.console', 'importlib.metadata', 'pydantic'] if name in sys.modules])"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert (ended.stderr, ended.stdout) == ("", "[]\n")
+
+
 @pytest.mark.parametrize(
     "arguments", [["trian"], ["train", "--memebrs", "3"], ["train", "--members", "many"], ["status"]]
 )
