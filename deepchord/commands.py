@@ -1,18 +1,22 @@
 """The command `deepchord`: the commands of both sides in one; the only module that knows both."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deepchord.coordinator.cli import commands as coordinator_commands
 from deepchord.shared.command_line import run_commands
+from deepchord.shared.version import version
 from deepchord.worker.cli import commands as worker_commands
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from deepchord.worker.cli import EvaluatedFiles
+
+#: Shells know the command by it, also where it is started as `python -m deepchord`.
+_NAME = "deepchord"
 
 commands = typer.Typer(
     help=(
@@ -26,14 +30,25 @@ commands = typer.Typer(
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode="markdown",
 )
 commands.registered_commands.extend([*coordinator_commands.registered_commands, *worker_commands.registered_commands])
 
 
+def _print_version(wanted: bool) -> None:
+    """Print the version and exit, if wanted."""
+    if wanted:
+        typer.echo(f"{_NAME} {version()}")
+        raise typer.Exit
+
+
 @commands.callback()
-def _hand_over(context: typer.Context) -> None:
+def _hand_over(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Give the worker's commands the coordinator's report, which they cannot import themselves."""
     context.obj = write_evaluation_report
 
@@ -58,4 +73,4 @@ def write_evaluation_report(files: "EvaluatedFiles", folder: Path, width: int) -
 
 def main() -> None:
     """Run the command line and exit."""
-    run_commands(commands)
+    run_commands(lambda: commands(prog_name=_NAME))

@@ -161,12 +161,14 @@ class Place:
             check=False,
         )
 
-    def start(self, *arguments: str | Path, command: Sequence[str] = (), **variables: str) -> Started:
-        """Start a command of deepchord, or another one."""
+    def start(
+        self, *arguments: str | Path, command: Sequence[str] = (), folder: Path | None = None, **variables: str
+    ) -> Started:
+        """Start a command of deepchord, or another one, here or in another folder."""
         started = Started(
             subprocess.Popen(
                 list(command) or _deepchord(arguments),
-                cwd=self.folder,
+                cwd=folder or self.folder,
                 env=self.environment(**variables),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

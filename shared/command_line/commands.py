@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from deepchord.shared.command_line.output import open_output
 from deepchord.shared.errors import DeepchordError, ExitCode, InputError
-from deepchord.shared.process import remove_foreign_variables
+from deepchord.shared.process import is_completion, remove_foreign_variables
 
 
 def run_commands(commands: Callable[[], Any]) -> NoReturn:
@@ -20,7 +20,7 @@ def run_commands(commands: Callable[[], Any]) -> NoReturn:
     """
     open_output()
     ignored = remove_foreign_variables()
-    if ignored:
+    if ignored and not is_completion(os.environ):  # a shell would write the note into the line that it completes
         sys.stderr.write(f"note: {ignored}\n")
     try:
         _check_current_folder()

@@ -29,11 +29,13 @@ _UNREPORTED = (
     *("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"),
     # A screen for figures, but we draw figures into files.
     "MPLBACKEND",
-    # Variables of the command line parser: completions, which we do not offer; a width that must be a number.
-    *("_DEEPCHORD_COMPLETE", "TERMINAL_WIDTH"),
+    # A variable of the command line parser: a width that must be a number.
+    "TERMINAL_WIDTH",
     # Keeps a process open after its end, and changes its exit code.
     "PYTHONINSPECT",
 )
+#: A shell that completes a command line sets it to `complete_` and its name; typer would also take other values.
+_COMPLETION = "_DEEPCHORD_COMPLETE"
 #: Celery reads these while it runs, and they win over the configuration of the application.
 CELERY_VARIABLES = (
     *("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL", "CELERY_RESULT_BACKEND"),
@@ -58,6 +60,11 @@ def remove_foreign_variables() -> str | None:
     return describe_foreign(removed)
 
 
+def is_completion(environment: Mapping[str, str]) -> bool:
+    """Return whether a shell asks how a command line can go on."""
+    return environment.get(_COMPLETION, "").startswith("complete_")
+
+
 def remove_variables(names: Iterable[str]) -> list[str]:
     """Remove variables from this process's environment; return those that were set."""
     return [name for name in names if os.environ.pop(name, None) is not None]
@@ -66,12 +73,14 @@ def remove_variables(names: Iterable[str]) -> list[str]:
 def foreign_names(environment: Mapping[str, str]) -> list[str]:
     """Return the variables of an environment that are foreign, sorted."""
     names = {*_REPORTED, *_UNREPORTED}
+    if not is_completion(environment):
+        names.add(_COMPLETION)
     return sorted(name for name in environment if name in names or name.startswith(_PREFIXES))
 
 
 def describe_foreign(names: list[str]) -> str | None:
     """Return a sentence about removed variables; None if none of them can have been meant for deepchord."""
-    reported = [name for name in names if name not in _UNREPORTED]
+    reported = [name for name in names if name not in (*_UNREPORTED, _COMPLETION)]
     if not reported:
         return None
     return (

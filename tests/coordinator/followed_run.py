@@ -42,7 +42,7 @@ def fail(store: RunStore, run: RunSpec) -> RunFailure:
 def commit(store: RunStore, run: RunSpec, index: int) -> None:
     """Record a member as trained; its probabilities are those of the labels."""
     data = encode_member_probabilities(np.eye(2, dtype=np.float32)[LABELS])
-    store.member(run.run_id, index).put_probabilities(1, data)
+    store.member(run.run_id, index).publish_probabilities(1, data)
     epoch = EpochMetrics(train_loss=1, train_accuracy=0.5, validation_loss=1, validation_accuracy=0.5, duration_s=1)
     member = TrainedMember(
         spec=plan_member(run.run_id, run.seed, index),

@@ -1,11 +1,8 @@
 """A worker started as Celery starts them, and Flower beside it: both through the same application."""
 
-import base64
 import json
 import re
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,6 +12,7 @@ import psutil
 import pytest
 
 from deepchord.shared.messages import MemberRecord
+from tests.fetching import fetch
 from tests.waiting import wait_until
 
 #: What Flower shows of a member in training.
@@ -38,19 +36,6 @@ class WatchedRun:
     #: All results of members that Flower ever showed.
     results: set[str]
     left: list[psutil.Process]
-
-
-def fetch(url: str, user: str = "", password: str = "") -> tuple[int, str]:
-    request = urllib.request.Request(url)
-    if user:
-        credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
-        request.add_header("Authorization", f"Basic {credentials}")
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, ""
 
 
 def listening(processes: list[psutil.Process]) -> set[tuple[str, int]]:

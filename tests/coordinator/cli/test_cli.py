@@ -4,11 +4,13 @@ import os
 import resource
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.coordinator.cli.processes import files_below, sentence_of
+from tests.environments import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -51,6 +53,34 @@ def test_the_help_names_every_command_and_every_exit_code(command):
     assert "130 interrupted" in ended.stdout
 
 
+def test_the_version_is_that_of_the_sources(command):
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    ended = command("--version")
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"deepchord {version}\n", "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_for_completion_asks_deepchord_itself(command, shell):
+    # Without it typer prints the script of the shell that it was started from, if there is one.
+    ended = command("--show-completion", shell, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"_DEEPCHORD_COMPLETE=complete_{shell}" in ended.stdout
+
+
+def test_a_shell_completes_commands_and_options_without_a_note(command):
+    shell = {"_DEEPCHORD_COMPLETE": "complete_bash", "COMP_CWORD": "1", "CELERY_BROKER_URL": "redis://elsewhere/0"}
+
+    commands = command(COMP_WORDS="deepchord re", **shell)
+    options = command(COMP_WORDS="deepchord train --pres", **(shell | {"COMP_CWORD": "2"}))
+
+    assert (commands.returncode, commands.stderr) == (0, "")
+    assert commands.stdout.split() == ["resume", "report", "reconcile"]
+    assert (options.stdout.split(), options.stderr) == (["--preset"], "")
+
+
 def test_help_imports_neither_celery_nor_numpy_nor_a_framework():
     program = (
         "import sys, typer.testing, deepchord.commands\n"
@@ -60,6 +90,19 @@ def test_help_imports_neither_celery_nor_numpy_nor_a_framework():
         "print([name for name in heavy if name in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)
+
+    assert (ended.stderr, ended.stdout) == ("", "[]\n")
+
+
+def test_the_commands_are_known_without_what_only_some_of_them_need():
+    program = (
+        "import sys, deepchord.commands\n"
+        "print([name for name in ['rich.console', 'importlib.metadata', 'pydantic'] if name in sys.modules])"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
 
     assert (ended.stderr, ended.stdout) == ("", "[]\n")
 

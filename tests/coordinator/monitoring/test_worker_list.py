@@ -26,7 +26,7 @@ def at_work(name: str, index: int, protocol: int = PROTOCOL) -> WorkerRow:
         index=index, attempt=1, trainer=trainer, phase="training", epochs_done=3, epochs=25, epoch_share=0.5,
         started_at=NOW, updated_at=NOW,
     )  # fmt: skip
-    worker = WorkerStatus(note=note, seen_s_ago=3.2, at_work=(RUN, index))
+    worker = WorkerStatus(info=note, seen_s_ago=3.2, at_work=(RUN, index))
     return WorkerRow(worker=worker, progress=progress, samples_per_s=5123.4)
 
 

@@ -24,6 +24,14 @@ def test_what_somebody_may_have_meant_for_deepchord_is_named():
     assert describe_foreign(["APP", "DJANGO_SETTINGS_MODULE"]) is None
 
 
+def test_only_a_shell_that_completes_a_command_line_is_answered():
+    completion = {"_DEEPCHORD_COMPLETE": "complete_zsh"}
+
+    assert without_foreign_variables(completion)["_DEEPCHORD_COMPLETE"] == "complete_zsh"
+    assert without_foreign_variables({"_DEEPCHORD_COMPLETE": "source_zsh"}) == {"PYTHONSAFEPATH": "1"}
+    assert describe_foreign(foreign_names({"_DEEPCHORD_COMPLETE": "source_zsh"})) is None
+
+
 def test_this_process_loses_them_once(monkeypatch):
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://elsewhere/0")
     monkeypatch.setenv("PYTHONPATH", ":src")
