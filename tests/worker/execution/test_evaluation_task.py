@@ -150,7 +150,7 @@ def test_failed_members_are_left_out_and_counted(evaluate: Callable, store: RunS
     assert [member.index for member in found.members] == [0, 2]
 
 
-def test_an_evaluation_that_is_rung_early_does_nothing(
+def test_an_evaluation_that_comes_early_does_nothing(
     evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable
 ):
     recorded("tt-")
@@ -161,7 +161,7 @@ def test_an_evaluation_that_is_rung_early_does_nothing(
     assert store.evaluation(run).failure() is None
 
 
-def test_an_evaluation_that_is_rung_twice_is_made_once(
+def test_an_evaluation_that_comes_twice_is_made_once(
     evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, fails: Callable
 ):
     recorded("ttt")
@@ -390,7 +390,7 @@ def test_a_run_that_is_cancelled_while_its_evaluation_is_given_up_does_not_fail(
     assert (store.is_cancelled(run.run_id), store.evaluation(run).has_failed()) == (True, False)
 
 
-def test_an_evaluation_that_is_rung_early_reads_no_record_and_takes_no_lease(
+def test_an_evaluation_that_comes_early_reads_no_record_and_takes_no_lease(
     evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, monkeypatch
 ):
     recorded("tt-")
@@ -417,13 +417,18 @@ def test_a_record_that_cannot_be_read_ends_the_run_as_failed_in_the_end(
     assert len(store.evaluation(run).attempts()) == 3
 
 
-def test_a_listing_that_does_not_show_the_attempt_yet_does_no_harm(
+def test_a_listing_of_attempts_that_is_too_old_costs_one_attempt_more_at_most(
     evaluate: Callable, store: RunStore, run: RunSpec, recorded: Callable, monkeypatch
 ):
     recorded("ttt")
-    monkeypatch.setattr(EvaluationStore, "attempts", lambda *_: ())
+    for _ in range(3):
+        store.evaluation(run).fail_attempt(store.evaluation(run).start_attempt(b""))
+    with monkeypatch.context() as patched:
+        patched.setattr(EvaluationStore, "attempts", lambda *_: ())
 
-    assert evaluate(run.run_id) == "evaluated"
+        assert evaluate(run.run_id) == "evaluated"
+
+    assert len(store.evaluation(run).attempts()) == 4
 
 
 def test_an_evaluation_that_failed_often_enough_is_not_tried_by_a_late_message(
@@ -538,6 +543,55 @@ def test_an_evaluation_that_fails_here_does_not_fail_a_run_that_was_evaluated_el
 
     assert evaluate(run.run_id) == "evaluated"
     assert store.evaluation(run).failure() is None
+
+
+def test_an_evaluation_that_fails_for_good_fails_no_run_that_was_extended_meanwhile(
+    evaluate: Callable,
+    resources: Resources,
+    store: RunStore,
+    run: RunSpec,
+    recorded: Callable,
+    engine: Engine,
+):
+    recorded("ttt")
+    extended = run.model_copy(update={"members": run.members + 1, "extension": 1})
+
+    class ExtendingEngine(FailingEngine):
+        """Fails for the third time just after somebody has extended the run."""
+
+        def build(self, *arguments: Any) -> Any:
+            if self.built == 2:
+                assert store.extend_run(extended)
+            return super().build(*arguments)
+
+    resources.engine = ExtendingEngine(engine, [EngineError("trouble")] * 3)
+
+    assert evaluate(run.run_id) is None
+    assert store.evaluation(run).failure() is None
+    assert store.evaluation(extended).failure() is None
+
+
+def test_a_run_that_was_evaluated_before_the_lease_was_there_is_not_evaluated_again(
+    evaluate: Callable,
+    resources: Resources,
+    store: RunStore,
+    run: RunSpec,
+    recorded: Callable,
+    fails: Callable,
+    monkeypatch,
+):
+    recorded("ttt")
+    failure = RunFailure(requested=3, trained=3, reason="trouble", failed_at=run.created_at)
+    engine, take = fails(), Lease.take
+
+    def end_first(lease: Lease) -> Any:
+        store.evaluation(run).commit_failure(failure)
+        return take(lease)
+
+    monkeypatch.setattr(Lease, "take", end_first)
+
+    assert evaluate(run.run_id) == "failed"
+    assert (engine.built, store.evaluation(run).attempts()) == (0, ())
 
 
 def test_an_evaluation_of_a_run_that_is_not_in_this_storage_is_tried_again_and_then_an_error(
