@@ -40,8 +40,9 @@ _stops: list[str] = []
 
 
 def run(*arguments: str) -> NoReturn:
-    """Run a worker with Celery's arguments, and exit: with 0 if it was told to stop, with 4 if its processes die.
+    """Run a worker with Celery's arguments, then exit: with 0 if it was told to stop, else with an error's code.
 
+    The code is 4 if its processes keep dying before they can work, and 1 if it ended by itself.
     Celery's own `worker_main` does not return how the worker ended; service managers need the exit code.
     """
     remove_foreign_variables()

@@ -125,7 +125,7 @@ class ChildProcess:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process with this number runs; False for one that has ended and was not reaped."""
+    """Return whether a process with this id runs; False for a zombie, which has ended but is still listed."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -150,7 +150,7 @@ def wait_until_gone(processes: Iterable[psutil.Process]) -> bool:
 
 
 def becomes_true(condition: Callable[[], bool], limit_s: float) -> bool:
-    """Wait until a condition is true; return whether it was within the limit."""
+    """Wait at most `limit_s` seconds until a condition is true; return whether it became true."""
     waiting = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda holds: not holds),
         stop=tenacity.stop_after_delay(limit_s),

@@ -24,12 +24,13 @@ def choose_workers(settings: Settings, run: RunSpec, report: Callable[[str], Non
     """Return the settings with the number of workers and of threads per worker that train a run fastest.
 
     Args:
-        settings: A number of workers or threads, and a device, that they hold already is kept.
+        settings: If they already hold a number of workers, a number of threads or a device, that is kept.
         run: What is to be trained.
         report: Called with a sentence before a measurement begins, and if several GPUs are used.
 
     Returns:
-        The settings, and the GPUs of the workers, in turn; empty: the device of the settings for all.
+        The settings, and the GPUs that the workers get in turn. If there are none, all workers use the device of the
+        settings.
     """
     room_for = free_memory_bytes() // (WORKER_BYTES + _BYTES_PER_PIXEL * run.dataset.train_pixels)
     max_workers = settings.workers or min(run.members, max(1, room_for))

@@ -3,7 +3,7 @@
 A run that is followed is also kept going: what was lost is sent again.
 """
 
-from deepchord.coordinator.monitoring.flower import running_flower
+from deepchord.coordinator.monitoring.flower_process import running_flower
 from deepchord.coordinator.monitoring.following import raise_if_failed, view_run, watch_run
 from deepchord.coordinator.monitoring.live_view import render, show
 from deepchord.coordinator.monitoring.prometheus import serving_metrics

@@ -74,7 +74,7 @@ def evaluation_trouble(note: str) -> str:
 
 
 def is_offline(view: RunView) -> bool:
-    """Return whether a run goes on, and no broker answers: the view then shows only what storage holds."""
+    """Return whether a run has not ended and no broker answers. The view then shows only what storage holds."""
     return not view.live and not view.has_ended
 
 

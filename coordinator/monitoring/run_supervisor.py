@@ -27,7 +27,7 @@ def connect_if_given(settings: Settings) -> redis.Redis | None:
 
 
 class RunSupervisor:
-    """Reconciles one run between two views, and knows which broker it is on and why it stands still."""
+    """Looks after one run between two views: reconciles it, follows it to its broker, finds out why it stalls."""
 
     def __init__(self, settings: Settings, store: RunStore, run: RunSpec, *, embedded: bool) -> None:
         """Connect to the broker of the settings.

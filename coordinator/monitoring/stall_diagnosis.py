@@ -32,7 +32,11 @@ def unreachable_broker(settings: Settings, store: RunStore, run: RunSpec) -> str
 
 
 def stands_still(view: RunView, before: RunView | None) -> bool:
-    """Return whether a run has not moved since the view before, or no worker took it within the usual time."""
+    """Return whether a run stands still.
+
+    A run that waits does so if no worker took it within the usual time; any other if nothing has changed since the view
+    before.
+    """
     return view.elapsed_s() >= _TAKEN_WITHIN_S if view.state == "waiting" else not has_moved(view, before)
 
 
@@ -44,7 +48,7 @@ def has_moved(view: RunView, before: RunView | None) -> bool:
 
 
 def missing_workers(app: Celery, view: RunView, before: RunView | None) -> str | None:
-    """Return why no worker goes on with a run; None if one may be training it.
+    """Return a sentence about why no worker works on the run; None if one may be working on it.
 
     Args:
         app: Celery on the run's broker.

@@ -17,7 +17,7 @@ _LEASE_TAKEN_AGAIN_WITHIN_S = RENEWAL_INTERVAL_S + 1.0
 class ResendState:
     """When a part was last sent again, how far it was then, and how often it was sent without progress."""
 
-    #: See `deepchord.shared.storage.progress_of`.
+    #: See `deepchord.shared.storage.progress_count`.
     progress: int
     #: How often in a row it was sent without progress.
     times: int

@@ -63,10 +63,10 @@ def cancel_member(store: RunStore, run: RunSpec, index: int, host: str) -> None:
 
 
 def check_unfinished(store: RunStore, run: RunSpec) -> None:
-    """Raise if a run has ended and cannot go on.
+    """Raise `InputError` if a run has ended for good.
 
-    A run that has ended can go on if only its evaluation failed, if it failed before all members had ended, or if a
-    record is damaged.
+    An ended run can still go on in three cases: nothing but its evaluation failed, it failed before all members had
+    ended, or a record is damaged.
 
     Raises:
         InputError: The run is evaluated, or too few of its members could be trained.

@@ -108,7 +108,7 @@ def current_trouble(settings: Settings, error: Exception | None = None) -> str |
 
 
 class RepeatedProbe:
-    """Probes a broker in use repeatedly; the pauses grow as long as no trouble is found.
+    """Probes a broker again and again while it is used; each time it finds no trouble, the next pause is longer.
 
     The pauses spare the broker: many clients may follow a run, and a run may make no progress for long while a worker
     compiles or evaluates.

@@ -87,7 +87,7 @@ def _failure_of(error: OSError) -> OutputError:
 
 
 def open_output() -> None:
-    """Replace stdout and stderr of this process by such streams; call this once, before anything is written."""
+    """Replace stdout and stderr of this process by `OutputStream`s; call this once, before anything is written."""
     for name, number in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
         if stream is None:  # it was closed before the start; no other file may get its number

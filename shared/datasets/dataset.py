@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.shared.datasets.outlines import check_outlines
-from deepchord.shared.datasets.validation import (
+from deepchord.shared.datasets.checks import (
     check_alike,
     check_coverage,
     checked_class_names,
     checked_images,
     checked_labels,
 )
+from deepchord.shared.datasets.outlines import check_outlines
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import check_regular, read_npz, write_npz
 from deepchord.shared.messages import DatasetInfo

@@ -12,12 +12,12 @@ import numpy as np
 
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.datasets.catalog import FASHION, NAMED_DATASETS, Arrays, NamedDataset, read_idx_folder
+from deepchord.shared.datasets.checks import checked_labels
 from deepchord.shared.datasets.dataset import ARRAYS, CLASS_NAMES, Dataset, dataset_from_arrays
 from deepchord.shared.datasets.download import ADDRESS, download
 from deepchord.shared.datasets.keras_download import KerasProcess, keep_download
 from deepchord.shared.datasets.labels import check_classes
 from deepchord.shared.datasets.outlines import check_outlines, with_channels_last
-from deepchord.shared.datasets.validation import checked_labels
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import MissingArraysError, describe_kind, is_annexed, kind_of, npz_outlines, read_npz
 from deepchord.shared.validation import suggestion

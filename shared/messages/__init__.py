@@ -15,13 +15,12 @@ from deepchord.shared.messages.member import (
     TrainingPart,
 )
 from deepchord.shared.messages.progress import MemberProgress
+from deepchord.shared.messages.recipe import Precision, Recipe
 from deepchord.shared.messages.run import (
     MAX_MEMBERS,
     DatasetInfo,
     MemberSeeds,
     MemberSpec,
-    Precision,
-    Recipe,
     Requirement,
     RunSpec,
     Seed,

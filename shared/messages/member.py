@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
-from deepchord.shared.messages.run import MemberSpec, Precision
+from deepchord.shared.messages.recipe import Precision
+from deepchord.shared.messages.run import MemberSpec
 from deepchord.shared.validation import Message, Sha256, Share
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 
 def import_plain_matplotlib() -> None:
-    """Import matplotlib while one of our folders is the current one; call this before Keras imports matplotlib."""
+    """Import matplotlib from a folder of deepchord, so that it reads no `matplotlibrc` of the current one.
+
+    Call this before Keras imports matplotlib.
+    """
     with contextlib.chdir(Path(__file__).parent):
         importlib.import_module("matplotlib")

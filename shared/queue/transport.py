@@ -31,7 +31,7 @@ class _CheckingClient(PrefixedStrictRedis):  # type: ignore[misc]  # kombu has n
 
 
 class TolerantQoS(QoS):  # type: ignore[misc]  # kombu has no types
-    """Discards what cannot be requeued; kombu would fail at it again and again, and requeue nothing after it."""
+    """Discards a message that cannot be requeued. kombu would fail at it each time, and requeue none after it."""
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         """Requeue a message that its worker did not acknowledge."""

@@ -57,7 +57,7 @@ def celery_url(url: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """Return a URL that may be shown, also a malformed one: what may be a user, password or query is removed."""
+    """Return a URL without what may be its user, password or query, so that it can be shown; it may be malformed."""
     scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
     secret, _, place = rest.rpartition("@")
     if "?" in secret or "#" in secret:

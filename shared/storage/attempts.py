@@ -66,7 +66,7 @@ def progress_count(attempts: Iterable[Attempt]) -> int:
 
 
 def attempts_without_progress(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
-    """Return the attempt that reached the furthest epoch and all later ones, in order.
+    """Return the last attempt that made progress and all attempts after it, in order; all if none has saved an epoch.
 
     Attempts that were handed over are left out.
     """

@@ -16,7 +16,7 @@ from deepchord.shared.broker import KEY_PREFIX, connect
 from deepchord.shared.errors import BrokerError
 from deepchord.shared.queue import QUEUE, TRAIN_MEMBER, create_app
 from deepchord.shared.settings import Settings
-from deepchord.worker.diagnostics.connectivity import examine_connectivity
+from deepchord.worker.diagnostics.checks import examine_connectivity
 from tests.servers import make_certificates, start_secured_broker
 from tests.waiting import wait_until
 

@@ -66,7 +66,7 @@ def check_device(engine: Engine) -> float:
 
 
 def solve(engine: Engine) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Return the probabilities [64, 4] after training, and the loss of each epoch."""
+    """Train the small test problem on an engine; return its probabilities [64, 4] and the loss of each epoch."""
     images, labels = _problem()
     architecture = _ARCHITECTURE.resolve(input_shape=images.shape[1:], classes=_CLASSES)
     network = engine.build(architecture, _RECIPE)

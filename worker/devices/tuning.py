@@ -91,7 +91,7 @@ def tune(settings: Settings, report: Callable[[str], None], *, devices: int = 1)
 
 
 def candidates(cores: int) -> Iterator[tuple[int, int]]:
-    """Yield workers and the threads of each: 1 worker with all cores, 2, 4, …, and at last one for each core."""
+    """Yield numbers of workers and of threads of each: 1 worker with all cores, then 2, 4, 8 …, last one per core."""
     for workers in (*(2**power for power in range(cores.bit_length()) if 2**power < cores), cores):
         yield workers, cores // workers
 

@@ -12,7 +12,7 @@ from deepchord.shared.errors import DeepchordError, ExitCode
 from deepchord.shared.process import run_function
 from deepchord.shared.settings import Settings, load_settings
 from deepchord.worker.devices import BATCH_SIZE, benchmark_training, check_device
-from deepchord.worker.diagnostics.connectivity import examine_connectivity
+from deepchord.worker.diagnostics.checks import examine_connectivity
 from deepchord.worker.engines import Engine, open_configured_engine
 
 #: Compiling can take minutes; a driver that hangs never answers.

@@ -116,7 +116,7 @@ def evaluate_members(
 
 
 def run_candidates(store: RunStore, run: RunSpec, members: Iterable[TrainedMember]) -> Iterator[Candidate]:
-    """Yield the trained members of a run as candidates; what they read from storage is verified."""
+    """Yield a `Candidate` for each trained member of a run; it reads and verifies its weights when its turn comes."""
     architecture = run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes)
     for member in members:
         index, attempt = member.spec.index, member.attempt

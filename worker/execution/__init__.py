@@ -1,10 +1,11 @@
 """Handles one message of the queue: trains a member or evaluates an ensemble, under a lease."""
 
+from deepchord.worker.execution.epoch_saver import EpochSaver
 from deepchord.worker.execution.evaluation_task import handle_evaluation
 from deepchord.worker.execution.member_task import handle_member, report_out_of_reach
-from deepchord.worker.execution.progress import report_to_flower
+from deepchord.worker.execution.progress_reporter import report_to_flower
 from deepchord.worker.execution.redelivery import other_workers, redeliver, settle
-from deepchord.worker.execution.resumption import EpochSaver, Resumption
+from deepchord.worker.execution.resumption import Resumption
 
 __all__ = [
     "EpochSaver",

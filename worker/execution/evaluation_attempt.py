@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from deepchord.shared.errors import DeepchordError
 from deepchord.shared.messages import RunFailure, RunSpec, TrainedMember
 from deepchord.worker.evaluation import Evaluator, evaluate_members, run_candidates
-from deepchord.worker.execution.stop_reasons import RunCancelled
+from deepchord.worker.execution.outcomes import RunCancelled
 from deepchord.worker.resources import Resources
 
 

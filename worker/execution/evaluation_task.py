@@ -14,15 +14,16 @@ from deepchord.worker.execution.failure_policy import describe, pause_s
 from deepchord.worker.execution.guard import Guard, guarded
 from deepchord.worker.execution.outcomes import (
     RETRY_DELAY_S,
+    AttemptEnded,
     Completed,
     DeferToOthers,
     Outcome,
     Refused,
     Requeue,
     Resend,
+    RunCancelled,
     outcome_of,
 )
-from deepchord.worker.execution.stop_reasons import AttemptEnded, RunCancelled
 from deepchord.worker.resources import Resources
 
 logger = logging.getLogger(__name__)

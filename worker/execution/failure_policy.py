@@ -109,7 +109,7 @@ def has_failed_on(worker: str, attempts: Iterable[Attempt]) -> bool:
 
 
 def saved_nothing_on(worker: str, last: Iterable[tuple[Attempt, str]]) -> int:
-    """Return how many of a member's last attempts were made by a worker and saved no epoch.
+    """Return how many of a member's attempts in a row, counted back from the last one, a worker made without saving.
 
     Args:
         worker: The worker's name.

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from deepchord.worker.execution.lease import Lease
-from deepchord.worker.execution.outcomes import RESEND_DELAY_S, Resend
-from deepchord.worker.execution.stop_reasons import AttemptEnded, WorkerLeaving
+from deepchord.worker.execution.lease_renewal import Lease
+from deepchord.worker.execution.outcomes import RESEND_DELAY_S, AttemptEnded, Resend, WorkerLeaving
 from deepchord.worker.execution.watchdog import StallWatchdog
 from deepchord.worker.resources import Resources
 from deepchord.worker.training import Observer, TrainingState

@@ -20,8 +20,9 @@ from deepchord.shared.messages import (
 from deepchord.shared.storage import Attempt
 from deepchord.worker.engines import Network
 from deepchord.worker.evaluation import predict
-from deepchord.worker.execution.progress import ProgressReporter
-from deepchord.worker.execution.resumption import EpochSaver, find_start
+from deepchord.worker.execution.epoch_saver import EpochSaver
+from deepchord.worker.execution.progress_reporter import ProgressReporter
+from deepchord.worker.execution.resumption import find_start
 from deepchord.worker.resources import Resources
 from deepchord.worker.training import Observer, Observers, TrainingSetup, TrainingState, train
 

@@ -22,16 +22,19 @@ from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_memb
 from deepchord.worker.execution.outcomes import (
     RESEND_DELAY_S,
     RETRY_DELAY_S,
+    AttemptEnded,
     Completed,
     DeferToOthers,
+    MemberTaken,
     Outcome,
     Refused,
     Requeue,
     Resend,
+    RunCancelled,
     StorageUnavailable,
+    WorkerLeaving,
     outcome_of,
 )
-from deepchord.worker.execution.stop_reasons import AttemptEnded, MemberTaken, RunCancelled, WorkerLeaving
 from deepchord.worker.execution.suspect_worker import pause_if_deferred
 from deepchord.worker.resources import Resources
 

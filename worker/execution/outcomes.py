@@ -3,12 +3,28 @@
 from dataclasses import dataclass
 
 from deepchord.shared.errors import DeepchordError, StorageError
-from deepchord.worker.execution.stop_reasons import AttemptEnded, RunCancelled, WorkerLeaving
 
 #: How long after the end of another worker's lease a message is handled again.
 RESEND_DELAY_S = 1.0
 #: The wait before another attempt: without it a short problem of one worker would use up all attempts.
 RETRY_DELAY_S = 2.0
+
+
+# Raised in the middle of an attempt that must stop although nothing failed.
+class AttemptEnded(Exception):  # noqa: N818  no error: the attempt is stopped on purpose
+    """The attempt must stop; raised at its next step."""
+
+
+class MemberTaken(AttemptEnded):
+    """Another process works on the member or the evaluation, or the member has its record already."""
+
+
+class RunCancelled(AttemptEnded):
+    """The run was cancelled, or it has failed."""
+
+
+class WorkerLeaving(AttemptEnded):
+    """This worker was told to stop."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,12 +64,13 @@ def settle(task: Task, resources: Resources, outcome: Outcome) -> str:
 
 
 def redeliver(task: Task, error: DeepchordError, limit: int = MAX_REDELIVERIES) -> NoReturn:
-    """Resend a message that this worker cannot handle; after `limit` deliveries its task fails with the error.
+    """Resend a message that this worker cannot handle; after too many deliveries raise the error, and the task fails.
 
     Args:
         task: The task, with the request of its message.
         error: Why this worker cannot handle it.
-        limit: How often the message is delivered while other workers are connected.
+        limit: How often the message is delivered while other workers are connected; alone, this worker gets it three
+            times.
     """
     others_can = bool(other_workers(task))
     if task.request.retries + 1 >= (limit if others_can else MAX_REDELIVERIES_ALONE):

@@ -58,7 +58,7 @@ def canonical(kind: str) -> str:
 
 
 def converted(options: Options) -> Converted:
-    """Return the layer of the allow-list that computes the same as a layer of Keras.
+    """Return our layer, one of the allow-list, that computes the same as the Keras layer with these options.
 
     Raises:
         CheckpointError: There is none.

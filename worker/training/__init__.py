@@ -2,8 +2,9 @@
 
 from deepchord.worker.training.batches import EpochBatches, batches_in_order
 from deepchord.worker.training.initialization import initial_weights
-from deepchord.worker.training.loop import TrainingSetup, split, train
+from deepchord.worker.training.loop import TrainingSetup, train
 from deepchord.worker.training.observers import Observer, Observers
+from deepchord.worker.training.split import split
 from deepchord.worker.training.state import SavedTraining, TrainingState, decode_training, encode_training
 
 __all__ = [

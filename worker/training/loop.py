@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.datasets import Dataset, scaled
-from deepchord.shared.errors import DivergedError, InputError
+from deepchord.shared.errors import DivergedError
 from deepchord.shared.messages import EpochMetrics, MemberSeeds, Recipe, Scores
 from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.engines import Engine, Network
@@ -16,6 +16,7 @@ from deepchord.worker.evaluation import chunks, score
 from deepchord.worker.training.batches import EpochBatches
 from deepchord.worker.training.initialization import initial_weights
 from deepchord.worker.training.observers import Observer
+from deepchord.worker.training.split import split
 from deepchord.worker.training.state import TrainingState
 
 
@@ -87,28 +88,6 @@ def first_state(architecture: ResolvedArchitecture, seeds: MemberSeeds) -> Train
     """Return the state of a member before its first epoch."""
     weights = initial_weights(architecture, seeds.initialization)
     return TrainingState(weights=weights, best_weights=weights)
-
-
-def split(size: int, validation_fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the indices of a member's training and validation images, a random split of `size` images.
-
-    Raises:
-        InputError: One of the two parts would be empty.
-    """
-    from sklearn.model_selection import (
-        train_test_split,
-    )  # importing it takes a second; a worker's parent process does not need it
-
-    try:
-        train_indices, validation_indices = train_test_split(
-            np.arange(size), test_size=validation_fraction, random_state=seed
-        )
-    except ValueError as error:
-        raise InputError(
-            f"{size} training images cannot be split with validation_fraction = {validation_fraction}: "
-            "both parts need at least one image."
-        ) from error
-    return train_indices, validation_indices
 
 
 def _trainable_network(engine: Engine, setup: TrainingSetup, state: TrainingState) -> Network:

@@ -22,7 +22,7 @@ def isolated(text: str) -> str:
 
 
 def elided(text: str, cells: int) -> str:
-    """Return a text of at most so many columns of a terminal, without its middle if it is longer.
+    """Return a text shortened to at most `cells` columns of a terminal; if it is longer, its middle is left out.
 
     What many names have in common is often their beginning; what tells them apart stands at their end as well.
     """

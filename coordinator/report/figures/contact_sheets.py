@@ -30,7 +30,7 @@ _LEADING = 0.0175
 
 
 def draw_samples(content: ReportContent) -> Figure:
-    """Return the first 12 training images of each class, a row per class; many classes in several columns."""
+    """Return a figure of the first 12 training images of each class, one class per row; many classes in columns."""
     dataset = content.dataset
     names = _names(dataset)
     is_small, inverted = len(names) > _IN_A_ROW * 2, has_dark_ground(dataset)

@@ -40,7 +40,7 @@ _NAME_WIDTH = 2.2
 
 
 def write_figures(content: ReportContent, folder: Path) -> None:
-    """Write the figures that the content allows as PNG files into a folder that exists."""
+    """Write all figures that can be drawn from the content into an existing folder, as PNG files."""
     drawings: Mapping[str, Callable[[ReportContent], Figure | None]] = {
         "samples.png": draw_samples,
         "mean_images.png": draw_mean_images,

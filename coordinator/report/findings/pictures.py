@@ -54,7 +54,7 @@ def shown_pixels(images: NDArray[np.generic], dataset: Dataset) -> Pixels:
 
 
 def shown_size(height: int, width: int) -> tuple[int, int]:
-    """Return the height and width in pixels at which images of a size are shown."""
+    """Return the height and width, in pixels, of the pictures that show images of this size."""
     longest = max(height, width)
     step = -(-longest // _MAX_SIDE)
     larger = -(-_MIN_SIDE // longest)

@@ -33,7 +33,7 @@ def deepchord_version() -> str:
 
 
 def software(content: ReportContent) -> tuple[str, ...]:
-    """Return each engine with its version and device, and what it did."""
+    """Return a line for each engine: its version and device, and how many members it trained or that it evaluated."""
     trainers = Counter(_software(member.trainer) for member in content.trained.values())
     lines = [f"{name}: trained {members}" for name, members in trainers.most_common()]
     evaluator = content.evaluation.evaluator

@@ -54,7 +54,7 @@ class Fact:
 
 
 def member_strip(content: ReportContent) -> MemberStrip:
-    """Return the layout of the strip."""
+    """Return where the members, their mean and the ensemble stand on the axis of test accuracies."""
     accuracies = {index: member.test.accuracy for index, member in content.member_evaluations.items()}
     mean, best = content.evaluation.mean_member_accuracy, content.evaluation.best_member_accuracy
     ensemble = content.evaluation.test.accuracy

@@ -1,7 +1,6 @@
 """The summary table of a report: its values, and how the terminal, CSV and JSON show them."""
 
-from deepchord.coordinator.report.tables.summary import summary_csv, summary_json
-from deepchord.coordinator.report.tables.tables import (
+from deepchord.coordinator.report.tables.columns import (
     TRAINER,
     Column,
     Group,
@@ -10,6 +9,7 @@ from deepchord.coordinator.report.tables.tables import (
     summary_rows,
     trainer_of,
 )
+from deepchord.coordinator.report.tables.summary import summary_csv, summary_json
 from deepchord.coordinator.report.tables.terminal import summary_table
 
 __all__ = [

@@ -5,7 +5,7 @@ import io
 
 from deepchord.coordinator.report.content import ACCURACY_DIGITS, LOSS_DIGITS, ReportContent
 from deepchord.coordinator.report.findings import accuracy_interval, doubts
-from deepchord.coordinator.report.tables.tables import SummaryRow, columns, summary_rows
+from deepchord.coordinator.report.tables.columns import SummaryRow, columns, summary_rows
 from deepchord.shared.validation import Message
 
 

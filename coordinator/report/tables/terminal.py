@@ -10,7 +10,7 @@ from rich.text import Text
 
 from deepchord.coordinator.report.content import ReportContent, count, failure_of, percent, short_names
 from deepchord.coordinator.report.findings import accuracy_gains, certainty, disagreement_of_gains, doubts, loss_gain
-from deepchord.coordinator.report.tables.tables import TRAINER, Column, SummaryRow, columns, summary_rows, trainer_of
+from deepchord.coordinator.report.tables.columns import TRAINER, Column, SummaryRow, columns, summary_rows, trainer_of
 
 #: Replaces host, engine and device if those do not fit.
 _ON = Column(field="on", label="On", short="On", group="training")

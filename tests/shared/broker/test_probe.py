@@ -12,7 +12,7 @@ from deepchord.shared.broker.probe import current_trouble
 from deepchord.shared.errors import BrokerError, StorageError
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
-from deepchord.worker.diagnostics.connectivity import examine_connectivity
+from deepchord.worker.diagnostics.checks import examine_connectivity
 from tests.odd_brokers import OddBrokers
 
 

@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 
+from deepchord.shared.datasets.checks import checked_labels
 from deepchord.shared.datasets.labels import check_classes
-from deepchord.shared.datasets.validation import checked_labels
 from deepchord.shared.errors import DatasetError
 
 RANDOM = np.random.default_rng(3)

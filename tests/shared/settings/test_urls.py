@@ -11,7 +11,7 @@ from deepchord.shared.errors import InputError
 from deepchord.shared.queue import EVALUATE_ENSEMBLE, create_app
 from deepchord.shared.settings import Settings, celery_url, is_socket, load_settings, server_url, without_password
 from deepchord.shared.settings.urls import broker_url
-from deepchord.worker.diagnostics.connectivity import examine_connectivity
+from deepchord.worker.diagnostics.checks import examine_connectivity
 from tests.odd_brokers import OddBrokers
 
 

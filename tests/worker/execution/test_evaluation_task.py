@@ -24,7 +24,7 @@ from deepchord.shared.storage import EvaluationStore, MemberStore, RunStore
 from deepchord.worker.engines import Engine
 from deepchord.worker.evaluation import evaluate_members
 from deepchord.worker.execution import handle_evaluation
-from deepchord.worker.execution.lease import Lease
+from deepchord.worker.execution.lease_renewal import Lease
 from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member
 from deepchord.worker.execution.outcomes import Completed, DeferToOthers, Outcome, Refused, Requeue, Resend
 from deepchord.worker.resources import Resources

@@ -6,7 +6,7 @@ import pytest
 
 from deepchord.shared.broker import Holder, member_lease
 from deepchord.worker.execution.guard import Guard, guarded
-from deepchord.worker.execution.stop_reasons import MemberTaken, RunCancelled, WorkerLeaving
+from deepchord.worker.execution.outcomes import MemberTaken, RunCancelled, WorkerLeaving
 from deepchord.worker.resources import Resources
 from deepchord.worker.training import TrainingState
 

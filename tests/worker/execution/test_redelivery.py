@@ -16,15 +16,17 @@ from deepchord.worker.execution import settle
 from deepchord.worker.execution.outcomes import (
     Completed,
     DeferToOthers,
+    MemberTaken,
     Outcome,
     Refused,
     Requeue,
     Resend,
+    RunCancelled,
     StorageUnavailable,
+    WorkerLeaving,
     outcome_of,
 )
 from deepchord.worker.execution.redelivery import MAX_REDELIVERIES, MAX_REDELIVERIES_ALONE
-from deepchord.worker.execution.stop_reasons import MemberTaken, RunCancelled, WorkerLeaving
 from deepchord.worker.resources import Resources
 
 pytestmark = pytest.mark.usefixtures("pauses")

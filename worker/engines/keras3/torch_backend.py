@@ -11,7 +11,7 @@ from deepchord.shared.host import usable_cores
 from deepchord.worker.engines.engine import Batch, Device
 from deepchord.worker.engines.keras3.backend import Loss, Prediction, Steps, Sums, has_fast_bfloat16
 from deepchord.worker.engines.keras3.torch_layers import direct_layers
-from deepchord.worker.engines.keras3.torch_optimizers import lean_optimizers
+from deepchord.worker.engines.keras3.torch_nadam import lean_optimizers
 
 
 class TorchBackend:

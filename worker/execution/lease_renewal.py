@@ -14,7 +14,7 @@ import redis
 
 from deepchord.shared.broker import RENEWAL_INTERVAL_S, HeldLease, Holder, Leases
 from deepchord.shared.errors import StorageError
-from deepchord.worker.execution.stop_reasons import AttemptEnded, MemberTaken
+from deepchord.worker.execution.outcomes import AttemptEnded, MemberTaken
 
 logger = logging.getLogger(__name__)
 

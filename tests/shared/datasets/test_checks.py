@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deepchord.shared.datasets.validation import (
+from deepchord.shared.datasets.checks import (
     MAX_CLASSES,
     check_alike,
     check_coverage,

@@ -8,8 +8,8 @@ import pytest
 
 from deepchord.coordinator.report import ReportContent
 from deepchord.coordinator.report.tables import columns, summary_csv, summary_json
+from deepchord.coordinator.report.tables.columns import summary_rows
 from deepchord.coordinator.report.tables.summary import summary
-from deepchord.coordinator.report.tables.tables import summary_rows
 from deepchord.shared.messages import EpochMetrics, MemberRecord, TrainedMember
 
 MakeContent = Callable[..., ReportContent]

@@ -12,7 +12,7 @@ from celery import Task
 
 from deepchord.shared.broker import ProgressBoard
 from deepchord.shared.messages import MemberProgress
-from deepchord.worker.execution.stop_reasons import MemberTaken
+from deepchord.worker.execution.outcomes import MemberTaken
 from deepchord.worker.training import Observer, TrainingState
 
 logger = logging.getLogger(__name__)

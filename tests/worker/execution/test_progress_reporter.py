@@ -7,8 +7,8 @@ import redis
 from deepchord.shared.broker import ProgressBoard, connect_lazily
 from deepchord.shared.messages import EpochMetrics, MemberProgress, Trainer
 from deepchord.shared.settings import Settings, load_settings
-from deepchord.worker.execution.progress import ProgressReporter
-from deepchord.worker.execution.stop_reasons import MemberTaken, WorkerLeaving
+from deepchord.worker.execution.outcomes import MemberTaken, WorkerLeaving
+from deepchord.worker.execution.progress_reporter import ProgressReporter
 from deepchord.worker.training import TrainingState
 
 RUN = "20260101-000000-beef"
@@ -109,7 +109,7 @@ def test_a_member_waits_again_when_its_attempt_has_ended_without_a_record(
 def test_the_line_of_whoever_has_taken_the_member_is_left_alone(
     board: ProgressBoard, first: MemberProgress, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("deepchord.worker.execution.progress._EVERY_S", 60)
+    monkeypatch.setattr("deepchord.worker.execution.progress_reporter._EVERY_S", 60)
     board.publish(RUN, first.model_copy(update={"attempt": 2}))
 
     with pytest.raises(MemberTaken):
@@ -128,7 +128,7 @@ def test_rounding_above_a_whole_epoch_is_no_invalid_line(board: ProgressBoard, f
 def test_lines_are_published_while_training_goes_on(
     board: ProgressBoard, first: MemberProgress, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("deepchord.worker.execution.progress._EVERY_S", 0.01)
+    monkeypatch.setattr("deepchord.worker.execution.progress_reporter._EVERY_S", 0.01)
 
     with ProgressReporter(board, RUN, first, ignore) as reporter:
         reporter.batch(4, 0.5)
@@ -159,7 +159,7 @@ def test_trouble_with_telling_does_not_reach_training(
         raise redis.ConnectionError("nobody there")
 
     with (
-        caplog.at_level("INFO", "deepchord.worker.execution.progress"),
+        caplog.at_level("INFO", "deepchord.worker.execution.progress_reporter"),
         ProgressReporter(board, RUN, first, fail) as reporter,
     ):
         reporter.epoch(state(metrics(0.5)))

@@ -6,7 +6,7 @@ import redis
 from deepchord.shared.broker import WorkerRegistry, clock_skew_s
 from deepchord.shared.settings import Settings
 from deepchord.shared.validation import PROTOCOL
-from deepchord.worker.diagnostics.connectivity import Finding, examine_connectivity
+from deepchord.worker.diagnostics.checks import Finding, examine_connectivity
 from tests.shared.broker.test_worker_registry import info
 
 
@@ -83,7 +83,7 @@ def test_workers_of_another_version_are_named(broker_url, client):
 
 @pytest.mark.parametrize(("ahead_s", "state"), [(0.0, "ok"), (3600.0, "problem"), (-61.0, "problem")])
 def test_a_clock_that_is_off_is_a_problem(broker_url, monkeypatch, ahead_s, state):
-    monkeypatch.setattr("deepchord.worker.diagnostics.connectivity.skew_of", lambda client: ahead_s)
+    monkeypatch.setattr("deepchord.worker.diagnostics.checks.skew_of", lambda client: ahead_s)
 
     found = findings(broker=broker_url)["clock"]
 
@@ -106,7 +106,7 @@ def test_a_storage_that_cannot_be_written_is_a_problem(tmp_path):
 
 
 def test_clear_text_across_a_network_is_a_warning():
-    from deepchord.worker.diagnostics.connectivity import _encryption
+    from deepchord.worker.diagnostics.checks import _encryption
 
     assert _encryption(Settings(broker="redis://:x@broker.lan:6379/0")).state == "warning"
     assert _encryption(Settings(broker="redis://:x@127.0.0.1:6379/0")).state == "ok"

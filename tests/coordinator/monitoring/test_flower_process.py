@@ -15,9 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deepchord.coordinator.monitoring import flower as flower_module
-from deepchord.coordinator.monitoring import running_flower
-from deepchord.coordinator.monitoring.flower import FlowerProcess
+from deepchord.coordinator.monitoring import flower_process, running_flower
+from deepchord.coordinator.monitoring.flower_process import FlowerProcess
 from deepchord.shared.errors import BrokerError, DeepchordError, InputError
 from deepchord.shared.queue import EVALUATE_ENSEMBLE, create_app
 from deepchord.shared.settings import Settings, load_settings
@@ -223,7 +222,7 @@ def test_a_flower_that_ends_by_itself_is_no_success(settings):
 
 
 def test_without_flower_it_says_how_to_get_it(settings, monkeypatch):
-    monkeypatch.setattr(flower_module, "find_spec", lambda _name: None)
+    monkeypatch.setattr(flower_process, "find_spec", lambda _name: None)
 
     with pytest.raises(InputError, match=r"pip install '\.\[flower\]'"), running_flower(settings):
         pass
