@@ -12,6 +12,7 @@ from deepchord.shared.network import Architecture, ResolvedArchitecture
 from deepchord.worker.engines import Batch, Engine, Images, Labels, Probabilities
 from deepchord.worker.evaluation import predict
 from deepchord.worker.training import Observer, TrainingSetup, TrainingState, initial_weights, train
+from deepchord.worker.training.split import split
 
 SEEDS = MemberSeeds(split=1, initialization=2, shuffling=3, dropout=4)
 
@@ -191,6 +192,18 @@ def test_training_that_goes_on_improving_ends_after_the_last_epoch(numbered: Dat
     trained, _ = scripted(numbered, architecture, improving, patience=1)
 
     assert len(trained.history) == 8
+
+
+def test_every_epoch_trains_on_the_training_split_in_an_order_of_its_own(numbered: Dataset, architecture: Architecture):
+    _, network = scripted(numbered, architecture, [(0.9, 0.6)] * 3)
+    training, _ = split(50, 0.2, SEEDS.split)
+
+    orders = [[round(pixel * 255) for pixel in order] for order in network.orders]
+
+    assert [sorted(order) for order in orders] == [sorted(training)] * 3
+    assert len({tuple(order) for order in orders}) == 3
+    _, again = scripted(numbered, architecture, [(0.9, 0.6)] * 3)
+    assert again.orders == network.orders
 
 
 def test_every_epoch_has_a_dropout_seed_of_its_own(numbered: Dataset, architecture: Architecture):

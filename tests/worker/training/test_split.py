@@ -3,9 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import InputError
-from deepchord.shared.network import Architecture
 from deepchord.worker.training import split
 
 
@@ -45,15 +43,3 @@ def test_the_split_of_a_seed_is_the_same_on_every_host_and_in_every_version():
 def test_a_split_that_leaves_a_part_empty_says_what_to_change(size: int, fraction: float):
     with pytest.raises(InputError, match=rf"{size} training images .* validation_fraction = {fraction}"):
         split(size, fraction, 1)
-
-
-def test_every_epoch_trains_on_the_training_split_in_an_order_of_its_own(numbered: Dataset, architecture: Architecture):
-    _, network = scripted(numbered, architecture, [(0.9, 0.6)] * 3)
-    training, _ = split(50, 0.2, SEEDS.split)
-
-    orders = [[round(pixel * 255) for pixel in order] for order in network.orders]
-
-    assert [sorted(order) for order in orders] == [sorted(training)] * 3
-    assert len({tuple(order) for order in orders}) == 3
-    _, again = scripted(numbered, architecture, [(0.9, 0.6)] * 3)
-    assert again.orders == network.orders
