@@ -187,7 +187,7 @@ def metrics(
 
     if find_spec("prometheus_client") is None:
         raise InputError(f"Metrics need another package: {how_to_install('metrics')}.")
-    from deepchord.coordinator.monitoring import serving_metrics
+    from deepchord.coordinator.monitoring.prometheus import serving_metrics
 
     settings = with_live_broker(read_settings(broker=broker, storage=storage))
     try:

@@ -1,12 +1,12 @@
 """Shows runs and workers as they are now: on a terminal, in Flower, in Prometheus.
 
-A run that is followed is also kept going: what was lost is sent again.
+A run that is followed is also kept going: what was lost is sent again. `prometheus` needs a package that may be
+missing, so it is imported from its file.
 """
 
 from deepchord.coordinator.monitoring.flower_process import running_flower
 from deepchord.coordinator.monitoring.following import raise_if_failed, view_run, watch_run
 from deepchord.coordinator.monitoring.live_view import render, show
-from deepchord.coordinator.monitoring.prometheus import serving_metrics
 from deepchord.coordinator.monitoring.run_view import RunView
 from deepchord.coordinator.monitoring.stall_diagnosis import unreachable_broker
 from deepchord.coordinator.monitoring.worker_list import list_workers, worker_table
@@ -17,7 +17,6 @@ __all__ = [
     "raise_if_failed",
     "render",
     "running_flower",
-    "serving_metrics",
     "show",
     "unreachable_broker",
     "view_run",

@@ -157,7 +157,7 @@ def test_train_shares_the_members_out_to_all_gpus_of_this_machine(place, recipe,
 
     training = place.start(command=deepchord("train", str(recipe), *options), **{**opencl, **two_gpus})
 
-    assert training.ended() == 0, training.err
+    assert training.ended() == 0, "\n".join(training.err)
     assert any("Training on 2 GPUs: opencl_" in line for line in training.out)
     (run_id,) = place.store.run_ids()
     records = place.store.records(run_id, 2)

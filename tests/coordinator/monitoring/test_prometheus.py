@@ -12,8 +12,8 @@ import redis
 from prometheus_client.parser import text_string_to_metric_families
 
 from deepchord.coordinator.files import read_file
-from deepchord.coordinator.monitoring import list_workers, serving_metrics, worker_table
-from deepchord.coordinator.monitoring.prometheus import MetricsCollector
+from deepchord.coordinator.monitoring import list_workers, worker_table
+from deepchord.coordinator.monitoring.prometheus import MetricsCollector, serving_metrics
 from deepchord.shared.broker import Holder, Leases, ProgressBoard, WorkerRegistry, evaluation_lease, member_lease
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import Cancellation, EpochMetrics, MemberProgress, Trainer

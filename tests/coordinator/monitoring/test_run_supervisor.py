@@ -37,7 +37,7 @@ def test_a_run_whose_members_are_sent_in_vain_ends_instead_of_waiting_for_ever(
     settings = settings.model_copy(update={"broker": broker_url, "lease_s": 0.3})
     with connect_lazily(settings) as client:
         if note:
-            ProgressBoard(client).note(run.run_id, 1, note)
+            ProgressBoard(client).report_trouble(run.run_id, 1, note)
 
         def lose() -> None:
             client.delete(f"{KEY_PREFIX}{QUEUE}")
