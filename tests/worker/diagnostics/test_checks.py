@@ -83,7 +83,7 @@ def test_workers_of_another_version_are_named(broker_url, client):
 
 @pytest.mark.parametrize(("ahead_s", "state"), [(0.0, "ok"), (3600.0, "problem"), (-61.0, "problem")])
 def test_a_clock_that_is_off_is_a_problem(broker_url, monkeypatch, ahead_s, state):
-    monkeypatch.setattr("deepchord.worker.diagnostics.checks.skew_of", lambda client: ahead_s)
+    monkeypatch.setattr("deepchord.worker.diagnostics.checks.clock_skew_s", lambda client: ahead_s)
 
     found = findings(broker=broker_url)["clock"]
 
