@@ -138,7 +138,7 @@ def _ours(engine: Engine, dataset: Dataset, weights: list[Weights], size: int | 
     part = _part(dataset, size)
     network = notebook_architecture().resolve(input_shape=part.x_train.shape[1:], classes=len(part.class_names))
     candidates = [
-        Candidate(index=index, network=network, weights=lambda one=one: one)  # type: ignore[misc]
+        Candidate(index=index, network=network, weights=lambda one=one: one)  # type: ignore[misc]  # a default binds it
         for index, one in enumerate(weights)
     ]
     trainer = Trainer(host="here", engine="tensorflow", engine_version="", device="CPU:0")

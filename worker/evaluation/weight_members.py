@@ -150,7 +150,7 @@ def weight_candidates(files: Sequence[WeightFile]) -> tuple[Candidate, ...]:
     networks = list(dict.fromkeys(file.network for file in files))
     ordered = sorted(enumerate(files), key=lambda each: networks.index(each[1].network))
     return tuple(
-        Candidate(index=index, weights=lambda file=file: read(file), network=file.network)  # type: ignore[misc]
+        Candidate(index=index, weights=lambda file=file: read(file), network=file.network)  # type: ignore[misc]  # the default binds it
         for index, file in ordered
     )
 
