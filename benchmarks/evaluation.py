@@ -144,7 +144,7 @@ def _ours(engine: Engine, dataset: Dataset, weights: list[Weights], size: int | 
     trainer = Trainer(host="here", engine="tensorflow", engine_version="", device="CPU:0")
     callers = engine.parallel_predictions()
     found = evaluate_members(Evaluator(engine=engine, trainer=trainer, threads=callers), part, candidates, len(weights))
-    probabilities = decode_ensemble_probabilities(found.probabilities, "the evaluation")
+    probabilities = decode_ensemble_probabilities(found.encoded_probabilities, "the evaluation")
     return np.concatenate([probabilities.train, probabilities.test])
 
 

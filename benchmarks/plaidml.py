@@ -30,7 +30,7 @@ from deepchord.shared.network import Architecture, Conv2D, Dense, Flatten, MaxPo
 from deepchord.shared.settings import keras_home, load_settings
 from deepchord.worker.engines import open_configured_engine
 from deepchord.worker.engines.plaidml import configured_devices, import_keras, import_plaidml
-from deepchord.worker.training import Observer, TrainingSetup, TrainingState, split, train
+from deepchord.worker.training import Observer, TrainingSetup, TrainingState, random_split, train
 
 _SEEDS = MemberSeeds(split=1, initialization=2, shuffling=3, dropout=4)
 _BATCH_SIZE = 128
@@ -236,7 +236,8 @@ def _dataset(images: int) -> Dataset:
 
 
 def _indices(dataset: Dataset) -> tuple[Any, Any]:
-    return split(len(dataset.x_train), _VALIDATION_FRACTION, _SEEDS.split)
+    split = random_split(len(dataset.x_train), _VALIDATION_FRACTION, _SEEDS.split)
+    return split.training, split.validation
 
 
 def _recipe(epochs: int) -> Recipe:

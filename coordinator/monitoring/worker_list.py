@@ -142,7 +142,7 @@ def _training_images(store: RunStore, run_id: str) -> float | None:
         run = store.run(run_id)
     except DeepchordError:  # the speed is left out; other commands report what is wrong with storage
         return None
-    return run.dataset.train_size * (1 - run.recipe.validation_fraction)
+    return run.dataset.train_size * (1 - run.recipe.calibration_fraction) * (1 - run.recipe.validation_fraction)
 
 
 def _device(row: WorkerRow) -> str:

@@ -13,6 +13,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "optimizer": "nadam",
         "learning_rate": 0.002,
         "validation_fraction": 0.2,
+        "splits": "random",
         "patience": 10,
     },
     # About the accuracy of the notebook in a fraction of its time; docs/performance.md describes how it was chosen.

@@ -4,7 +4,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -20,6 +20,8 @@ class RunRequest(Recipe):
     """A preset with the values of a recipe file and of options applied; complete and checked."""
 
     preset: str
+    #: A recipe of an earlier version, whose splits were random, does not name them.
+    splits: Literal["random", "rotating"] = "rotating"
     dataset: Annotated[str, Field(min_length=1)] = "fashion"
     #: Whether the images are [size, channels, height, width]; None: images that look so are refused.
     channels_first: bool | None = None

@@ -3,6 +3,7 @@
 from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from deepchord.shared.messages.member import Trainer
+from deepchord.shared.messages.uncertainty import EnsembleUncertainty
 from deepchord.shared.validation import Message, Sha256, Share, Versioned
 
 
@@ -53,6 +54,8 @@ class EnsembleEvaluation(Versioned):
     #: The first 50 misclassified test images in the order of the data set.
     misclassified: tuple[Misclassified, ...]
     probabilities_sha256: Sha256
+    #: How far the probabilities can be trusted; None: an earlier version did not measure it.
+    uncertainty: EnsembleUncertainty | None = None
 
     @model_validator(mode="after")
     def _check_sizes(self) -> "EnsembleEvaluation":

@@ -22,6 +22,12 @@ class Recipe(Message):
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     #: The share of the training images that each member holds out for its own validation.
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
+    #: `random`: each member holds out images of its own, drawn at random. `rotating`: the members hold out one fold
+    #: after the other, so that every image is held out by some of them.
+    splits: Literal["random", "rotating"] = "random"
+    #: The share of the training images that no member trains on: the ensemble's probabilities are calibrated on them.
+    #: With 0 they are calibrated on the images that members held out.
+    calibration_fraction: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0
     #: Training stops when the validation loss has not fallen for this many epochs.
     patience: PositiveInt
     #: `bfloat16` multiplies in bfloat16 on devices that are faster with it, else in float32; weights stay float32.

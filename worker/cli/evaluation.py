@@ -167,5 +167,5 @@ def _evaluate_files(
         member_names=dict(enumerate(names)),
         evaluation=ensemble.evaluation,
         dataset=dataset,
-        test_probabilities=ensemble.test_probabilities,
+        test_probabilities=ensemble.probabilities.test,
     )

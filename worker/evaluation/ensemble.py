@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,13 @@ from deepchord.shared.checkpoints import (
 )
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import CheckpointError, StorageError
-from deepchord.shared.messages import EnsembleEvaluation, MemberEvaluation, RunSpec, TrainedMember, Trainer
+from deepchord.shared.messages import EnsembleEvaluation, MemberEvaluation, MemberSpec, RunSpec, TrainedMember, Trainer
 from deepchord.shared.network import ResolvedArchitecture
 from deepchord.shared.storage import RunStore
 from deepchord.worker.engines import Engine, Network
 from deepchord.worker.evaluation.metrics import RunningMean, confusion, misclassified, score
 from deepchord.worker.evaluation.prediction import predict
+from deepchord.worker.evaluation.uncertainty import UncertaintyCollector
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ class Candidate:
     weights: Callable[[], Weights]
     #: Reads the test probabilities that the member computed after its training, float32 [test_size, classes].
     own_probabilities: Callable[[], NDArray[np.float32]] | None = None
+    #: Returns the indices of the training images that the member held out for its validation; None: not known.
+    held_out: Callable[[], NDArray[np.int64]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,10 +61,9 @@ class EvaluatedEnsemble:
     """An evaluation and the averaged probabilities that it is of."""
 
     evaluation: EnsembleEvaluation
-    #: `.npz` with `train` and `test`, float32 [size, classes], as it goes into storage.
-    probabilities: bytes
-    #: float32 [test_size, classes].
-    test_probabilities: NDArray[np.float32]
+    #: What the evaluation names as its probabilities, as it goes into storage; see `EnsembleProbabilities`.
+    encoded_probabilities: bytes
+    probabilities: EnsembleProbabilities
 
 
 def evaluate_members(
@@ -69,6 +72,7 @@ def evaluate_members(
     candidates: Iterable[Candidate],
     requested: int,
     advance: Callable[[], None] = lambda: None,
+    calibration_images: NDArray[np.int64] | None = None,
 ) -> EvaluatedEnsemble:
     """Evaluate an ensemble on all training and test images; one member's weights are in memory at a time.
 
@@ -78,6 +82,7 @@ def evaluate_members(
         candidates: The members, at least one. A network is built anew only if it differs from the one before.
         requested: How many members were asked for.
         advance: Called when a step has ended.
+        calibration_images: Indices of the training images that no member was trained on; None: there are none.
 
     Raises:
         CheckpointError: A member's weights give NaN instead of probabilities; the message names the member.
@@ -87,6 +92,7 @@ def evaluate_members(
     networks = _Networks(evaluator.engine)
     train_mean = RunningMean(len(dataset.x_train), classes)
     test_mean = RunningMean(len(dataset.x_test), classes)
+    collector = UncertaintyCollector(dataset.y_train, dataset.y_test, classes)
     members = []
     for candidate in candidates:
         network = networks.build(candidate.network)
@@ -96,9 +102,16 @@ def evaluate_members(
         _check_finite(candidate, on_train, on_test)
         train_mean.add(on_train)
         test_mean.add(on_test)
+        held_out = candidate.held_out() if candidate.held_out is not None else None
+        collector.add(candidate.index, on_train, on_test, held_out)
         members.append(_evaluate_member(candidate, dataset, on_train, on_test))
-    averaged = EnsembleProbabilities(train=train_mean.mean(), test=test_mean.mean())
-    probabilities = encode_ensemble_probabilities(averaged)
+        advance()
+    train, test = train_mean.mean(), test_mean.mean()
+    measured = collector.result(train, test, calibration_images)
+    averaged = EnsembleProbabilities(
+        train=train, test=test, calibrated_test=measured.calibrated_test, test_uncertainty=measured.images
+    )
+    encoded = encode_ensemble_probabilities(averaged)
     evaluation = EnsembleEvaluation(
         requested=requested,
         trained=len(members),
@@ -106,17 +119,30 @@ def evaluate_members(
         evaluated_at=datetime.now(UTC),
         duration_s=time.monotonic() - started,
         members=tuple(sorted(members, key=lambda member: member.index)),
-        train=score(averaged.train, dataset.y_train),
-        test=score(averaged.test, dataset.y_test),
-        confusion=confusion(averaged.test, dataset.y_test, classes),
-        misclassified=misclassified(averaged.test, dataset.y_test),
-        probabilities_sha256=hashlib.sha256(probabilities).hexdigest(),
+        train=score(train, dataset.y_train),
+        test=score(test, dataset.y_test),
+        confusion=confusion(test, dataset.y_test, classes),
+        misclassified=misclassified(test, dataset.y_test),
+        probabilities_sha256=hashlib.sha256(encoded).hexdigest(),
+        uncertainty=measured.uncertainty,
     )
-    return EvaluatedEnsemble(evaluation=evaluation, probabilities=probabilities, test_probabilities=averaged.test)
+    return EvaluatedEnsemble(evaluation=evaluation, encoded_probabilities=encoded, probabilities=averaged)
 
 
-def run_candidates(store: RunStore, run: RunSpec, members: Iterable[TrainedMember]) -> Iterator[Candidate]:
-    """Yield a `Candidate` for each trained member of a run; it reads and verifies its weights when its turn comes."""
+def run_candidates(
+    store: RunStore,
+    run: RunSpec,
+    members: Iterable[TrainedMember],
+    held_out: Callable[[MemberSpec], NDArray[np.int64]],
+) -> Iterator[Candidate]:
+    """Yield a `Candidate` for each trained member of a run; it reads and verifies its weights when its turn comes.
+
+    Args:
+        store: Where the weights are.
+        run: The run.
+        members: Its trained members.
+        held_out: Returns the indices of the training images that a member held out for its validation.
+    """
     architecture = run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes)
     for member in members:
         index, attempt = member.spec.index, member.attempt
@@ -129,7 +155,13 @@ def run_candidates(store: RunStore, run: RunSpec, members: Iterable[TrainedMembe
             data = store.member(run.run_id, index).probabilities(attempt, member.probabilities_sha256)
             return decode_member_probabilities(data, f"Probabilities of member {index} of run {run.run_id}")
 
-        yield Candidate(index=index, network=architecture, weights=weights, own_probabilities=own)
+        yield Candidate(
+            index=index,
+            network=architecture,
+            weights=weights,
+            own_probabilities=own,
+            held_out=partial(held_out, member.spec),
+        )
 
 
 class _Networks:

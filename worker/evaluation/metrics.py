@@ -4,9 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.messages import Misclassified, Scores
-
-#: Smaller probabilities count as this: a probability of zero has an infinite loss. Keras clips at the same value.
-_SMALLEST = 1e-7
+from deepchord.shared.uncertainty import accuracy, negative_log_likelihood
 
 
 class RunningMean:
@@ -37,9 +35,7 @@ def score(probabilities: NDArray[np.float32], labels: NDArray[np.integer]) -> Sc
         probabilities: [size, classes]; each row sums to 1.
         labels: [size], class indices.
     """
-    chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    loss = -np.log(np.clip(chosen, _SMALLEST, 1.0)).mean()
-    return Scores(loss=max(0.0, float(loss)), accuracy=float((probabilities.argmax(axis=1) == labels).mean()))
+    return Scores(loss=negative_log_likelihood(probabilities, labels), accuracy=accuracy(probabilities, labels))
 
 
 def confusion(

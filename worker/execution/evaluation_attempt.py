@@ -9,6 +9,7 @@ from deepchord.shared.messages import RunFailure, RunSpec, TrainedMember
 from deepchord.worker.evaluation import Evaluator, evaluate_members, run_candidates
 from deepchord.worker.execution.outcomes import RunCancelled
 from deepchord.worker.resources import Resources
+from deepchord.worker.training import calibration_images, member_split
 
 
 def attempt_evaluation(resources: Resources, run: RunSpec, advance: Callable[[], None]) -> str:
@@ -33,10 +34,10 @@ def attempt_evaluation(resources: Resources, run: RunSpec, advance: Callable[[],
         return fail_run(resources, run, reason, advance)
     dataset = resources.dataset(run.dataset)
     evaluator = Evaluator(engine=resources.engine, trainer=resources.trainer, threads=_threads(resources))
-    candidates = run_candidates(store, run, trained)
-    ensemble = evaluate_members(evaluator, dataset, candidates, run.members, advance)
+    candidates = run_candidates(store, run, trained, lambda member: member_split(run, member).validation)
+    ensemble = evaluate_members(evaluator, dataset, candidates, run.members, advance, calibration_images(run))
     stored = store.evaluation(run)
-    if not stored.commit_result(ensemble.evaluation, ensemble.probabilities) and not stored.has_result():
+    if not stored.commit_result(ensemble.evaluation, ensemble.encoded_probabilities) and not stored.has_result():
         raise RunCancelled
     return "evaluated"
 

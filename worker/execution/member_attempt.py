@@ -24,7 +24,7 @@ from deepchord.worker.execution.epoch_saver import EpochSaver
 from deepchord.worker.execution.progress_reporter import ProgressReporter
 from deepchord.worker.execution.resumption import find_start
 from deepchord.worker.resources import Resources
-from deepchord.worker.training import Observer, Observers, TrainingSetup, TrainingState, train
+from deepchord.worker.training import Observer, Observers, TrainingSetup, TrainingState, member_split, train
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +76,7 @@ def attempt_member(
             architecture=run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes),
             recipe=run.recipe,
             seeds=spec.seeds,
+            split=member_split(run, spec),
             dataset=resources.dataset(run.dataset),
         )
         trained = _train(resources, spec, attempt, setup, reporter, observer)

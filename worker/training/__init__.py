@@ -4,7 +4,7 @@ from deepchord.worker.training.batches import EpochBatches, batches_in_order
 from deepchord.worker.training.initialization import initial_weights
 from deepchord.worker.training.loop import TrainingSetup, train
 from deepchord.worker.training.observers import Observer, Observers
-from deepchord.worker.training.split import split
+from deepchord.worker.training.split import Split, calibration_images, member_split, random_split
 from deepchord.worker.training.state import SavedTraining, TrainingState, decode_training, encode_training
 
 __all__ = [
@@ -12,12 +12,15 @@ __all__ = [
     "Observer",
     "Observers",
     "SavedTraining",
+    "Split",
     "TrainingSetup",
     "TrainingState",
     "batches_in_order",
+    "calibration_images",
     "decode_training",
     "encode_training",
     "initial_weights",
-    "split",
+    "member_split",
+    "random_split",
     "train",
 ]

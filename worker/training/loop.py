@@ -16,7 +16,7 @@ from deepchord.worker.evaluation import chunks, score
 from deepchord.worker.training.batches import EpochBatches
 from deepchord.worker.training.initialization import initial_weights
 from deepchord.worker.training.observers import Observer
-from deepchord.worker.training.split import split
+from deepchord.worker.training.split import Split, random_split
 from deepchord.worker.training.state import TrainingState
 
 
@@ -29,6 +29,8 @@ class TrainingSetup:
     recipe: Recipe
     #: The member's random streams: split, starting weights, shuffling, dropout.
     seeds: MemberSeeds
+    #: Which images the member learns from; None: a random split from its seeds.
+    split: Split | None = None
     #: Training images and labels are used; test images are not looked at.
     dataset: Dataset
 
@@ -59,14 +61,14 @@ def train(
         InputError: The split leaves no image to train or to validate on.
     """
     observer, recipe = observer or Observer(), setup.recipe
-    train_indices, validation_indices = split(len(setup.dataset.x_train), recipe.validation_fraction, setup.seeds.split)
-    validation_images = scaled(setup.dataset.x_train[validation_indices])
-    validation_labels = setup.dataset.y_train[validation_indices]
+    split = setup.split or random_split(len(setup.dataset.x_train), recipe.validation_fraction, setup.seeds.split)
+    validation_images = scaled(setup.dataset.x_train[split.validation])
+    validation_labels = setup.dataset.y_train[split.validation]
     state = start or first_state(setup.architecture, setup.seeds)
     network = _trainable_network(engine, setup, state)
     while len(state.history) < recipe.epochs and not _has_stalled(state.history, recipe.patience):
         started, epoch = clock(), len(state.history) + 1
-        batches = EpochBatches(setup.dataset, train_indices, recipe, setup.seeds, epoch)
+        batches = EpochBatches(setup.dataset, split.training, recipe, setup.seeds, epoch)
         loss, accuracy = _train_epoch(network, batches, setup.seeds, epoch, observer)
         validation = _validate(network, validation_images, validation_labels, epoch, observer)
         metrics = EpochMetrics(

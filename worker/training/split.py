@@ -1,13 +1,53 @@
-"""The split of the training images into those that a member learns from and those that it is validated on."""
+"""The split of the training images: those that a member learns from, that it is validated on, that no member sees."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.errors import InputError
+from deepchord.shared.messages import MemberSpec, RunSpec
+
+#: Which random stream of a run's seed decides what; members have the streams (index,).
+_CALIBRATION_STREAM, _FOLDS_STREAM = 2**32 - 1, 2**32 - 2
 
 
-def split(size: int, validation_fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the indices of a member's training and validation images, a random split of `size` images.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """The indices of a member's training and validation images; no image is in both."""
+
+    #: int64 [training images].
+    training: NDArray[np.int64]
+    #: int64 [validation images].
+    validation: NDArray[np.int64]
+
+
+def member_split(run: RunSpec, member: MemberSpec) -> Split:
+    """Return a member's split of all training images but those for calibration, as the run's recipe says.
+
+    Raises:
+        InputError: One of the two parts would be empty.
+    """
+    size, recipe = run.dataset.train_size, run.recipe
+    calibration = calibration_images(run)
+    images = np.setdiff1d(np.arange(size), calibration, assume_unique=True)
+    if recipe.splits == "random":
+        split = random_split(len(images), recipe.validation_fraction, member.seeds.split)
+    else:
+        split = rotating_split(len(images), recipe.validation_fraction, run.seed, member.index)
+    return Split(training=images[split.training], validation=images[split.validation])
+
+
+def calibration_images(run: RunSpec) -> NDArray[np.int64]:
+    """Return the sorted indices of the training images that no member trains on, chosen by the run's seed."""
+    size = run.dataset.train_size
+    count = round(size * run.recipe.calibration_fraction)
+    generator = np.random.default_rng(np.random.SeedSequence(run.seed, spawn_key=(_CALIBRATION_STREAM, 0)))
+    return np.sort(generator.permutation(size)[:count]).astype(np.int64)
+
+
+def random_split(size: int, validation_fraction: float, seed: int) -> Split:
+    """Return a random split of `size` images, which depends on nothing but the seed.
 
     Raises:
         InputError: One of the two parts would be empty.
@@ -16,12 +56,40 @@ def split(size: int, validation_fraction: float, seed: int) -> tuple[NDArray[np.
     from sklearn.model_selection import train_test_split
 
     try:
-        train_indices, validation_indices = train_test_split(
-            np.arange(size), test_size=validation_fraction, random_state=seed
-        )
+        training, validation = train_test_split(np.arange(size), test_size=validation_fraction, random_state=seed)
     except ValueError as error:
-        raise InputError(
-            f"{size} training images cannot be split with validation_fraction = {validation_fraction}: "
-            "both parts need at least one image."
-        ) from error
-    return train_indices, validation_indices
+        raise _too_few(size, validation_fraction) from error
+    return Split(training=training, validation=validation)
+
+
+def rotating_split(size: int, validation_fraction: float, run_seed: int, index: int) -> Split:
+    """Return a split of `size` images whose validation images rotate, so that members together hold out all images.
+
+    The images are shuffled and cut into folds of the validation's size; each member holds out another fold. When all
+    folds were held out, the images are shuffled anew. The last fold of a round also takes images from the first one if
+    the size is not a multiple of the folds'.
+
+    Args:
+        size: How many images there are.
+        validation_fraction: The share of a fold, between 0 and 1; rounded up to whole images.
+        run_seed: The run's seed decides how the images are shuffled.
+        index: The member's index.
+
+    Raises:
+        InputError: One of the two parts would be empty.
+    """
+    # Rounded first: 0.1 * 70 must not become 7.000000000000001.
+    held_out = int(np.ceil(round(size * validation_fraction, 6)))
+    if not 0 < held_out < size:
+        raise _too_few(size, validation_fraction)
+    shuffle, fold = divmod(index, -(-size // held_out))
+    generator = np.random.default_rng(np.random.SeedSequence(run_seed, spawn_key=(_FOLDS_STREAM, shuffle)))
+    rotated = np.roll(generator.permutation(size), -fold * held_out).astype(np.int64)
+    return Split(training=rotated[held_out:], validation=rotated[:held_out])
+
+
+def _too_few(size: int, validation_fraction: float) -> InputError:
+    return InputError(
+        f"{size} training images cannot be split with validation_fraction = {validation_fraction}: "
+        "both parts need at least one image."
+    )

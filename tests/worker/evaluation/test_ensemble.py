@@ -56,7 +56,7 @@ def test_an_ensemble_is_scored_by_the_mean_of_its_members_probabilities(
     train = np.mean([on(dataset.x_train, engine, architecture, weights) for weights in all_weights], axis=0)
     test = np.mean([on(dataset.x_test, engine, architecture, weights) for weights in all_weights], axis=0)
 
-    np.testing.assert_allclose(evaluated.test_probabilities, test, atol=1e-6)
+    np.testing.assert_allclose(evaluated.probabilities.test, test, atol=1e-6)
     found = evaluated.evaluation
     assert found.train.loss == pytest.approx(score(train, dataset.y_train).loss, abs=1e-6)
     assert found.test.loss == pytest.approx(score(test, dataset.y_test).loss, abs=1e-6)
@@ -111,9 +111,9 @@ def test_the_evaluation_says_how_many_were_asked_for_how_many_trained_and_who_ev
 
 
 def test_the_probabilities_are_kept_as_arrays_under_their_sha256(evaluated: EvaluatedEnsemble, dataset: Dataset):
-    with np.load(io.BytesIO(evaluated.probabilities), allow_pickle=False) as stored:
+    with np.load(io.BytesIO(evaluated.encoded_probabilities), allow_pickle=False) as stored:
         assert sorted(stored.files) == ["test", "train"]
-        np.testing.assert_array_equal(stored["test"], evaluated.test_probabilities)
+        np.testing.assert_array_equal(stored["test"], evaluated.probabilities.test)
         assert stored["train"].shape == (len(dataset.x_train), 3)
         assert stored["train"].dtype == np.float32
 

@@ -12,7 +12,7 @@ from deepchord.shared.network import Architecture, ResolvedArchitecture
 from deepchord.worker.engines import Batch, Engine, Images, Labels, Probabilities
 from deepchord.worker.evaluation import predict
 from deepchord.worker.training import Observer, TrainingSetup, TrainingState, initial_weights, train
-from deepchord.worker.training.split import split
+from deepchord.worker.training.split import random_split
 
 SEEDS = MemberSeeds(split=1, initialization=2, shuffling=3, dropout=4)
 
@@ -196,7 +196,7 @@ def test_training_that_goes_on_improving_ends_after_the_last_epoch(numbered: Dat
 
 def test_every_epoch_trains_on_the_training_split_in_an_order_of_its_own(numbered: Dataset, architecture: Architecture):
     _, network = scripted(numbered, architecture, [(0.9, 0.6)] * 3)
-    training, _ = split(50, 0.2, SEEDS.split)
+    training = random_split(50, 0.2, SEEDS.split).training
 
     orders = [[round(pixel * 255) for pixel in order] for order in network.orders]
 

@@ -1,45 +1,142 @@
+from datetime import UTC, datetime
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepchord.coordinator.runs import plan_member
 from deepchord.shared.errors import InputError
-from deepchord.worker.training import split
+from deepchord.shared.messages import DatasetInfo, Recipe, RunSpec
+from deepchord.shared.network import notebook_architecture
+from deepchord.worker.training import Split, calibration_images, member_split, random_split
+from deepchord.worker.training.split import rotating_split
+
+SIZES = st.integers(2, 300)
+FRACTIONS = st.floats(0.01, 0.99)
+SEEDS = st.integers(0, 2**32 - 1)
 
 
-@given(size=st.integers(2, 300), fraction=st.floats(0.01, 0.99), seed=st.integers(0, 2**32 - 1))
-def test_a_split_takes_every_image_once_into_one_of_two_parts(size: int, fraction: float, seed: int):
+def run_of(size: int, *, members: int = 7, seed: int = 3, **recipe: Any) -> RunSpec:
+    return RunSpec(
+        run_id="splits",
+        created_at=datetime(2026, 5, 4, tzinfo=UTC),
+        preset="quick",
+        dataset=DatasetInfo(
+            name="digits", sha256="0" * 64, input_shape=(28, 28, 1), class_names=("0", "1"), train_size=size, test_size=5
+        ),
+        architecture=notebook_architecture(),
+        recipe=Recipe(
+            optimizer="nadam",
+            learning_rate=0.002,
+            batch_size=128,
+            epochs=25,
+            patience=10,
+            **{"validation_fraction": 0.2, **recipe},
+        ),
+        members=members,
+        min_members=1,
+        seed=seed,
+        max_attempts=3,
+    )
+
+
+def splits_of(run: RunSpec) -> list[Split]:
+    return [member_split(run, plan_member(run.run_id, run.seed, index)) for index in range(run.members)]
+
+
+@given(
+    size=SIZES,
+    fraction=FRACTIONS,
+    calibration=st.floats(0, 0.9),
+    seed=SEEDS,
+    splits=st.sampled_from(["random", "rotating"]),
+    index=st.integers(0, 50),
+)
+def test_every_image_is_learned_from_or_held_out_or_left_for_calibration(
+    size: int, fraction: float, calibration: float, seed: int, splits: str, index: int
+):
+    run = run_of(size, seed=seed, validation_fraction=fraction, calibration_fraction=calibration, splits=splits)
+    kept = calibration_images(run)
     try:
-        training, validation = split(size, fraction, seed)
+        split = member_split(run, plan_member(run.run_id, run.seed, index))
+    except InputError:
+        remaining = size - len(kept)
+        assert int(remaining * (1 - fraction)) == 0 or remaining - int(np.ceil(round(remaining * fraction, 6))) == 0
+        return
+
+    assert sorted([*split.training, *split.validation, *kept]) == list(range(size))
+    assert len(kept) == round(size * calibration)
+    assert len(split.validation) == pytest.approx((size - len(kept)) * fraction, abs=1)
+
+
+@given(size=st.integers(2, 300), fraction=FRACTIONS, seed=SEEDS)
+def test_with_rotating_splits_all_images_are_held_out_before_they_are_shuffled_anew(
+    size: int, fraction: float, seed: int
+):
+    held_out = int(np.ceil(round(size * fraction, 6)))
+    if held_out == size:
+        return
+    folds = -(-size // held_out)
+    rounds = [[rotating_split(size, fraction, seed, at * folds + fold).validation for fold in range(folds)] for at in range(2)]
+
+    for each in rounds:
+        assert {int(image) for fold in each for image in fold} == set(range(size))
+    assert sum(map(len, rounds[0])) < size + held_out
+
+
+def test_a_fifth_of_the_images_is_held_out_by_each_of_five_members_and_by_two_of_ten():
+    splits = splits_of(run_of(60_000, members=10, splits="rotating"))
+
+    assert {(len(split.training), len(split.validation)) for split in splits} == {(48_000, 12_000)}
+    assert set(np.bincount(np.concatenate([split.validation for split in splits]))) == {2}
+    assert not np.array_equal(splits[0].validation, splits[5].validation)
+
+
+def test_a_larger_run_of_the_same_seed_begins_with_the_same_splits():
+    few, many = (splits_of(run_of(200, members=members, splits="rotating")) for members in (3, 12))
+
+    for one, other in zip(few, many, strict=False):
+        assert one.training.tolist() == other.training.tolist()
+        assert one.validation.tolist() == other.validation.tolist()
+
+
+@given(size=SIZES, fraction=FRACTIONS, seed=SEEDS)
+def test_a_random_split_takes_every_image_once_into_one_of_two_parts(size: int, fraction: float, seed: int):
+    try:
+        split = random_split(size, fraction, seed)
     except InputError:
         assert int(size * (1 - fraction)) == 0 or size - int(np.ceil(size * fraction)) == 0
         return
 
-    assert sorted([*training, *validation]) == list(range(size))
-    assert len(validation) == int(np.ceil(size * fraction))
-
-
-def test_a_fifth_of_the_images_is_held_out():
-    training, validation = split(60_000, 0.2, 1)
-
-    assert (len(training), len(validation)) == (48_000, 12_000)
+    assert sorted([*split.training, *split.validation]) == list(range(size))
+    assert len(split.validation) == int(np.ceil(size * fraction))
 
 
 def test_the_same_seed_splits_alike_and_another_seed_otherwise():
-    first, again, other = (split(100, 0.2, seed)[1].tolist() for seed in (1, 1, 2))
+    first, again, other = (random_split(100, 0.2, seed).validation.tolist() for seed in (1, 1, 2))
 
     assert first == again
     assert sorted(first) != sorted(other)
 
 
-def test_the_split_of_a_seed_is_the_same_on_every_host_and_in_every_version():
-    training, validation = split(10, 0.2, 7)
+def test_the_splits_of_a_seed_are_the_same_on_every_host_and_in_every_version():
+    random, rotating = random_split(10, 0.2, 7), rotating_split(10, 0.2, 7, 3)
+    run = run_of(20, seed=7, calibration_fraction=0.2)
 
-    assert validation.tolist() == [8, 5]
-    assert training.tolist() == [0, 2, 1, 9, 7, 3, 6, 4]
+    assert random.validation.tolist() == [8, 5]
+    assert random.training.tolist() == [0, 2, 1, 9, 7, 3, 6, 4]
+    assert rotating.validation.tolist() == [4, 0]
+    assert rotating.training.tolist() == [3, 7, 5, 6, 9, 2, 8, 1]
+    assert calibration_images(run).tolist() == [6, 8, 10, 16]
 
 
 @pytest.mark.parametrize(("size", "fraction"), [(1, 0.5), (0, 0.5), (2, 0.9)])
 def test_a_split_that_leaves_a_part_empty_says_what_to_change(size: int, fraction: float):
-    with pytest.raises(InputError, match=rf"{size} training images .* validation_fraction = {fraction}"):
-        split(size, fraction, 1)
+    for splits in ("random", "rotating"):
+        with pytest.raises(InputError, match=rf"{size} training images .* validation_fraction = {fraction}"):
+            if splits == "random":
+                random_split(size, fraction, 1)
+            else:
+                rotating_split(size, fraction, 1, 0)

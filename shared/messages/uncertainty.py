@@ -1,0 +1,132 @@
+"""How far the probabilities of an ensemble can be trusted: scores, calibration, prediction sets, abstention."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from deepchord.shared.validation import Message, Share
+
+#: Where the images come from that a calibration is fitted on: a share of the training images that no member trains on;
+#: the training images that members held out for their validation; or the test images, of weights without a run.
+CalibrationSource = Literal["calibration_images", "out_of_bag", "test_images"]
+
+
+class Estimate(Message):
+    """A score, and the 95 % interval of it that a bootstrap over the images gives."""
+
+    value: NonNegativeFloat
+    low: NonNegativeFloat
+    high: NonNegativeFloat
+
+
+class ProbabilityScores(Message):
+    """The scores of probabilities, each with its interval; `deepchord.shared.uncertainty.scores` has the definitions."""
+
+    accuracy: Estimate
+    negative_log_likelihood: Estimate
+    brier_score: Estimate
+    expected_calibration_error: Estimate
+    adaptive_calibration_error: Estimate
+    classwise_calibration_error: Estimate
+
+
+class ReliabilityBin(Message):
+    """The images whose confidence (the probability of the predicted class) lies in one of 15 bins of equal width."""
+
+    images: PositiveInt
+    mean_confidence: Share
+    accuracy: Share
+
+
+class Calibration(Message):
+    """The temperature of an ensemble's mean probabilities, and where it comes from."""
+
+    source: CalibrationSource
+    #: The mean probabilities p become softmax(log p / temperature).
+    temperature: PositiveFloat
+    #: On how many images it was fitted.
+    images: PositiveInt
+    #: How many members' probabilities were averaged for an image, in the mean over the images.
+    members_per_image: PositiveFloat
+    #: The temperature that fits those images; another one if it was extrapolated to the number of members.
+    fitted_temperature: PositiveFloat
+
+    @property
+    def is_extrapolated(self) -> bool:
+        """Whether the temperature was extrapolated to the number of members."""
+        return self.temperature != self.fitted_temperature
+
+
+class ConformalSets(Message):
+    """Sets of classes that contain the actual class with a given probability, and how they did on the test images."""
+
+    #: `lac`: Sadinle, Lei and Wasserman 2019. `aps`: Romano, Sesia and Candès 2020.
+    method: Literal["lac", "aps"]
+    #: `marginal`: one threshold for all images; `class`: one for each class.
+    guarantee: Literal["marginal", "class"]
+    #: The wanted probability, and whether it is only approximate: members were validated on the images.
+    level: Annotated[float, Field(gt=0.0, lt=1.0)]
+    is_approximate: bool
+    #: A class is in the set if its score is at most this: one number, or one for each class; None: no threshold is
+    #: possible with so few calibration images, and every class is in the set.
+    thresholds: tuple[FiniteFloat | None, ...] = Field(min_length=1)
+    #: Share of the test images whose set contains the actual class, and the mean number of classes in a set.
+    coverage: Share
+    mean_size: NonNegativeFloat
+
+
+class Abstention(Message):
+    """How many images are answered if an ensemble may be wrong about this share of those that it answers."""
+
+    #: The share of the answered images that may be wrong.
+    risk: Annotated[float, Field(gt=0.0, lt=1.0)]
+    #: An image is answered if its confidence is at least this, chosen on calibration images; None: never.
+    threshold: Share | None
+    #: Shares of the test images that are answered, and of those the share that is wrong; None if none is answered.
+    coverage: Share
+    test_risk: Share | None
+
+
+class SelectivePrediction(Message):
+    """How well confidence tells right predictions from wrong ones, on the test images."""
+
+    #: Where the thresholds were chosen.
+    source: CalibrationSource
+    #: The area under the curve of risk against coverage (Geifman, Uziel and El-Yaniv 2019).
+    area_under_risk_coverage: Share
+    #: The area under the generalized risk (Traub et al. 2024): the mean over the coverages of the share of all images
+    #: that are answered and wrong.
+    area_under_generalized_risk: Share
+    abstentions: tuple[Abstention, ...] = ()
+
+
+class MemberScores(Message):
+    """The scores of one member's own probabilities on the test images."""
+
+    index: NonNegativeInt
+    scores: ProbabilityScores
+
+
+class EnsembleUncertainty(Message):
+    """Everything about the probabilities of an ensemble; on test images, unless a field says otherwise."""
+
+    members: tuple[MemberScores, ...]
+    mean: ProbabilityScores
+    #: None: there are no images to calibrate on.
+    calibration: Calibration | None = None
+    calibrated: ProbabilityScores | None = None
+    reliability: tuple[ReliabilityBin, ...]
+    calibrated_reliability: tuple[ReliabilityBin, ...] = ()
+    conformal: tuple[ConformalSets, ...] = ()
+    selective: SelectivePrediction
+
+    @model_validator(mode="after")
+    def _check_calibrated(self) -> "EnsembleUncertainty":
+        if (self.calibration is None) != (self.calibrated is None):
+            raise ValueError("calibration and calibrated must both be given, or neither")
+        return self
+
+    @property
+    def best(self) -> ProbabilityScores:
+        """The scores of the calibrated mean; of the mean as it is if it is not calibrated."""
+        return self.calibrated or self.mean

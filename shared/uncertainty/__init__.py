@@ -1,0 +1,64 @@
+"""How far probabilities can be trusted: scores, calibration, measures of uncertainty, prediction sets, abstention.
+
+Pure NumPy on arrays of probabilities; where they come from does not matter here.
+"""
+
+from deepchord.shared.uncertainty.conformal import (
+    ConformalMethod,
+    class_thresholds,
+    conformal_scores,
+    conformal_sets,
+    marginal_threshold,
+    set_coverage,
+)
+from deepchord.shared.uncertainty.detection import DetectionScores, detection_scores
+from deepchord.shared.uncertainty.measures import ImageUncertainty, RunningUncertainty, entropy, share_of_maximum
+from deepchord.shared.uncertainty.scores import (
+    SMALLEST_PROBABILITY,
+    accuracy,
+    adaptive_calibration_error,
+    brier_score,
+    classwise_calibration_error,
+    expected_calibration_error,
+    negative_log_likelihood,
+    reliability_bins,
+    score_probabilities,
+)
+from deepchord.shared.uncertainty.selective import (
+    abstention_threshold,
+    area_under_generalized_risk,
+    area_under_risk_coverage,
+    risk_coverage,
+)
+from deepchord.shared.uncertainty.temperature import extrapolate_temperature, fit_temperature, with_temperature
+
+__all__ = [
+    "SMALLEST_PROBABILITY",
+    "ConformalMethod",
+    "DetectionScores",
+    "ImageUncertainty",
+    "RunningUncertainty",
+    "abstention_threshold",
+    "accuracy",
+    "adaptive_calibration_error",
+    "area_under_generalized_risk",
+    "area_under_risk_coverage",
+    "brier_score",
+    "class_thresholds",
+    "classwise_calibration_error",
+    "conformal_scores",
+    "conformal_sets",
+    "detection_scores",
+    "entropy",
+    "expected_calibration_error",
+    "extrapolate_temperature",
+    "fit_temperature",
+    "marginal_threshold",
+    "negative_log_likelihood",
+    "reliability_bins",
+    "risk_coverage",
+    "score_probabilities",
+    "set_coverage",
+    "share_of_maximum",
+    "with_temperature",
+]

@@ -1,0 +1,92 @@
+"""Intervals of scores by a bootstrap over images."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.messages import Estimate
+
+#: How many samples are drawn; fewer where a sample costs more than usual, but never fewer than the least.
+_SAMPLES, _FEWEST_SAMPLES = 200, 50
+#: How many additions all samples together may take.
+_MOST_ADDITIONS = 2e9
+#: How many numbers the arrays of one step hold at most.
+_NUMBERS = 2**21
+_INTERVAL = (0.025, 0.975)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Contributions:
+    """What each image contributes to scores.
+
+    A score is either the mean of a value over the images, or sums of gaps in bins: the sum of their absolute values,
+    divided by the number of images and by the number of gaps that an image has.
+    """
+
+    #: One array [images] for each score that is a mean.
+    means: tuple[NDArray[np.float64], ...]
+    #: For each score of sums in bins: the bins of an image's gaps, and the gaps, both [images, gaps].
+    binned: tuple[tuple[NDArray[np.int64], NDArray[np.float64]], ...]
+
+    @property
+    def images(self) -> int:
+        """The number of images."""
+        return len(self.means[0])
+
+
+def estimates(contributions: Contributions, seed: int) -> tuple[Estimate, ...]:
+    """Return each score and its 95 % interval, means first.
+
+    Every sample weighs each image with a number drawn from the Poisson distribution of mean 1, so that images can be
+    handled in parts (Hanley and MacGibbon 2006, "Creating non-parametric bootstrap samples using Poisson frequencies").
+    The sum of absolute values grows with noise, and a sample has more noise than the images; so the samples are moved
+    to have the score as their mean before their quantiles are taken (the bias-corrected percentile interval).
+
+    Args:
+        contributions: Of at least one image.
+        seed: Decides the samples.
+    """
+    scores = _scores(contributions, np.ones((1, contributions.images)))[0]
+    sampled = np.concatenate([_scores(contributions, weights) for weights in _weights(contributions, seed)])
+    moved = sampled + (scores - sampled.mean(axis=0))
+    low, high = np.quantile(moved, _INTERVAL, axis=0)
+    return tuple(
+        Estimate(value=max(0.0, score), low=max(0.0, min(score, below)), high=max(0.0, score, above))
+        for score, below, above in zip(scores.tolist(), low.tolist(), high.tolist(), strict=True)
+    )
+
+
+def _weights(contributions: Contributions, seed: int) -> Iterator[NDArray[np.float64]]:
+    """Yield the weights of samples, [samples, images] for a few samples at a time."""
+    images = contributions.images
+    additions = images * sum(gaps.shape[1] for _, gaps in contributions.binned)
+    samples = int(max(_FEWEST_SAMPLES, min(_SAMPLES, _MOST_ADDITIONS / additions)))
+    at_once = max(1, _NUMBERS // images)
+    generator = np.random.default_rng(seed)
+    for start in range(0, samples, at_once):
+        weights = generator.poisson(1.0, (min(at_once, samples - start), images)).astype(np.float64)
+        weights[weights.sum(axis=1) == 0] = 1.0  # of very few images all may have been left out
+        yield weights
+
+
+def _scores(contributions: Contributions, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the scores of weighted images, [samples, scores], for weights [samples, images]."""
+    total = weights.sum(axis=1)
+    means = [weights @ values / total for values in contributions.means]
+    binned = [_absolute_sums(weights, bins, gaps) / (total * gaps.shape[1]) for bins, gaps in contributions.binned]
+    return np.stack([*means, *binned], axis=1)
+
+
+def _absolute_sums(
+    weights: NDArray[np.float64], bins: NDArray[np.int64], gaps: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the sum over all bins of the absolute weighted sum of gaps, [samples]."""
+    # One product of matrices for all samples: sparse, because each gap is in one bin only.
+    from scipy.sparse import csr_array
+
+    images, count = gaps.shape
+    places = np.arange(0, images * count + 1, count)
+    contribution = csr_array((gaps.ravel(), bins.ravel(), places), shape=(images, int(bins.max()) + 1))
+    return np.asarray(np.abs(contribution.T @ weights.T).sum(axis=0))

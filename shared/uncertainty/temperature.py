@@ -1,0 +1,105 @@
+"""One temperature for the mean probabilities of an ensemble: applied, fitted, extrapolated; NumPy only."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Smaller probabilities count as this: zero has no logarithm.
+_SMALLEST = 1e-12
+#: A temperature is searched between these: at the ends the probabilities are about uniform, or about certain.
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.02, 50.0
+#: How exactly a temperature is found, relative to itself, and in how many steps at most; most take six.
+_PRECISION, _MOST_STEPS = 1e-9, 100
+#: How many images are handled at a time.
+_ROWS = 16_384
+
+
+def with_temperature(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float32]:
+    """Return softmax(log p / temperature) for each row, float32 [images, classes].
+
+    The most probable class of each row stays the most probable one. Of an ensemble, scale the mean, not the members:
+    "pool, then calibrate" (Rahaman and Thiery 2021, arXiv 2007.08792).
+
+    Args:
+        probabilities: [images, classes]; each row sums to 1. Values below 1e-12 count as 1e-12.
+        temperature: Above 1 makes the probabilities less certain, below 1 more certain.
+    """
+    scaled = np.empty(probabilities.shape, dtype=np.float32)
+    for start in range(0, len(probabilities), _ROWS):
+        rows = slice(start, start + _ROWS)
+        scaled[rows] = _softmax(_logarithms(probabilities[rows]) / temperature)
+    return _with_same_prediction(scaled, probabilities.argmax(axis=1))
+
+
+def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """Return the temperature with the lowest negative log-likelihood (Guo et al. 2017, section 4.2).
+
+    It lies between 0.02 and 50. With probabilities that no temperature improves, because all are equal, it is 1.
+
+    Args:
+        probabilities: [images, classes]; each row sums to 1. At least one image.
+        labels: [images], class indices.
+    """
+    logarithms = _logarithms(probabilities)
+    if np.ptp(logarithms, axis=1).max() == 0:
+        return 1.0
+    # The loss is convex in 1 / temperature, so its slope changes its sign once: Newton's method, kept between bounds.
+    low, high, inverse = 1 / HIGHEST_TEMPERATURE, 1 / LOWEST_TEMPERATURE, 1.0
+    for _ in range(_MOST_STEPS):
+        slope, curvature = _derivatives(logarithms, labels, inverse)
+        low, high = (inverse, high) if slope < 0 else (low, inverse)
+        wanted = inverse - slope / curvature if curvature > 0 else low
+        following = wanted if low < wanted < high else (low * high) ** 0.5
+        if abs(following - inverse) <= _PRECISION * inverse:
+            break
+        inverse = following
+    return 1 / inverse
+
+
+def extrapolate_temperature(of_half: float, of_all: float, members: tuple[float, float], wanted: int) -> float:
+    """Return the temperature of an ensemble from those of two smaller ones, linear in 1 / members.
+
+    The mean of more members is less certain, by about 1 / members; so it needs a lower temperature.
+
+    Args:
+        of_half: The temperature of the smaller ensemble.
+        of_all: The temperature of the larger one.
+        members: How many members the two have, in the mean over the images; the first has fewer.
+        wanted: The number of members of the ensemble itself.
+
+    Returns:
+        A temperature within the bounds of `fit_temperature`.
+    """
+    fewer, more = members
+    slope = (of_half - of_all) / (1 / fewer - 1 / more)
+    extrapolated = of_all + slope * (1 / wanted - 1 / more)
+    return float(np.clip(extrapolated, LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE))
+
+
+def _derivatives(
+    logarithms: NDArray[np.float64], labels: NDArray[np.integer], inverse: float
+) -> tuple[float, float]:
+    """Return the first and the second derivative of the summed loss by 1 / temperature."""
+    slope = curvature = 0.0
+    for start in range(0, len(labels), _ROWS):
+        part, actual = logarithms[start : start + _ROWS], labels[start : start + _ROWS]
+        weighted = _softmax(part * inverse) * part
+        expected = weighted.sum(axis=1)
+        slope += float((expected - part[np.arange(len(actual)), actual]).sum())
+        curvature += float(((weighted * part).sum(axis=1) - expected**2).sum())
+    return slope, curvature
+
+
+def _logarithms(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    return np.log(np.clip(probabilities.astype(np.float64), _SMALLEST, 1.0))
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _with_same_prediction(scaled: NDArray[np.float32], predicted: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Return rows whose largest value is at `predicted`, where rounding made others as large."""
+    changed = np.flatnonzero(scaled.argmax(axis=1) != predicted)
+    scaled[changed, predicted[changed]] = np.nextafter(scaled[changed].max(axis=1), np.float32(2))
+    return scaled

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+
+from deepchord.shared.uncertainty import (
+    accuracy,
+    extrapolate_temperature,
+    fit_temperature,
+    negative_log_likelihood,
+    with_temperature,
+)
+from tests.shared.uncertainty.drawn import Drawn, calibrated, powered, predictions
+
+
+@given(drawn=predictions(), temperature=st.floats(0.02, 50))
+def test_no_temperature_changes_a_prediction(drawn: Drawn, temperature: float):
+    probabilities, labels = drawn
+    scaled = with_temperature(probabilities, temperature)
+
+    assert scaled.dtype == np.float32
+    np.testing.assert_array_equal(scaled.argmax(axis=1), probabilities.argmax(axis=1))
+    assert accuracy(scaled, labels) == accuracy(probabilities, labels)
+    np.testing.assert_allclose(scaled.sum(axis=1), 1, atol=1e-5)
+
+
+@given(drawn=predictions())
+def test_a_fitted_temperature_is_finite_and_no_other_is_better(drawn: Drawn):
+    probabilities, labels = drawn
+    fitted = fit_temperature(probabilities, labels)
+
+    assert 0.02 <= fitted <= 50
+    loss = negative_log_likelihood(with_temperature(probabilities, fitted), labels)
+    for other in (fitted * 0.9, fitted * 1.1, 1.0):
+        if 0.02 <= other <= 50:
+            assert loss <= negative_log_likelihood(with_temperature(probabilities, other), labels) + 1e-5
+
+
+@pytest.mark.parametrize("exponent", [0.3, 0.8, 1.0, 1.5, 2.5])
+def test_the_temperature_of_probabilities_that_were_sharpened_is_found_again(exponent: float):
+    probabilities, labels = calibrated(20_000)
+    changed = powered(probabilities, exponent)
+
+    found = fit_temperature(changed, labels)
+    assert found == pytest.approx(exponent, rel=0.05)
+    theirs = minimize_scalar(
+        lambda temperature: negative_log_likelihood(powered(np.clip(changed, 1e-12, 1), 1 / temperature), labels),
+        bounds=(0.05, 20),
+        method="bounded",
+        options={"xatol": 1e-7},
+    )
+    assert found == pytest.approx(theirs.x, rel=1e-4)
+
+
+def test_probabilities_that_are_all_equal_keep_their_temperature():
+    assert fit_temperature(np.full((5, 4), 0.25, np.float32), np.arange(5) % 4) == 1.0
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_who_is_always_right_or_always_wrong_gets_a_temperature_near_the_bound(right: bool):
+    probabilities = np.full((30, 3), 0.1, np.float32)
+    labels = np.arange(30) % 3
+    probabilities[np.arange(30), labels if right else (labels + 1) % 3] = 0.8
+
+    found = fit_temperature(probabilities, labels)
+
+    assert 0.02 <= found < 0.1 if right else 49 < found <= 50
+    assert np.isfinite(with_temperature(probabilities, found)).all()
+
+
+def test_a_temperature_is_extrapolated_along_a_line_in_one_over_members():
+    line = {members: 0.6 + 0.4 / members for members in (1, 2, 10)}
+
+    assert extrapolate_temperature(line[1], line[2], (1, 2), 10) == pytest.approx(line[10])
+    assert extrapolate_temperature(5.0, 0.1, (1, 2), 1000) == 0.02

@@ -1,0 +1,205 @@
+"""What an evaluation finds out about the probabilities of an ensemble beyond its loss and accuracy."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.messages import (
+    Abstention,
+    Calibration,
+    CalibrationSource,
+    ConformalSets,
+    EnsembleUncertainty,
+    MemberScores,
+    SelectivePrediction,
+)
+from deepchord.shared.uncertainty import (
+    ConformalMethod,
+    ImageUncertainty,
+    RunningUncertainty,
+    abstention_threshold,
+    area_under_generalized_risk,
+    area_under_risk_coverage,
+    class_thresholds,
+    conformal_scores,
+    conformal_sets,
+    fit_temperature,
+    marginal_threshold,
+    reliability_bins,
+    score_probabilities,
+    set_coverage,
+    with_temperature,
+)
+from deepchord.worker.evaluation.out_of_bag import OutOfBag
+
+#: The probabilities with which conformal sets contain the actual class.
+_LEVELS = (0.9, 0.95, 0.99)
+#: Shares of the answers that may be wrong.
+_RISKS = (0.05, 0.02, 0.01, 0.005)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelledProbabilities:
+    """Probabilities of images, and what the images show."""
+
+    #: float32 [images, classes].
+    probabilities: NDArray[np.float32]
+    #: [images], class indices.
+    labels: NDArray[np.integer]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MeasuredUncertainty:
+    """What was found out."""
+
+    uncertainty: EnsembleUncertainty
+    #: Of each test image, from the members' probabilities as they are.
+    images: ImageUncertainty
+    #: Calibrated probabilities of the test images, float32 [test_size, classes]; None without a calibration.
+    calibrated_test: NDArray[np.float32] | None
+
+
+class UncertaintyCollector:
+    """Collects from one member after the other, of which only sums are kept."""
+
+    def __init__(self, train_labels: NDArray[np.integer], test_labels: NDArray[np.integer], classes: int) -> None:
+        self._train_labels, self._test_labels, self._classes = train_labels, test_labels, classes
+        self._running = RunningUncertainty(len(test_labels), classes)
+        self._out_of_bag: OutOfBag | None = None
+        self._members: list[MemberScores] = []
+
+    def add(
+        self,
+        index: int,
+        on_train: NDArray[np.float32],
+        on_test: NDArray[np.float32],
+        held_out: NDArray[np.int64] | None,
+    ) -> None:
+        """Add a member.
+
+        Args:
+            index: The member's index.
+            on_train: float32 [train_size, classes].
+            on_test: float32 [test_size, classes].
+            held_out: The training images that it held out; None if that is not known.
+        """
+        self._running.add(on_test)
+        self._members.append(MemberScores(index=index, scores=score_probabilities(on_test, self._test_labels)))
+        if held_out is not None:
+            if self._out_of_bag is None:
+                self._out_of_bag = OutOfBag(len(on_train), self._classes)
+            self._out_of_bag.add(held_out, on_train[held_out])
+
+    def result(
+        self,
+        train_mean: NDArray[np.float32],
+        test_mean: NDArray[np.float32],
+        calibration_images: NDArray[np.int64] | None = None,
+    ) -> MeasuredUncertainty:
+        """Return what was found out of all members together, at least one.
+
+        Args:
+            train_mean: float32 [train_size, classes], averaged over the members.
+            test_mean: float32 [test_size, classes], averaged over the members.
+            calibration_images: Indices of training images that no member was trained on; None or empty if there are
+                none: then the images that members held out are used.
+        """
+        labels = self._test_labels
+        calibration, fitted_on = self._calibrate(train_mean, calibration_images)
+        calibrated = None if calibration is None else with_temperature(test_mean, calibration.temperature)
+        tested = LabelledProbabilities(probabilities=test_mean if calibrated is None else calibrated, labels=labels)
+        source = calibration.source if calibration is not None else "test_images"
+        uncertainty = EnsembleUncertainty(
+            members=tuple(sorted(self._members, key=lambda member: member.index)),
+            mean=score_probabilities(test_mean, labels),
+            calibration=calibration,
+            calibrated=None if calibrated is None else score_probabilities(calibrated, labels),
+            reliability=reliability_bins(test_mean, labels),
+            calibrated_reliability=() if calibrated is None else reliability_bins(calibrated, labels),
+            conformal=() if fitted_on is None else tuple(_conformal(fitted_on, tested, source == "out_of_bag")),
+            selective=_selective(fitted_on or tested, tested, source),
+        )
+        return MeasuredUncertainty(
+            uncertainty=uncertainty, images=self._running.result(), calibrated_test=calibrated
+        )
+
+    def _calibrate(
+        self, train_mean: NDArray[np.float32], calibration_images: NDArray[np.int64] | None
+    ) -> tuple[Calibration | None, LabelledProbabilities | None]:
+        """Return the calibration, and the calibrated probabilities of the images that it was fitted on."""
+        members = len(self._members)
+        if calibration_images is not None and len(calibration_images) > 0:
+            mean, labels = train_mean[calibration_images], self._train_labels[calibration_images]
+            temperature = fit_temperature(mean, labels)
+            calibration = Calibration(
+                source="calibration_images",
+                temperature=temperature,
+                images=len(labels),
+                members_per_image=members,
+                fitted_temperature=temperature,
+            )
+        else:
+            out_of_bag = self._out_of_bag
+            found = None if out_of_bag is None else out_of_bag.calibration(self._train_labels, members)
+            if out_of_bag is None or found is None:
+                return None, None
+            calibration, images = found, out_of_bag.images()
+            mean, labels = out_of_bag.mean(images), self._train_labels[images]
+        # Images that fewer members have predicted need the temperature that fits so few.
+        probabilities = with_temperature(mean, calibration.fitted_temperature)
+        return calibration, LabelledProbabilities(probabilities=probabilities, labels=labels)
+
+
+def _conformal(
+    fitted_on: LabelledProbabilities, tested: LabelledProbabilities, is_approximate: bool
+) -> Iterator[ConformalSets]:
+    for method in get_args(ConformalMethod):
+        scores = conformal_scores(fitted_on.probabilities, method)
+        of_test = conformal_scores(tested.probabilities, method)
+        for level in _LEVELS:
+            marginal = (marginal_threshold(scores, fitted_on.labels, level),)
+            of_classes = class_thresholds(scores, fitted_on.labels, level)
+            for guarantee, thresholds in (("marginal", marginal), ("class", of_classes)):
+                sets = conformal_sets(of_test, thresholds)
+                yield ConformalSets(
+                    method=method,
+                    guarantee=guarantee,
+                    level=level,
+                    is_approximate=is_approximate,
+                    thresholds=thresholds,
+                    coverage=set_coverage(sets, tested.labels),
+                    mean_size=float(sets.sum(axis=1).mean()),
+                )
+
+
+def _selective(
+    fitted_on: LabelledProbabilities, tested: LabelledProbabilities, source: CalibrationSource
+) -> SelectivePrediction:
+    confidence, is_right = _confidence(tested)
+    return SelectivePrediction(
+        source=source,
+        area_under_risk_coverage=area_under_risk_coverage(confidence, is_right),
+        area_under_generalized_risk=area_under_generalized_risk(confidence, is_right),
+        abstentions=tuple(_abstention(fitted_on, tested, risk) for risk in _RISKS),
+    )
+
+
+def _abstention(fitted_on: LabelledProbabilities, tested: LabelledProbabilities, risk: float) -> Abstention:
+    threshold = abstention_threshold(*_confidence(fitted_on), risk)
+    confidence, is_right = _confidence(tested)
+    answered = np.zeros(len(confidence), dtype=bool) if threshold is None else confidence >= threshold
+    return Abstention(
+        risk=risk,
+        threshold=threshold,
+        coverage=float(answered.mean()),
+        test_risk=float((~is_right[answered]).mean()) if answered.any() else None,
+    )
+
+
+def _confidence(images: LabelledProbabilities) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the confidence of each image in [0, 1], and whether it is right."""
+    confidence = np.minimum(images.probabilities.max(axis=1).astype(np.float64), 1.0)
+    return confidence, np.asarray(images.probabilities.argmax(axis=1) == images.labels)
