@@ -23,6 +23,8 @@ def test_a_run_is_cancelled_for_good_until_it_is_resumed(fleet, uninterrupted):
     assert watching.ended() == 5
     assert "deepchord resume" in watching.err[-1]
     worker.wait_for("was cancelled")
+    # Else the member's message would be sent behind that of the second one, until its lease is over.
+    wait_until(lambda: fleet.lease() is None, "the lease of the cancelled member to be given back")
     kill_tree(worker)
     fleet.broker.kill()
     fleet.broker.start()
