@@ -1,21 +1,23 @@
 import io
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deepchord.shared.checkpoints import Weights, encode_checkpoint
+from deepchord.shared.checkpoints import Weights, decode_ensemble_probabilities, encode_checkpoint
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import CheckpointError, CorruptObjectError
 from deepchord.shared.messages import MemberSpec, RunSpec, Trainer
 from deepchord.shared.network import Architecture, ResolvedArchitecture
 from deepchord.shared.storage import RunStore
+from deepchord.shared.uncertainty import fit_temperature, with_temperature
 from deepchord.worker.engines import Engine
 from deepchord.worker.evaluation import Candidate, Evaluator, evaluate_members, predict, run_candidates, score
 from deepchord.worker.evaluation.ensemble import EvaluatedEnsemble
 from deepchord.worker.evaluation.metrics import confusion, misclassified
 from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member
-from deepchord.worker.training import Observer, initial_weights
+from deepchord.worker.training import Observer, calibration_images, initial_weights, member_split
 
 SEEDS = (3, 4, 5)
 
@@ -112,7 +114,8 @@ def test_the_evaluation_says_how_many_were_asked_for_how_many_trained_and_who_ev
 
 def test_the_probabilities_are_kept_as_arrays_under_their_sha256(evaluated: EvaluatedEnsemble, dataset: Dataset):
     with np.load(io.BytesIO(evaluated.encoded_probabilities), allow_pickle=False) as stored:
-        assert sorted(stored.files) == ["test", "train"]
+        measures = ["confidence", "disagreement", "expected_entropy", "mutual_information", "predictive_entropy"]
+        assert sorted(stored.files) == ["test", *(f"test_{measure}" for measure in measures), "train"]
         np.testing.assert_array_equal(stored["test"], evaluated.probabilities.test)
         assert stored["train"].shape == (len(dataset.x_train), 3)
         assert stored["train"].dtype == np.float32
@@ -195,6 +198,10 @@ def test_weights_that_give_no_probabilities_are_named(
         evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, candidates, 2)
 
 
+def validation_images(run: RunSpec) -> Callable[[MemberSpec], NDArray[np.int64]]:
+    return lambda member: member_split(run, member).validation
+
+
 @pytest.fixture
 def trained(resources: object, run: RunSpec, members: tuple[MemberSpec, ...]) -> list:
     return [
@@ -206,7 +213,7 @@ def trained(resources: object, run: RunSpec, members: tuple[MemberSpec, ...]) ->
 def test_the_members_of_a_run_are_read_from_storage_when_it_is_their_turn(
     store: RunStore, run: RunSpec, trained: list, engine: Engine, trainer: Trainer, dataset: Dataset
 ):
-    candidates = run_candidates(store, run, trained)
+    candidates = run_candidates(store, run, trained, validation_images(run))
 
     found = evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, candidates, 3).evaluation
 
@@ -221,7 +228,7 @@ def test_weights_in_storage_that_are_not_those_of_the_record_are_refused(
     store.member(run.run_id, 1).publish_weights(1, encode_checkpoint(resolved, initial_weights(resolved, 99)))
 
     with pytest.raises(CorruptObjectError, match="members/001"):
-        evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, run_candidates(store, run, trained), 3)
+        evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, run_candidates(store, run, trained, validation_images(run)), 3)
 
 
 def test_probabilities_of_a_member_that_were_lost_cost_its_parity_only(
@@ -230,7 +237,56 @@ def test_probabilities_of_a_member_that_were_lost_cost_its_parity_only(
     store.member(run.run_id, 2).publish_probabilities(1, b"something else")
 
     ensemble = evaluate_members(
-        Evaluator(engine=engine, trainer=trainer), dataset, run_candidates(store, run, trained), 3
+        Evaluator(engine=engine, trainer=trainer), dataset, run_candidates(store, run, trained, validation_images(run)), 3
     )
 
     assert [member.parity is None for member in ensemble.evaluation.members] == [False, False, True]
+
+
+def test_a_run_is_calibrated_on_the_images_that_its_members_held_out(
+    store: RunStore, run: RunSpec, trained: list, engine: Engine, trainer: Trainer, dataset: Dataset
+):
+    candidates = run_candidates(store, run, trained, validation_images(run))
+
+    found = evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, candidates, 3)
+
+    uncertainty = found.evaluation.uncertainty
+    held_out = np.concatenate([validation_images(run)(member.spec) for member in trained])
+    assert uncertainty.calibration.source == "out_of_bag"
+    assert uncertainty.calibration.images == len(set(held_out))
+    assert uncertainty.calibration.members_per_image == pytest.approx(len(held_out) / len(set(held_out)))
+    assert [member.index for member in uncertainty.members] == [0, 1, 2]
+    assert uncertainty.mean.negative_log_likelihood.value == pytest.approx(found.evaluation.test.loss, abs=1e-6)
+    assert uncertainty.calibrated.accuracy == uncertainty.mean.accuracy
+    np.testing.assert_array_equal(
+        found.probabilities.calibrated_test,
+        with_temperature(found.probabilities.test, uncertainty.calibration.temperature),
+    )
+    assert decode_ensemble_probabilities(found.encoded_probabilities, "it").calibrated_test is not None
+
+
+def test_images_that_no_member_was_trained_on_calibrate_a_run_that_has_them(
+    store: RunStore, run: RunSpec, trained: list, engine: Engine, trainer: Trainer, dataset: Dataset
+):
+    run = run.model_copy(update={"recipe": run.recipe.model_copy(update={"calibration_fraction": 0.5})})
+    images = calibration_images(run)
+    candidates = run_candidates(store, run, trained, validation_images(run))
+
+    found = evaluate_members(
+        Evaluator(engine=engine, trainer=trainer), dataset, candidates, 3, calibration_images=images
+    )
+
+    calibration = found.evaluation.uncertainty.calibration
+    assert (calibration.source, calibration.images, calibration.members_per_image) == ("calibration_images", 30, 3)
+    expected = fit_temperature(found.probabilities.train[images], dataset.y_train[images])
+    assert calibration.temperature == calibration.fitted_temperature == pytest.approx(expected)
+    assert not any(sets.is_approximate for sets in found.evaluation.uncertainty.conformal)
+
+
+def test_weights_whose_splits_are_not_known_are_scored_but_not_calibrated(evaluated: EvaluatedEnsemble):
+    uncertainty = evaluated.evaluation.uncertainty
+
+    assert uncertainty.calibration is uncertainty.calibrated is evaluated.probabilities.calibrated_test is None
+    assert uncertainty.conformal == ()
+    assert uncertainty.selective.source == "test_images"
+    assert len(uncertainty.selective.abstentions) == 4

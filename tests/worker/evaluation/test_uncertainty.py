@@ -1,0 +1,119 @@
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepchord.shared.messages import EnsembleUncertainty
+from deepchord.shared.uncertainty import fit_temperature
+from deepchord.worker.evaluation.out_of_bag import OutOfBag
+from deepchord.worker.evaluation.uncertainty import MeasuredUncertainty, UncertaintyCollector
+from tests.shared.uncertainty.drawn import calibrated, softmax
+
+CLASSES = 4
+
+
+def numbers(value: object) -> Iterator[float]:
+    """Yield all numbers of decoded JSON."""
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from numbers(each)
+    elif isinstance(value, int | float):
+        yield value
+
+
+def measured(
+    members: np.ndarray, train_labels: np.ndarray, test_labels: np.ndarray, *, folds: int | None = None
+) -> MeasuredUncertainty:
+    """Return what is found of members [members, train and test images, classes]; with folds, each holds one out."""
+    size = len(train_labels)
+    collector = UncertaintyCollector(train_labels, test_labels, members.shape[2])
+    for index, member in enumerate(members):
+        held_out = np.arange(size)[index % folds :: folds] if folds else None
+        collector.add(index, member[:size], member[size:], held_out)
+    mean = members.mean(axis=0)
+    return collector.result(mean[:size], mean[size:])
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    size=st.integers(1, 30),
+    tested=st.integers(1, 20),
+    members=st.integers(1, 5),
+    sharpness=st.sampled_from([0.0, 1.0, 200.0]),
+    labels=st.sampled_from(["random", "one", "wrong"]),
+    folds=st.sampled_from([None, 1, 3]),
+)
+def test_whatever_members_say_the_record_holds_finite_numbers(
+    seed: int, size: int, tested: int, members: int, sharpness: float, labels: str, folds: int | None
+):
+    generator = np.random.default_rng(seed)
+    drawn = softmax(generator.normal(size=(members * (size + tested), CLASSES)) * sharpness)
+    drawn = drawn.reshape(members, size + tested, CLASSES)
+    actual = generator.integers(0, CLASSES, size + tested)
+    if labels == "one":
+        actual[:] = 2
+    elif labels == "wrong":
+        actual = drawn.mean(axis=0).argmin(axis=1)
+
+    found = measured(drawn, actual[:size], actual[size:], folds=folds)
+
+    encoded = found.uncertainty.encode()
+    assert EnsembleUncertainty.decode(encoded, "it") == found.uncertainty
+    assert np.isfinite(list(numbers(json.loads(encoded)))).all()
+    if found.calibrated_test is not None:
+        assert np.isfinite(found.calibrated_test).all()
+        assert found.uncertainty.calibrated is not None
+        assert found.uncertainty.calibrated.accuracy.value == found.uncertainty.mean.accuracy.value
+
+
+def test_the_order_of_members_changes_nothing_but_their_scores_order():
+    labels = np.arange(60) % CLASSES
+    drawn = softmax(np.random.default_rng(1).normal(size=(5 * 60, CLASSES))).reshape(5, 60, CLASSES)
+
+    one, other = (measured(members, labels[:40], labels[40:]) for members in (drawn, drawn[::-1]))
+
+    assert one.uncertainty.mean.expected_calibration_error.value == pytest.approx(
+        other.uncertainty.mean.expected_calibration_error.value, abs=1e-6
+    )
+    np.testing.assert_allclose(one.images.mutual_information, other.images.mutual_information, atol=1e-6)
+
+
+def test_out_of_bag_takes_each_image_from_the_members_that_held_it_out():
+    labels = np.arange(6) % 3
+    drawn = softmax(np.random.default_rng(0).normal(size=(3 * 6, 3))).reshape(3, 6, 3)
+    out_of_bag = OutOfBag(6, 3)
+    for held_out, member in zip(([0, 1], [1, 2], [1, 4]), drawn, strict=True):
+        out_of_bag.add(np.array(held_out), member[held_out])
+
+    found = out_of_bag.calibration(labels, members=3)
+
+    assert out_of_bag.images().tolist() == [0, 1, 2, 4]
+    expected = np.stack([drawn[0, 0], drawn[:, 1].mean(axis=0), drawn[1, 2], drawn[2, 4]])
+    np.testing.assert_allclose(out_of_bag.mean(out_of_bag.images()), expected, atol=1e-6)
+    assert found is not None
+    assert (found.images, found.members_per_image, found.is_extrapolated) == (4, 6 / 4, False)
+    assert found.temperature == pytest.approx(fit_temperature(expected, labels[[0, 1, 2, 4]]))
+    assert OutOfBag(6, 3).calibration(labels, members=3) is None
+
+
+def test_from_members_that_held_out_the_same_images_the_temperature_of_many_is_extrapolated():
+    """Members are a calibrated truth with noise of their own, so their mean is the less certain the more there are."""
+    truth, labels = calibrated(4_000, classes=CLASSES)
+    generator = np.random.default_rng(5)
+
+    def member() -> np.ndarray:
+        return softmax(np.log(truth) + generator.normal(size=truth.shape))
+
+    out_of_bag = OutOfBag(len(truth), CLASSES)
+    for _ in range(2):
+        out_of_bag.add(np.arange(len(truth)), member())
+    found = out_of_bag.calibration(labels, members=40)
+    best = fit_temperature(np.mean([member() for _ in range(40)], axis=0), labels)
+
+    assert found is not None
+    assert found.is_extrapolated
+    assert abs(found.temperature - best) < 0.5 * abs(found.fitted_temperature - best)
