@@ -105,6 +105,7 @@ def _evaluate_here(storage: str) -> dict[str, Any]:
     """Evaluate the newest run of a storage once more, with a real engine, in this process."""
     from deepchord.worker.evaluation import Evaluator, evaluate_members, run_candidates
     from deepchord.worker.resources import Resources
+    from deepchord.worker.training import member_split
 
     resources = Resources(Settings(storage=storage, broker="redis://127.0.0.1:9/0", threads=1))
     store = resources.store
@@ -115,7 +116,8 @@ def _evaluate_here(storage: str) -> dict[str, Any]:
     members = (record.member for record in store.records(run.run_id, run.members))
     trained = (member for member in members if member.status == "trained")
     # The idle members' own probabilities are not those of their weights.
-    candidates = (replace(one, own_probabilities=None) for one in run_candidates(store, run, trained))
+    read = run_candidates(store, run, trained, lambda member: member_split(run, member).validation)
+    candidates = (replace(one, own_probabilities=None) for one in read)
     evaluate_members(
         Evaluator(engine=resources.engine, trainer=resources.trainer),
         resources.dataset(run.dataset),

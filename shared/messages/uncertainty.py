@@ -20,7 +20,7 @@ class Estimate(Message):
 
 
 class ProbabilityScores(Message):
-    """The scores of probabilities, each with its interval; `deepchord.shared.uncertainty.scores` has the definitions."""
+    """The scores of probabilities, each with its interval; `deepchord.shared.uncertainty.scores` defines them."""
 
     accuracy: Estimate
     negative_log_likelihood: Estimate

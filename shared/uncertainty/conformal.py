@@ -19,11 +19,11 @@ def conformal_scores(probabilities: NDArray[np.floating], method: ConformalMetho
         probabilities: [images, classes]; each row sums to 1.
         method: The score.
     """
-    probabilities = probabilities.astype(np.float64)
+    values = probabilities.astype(np.float64)
     if method == "lac":
-        return 1 - probabilities
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    summed = np.cumsum(np.take_along_axis(probabilities, order, axis=1), axis=1)
+        return np.asarray(1 - values)
+    order = np.argsort(-values, axis=1, kind="stable")
+    summed = np.cumsum(np.take_along_axis(values, order, axis=1), axis=1)
     scores = np.empty_like(summed)
     np.put_along_axis(scores, order, summed, axis=1)
     return scores

@@ -78,14 +78,15 @@ def classwise_calibration_error(probabilities: NDArray[np.floating], labels: NDA
         _binned_error(_width_bins(probabilities[:, label]), probabilities[:, label] - (labels == label))
         for label in range(classes)
     )
-    return sum(errors) / classes
+    return float(sum(errors) / classes)
 
 
-def reliability_bins(
-    probabilities: NDArray[np.floating], labels: NDArray[np.integer]
-) -> tuple[ReliabilityBin, ...]:
+def reliability_bins(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> tuple[ReliabilityBin, ...]:
     """Return the bins of the expected calibration error that hold images, from low to high confidence."""
-    confidence, is_right = np.minimum(probabilities.max(axis=1).astype(np.float64), 1.0), _is_right(probabilities, labels)
+    confidence, is_right = (
+        np.minimum(probabilities.max(axis=1).astype(np.float64), 1.0),
+        _is_right(probabilities, labels),
+    )
     bins = _width_bins(confidence)
     images = np.bincount(bins, minlength=BINS)
     confidences = np.bincount(bins, weights=confidence, minlength=BINS)
@@ -128,12 +129,12 @@ def _is_right(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) 
 
 def _losses(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.float64]:
     of_actual = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return np.maximum(0.0, -np.log(np.clip(of_actual, SMALLEST_PROBABILITY, 1.0)))
+    return np.asarray(np.maximum(0.0, -np.log(np.clip(of_actual, SMALLEST_PROBABILITY, 1.0))))
 
 
 def _squared_distances(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.float64]:
     actual = labels[:, None] == np.arange(probabilities.shape[1])
-    return np.square(probabilities.astype(np.float64) - actual).sum(axis=1)
+    return np.asarray(np.square(probabilities.astype(np.float64) - actual).sum(axis=1))
 
 
 def _width_bins(values: NDArray[np.floating]) -> NDArray[np.int64]:

@@ -33,9 +33,7 @@ def area_under_generalized_risk(confidence: NDArray[np.floating], is_right: NDAr
     return float(_wrong_so_far(confidence, is_right).mean() / images)
 
 
-def abstention_threshold(
-    confidence: NDArray[np.floating], is_right: NDArray[np.bool_], risk: float
-) -> float | None:
+def abstention_threshold(confidence: NDArray[np.floating], is_right: NDArray[np.bool_], risk: float) -> float | None:
     """Return the lowest confidence from which on at most this share of the answers is wrong.
 
     Args:

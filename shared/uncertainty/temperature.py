@@ -75,9 +75,7 @@ def extrapolate_temperature(of_half: float, of_all: float, members: tuple[float,
     return float(np.clip(extrapolated, LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE))
 
 
-def _derivatives(
-    logarithms: NDArray[np.float64], labels: NDArray[np.integer], inverse: float
-) -> tuple[float, float]:
+def _derivatives(logarithms: NDArray[np.float64], labels: NDArray[np.integer], inverse: float) -> tuple[float, float]:
     """Return the first and the second derivative of the summed loss by 1 / temperature."""
     slope = curvature = 0.0
     for start in range(0, len(labels), _ROWS):

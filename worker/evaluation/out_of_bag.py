@@ -39,7 +39,7 @@ class OutOfBag:
     def mean(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the mean probabilities of images, float32 [images, classes]."""
         members = self._members[:, images].sum(axis=0)
-        return (self._sums[:, images].sum(axis=0) / members[:, None]).astype(np.float32)
+        return np.asarray(self._sums[:, images].sum(axis=0) / members[:, None], dtype=np.float32)
 
     def calibration(self, labels: NDArray[np.integer], members: int) -> Calibration | None:
         """Return the temperature of the ensemble; None if no image was held out.

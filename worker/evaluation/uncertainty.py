@@ -122,9 +122,7 @@ class UncertaintyCollector:
             conformal=() if fitted_on is None else tuple(_conformal(fitted_on, tested, source == "out_of_bag")),
             selective=_selective(fitted_on or tested, tested, source),
         )
-        return MeasuredUncertainty(
-            uncertainty=uncertainty, images=self._running.result(), calibrated_test=calibrated
-        )
+        return MeasuredUncertainty(uncertainty=uncertainty, images=self._running.result(), calibrated_test=calibrated)
 
     def _calibrate(
         self, train_mean: NDArray[np.float32], calibration_images: NDArray[np.int64] | None

@@ -36,9 +36,7 @@ def test_total_uncertainty_is_that_of_the_members_and_their_difference(
 
     np.testing.assert_allclose(found.expected_entropy, np.mean([entropy(one) for one in drawn], axis=0), atol=1e-5)
     np.testing.assert_allclose(found.predictive_entropy, entropy(drawn.mean(axis=0)), atol=1e-5)
-    np.testing.assert_allclose(
-        found.mutual_information, found.predictive_entropy - found.expected_entropy, atol=1e-5
-    )
+    np.testing.assert_allclose(found.mutual_information, found.predictive_entropy - found.expected_entropy, atol=1e-5)
     assert (found.mutual_information >= 0).all()
     votes = drawn.argmax(axis=2)
     modal = [np.bincount(votes[:, image]).max() / members for image in range(images)]

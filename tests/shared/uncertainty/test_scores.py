@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -95,7 +97,7 @@ def test_who_names_each_class_with_its_frequency_is_calibrated():
 def of_bins(values: NDArray[np.float64], hits: NDArray[np.bool_]) -> float:
     edges = np.linspace(0, 1, 16)
     total = 0.0
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         inside = (values > low) & (values <= high)
         if inside.any():
             total += float(inside.mean() * abs(values[inside].mean() - hits[inside].mean()))

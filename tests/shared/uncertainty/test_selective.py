@@ -36,7 +36,10 @@ def test_the_last_risk_is_that_of_all_answers(answers: list[tuple[int, bool]]):
     confidence, is_right = arrays(answers)
 
     assert risk_coverage(confidence, is_right)[-1] == pytest.approx(1 - is_right.mean())
-    area, generalized = area_under_risk_coverage(confidence, is_right), area_under_generalized_risk(confidence, is_right)
+    area, generalized = (
+        area_under_risk_coverage(confidence, is_right),
+        area_under_generalized_risk(confidence, is_right),
+    )
     assert 0 <= generalized <= area <= 1
 
 

@@ -228,7 +228,12 @@ def test_weights_in_storage_that_are_not_those_of_the_record_are_refused(
     store.member(run.run_id, 1).publish_weights(1, encode_checkpoint(resolved, initial_weights(resolved, 99)))
 
     with pytest.raises(CorruptObjectError, match="members/001"):
-        evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, run_candidates(store, run, trained, validation_images(run)), 3)
+        evaluate_members(
+            Evaluator(engine=engine, trainer=trainer),
+            dataset,
+            run_candidates(store, run, trained, validation_images(run)),
+            3,
+        )
 
 
 def test_probabilities_of_a_member_that_were_lost_cost_its_parity_only(
@@ -237,7 +242,10 @@ def test_probabilities_of_a_member_that_were_lost_cost_its_parity_only(
     store.member(run.run_id, 2).publish_probabilities(1, b"something else")
 
     ensemble = evaluate_members(
-        Evaluator(engine=engine, trainer=trainer), dataset, run_candidates(store, run, trained, validation_images(run)), 3
+        Evaluator(engine=engine, trainer=trainer),
+        dataset,
+        run_candidates(store, run, trained, validation_images(run)),
+        3,
     )
 
     assert [member.parity is None for member in ensemble.evaluation.members] == [False, False, True]

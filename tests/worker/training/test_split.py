@@ -24,7 +24,12 @@ def run_of(size: int, *, members: int = 7, seed: int = 3, **recipe: Any) -> RunS
         created_at=datetime(2026, 5, 4, tzinfo=UTC),
         preset="quick",
         dataset=DatasetInfo(
-            name="digits", sha256="0" * 64, input_shape=(28, 28, 1), class_names=("0", "1"), train_size=size, test_size=5
+            name="digits",
+            sha256="0" * 64,
+            input_shape=(28, 28, 1),
+            class_names=("0", "1"),
+            train_size=size,
+            test_size=5,
         ),
         architecture=notebook_architecture(),
         recipe=Recipe(
@@ -79,11 +84,11 @@ def test_with_rotating_splits_all_images_are_held_out_before_they_are_shuffled_a
     if held_out == size:
         return
     folds = -(-size // held_out)
-    rounds = [[rotating_split(size, fraction, seed, at * folds + fold).validation for fold in range(folds)] for at in range(2)]
+    held_out_by = [rotating_split(size, fraction, seed, index).validation for index in range(2 * folds)]
 
-    for each in rounds:
+    for each in (held_out_by[:folds], held_out_by[folds:]):
         assert {int(image) for fold in each for image in fold} == set(range(size))
-    assert sum(map(len, rounds[0])) < size + held_out
+    assert sum(map(len, held_out_by[:folds])) < size + held_out
 
 
 def test_a_fifth_of_the_images_is_held_out_by_each_of_five_members_and_by_two_of_ten():
@@ -134,9 +139,7 @@ def test_the_splits_of_a_seed_are_the_same_on_every_host_and_in_every_version():
 
 @pytest.mark.parametrize(("size", "fraction"), [(1, 0.5), (0, 0.5), (2, 0.9)])
 def test_a_split_that_leaves_a_part_empty_says_what_to_change(size: int, fraction: float):
-    for splits in ("random", "rotating"):
-        with pytest.raises(InputError, match=rf"{size} training images .* validation_fraction = {fraction}"):
-            if splits == "random":
-                random_split(size, fraction, 1)
-            else:
-                rotating_split(size, fraction, 1, 0)
+    with pytest.raises(InputError, match=rf"{size} training images .* validation_fraction = {fraction}"):
+        random_split(size, fraction, 1)
+    with pytest.raises(InputError, match=rf"{size} training images .* validation_fraction = {fraction}"):
+        rotating_split(size, fraction, 1, 0)
