@@ -17,15 +17,12 @@ from deepchord.shared.host import installed_engines
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 from tests.keras_models import write_models
-from tests.measuring import leave_imports_untraced
 from tests.ports import free_ports
 
 # A shell starts its background jobs with Ctrl-C and SIGQUIT ignored, nohup ignores the hangup; tests start none so.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for number in TERMINATION_SIGNALS:
     signal.signal(number, signal.SIG_DFL)
-
-leave_imports_untraced()
 
 pytest_plugins = ("tests.once", "tests.opencl_on_processors", "tests.places", "tests.quick", "tests.servers")
 

@@ -10,8 +10,6 @@ from typing import Any, Self
 
 import pytest
 
-from tests.measuring import MEASURED
-
 SCRIPT = Path(__file__).with_name("engine_checks.py")
 #: PlaidML through OpenCL on PoCL, which passes for a GPU here, and on the processor through LLVM.
 OPENCL, LLVM = "plaidml-opencl", "plaidml-llvm"
@@ -30,14 +28,11 @@ class EngineProcess:
     """A process that holds one engine and runs checks on it when asked."""
 
     def __init__(self, label: str, folder: Path, python: str, variables: dict[str, str]) -> None:
-        environment = {**os.environ, **variables}
-        if label == OPENCL:  # which runs the lines that LLVM does, and nowhere else does coverage cost as much
-            environment.pop(MEASURED, None)
         self._log = folder / f"{label}.log"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [python, SCRIPT, label.partition("-")[0], folder, label],
-                env=environment,
+                env={**os.environ, **variables},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

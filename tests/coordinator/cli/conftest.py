@@ -29,12 +29,10 @@ def command(tmp_path: Path) -> Command:
                 resource.setrlimit(name, (value, value))
 
         (tmp_path / "here").mkdir(exist_ok=True)
-        # Where files may not grow, the coverage of the child cannot be written either, and would say so on stderr.
-        inherited = {name: value for name, value in os.environ.items() if not (limits and name.startswith("COVERAGE_"))}
         return subprocess.run(
             [sys.executable, "-P", "-m", "deepchord", *map(str, arguments)],
             cwd=tmp_path / "here",
-            env={**inherited, "DEEPCHORD_STORAGE": str(tmp_path / "storage"), "COLUMNS": "100", **variables},
+            env={**os.environ, "DEEPCHORD_STORAGE": str(tmp_path / "storage"), "COLUMNS": "100", **variables},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
