@@ -38,6 +38,7 @@ from deepchord.shared.messages.uncertainty import (
     ProbabilityScores,
     ReliabilityBin,
     SelectivePrediction,
+    SizedEnsemble,
 )
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "Scores",
     "Seed",
     "SelectivePrediction",
+    "SizedEnsemble",
     "TrainedMember",
     "Trainer",
     "TrainingPart",

@@ -100,6 +100,18 @@ class SelectivePrediction(Message):
     abstentions: tuple[Abstention, ...] = ()
 
 
+class SizedEnsemble(Message):
+    """The mean scores of ensembles of so many members on the test images, over random orders of the members.
+
+    Their intervals hold 95 % of the orders; they say nothing of other test images.
+    """
+
+    members: PositiveInt
+    accuracy: Estimate
+    negative_log_likelihood: Estimate
+    expected_calibration_error: Estimate
+
+
 class MemberScores(Message):
     """The scores of one member's own probabilities on the test images."""
 
@@ -119,6 +131,8 @@ class EnsembleUncertainty(Message):
     calibrated_reliability: tuple[ReliabilityBin, ...] = ()
     conformal: tuple[ConformalSets, ...] = ()
     selective: SelectivePrediction
+    #: By number of members, of the probabilities as they are; empty for a single member.
+    by_size: tuple[SizedEnsemble, ...] = ()
 
     @model_validator(mode="after")
     def _check_calibrated(self) -> "EnsembleUncertainty":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,11 +65,18 @@ def _weights(contributions: Contributions, seed: int) -> Iterator[NDArray[np.flo
     additions = images * sum(gaps.shape[1] for _, gaps in contributions.binned)
     samples = int(max(_FEWEST_SAMPLES, min(_SAMPLES, _MOST_ADDITIONS / additions)))
     at_once = max(1, _NUMBERS // images)
-    generator = np.random.default_rng(seed)
+    generator, poisson = np.random.default_rng(seed), _poisson_table()
     for start in range(0, samples, at_once):
-        weights = generator.poisson(1.0, (min(at_once, samples - start), images)).astype(np.float64)
+        weights = poisson[generator.integers(2**16, size=(min(at_once, samples - start), images), dtype=np.uint16)]
         weights[weights.sum(axis=1) == 0] = 1.0  # of very few images all may have been left out
         yield weights
+
+
+@lru_cache(maxsize=1)
+def _poisson_table() -> NDArray[np.float64]:
+    """Return 65,536 numbers as frequent as in the Poisson distribution of mean 1; to draw from them is fast."""
+    shares = np.exp(-1.0) / np.cumprod([1.0, *range(1, 12)])
+    return np.searchsorted(np.cumsum(shares), (np.arange(2**16) + 0.5) / 2**16).astype(np.float64)
 
 
 def _scores(contributions: Contributions, weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -62,9 +62,9 @@ def entropy(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
     Args:
         probabilities: [images, classes]; zero counts as zero.
     """
-    from scipy.special import entr
-
-    return np.asarray(entr(np.maximum(probabilities.astype(np.float64), 0.0)).sum(axis=1))
+    values = np.maximum(probabilities.astype(np.float64), 0.0)
+    logarithms = np.log(values, out=np.zeros_like(values), where=values > 0)
+    return np.asarray(np.maximum(0.0, -(values * logarithms).sum(axis=1)))
 
 
 def share_of_maximum(entropies: NDArray[np.floating], classes: int) -> NDArray[np.float64]:

@@ -33,6 +33,7 @@ from deepchord.shared.uncertainty import (
     set_coverage,
     with_temperature,
 )
+from deepchord.worker.evaluation.ensemble_sizes import EnsembleSizes
 from deepchord.worker.evaluation.out_of_bag import OutOfBag
 
 #: The probabilities with which conformal sets contain the actual class.
@@ -68,6 +69,7 @@ class UncertaintyCollector:
     def __init__(self, train_labels: NDArray[np.integer], test_labels: NDArray[np.integer], classes: int) -> None:
         self._train_labels, self._test_labels, self._classes = train_labels, test_labels, classes
         self._running = RunningUncertainty(len(test_labels), classes)
+        self._sizes = EnsembleSizes(test_labels)
         self._out_of_bag: OutOfBag | None = None
         self._members: list[MemberScores] = []
 
@@ -87,6 +89,7 @@ class UncertaintyCollector:
             held_out: The training images that it held out; None if that is not known.
         """
         self._running.add(on_test)
+        self._sizes.add(on_test)
         self._members.append(MemberScores(index=index, scores=score_probabilities(on_test, self._test_labels)))
         if held_out is not None:
             if self._out_of_bag is None:
@@ -121,6 +124,7 @@ class UncertaintyCollector:
             calibrated_reliability=() if calibrated is None else reliability_bins(calibrated, labels),
             conformal=() if fitted_on is None else tuple(_conformal(fitted_on, tested, source == "out_of_bag")),
             selective=_selective(fitted_on or tested, tested, source),
+            by_size=self._sizes.result(),
         )
         return MeasuredUncertainty(uncertainty=uncertainty, images=self._running.result(), calibrated_test=calibrated)
 

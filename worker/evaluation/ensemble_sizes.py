@@ -1,0 +1,64 @@
+"""How good smaller ensembles of the same members are: what one more member brings."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.messages import Estimate, SizedEnsemble
+from deepchord.shared.uncertainty import accuracy, expected_calibration_error, negative_log_likelihood
+
+#: The probabilities of more members than fit are not kept, so that memory does not grow with their number.
+_KEPT_BYTES = 2**26
+#: In how many random orders the members are averaged, and after how many members at most the mean is scored.
+_ORDERS, _SIZES = 20, 12
+_INTERVAL = (0.025, 0.975)
+_SCORES = (accuracy, negative_log_likelihood, expected_calibration_error)
+
+
+class EnsembleSizes:
+    """Keeps the test probabilities of the first members, and scores the means of some of them."""
+
+    def __init__(self, labels: NDArray[np.integer]) -> None:
+        self._labels = labels
+        self._kept: list[NDArray[np.float32]] = []
+
+    def add(self, probabilities: NDArray[np.float32]) -> None:
+        """Add a member's probabilities, float32 [test_size, classes]; later ones of a large ensemble are not kept."""
+        if (len(self._kept) + 1) * probabilities.nbytes <= _KEPT_BYTES:
+            self._kept.append(probabilities)
+
+    def result(self, seed: int = 0) -> tuple[SizedEnsemble, ...]:
+        """Return the scores by number of members, from one to all that were kept; empty if those are fewer than two.
+
+        Args:
+            seed: Decides the orders.
+        """
+        if len(self._kept) < 2:
+            return ()
+        sizes = sorted({round(size) for size in np.geomspace(1, len(self._kept), _SIZES)})
+        generator = np.random.default_rng(seed)
+        orders = [generator.permutation(len(self._kept)) for _ in range(_ORDERS)]
+        scores = np.array([list(self._scores(order, sizes)) for order in orders])
+        return tuple(
+            SizedEnsemble(
+                members=size,
+                **{score.__name__: _estimate(scores[:, place, at]) for at, score in enumerate(_SCORES)},
+            )
+            for place, size in enumerate(sizes)
+        )
+
+    def _scores(self, order: NDArray[np.int64], sizes: list[int]) -> Iterator[tuple[float, ...]]:
+        """Yield the scores of the mean of the first members of an order, for each of the sizes."""
+        total = np.zeros(self._kept[0].shape, dtype=np.float64)
+        for size, member in enumerate(order, start=1):
+            total += self._kept[member]
+            if size in sizes:
+                mean = total / size
+                yield tuple(score(mean, self._labels) for score in _SCORES)
+
+
+def _estimate(values: NDArray[np.float64]) -> Estimate:
+    low, high = np.quantile(values, _INTERVAL)
+    mean = float(values.mean())
+    return Estimate(value=mean, low=min(mean, float(low)), high=max(mean, float(high)))
