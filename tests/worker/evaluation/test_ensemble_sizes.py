@@ -34,7 +34,7 @@ def test_one_member_is_scored_as_the_average_member_and_all_of_them_as_the_ensem
         negative_log_likelihood(np.mean(members, axis=0), LABELS), abs=1e-6
     )
     expected = pytest.approx(accuracy(np.mean(members, axis=0), LABELS))
-    assert last.accuracy.low == last.accuracy.value == last.accuracy.high == expected
+    assert (last.accuracy.low, last.accuracy.value, last.accuracy.high) == (expected, expected, expected)
 
 
 def test_more_members_have_a_lower_loss_and_each_size_is_there_once():
