@@ -31,11 +31,16 @@ def activity(line: MemberProgress) -> str:
 
 
 def so_far(view: RunView) -> str:
-    """Return the test accuracy of the ensemble so far; an empty text if it is not known."""
-    if view.so_far is None:
+    """Return the ensemble so far, and what its last member brought; an empty text if it is not known."""
+    ensemble = view.so_far
+    if ensemble is None:
         return ""
-    members = counted(view.so_far.members, "member")
-    return f"ensemble so far: {view.so_far.test_accuracy:.2%} test accuracy with {members}"
+    members = counted(ensemble.members, "member")
+    known = f"ensemble so far: {ensemble.test_accuracy:.2%} test accuracy, loss {ensemble.test_loss:.4f} with {members}"
+    if ensemble.before is None:
+        return known
+    points = 100 * (ensemble.test_accuracy - ensemble.before.test_accuracy)
+    return f"{known}; the last: {points:+.2f} points, {ensemble.test_loss - ensemble.before.test_loss:+.4f}"
 
 
 def result(view: RunView, index: int) -> str:

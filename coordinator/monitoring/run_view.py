@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -23,6 +23,7 @@ from deepchord.shared.messages import (
     TrainedMember,
 )
 from deepchord.shared.storage import RunStore
+from deepchord.shared.uncertainty import accuracy, negative_log_likelihood
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,10 @@ class EnsembleSoFar:
 
     members: int
     test_accuracy: float
+    #: The negative log-likelihood of the mean probabilities, in nats.
+    test_loss: float
+    #: The same ensemble without the member that was trained last; None if that is the only one.
+    before: "EnsembleSoFar | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,6 +238,12 @@ class RunWatcher:
             logger.warning("The ensemble so far goes without member %d: %s", member.spec.index, error)
             return
         self._sum = probabilities.astype(np.float64) if self._sum is None else self._sum + probabilities
-        members = 1 if self._so_far is None else self._so_far.members + 1
-        accuracy = float((self._sum.argmax(axis=1) == labels).mean())
-        self._so_far = EnsembleSoFar(members=members, test_accuracy=accuracy)
+        before = None if self._so_far is None else replace(self._so_far, before=None)
+        members = 1 if before is None else before.members + 1
+        mean = self._sum / members
+        self._so_far = EnsembleSoFar(
+            members=members,
+            test_accuracy=accuracy(mean, labels),
+            test_loss=negative_log_likelihood(mean, labels),
+            before=before,
+        )

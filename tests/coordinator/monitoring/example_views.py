@@ -87,7 +87,7 @@ def busy_view(members: int, **changes: Any) -> RunView:
         "records": {index: record for index, record in records.items() if index < members},
         "progress": {index: line(index) for index in (2, 3, 4) if index < members},
         "notes": {2: ERROR} if members > 2 else {},
-        "so_far": EnsembleSoFar(members=1, test_accuracy=0.9123),
+        "so_far": EnsembleSoFar(members=1, test_accuracy=0.9123, test_loss=0.25),
     }
     return RunView(run=run, **(view | changes))
 

@@ -129,7 +129,7 @@ def test_what_holds_for_all_stands_below():
     lines = "\n".join(rendered(busy_view(5)))
 
     assert "1 of 5 trained · training · 1:47:00" in lines
-    assert "ensemble so far: 91.23% test accuracy with 1 member" in lines
+    assert "ensemble so far: 91.23% test accuracy, loss 0.2500 with 1 member" in lines
     assert "notebook on digits, 5 members, at most 25 epochs, seed 1" in lines
     assert OFFLINE not in lines
 

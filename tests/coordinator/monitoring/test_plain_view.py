@@ -49,13 +49,13 @@ def test_a_line_tells_the_result_of_a_member_and_what_became_of_the_ensemble():
         run=run,
         progress={0: line(0)},
         records={0: trained(run, 0), 1: failed(run, 1, "no\nmemory")},
-        so_far=EnsembleSoFar(members=1, test_accuracy=0.9),
+        so_far=EnsembleSoFar(members=1, test_accuracy=0.9, test_loss=0.31),
     )
 
     assert list(changes(before, after)) == [
         "member 0 trained in 1:01, best epoch 2 of 3, val. accuracy 75.00%",
         "member 1 failed after 3 attempts: no memory",
-        "ensemble so far: 90.00% test accuracy with 1 member",
+        "ensemble so far: 90.00% test accuracy, loss 0.3100 with 1 member",
         f"run {run.run_id} is evaluating (1 of 2 members trained)",
     ]
 

@@ -240,6 +240,11 @@ def test_the_ensemble_so_far_is_as_accurate_as_the_mean_of_the_probabilities(sto
     means = [members[:count].mean(axis=0).argmax(axis=1) for count in (1, 2, 3)]
     assert seen == [(count, float((mean == labels).mean())) for count, mean in zip((1, 2, 3), means, strict=True)]
     assert seen[2][1] > max(alone)
+    so_far = watcher.look().so_far
+    assert (so_far.before.members, so_far.before.test_accuracy, so_far.before.before) == (*seen[1], None)
+    of_actual = members.mean(axis=0)[np.arange(200), labels]
+    assert so_far.test_loss == pytest.approx(float(-np.log(of_actual).mean()), abs=1e-5)
+    assert so_far.test_loss < so_far.before.test_loss
 
 
 def test_several_members_that_end_between_two_looks_all_count(store):
