@@ -12,8 +12,9 @@ def conformal_scores(probabilities: NDArray[np.floating], method: ConformalMetho
     """Return how badly each class fits each image, [images, classes]: a class is in the set if its score is low enough.
 
     - `lac`: 1 - p(class) (Sadinle, Lei and Wasserman 2019): the smallest sets on average.
-    - `aps`: the summed probabilities of all classes that are at least as probable (Romano, Sesia and Candès 2020,
-      without randomization): larger sets where an image is harder.
+    - `aps`: the summed probabilities of all classes that are more probable, and half of its own (Romano, Sesia and
+      Candès 2020, with the mean of their random share, so that an image has one set): larger sets where an image is
+      harder. With the whole of its own, a network that is mostly certain and right would get almost all classes.
 
     Args:
         probabilities: [images, classes]; each row sums to 1.
@@ -23,7 +24,8 @@ def conformal_scores(probabilities: NDArray[np.floating], method: ConformalMetho
     if method == "lac":
         return np.asarray(1 - values)
     order = np.argsort(-values, axis=1, kind="stable")
-    summed = np.cumsum(np.take_along_axis(values, order, axis=1), axis=1)
+    ordered = np.take_along_axis(values, order, axis=1)
+    summed = np.cumsum(ordered, axis=1) - ordered / 2
     scores = np.empty_like(summed)
     np.put_along_axis(scores, order, summed, axis=1)
     return scores
