@@ -81,10 +81,10 @@ class Abstention(Message):
     #: The share of the answered images that may be wrong.
     risk: Annotated[float, Field(gt=0.0, lt=1.0)]
     #: An image is answered if its confidence is at least this, chosen on calibration images; None: never.
-    threshold: Share | None
+    threshold: Share | None = None
     #: Shares of the test images that are answered, and of those the share that is wrong; None if none is answered.
     coverage: Share
-    test_risk: Share | None
+    test_risk: Share | None = None
 
 
 class SelectivePrediction(Message):

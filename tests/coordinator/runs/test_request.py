@@ -46,7 +46,7 @@ def test_an_empty_recipe_is_the_quick_preset(write):
         ("learning-rate = 3", "unknown option 'learning-rate'; did you mean 'learning_rate'?"),
         (
             "run_id = 'mine'",
-            "unknown option 'run_id'; valid are architecture, batch_size, channels_first, cutout, dataset,",
+            "unknown option 'run_id'; valid are architecture, batch_size, calibration_fraction, channels_first,",
         ),
         ("[run]\nmembers = 3", "unknown option 'run'"),
         ("preset = 'notbook'", "There is no preset 'notbook'; did you mean 'notebook'?"),
