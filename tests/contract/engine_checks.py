@@ -1066,7 +1066,7 @@ def an_ensemble_is_the_mean_of_its_members(engine: Engine) -> None:
     ]
     trainer = Trainer(host="here", engine=engine.name, engine_version=engine.version, device="cpu")
     found = evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, candidates, 3)
-    np.testing.assert_allclose(found.test_probabilities, np.mean(alone, axis=0), atol=1e-6)
+    np.testing.assert_allclose(found.probabilities.test, np.mean(alone, axis=0), atol=1e-6)
     assert max(member.parity for member in found.evaluation.members) < 1e-6
 
 
