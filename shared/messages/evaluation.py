@@ -1,6 +1,17 @@
 """The result of a run in storage: the ensemble's scores, the scores of each member, and the confusion matrix."""
 
-from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from typing import Any
+
+from pydantic import (
+    AwareDatetime,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from deepchord.shared.messages.member import Trainer
 from deepchord.shared.messages.uncertainty import EnsembleUncertainty
@@ -64,6 +75,14 @@ class EnsembleEvaluation(Versioned):
         if any(len(row) != len(self.confusion) for row in self.confusion):
             raise ValueError("confusion is not square")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_was_not_measured(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Return an evaluation of an earlier version as that version wrote it."""
+        written: dict[str, Any] = write(self)
+        if self.uncertainty is None:
+            written.pop("uncertainty", None)
+        return written
 
     @property
     def mean_member_accuracy(self) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepchord.shared.messages import TrainedMember
+from deepchord.shared.messages import RunSpec, TrainedMember
 from deepchord.shared.settings import Settings, load_settings
 from deepchord.shared.storage import RunStore
 
@@ -159,7 +159,9 @@ def test_the_finished_run_is_collected(copy, tmp_path):
     assert (collected.returncode, collected.stderr) == (0, "")
     results = contents(tmp_path / "results")
     assert results["evaluation.json"] == stored["evaluation.json"]
-    assert results["run.json"] == stored["run.json"]
+    # It says more of its recipe now: what an earlier version did without a name for it.
+    assert RunSpec.decode(results["run.json"], "collected") == RunSpec.decode(stored["run.json"], "stored")
+    assert json.loads(results["run.json"])["recipe"]["splits"] == "random"
     assert results["probabilities.npz"] == stored["probabilities-17849d1aae67.npz"]
     for index in range(2):
         assert results[f"best_weights_{index}.hdf5"] == stored[f"members/{index:03d}/attempts/001/weights.hdf5"]
