@@ -17,7 +17,6 @@ from deepchord.shared.messages import (
     RunSpec,
     TrainedMember,
 )
-from deepchord.shared.uncertainty import with_temperature
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,14 +56,6 @@ class ReportContent:
     def member_evaluations(self) -> dict[int, MemberEvaluation]:
         """The members' own scores, in the order of their indices."""
         return {member.index: member for member in sorted(self.evaluation.members, key=lambda member: member.index)}
-
-    @property
-    def trusted_probabilities(self) -> NDArray[np.float32]:
-        """The ensemble's probabilities after calibration if there is one, float32 [test_size, classes]."""
-        uncertainty = self.evaluation.uncertainty
-        if uncertainty is None or uncertainty.calibration is None:
-            return self.test_probabilities
-        return with_temperature(self.test_probabilities, uncertainty.calibration.temperature)
 
     @property
     def has_smoothed_labels(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a report says of an ensemble: certainty, doubts, gains, trust, confusion, curves, pictures, provenance.
+"""What a report says of an ensemble: certainty, doubts, gains, confusion, curves, pictures, provenance.
 
 It is worked out once here, so that the terminal's table, the files, the figures and the page all say the same.
 """
@@ -36,17 +36,6 @@ from deepchord.coordinator.report.findings.provenance import (
     software,
 )
 from deepchord.coordinator.report.findings.scales import Scale, Tick
-from deepchord.coordinator.report.findings.trust import (
-    TrustPanel,
-    abstention_line,
-    abstention_words,
-    calibration_line,
-    calibration_words,
-    conclusion,
-    interval,
-    source_words,
-    trust_panels,
-)
 
 __all__ = [
     "MAX_MEMBERS",
@@ -61,15 +50,9 @@ __all__ = [
     "Pixels",
     "Scale",
     "Tick",
-    "TrustPanel",
-    "abstention_line",
-    "abstention_words",
     "accuracy_gains",
     "accuracy_interval",
-    "calibration_line",
-    "calibration_words",
     "certainty",
-    "conclusion",
     "confusion_matrix",
     "confusion_pixels",
     "confusion_strengths",
@@ -83,7 +66,6 @@ __all__ = [
     "gain_words",
     "has_dark_ground",
     "image_kind",
-    "interval",
     "loss_gain",
     "mean_images",
     "network",
@@ -92,6 +74,4 @@ __all__ = [
     "resumptions",
     "shown_pixels",
     "software",
-    "source_words",
-    "trust_panels",
 ]

@@ -22,11 +22,7 @@ from deepchord.coordinator.report.findings import (
     ConfusionMatrix,
     CurvePanel,
     LayerLine,
-    TrustPanel,
-    abstention_words,
-    calibration_words,
     certainty,
-    conclusion,
     confusion_matrix,
     confusion_pixels,
     curve_panels,
@@ -37,13 +33,10 @@ from deepchord.coordinator.report.findings import (
     gain_words,
     has_dark_ground,
     image_kind,
-    interval,
     network,
     recipe_toml,
     resumptions,
     software,
-    source_words,
-    trust_panels,
 )
 from deepchord.coordinator.report.page.gallery import ClassPictures, Mistake, class_pictures, mistakes
 from deepchord.coordinator.report.page.headline import Fact, MemberStrip, facts, member_strip
@@ -70,8 +63,6 @@ class Page:
     #: Whether some of them end in the number of their class.
     numbered: bool
     panels: tuple[CurvePanel, ...]
-    #: Reliability and risk; empty where nobody measured them.
-    trust: tuple[TrustPanel, ...]
     confusion: ConfusionMatrix
     #: The matrix as a PNG where its counts do not fit.
     confusion_picture: str | None
@@ -98,8 +89,7 @@ def render_page(content: ReportContent) -> str:
         lstrip_blocks=True,
     )
     words = (certainty, gain_words, disagreement_of_gains, isolated, image_kind)
-    of_trust = (abstention_words, calibration_words, conclusion, interval, source_words)
-    for used in (*words, *of_trust, percent, points, duration, count, failure_of):
+    for used in (*words, percent, points, duration, count, failure_of):
         environment.filters[used.__name__] = used
     environment.filters["place"] = _place
     environment.globals["max_sheet_classes"] = MAX_SHEET_CLASSES
@@ -118,7 +108,6 @@ def _page(content: ReportContent) -> Page:
         short=short,
         numbered=any(name.endswith(f" #{number}") for number, name in enumerate(short.values())),
         panels=curve_panels(content),
-        trust=trust_panels(content),
         confusion=confusion,
         confusion_picture=None if confusion.has_counts else data_uri(confusion_pixels(content, _HEAT)),
         mistakes=mistakes(content),

@@ -6,7 +6,6 @@ import io
 from deepchord.coordinator.report.content import ACCURACY_DIGITS, LOSS_DIGITS, ReportContent
 from deepchord.coordinator.report.findings import accuracy_interval, doubts
 from deepchord.coordinator.report.tables.columns import SummaryRow, columns, summary_rows
-from deepchord.shared.messages import EnsembleUncertainty
 from deepchord.shared.validation import Message
 
 
@@ -41,8 +40,6 @@ class Summary(Message):
     ensemble: EnsembleSummary
     members: tuple[SummaryRow, ...]
     average: SummaryRow
-    #: As `evaluation.json` has it, with every digit; None: an earlier version did not measure it.
-    uncertainty: EnsembleUncertainty | None
     #: What makes the result doubtful, and the likely causes.
     warnings: tuple[str, ...]
 
@@ -75,7 +72,6 @@ def summary(content: ReportContent) -> Summary:
         ensemble=ensemble,
         members=tuple(members),
         average=average,
-        uncertainty=evaluation.uncertainty,
         warnings=doubts(content),
     )
 

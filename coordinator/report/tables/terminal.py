@@ -9,15 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deepchord.coordinator.report.content import ReportContent, count, failure_of, percent, short_names
-from deepchord.coordinator.report.findings import (
-    abstention_line,
-    accuracy_gains,
-    calibration_line,
-    certainty,
-    disagreement_of_gains,
-    doubts,
-    loss_gain,
-)
+from deepchord.coordinator.report.findings import accuracy_gains, certainty, disagreement_of_gains, doubts, loss_gain
 from deepchord.coordinator.report.tables.columns import TRAINER, Column, SummaryRow, columns, summary_rows, trainer_of
 
 #: Replaces host, engine and device if those do not fit.
@@ -153,10 +145,10 @@ def _natural_width(shown: tuple[Column, ...], rows: tuple[SummaryRow, ...], lett
 
 
 def _comparison(content: ReportContent) -> list[str]:
-    """Return how sure the accuracy is, what several members gain, and how far the probabilities can be trusted."""
-    gains = [accuracy_gains(content), loss_gain(content), disagreement_of_gains(content)]
-    compared = gains if content.evaluation.trained > 1 else []
-    lines = [certainty(content), *compared, calibration_line(content), abstention_line(content)]
+    """Return how sure the accuracy is, and what the ensemble gains where it has more than one member."""
+    if content.evaluation.trained == 1:
+        return [certainty(content)]
+    lines = [certainty(content), accuracy_gains(content), loss_gain(content), disagreement_of_gains(content)]
     return [line for line in lines if line]
 
 

@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +17,6 @@ from deepchord.shared.datasets import Dataset
 from deepchord.shared.messages import (
     DatasetInfo,
     EnsembleEvaluation,
-    EnsembleUncertainty,
     EpochMetrics,
     FailedMember,
     MemberEvaluation,
@@ -32,13 +31,11 @@ from deepchord.shared.messages import (
     Trainer,
 )
 from deepchord.shared.network import Architecture, Conv2D, Dense, Flatten
-from deepchord.worker.evaluation.uncertainty import UncertaintyCollector
 
 STARTED = datetime(2026, 11, 23, 6, 40, tzinfo=UTC)
 RUN = "20261123-064000-c0de"
 
 MakeContent = Callable[..., ReportContent]
-Trust = Literal["calibrated", "alone"]
 
 
 @pytest.fixture(scope="session")
@@ -74,12 +71,8 @@ def build_content(
     class_names: tuple[str, ...] | None = None,
     float_images: bool = False,
     parity: float | None = 3e-7,
-    trust: Trust | None = None,
 ) -> ReportContent:
-    """Return an ensemble whose members are right about `accuracy` of the test images, each in its own way.
-
-    Its uncertainty is measured if `trust` says how: `calibrated`, with images that members held out, or `alone`.
-    """
+    """Return an ensemble whose members are right about `accuracy` of the test images, each in its own way."""
     random = np.random.default_rng(5)
     dataset = build_dataset(random, classes, shape, test_size, class_names, float_images)
     trained = [index for index in range(members) if index not in failed]
@@ -109,9 +102,7 @@ def build_content(
         spec=spec(dataset, members) if records else None,
         records=found if records else {},
         member_names={index: str(index) if records else f"best_weights_{index}.hdf5" for index in range(members)},
-        evaluation=evaluation(dataset, mean, own, members).model_copy(
-            update={"uncertainty": trust and uncertainty(dataset, outputs, trained, trust)}
-        ),
+        evaluation=evaluation(dataset, mean, own, members),
         dataset=dataset,
         test_probabilities=mean,
         started_at=STARTED if records else None,
@@ -184,20 +175,6 @@ def evaluation(
         ),
         probabilities_sha256="0" * 64,
     )
-
-
-def uncertainty(
-    dataset: Dataset, outputs: list[NDArray[np.float32]], indices: list[int], trust: Trust
-) -> EnsembleUncertainty:
-    """Return what an evaluation finds out of members; on training images they are as good as on test images."""
-    random, classes = np.random.default_rng(7), len(dataset.class_names)
-    collector = UncertaintyCollector(dataset.y_train, dataset.y_test, classes)
-    on_train = [probabilities(random, dataset.y_train, classes, 0.8) for _ in outputs]
-    for at, (index, output) in enumerate(zip(indices, outputs, strict=True)):
-        held_out = np.arange(at % 2, len(dataset.y_train), 2) if trust == "calibrated" else None
-        collector.add(index, on_train[at], output, held_out)
-    means = [np.mean(each, axis=0).astype(np.float32) for each in (on_train, outputs)]
-    return collector.result(*means).uncertainty
 
 
 def trainer(host: int) -> Trainer:

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from deepchord.coordinator.report import ReportContent, summary_table
-from deepchord.coordinator.report.findings import abstention_line, calibration_line, certainty
+from deepchord.coordinator.report.findings import certainty
 
 MakeContent = Callable[..., ReportContent]
 
@@ -95,13 +95,3 @@ def test_long_names_of_weight_files_still_differ_in_a_narrow_terminal(make_conte
     assert len(shown) == len(set(shown)) == 3
     assert all(cell_len(line) <= 40 for line in lines)
     assert all(f"{member.test.loss:.5f}" in "".join(lines) for member in content.evaluation.members)
-
-
-def test_below_the_table_stands_how_far_the_probabilities_can_be_trusted(make_content: MakeContent) -> None:
-    without, content = rendered(make_content()), make_content(trust="calibrated")
-
-    assert "Calibrated loss" not in without
-    assert "Asked to be wrong" not in without
-    text = " ".join(rendered(content, 200).split())
-    assert " ".join(calibration_line(content).split()) in text
-    assert " ".join(abstention_line(content).split()) in text
