@@ -66,7 +66,9 @@ def write_evaluation_report(files: "EvaluatedFiles", folder: Path, width: int) -
         member_names=files.member_names,
         evaluation=files.evaluation,
         dataset=files.dataset,
-        test_probabilities=files.test_probabilities,
+        test_probabilities=files.probabilities.test,
+        calibrated_test_probabilities=files.probabilities.calibrated_test,
+        test_uncertainty=files.probabilities.test_uncertainty,
     )
     return summary_table(content, width), summary_json(content), write_report(content, folder)
 

@@ -46,6 +46,8 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
         evaluation=evaluation,
         dataset=load_dataset(run.dataset, store, settings.cache),
         test_probabilities=probabilities.test,
+        calibrated_test_probabilities=probabilities.calibrated_test,
+        test_uncertainty=probabilities.test_uncertainty,
         started_at=min((_started_at(store, member) for member in trained), default=None),
     )
 

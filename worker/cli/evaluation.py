@@ -11,10 +11,9 @@ from deepchord.shared.command_line import home_path
 from deepchord.worker.cli.options import Device, Engine, Json, Threads
 
 if TYPE_CHECKING:
-    from numpy import float32
-    from numpy.typing import NDArray
     from rich.console import RenderableType
 
+    from deepchord.shared.checkpoints import EnsembleProbabilities
     from deepchord.shared.datasets import Dataset
     from deepchord.shared.messages import EnsembleEvaluation
     from deepchord.worker.resources import Resources
@@ -35,8 +34,7 @@ class EvaluatedFiles:
     member_names: Mapping[int, str]
     evaluation: "EnsembleEvaluation"
     dataset: "Dataset"
-    #: Averaged over the members, float32 [test_size, classes].
-    test_probabilities: "NDArray[float32]"
+    probabilities: "EnsembleProbabilities"
 
 
 #: Writes a report into a folder; returns a table for a terminal of that width, the same as JSON, and the page's path.
@@ -167,5 +165,5 @@ def _evaluate_files(
         member_names=dict(enumerate(names)),
         evaluation=ensemble.evaluation,
         dataset=dataset,
-        test_probabilities=ensemble.probabilities.test,
+        probabilities=ensemble.probabilities,
     )

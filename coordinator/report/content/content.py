@@ -14,9 +14,11 @@ from deepchord.shared.messages import (
     FailedMember,
     MemberEvaluation,
     MemberRecord,
+    ProbabilityScores,
     RunSpec,
     TrainedMember,
 )
+from deepchord.shared.uncertainty import ImageUncertainty
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,8 +37,12 @@ class ReportContent:
     member_names: Mapping[int, str]
     evaluation: EnsembleEvaluation
     dataset: Dataset
-    #: The ensemble's, float32 [test_size, classes].
+    #: Averaged over the members, float32 [test_size, classes].
     test_probabilities: NDArray[np.float32]
+    #: The same after calibration; None: the ensemble is not calibrated.
+    calibrated_test_probabilities: NDArray[np.float32] | None = None
+    #: Of each test image; None: an earlier version did not measure it.
+    test_uncertainty: ImageUncertainty | None = None
     #: When the first attempt of any trained member began; None for bare weight files.
     started_at: datetime | None = None
 
@@ -56,6 +62,18 @@ class ReportContent:
     def member_evaluations(self) -> dict[int, MemberEvaluation]:
         """The members' own scores, in the order of their indices."""
         return {member.index: member for member in sorted(self.evaluation.members, key=lambda member: member.index)}
+
+    @property
+    def member_scores(self) -> dict[int, ProbabilityScores]:
+        """The scores of the members' own probabilities, by their indices; empty if they were not measured."""
+        uncertainty = self.evaluation.uncertainty
+        return {member.index: member.scores for member in uncertainty.members} if uncertainty is not None else {}
+
+    @property
+    def best_test_probabilities(self) -> NDArray[np.float32]:
+        """The calibrated probabilities of the test images; the mean as it is if it is not calibrated."""
+        calibrated = self.calibrated_test_probabilities
+        return self.test_probabilities if calibrated is None else calibrated
 
     @property
     def has_smoothed_labels(self) -> bool:

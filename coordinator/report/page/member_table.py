@@ -106,10 +106,15 @@ def _best(column: Column, rows: list[SummaryRow]) -> float | None:
 
 def _ensemble(content: ReportContent) -> SummaryRow:
     """Return the ensemble's line; of its scores only those on test images compare with the members'."""
-    test = content.evaluation.test
-    return SummaryRow(
+    test, uncertainty = content.evaluation.test, content.evaluation.uncertainty
+    row = SummaryRow(
         member="Ensemble",
         status="average",
         test_loss=round(test.loss, LOSS_DIGITS),
         test_accuracy=round(test.accuracy, ACCURACY_DIGITS),
     )
+    if uncertainty is None:
+        return row
+    brier, error = uncertainty.mean.brier_score, uncertainty.mean.expected_calibration_error
+    measured = {"test_brier_score": brier.value, "test_expected_calibration_error": error.value}
+    return row.model_copy(update={field: round(value, LOSS_DIGITS) for field, value in measured.items()})

@@ -57,11 +57,16 @@ def _loss(field: str, label: str, short: str, group: Group) -> Column:
     return Column(field=field, label=label, short=short, group=group, digits=LOSS_DIGITS, best="lowest")
 
 
+#: What evaluations of earlier versions did not measure.
+_MEASURED = ("test_brier_score", "test_expected_calibration_error")
+
 #: What matters most comes first: it is what a narrow screen shows.
 _COLUMNS = (
     Column(field="member", label="Member", short="Member", group="member"),
     _accuracy("test_accuracy", "Test Acc", "Acc", "test"),
     _loss("test_loss", "Test Loss", "Loss", "test"),
+    _loss("test_brier_score", "Test Brier Score", "Brier Score", "test"),
+    _loss("test_expected_calibration_error", "Test Expected Calibration Error", "Calibration Error", "test"),
     Column(field="kept_epoch", label="Kept Epoch", short="Epoch", group="kept"),
     _accuracy("kept_validation_accuracy", "Kept Val Acc", "Val Acc", "kept"),
     _loss("kept_validation_loss", "Kept Val Loss", "Val Loss", "kept"),
@@ -86,6 +91,9 @@ class SummaryRow(Message):
     #: Of the weights that were kept, alone.
     test_accuracy: float | None = None
     test_loss: float | None = None
+    test_brier_score: float | None = None
+    #: The share by which confidence and accuracy differ, on average.
+    test_expected_calibration_error: float | None = None
     #: The epoch, counted from 1, with the best validation accuracy, whose weights were kept; in the Average row the
     #: mean of them.
     kept_epoch: int | float | None = None
@@ -108,8 +116,10 @@ class SummaryRow(Message):
 
 
 def columns(content: ReportContent) -> tuple[Column, ...]:
-    """Return the columns of the table; without records only those that an evaluation fills."""
-    return tuple(column for column in _COLUMNS if content.records or column.group in ("member", "test"))
+    """Return the columns of the table: those that the records and the evaluation fill."""
+    of_records = tuple(column for column in _COLUMNS if content.records or column.group in ("member", "test"))
+    is_measured = content.evaluation.uncertainty is not None
+    return tuple(column for column in of_records if is_measured or column.field not in _MEASURED)
 
 
 def trainer_of(row: SummaryRow) -> str:
@@ -129,12 +139,9 @@ def summary_rows(content: ReportContent) -> tuple[SummaryRow, ...]:
 
 
 def _member_row(content: ReportContent, index: int) -> SummaryRow:
-    name = content.name(index)
-    evaluation = content.member_evaluations.get(index)
-    test_loss = evaluation.test.loss if evaluation else None
-    test_accuracy = evaluation.test.accuracy if evaluation else None
+    name, of_test = content.name(index), _of_test(content, index)
     if index not in content.records:
-        return SummaryRow(member=name, status="trained", test_loss=test_loss, test_accuracy=test_accuracy)
+        return SummaryRow(member=name, status="trained", **of_test)
     member = content.records[index].member
     trainer = member.trainer
     where = {"host": trainer.host, "engine": trainer.engine, "device": trainer.device} if trainer else {}
@@ -143,12 +150,24 @@ def _member_row(content: ReportContent, index: int) -> SummaryRow:
     return SummaryRow(
         member=name,
         status="trained",
-        test_accuracy=test_accuracy,
-        test_loss=test_loss,
         seconds=member.duration_s,
         **where,
+        **of_test,
         **_of_epochs(member),
     )
+
+
+def _of_test(content: ReportContent, index: int) -> dict[str, float]:
+    """Return the fields about the test images, as far as they are known."""
+    fields: dict[str, float] = {}
+    evaluation = content.member_evaluations.get(index)
+    if evaluation is not None:
+        fields |= {"test_accuracy": evaluation.test.accuracy, "test_loss": evaluation.test.loss}
+    scores = content.member_scores.get(index)
+    if scores is not None:
+        fields["test_brier_score"] = scores.brier_score.value
+        fields["test_expected_calibration_error"] = scores.expected_calibration_error.value
+    return fields
 
 
 def _of_epochs(member: TrainedMember) -> dict[str, float]:

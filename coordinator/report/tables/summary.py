@@ -6,7 +6,19 @@ import io
 from deepchord.coordinator.report.content import ACCURACY_DIGITS, LOSS_DIGITS, ReportContent
 from deepchord.coordinator.report.findings import accuracy_interval, doubts
 from deepchord.coordinator.report.tables.columns import SummaryRow, columns, summary_rows
+from deepchord.shared.messages import Calibration, ConformalSets, ProbabilityScores, SelectivePrediction
 from deepchord.shared.validation import Message
+
+
+class UncertaintySummary(Message):
+    """How far the ensemble's probabilities can be trusted; the members' scores are in their rows."""
+
+    #: Of the mean of the members' probabilities, and of the calibrated mean; None: there is nothing to calibrate on.
+    mean: ProbabilityScores
+    calibrated: ProbabilityScores | None = None
+    calibration: Calibration | None = None
+    conformal: tuple[ConformalSets, ...]
+    selective: SelectivePrediction
 
 
 class EnsembleSummary(Message):
@@ -30,6 +42,8 @@ class EnsembleSummary(Message):
     gain_over_best: float
     #: Largest difference between a member's own and the evaluating engine's probabilities.
     largest_parity: float | None
+    #: None: an earlier version did not measure it.
+    uncertainty: UncertaintySummary | None = None
 
 
 class Summary(Message):
@@ -65,6 +79,7 @@ def summary(content: ReportContent) -> Summary:
         gain_over_average=round(content.gain_over_average, ACCURACY_DIGITS),
         gain_over_best=round(content.gain_over_best, ACCURACY_DIGITS),
         largest_parity=content.largest_parity,
+        uncertainty=_uncertainty(content),
     )
     return Summary(
         title=content.title,
@@ -91,3 +106,20 @@ def summary_csv(content: ReportContent) -> str:
 def summary_json(content: ReportContent) -> str:
     """Return the summary as JSON; what is not known is left out."""
     return summary(content).model_dump_json(indent=1, exclude_none=True) + "\n"
+
+
+def _uncertainty(content: ReportContent) -> UncertaintySummary | None:
+    found = content.evaluation.uncertainty
+    if found is None:
+        return None
+    known = found.model_dump(include=set(UncertaintySummary.model_fields))
+    return UncertaintySummary.model_validate(_rounded(known))
+
+
+def _rounded(value: object) -> object:
+    """Return a value, or all values in it, rounded as losses are."""
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(_rounded(each) for each in value)
+    return round(value, LOSS_DIGITS) if isinstance(value, float) else value

@@ -9,7 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 from deepchord.coordinator.report.content import ReportContent, count, failure_of, percent, short_names
-from deepchord.coordinator.report.findings import accuracy_gains, certainty, disagreement_of_gains, doubts, loss_gain
+from deepchord.coordinator.report.findings import (
+    abstention_line,
+    accuracy_gains,
+    calibration_gain,
+    certainty,
+    disagreement_of_gains,
+    doubts,
+    loss_gain,
+)
 from deepchord.coordinator.report.tables.columns import TRAINER, Column, SummaryRow, columns, summary_rows, trainer_of
 
 #: Replaces host, engine and device if those do not fit.
@@ -20,6 +28,8 @@ _SHORTEST_NAME = 8
 _GAP = 2
 #: What a narrow terminal leaves out, in this order, until the rest fits.
 _LEAST_NEEDED = (
+    "test_expected_calibration_error",
+    "test_brier_score",
     "lowest_train_loss",
     "highest_train_accuracy",
     "highest_validation_accuracy",
@@ -145,10 +155,11 @@ def _natural_width(shown: tuple[Column, ...], rows: tuple[SummaryRow, ...], lett
 
 
 def _comparison(content: ReportContent) -> list[str]:
-    """Return how sure the accuracy is, and what the ensemble gains where it has more than one member."""
-    if content.evaluation.trained == 1:
-        return [certainty(content)]
-    lines = [certainty(content), accuracy_gains(content), loss_gain(content), disagreement_of_gains(content)]
+    """Return how sure the accuracy is, what the ensemble gains over several members, and what calibration brings."""
+    lines = [certainty(content)]
+    if content.evaluation.trained > 1:
+        lines += [accuracy_gains(content), loss_gain(content), disagreement_of_gains(content)]
+    lines += [calibration_gain(content), abstention_line(content)]
     return [line for line in lines if line]
 
 

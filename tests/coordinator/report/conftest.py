@@ -2,14 +2,14 @@
 
 import html
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix
 
 from deepchord.coordinator.report import ReportContent
 from deepchord.coordinator.report.page import render_page
@@ -31,11 +31,14 @@ from deepchord.shared.messages import (
     Trainer,
 )
 from deepchord.shared.network import Architecture, Conv2D, Dense, Flatten
+from deepchord.worker.evaluation.uncertainty import UncertaintyCollector
 
 STARTED = datetime(2026, 11, 23, 6, 40, tzinfo=UTC)
 RUN = "20261123-064000-c0de"
 
 MakeContent = Callable[..., ReportContent]
+#: Which images the probabilities are calibrated on, if their uncertainty is measured.
+Measured = Literal["calibration_images", "out_of_bag", "uncalibrated"]
 
 
 @pytest.fixture(scope="session")
@@ -71,12 +74,19 @@ def build_content(
     class_names: tuple[str, ...] | None = None,
     float_images: bool = False,
     parity: float | None = 3e-7,
+    measured: Measured | None = None,
+    test_labels: NDArray[Any] | None = None,
+    all_equal: bool = False,
 ) -> ReportContent:
     """Return an ensemble whose members are right about `accuracy` of the test images, each in its own way."""
     random = np.random.default_rng(5)
     dataset = build_dataset(random, classes, shape, test_size, class_names, float_images)
+    if test_labels is not None:
+        dataset = replace(dataset, y_test=test_labels)
     trained = [index for index in range(members) if index not in failed]
     outputs = [probabilities(random, dataset.y_test, classes, accuracy) for _ in trained]
+    if all_equal:
+        outputs = [np.full_like(output, 1 / classes) for output in outputs]
     mean = np.mean(outputs, axis=0).astype(np.float32)
     trainers = [trainer(index % hosts) for index in range(members)]
     found: Mapping[int, MemberRecord] = {
@@ -96,7 +106,7 @@ def build_content(
         )
         for index, output in zip(trained, outputs, strict=True)
     )
-    return ReportContent(
+    content = ReportContent(
         title=title,
         command="deepchord train recipe.toml" if records else "deepchord evaluate --weights 'old/*.hdf5'",
         spec=spec(dataset, members) if records else None,
@@ -106,6 +116,29 @@ def build_content(
         dataset=dataset,
         test_probabilities=mean,
         started_at=STARTED if records else None,
+    )
+    return content if measured is None else measured_content(content, outputs, measured, accuracy)
+
+
+def measured_content(
+    content: ReportContent, outputs: Sequence[NDArray[np.float32]], measured: Measured, accuracy: float
+) -> ReportContent:
+    """Return a content whose uncertainty is measured as an evaluation does it."""
+    random, dataset = np.random.default_rng(6), content.dataset
+    classes, images = len(dataset.class_names), np.arange(len(dataset.y_train))
+    collector = UncertaintyCollector(dataset.y_train, dataset.y_test, classes)
+    train = [probabilities(random, dataset.y_train, classes, accuracy) for _ in outputs]
+    for member, on_train, on_test in zip(content.evaluation.members, train, outputs, strict=True):
+        held_out = images[member.index % 2 :: 2] if measured == "out_of_bag" else None
+        collector.add(member.index, on_train, on_test, held_out)
+    calibration_images = images[::2] if measured == "calibration_images" else None
+    train_mean = np.mean(train, axis=0).astype(np.float32)
+    found = collector.result(train_mean, content.test_probabilities, calibration_images)
+    return replace(
+        content,
+        evaluation=content.evaluation.model_copy(update={"uncertainty": found.uncertainty}),
+        calibrated_test_probabilities=found.calibrated_test,
+        test_uncertainty=found.images,
     )
 
 
@@ -136,7 +169,7 @@ def probabilities(
     random: np.random.Generator, labels: NDArray[Any], classes: int, accuracy: float
 ) -> NDArray[np.float32]:
     """Return probabilities [size, classes] whose largest is the label's in a share `accuracy` of the rows."""
-    wrong = (labels + random.integers(1, classes, len(labels))) % classes
+    wrong = (labels + random.integers(min(1, classes - 1), classes, len(labels))) % classes
     chosen = np.where(random.random(len(labels)) < accuracy, labels, wrong)
     raw = random.random((len(labels), classes)) * 0.3
     raw[np.arange(len(labels)), chosen] += 1
@@ -152,7 +185,8 @@ def evaluation(
     dataset: Dataset, mean: NDArray[np.float32], own: tuple[MemberEvaluation, ...], members: int
 ) -> EnsembleEvaluation:
     predicted = mean.argmax(axis=1)
-    counts = confusion_matrix(dataset.y_test, predicted, labels=range(len(dataset.class_names)))
+    counts = np.zeros((len(dataset.class_names), len(dataset.class_names)), dtype=np.int64)
+    np.add.at(counts, (dataset.y_test, predicted), 1)
     return EnsembleEvaluation(
         requested=members,
         trained=len(own),

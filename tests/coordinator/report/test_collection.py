@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -43,6 +44,7 @@ from deepchord.shared.messages import (
 from deepchord.shared.network import Architecture, Dense, Flatten
 from deepchord.shared.settings import Settings, load_settings
 from deepchord.shared.storage import RunStore
+from deepchord.shared.uncertainty import ImageUncertainty
 from tests.records import commit_record
 
 TINY = Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax")))
@@ -80,7 +82,11 @@ def evaluation(store: RunStore, run: RunSpec) -> EnsembleEvaluation:
     """The evaluation of the run, committed."""
     rows = np.full((20, 2), 0.5, dtype=np.float32)
     rows[:, 0] += 0.1
-    data = encode_ensemble_probabilities(EnsembleProbabilities(train=rows, test=rows))
+    return commit_evaluation(store, run, EnsembleProbabilities(train=rows, test=rows))
+
+
+def commit_evaluation(store: RunStore, run: RunSpec, probabilities: EnsembleProbabilities) -> EnsembleEvaluation:
+    data = encode_ensemble_probabilities(probabilities)
     scores = Scores(loss=0.7, accuracy=0.5)
     evaluation = EnsembleEvaluation(
         requested=3,
@@ -174,6 +180,25 @@ def test_the_report_is_made_of_what_storage_holds(settings, store, run, evaluati
     assert [record.member.status for record in content.records.values()] == ["trained", "failed", "trained"]
     assert content.dataset.name == "tiny"
     assert content.test_probabilities.shape == (20, 2)
+    assert (content.calibrated_test_probabilities, content.test_uncertainty) == (None, None)
+    assert content.best_test_probabilities is content.test_probabilities
+
+
+def test_the_report_has_the_calibrated_probabilities_and_the_uncertainty_of_each_image(settings, store, run):
+    rows = np.full((20, 2), 0.5, dtype=np.float32)
+    calibrated, measures = rows + np.float32([0.2, -0.2]), np.linspace(0, 1, 20, dtype=np.float32)
+    uncertainty = ImageUncertainty(**{field.name: measures for field in fields(ImageUncertainty)})
+    probabilities = EnsembleProbabilities(
+        train=rows, test=rows, calibrated_test=calibrated, test_uncertainty=uncertainty
+    )
+    commit_evaluation(store, run, probabilities)
+
+    content = report_content(settings, store, run)
+
+    assert np.array_equal(content.test_probabilities, rows)
+    assert np.array_equal(content.best_test_probabilities, calibrated)
+    assert content.test_uncertainty is not None
+    assert np.array_equal(content.test_uncertainty.mutual_information, measures)
 
 
 def test_probabilities_that_are_not_those_of_the_evaluation_are_refused(settings, store, run, evaluation):

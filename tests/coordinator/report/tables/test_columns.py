@@ -38,6 +38,29 @@ def test_columns_say_what_they_are_and_those_that_matter_most_come_first(make_co
     assert [column.label for column in columns(make_content())] == HEADINGS
 
 
+def test_scores_of_probabilities_follow_the_other_test_columns_where_they_were_measured(
+    make_content: MakeContent,
+) -> None:
+    content = make_content(measured="out_of_bag")
+    labels = [column.label for column in columns(content)]
+    rows = summary_rows(content)
+
+    assert labels == [*HEADINGS[:3], "Test Brier Score", "Test Expected Calibration Error", *HEADINGS[3:]]
+    for row, member in zip(rows, content.evaluation.uncertainty.members, strict=False):
+        assert row.test_brier_score == round(member.scores.brier_score.value, 5)
+        assert row.test_expected_calibration_error == round(member.scores.expected_calibration_error.value, 5)
+    errors = [member.scores.expected_calibration_error.value for member in content.evaluation.uncertainty.members]
+    assert rows[-1].test_expected_calibration_error == round(sum(errors) / len(errors), 5)
+    bare = columns(make_content(measured="uncalibrated", records=False))
+    assert [column.label for column in bare] == labels[:5]
+
+
+def test_a_failed_member_has_no_scores_of_probabilities(make_content: MakeContent) -> None:
+    rows = summary_rows(make_content(measured="calibration_images", failed=(1,)))
+
+    assert [row.test_brier_score is None for row in rows] == [False, True, False, False]
+
+
 def test_bare_weight_files_have_test_columns_only(make_content: MakeContent) -> None:
     content = make_content(records=False, members=2)
 
@@ -152,6 +175,31 @@ def test_json_holds_members_average_and_ensemble(make_content: MakeContent) -> N
     assert data["ensemble"]["average_member_test_loss"] == round(sum(losses) / 3, 5)
     right = round(evaluation.test.accuracy * 200)
     assert (data["ensemble"]["test_images"], data["ensemble"]["test_images_right"]) == (200, right)
+
+
+def test_json_has_all_scores_of_the_ensemble_under_their_full_names(make_content: MakeContent) -> None:
+    content = make_content(measured="calibration_images")
+    found = json.loads(summary_json(content))["ensemble"]["uncertainty"]
+    uncertainty = content.evaluation.uncertainty
+
+    assert set(found) == {"mean", "calibrated", "calibration", "conformal", "selective"}
+    error = uncertainty.calibrated.expected_calibration_error
+    assert found["calibrated"]["expected_calibration_error"] == {
+        name: round(getattr(error, name), 5) for name in ("value", "low", "high")
+    }
+    assert found["mean"]["negative_log_likelihood"]["value"] == round(content.evaluation.test.loss, 5)
+    assert found["calibration"]["source"] == "calibration_images"
+    assert found["conformal"][0]["coverage"] == round(uncertainty.conformal[0].coverage, 5)
+    assert [each["risk"] for each in found["selective"]["abstentions"]] == [0.05, 0.02, 0.01, 0.005]
+
+
+def test_json_of_an_evaluation_without_calibration_leaves_it_out(make_content: MakeContent) -> None:
+    found = json.loads(summary_json(make_content(measured="uncalibrated", all_equal=True)))["ensemble"]["uncertainty"]
+
+    assert set(found) == {"mean", "conformal", "selective"}
+    assert found["conformal"] == []
+    assert all("threshold" not in each for each in found["selective"]["abstentions"])
+    assert "uncertainty" not in json.loads(summary_json(make_content()))["ensemble"]
 
 
 def test_json_leaves_out_what_bare_weight_files_do_not_know(make_content: MakeContent) -> None:

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from deepchord.coordinator.report import ReportContent, summary_table
-from deepchord.coordinator.report.findings import certainty
+from deepchord.coordinator.report.findings import abstention_line, calibration_gain, certainty
 
 MakeContent = Callable[..., ReportContent]
 
@@ -84,6 +84,34 @@ def test_the_loss_and_how_sure_the_accuracy_is_stand_below_the_table(make_conten
     assert certainty(content) in text
     assert f"Test loss {content.evaluation.test.loss:.5f}, {content.mean_member_loss:.5f} for the average" in text
     assert "points over" not in rendered(make_content(members=1))
+
+
+@pytest.mark.parametrize("measured", ["calibration_images", "out_of_bag", "uncalibrated"])
+def test_calibration_and_abstention_have_a_line_each_below_the_loss(make_content: MakeContent, measured: str) -> None:
+    content = make_content(measured=measured)
+    lines = rendered(content, 200).splitlines()
+    (loss,) = [place for place, line in enumerate(lines) if line.startswith("Test loss")]
+
+    assert [line.rstrip() for line in lines[loss + 1 : loss + 3]] == [
+        calibration_gain(content),
+        abstention_line(content),
+    ]
+    alone = make_content(measured=measured, members=1)
+    assert calibration_gain(alone) in rendered(alone, 200)
+
+
+@pytest.mark.parametrize(("width", "left_out"), [(200, 0), (140, 0), (122, 1), (112, 2), (100, 3)])
+def test_a_narrow_terminal_leaves_out_the_scores_of_probabilities_first(
+    make_content: MakeContent, width: int, left_out: int
+) -> None:
+    text = rendered(make_content(measured="out_of_bag"), width)
+    headings = " ".join(text.partition("\n──")[0].split())
+
+    assert ("Brier" in headings) == (left_out < 2)
+    assert ("Calibration" in headings) == (left_out < 1)
+    assert headings.count("Lowest") == (2 if left_out < 3 else 1)
+    assert "nan" not in text
+    assert all(cell_len(line.rstrip()) <= width for line in text.splitlines())
 
 
 def test_long_names_of_weight_files_still_differ_in_a_narrow_terminal(make_content: MakeContent) -> None:

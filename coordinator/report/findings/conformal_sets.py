@@ -1,0 +1,68 @@
+"""Sets of classes that hold the right one with a wanted probability: a sentence, and a table of all kinds."""
+
+from dataclasses import dataclass
+from itertools import groupby
+from math import isclose
+
+from deepchord.coordinator.report.content import ReportContent, percent
+from deepchord.shared.messages import ConformalSets
+
+#: The probability that the sentence tells of.
+_TOLD = 0.95
+#: What tells the kinds of sets apart, in words.
+_METHODS = {"lac": "Smallest sets (LAC)", "aps": "Larger where an image is harder (APS)"}
+_GUARANTEES = {"marginal": "over all images", "class": "within each class"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConformalRow:
+    """Sets of one kind, at several wanted probabilities."""
+
+    kind: str
+    #: In the order of their probabilities.
+    sets: tuple[ConformalSets, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConformalTable:
+    """All sets of an evaluation."""
+
+    #: The wanted probabilities in words, one for each column.
+    levels: tuple[str, ...]
+    rows: tuple[ConformalRow, ...]
+
+
+def conformal_table(content: ReportContent) -> ConformalTable | None:
+    """Return the table of all sets; None if there are none."""
+    uncertainty = content.evaluation.uncertainty
+    if uncertainty is None or not uncertainty.conformal:
+        return None
+
+    def kind(sets: ConformalSets) -> str:
+        return f"{_METHODS[sets.method]}, {_GUARANTEES[sets.guarantee]}"
+
+    kinds = list(dict.fromkeys(map(kind, uncertainty.conformal)))
+    ordered = sorted(uncertainty.conformal, key=lambda sets: (kinds.index(kind(sets)), sets.level))
+    rows = tuple(ConformalRow(kind=name, sets=tuple(sets)) for name, sets in groupby(ordered, key=kind))
+    return ConformalTable(levels=tuple(_level(sets) for sets in rows[0].sets), rows=rows)
+
+
+def conformal_sentence(content: ReportContent) -> str:
+    """Return how large the smallest sets are that hold the right class for 95 % of images; empty if not known."""
+    uncertainty = content.evaluation.uncertainty
+    for sets in () if uncertainty is None else uncertainty.conformal:
+        if (sets.method, sets.guarantee) == ("lac", "marginal") and isclose(sets.level, _TOLD):
+            return _sentence(sets)
+    return ""
+
+
+def _sentence(sets: ConformalSets) -> str:
+    holding = f"Sets that hold the right class for {_level(sets)} of images"
+    if None in sets.thresholds:
+        return f"{holding} have all classes: there are too few calibration images for smaller ones."
+    classes = "1 class" if f"{sets.mean_size:.1f}" == "1.0" else f"{sets.mean_size:.1f} classes"
+    return f"{holding} have {classes} on average; covered here: {percent(sets.coverage, 1)}."
+
+
+def _level(sets: ConformalSets) -> str:
+    return f"{'approximately ' if sets.is_approximate else ''}{percent(sets.level, 0)}"
