@@ -82,7 +82,8 @@ def draw_misclassified(content: ReportContent) -> Figure | None:
     names = fitted_names(_mistaken(content), room, fontsize, lines=2)
     lines = _height(names.values(), fontsize)
     row_height = 0.95 * side + 2 * lines + _MARGIN
-    title = "Misclassified: actual class, below it the predicted one, with the ensemble's probabilities"
+    calibrated = "" if content.calibrated_test_probabilities is None else "calibrated "
+    title = f"Misclassified: actual class, below it the predicted one, with the ensemble's {calibrated}probabilities"
     rows = ceil(len(mistakes) / _IN_A_ROW)
     figure, axes = new_sheet(_IN_A_ROW * side + _MARGIN, _TOP + rows * row_height, title)
     images = shown_pixels(content.dataset.x_test[[mistake.test_index for mistake in mistakes]], content.dataset)
@@ -91,8 +92,9 @@ def draw_misclassified(content: ReportContent) -> Figure | None:
         row, column = divmod(position, _IN_A_ROW)
         x, y = _MARGIN + column * side, _TOP + row * row_height
         _show(axes, image, x, y, 0.92 * side, 0.92 * side)
-        actual = f"{names[mistake.actual]} {mistake.actual_probability:.2f}"
-        predicted = f"{names[mistake.predicted]} {mistake.predicted_probability:.2f}"
+        probabilities = content.best_test_probabilities[mistake.test_index]
+        actual = f"{names[mistake.actual]} {probabilities[mistake.actual]:.2f}"
+        predicted = f"{names[mistake.predicted]} {probabilities[mistake.predicted]:.2f}"
         for text, colour, top in ((actual, MUTED, y + 0.95 * side), (predicted, HOT, y + 0.95 * side + lines)):
             axes.text(x, top, text, fontsize=fontsize, va="top", color=colour, linespacing=1.1)
     return figure

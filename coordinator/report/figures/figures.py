@@ -22,6 +22,7 @@ from deepchord.coordinator.report.figures.drawing import (
     fitted_names,
     new_figure,
 )
+from deepchord.coordinator.report.figures.trust import draw_reliability, draw_risk_coverage
 from deepchord.coordinator.report.findings import (
     MAX_MEMBERS,
     MEASURES,
@@ -47,6 +48,8 @@ def write_figures(content: ReportContent, folder: Path) -> None:
         "training_curves.png": draw_training_curves,
         "confusion_matrix.png": draw_confusion_matrix,
         "misclassified.png": draw_misclassified,
+        "reliability.png": draw_reliability,
+        "risk_coverage.png": draw_risk_coverage,
     }
     with warnings.catch_warnings():
         # Letters that matplotlib's font lacks are drawn as boxes; that is no reason to warn.

@@ -10,7 +10,7 @@ from deepchord.shared.messages import ConformalSets
 #: The probability that the sentence tells of.
 _TOLD = 0.95
 #: What tells the kinds of sets apart, in words.
-_METHODS = {"lac": "Smallest sets (LAC)", "aps": "Larger where an image is harder (APS)"}
+_METHODS = {"lac": "Smallest sets (LAC)", "aps": "Larger if harder (APS)"}
 _GUARANTEES = {"marginal": "over all images", "class": "within each class"}
 
 
@@ -18,7 +18,8 @@ _GUARANTEES = {"marginal": "over all images", "class": "within each class"}
 class ConformalRow:
     """Sets of one kind, at several wanted probabilities."""
 
-    kind: str
+    method: str
+    guarantee: str
     #: In the order of their probabilities.
     sets: tuple[ConformalSets, ...]
 
@@ -30,6 +31,8 @@ class ConformalTable:
     #: The wanted probabilities in words, one for each column.
     levels: tuple[str, ...]
     rows: tuple[ConformalRow, ...]
+    #: Whether the probabilities hold approximately only.
+    is_approximate: bool
 
 
 def conformal_table(content: ReportContent) -> ConformalTable | None:
@@ -38,13 +41,18 @@ def conformal_table(content: ReportContent) -> ConformalTable | None:
     if uncertainty is None or not uncertainty.conformal:
         return None
 
-    def kind(sets: ConformalSets) -> str:
-        return f"{_METHODS[sets.method]}, {_GUARANTEES[sets.guarantee]}"
-
-    kinds = list(dict.fromkeys(map(kind, uncertainty.conformal)))
-    ordered = sorted(uncertainty.conformal, key=lambda sets: (kinds.index(kind(sets)), sets.level))
-    rows = tuple(ConformalRow(kind=name, sets=tuple(sets)) for name, sets in groupby(ordered, key=kind))
-    return ConformalTable(levels=tuple(_level(sets) for sets in rows[0].sets), rows=rows)
+    ordered = sorted(uncertainty.conformal, key=lambda sets: (*_kind(sets), sets.level))
+    rows = tuple(
+        ConformalRow(
+            method=list(_METHODS.values())[method], guarantee=list(_GUARANTEES.values())[guarantee], sets=tuple(sets)
+        )
+        for (method, guarantee), sets in groupby(ordered, key=_kind)
+    )
+    return ConformalTable(
+        levels=tuple(percent(sets.level, 0) for sets in rows[0].sets),
+        rows=rows,
+        is_approximate=any(sets.is_approximate for sets in uncertainty.conformal),
+    )
 
 
 def conformal_sentence(content: ReportContent) -> str:
@@ -62,6 +70,11 @@ def _sentence(sets: ConformalSets) -> str:
         return f"{holding} have all classes: there are too few calibration images for smaller ones."
     classes = "1 class" if f"{sets.mean_size:.1f}" == "1.0" else f"{sets.mean_size:.1f} classes"
     return f"{holding} have {classes} on average; covered here: {percent(sets.coverage, 1)}."
+
+
+def _kind(sets: ConformalSets) -> tuple[int, int]:
+    """Return the places of method and guarantee in the table."""
+    return list(_METHODS).index(sets.method), list(_GUARANTEES).index(sets.guarantee)
 
 
 def _level(sets: ConformalSets) -> str:

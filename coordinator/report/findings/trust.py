@@ -93,29 +93,26 @@ def trust_conclusion(content: ReportContent) -> str:
 
 def _conclusions(uncertainty: EnsembleUncertainty) -> Iterator[str]:
     before = confidence(uncertainty.reliability)
+    best = confidence(uncertainty.calibrated_reliability or uncertainty.reliability)
     yield _off(before, "Before calibration" if uncertainty.calibrated else "Without calibration")
-    if uncertainty.calibrated is not None and uncertainty.calibrated_reliability:
-        yield _calibrated(before, confidence(uncertainty.calibrated_reliability))
+    if uncertainty.calibrated_reliability:
+        yield _calibrated(before, best)
     error = uncertainty.best.expected_calibration_error
     yield (
         "In groups of images with about the same confidence, confidence and accuracy differ by "
         f"{100 * error.value:.2f} points on average: the calibration error."
     )
-    if before.images < _FEW_IMAGES:
+    if before.images < _FEW_IMAGES and not best.is_off:
         yield f"With only {count(before.images, 'test image')} much of it is chance."
-    calibrated = uncertainty.calibrated
-    if (
-        calibrated is not None
-        and calibrated.negative_log_likelihood.value > uncertainty.mean.negative_log_likelihood.value
-    ):
+    if uncertainty.best.negative_log_likelihood.value > uncertainty.mean.negative_log_likelihood.value:
         yield "On these test images the calibration did not lower the loss."
     yield "All this is about images like the test images; of other images the probabilities promise nothing."
 
 
 def _off(found: Confidence, when: str) -> str:
     shares = (
-        f"{when} the ensemble gives its answers a probability of {percent(found.mean)} on average and is right about "
-        f"{percent(found.accuracy)}"
+        f"{when} the ensemble gives its answers a probability of {percent(found.mean)} on average, and "
+        f"{percent(found.accuracy)} of them are right"
     )
     if not found.is_off:
         return f"{shares}: no clear difference."

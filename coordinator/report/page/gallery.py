@@ -1,6 +1,9 @@
-"""The pictures of the page: what each class looks like, and the test images that the ensemble gets wrong."""
+"""The pictures of the page: what each class looks like, and test images that are wrong or uncertain."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from deepchord.coordinator.report.content import ReportContent
 from deepchord.coordinator.report.findings import (
@@ -8,6 +11,7 @@ from deepchord.coordinator.report.findings import (
     data_uri,
     film_strip,
     first_samples,
+    is_right,
     mean_images,
     shown_pixels,
 )
@@ -18,6 +22,8 @@ _MAX_CLASSES = 24
 _MAX_BYTES = 1_800_000
 #: With more classes than this the bars of a mistake's probabilities become too thin to see.
 _MAX_BARS = 25
+#: How many images are shown that the ensemble is uncertain about, and how many confident mistakes.
+_SHOWN = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +49,8 @@ class ProbabilityBar:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mistake:
-    """A test image that the ensemble gets wrong."""
+class ImageCard:
+    """A test image with what the ensemble says of it."""
 
     picture: str
     test_index: int
@@ -54,6 +60,9 @@ class Mistake:
     predicted_probability: float
     #: All classes in their order; empty if there are too many.
     bars: tuple[ProbabilityBar, ...]
+    is_right: bool
+    #: A measure of the image, in words.
+    note: str = ""
 
 
 def class_pictures(dataset: Dataset) -> tuple[ClassPictures, ...]:
@@ -63,25 +72,27 @@ def class_pictures(dataset: Dataset) -> tuple[ClassPictures, ...]:
     return tuple(_class(dataset, index, data_uri(mean)) for index, mean in enumerate(means[:shown]))
 
 
-def mistakes(content: ReportContent) -> tuple[Mistake, ...]:
+def mistakes(content: ReportContent) -> tuple[ImageCard, ...]:
     """Return the first misclassified test images of the evaluation, in the order of the data set."""
-    misclassified = content.evaluation.misclassified
-    if not misclassified:
+    return _cards(content, [mistake.test_index for mistake in content.evaluation.misclassified])
+
+
+def uncertain_images(content: ReportContent) -> tuple[ImageCard, ...]:
+    """Return the test images that members disagree about most, or that a single member is most uncertain about."""
+    measured = content.test_uncertainty
+    if measured is None:
         return ()
-    names = content.dataset.class_names
-    images = shown_pixels(content.dataset.x_test[[mistake.test_index for mistake in misclassified]], content.dataset)
-    return tuple(
-        Mistake(
-            picture=data_uri(image),
-            test_index=mistake.test_index,
-            actual=names[mistake.actual],
-            predicted=names[mistake.predicted],
-            actual_probability=mistake.actual_probability,
-            predicted_probability=mistake.predicted_probability,
-            bars=_bars(content, mistake.test_index, mistake.actual, mistake.predicted),
-        )
-        for mistake, image in zip(misclassified, images, strict=True)
-    )
+    of_members = content.evaluation.trained > 1
+    measure = measured.mutual_information if of_members else measured.predictive_entropy
+    most = np.lexsort((-measured.predictive_entropy, -measure))[:_SHOWN].tolist()
+    return _cards(content, most, [f"{measure[index]:.3f}" for index in most])
+
+
+def confident_mistakes(content: ReportContent) -> tuple[ImageCard, ...]:
+    """Return the test images that the ensemble gets wrong with the highest probability."""
+    wrong = np.flatnonzero(~is_right(content))
+    confidence = content.best_test_probabilities[wrong].max(axis=1)
+    return _cards(content, wrong[np.argsort(-confidence, kind="stable")][:_SHOWN].tolist())
 
 
 def _class(dataset: Dataset, index: int, mean: str) -> ClassPictures:
@@ -97,6 +108,33 @@ def _class(dataset: Dataset, index: int, mean: str) -> ClassPictures:
     )
 
 
+def _cards(content: ReportContent, indices: Sequence[int], notes: Sequence[str] = ()) -> tuple[ImageCard, ...]:
+    """Return the cards of test images, each with its note if there are any."""
+    if len(indices) == 0:
+        return ()
+    images = shown_pixels(content.dataset.x_test[list(indices)], content.dataset)
+    return tuple(
+        _card(content, index, data_uri(image), note)
+        for index, image, note in zip(indices, images, notes or [""] * len(indices), strict=True)
+    )
+
+
+def _card(content: ReportContent, index: int, picture: str, note: str) -> ImageCard:
+    probabilities, names = content.best_test_probabilities[index], content.dataset.class_names
+    actual, predicted = int(content.dataset.y_test[index]), int(probabilities.argmax())
+    return ImageCard(
+        picture=picture,
+        test_index=index,
+        actual=names[actual],
+        predicted=names[predicted],
+        actual_probability=float(probabilities[actual]),
+        predicted_probability=float(probabilities[predicted]),
+        bars=_bars(content, index, actual, predicted),
+        is_right=actual == predicted,
+        note=note,
+    )
+
+
 def _bars(content: ReportContent, test_index: int, actual: int, predicted: int) -> tuple[ProbabilityBar, ...]:
     names = content.dataset.class_names
     if len(names) > _MAX_BARS:
@@ -104,7 +142,7 @@ def _bars(content: ReportContent, test_index: int, actual: int, predicted: int) 
     return tuple(
         ProbabilityBar(
             class_name=name,
-            probability=float(content.test_probabilities[test_index, index]),
+            probability=float(content.best_test_probabilities[test_index, index]),
             is_actual=index == actual,
             is_predicted=index == predicted,
         )

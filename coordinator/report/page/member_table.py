@@ -10,6 +10,8 @@ from deepchord.coordinator.report.tables import TRAINER, Column, Group, SummaryR
 MAX_ROWS = 200
 #: More rows than this stand in a window that scrolls.
 _ROWS_IN_SIGHT = 24
+#: More columns than this are printed in smaller letters.
+_COLUMNS_ON_PAPER = 16
 _HEADINGS: dict[Group, str] = {
     "member": "",
     "test": "Test",
@@ -59,6 +61,11 @@ class MemberTable:
     total: int
     #: Host, engine and device, if they are the same for all members; they then have no columns.
     trained_on: str
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it has more columns than a sheet of paper holds in letters of the usual size."""
+        return sum(len(group.columns) for group in self.groups) > _COLUMNS_ON_PAPER
 
     @property
     def scrolls(self) -> bool:

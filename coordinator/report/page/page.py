@@ -22,7 +22,10 @@ from deepchord.coordinator.report.findings import (
     ConfusionMatrix,
     CurvePanel,
     LayerLine,
+    abstention_source,
+    calibration_source,
     certainty,
+    conformal_sentence,
     confusion_matrix,
     confusion_pixels,
     curve_panels,
@@ -37,10 +40,12 @@ from deepchord.coordinator.report.findings import (
     recipe_toml,
     resumptions,
     software,
+    trust_conclusion,
 )
-from deepchord.coordinator.report.page.gallery import ClassPictures, Mistake, class_pictures, mistakes
+from deepchord.coordinator.report.page.gallery import ClassPictures, ImageCard, class_pictures, mistakes
 from deepchord.coordinator.report.page.headline import Fact, MemberStrip, facts, member_strip
 from deepchord.coordinator.report.page.member_table import MemberTable, member_table
+from deepchord.coordinator.report.page.trust import Trust, trust
 from deepchord.shared.command_line import printable
 
 #: Columns of a terminal that a short name takes.
@@ -66,7 +71,9 @@ class Page:
     confusion: ConfusionMatrix
     #: The matrix as a PNG where its counts do not fit.
     confusion_picture: str | None
-    mistakes: tuple[Mistake, ...]
+    #: None: an earlier version did not measure it.
+    trust: Trust | None
+    mistakes: tuple[ImageCard, ...]
     classes: tuple[ClassPictures, ...]
     #: Grey images on black are drawn like print, dark on light, where the page is light.
     dark_ground: bool
@@ -89,7 +96,8 @@ def render_page(content: ReportContent) -> str:
         lstrip_blocks=True,
     )
     words = (certainty, gain_words, disagreement_of_gains, isolated, image_kind)
-    for used in (*words, percent, points, duration, count, failure_of):
+    of_trust = (trust_conclusion, calibration_source, abstention_source, conformal_sentence)
+    for used in (*words, *of_trust, percent, points, duration, count, failure_of):
         environment.filters[used.__name__] = used
     environment.filters["place"] = _place
     environment.globals["max_sheet_classes"] = MAX_SHEET_CLASSES
@@ -110,6 +118,7 @@ def _page(content: ReportContent) -> Page:
         panels=curve_panels(content),
         confusion=confusion,
         confusion_picture=None if confusion.has_counts else data_uri(confusion_pixels(content, _HEAT)),
+        trust=trust(content),
         mistakes=mistakes(content),
         classes=class_pictures(content.dataset),
         dark_ground=has_dark_ground(content.dataset),

@@ -11,8 +11,6 @@ from deepchord.shared.validation import Message
 
 #: The fields that name who trained.
 TRAINER = ("host", "engine", "device")
-
-
 #: What a column is about: the member itself, the test of its kept weights, the epoch of these weights, the best value
 #: of any epoch, or who trained.
 Group = Literal["member", "test", "kept", "any", "training"]
@@ -59,14 +57,13 @@ def _loss(field: str, label: str, short: str, group: Group) -> Column:
 
 #: What evaluations of earlier versions did not measure.
 _MEASURED = ("test_brier_score", "test_expected_calibration_error")
-
 #: What matters most comes first: it is what a narrow screen shows.
 _COLUMNS = (
     Column(field="member", label="Member", short="Member", group="member"),
     _accuracy("test_accuracy", "Test Acc", "Acc", "test"),
     _loss("test_loss", "Test Loss", "Loss", "test"),
     _loss("test_brier_score", "Test Brier Score", "Brier Score", "test"),
-    _loss("test_expected_calibration_error", "Test Expected Calibration Error", "Calibration Error", "test"),
+    _loss("test_expected_calibration_error", "Test Expected Calibration Error", "Calib Error", "test"),
     Column(field="kept_epoch", label="Kept Epoch", short="Epoch", group="kept"),
     _accuracy("kept_validation_accuracy", "Kept Val Acc", "Val Acc", "kept"),
     _loss("kept_validation_loss", "Kept Val Loss", "Val Loss", "kept"),

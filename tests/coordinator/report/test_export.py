@@ -21,6 +21,16 @@ def test_folder_holds_page_tables_recipe_and_figures(make_content: MakeContent, 
     assert all(path.read_bytes()[:4] == b"\x89PNG" for path in (page.parent / "figures").iterdir())
 
 
+@pytest.mark.parametrize("measured", ["calibration_images", "out_of_bag", "uncalibrated"])
+def test_a_measured_uncertainty_has_figures_of_its_own(
+    make_content: MakeContent, tmp_path: Path, measured: str
+) -> None:
+    write_report(make_content(measured=measured), tmp_path)
+
+    figures = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert figures == sorted([*FIGURES, "reliability.png", "risk_coverage.png"])
+
+
 def test_bare_weight_files_have_neither_recipe_nor_curves(make_content: MakeContent, tmp_path: Path) -> None:
     write_report(make_content(records=False, accuracy=1.0), tmp_path)
 
@@ -69,9 +79,11 @@ def test_a_folder_that_cannot_be_written_is_named(make_content: MakeContent, tmp
         {"class_names": ("$x_1$", "$", "a_b^", "日本語")},
     ],
 )
+@pytest.mark.parametrize("measured", [None, "out_of_bag"])
 def test_figures_of_any_shape_are_drawn_without_a_warning(
-    make_content: MakeContent, tmp_path: Path, kind: dict[str, object]
+    make_content: MakeContent, tmp_path: Path, kind: dict[str, object], measured: str | None
 ) -> None:
-    write_report(make_content(**kind), tmp_path)
+    write_report(make_content(measured=measured, **kind), tmp_path)
 
-    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == FIGURES
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert names - {"reliability.png", "risk_coverage.png"} == set(FIGURES)

@@ -1,6 +1,6 @@
 // Follow one member through the strip, the table and the curves; the page says all it has to say without this.
 (() => {
-  const svgs = document.querySelectorAll(".panel svg");
+  const svgs = document.querySelectorAll("#curves svg");
   const readout = document.querySelector(".readout");
   const select = readout?.querySelector("select");
   const output = readout?.querySelector("output");

@@ -167,11 +167,14 @@ CONTENTS: dict[str, dict[str, Any]] = {
     "a hundred members": {"members": 100, "failed": (3,), "hosts": 9, "epochs": 30, "classes": 3},
     "many classes in colour": {"classes": 40, "shape": (12, 12, 3), "test_size": 400, "float_images": True},
     "two classes, no mistakes": {"classes": 2, "accuracy": 1.0},
+    "how far it can be trusted": {"members": 10, "failed": (7,), "classes": 10, "hosts": 3, "measured": "out_of_bag"},
+    "without a calibration": {"records": False, "members": 1, "test_size": 3, "measured": "uncalibrated"},
     "names without spaces": {
         "title": "r" * 200,
         "class_names": ("a" * 90, "b" * 90, "c" * 90, "d" * 90),
         "failed": (1,),
         "error": "e" * 900,
+        "measured": "calibration_images",
     },
 }
 
@@ -299,7 +302,7 @@ def test_a_count_beside_long_names_stays_in_one_piece(
 def test_page_prints_in_light_colours_with_the_whole_table(
     browser: Browser, tmp_path: Path, make_content: MakeContent
 ) -> None:
-    page = write_page(make_content(members=60, hosts=3), tmp_path)
+    page = write_page(make_content(members=60, hosts=3, measured="out_of_bag"), tmp_path)
 
     browser.open(page, PAPER, "dark", media="print")
 
@@ -307,7 +310,20 @@ def test_page_prints_in_light_colours_with_the_whole_table(
     scroll = "document.querySelector('.table-scroll')"
     assert browser.evaluate(f"{scroll}.scrollHeight - {scroll}.clientHeight") <= 1
     assert browser.evaluate("document.querySelector('.summary').getBoundingClientRect().right") <= PAPER[0]
+    assert browser.evaluate("document.documentElement.scrollWidth") <= PAPER[0]
     # A foot of a table would be repeated on every page.
     assert browser.evaluate("getComputedStyle(document.querySelector('tfoot')).display") == "table-row-group"
     assert browser.evaluate("getComputedStyle(document.querySelector('#mistakes .lede')).breakAfter") == "avoid"
     assert browser.evaluate("getComputedStyle(document.querySelector('.on-screen')).display") == "none"
+
+
+def test_charts_side_by_side_stand_at_the_same_height(
+    browser: Browser, tmp_path: Path, make_content: MakeContent
+) -> None:
+    browser.open(write_page(make_content(measured="out_of_bag"), tmp_path), DESKTOP, "light")
+
+    places = "[...document.querySelectorAll('#trust svg')].map((chart) => chart.getBoundingClientRect())"
+    tops = browser.evaluate(f"{places}.map((place) => Math.round(place.top))")
+    assert len(tops) == 3
+    assert len(set(tops)) == 1
+    assert browser.evaluate(f"{places}.every((place) => place.height > 200 && place.width > 200)")

@@ -1,0 +1,87 @@
+"""The figures about trust: how often the ensemble is right by its confidence, and wrong by how much it answers."""
+
+from collections.abc import Sequence
+from math import sqrt
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from deepchord.coordinator.report.content import ReportContent
+from deepchord.coordinator.report.figures.drawing import ACCENT, INK, LINE, MUTED, new_figure
+from deepchord.coordinator.report.findings import ReliabilityPoint, Scale, reliability, risk_curve
+
+#: Points: the diameter of the dots of no image, and of all images in addition.
+_SMALLEST_DOT, _MORE_FOR_ALL = 2.5, 8.0
+#: The axis of wrong answers has at least this length, and this much room above, as a share of it.
+_SHORTEST, _ROOM = 0.01, 0.08
+
+
+def draw_reliability(content: ReportContent) -> Figure | None:
+    """Return how often answers of each confidence are right, None if that was not measured."""
+    found = reliability(content)
+    if found is None:
+        return None
+    figure = new_figure(4.8, 4.6)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color=MUTED, lw=0.8, ls=(0, (4, 3)), label="ideal")
+    if found.after:
+        _plot_reliability(axes, found.before, MUTED, "before calibration")
+        _plot_reliability(axes, found.after, ACCENT, "after calibration")
+    else:
+        _plot_reliability(axes, found.before, ACCENT, "ensemble, not calibrated")
+    _tidy(axes, "Right answers by confidence", "Confidence: the probability of the answer")
+    _write_percents(axes, 1.03)
+    _write_key(axes)
+    return figure
+
+
+def draw_risk_coverage(content: ReportContent) -> Figure | None:
+    """Return how often answers are wrong, by how many images are answered; None if that was not measured."""
+    found = risk_curve(content)
+    if found is None:
+        return None
+    figure = new_figure(5.6, 4.0)
+    axes = figure.subplots()
+    coverages = [point.coverage for point in found.points]
+    marker = "." if len(coverages) == 1 else None
+    axes.plot(
+        coverages, [point.risk for point in found.points], color=ACCENT, lw=1.3, marker=marker, label="test images"
+    )
+    if found.chosen:
+        chosen = [point.coverage for point in found.chosen], [point.risk for point in found.chosen]
+        axes.plot(*chosen, "o", color=ACCENT, ms=5, mec="white", mew=0.7, label="chosen thresholds of confidence")
+    _tidy(axes, "Wrong answers by coverage", "Coverage: answered images, most confident first")
+    highest = max(point.risk for point in (*found.points, *found.chosen))
+    _write_percents(axes, max(_SHORTEST, highest * (1 + _ROOM)))
+    _write_key(axes)
+    return figure
+
+
+def _plot_reliability(axes: Axes, points: Sequence[ReliabilityPoint], colour: str, label: str) -> None:
+    confidences, accuracies = [point.confidence for point in points], [point.accuracy for point in points]
+    areas = [(_SMALLEST_DOT + _MORE_FOR_ALL * sqrt(point.share)) ** 2 for point in points]
+    axes.plot(confidences, accuracies, color=colour, lw=1.2, label=label)
+    axes.scatter(confidences, accuracies, s=areas, color=colour, linewidths=0, zorder=3, clip_on=False)
+
+
+def _tidy(axes: Axes, title: str, x_title: str) -> None:
+    axes.set_title(title, fontsize=11, color=INK, loc="left")
+    axes.set_xlabel(x_title, color=MUTED, fontsize=9)
+    axes.set_xlim(0, 1.02)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(LINE)
+    axes.tick_params(colors=MUTED, length=3, labelsize=8)
+    axes.grid(axis="y", color=LINE, lw=0.5)
+    axes.set_axisbelow(True)
+
+
+def _write_percents(axes: Axes, highest: float) -> None:
+    """Give the axes their round values, from 0 to 100 % and from 0 to the highest value."""
+    for set_ticks, scale in ((axes.set_xticks, Scale(start=0, end=1)), (axes.set_yticks, Scale(start=0, end=highest))):
+        ticks = scale.ticks(6, factor=100, suffix="\u00a0%", possible=(0, 1))
+        set_ticks([tick.value for tick in ticks], labels=[tick.label for tick in ticks])
+    axes.set_ylim(0, highest)
+
+
+def _write_key(axes: Axes) -> None:
+    axes.legend(fontsize=8, labelcolor=INK, loc="best", facecolor="white", edgecolor="none", framealpha=0.9)
