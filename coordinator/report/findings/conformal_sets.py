@@ -68,7 +68,8 @@ def _sentence(sets: ConformalSets) -> str:
     holding = f"Sets that hold the right class for {_level(sets)} of images"
     if None in sets.thresholds:
         return f"{holding} have all classes: there are too few calibration images for smaller ones."
-    classes = "1 class" if f"{sets.mean_size:.1f}" == "1.0" else f"{sets.mean_size:.1f} classes"
+    size = f"{sets.mean_size:.1f}".removesuffix(".0")
+    classes = f"{size} {'class' if size == '1' else 'classes'}"
     return f"{holding} have {classes} on average; covered here: {percent(sets.coverage, 1)}."
 
 

@@ -97,16 +97,21 @@ def _conclusions(uncertainty: EnsembleUncertainty) -> Iterator[str]:
     yield _off(before, "Before calibration" if uncertainty.calibrated else "Without calibration")
     if uncertainty.calibrated_reliability:
         yield _calibrated(before, best)
-    error = uncertainty.best.expected_calibration_error
-    yield (
-        "In groups of images with about the same confidence, confidence and accuracy differ by "
-        f"{100 * error.value:.2f} points on average: the calibration error."
-    )
+    yield _error(uncertainty)
     if before.images < _FEW_IMAGES and not best.is_off:
         yield f"With only {count(before.images, 'test image')} much of it is chance."
     if uncertainty.best.negative_log_likelihood.value > uncertainty.mean.negative_log_likelihood.value:
         yield "On these test images the calibration did not lower the loss."
     yield "All this is about images like the test images; of other images the probabilities promise nothing."
+
+
+def _error(uncertainty: EnsembleUncertainty) -> str:
+    best, mean = (scores.expected_calibration_error.value for scores in (uncertainty.best, uncertainty.mean))
+    before = f", {100 * mean:.2f} before" if uncertainty.calibrated else ""
+    return (
+        "In groups of images with about the same confidence, confidence and accuracy differ by "
+        f"{100 * best:.2f} points on average{before}: the calibration error."
+    )
 
 
 def _off(found: Confidence, when: str) -> str:
@@ -123,7 +128,7 @@ def _calibrated(before: Confidence, after: Confidence) -> str:
     mean = f"After calibration the probability is {percent(after.mean)}"
     if after.is_off:
         return f"{mean}: {'still ' if before.is_off else ''}{_excess(after)}."
-    return f"{mean}, and {'no clear difference is left' if before.is_off else 'there is none either'}."
+    return f"{mean}, and {'no clear difference is left' if before.is_off else 'there is still no clear difference'}."
 
 
 def _excess(found: Confidence) -> str:

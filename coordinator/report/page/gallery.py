@@ -24,6 +24,8 @@ _MAX_BYTES = 1_800_000
 _MAX_BARS = 25
 #: How many images are shown that the ensemble is uncertain about, and how many confident mistakes.
 _SHOWN = 12
+#: Images of which this is said are not uncertain.
+_NOTHING = "0.000"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +86,9 @@ def uncertain_images(content: ReportContent) -> tuple[ImageCard, ...]:
         return ()
     of_members = content.evaluation.trained > 1
     measure = measured.mutual_information if of_members else measured.predictive_entropy
-    most = np.lexsort((-measured.predictive_entropy, -measure))[:_SHOWN].tolist()
-    return _cards(content, most, [f"{measure[index]:.3f}" for index in most])
+    most = np.argsort(-measure, kind="stable")[:_SHOWN].tolist()
+    uncertain = {index: note for index in most if (note := f"{measure[index]:.3f}") != _NOTHING}
+    return _cards(content, list(uncertain), list(uncertain.values()))
 
 
 def confident_mistakes(content: ReportContent) -> tuple[ImageCard, ...]:

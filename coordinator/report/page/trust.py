@@ -1,6 +1,6 @@
 """The section about trust: the scores before and after calibration, and what is drawn and written around them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -8,7 +8,7 @@ from deepchord.coordinator.report.content import LOSS_DIGITS, ReportContent, per
 from deepchord.coordinator.report.findings import ConformalTable, abstention_sentence, conformal_table
 from deepchord.coordinator.report.page.gallery import ImageCard, confident_mistakes, uncertain_images
 from deepchord.coordinator.report.page.trust_charts import Chart, trust_charts
-from deepchord.shared.messages import EnsembleUncertainty, Estimate, ProbabilityScores
+from deepchord.shared.messages import EnsembleUncertainty, ProbabilityScores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,12 +17,13 @@ class ScoreCell:
 
     value: str
     #: Empty for a mean over members.
-    interval: str = ""
+    interval: str
+    is_best: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreRow:
-    """The scores of one kind of probabilities, in the order of `SCORES`."""
+    """The scores of one kind of probabilities, in the order of the headings."""
 
     name: str
     cells: tuple[ScoreCell, ...]
@@ -97,23 +98,25 @@ def trust(content: ReportContent) -> Trust | None:
 
 
 def _rows(uncertainty: EnsembleUncertainty) -> tuple[ScoreRow, ...]:
+    """Return the rows: of the average member, of the mean and, if there is one, of the calibrated mean."""
     members = [member.scores for member in uncertainty.members]
-    rows = [ScoreRow(name="Average member", cells=_averages(members))] if len(members) > 1 else []
-    rows.append(ScoreRow(name="Mean of the members" if rows else "The member", cells=_cells(uncertainty.mean)))
+    kinds = {"Average member": members} if len(members) > 1 else {}
+    kinds["Mean of the members" if kinds else "The member"] = [uncertainty.mean]
     if uncertainty.calibrated is not None:
-        rows.append(ScoreRow(name="Calibrated", cells=_cells(uncertainty.calibrated)))
-    return tuple(rows)
+        kinds["Calibrated"] = [uncertainty.calibrated]
+    columns = [_cells(score, kinds.values()) for score in _SCORES]
+    return tuple(ScoreRow(name=name, cells=tuple(cells)) for name, *cells in zip(kinds, *columns, strict=True))
 
 
-def _cells(scores: ProbabilityScores) -> tuple[ScoreCell, ...]:
-    def cell(score: _Score, estimate: Estimate) -> ScoreCell:
-        return ScoreCell(value=score.text(estimate.value), interval=score.range_text(estimate.low, estimate.high))
-
-    return tuple(cell(score, getattr(scores, score.field)) for score in _SCORES)
-
-
-def _averages(members: Sequence[ProbabilityScores]) -> tuple[ScoreCell, ...]:
-    return tuple(
-        ScoreCell(value=score.text(fmean(getattr(member, score.field).value for member in members)))
-        for score in _SCORES
-    )
+def _cells(score: _Score, kinds: Iterable[Sequence[ProbabilityScores]]) -> list[ScoreCell]:
+    """Return the cells of a column: of each kind of probabilities the mean of its scores, with the interval of one."""
+    estimates = [[getattr(scores, score.field) for scores in kind] for kind in kinds]
+    values = [fmean(estimate.value for estimate in found) for found in estimates]
+    return [
+        ScoreCell(
+            value=score.text(value),
+            interval=score.range_text(found[0].low, found[0].high) if len(found) == 1 else "",
+            is_best=len(values) > 1 and value == min(values),
+        )
+        for value, found in zip(values, estimates, strict=True)
+    ]

@@ -67,11 +67,21 @@ def test_scores_stand_beside_each_other_with_their_intervals(make_content: MakeC
     assert (average.value, average.interval) == (f"{content.mean_member_loss:.5f}", "")
 
 
+def test_the_best_score_of_a_column_is_marked(make_content: MakeContent) -> None:
+    content = make_content(measured="calibration_images", test_size=2000)
+    found = trust(content)
+
+    assert found is not None
+    assert [row.cells[0].is_best for row in found.scores] == [False, False, True]
+    assert all(sum(row.cells[place].is_best for row in found.scores) == 1 for place in range(5))
+
+
 def test_a_single_member_without_calibration_has_one_row_of_scores(make_content: MakeContent) -> None:
     found = trust(make_content(measured="uncalibrated", members=1))
 
     assert found is not None
     assert [row.name for row in found.scores] == ["The member"]
+    assert not any(cell.is_best for cell in found.scores[0].cells)
     assert found.conformal is None
 
 
@@ -129,6 +139,13 @@ def test_a_single_member_is_uncertain_by_its_entropy(make_content: MakeContent, 
 
     assert float(uncertain_images(content)[0].note) == pytest.approx(highest, abs=1e-3)
     assert "with the highest predictive entropy" in page_text(content)
+
+
+def test_images_that_nobody_is_uncertain_about_are_not_shown(make_content: MakeContent) -> None:
+    content = make_content(measured="calibration_images", all_equal=True)
+
+    assert uncertain_images(content) == ()
+    assert "Most uncertain images" not in render_page(content)
 
 
 def test_the_most_confident_mistakes_come_first(make_content: MakeContent) -> None:
