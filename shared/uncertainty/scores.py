@@ -67,8 +67,10 @@ def expected_calibration_error(probabilities: NDArray[np.floating], labels: NDAr
 
 def adaptive_calibration_error(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
     """Return the calibration error in bins of equally many images, from 0 to 1; see `score_probabilities`."""
-    confidence, is_right = probabilities.max(axis=1), _is_right(probabilities, labels)
-    return _binned_error(_mass_bins(confidence, is_right), confidence - is_right)
+    confidence = probabilities.max(axis=1)
+    return _binned_error(
+        _mass_bins(confidence), confidence - _share_right(confidence, _is_right(probabilities, labels))
+    )
 
 
 def classwise_calibration_error(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
@@ -117,7 +119,7 @@ def _contributions(probabilities: NDArray[np.floating], labels: NDArray[np.integ
         ),
         binned=(
             (_width_bins(confidence)[:, None], gap[:, None]),
-            (_mass_bins(confidence, is_right)[:, None], gap[:, None]),
+            (_mass_bins(confidence)[:, None], (confidence - _share_right(confidence, is_right))[:, None]),
             (of_class, probabilities - actual),
         ),
     )
@@ -142,12 +144,17 @@ def _width_bins(values: NDArray[np.floating]) -> NDArray[np.int64]:
     return np.clip(np.ceil(values.astype(np.float64) * BINS).astype(np.int64) - 1, 0, BINS - 1)
 
 
-def _mass_bins(confidence: NDArray[np.floating], is_right: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the bin of each image, in bins of equally many images; their order does not matter."""
+def _mass_bins(confidence: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return the bin of each image, in bins of equally many images."""
     bins = np.empty(len(confidence), dtype=np.int64)
-    order = np.lexsort((is_right, confidence))
-    bins[order] = np.arange(len(confidence)) * BINS // len(confidence)
+    bins[np.argsort(confidence, kind="stable")] = np.arange(len(confidence)) * BINS // len(confidence)
     return bins
+
+
+def _share_right(confidence: NDArray[np.floating], is_right: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the share of right images among those of the same confidence: which bin each falls in is chance."""
+    _, group, sizes = np.unique(confidence, return_inverse=True, return_counts=True)
+    return np.asarray((np.bincount(group, weights=is_right) / sizes)[group])
 
 
 def _binned_error(bins: NDArray[np.int64], gap: NDArray[np.floating]) -> float:

@@ -91,6 +91,7 @@ def test_who_names_each_class_with_its_frequency_is_calibrated():
     assert negative_log_likelihood(uniform, labels) == pytest.approx(np.log(4))
     assert brier_score(uniform, labels) == pytest.approx(0.75)
     assert expected_calibration_error(uniform, labels) == 0
+    assert adaptive_calibration_error(uniform, labels) == pytest.approx(0, abs=1e-9)
     assert classwise_calibration_error(uniform, labels) == 0
 
 
