@@ -4,14 +4,14 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
 from deepchord.coordinator.runs.presets import PRESETS
 from deepchord.shared.errors import InputError
 from deepchord.shared.files import read_short_text
-from deepchord.shared.messages import MAX_MEMBERS, Recipe, Requirement, Seed
+from deepchord.shared.messages import MAX_MEMBERS, Recipe, Requirement, Seed, Splits
 from deepchord.shared.network import Architecture, Layer
 from deepchord.shared.validation import explain, suggestion, with_full_stop
 
@@ -21,7 +21,7 @@ class RunRequest(Recipe):
 
     preset: str
     #: A recipe of an earlier version, whose splits were random, does not name them.
-    splits: Literal["random", "rotating"] = "rotating"
+    splits: Splits = "rotating"
     dataset: Annotated[str, Field(min_length=1)] = "fashion"
     #: Whether the images are [size, channels, height, width]; None: images that look so are refused.
     channels_first: bool | None = None

@@ -15,7 +15,7 @@ from deepchord.shared.messages.member import (
     TrainingPart,
 )
 from deepchord.shared.messages.progress import MemberProgress
-from deepchord.shared.messages.recipe import Precision, Recipe
+from deepchord.shared.messages.recipe import Precision, Recipe, Splits
 from deepchord.shared.messages.run import (
     MAX_MEMBERS,
     DatasetInfo,
@@ -74,6 +74,7 @@ __all__ = [
     "Seed",
     "SelectivePrediction",
     "SizedEnsemble",
+    "Splits",
     "TrainedMember",
     "Trainer",
     "TrainingPart",

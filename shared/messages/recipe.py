@@ -7,6 +7,8 @@ from pydantic import Field, PositiveInt
 from deepchord.shared.validation import Message, Share
 
 Precision = Literal["float32", "bfloat16"]
+#: How the members' validation images are chosen, see `Recipe.splits`.
+Splits = Literal["random", "rotating"]
 
 
 class Recipe(Message):
@@ -24,7 +26,7 @@ class Recipe(Message):
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
     #: `random`: each member holds out images of its own, drawn at random. `rotating`: the members hold out one fold
     #: after the other, so that every image is held out by some of them.
-    splits: Literal["random", "rotating"] = "random"
+    splits: Splits = "random"
     #: The share of the training images that no member trains on: the ensemble's probabilities are calibrated on them.
     #: With 0 they are calibrated on the images that members held out.
     calibration_fraction: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0

@@ -1,13 +1,17 @@
 """Intervals of scores by a bootstrap over images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.messages import Estimate
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 #: How many samples are drawn; fewer where a sample costs more than usual, but never fewer than the least.
 _SAMPLES, _FEWEST_SAMPLES = 200, 50
@@ -49,8 +53,9 @@ def estimates(contributions: Contributions, seed: int) -> tuple[Estimate, ...]:
         contributions: Of at least one image.
         seed: Decides the samples.
     """
-    scores = _scores(contributions, np.ones((1, contributions.images)))[0]
-    sampled = np.concatenate([_scores(contributions, weights) for weights in _weights(contributions, seed)])
+    binned = [_by_bin(bins, gaps) for bins, gaps in contributions.binned]
+    scores = _scores(contributions, binned, np.ones((1, contributions.images)))[0]
+    sampled = np.concatenate([_scores(contributions, binned, weights) for weights in _weights(contributions, seed)])
     moved = sampled + (scores - sampled.mean(axis=0))
     low, high = np.quantile(moved, _INTERVAL, axis=0)
     return tuple(
@@ -79,22 +84,28 @@ def _poisson_table() -> NDArray[np.float64]:
     return np.searchsorted(np.cumsum(shares), (np.arange(2**16) + 0.5) / 2**16).astype(np.float64)
 
 
-def _scores(contributions: Contributions, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the scores of weighted images, [samples, scores], for weights [samples, images]."""
-    total = weights.sum(axis=1)
-    means = [weights @ values / total for values in contributions.means]
-    binned = [_absolute_sums(weights, bins, gaps) / (total * gaps.shape[1]) for bins, gaps in contributions.binned]
-    return np.stack([*means, *binned], axis=1)
-
-
-def _absolute_sums(
-    weights: NDArray[np.float64], bins: NDArray[np.int64], gaps: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the sum over all bins of the absolute weighted sum of gaps, [samples]."""
-    # One product of matrices for all samples: sparse, because each gap is in one bin only.
+def _by_bin(bins: NDArray[np.int64], gaps: NDArray[np.float64]) -> "csr_array":
+    """Return the gaps of each image in the columns of their bins, [images, bins]; sparse, for most bins have none."""
     from scipy.sparse import csr_array
 
     images, count = gaps.shape
     places = np.arange(0, images * count + 1, count)
-    contribution = csr_array((gaps.ravel(), bins.ravel(), places), shape=(images, int(bins.max()) + 1))
-    return np.asarray(np.abs(contribution.T @ weights.T).sum(axis=0))
+    return csr_array((gaps.ravel(), bins.ravel(), places), shape=(images, int(bins.max()) + 1))
+
+
+def _scores(
+    contributions: Contributions, binned: Sequence["csr_array"], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the scores of weighted images, [samples, scores].
+
+    Args:
+        contributions: Of the images.
+        binned: The gaps of `contributions`, by bin.
+        weights: [samples, images].
+    """
+    total = weights.sum(axis=1)
+    means = [weights @ values / total for values in contributions.means]
+    # One product of matrices for all samples.
+    sums = [np.abs(by_bin.T @ weights.T).sum(axis=0) for by_bin in binned]
+    errors = [each / (total * gaps.shape[1]) for each, (_, gaps) in zip(sums, contributions.binned, strict=True)]
+    return np.stack([*means, *errors], axis=1)

@@ -42,6 +42,10 @@ class RunningUncertainty:
         self._votes[np.arange(len(probabilities)), probabilities.argmax(axis=1)] += 1
         self._members += 1
 
+    def mean(self) -> NDArray[np.float32]:
+        """Return the mean probabilities of the members so far, float32 [images, classes]."""
+        return np.asarray(self._sum / self._members, dtype=np.float32)
+
     def result(self) -> ImageUncertainty:
         """Return the measures of the members so far, at least one."""
         mean = self._sum / self._members

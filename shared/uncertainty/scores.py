@@ -54,33 +54,11 @@ def negative_log_likelihood(probabilities: NDArray[np.floating], labels: NDArray
     return float(_losses(probabilities, labels).mean())
 
 
-def brier_score(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """Return the Brier score, from 0 to 2; see `score_probabilities`."""
-    return float(_squared_distances(probabilities, labels).mean())
-
-
 def expected_calibration_error(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
     """Return the expected calibration error, from 0 to 1; see `score_probabilities`."""
-    confidence = probabilities.max(axis=1)
-    return _binned_error(_width_bins(confidence), confidence - _is_right(probabilities, labels))
-
-
-def adaptive_calibration_error(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """Return the calibration error in bins of equally many images, from 0 to 1; see `score_probabilities`."""
-    confidence = probabilities.max(axis=1)
-    return _binned_error(
-        _mass_bins(confidence), confidence - _share_right(confidence, _is_right(probabilities, labels))
-    )
-
-
-def classwise_calibration_error(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """Return the class-wise calibration error, from 0 to 1; see `score_probabilities`."""
-    classes = probabilities.shape[1]
-    errors = (
-        _binned_error(_width_bins(probabilities[:, label]), probabilities[:, label] - (labels == label))
-        for label in range(classes)
-    )
-    return float(sum(errors) / classes)
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    gaps = confidence - _is_right(probabilities, labels)
+    return float(np.abs(np.bincount(_width_bins(confidence), weights=gaps)).sum() / len(labels))
 
 
 def reliability_bins(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> tuple[ReliabilityBin, ...]:
@@ -155,8 +133,3 @@ def _share_right(confidence: NDArray[np.floating], is_right: NDArray[np.bool_]) 
     """Return the share of right images among those of the same confidence: which bin each falls in is chance."""
     _, group, sizes = np.unique(confidence, return_inverse=True, return_counts=True)
     return np.asarray((np.bincount(group, weights=is_right) / sizes)[group])
-
-
-def _binned_error(bins: NDArray[np.int64], gap: NDArray[np.floating]) -> float:
-    sums = np.bincount(bins, weights=gap.astype(np.float64), minlength=BINS)
-    return float(np.abs(sums).sum() / len(bins))

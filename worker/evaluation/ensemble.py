@@ -91,8 +91,7 @@ def evaluate_members(
     classes = len(dataset.class_names)
     networks = _Networks(evaluator.engine)
     train_mean = RunningMean(len(dataset.x_train), classes)
-    test_mean = RunningMean(len(dataset.x_test), classes)
-    collector = UncertaintyCollector(dataset.y_train, dataset.y_test, classes)
+    collector = UncertaintyCollector(dataset.y_train, dataset.y_test, classes, calibration_images)
     members = []
     for candidate in candidates:
         network = networks.build(candidate.network)
@@ -101,13 +100,13 @@ def evaluate_members(
         on_test = predict(network, dataset.x_test, classes, advance, evaluator.threads)
         _check_finite(candidate, on_train, on_test)
         train_mean.add(on_train)
-        test_mean.add(on_test)
         held_out = candidate.held_out() if candidate.held_out is not None else None
         collector.add(candidate.index, on_train, on_test, held_out)
         members.append(_evaluate_member(candidate, dataset, on_train, on_test))
         advance()
-    train, test = train_mean.mean(), test_mean.mean()
-    measured = collector.result(train, test, calibration_images)
+    train = train_mean.mean()
+    measured = collector.result(train)
+    test = measured.test_mean
     averaged = EnsembleProbabilities(
         train=train, test=test, calibrated_test=measured.calibrated_test, test_uncertainty=measured.images
     )

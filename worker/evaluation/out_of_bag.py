@@ -33,52 +33,49 @@ class OutOfBag:
         self._members[half, held_out] += 1
 
     def images(self) -> NDArray[np.int64]:
-        """Return the indices of the images that at least one member held out."""
-        return np.flatnonzero(self._members.any(axis=0))
+        """Return the indices of the images that are calibrated on.
+
+        Those that at least two members held out, if they are enough to extrapolate from; else all that any held out.
+        """
+        by_two = np.flatnonzero(self._members.all(axis=0))
+        return by_two if len(by_two) >= _FEWEST_TO_EXTRAPOLATE else np.flatnonzero(self._members.any(axis=0))
 
     def mean(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the mean probabilities of images, float32 [images, classes]."""
         members = self._members[:, images].sum(axis=0)
         return np.asarray(self._sums[:, images].sum(axis=0) / members[:, None], dtype=np.float32)
 
-    def calibration(self, labels: NDArray[np.integer], members: int) -> Calibration | None:
-        """Return the temperature of the ensemble; None if no image was held out.
+    def calibration(self, labels: NDArray[np.integer], members: int) -> Calibration:
+        """Return the temperature of the ensemble, after at least one member was added.
 
         Where enough images were held out by at least two members, it is extrapolated from one half of these members and
         from all of them to the number of members of the ensemble.
 
         Args:
-            labels: [training images], class indices.
+            labels: [images], class indices of `images()`.
             members: How many members the ensemble has.
         """
-        by_two = np.flatnonzero(self._members.all(axis=0))
-        if len(by_two) >= _FEWEST_TO_EXTRAPOLATE:
-            return self._extrapolated(by_two, labels[by_two], members)
         images = self.images()
-        if len(images) == 0:
-            return None
-        temperature = fit_temperature(self.mean(images), labels[images])
+        fitted = fit_temperature(self.mean(images), labels)
         return Calibration(
             source="out_of_bag",
-            temperature=temperature,
+            temperature=self._extrapolated(images, labels, fitted, members),
             images=len(images),
             members_per_image=float(self._members[:, images].sum(axis=0).mean()),
-            fitted_temperature=temperature,
-        )
-
-    def _extrapolated(self, images: NDArray[np.int64], labels: NDArray[np.integer], members: int) -> Calibration:
-        """Return the temperature, extrapolated; each of the images was held out by at least two members."""
-        counts = self._members[:, images]
-        fitted = fit_temperature(self.mean(images), labels)
-        of_half = float(
-            np.mean([fit_temperature(self._sums[half, images] / counts[half][:, None], labels) for half in range(2)])
-        )
-        # Temperatures are linear in 1 / members, so of different numbers the harmonic mean counts.
-        fewer, more = 1 / float((1 / counts).mean()), 1 / float((1 / counts.sum(axis=0)).mean())
-        return Calibration(
-            source="out_of_bag",
-            temperature=extrapolate_temperature(of_half, fitted, (fewer, more), members) if members > more else fitted,
-            images=len(images),
-            members_per_image=float(counts.sum(axis=0).mean()),
             fitted_temperature=fitted,
         )
+
+    def _extrapolated(
+        self, images: NDArray[np.int64], labels: NDArray[np.integer], fitted: float, members: int
+    ) -> float:
+        """Return the temperature for so many members; the fitted one where nothing can be extrapolated from."""
+        counts = self._members[:, images]
+        if len(images) < _FEWEST_TO_EXTRAPOLATE or not counts.all():
+            return fitted
+        # Temperatures are linear in 1 / members, so of different numbers the harmonic mean counts.
+        fewer, more = 1 / float((1 / counts).mean()), 1 / float((1 / counts.sum(axis=0)).mean())
+        if members <= more:
+            return fitted
+        halves = [self._sums[half, images] / counts[half][:, None] for half in range(2)]
+        of_half = float(np.mean([fit_temperature(half, labels) for half in halves]))
+        return extrapolate_temperature(of_half, fitted, (fewer, more), members)

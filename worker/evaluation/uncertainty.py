@@ -57,6 +57,8 @@ class MeasuredUncertainty:
     """What was found out."""
 
     uncertainty: EnsembleUncertainty
+    #: Averaged over the members, float32 [test_size, classes].
+    test_mean: NDArray[np.float32]
     #: Of each test image, from the members' probabilities as they are.
     images: ImageUncertainty
     #: Calibrated probabilities of the test images, float32 [test_size, classes]; None without a calibration.
@@ -64,10 +66,26 @@ class MeasuredUncertainty:
 
 
 class UncertaintyCollector:
-    """Collects from one member after the other, of which only sums are kept."""
+    """Collects from one member after the other; sums are kept, and of the first members the test probabilities."""
 
-    def __init__(self, train_labels: NDArray[np.integer], test_labels: NDArray[np.integer], classes: int) -> None:
+    def __init__(
+        self,
+        train_labels: NDArray[np.integer],
+        test_labels: NDArray[np.integer],
+        classes: int,
+        calibration_images: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Create a collector.
+
+        Args:
+            train_labels: [train_size], class indices.
+            test_labels: [test_size], class indices.
+            classes: How many classes there are.
+            calibration_images: Indices of training images that no member was trained on; None or empty if there are
+                none: then the images that members held out are used.
+        """
         self._train_labels, self._test_labels, self._classes = train_labels, test_labels, classes
+        self._calibration_images = np.empty(0, dtype=np.int64) if calibration_images is None else calibration_images
         self._running = RunningUncertainty(len(test_labels), classes)
         self._sizes = EnsembleSizes(test_labels)
         self._out_of_bag: OutOfBag | None = None
@@ -91,27 +109,19 @@ class UncertaintyCollector:
         self._running.add(on_test)
         self._sizes.add(on_test)
         self._members.append(MemberScores(index=index, scores=score_probabilities(on_test, self._test_labels)))
-        if held_out is not None:
+        if held_out is not None and len(self._calibration_images) == 0:
             if self._out_of_bag is None:
                 self._out_of_bag = OutOfBag(len(on_train), self._classes)
             self._out_of_bag.add(held_out, on_train[held_out])
 
-    def result(
-        self,
-        train_mean: NDArray[np.float32],
-        test_mean: NDArray[np.float32],
-        calibration_images: NDArray[np.int64] | None = None,
-    ) -> MeasuredUncertainty:
+    def result(self, train_mean: NDArray[np.float32]) -> MeasuredUncertainty:
         """Return what was found out of all members together, at least one.
 
         Args:
             train_mean: float32 [train_size, classes], averaged over the members.
-            test_mean: float32 [test_size, classes], averaged over the members.
-            calibration_images: Indices of training images that no member was trained on; None or empty if there are
-                none: then the images that members held out are used.
         """
-        labels = self._test_labels
-        calibration, fitted_on = self._calibrate(train_mean, calibration_images)
+        labels, test_mean = self._test_labels, self._running.mean()
+        calibration, fitted_on = self._calibrate(train_mean)
         calibrated = None if calibration is None else with_temperature(test_mean, calibration.temperature)
         tested = LabelledProbabilities(probabilities=test_mean if calibrated is None else calibrated, labels=labels)
         source = calibration.source if calibration is not None else "test_images"
@@ -126,30 +136,32 @@ class UncertaintyCollector:
             selective=_selective(fitted_on or tested, tested, source),
             by_size=self._sizes.result(),
         )
-        return MeasuredUncertainty(uncertainty=uncertainty, images=self._running.result(), calibrated_test=calibrated)
+        return MeasuredUncertainty(
+            uncertainty=uncertainty,
+            test_mean=test_mean,
+            images=self._running.result(),
+            calibrated_test=calibrated,
+        )
 
-    def _calibrate(
-        self, train_mean: NDArray[np.float32], calibration_images: NDArray[np.int64] | None
-    ) -> tuple[Calibration | None, LabelledProbabilities | None]:
+    def _calibrate(self, train_mean: NDArray[np.float32]) -> tuple[Calibration | None, LabelledProbabilities | None]:
         """Return the calibration, and the calibrated probabilities of the images that it was fitted on."""
-        members = len(self._members)
-        if calibration_images is not None and len(calibration_images) > 0:
-            mean, labels = train_mean[calibration_images], self._train_labels[calibration_images]
+        members, images = len(self._members), self._calibration_images
+        if len(images) > 0:
+            mean, labels = train_mean[images], self._train_labels[images]
             temperature = fit_temperature(mean, labels)
             calibration = Calibration(
                 source="calibration_images",
                 temperature=temperature,
-                images=len(labels),
+                images=len(images),
                 members_per_image=members,
                 fitted_temperature=temperature,
             )
+        elif self._out_of_bag is not None:
+            images = self._out_of_bag.images()
+            mean, labels = self._out_of_bag.mean(images), self._train_labels[images]
+            calibration = self._out_of_bag.calibration(labels, members)
         else:
-            out_of_bag = self._out_of_bag
-            found = None if out_of_bag is None else out_of_bag.calibration(self._train_labels, members)
-            if out_of_bag is None or found is None:
-                return None, None
-            calibration, images = found, out_of_bag.images()
-            mean, labels = out_of_bag.mean(images), self._train_labels[images]
+            return None, None
         # Images that fewer members have predicted need the temperature that fits so few.
         probabilities = with_temperature(mean, calibration.fitted_temperature)
         return calibration, LabelledProbabilities(probabilities=probabilities, labels=labels)

@@ -42,7 +42,7 @@ from deepchord.coordinator.report.findings.provenance import (
     resumptions,
     software,
 )
-from deepchord.coordinator.report.findings.scales import Scale, Tick
+from deepchord.coordinator.report.findings.scales import Plane, Scale, Tick
 from deepchord.coordinator.report.findings.trust import (
     calibration_gain,
     calibration_source,
@@ -74,6 +74,7 @@ __all__ = [
     "LayerLine",
     "Measure",
     "Pixels",
+    "Plane",
     "Reliability",
     "ReliabilityPoint",
     "RiskCurve",

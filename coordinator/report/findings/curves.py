@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 
 from deepchord.coordinator.report.content import ReportContent, isolated
-from deepchord.coordinator.report.findings.scales import Scale, Tick, scale_around
+from deepchord.coordinator.report.findings.scales import Plane, Scale, Tick, scale_around
 from deepchord.shared.messages import EpochMetrics, TrainedMember
 
 #: More lines than this could not be told apart; the records have all of them.
@@ -76,13 +76,11 @@ MEASURES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Plane:
-    """The plane of 100 by 100 that the lines of a panel are drawn on."""
+class _Curves:
+    """How the curves of a panel are drawn."""
 
-    #: Epochs, counted from 1.
-    x: Scale
-    #: Loss or accuracy.
-    y: Scale
+    #: Across the epochs, counted from 1, upwards loss or accuracy.
+    plane: Plane
     #: How many points a line may have, but for its last one.
     points: int
 
@@ -90,12 +88,7 @@ class _Plane:
         """Return a line through one value per epoch; a line of one point is a dot."""
         stride = -(-len(values) // self.points)
         epochs = sorted({*range(1, len(values) + 1, stride), len(values)})
-        places = [self.place(epoch, values[epoch - 1]) for epoch in epochs]
-        return f"M{'L'.join(places)}" if len(places) > 1 else f"M{places[0]}h0"
-
-    def place(self, epoch: int, value: float) -> str:
-        """Return the coordinates of a value."""
-        return f"{self.x.position(epoch):.2f} {100 - self.y.position(value):.2f}"
+        return self.plane.path((epoch, values[epoch - 1]) for epoch in epochs)
 
 
 def curve_panels(content: ReportContent) -> tuple[CurvePanel, ...]:
@@ -105,35 +98,40 @@ def curve_panels(content: ReportContent) -> tuple[CurvePanel, ...]:
 
 
 def _panel(content: ReportContent, members: dict[int, TrainedMember], measure: Measure) -> CurvePanel:
-    plane = _plane(members.values(), measure)
+    curves = _curves(members.values(), measure)
+    plane = curves.plane
     return CurvePanel(
         title=measure.title,
-        members=tuple(_curves(index, content.name(index), member, measure, plane) for index, member in members.items()),
+        members=tuple(
+            _member_curves(index, content.name(index), member, measure, curves) for index, member in members.items()
+        ),
         x_ticks=plane.x.ticks(6, integer=True),
         y_ticks=plane.y.ticks(5, possible=measure.possible),
         opacity=min(0.9, max(0.16, 5 / len(members))),
     )
 
 
-def _plane(members: Collection[TrainedMember], measure: Measure) -> _Plane:
-    """Return a plane that holds the lines of all members."""
+def _curves(members: Collection[TrainedMember], measure: Measure) -> _Curves:
+    """Return how curves are drawn on a plane that holds the lines of all members."""
     histories = [member.history for member in members]
     values = [pick(epoch) for history in histories for epoch in history for pick in (measure.train, measure.validation)]
-    return _Plane(
-        x=Scale(start=1, end=max(2, *(len(history) for history in histories))),
-        y=scale_around(values, 0.04, measure.narrowest),
+    return _Curves(
+        plane=Plane(
+            x=Scale(start=1, end=max(2, *(len(history) for history in histories))),
+            y=scale_around(values, 0.04, measure.narrowest),
+        ),
         points=max(_FEWEST_POINTS, _POINTS // (2 * len(members))),
     )
 
 
-def _curves(index: int, name: str, member: TrainedMember, measure: Measure, plane: _Plane) -> MemberCurves:
+def _member_curves(index: int, name: str, member: TrainedMember, measure: Measure, curves: _Curves) -> MemberCurves:
     best = member.history[member.best_epoch - 1]
     return MemberCurves(
         index=index,
         name=name,
-        train=plane.path([measure.train(epoch) for epoch in member.history]),
-        validation=plane.path([measure.validation(epoch) for epoch in member.history]),
-        best=f"M{plane.place(member.best_epoch, measure.validation(best))}h0",
+        train=curves.path([measure.train(epoch) for epoch in member.history]),
+        validation=curves.path([measure.validation(epoch) for epoch in member.history]),
+        best=f"M{curves.plane.place(member.best_epoch, measure.validation(best))}h0",
         description=f"Member {isolated(name)}: best epoch {member.best_epoch} of {len(member.history)}, validation "
         f"accuracy {best.validation_accuracy:.4f}, validation loss {best.validation_loss:.5f}",
     )

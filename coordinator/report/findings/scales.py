@@ -1,6 +1,6 @@
 """From values to places on an axis, for the charts of the page and the figures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -55,6 +55,23 @@ class Scale:
             Tick(position=self.position(value / factor), label=f"{value:.{digits}f}{suffix}", value=value / factor)
             for value in values
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plane:
+    """A plane of 100 by 100 that a chart is drawn on as paths of SVG, whose origin is the upper left corner."""
+
+    x: Scale
+    y: Scale
+
+    def place(self, x: float, y: float) -> str:
+        """Return the coordinates of a value."""
+        return f"{self.x.position(x):.2f} {100 - self.y.position(y):.2f}"
+
+    def path(self, values: Iterable[tuple[float, float]]) -> str:
+        """Return a line through values; a line of one value is a dot, one of none is nothing."""
+        places = [self.place(x, y) for x, y in values]
+        return f"M{'L'.join(places)}{'h0' if len(places) == 1 else ''}" if places else ""
 
 
 def scale_around(values: Sequence[float], margin: float, narrowest: float) -> Scale:

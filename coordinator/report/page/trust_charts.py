@@ -7,6 +7,7 @@ from math import sqrt
 from deepchord.coordinator.report.content import ReportContent, percent
 from deepchord.coordinator.report.findings import (
     EntropyCounts,
+    Plane,
     Reliability,
     ReliabilityPoint,
     RiskCurve,
@@ -60,27 +61,6 @@ class Chart:
     y_ticks: tuple[Tick, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Plane:
-    """The plane of 100 by 100 that a chart is drawn on."""
-
-    x: Scale
-    y: Scale
-
-    def place(self, x: float, y: float) -> str:
-        """Return the coordinates of a value."""
-        return f"{self.x.position(x):.2f} {100 - self.y.position(y):.2f}"
-
-    def path(self, values: Iterable[tuple[float, float]]) -> str:
-        """Return a line through values; a line of one value is a dot, one of none is nothing."""
-        places = [self.place(x, y) for x, y in values]
-        return f"M{'L'.join(places)}{'h0' if len(places) == 1 else ''}" if places else ""
-
-    def spot(self, x: float, y: float, width_px: float, title: str) -> Spot:
-        """Return a dot."""
-        return Spot(path=f"M{self.place(x, y)}h0", width_px=width_px, title=title)
-
-
 _SHARES = Scale(start=0.0, end=1.0)
 
 
@@ -95,7 +75,7 @@ def trust_charts(content: ReportContent) -> tuple[Chart, ...]:
 
 
 def _reliability_chart(found: Reliability) -> Chart:
-    plane = _Plane(x=_SHARES, y=_SHARES)
+    plane = Plane(x=_SHARES, y=_SHARES)
     before, after = ("before", "before"), ("after", "after calibration")
     lines = ((before, found.before), (after, found.after)) if found.after else ((("after", "ensemble"), found.before),)
     return Chart(
@@ -110,13 +90,14 @@ def _reliability_chart(found: Reliability) -> Chart:
     )
 
 
-def _reliability_line(plane: _Plane, kind: str, label: str, points: Sequence[ReliabilityPoint]) -> ChartLine:
+def _reliability_line(plane: Plane, kind: str, label: str, points: Sequence[ReliabilityPoint]) -> ChartLine:
     return ChartLine(
         kind=kind,
         label=label,
         path=plane.path((point.confidence, point.accuracy) for point in points),
         spots=tuple(
-            plane.spot(
+            _spot(
+                plane,
                 point.confidence,
                 point.accuracy,
                 _SMALLEST_SPOT + _MORE_FOR_ALL * sqrt(point.share),
@@ -130,12 +111,12 @@ def _reliability_line(plane: _Plane, kind: str, label: str, points: Sequence[Rel
 
 def _risk_chart(found: RiskCurve) -> Chart:
     y = _from_zero(point.risk for point in (*found.points, *found.chosen))
-    plane = _Plane(x=_SHARES, y=y)
+    plane = Plane(x=_SHARES, y=y)
 
     def title(point: RiskPoint) -> str:
         return f"{percent(point.coverage, 1)} answered, of these {percent(point.risk)} wrong"
 
-    spots = tuple(plane.spot(point.coverage, point.risk, _SPOT, title(point)) for point in found.chosen)
+    spots = tuple(_spot(plane, point.coverage, point.risk, _SPOT, title(point)) for point in found.chosen)
     return Chart(
         title="Wrong answers by coverage",
         x_title="Coverage: answered images, most confident first",
@@ -154,7 +135,7 @@ def _risk_chart(found: RiskCurve) -> Chart:
 
 def _entropy_chart(found: EntropyCounts) -> Chart:
     y = _from_zero((*found.right, *found.wrong))
-    plane = _Plane(x=_SHARES, y=y)
+    plane = Plane(x=_SHARES, y=y)
     spreads = (("right", "right images", found.right), ("wrong", "wrong images", found.wrong))
     return Chart(
         title="Entropy of right and wrong images",
@@ -176,6 +157,10 @@ def _steps(shares: Sequence[float]) -> Iterable[tuple[float, float]]:
         yield place / len(shares), share
         yield (place + 1) / len(shares), share
     yield 1.0, 0.0
+
+
+def _spot(plane: Plane, x: float, y: float, width_px: float, title: str) -> Spot:
+    return Spot(path=f"M{plane.place(x, y)}h0", width_px=width_px, title=title)
 
 
 def _from_zero(values: Iterable[float]) -> Scale:

@@ -1,6 +1,6 @@
 """The columns and rows of the summary table, which the terminal, the files and the page all show."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
@@ -130,13 +130,13 @@ def summary_rows(content: ReportContent) -> tuple[SummaryRow, ...]:
     Losses are rounded to 5 digits, accuracies to 4, seconds to 1; means are taken before rounding, over the
     members that were trained.
     """
-    indices = sorted({*content.records, *content.member_evaluations})
-    rows = [_member_row(content, index) for index in indices]
+    of_test = _of_test(content)
+    rows = [_member_row(content, index, of_test.get(index, {})) for index in sorted({*content.records, *of_test})]
     return tuple(_rounded(row) for row in (*rows, _average(rows)))
 
 
-def _member_row(content: ReportContent, index: int) -> SummaryRow:
-    name, of_test = content.name(index), _of_test(content, index)
+def _member_row(content: ReportContent, index: int, of_test: Mapping[str, float]) -> SummaryRow:
+    name = content.name(index)
     if index not in content.records:
         return SummaryRow(member=name, status="trained", **of_test)
     member = content.records[index].member
@@ -154,16 +154,15 @@ def _member_row(content: ReportContent, index: int) -> SummaryRow:
     )
 
 
-def _of_test(content: ReportContent, index: int) -> dict[str, float]:
-    """Return the fields about the test images, as far as they are known."""
-    fields: dict[str, float] = {}
-    evaluation = content.member_evaluations.get(index)
-    if evaluation is not None:
-        fields |= {"test_accuracy": evaluation.test.accuracy, "test_loss": evaluation.test.loss}
-    scores = content.member_scores.get(index)
-    if scores is not None:
-        fields["test_brier_score"] = scores.brier_score.value
-        fields["test_expected_calibration_error"] = scores.expected_calibration_error.value
+def _of_test(content: ReportContent) -> dict[int, dict[str, float]]:
+    """Return the fields about the test images of each evaluated member, by its index."""
+    fields = {
+        index: {"test_accuracy": member.test.accuracy, "test_loss": member.test.loss}
+        for index, member in content.member_evaluations.items()
+    }
+    for index, scores in content.member_scores.items():
+        fields[index]["test_brier_score"] = scores.brier_score.value
+        fields[index]["test_expected_calibration_error"] = scores.expected_calibration_error.value
     return fields
 
 

@@ -126,14 +126,13 @@ def measured_content(
     """Return a content whose uncertainty is measured as an evaluation does it."""
     random, dataset = np.random.default_rng(6), content.dataset
     classes, images = len(dataset.class_names), np.arange(len(dataset.y_train))
-    collector = UncertaintyCollector(dataset.y_train, dataset.y_test, classes)
+    calibration_images = images[::2] if measured == "calibration_images" else None
+    collector = UncertaintyCollector(dataset.y_train, dataset.y_test, classes, calibration_images)
     train = [probabilities(random, dataset.y_train, classes, accuracy) for _ in outputs]
     for member, on_train, on_test in zip(content.evaluation.members, train, outputs, strict=True):
         held_out = images[member.index % 2 :: 2] if measured == "out_of_bag" else None
         collector.add(member.index, on_train, on_test, held_out)
-    calibration_images = images[::2] if measured == "calibration_images" else None
-    train_mean = np.mean(train, axis=0).astype(np.float32)
-    found = collector.result(train_mean, content.test_probabilities, calibration_images)
+    found = collector.result(np.mean(train, axis=0).astype(np.float32))
     return replace(
         content,
         evaluation=content.evaluation.model_copy(update={"uncertainty": found.uncertainty}),

@@ -33,8 +33,7 @@ def measured(
     for index, member in enumerate(members):
         held_out = np.arange(size)[index % folds :: folds] if folds else None
         collector.add(index, member[:size], member[size:], held_out)
-    mean = members.mean(axis=0)
-    return collector.result(mean[:size], mean[size:])
+    return collector.result(members[:, :size].mean(axis=0))
 
 
 @settings(deadline=None, max_examples=40)
@@ -89,15 +88,13 @@ def test_out_of_bag_takes_each_image_from_the_members_that_held_it_out():
     for held_out, member in zip(([0, 1], [1, 2], [1, 4]), drawn, strict=True):
         out_of_bag.add(np.array(held_out), member[held_out])
 
-    found = out_of_bag.calibration(labels, members=3)
+    found = out_of_bag.calibration(labels[out_of_bag.images()], members=3)
 
     assert out_of_bag.images().tolist() == [0, 1, 2, 4]
     expected = np.stack([drawn[0, 0], drawn[:, 1].mean(axis=0), drawn[1, 2], drawn[2, 4]])
     np.testing.assert_allclose(out_of_bag.mean(out_of_bag.images()), expected, atol=1e-6)
-    assert found is not None
     assert (found.images, found.members_per_image, found.is_extrapolated) == (4, 6 / 4, False)
     assert found.temperature == pytest.approx(fit_temperature(expected, labels[[0, 1, 2, 4]]))
-    assert OutOfBag(6, 3).calibration(labels, members=3) is None
 
 
 def test_from_members_that_held_out_the_same_images_the_temperature_of_many_is_extrapolated():
@@ -114,6 +111,35 @@ def test_from_members_that_held_out_the_same_images_the_temperature_of_many_is_e
     found = out_of_bag.calibration(labels, members=40)
     best = fit_temperature(np.mean([member() for _ in range(40)], axis=0), labels)
 
-    assert found is not None
     assert found.is_extrapolated
     assert abs(found.temperature - best) < 0.5 * abs(found.fitted_temperature - best)
+
+
+def test_what_is_extrapolated_from_images_that_two_held_out_is_fitted_on_these_alone():
+    truth, labels = calibrated(4_000, classes=CLASSES)
+    out_of_bag = OutOfBag(len(truth), CLASSES)
+    for held_out in (np.arange(4_000), np.arange(1_000, 4_000)):
+        out_of_bag.add(held_out, truth[held_out])
+
+    images = out_of_bag.images()
+    found = out_of_bag.calibration(labels[images], members=2)
+
+    assert images.tolist() == list(range(1_000, 4_000))
+    assert (found.images, found.members_per_image) == (3_000, 2)
+    # An ensemble of no more members than held out an image needs no other temperature.
+    assert (
+        found.temperature == found.fitted_temperature == pytest.approx(fit_temperature(truth[images], labels[images]))
+    )
+
+
+def test_images_for_calibration_go_before_images_that_members_held_out():
+    labels = np.arange(60) % CLASSES
+    drawn = softmax(np.random.default_rng(1).normal(size=(60, CLASSES)))
+    collector = UncertaintyCollector(labels[:40], labels[40:], CLASSES, np.arange(0, 40, 2))
+    collector.add(0, drawn[:40], drawn[40:], np.arange(1, 40, 2))
+
+    found = collector.result(drawn[:40]).uncertainty.calibration
+
+    assert found is not None
+    assert (found.source, found.images) == ("calibration_images", 20)
+    assert found.temperature == fit_temperature(drawn[0:40:2], labels[0:40:2])
