@@ -12,6 +12,8 @@ MAX_ROWS = 200
 _ROWS_IN_SIGHT = 24
 #: More columns than this are printed in smaller letters.
 _COLUMNS_ON_PAPER = 16
+#: With it the table is wider than the page on a desktop; `summary.csv` has it, the section about trust its mean.
+_LEFT_OUT = ("test_brier_score",)
 _HEADINGS: dict[Group, str] = {
     "member": "",
     "test": "Test",
@@ -78,7 +80,8 @@ def member_table(content: ReportContent) -> MemberTable:
     *rows, average = summary_rows(content)
     trainers = {text for row in rows if (text := trainer_of(row))}
     trained_on = trainers.pop() if len(trainers) == 1 else ""
-    shown = tuple(column for column in columns(content) if not (trained_on and column.field in TRAINER))
+    left_out = (*_LEFT_OUT, *(TRAINER if trained_on else ()))
+    shown = tuple(column for column in columns(content) if column.field not in left_out)
     best = {column.field: _best(column, rows) for column in shown}
     indices = sorted({*content.records, *content.member_evaluations})
     lines = [_line(row, shown, best, index) for index, row in zip(indices, rows, strict=True)]
