@@ -13,7 +13,7 @@ from deepchord.worker.cli import commands as worker_commands
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from deepchord.worker.cli import EvaluatedFiles
+    from deepchord.worker.cli.evaluated import EvaluatedMembers
 
 #: Shells know the command by it, also where it is started as `python -m deepchord`.
 _NAME = "deepchord"
@@ -53,22 +53,24 @@ def _hand_over(
     context.obj = write_evaluation_report
 
 
-def write_evaluation_report(files: "EvaluatedFiles", folder: Path, width: int) -> "tuple[RenderableType, str, Path]":
-    """Write the report of weight files that no run trained; see `deepchord.worker.cli.evaluation.WriteReport`."""
+def write_evaluation_report(
+    members: "EvaluatedMembers", folder: Path, width: int
+) -> "tuple[RenderableType, str, Path]":
+    """Write the report of what `deepchord evaluate` found; see `deepchord.worker.cli.evaluation.WriteReport`."""
     from deepchord.coordinator.report import ReportContent, summary_table, write_report
     from deepchord.coordinator.report.tables import summary_json
 
     content = ReportContent(
-        title=files.title,
-        command=files.command,
-        spec=None,
-        records={},
-        member_names=files.member_names,
-        evaluation=files.evaluation,
-        dataset=files.dataset,
-        test_probabilities=files.probabilities.test,
-        calibrated_test_probabilities=files.probabilities.calibrated_test,
-        test_uncertainty=files.probabilities.test_uncertainty,
+        title=members.title,
+        command=members.command,
+        spec=members.run,
+        records=members.records,
+        member_names=members.member_names,
+        evaluation=members.evaluation,
+        dataset=members.dataset,
+        probabilities=members.probabilities,
+        unseen=members.unseen,
+        shifted=members.shifted,
     )
     return summary_table(content, width), summary_json(content), write_report(content, folder)
 

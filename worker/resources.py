@@ -77,6 +77,13 @@ class Resources:
             device=self.engine.device.id,
         )
 
+    def evaluation_threads(self) -> int:
+        """Return how many threads predict at the same time: the run's other workers on this host are idle then."""
+        settings = self.settings
+        if settings.threads is None or settings.evaluation_threads is None:
+            return 1
+        return max(1, min(self.engine.parallel_predictions(), settings.evaluation_threads // settings.threads))
+
     def attempt_note(self, worker: str) -> bytes:
         """Return the note about who makes an attempt, for people who look into storage and for later attempts.
 

@@ -1,4 +1,4 @@
-"""The two Celery tasks: each handles its message and then does with it what the outcome says."""
+"""The three Celery tasks: each handles its message and then does with it what the outcome says."""
 
 import logging
 from typing import Any
@@ -6,11 +6,12 @@ from typing import Any
 from celery import Celery, Task
 
 from deepchord.shared.errors import MessageDecodeError, OtherVersionError, SignatureError
-from deepchord.shared.messages import MemberSpec, is_run_id
-from deepchord.shared.queue import EVALUATE_ENSEMBLE, TRAIN_MEMBER, check_signature
+from deepchord.shared.messages import MemberSpec, is_run_id, is_study_name
+from deepchord.shared.queue import EVALUATE_ENSEMBLE, EVALUATE_STUDY, TRAIN_MEMBER, check_signature
 from deepchord.worker.execution import (
     handle_evaluation,
     handle_member,
+    handle_study,
     other_workers,
     redeliver,
     report_out_of_reach,
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def register_tasks(app: Celery, resources: Resources) -> None:
-    """Register `train_member` and `evaluate_ensemble` with this application only, because they hold its resources.
+    """Register the tasks with this application only, because they hold its resources.
 
     A task has a result only if its work is final: Celery never runs a task again that has one.
     """
@@ -48,6 +49,15 @@ def register_tasks(app: Celery, resources: Resources) -> None:
         with busy(resources, in_pool=not task.request.is_eager):
             outcome = handle_evaluation(resources, run_id, task.request.hostname, lambda: other_workers(task))
         return {"run_id": run_id, "status": settle(task, resources, outcome)}
+
+    @app.task(name=EVALUATE_STUDY, bind=True, shared=False, max_retries=None)
+    def evaluate_study(task: Task, run_id: str, name: str) -> dict[str, Any]:
+        """Do a study of a run once; a message that comes twice does no harm."""
+        if not (is_run_id(run_id) and is_study_name(name)):
+            raise MessageDecodeError(f"Message of task {task.request.id}: expected the id of a run and a study's name.")
+        with busy(resources, in_pool=not task.request.is_eager):
+            outcome = handle_study(resources, run_id, name, task.request.hostname)
+        return {"run_id": run_id, "name": name, "status": settle(task, resources, outcome)}
 
 
 def _spec(task: Task, resources: Resources, message: dict[str, Any], signature: str | None) -> MemberSpec:

@@ -76,12 +76,7 @@ def open_run(name: str, **options: Any) -> "tuple[Settings, RunStore, RunSpec]":
 def find_run(settings: "Settings", name: str) -> "tuple[RunStore, RunSpec]":
     """Return storage and a run by its id or `last`; raise as `open_run` does."""
     store = open_store(settings)
-    if name == "last":
-        run_ids = store.run_ids()
-        if not run_ids:
-            raise InputError(f"There are no runs in {store.objects.url} yet; `deepchord train` starts one.")
-        name = run_ids[-1]
-    return store, store.run(name)
+    return store, store.find(name)
 
 
 def with_live_broker(settings: "Settings") -> "Settings":

@@ -80,11 +80,14 @@ def status(run: Run, broker: Broker = None, storage: Storage = None, as_json: Js
     view = view_run(settings, store, spec)
     if not view.has_ended:
         view = replace(view, stall_reason=unreachable_broker(settings, store, spec))
+    studies = store.study_names(spec.run_id)
     if as_json:
-        print_json(_view_json(view))
-    else:
-        console = new_console()
-        console.print(render(view, console.width))
+        print_json(_view_json(view) | {"studies": studies})
+        return
+    console = new_console()
+    console.print(render(view, console.width))
+    if studies:
+        typer.echo(f"Studies, by `deepchord evaluate`: {', '.join(studies)}")
 
 
 @commands.command()

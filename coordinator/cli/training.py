@@ -166,8 +166,8 @@ def extend(
 
 def _check_options(settings: "Settings", workers: int | None, out: Path | None) -> None:
     """Raise `InputError` for options that have no effect, and if results cannot be written to their folder."""
-    from deepchord.coordinator.cli.results_folder import check_folder
     from deepchord.coordinator.runs import is_embedded
+    from deepchord.shared.settings import check_folder
 
     if workers and not is_embedded(settings):
         raise InputError(

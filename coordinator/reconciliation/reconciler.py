@@ -17,7 +17,7 @@ from deepchord.coordinator.reconciliation.resend_policy import MAX_FRUITLESS_RES
 from deepchord.coordinator.runs import evaluation_task_id, member_task_id, resend_evaluation, resend_member
 from deepchord.shared.broker import KEY_PREFIX, Leases, ProgressBoard, evaluation_lease, permanent_error
 from deepchord.shared.messages import RunSpec
-from deepchord.shared.queue import QUEUE, create_app, queue_for, task_id
+from deepchord.shared.queue import QUEUE, create_app, queue_for, queue_length, queued_task_ids
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore, damaged_records, progress_count, set_record_aside
 
@@ -27,8 +27,6 @@ logger = logging.getLogger(__name__)
 _EVALUATION_STARTS_WITHIN_S = 5.0
 #: How often callers reconcile a run.
 EVERY_S = 5.0
-#: How many messages are read from a queue at once.
-_MESSAGES_AT_ONCE = 1000
 #: How many records are read in one round at most.
 _RECORDS_AT_ONCE = 500
 #: The part that is the evaluation; the other parts are members, by their indices.
@@ -115,7 +113,7 @@ class Reconciler:
     def _open_evaluation(self, run: RunSpec) -> _OpenParts:
         remaining_s = self._leases.remaining_s(evaluation_lease(run.run_id))
         held = {} if remaining_s is None else {EVALUATION: remaining_s}
-        is_found = held or evaluation_task_id(run) in self._queued(QUEUE)
+        is_found = held or evaluation_task_id(run) in queued_task_ids(self._client, QUEUE)
         lost = [] if is_found else [EVALUATION]
         return _OpenParts(lost=lost, held=held, patience_s=_EVALUATION_STARTS_WITHIN_S)
 
@@ -129,7 +127,7 @@ class Reconciler:
         may_be_lost = (
             seen.lease_ends.keys() & set(unheld)
             or seen.lost_since
-            or int(self._client.llen(_queue_key(queue))) < len(unheld)
+            or queue_length(self._client, queue) < len(unheld)
             # Messages of other runs, and doubled messages, may make a queue long in which some are missing.
             or seen.queue_read_at is None
             or now - seen.queue_read_at >= self._lease_s
@@ -137,16 +135,8 @@ class Reconciler:
         if not unheld or not may_be_lost:
             return []
         seen.queue_read_at = now
-        queued = self._queued(queue)
+        queued = queued_task_ids(self._client, queue)
         return [index for index in unheld if member_task_id(run.run_id, index) not in queued]
-
-    def _queued(self, queue: str) -> set[str]:
-        """Return the ids of the tasks in a queue; a task that moves while it is read may be missed."""
-        ids: set[str] = set()
-        for start in range(0, int(self._client.llen(_queue_key(queue))), _MESSAGES_AT_ONCE):
-            messages = self._client.lrange(_queue_key(queue), start, start + _MESSAGES_AT_ONCE - 1)
-            ids.update(filter(None, map(task_id, messages)))
-        return ids
 
     def _resend(self, run: RunSpec, seen: Observations, part: int) -> bool:
         """Send a part again; return False if it was sent often enough without any progress."""
@@ -192,7 +182,3 @@ def _app_without_retries(settings: Settings) -> Celery:
 
 def _resend_lock_key(run: RunSpec, part: int) -> str:
     return f"{KEY_PREFIX}bell:{run.run_id}:{part}"
-
-
-def _queue_key(queue: str) -> str:
-    return f"{KEY_PREFIX}{queue}"

@@ -36,7 +36,6 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
             "any more: restore its folder `members` from a copy."
         )
     trained = [record.member for record in records.values() if isinstance(record.member, TrainedMember)]
-    probabilities = decode_ensemble_probabilities(data, f"Probabilities of run {run.run_id}")
     return ReportContent(
         title=run.run_id,
         command=f"deepchord train {RECIPE_FILE}",
@@ -45,9 +44,7 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
         member_names={index: str(index) for index in range(run.members)},
         evaluation=evaluation,
         dataset=load_dataset(run.dataset, store, settings.cache),
-        test_probabilities=probabilities.test,
-        calibrated_test_probabilities=probabilities.calibrated_test,
-        test_uncertainty=probabilities.test_uncertainty,
+        probabilities=decode_ensemble_probabilities(data, f"Probabilities of run {run.run_id}"),
         started_at=min((_started_at(store, member) for member in trained), default=None),
     )
 
@@ -100,7 +97,7 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
     # The page comes last.
     write_report(content, folder)
     report = [folder / name for name in ("index.html", "summary.csv", "summary.json", "recipe.toml")]
-    return content, sorted([*written, *report, *(folder / "figures").glob("*.png")])
+    return content, sorted([*written, *report, *(folder / "figures").glob("*.[ps][nv]g")])
 
 
 def _started_at(store: RunStore, member: TrainedMember) -> datetime:

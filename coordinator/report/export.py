@@ -13,7 +13,7 @@ _PAGE = "index.html"
 
 
 def write_report(content: ReportContent, folder: Path) -> Path:
-    """Write `index.html`, `summary.csv`, `summary.json`, `figures/*.png` and, of a run, `recipe.toml`.
+    """Write `index.html`, `summary.csv`, `summary.json`, `figures/*.png`, `figures/*.svg` and, of a run, `recipe.toml`.
 
     All files are written into a temporary folder first and then moved into place, the page last. Other files in the
     folder stay.

@@ -14,7 +14,15 @@ from deepchord.shared.broker.connection import (
     permanent_error,
     tls_options,
 )
-from deepchord.shared.broker.leases import RENEWAL_INTERVAL_S, HeldLease, Holder, Leases, evaluation_lease, member_lease
+from deepchord.shared.broker.leases import (
+    RENEWAL_INTERVAL_S,
+    HeldLease,
+    Holder,
+    Leases,
+    evaluation_lease,
+    member_lease,
+    study_lease,
+)
 from deepchord.shared.broker.probe import RepeatedProbe, find_trouble, probe_broker, refuse_unusable_broker
 from deepchord.shared.broker.progress_board import ProgressBoard
 from deepchord.shared.broker.states import broker_state, server_info
@@ -48,5 +56,6 @@ __all__ = [
     "probe_broker",
     "refuse_unusable_broker",
     "server_info",
+    "study_lease",
     "tls_options",
 ]

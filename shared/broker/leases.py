@@ -1,4 +1,4 @@
-"""Who works on what right now: one lease for each member and each evaluation, on the broker's clock.
+"""Who works on what right now: one lease for each member, evaluation and study, on the broker's clock.
 
 A lease avoids double work; it does not protect the result. A worker that trains without a lease wastes its time at
 worst, because a record is created only once. So leases may be lost with the broker's memory at any time.
@@ -74,7 +74,7 @@ class Leases:
         """Take or renew a lease; return the lease of another holder, or None if the caller has it now.
 
         Args:
-            name: From `member_lease` or `evaluation_lease`.
+            name: From `member_lease`, `evaluation_lease` or `study_lease`.
             holder: The caller.
             ttl_s: After this time without renewal anybody may take it.
             instead_of: The result of an earlier call whose holder is known to be gone; it is replaced.
@@ -121,17 +121,26 @@ def evaluation_lease(run_id: str) -> str:
     return f"{KEY_PREFIX}lease:{run_id}:evaluation"
 
 
+def study_lease(run_id: str, name: str) -> str:
+    """Return the name of the lease of a study."""
+    return f"{KEY_PREFIX}lease:{run_id}:study-{name}"
+
+
 def at_work_key(worker: str) -> str:
     """Return the key under which a worker stores the name of the lease that it has."""
     return f"{KEY_PREFIX}at-work:{worker}"
 
 
 def parse_lease_name(name: str) -> tuple[str, int | None] | None:
-    """Return the run and member of a lease; the member is None for an evaluation. None: it is no name of a lease."""
-    match = re.fullmatch(rf"{re.escape(KEY_PREFIX)}lease:([a-z0-9-]+):([0-9]{{1,9}}|evaluation)", name)
+    """Return the run and member of a lease; the member is None for an evaluation or a study of the run.
+
+    None: it is no name of a lease.
+    """
+    work = r"[0-9]{1,9}|evaluation|study-[a-z0-9-]+"
+    match = re.fullmatch(rf"{re.escape(KEY_PREFIX)}lease:([a-z0-9-]+):({work})", name)
     if match is None:
         return None
-    return match[1], None if match[2] == "evaluation" else int(match[2])
+    return match[1], int(match[2]) if match[2].isdecimal() else None
 
 
 def _holder(raw: str) -> Holder | None:

@@ -12,8 +12,10 @@ from deepchord.shared.files import read_npy, read_npz, write_npy, write_npz
 from deepchord.shared.uncertainty import ImageUncertainty
 
 _CALIBRATED = "calibrated_test"
-#: The arrays of measures of uncertainty, by the field of `ImageUncertainty`.
-_MEASURES = {field.name: f"test_{field.name}" for field in fields(ImageUncertainty)}
+_UNSEEN = "unseen"
+#: The arrays of measures of uncertainty begin with one of these, and end in a field of `ImageUncertainty`.
+_TEST_PREFIX, _UNSEEN_PREFIX = "test_", "unseen_"
+_MEASURES = tuple(field.name for field in fields(ImageUncertainty))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,6 +30,9 @@ class EnsembleProbabilities:
     calibrated_test: NDArray[np.float32] | None = None
     #: Of each test image; None: an earlier version did not measure it.
     test_uncertainty: ImageUncertainty | None = None
+    #: Of images of kinds that the members were not trained on, float32 [unseen images, classes]; None: there are none.
+    unseen: NDArray[np.float32] | None = None
+    unseen_uncertainty: ImageUncertainty | None = None
 
 
 def encode_member_probabilities(probabilities: NDArray[np.float32]) -> bytes:
@@ -59,13 +64,17 @@ def encode_ensemble_probabilities(probabilities: EnsembleProbabilities) -> bytes
     """Return the probabilities of an ensemble as an `.npz` file.
 
     Its arrays are `train`, `test`, and if they are known `calibrated_test` and `test_` with the names of the measures
-    of `ImageUncertainty`.
+    of `ImageUncertainty`; of unseen images `unseen`, and `unseen_` with those names.
     """
     arrays = {"train": probabilities.train, "test": probabilities.test}
     if probabilities.calibrated_test is not None:
         arrays[_CALIBRATED] = probabilities.calibrated_test
-    if probabilities.test_uncertainty is not None:
-        arrays |= {name: getattr(probabilities.test_uncertainty, field) for field, name in _MEASURES.items()}
+    if probabilities.unseen is not None:
+        arrays[_UNSEEN] = probabilities.unseen
+    measured = ((_TEST_PREFIX, probabilities.test_uncertainty), (_UNSEEN_PREFIX, probabilities.unseen_uncertainty))
+    for prefix, uncertainty in measured:
+        if uncertainty is not None:
+            arrays |= {f"{prefix}{name}": getattr(uncertainty, name) for name in _MEASURES}
     return write_npz(arrays)
 
 
@@ -79,30 +88,40 @@ def decode_ensemble_probabilities(data: bytes, source: str) -> EnsembleProbabili
     Raises:
         CorruptObjectError: The bytes are not such arrays.
     """
+    measures = [f"{prefix}{name}" for prefix in (_TEST_PREFIX, _UNSEEN_PREFIX) for name in _MEASURES]
     try:
-        arrays = read_npz(io.BytesIO(data), source, ("train", "test"), (_CALIBRATED, *_MEASURES.values()))
+        arrays = read_npz(io.BytesIO(data), source, ("train", "test"), (_CALIBRATED, _UNSEEN, *measures))
     except DatasetError as error:
         raise CorruptObjectError(str(error)) from error
     test = _checked(arrays["test"], source)
     calibrated = _checked(arrays[_CALIBRATED], source) if _CALIBRATED in arrays else None
     if calibrated is not None and calibrated.shape != test.shape:
         raise CorruptObjectError(f"{source}: calibrated_test has shape {calibrated.shape}, but test {test.shape}.")
-    measures = {field: arrays[name] for field, name in _MEASURES.items() if name in arrays}
+    unseen = _checked(arrays[_UNSEEN], source) if _UNSEEN in arrays else None
     return EnsembleProbabilities(
         train=_checked(arrays["train"], source),
         test=test,
         calibrated_test=calibrated,
-        test_uncertainty=_uncertainty(measures, len(test), source) if measures else None,
+        test_uncertainty=_uncertainty(arrays, _TEST_PREFIX, len(test), source),
+        unseen=unseen,
+        unseen_uncertainty=None if unseen is None else _uncertainty(arrays, _UNSEEN_PREFIX, len(unseen), source),
     )
 
 
-def _uncertainty(measures: Mapping[str, NDArray[np.generic]], images: int, source: str) -> ImageUncertainty:
-    for field, name in _MEASURES.items():
-        array = measures.get(field)
+def _uncertainty(
+    arrays: Mapping[str, NDArray[np.generic]], prefix: str, images: int, source: str
+) -> ImageUncertainty | None:
+    """Return the measures whose arrays begin with a prefix; None if there is none of them."""
+    measures: dict[str, NDArray[np.float32]] = {}
+    if not any(f"{prefix}{name}" in arrays for name in _MEASURES):
+        return None
+    for name in _MEASURES:
+        array = arrays.get(f"{prefix}{name}")
         if array is None or array.shape != (images,) or array.dtype.newbyteorder("=") != np.float32:
             found = "nothing" if array is None else f"{array.dtype} {list(array.shape)}"
-            raise CorruptObjectError(f"{source}: expected float32 [{images}] in {name}, found {found}.")
-    return ImageUncertainty(**{field: array.astype(np.float32, copy=False) for field, array in measures.items()})
+            raise CorruptObjectError(f"{source}: expected float32 [{images}] in {prefix}{name}, found {found}.")
+        measures[name] = array.astype(np.float32, copy=False)
+    return ImageUncertainty(**measures)
 
 
 def _checked(array: NDArray[np.generic], source: str) -> NDArray[np.float32]:

@@ -2,5 +2,25 @@
 
 from deepchord.shared.datasets.dataset import Dataset, encode_dataset, load_dataset, publish_dataset, scaled
 from deepchord.shared.datasets.sources import Places, find_dataset
+from deepchord.shared.datasets.unlabelled import (
+    Images,
+    find_images,
+    fitted_images,
+    load_images,
+    publish_images,
+)
 
-__all__ = ["Dataset", "Places", "encode_dataset", "find_dataset", "load_dataset", "publish_dataset", "scaled"]
+__all__ = [
+    "Dataset",
+    "Images",
+    "Places",
+    "encode_dataset",
+    "find_dataset",
+    "find_images",
+    "fitted_images",
+    "load_dataset",
+    "load_images",
+    "publish_dataset",
+    "publish_images",
+    "scaled",
+]

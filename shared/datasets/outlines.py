@@ -31,19 +31,34 @@ def with_channels_last(arrays: Arrays, source: str, channels_first: bool | None)
     """
     turned = dict(arrays)
     for part in ("train", "test"):
-        images = arrays[f"x_{part}"]
-        _check_size_comes_first(images, arrays[f"y_{part}"], f"x_{part}", source)
-        if images.ndim == 4 and channels_first:
-            turned[f"x_{part}"] = np.moveaxis(images, 1, -1)
-        elif channels_first is None and _look_channels_first(images):
-            _, channels, height, width = images.shape
-            raise DatasetError(
-                f"{source}: x_{part} has the shape {list(images.shape)}, which looks like {height}x{width} pixels with "
-                f"{channels} channels that come first, and deepchord takes them last: --images-channels-first (in a "
-                f"recipe: channels_first = true) turns them. If they are {channels}x{height} pixels with {width} "
-                "channels, say --images-channels-last."
-            )
+        name = f"x_{part}"
+        _check_size_comes_first(arrays[name], arrays[f"y_{part}"], name, source)
+        turned[name] = images_with_channels_last(arrays[name], f"{source}: {name}", channels_first)
     return turned
+
+
+def images_with_channels_last(images: NDArray[Any], label: str, channels_first: bool | None) -> NDArray[Any]:
+    """Return images as [size, height, width, channels]; nothing is copied.
+
+    Args:
+        images: The images, or an outline of them.
+        label: The name of the array in errors.
+        channels_first: See `with_channels_last`.
+
+    Raises:
+        DatasetError: The channels seem to come first, and `channels_first` is None.
+    """
+    if images.ndim == 4 and channels_first:
+        return np.moveaxis(images, 1, -1)
+    if channels_first is None and _look_channels_first(images):
+        _, channels, height, width = images.shape
+        raise DatasetError(
+            f"{label} has the shape {list(images.shape)}, which looks like {height}x{width} pixels with "
+            f"{channels} channels that come first, and deepchord takes them last: --images-channels-first (in a "
+            f"recipe: channels_first = true) turns them. If they are {channels}x{height} pixels with {width} "
+            "channels, say --images-channels-last."
+        )
+    return images
 
 
 def check_outlines(arrays: Arrays, source: str) -> None:

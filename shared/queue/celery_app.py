@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 TRAIN_MEMBER = "deepchord.train_member"
 EVALUATE_ENSEMBLE = "deepchord.evaluate_ensemble"
+EVALUATE_STUDY = "deepchord.evaluate_study"
 QUEUE = TASK_QUEUE
 #: The remote control command that makes a worker hand over its member and stop.
 DRAIN = "deepchord_drain"

@@ -7,6 +7,7 @@ from deepchord.shared.settings.container_paths import path_on_host
 from deepchord.shared.settings.environment import SESSION_VARIABLE, WORKER_VARIABLE, keras_home, s3_endpoint, worker_id
 from deepchord.shared.settings.loading import load_settings
 from deepchord.shared.settings.plaidml_hardware import PlaidMLHardware
+from deepchord.shared.settings.results_folder import check_folder
 from deepchord.shared.settings.settings import Settings, export_settings
 from deepchord.shared.settings.urls import celery_url, is_socket, server_url, without_password
 
@@ -16,6 +17,7 @@ __all__ = [
     "PlaidMLHardware",
     "Settings",
     "celery_url",
+    "check_folder",
     "export_settings",
     "is_socket",
     "keras_home",

@@ -14,7 +14,7 @@ from deepchord.shared.storage.attempts import (
     progress_count,
 )
 from deepchord.shared.storage.damaged_records import damaged_records, set_record_aside
-from deepchord.shared.storage.evaluation_store import EvaluationStore
+from deepchord.shared.storage.evaluation_store import EvaluationStore, StudyStore
 from deepchord.shared.storage.member_store import MemberStore
 from deepchord.shared.storage.object_store import BROKER_STORAGE, ObjectStore
 from deepchord.shared.storage.run_store import RunStore
@@ -27,6 +27,7 @@ __all__ = [
     "ObjectStore",
     "RunStore",
     "SavedEpoch",
+    "StudyStore",
     "attempts_without_progress",
     "comparable_failure",
     "damaged_records",

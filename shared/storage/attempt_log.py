@@ -24,6 +24,30 @@ def list_attempts(objects: ObjectStore, folder: str) -> tuple[Attempt, ...]:
     return attempts_from_names(key.removeprefix(folder) for key in objects.list(folder))
 
 
+class AttemptLog:
+    """What the stores of evaluations and studies have in common: a log of the attempts, in a folder of storage."""
+
+    def __init__(self, objects: ObjectStore, folder: str) -> None:
+        self._objects = objects
+        self._attempts_folder = folder
+
+    def start_attempt(self, note: bytes) -> int:
+        """Take the next attempt number, counted from 1, and store a note of who took it; see `take_number`."""
+        return take_number(self._objects, self._attempts_folder, note)
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Return the attempts so far, in order; only names are read."""
+        return list_attempts(self._objects, self._attempts_folder)
+
+    def hand_over(self, attempt: int) -> None:
+        """Record that an attempt does not count, because it ended on purpose."""
+        self._objects.replace(keys.attempt_handed_over(self._attempts_folder, attempt), b"{}\n")
+
+    def fail_attempt(self, attempt: int) -> None:
+        """Record that an attempt ended with an error."""
+        self._objects.replace(keys.attempt_failed(self._attempts_folder, attempt), b"{}\n")
+
+
 def attempts_from_names(names: Iterable[str]) -> tuple[Attempt, ...]:
     """Return the attempts that names of files stand for, in order; the names are relative to the folder of attempts."""
     parts: dict[int, list[list[str]]] = {}

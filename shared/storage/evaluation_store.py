@@ -1,11 +1,14 @@
-"""The evaluation of a run in storage: its attempts and its end. Each extension of a run has its own evaluation."""
+"""The evaluation of a run and its studies in storage: their attempts and their ends.
+
+Each extension of a run has its own evaluation.
+"""
 
 from typing import TypeVar
 
-from deepchord.shared.messages import EnsembleEvaluation, RunFailure, RunSpec
+from deepchord.shared.errors import ObjectNotFoundError
+from deepchord.shared.messages import EnsembleEvaluation, RunFailure, RunSpec, Study, StudyFailure, StudySpec
 from deepchord.shared.storage import keys
-from deepchord.shared.storage.attempt_log import list_attempts, take_number
-from deepchord.shared.storage.attempts import Attempt
+from deepchord.shared.storage.attempt_log import AttemptLog
 from deepchord.shared.storage.documents import read_document, read_newest_spec, read_verified
 from deepchord.shared.storage.object_store import ObjectStore
 from deepchord.shared.validation import Message
@@ -13,34 +16,15 @@ from deepchord.shared.validation import Message
 M = TypeVar("M", bound=Message)
 
 _REMEDY = "Restore it from a copy; or remove it, and `deepchord resume {run_id}` evaluates the run anew."
+_STUDY_REMEDY = "Remove its folder, and `deepchord evaluate` does it anew."
 
 
-class EvaluationStore:
+class EvaluationStore(AttemptLog):
     """The evaluation of one extension of a run in storage; `RunStore.evaluation` returns it."""
 
     def __init__(self, objects: ObjectStore, run: RunSpec) -> None:
-        self._objects = objects
+        super().__init__(objects, keys.evaluations(run))
         self._run = run
-
-    # Attempts
-
-    def start_attempt(self, note: bytes) -> int:
-        """Take the next attempt number, counted from 1, as `MemberStore.start_attempt` does."""
-        return take_number(self._objects, keys.evaluations(self._run), note)
-
-    def attempts(self) -> tuple[Attempt, ...]:
-        """Return the attempts so far, in order; only names are read."""
-        return list_attempts(self._objects, keys.evaluations(self._run))
-
-    def hand_over(self, attempt: int) -> None:
-        """Record that an attempt does not count, because it ended on purpose."""
-        self._objects.replace(keys.evaluation_handed_over(self._run, attempt), b"{}\n")
-
-    def fail_attempt(self, attempt: int) -> None:
-        """Record that an attempt ended with an error."""
-        self._objects.replace(keys.evaluation_failed(self._run, attempt), b"{}\n")
-
-    # The end
 
     def commit_result(self, evaluation: EnsembleEvaluation, probabilities: bytes) -> bool:
         """Commit the evaluation and the ensemble's probabilities; return False if the run has ended or is cancelled."""
@@ -95,3 +79,58 @@ class EvaluationStore:
             if newest.extension == self._run.extension:
                 self._objects.delete(cancellation)
         return True
+
+
+class StudyStore(AttemptLog):
+    """One study in storage; `RunStore.study` returns it. All that it holds is written once."""
+
+    def __init__(self, objects: ObjectStore, run_id: str, name: str) -> None:
+        super().__init__(objects, keys.study_attempts(run_id, name))
+        self._run_id = run_id
+        self._name = name
+
+    def create(self, spec: StudySpec) -> bool:
+        """Publish what the study looks at; return False if there is a study of that name."""
+        return self._objects.create(keys.study_spec(self._run_id, self._name), spec.encode())
+
+    def spec(self) -> StudySpec | None:
+        """Return what the study looks at; None if there is no such study."""
+        return self._read(StudySpec, keys.study_spec(self._run_id, self._name))
+
+    def commit_result(self, study: Study, probabilities: bytes) -> bool:
+        """Commit the result and its probabilities; return False if the study has ended before."""
+        sha256 = study.evaluation.probabilities_sha256
+        self._objects.replace(keys.study_probabilities(self._run_id, self._name, sha256), probabilities)
+        return self._objects.create(keys.study_result(self._run_id, self._name), study.encode())
+
+    def result(self) -> Study | None:
+        """Return the result; None if there is none yet."""
+        return self._read(Study, keys.study_result(self._run_id, self._name))
+
+    def has_result(self) -> bool:
+        """Return whether the study is done."""
+        return self._objects.exists(keys.study_result(self._run_id, self._name))
+
+    def probabilities(self, sha256: str) -> bytes:
+        """Return the probabilities of the result: `.npz`, see `encode_ensemble_probabilities`."""
+        return read_verified(
+            self._objects, keys.study_probabilities(self._run_id, self._name, sha256), sha256, _STUDY_REMEDY
+        )
+
+    def commit_failure(self, failure: StudyFailure) -> bool:
+        """Commit why the study has no result; return False if that was done before."""
+        return self._objects.create(keys.study_failure(self._run_id, self._name), failure.encode())
+
+    def failure(self) -> StudyFailure | None:
+        """Return why the study ended without a result; None if it did not."""
+        return self._read(StudyFailure, keys.study_failure(self._run_id, self._name))
+
+    def has_failed(self) -> bool:
+        """Return whether the study ended without a result."""
+        return self._objects.exists(keys.study_failure(self._run_id, self._name))
+
+    def _read(self, kind: type[M], key: str) -> M | None:
+        try:
+            return read_document(self._objects, kind, key, _STUDY_REMEDY)
+        except ObjectNotFoundError:
+            return None

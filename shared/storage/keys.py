@@ -130,14 +130,19 @@ def evaluations(spec: RunSpec) -> str:
     return f"{_ending(spec)}evaluations/"
 
 
-def evaluation_handed_over(spec: RunSpec, number: int) -> str:
-    """Return the key of the note that an attempt at the evaluation does not count."""
-    return f"{numbered(evaluations(spec), number)}{HANDED_OVER}"
+def study_attempts(run_id: str, name: str) -> str:
+    """Return the folder of the attempts at a study."""
+    return f"{studies(run_id)}{name}/attempts/"
 
 
-def evaluation_failed(spec: RunSpec, number: int) -> str:
-    """Return the key of the note that an attempt at the evaluation ended with an error."""
-    return f"{numbered(evaluations(spec), number)}{FAILED}"
+def attempt_handed_over(folder: str, number: int) -> str:
+    """Return the key of the note that an attempt in a folder of attempts does not count."""
+    return f"{numbered(folder, number)}{HANDED_OVER}"
+
+
+def attempt_failed(folder: str, number: int) -> str:
+    """Return the key of the note that an attempt in a folder of attempts ended with an error."""
+    return f"{numbered(folder, number)}{FAILED}"
 
 
 def evaluation(spec: RunSpec) -> str:
@@ -153,6 +158,37 @@ def failure(spec: RunSpec) -> str:
 def ensemble_probabilities(spec: RunSpec, sha256: str) -> str:
     """Return the key of the ensemble's probabilities."""
     return f"{_ending(spec)}probabilities-{sha256[:12]}.npz"
+
+
+def studies(run_id: str) -> str:
+    """Return the folder of a run's studies."""
+    return f"{RUNS}{run_id}/studies/"
+
+
+def study_spec(run_id: str, name: str) -> str:
+    """Return the key of what a study was asked to look at."""
+    return f"{studies(run_id)}{name}/study.json"
+
+
+def study_result(run_id: str, name: str) -> str:
+    """Return the key of the result of a study."""
+    return f"{studies(run_id)}{name}/result.json"
+
+
+def study_failure(run_id: str, name: str) -> str:
+    """Return the key of the note of why a study ended without a result."""
+    return f"{studies(run_id)}{name}/failed.json"
+
+
+def study_probabilities(run_id: str, name: str, sha256: str) -> str:
+    """Return the key of the ensemble's probabilities in a study."""
+    return f"{studies(run_id)}{name}/probabilities-{sha256[:12]}.npz"
+
+
+def study_name(key: str) -> str | None:
+    """Return the name of the study whose spec has this key; None if it is not the key of a spec of a study."""
+    match = re.fullmatch(rf"{RUNS}[^/]+/studies/([a-z0-9-]+)/study\.json", key)
+    return None if match is None else match[1]
 
 
 def dataset(sha256: str) -> str:

@@ -4,14 +4,20 @@ import logging
 import uuid
 from collections.abc import Collection, Iterator
 
-from deepchord.shared.errors import CorruptObjectError, ObjectNotFoundError, RunNotFoundError, StorageError
+from deepchord.shared.errors import (
+    CorruptObjectError,
+    InputError,
+    ObjectNotFoundError,
+    RunNotFoundError,
+    StorageError,
+)
 from deepchord.shared.messages import Cancellation, MemberRecord, RunSpec, is_run_id
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import keys
 from deepchord.shared.storage.attempt_log import attempts_from_names
 from deepchord.shared.storage.attempts import Attempt
 from deepchord.shared.storage.documents import read_document, read_newest_spec, read_specs, read_verified
-from deepchord.shared.storage.evaluation_store import EvaluationStore
+from deepchord.shared.storage.evaluation_store import EvaluationStore, StudyStore
 from deepchord.shared.storage.member_store import MemberStore
 from deepchord.shared.storage.object_store import ObjectStore
 from deepchord.shared.storage.opening import open_object_store
@@ -48,9 +54,28 @@ class RunStore:
         except ObjectNotFoundError:
             raise missing from None
 
+    def find(self, name: str) -> RunSpec:
+        """Return the newest spec of the run with this id, or of the latest run for `last`.
+
+        Raises:
+            InputError: There is no run yet.
+            RunNotFoundError: There is no such run.
+        """
+        if name != "last":
+            return self.run(name)
+        run_ids = self.run_ids()
+        if not run_ids:
+            raise InputError(f"There are no runs in {self.objects.url} yet; `deepchord train` starts one.")
+        return self.run(run_ids[-1])
+
     def specs(self, run_id: str) -> Iterator[RunSpec]:
         """Yield the specs of a run, the newest extension first."""
         return read_specs(self.objects, run_id)
+
+    def version(self, run_id: str, extension: int) -> RunSpec:
+        """Return the spec of a run after so many extensions; for the errors see `run`."""
+        newest = self.run(run_id)
+        return next((spec for spec in self.specs(run_id) if spec.extension == extension), newest)
 
     def extend_run(self, spec: RunSpec) -> bool:
         """Publish a spec with more members; return False if somebody else extended the run in the meantime."""
@@ -102,6 +127,15 @@ class RunStore:
         """Return the evaluation of a run, for the extension in its spec, in storage; nothing is read yet."""
         return EvaluationStore(self.objects, run)
 
+    def study(self, run_id: str, name: str) -> StudyStore:
+        """Return a study of a run in storage; nothing is read yet."""
+        return StudyStore(self.objects, run_id, name)
+
+    def study_names(self, run_id: str) -> list[str]:
+        """Return the names of the studies of a run, sorted."""
+        names = map(keys.study_name, self.objects.list(keys.studies(run_id)))
+        return sorted(name for name in names if name is not None)
+
     def attempts_by_member(self, run_id: str) -> dict[int, tuple[Attempt, ...]]:
         """Return the attempts of each member of a run that has any, by index; only names are read."""
         names: dict[int, list[str]] = {}
@@ -138,7 +172,7 @@ class RunStore:
         return whole
 
     def dataset(self, sha256: str) -> bytes:
-        """Return the published data set, verified."""
+        """Return the published data set, verified; also images without labels."""
         remedy = (
             "Remove it: the next `deepchord train` with this data set publishes it anew, then `deepchord resume` goes "
             "on."

@@ -27,6 +27,8 @@ class SharedRun:
     watched: int
     status: dict[str, Any]
     records: list[MemberRecord]
+    #: The run, evaluated once more by a worker.
+    study: Any
     #: The exit codes of the workers after Ctrl-C, and what was left of them.
     ended: list[int]
     left: list[psutil.Process]
@@ -62,6 +64,7 @@ def shared_run(new_place: Callable[..., Any], recipe, broker_server, engines) ->
     place.gate.open()
     watched = watching.ended()
     status = json.loads(place.run("status", run_id, "--json").stdout)
+    study = place.run("evaluate", run_id, "--on-worker", "--name", "again", "--json", "--out", "study")
     for worker in workers:
         worker.interrupt()
     ended = [worker.ended() for worker in workers]
@@ -73,6 +76,7 @@ def shared_run(new_place: Callable[..., Any], recipe, broker_server, engines) ->
         watched=watched,
         status=status,
         records=list(place.store.records(run_id, 4)),
+        study=study,
         ended=ended,
         left=psutil.wait_procs(place.processes(), timeout=10)[1],
     )
@@ -94,6 +98,18 @@ def test_watch_tells_in_lines_of_json_how_the_run_went_until_it_is_evaluated(sha
     shares = [view["share_done"] for view in shared_run.views]
     assert shares == sorted(shares)
     assert shared_run.views[-1]["evaluation"]["trained"] == 4
+
+
+def test_a_worker_evaluates_the_run_once_more_and_to_the_same_result(shared_run):
+    stored = shared_run.place.store.study(shared_run.run_id, "again")
+    first = shared_run.place.store.evaluation(shared_run.place.store.run(shared_run.run_id)).result()
+
+    assert (shared_run.study.returncode, shared_run.study.stderr) == (0, "")
+    again = stored.result().evaluation
+    assert json.loads(shared_run.study.stdout)["ensemble"]["trained"] == 4
+    assert again.test.loss == pytest.approx(first.test.loss, abs=1e-4)
+    assert [attempt.number for attempt in stored.attempts()] == [1]
+    assert (shared_run.place.folder / "study" / "index.html").exists()
 
 
 def test_watch_says_nothing_twice(shared_run):

@@ -181,6 +181,61 @@ def test_its_weights_are_evaluated_to_the_same_result(copy, tmp_path):
     assert json.loads(evaluated.stdout)["ensemble"]["test_accuracy"] == 1.0
 
 
+def test_it_is_evaluated_once_more_with_all_that_is_measured_now(copy, tmp_path):
+    before = copy.files(FINISHED)
+    shape = tuple(json.loads(before["run.json"])["dataset"]["input_shape"])
+    np.savez(tmp_path / "noise.npz", images=np.random.default_rng(1).integers(0, 256, (9, *shape)).astype(np.uint8))
+
+    evaluated = copy.place.run("evaluate", FINISHED, "--ood", tmp_path / "noise.npz", "--shift", "--json")
+    again = copy.place.run(
+        "evaluate", FINISHED, "--ood", tmp_path / "noise.npz", "--shift", "--json", "--out", "report"
+    )
+
+    assert (evaluated.returncode, evaluated.stderr) == (0, "")
+    found = json.loads(evaluated.stdout)["ensemble"]
+    assert found["test_accuracy"] == 1.0
+    assert found["uncertainty"]["calibration"]["source"] == "out_of_bag"
+    assert (found["unseen"]["images"], len(found["shifted"])) == (9, 35)
+    assert "was done before" in again.stderr
+    assert json.loads(again.stdout) == json.loads(evaluated.stdout)
+    page = (copy.place.folder / "report" / "index.html").read_text()
+    assert "What it has never seen" in page
+    assert f"deepchord evaluate {FINISHED} --ood" in page
+    after = copy.files(FINISHED)
+    assert {name: after[name] for name in before} == before
+    assert {name.split("/")[0] for name in after.keys() - before.keys()} == {"studies"}
+    assert "tensorflow-noise-npz-shifts" in copy.place.run("status", FINISHED).stdout
+
+
+def test_a_run_that_has_not_ended_is_not_evaluated_once_more(copy):
+    evaluated = copy.place.run("evaluate", STOPPED)
+
+    assert evaluated.returncode == 2
+    assert f"Run {STOPPED} has not ended: 0 of 1 members have; `deepchord resume {STOPPED}`" in evaluated.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "Give either a run (or `last`), or --weights with weight files."),
+        (("last", "--weights", "x"), "Give either a run"),
+        (("last", "--channels-first"), "--channels-first can only be given for weight files"),
+        (("--weights", "x", "--name", "mine"), "--name can only be given for a run"),
+        ((FINISHED, "--name", "Mine!"), "'Mine!' cannot be the name of a study"),
+        ((FINISHED, "--ood", "digit"), "There are no images called 'digit'"),
+        ((FINISHED, "--dataset", "nothing.npz"), "nothing.npz"),
+        ((FINISHED, "--out", "/proc/report"), "cannot be written to /proc/report"),
+        ((FINISHED, "--on-worker"), "broker"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused_in_a_sentence(copy, options, said):
+    refused = copy.place.run("evaluate", *options)
+
+    assert refused.returncode == 2
+    (sentence,) = refused.stderr.splitlines()
+    assert said in sentence
+
+
 # Going on with them, with the settings of that time
 
 

@@ -3,9 +3,8 @@
 import typer
 
 from deepchord.worker.cli import devices, doctor, evaluation, training
-from deepchord.worker.cli.evaluation import EvaluatedFiles
 
-__all__ = ["EvaluatedFiles", "commands", "main"]
+__all__ = ["commands", "main"]
 
 commands = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 for part in (training, devices, doctor, evaluation):

@@ -1,12 +1,17 @@
 """Evaluates an ensemble: reads members' weights from storage or files, predicts, averages, and scores the result."""
 
-from deepchord.worker.evaluation.ensemble import Candidate, Evaluator, evaluate_members, run_candidates
-from deepchord.worker.evaluation.metrics import score
+from deepchord.worker.evaluation.ensemble import (
+    Candidate,
+    Evaluator,
+    Predict,
+    evaluate_members,
+)
+from deepchord.worker.evaluation.metrics import RunningMean, score
 from deepchord.worker.evaluation.prediction import chunks, predict
+from deepchord.worker.evaluation.run_members import run_candidates, trained_members
 from deepchord.worker.evaluation.weight_files import name_members
 from deepchord.worker.evaluation.weight_members import (
     check_images,
-    evaluate_command,
     find_groups,
     read_members,
     weight_candidates,
@@ -16,9 +21,10 @@ from deepchord.worker.evaluation.weight_members import (
 __all__ = [
     "Candidate",
     "Evaluator",
+    "Predict",
+    "RunningMean",
     "check_images",
     "chunks",
-    "evaluate_command",
     "evaluate_members",
     "find_groups",
     "name_members",
@@ -26,6 +32,7 @@ __all__ = [
     "read_members",
     "run_candidates",
     "score",
+    "trained_members",
     "weight_candidates",
     "weight_notes",
 ]

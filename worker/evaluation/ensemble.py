@@ -3,10 +3,10 @@
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 from deepchord.shared.checkpoints import (
     EnsembleProbabilities,
     Weights,
-    decode_checkpoint,
-    decode_member_probabilities,
     encode_ensemble_probabilities,
 )
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import CheckpointError, StorageError
-from deepchord.shared.messages import EnsembleEvaluation, MemberEvaluation, MemberSpec, RunSpec, TrainedMember, Trainer
+from deepchord.shared.messages import EnsembleEvaluation, MemberEvaluation, Trainer
 from deepchord.shared.network import ResolvedArchitecture
-from deepchord.shared.storage import RunStore
 from deepchord.worker.engines import Engine, Network
 from deepchord.worker.evaluation.metrics import RunningMean, confusion, misclassified, score
 from deepchord.worker.evaluation.prediction import predict
 from deepchord.worker.evaluation.uncertainty import UncertaintyCollector
 
 logger = logging.getLogger(__name__)
+
+#: Returns a member's probabilities, float32 [size, classes], of images [size, height, width, channels].
+Predict = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,8 @@ class Evaluator:
     trainer: Trainer
     #: How many threads predict at the same time; see `Engine.parallel_predictions`.
     threads: int = 1
+    #: Called when a step has ended; may raise, and so end the evaluation.
+    advance: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,8 +73,8 @@ def evaluate_members(
     dataset: Dataset,
     candidates: Iterable[Candidate],
     requested: int,
-    advance: Callable[[], None] = lambda: None,
     calibration_images: NDArray[np.int64] | None = None,
+    observe: Callable[[Predict], None] = lambda _: None,
 ) -> EvaluatedEnsemble:
     """Evaluate an ensemble on all training and test images; one member's weights are in memory at a time.
 
@@ -81,8 +83,8 @@ def evaluate_members(
         dataset: The images and labels.
         candidates: The members, at least one. A network is built anew only if it differs from the one before.
         requested: How many members were asked for.
-        advance: Called when a step has ended.
         calibration_images: Indices of the training images that no member was trained on; None: there are none.
+        observe: Called once for each member, with a function that returns its probabilities of any images.
 
     Raises:
         CheckpointError: A member's weights give NaN instead of probabilities; the message names the member.
@@ -96,14 +98,14 @@ def evaluate_members(
     for candidate in candidates:
         network = networks.build(candidate.network)
         network.set_weights(candidate.weights())
-        on_train = predict(network, dataset.x_train, classes, advance, evaluator.threads)
-        on_test = predict(network, dataset.x_test, classes, advance, evaluator.threads)
-        _check_finite(candidate, on_train, on_test)
+        predict_images = _prediction(evaluator, candidate, network, classes)
+        on_train, on_test = predict_images(dataset.x_train), predict_images(dataset.x_test)
         train_mean.add(on_train)
         held_out = candidate.held_out() if candidate.held_out is not None else None
         collector.add(candidate.index, on_train, on_test, held_out)
         members.append(_evaluate_member(candidate, dataset, on_train, on_test))
-        advance()
+        observe(predict_images)
+        evaluator.advance()
     train = train_mean.mean()
     measured = collector.result(train)
     test = measured.test_mean
@@ -126,41 +128,6 @@ def evaluate_members(
         uncertainty=measured.uncertainty,
     )
     return EvaluatedEnsemble(evaluation=evaluation, encoded_probabilities=encoded, probabilities=averaged)
-
-
-def run_candidates(
-    store: RunStore,
-    run: RunSpec,
-    members: Iterable[TrainedMember],
-    held_out: Callable[[MemberSpec], NDArray[np.int64]],
-) -> Iterator[Candidate]:
-    """Yield a `Candidate` for each trained member of a run; it reads and verifies its weights when its turn comes.
-
-    Args:
-        store: Where the weights are.
-        run: The run.
-        members: Its trained members.
-        held_out: Returns the indices of the training images that a member held out for its validation.
-    """
-    architecture = run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes)
-    for member in members:
-        index, attempt = member.spec.index, member.attempt
-
-        def weights(member: TrainedMember = member, index: int = index, attempt: int = attempt) -> Weights:
-            data = store.member(run.run_id, index).weights(attempt, member.weights_sha256)
-            return decode_checkpoint(data, architecture, f"weights of member {index} of run {run.run_id}")
-
-        def own(member: TrainedMember = member, index: int = index, attempt: int = attempt) -> NDArray[np.float32]:
-            data = store.member(run.run_id, index).probabilities(attempt, member.probabilities_sha256)
-            return decode_member_probabilities(data, f"Probabilities of member {index} of run {run.run_id}")
-
-        yield Candidate(
-            index=index,
-            network=architecture,
-            weights=weights,
-            own_probabilities=own,
-            held_out=partial(held_out, member.spec),
-        )
 
 
 class _Networks:
@@ -190,12 +157,19 @@ def _evaluate_member(
     )
 
 
-def _check_finite(candidate: Candidate, *probabilities: NDArray[np.float32]) -> None:
-    if not all(np.isfinite(part).all() for part in probabilities):
-        raise CheckpointError(
-            f"The weights of member {candidate.index} give NaN instead of probabilities: they are damaged, "
-            "or this engine cannot compute with them."
-        )
+def _prediction(evaluator: Evaluator, candidate: Candidate, network: Network, classes: int) -> Predict:
+    """Return a function that returns a member's probabilities of images."""
+
+    def predict_images(images: NDArray[Any]) -> NDArray[np.float32]:
+        probabilities = predict(network, images, classes, evaluator.advance, evaluator.threads)
+        if not np.isfinite(probabilities).all():
+            raise CheckpointError(
+                f"The weights of member {candidate.index} give NaN instead of probabilities: they are damaged, "
+                "or this engine cannot compute with them."
+            )
+        return probabilities
+
+    return predict_images
 
 
 def _parity(candidate: Candidate, probabilities: NDArray[np.float32]) -> float | None:

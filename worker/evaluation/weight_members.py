@@ -1,6 +1,5 @@
 """Weight files as the members of an ensemble, each with its network; needs neither broker nor storage."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,24 +164,6 @@ def weight_notes(files: Sequence[WeightFile]) -> tuple[str, ...]:
         f"{_listed(paths)}: each {note}" if len(paths) > 1 else f"{paths[0]} {note}"
         for note, paths in paths_by_note.items()
     )
-
-
-def evaluate_command(
-    patterns: Sequence[str],
-    dataset: str,
-    architectures: Sequence[Path],
-    *,
-    channels_first: bool,
-    images_channels_first: bool | None,
-) -> str:
-    """Return the command line that repeats this evaluation, for people."""
-    options = [part for pattern in patterns for part in ("--weights", pattern)]
-    options += ["--dataset", dataset] if dataset != "fashion" else []
-    options += ["--images-channels-first"] if images_channels_first else []
-    options += ["--images-channels-last"] if images_channels_first is False else []
-    options += [part for file in architectures for part in ("--architecture", str(file))]
-    options += ["--channels-first"] if channels_first else []
-    return printable_path(shlex.join(["deepchord", "evaluate", *options]))
 
 
 def _listed(paths: Sequence[str]) -> str:

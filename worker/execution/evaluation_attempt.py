@@ -5,8 +5,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from deepchord.shared.errors import DeepchordError
-from deepchord.shared.messages import RunFailure, RunSpec, TrainedMember
-from deepchord.worker.evaluation import Evaluator, evaluate_members, run_candidates
+from deepchord.shared.messages import RunFailure, RunSpec
+from deepchord.worker.evaluation import Evaluator, evaluate_members, run_candidates, trained_members
 from deepchord.worker.execution.outcomes import RunCancelled
 from deepchord.worker.resources import Resources
 from deepchord.worker.training import calibration_images, member_split
@@ -24,18 +24,19 @@ def attempt_evaluation(resources: Resources, run: RunSpec, advance: Callable[[],
         AttemptEnded: The evaluation must stop; the attempt does not count.
     """
     store = resources.store
-    trained = []
-    for record in store.records(run.run_id, run.members):
-        advance()
-        if isinstance(record.member, TrainedMember):
-            trained.append(record.member)
+    trained = trained_members(store, run, advance)
     if len(trained) < run.min_members:
         reason = f"{len(trained)} members were trained, min_members is {run.min_members}"
         return fail_run(resources, run, reason, advance)
     dataset = resources.dataset(run.dataset)
-    evaluator = Evaluator(engine=resources.engine, trainer=resources.trainer, threads=_threads(resources))
+    evaluator = Evaluator(
+        engine=resources.engine,
+        trainer=resources.trainer,
+        threads=resources.evaluation_threads(),
+        advance=advance,
+    )
     candidates = run_candidates(store, run, trained, lambda member: member_split(run, member).validation)
-    ensemble = evaluate_members(evaluator, dataset, candidates, run.members, advance, calibration_images(run))
+    ensemble = evaluate_members(evaluator, dataset, candidates, run.members, calibration_images(run))
     stored = store.evaluation(run)
     if not stored.commit_result(ensemble.evaluation, ensemble.encoded_probabilities) and not stored.has_result():
         raise RunCancelled
@@ -67,11 +68,3 @@ def fail_run(resources: Resources, run: RunSpec, reason: str, advance: Callable[
     if not stored.commit_failure(failure) and not stored.has_failed():
         raise RunCancelled
     return "failed"
-
-
-def _threads(resources: Resources) -> int:
-    """Return how many threads predict at the same time: the run's other workers on this host are idle now."""
-    settings = resources.settings
-    if settings.threads is None or settings.evaluation_threads is None:
-        return 1
-    return max(1, min(resources.engine.parallel_predictions(), settings.evaluation_threads // settings.threads))

@@ -11,7 +11,7 @@ from deepchord.shared.messages import RunSpec
 from deepchord.shared.storage import Attempt, RunStore
 from deepchord.worker.execution.evaluation_attempt import attempt_evaluation, fail_run
 from deepchord.worker.execution.failure_policy import describe, pause_s
-from deepchord.worker.execution.guard import Guard, guarded
+from deepchord.worker.execution.guarding import Guard, guarded
 from deepchord.worker.execution.outcomes import (
     RETRY_DELAY_S,
     AttemptEnded,

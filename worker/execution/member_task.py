@@ -17,7 +17,7 @@ from deepchord.worker.execution.failure_policy import (
     should_fail_run,
     way_of,
 )
-from deepchord.worker.execution.guard import Guard, guarded
+from deepchord.worker.execution.guarding import Guard, guarded
 from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
 from deepchord.worker.execution.outcomes import (
     RESEND_DELAY_S,

@@ -8,6 +8,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.shared.checkpoints import EnsembleProbabilities
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.messages import (
     EnsembleEvaluation,
@@ -16,9 +17,10 @@ from deepchord.shared.messages import (
     MemberRecord,
     ProbabilityScores,
     RunSpec,
+    ShiftedScores,
     TrainedMember,
+    UnseenScores,
 )
-from deepchord.shared.uncertainty import ImageUncertainty
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,12 +39,10 @@ class ReportContent:
     member_names: Mapping[int, str]
     evaluation: EnsembleEvaluation
     dataset: Dataset
-    #: Averaged over the members, float32 [test_size, classes].
-    test_probabilities: NDArray[np.float32]
-    #: The same after calibration; None: the ensemble is not calibrated.
-    calibrated_test_probabilities: NDArray[np.float32] | None = None
-    #: Of each test image; None: an earlier version did not measure it.
-    test_uncertainty: ImageUncertainty | None = None
+    probabilities: EnsembleProbabilities
+    #: What a study found about images of other kinds, and about shifted test images.
+    unseen: UnseenScores | None = None
+    shifted: tuple[ShiftedScores, ...] = ()
     #: When the first attempt of any trained member began; None for bare weight files.
     started_at: datetime | None = None
 
@@ -72,8 +72,8 @@ class ReportContent:
     @property
     def best_test_probabilities(self) -> NDArray[np.float32]:
         """The calibrated probabilities of the test images; the mean as it is if it is not calibrated."""
-        calibrated = self.calibrated_test_probabilities
-        return self.test_probabilities if calibrated is None else calibrated
+        calibrated = self.probabilities.calibrated_test
+        return self.probabilities.test if calibrated is None else calibrated
 
     @property
     def has_smoothed_labels(self) -> bool:

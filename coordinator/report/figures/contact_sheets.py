@@ -82,7 +82,7 @@ def draw_misclassified(content: ReportContent) -> Figure | None:
     names = fitted_names(_mistaken(content), room, fontsize, lines=2)
     lines = _height(names.values(), fontsize)
     row_height = 0.95 * side + 2 * lines + _MARGIN
-    calibrated = "" if content.calibrated_test_probabilities is None else "calibrated "
+    calibrated = "" if content.probabilities.calibrated_test is None else "calibrated "
     title = f"Misclassified: actual class, below it the predicted one, with the ensemble's {calibrated}probabilities"
     rows = ceil(len(mistakes) / _IN_A_ROW)
     figure, axes = new_sheet(_IN_A_ROW * side + _MARGIN, _TOP + rows * row_height, title)

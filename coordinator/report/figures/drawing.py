@@ -48,6 +48,22 @@ def new_sheet(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def tidy_axes(axes: Axes, title: str, x_title: str) -> None:
+    """Give axes a title on the left, and only the lines that are needed."""
+    axes.set_title(title, fontsize=11, color=INK, loc="left")
+    axes.set_xlabel(x_title, color=MUTED, fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(LINE)
+    axes.tick_params(colors=MUTED, length=3, labelsize=8)
+    axes.grid(axis="y", color=LINE, lw=0.5)
+    axes.set_axisbelow(True)
+
+
+def write_key(axes: Axes) -> None:
+    """Write the key of all labelled lines where it covers the least."""
+    axes.legend(fontsize=8, labelcolor=INK, loc="best", facecolor="white", edgecolor="none", framealpha=0.9)
+
+
 def text_width(text: str, fontsize: float) -> float:
     """Return how wide the widest line of a text is drawn, in inches."""
     return max(_width(line, fontsize) for line in text.split("\n"))

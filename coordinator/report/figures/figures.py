@@ -1,4 +1,4 @@
-"""Training curves and confusion matrix, and where all figures are written as PNG files."""
+"""Training curves and confusion matrix, and where all figures are written as PNG and SVG files."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepchord.coordinator.report.content import ReportContent
 from deepchord.coordinator.report.figures.contact_sheets import draw_mean_images, draw_misclassified, draw_samples
+from deepchord.coordinator.report.figures.curves import draw_entropies, draw_shifts, draw_sizes
 from deepchord.coordinator.report.figures.drawing import (
     ACCENT,
     INK,
@@ -41,15 +42,18 @@ _NAME_WIDTH = 2.2
 
 
 def write_figures(content: ReportContent, folder: Path) -> None:
-    """Write all figures that can be drawn from the content into an existing folder, as PNG files."""
+    """Write all figures that can be drawn from the content into an existing folder, as PNG and SVG files."""
     drawings: Mapping[str, Callable[[ReportContent], Figure | None]] = {
-        "samples.png": draw_samples,
-        "mean_images.png": draw_mean_images,
-        "training_curves.png": draw_training_curves,
-        "confusion_matrix.png": draw_confusion_matrix,
-        "misclassified.png": draw_misclassified,
-        "reliability.png": draw_reliability,
-        "risk_coverage.png": draw_risk_coverage,
+        "samples": draw_samples,
+        "mean_images": draw_mean_images,
+        "training_curves": draw_training_curves,
+        "confusion_matrix": draw_confusion_matrix,
+        "misclassified": draw_misclassified,
+        "reliability": draw_reliability,
+        "risk_coverage": draw_risk_coverage,
+        "entropies": draw_entropies,
+        "members": draw_sizes,
+        "shifts": draw_shifts,
     }
     with warnings.catch_warnings():
         # Letters that matplotlib's font lacks are drawn as boxes; that is no reason to warn.
@@ -57,7 +61,8 @@ def write_figures(content: ReportContent, folder: Path) -> None:
         for name, draw in drawings.items():
             figure = draw(content)
             if figure is not None:
-                figure.savefig(folder / name)
+                figure.savefig(folder / f"{name}.png")
+                figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
 
 
 def draw_training_curves(content: ReportContent) -> Figure | None:

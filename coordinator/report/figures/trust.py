@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deepchord.coordinator.report.content import ReportContent
-from deepchord.coordinator.report.figures.drawing import ACCENT, INK, LINE, MUTED, new_figure
+from deepchord.coordinator.report.figures.drawing import ACCENT, MUTED, new_figure, tidy_axes, write_key
 from deepchord.coordinator.report.findings import ReliabilityPoint, Scale, reliability, risk_curve
 
 #: Points: the diameter of the dots of no image, and of all images in addition.
@@ -29,9 +29,9 @@ def draw_reliability(content: ReportContent) -> Figure | None:
         _plot_reliability(axes, found.after, ACCENT, "after calibration")
     else:
         _plot_reliability(axes, found.before, ACCENT, "ensemble, not calibrated")
-    _tidy(axes, "Right answers by confidence", "Confidence: the probability of the answer")
+    tidy_axes(axes, "Right answers by confidence", "Confidence: the probability of the answer")
     _write_percents(axes, 1.03)
-    _write_key(axes)
+    write_key(axes)
     return figure
 
 
@@ -50,10 +50,10 @@ def draw_risk_coverage(content: ReportContent) -> Figure | None:
     if found.chosen:
         chosen = [point.coverage for point in found.chosen], [point.risk for point in found.chosen]
         axes.plot(*chosen, "o", color=ACCENT, ms=5, mec="white", mew=0.7, label="chosen thresholds of confidence")
-    _tidy(axes, "Wrong answers by coverage", "Coverage: answered images, most confident first")
+    tidy_axes(axes, "Wrong answers by coverage", "Coverage: answered images, most confident first")
     highest = max(point.risk for point in (*found.points, *found.chosen))
     _write_percents(axes, max(_SHORTEST, highest * (1 + _ROOM)))
-    _write_key(axes)
+    write_key(axes)
     return figure
 
 
@@ -64,24 +64,10 @@ def _plot_reliability(axes: Axes, points: Sequence[ReliabilityPoint], colour: st
     axes.scatter(confidences, accuracies, s=areas, color=colour, linewidths=0, zorder=3, clip_on=False)
 
 
-def _tidy(axes: Axes, title: str, x_title: str) -> None:
-    axes.set_title(title, fontsize=11, color=INK, loc="left")
-    axes.set_xlabel(x_title, color=MUTED, fontsize=9)
-    axes.set_xlim(0, 1.02)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(LINE)
-    axes.tick_params(colors=MUTED, length=3, labelsize=8)
-    axes.grid(axis="y", color=LINE, lw=0.5)
-    axes.set_axisbelow(True)
-
-
 def _write_percents(axes: Axes, highest: float) -> None:
     """Give the axes their round values, from 0 to 100 % and from 0 to the highest value."""
     for set_ticks, scale in ((axes.set_xticks, Scale(start=0, end=1)), (axes.set_yticks, Scale(start=0, end=highest))):
         ticks = scale.ticks(6, factor=100, suffix="\u00a0%", possible=(0, 1))
         set_ticks([tick.value for tick in ticks], labels=[tick.label for tick in ticks])
+    axes.set_xlim(0, 1.02)
     axes.set_ylim(0, highest)
-
-
-def _write_key(axes: Axes) -> None:
-    axes.legend(fontsize=8, labelcolor=INK, loc="best", facecolor="white", edgecolor="none", framealpha=0.9)

@@ -19,6 +19,7 @@ from deepchord.coordinator.report.findings.confusion import (
 )
 from deepchord.coordinator.report.findings.curves import MAX_MEMBERS, MEASURES, CurvePanel, Measure, curve_panels
 from deepchord.coordinator.report.findings.doubts import doubts
+from deepchord.coordinator.report.findings.ensemble_sizes import SizeCurve, SizePoint, size_curves, size_sentence
 from deepchord.coordinator.report.findings.gains import accuracy_gains, disagreement_of_gains, gain_words, loss_gain
 from deepchord.coordinator.report.findings.pictures import (
     MAX_SHEET_CLASSES,
@@ -42,7 +43,19 @@ from deepchord.coordinator.report.findings.provenance import (
     resumptions,
     software,
 )
-from deepchord.coordinator.report.findings.scales import Plane, Scale, Tick
+from deepchord.coordinator.report.findings.scales import Plane, Scale, Tick, scale_around
+from deepchord.coordinator.report.findings.studies import (
+    DetectionRow,
+    ShiftCurve,
+    ShiftLine,
+    ShiftRow,
+    detection_rows,
+    shift_curves,
+    shift_rows,
+    shift_sentence,
+    unseen_line,
+    unseen_sentence,
+)
 from deepchord.coordinator.report.findings.trust import (
     calibration_gain,
     calibration_source,
@@ -70,6 +83,7 @@ __all__ = [
     "ConformalTable",
     "ConfusionMatrix",
     "CurvePanel",
+    "DetectionRow",
     "EntropyCounts",
     "LayerLine",
     "Measure",
@@ -80,6 +94,11 @@ __all__ = [
     "RiskCurve",
     "RiskPoint",
     "Scale",
+    "ShiftCurve",
+    "ShiftLine",
+    "ShiftRow",
+    "SizeCurve",
+    "SizePoint",
     "Tick",
     "abstention_line",
     "abstention_sentence",
@@ -97,6 +116,7 @@ __all__ = [
     "curve_panels",
     "data_uri",
     "deepchord_version",
+    "detection_rows",
     "disagreement_of_gains",
     "doubts",
     "entropy_counts",
@@ -116,7 +136,15 @@ __all__ = [
     "reliability",
     "resumptions",
     "risk_curve",
+    "scale_around",
+    "shift_curves",
+    "shift_rows",
+    "shift_sentence",
     "shown_pixels",
+    "size_curves",
+    "size_sentence",
     "software",
     "trust_conclusion",
+    "unseen_line",
+    "unseen_sentence",
 ]

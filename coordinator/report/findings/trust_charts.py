@@ -55,12 +55,13 @@ class RiskCurve:
 
 @dataclass(frozen=True, kw_only=True)
 class EntropyCounts:
-    """How the predictive entropies of right and of wrong test images are spread, from 0 to log(classes)."""
+    """How predictive entropies are spread from 0 to log(classes): of right, wrong and unseen images."""
 
     #: The share of the right images in each of 20 parts of equal width; empty if no image is right.
     right: tuple[float, ...]
-    #: The same of the wrong images.
+    #: The same of the wrong images, and of unseen ones; empty if there are none.
     wrong: tuple[float, ...]
+    unseen: tuple[float, ...] = ()
 
 
 def reliability(content: ReportContent) -> Reliability | None:
@@ -93,12 +94,16 @@ def risk_curve(content: ReportContent) -> RiskCurve | None:
 
 def entropy_counts(content: ReportContent) -> EntropyCounts | None:
     """Return how the entropies of right and wrong test images are spread; None if they were not measured."""
-    measured, classes = content.test_uncertainty, len(content.dataset.class_names)
+    measured, classes = content.probabilities.test_uncertainty, len(content.dataset.class_names)
     if measured is None or classes < 2:  # with one class there is nothing to be uncertain about
         return None
-    shares = np.clip(share_of_maximum(measured.predictive_entropy, classes), 0, 1)
-    right = is_right(content)
-    return EntropyCounts(right=_spread(shares[right]), wrong=_spread(shares[~right]))
+    right, entropies = is_right(content), measured.predictive_entropy
+    unseen = content.probabilities.unseen_uncertainty
+    return EntropyCounts(
+        right=_spread(entropies[right], classes),
+        wrong=_spread(entropies[~right], classes),
+        unseen=() if unseen is None else _spread(unseen.predictive_entropy, classes),
+    )
 
 
 def is_right(content: ReportContent) -> NDArray[np.bool_]:
@@ -114,8 +119,9 @@ def _reliability_points(bins: Sequence[ReliabilityBin]) -> tuple[ReliabilityPoin
     )
 
 
-def _spread(shares: NDArray[np.float64]) -> tuple[float, ...]:
-    if len(shares) == 0:
+def _spread(entropies: NDArray[np.float32], classes: int) -> tuple[float, ...]:
+    if len(entropies) == 0:
         return ()
+    shares = np.clip(share_of_maximum(entropies, classes), 0, 1)
     counts, _ = np.histogram(shares, bins=_PARTS, range=(0, 1))
     return tuple((counts / len(shares)).tolist())

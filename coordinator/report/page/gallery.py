@@ -81,7 +81,7 @@ def mistakes(content: ReportContent) -> tuple[ImageCard, ...]:
 
 def uncertain_images(content: ReportContent) -> tuple[ImageCard, ...]:
     """Return the test images that members disagree about most, or that a single member is most uncertain about."""
-    measured = content.test_uncertainty
+    measured = content.probabilities.test_uncertainty
     if measured is None:
         return ()
     of_members = content.evaluation.trained > 1

@@ -39,8 +39,11 @@ from deepchord.coordinator.report.findings import (
     network,
     recipe_toml,
     resumptions,
+    shift_sentence,
+    size_sentence,
     software,
     trust_conclusion,
+    unseen_sentence,
 )
 from deepchord.coordinator.report.page.gallery import ClassPictures, ImageCard, class_pictures, mistakes
 from deepchord.coordinator.report.page.headline import Fact, MemberStrip, facts, member_strip
@@ -96,8 +99,9 @@ def render_page(content: ReportContent) -> str:
         lstrip_blocks=True,
     )
     words = (certainty, gain_words, disagreement_of_gains, isolated, image_kind)
-    of_trust = (trust_conclusion, calibration_source, abstention_source, conformal_sentence)
-    for used in (*words, *of_trust, percent, points, duration, count, failure_of):
+    of_trust = (trust_conclusion, calibration_source, abstention_source, conformal_sentence, size_sentence)
+    of_studies = (unseen_sentence, shift_sentence)
+    for used in (*words, *of_trust, *of_studies, percent, points, duration, count, failure_of):
         environment.filters[used.__name__] = used
     environment.filters["place"] = _place
     environment.globals["max_sheet_classes"] = MAX_SHEET_CLASSES

@@ -5,9 +5,17 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from deepchord.coordinator.report.content import LOSS_DIGITS, ReportContent, percent, percent_range
-from deepchord.coordinator.report.findings import ConformalTable, abstention_sentence, conformal_table
+from deepchord.coordinator.report.findings import (
+    ConformalTable,
+    DetectionRow,
+    ShiftRow,
+    abstention_sentence,
+    conformal_table,
+    detection_rows,
+    shift_rows,
+)
+from deepchord.coordinator.report.page.charts import Chart, shift_charts, size_charts, trust_charts
 from deepchord.coordinator.report.page.gallery import ImageCard, confident_mistakes, uncertain_images
-from deepchord.coordinator.report.page.trust_charts import Chart, trust_charts
 from deepchord.shared.messages import EnsembleUncertainty, ProbabilityScores
 
 
@@ -45,6 +53,12 @@ class Trust:
     headings: tuple[str, ...]
     scores: tuple[ScoreRow, ...]
     charts: tuple[Chart, ...]
+    #: The scores by the number of members; empty for a single one.
+    sizes: tuple[Chart, ...]
+    #: Of a study: how well unseen images are told from test images, and what becomes of shifted ones.
+    detection: tuple[DetectionRow, ...]
+    shifts: tuple[Chart, ...]
+    shift_rows: tuple[ShiftRow, ...]
     answered: tuple[AnsweredShare, ...]
     conformal: ConformalTable | None
     uncertain: tuple[ImageCard, ...]
@@ -87,6 +101,10 @@ def trust(content: ReportContent) -> Trust | None:
         headings=tuple(score.heading for score in _SCORES),
         scores=_rows(uncertainty),
         charts=trust_charts(content),
+        sizes=size_charts(content),
+        detection=detection_rows(content),
+        shifts=shift_charts(content),
+        shift_rows=shift_rows(content),
         answered=tuple(
             AnsweredShare(sentence=abstention_sentence(each), coverage=each.coverage)
             for each in uncertainty.selective.abstentions

@@ -6,7 +6,15 @@ import io
 from deepchord.coordinator.report.content import ACCURACY_DIGITS, LOSS_DIGITS, ReportContent
 from deepchord.coordinator.report.findings import accuracy_interval, doubts
 from deepchord.coordinator.report.tables.columns import SummaryRow, columns, summary_rows
-from deepchord.shared.messages import Calibration, ConformalSets, ProbabilityScores, SelectivePrediction
+from deepchord.shared.messages import (
+    Calibration,
+    ConformalSets,
+    ProbabilityScores,
+    SelectivePrediction,
+    ShiftedScores,
+    SizedEnsemble,
+    UnseenScores,
+)
 from deepchord.shared.validation import Message
 
 
@@ -19,6 +27,8 @@ class UncertaintySummary(Message):
     calibration: Calibration | None = None
     conformal: tuple[ConformalSets, ...]
     selective: SelectivePrediction
+    #: The mean of ensembles of fewer members, by their number.
+    by_size: tuple[SizedEnsemble, ...] = ()
 
 
 class EnsembleSummary(Message):
@@ -44,6 +54,9 @@ class EnsembleSummary(Message):
     largest_parity: float | None
     #: None: an earlier version did not measure it.
     uncertainty: UncertaintySummary | None = None
+    #: What a study found about images of other kinds, and about shifted test images.
+    unseen: UnseenScores | None = None
+    shifted: tuple[ShiftedScores, ...] | None = None
 
 
 class Summary(Message):
@@ -80,6 +93,8 @@ def summary(content: ReportContent) -> Summary:
         gain_over_best=round(content.gain_over_best, ACCURACY_DIGITS),
         largest_parity=content.largest_parity,
         uncertainty=_uncertainty(content),
+        unseen=None if content.unseen is None else UnseenScores.model_validate(_rounded(content.unseen.model_dump())),
+        shifted=tuple(ShiftedScores.model_validate(_rounded(each.model_dump())) for each in content.shifted) or None,
     )
     return Summary(
         title=content.title,

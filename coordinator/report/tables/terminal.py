@@ -17,6 +17,8 @@ from deepchord.coordinator.report.findings import (
     disagreement_of_gains,
     doubts,
     loss_gain,
+    shift_sentence,
+    unseen_line,
 )
 from deepchord.coordinator.report.tables.columns import TRAINER, Column, SummaryRow, columns, summary_rows, trainer_of
 
@@ -159,7 +161,7 @@ def _comparison(content: ReportContent) -> list[str]:
     lines = [certainty(content)]
     if content.evaluation.trained > 1:
         lines += [accuracy_gains(content), loss_gain(content), disagreement_of_gains(content)]
-    lines += [calibration_gain(content), abstention_line(content)]
+    lines += [calibration_gain(content), abstention_line(content), unseen_line(content), shift_sentence(content)]
     return [line for line in lines if line]
 
 

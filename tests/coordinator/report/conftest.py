@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from deepchord.coordinator.report import ReportContent
 from deepchord.coordinator.report.page import render_page
-from deepchord.shared.datasets import Dataset
+from deepchord.shared.checkpoints import EnsembleProbabilities
+from deepchord.shared.datasets import Dataset, Images
 from deepchord.shared.messages import (
     DatasetInfo,
     EnsembleEvaluation,
@@ -32,6 +33,7 @@ from deepchord.shared.messages import (
 )
 from deepchord.shared.network import Architecture, Conv2D, Dense, Flatten
 from deepchord.worker.evaluation.uncertainty import UncertaintyCollector
+from deepchord.worker.studies.conditions import ShiftCollector, UnseenCollector
 
 STARTED = datetime(2026, 11, 23, 6, 40, tzinfo=UTC)
 RUN = "20261123-064000-c0de"
@@ -75,6 +77,7 @@ def build_content(
     float_images: bool = False,
     parity: float | None = 3e-7,
     measured: Measured | None = None,
+    studied: bool = False,
     test_labels: NDArray[Any] | None = None,
     all_equal: bool = False,
 ) -> ReportContent:
@@ -114,10 +117,12 @@ def build_content(
         member_names={index: str(index) if records else f"best_weights_{index}.hdf5" for index in range(members)},
         evaluation=evaluation(dataset, mean, own, members),
         dataset=dataset,
-        test_probabilities=mean,
+        probabilities=EnsembleProbabilities(train=mean[:0], test=mean),
         started_at=STARTED if records else None,
     )
-    return content if measured is None else measured_content(content, outputs, measured, accuracy)
+    if measured is not None:
+        content = measured_content(content, outputs, measured, accuracy)
+    return studied_content(content) if studied else content
 
 
 def measured_content(
@@ -136,8 +141,32 @@ def measured_content(
     return replace(
         content,
         evaluation=content.evaluation.model_copy(update={"uncertainty": found.uncertainty}),
-        calibrated_test_probabilities=found.calibrated_test,
-        test_uncertainty=found.images,
+        probabilities=replace(
+            content.probabilities, calibrated_test=found.calibrated_test, test_uncertainty=found.images
+        ),
+    )
+
+
+def studied_content(content: ReportContent) -> ReportContent:
+    """Return a content with unseen images and shifted ones, of which the members know nothing."""
+    random, dataset = np.random.default_rng(7), content.dataset
+    classes, uncertainty = len(dataset.class_names), content.evaluation.uncertainty
+    assert content.probabilities.test_uncertainty is not None, "studied contents are measured"
+    calibration = uncertainty.calibration if uncertainty is not None else None
+    unseen = UnseenCollector(Images(name="strangers <b>", pixels=dataset.x_test), classes)
+    shifts = ShiftCollector(dataset)
+
+    def predict(images: NDArray[Any]) -> NDArray[np.float32]:
+        return random.dirichlet(np.ones(classes), len(images)).astype(np.float32)
+
+    for _ in content.evaluation.members:
+        unseen.add(predict)
+        shifts.add(predict)
+    return replace(
+        content,
+        unseen=unseen.scores(content.probabilities.test_uncertainty),
+        shifted=tuple(shifts.scores(None if calibration is None else calibration.temperature)),
+        probabilities=replace(content.probabilities, unseen=unseen.mean(), unseen_uncertainty=unseen.measures()),
     )
 
 

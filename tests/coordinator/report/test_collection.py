@@ -179,9 +179,9 @@ def test_the_report_is_made_of_what_storage_holds(settings, store, run, evaluati
     assert (content.title, content.spec, content.evaluation) == (run.run_id, run, evaluation)
     assert [record.member.status for record in content.records.values()] == ["trained", "failed", "trained"]
     assert content.dataset.name == "tiny"
-    assert content.test_probabilities.shape == (20, 2)
-    assert (content.calibrated_test_probabilities, content.test_uncertainty) == (None, None)
-    assert content.best_test_probabilities is content.test_probabilities
+    assert content.probabilities.test.shape == (20, 2)
+    assert (content.probabilities.calibrated_test, content.probabilities.test_uncertainty) == (None, None)
+    assert content.best_test_probabilities is content.probabilities.test
 
 
 def test_the_report_has_the_calibrated_probabilities_and_the_uncertainty_of_each_image(settings, store, run):
@@ -195,10 +195,10 @@ def test_the_report_has_the_calibrated_probabilities_and_the_uncertainty_of_each
 
     content = report_content(settings, store, run)
 
-    assert np.array_equal(content.test_probabilities, rows)
+    assert np.array_equal(content.probabilities.test, rows)
     assert np.array_equal(content.best_test_probabilities, calibrated)
-    assert content.test_uncertainty is not None
-    assert np.array_equal(content.test_uncertainty.mutual_information, measures)
+    assert content.probabilities.test_uncertainty is not None
+    assert np.array_equal(content.probabilities.test_uncertainty.mutual_information, measures)
 
 
 def test_probabilities_that_are_not_those_of_the_evaluation_are_refused(settings, store, run, evaluation):

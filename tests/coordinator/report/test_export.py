@@ -8,7 +8,19 @@ from deepchord.shared.errors import StorageError
 
 MakeContent = Callable[..., ReportContent]
 
-FIGURES = ["confusion_matrix.png", "mean_images.png", "misclassified.png", "samples.png", "training_curves.png"]
+FIGURES = ["confusion_matrix", "mean_images", "misclassified", "samples", "training_curves"]
+#: Those of an evaluation that measured its uncertainty.
+TRUST = ["entropies", "members", "reliability", "risk_coverage"]
+
+
+def figures(folder: Path) -> set[str]:
+    """Return the names of the figures in a folder, each of which is there as PNG and as SVG."""
+    paths = list((folder / "figures").iterdir())
+    begin = {".png": b"\x89PNG", ".svg": b"<?xml"}
+    assert all(path.read_bytes().startswith(begin[path.suffix]) for path in paths)
+    names = {path.stem for path in paths}
+    assert sorted(path.name for path in paths) == sorted(f"{name}.{kind}" for name in names for kind in ("png", "svg"))
+    return names
 
 
 def test_folder_holds_page_tables_recipe_and_figures(make_content: MakeContent, tmp_path: Path) -> None:
@@ -17,8 +29,7 @@ def test_folder_holds_page_tables_recipe_and_figures(make_content: MakeContent, 
     assert page == tmp_path / "new" / "report" / "index.html"
     files = {path.name for path in page.parent.iterdir()}
     assert files == {"index.html", "summary.csv", "summary.json", "recipe.toml", "figures"}
-    assert sorted(path.name for path in (page.parent / "figures").iterdir()) == FIGURES
-    assert all(path.read_bytes()[:4] == b"\x89PNG" for path in (page.parent / "figures").iterdir())
+    assert figures(page.parent) == set(FIGURES)
 
 
 @pytest.mark.parametrize("measured", ["calibration_images", "out_of_bag", "uncalibrated"])
@@ -27,16 +38,20 @@ def test_a_measured_uncertainty_has_figures_of_its_own(
 ) -> None:
     write_report(make_content(measured=measured), tmp_path)
 
-    figures = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    assert figures == sorted([*FIGURES, "reliability.png", "risk_coverage.png"])
+    assert figures(tmp_path) == {*FIGURES, *TRUST}
+
+
+def test_a_study_has_a_figure_of_the_shifts(make_content: MakeContent, tmp_path: Path) -> None:
+    write_report(make_content(measured="out_of_bag", studied=True), tmp_path)
+
+    assert figures(tmp_path) == {*FIGURES, *TRUST, "shifts"}
 
 
 def test_bare_weight_files_have_neither_recipe_nor_curves(make_content: MakeContent, tmp_path: Path) -> None:
     write_report(make_content(records=False, accuracy=1.0), tmp_path)
 
     assert not (tmp_path / "recipe.toml").exists()
-    figures = {path.name for path in (tmp_path / "figures").iterdir()}
-    assert figures == {"confusion_matrix.png", "mean_images.png", "samples.png"}
+    assert figures(tmp_path) == {"confusion_matrix", "mean_images", "samples"}
 
 
 def test_written_again_it_replaces_itself_and_leaves_other_files(make_content: MakeContent, tmp_path: Path) -> None:
@@ -85,5 +100,4 @@ def test_figures_of_any_shape_are_drawn_without_a_warning(
 ) -> None:
     write_report(make_content(measured=measured, **kind), tmp_path)
 
-    names = {path.name for path in (tmp_path / "figures").iterdir()}
-    assert names - {"reliability.png", "risk_coverage.png"} == set(FIGURES)
+    assert figures(tmp_path) - set(TRUST) == set(FIGURES)

@@ -24,7 +24,7 @@ from deepchord.shared.storage import EvaluationStore, MemberStore, RunStore
 from deepchord.worker.engines import Engine
 from deepchord.worker.evaluation import evaluate_members
 from deepchord.worker.execution import handle_evaluation
-from deepchord.worker.execution.lease_renewal import Lease
+from deepchord.worker.execution.guarding.lease_renewal import Lease
 from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member
 from deepchord.worker.execution.outcomes import Completed, DeferToOthers, Outcome, Refused, Requeue, Resend
 from deepchord.worker.resources import Resources
@@ -327,7 +327,7 @@ def test_an_evaluation_ends_when_its_run_is_cancelled_and_is_made_when_it_is_res
     resources.settings = resources.settings.model_copy(update={"lease_s": 1.0})
     leases: list[Lease] = []
     monkeypatch.setattr(
-        "deepchord.worker.execution.guard.Lease",
+        "deepchord.worker.execution.guarding.guard.Lease",
         lambda *given, **named: leases.append(Lease(*given, **named)) or leases[-1],
     )
 
@@ -395,7 +395,9 @@ def test_an_evaluation_that_comes_early_reads_no_record_and_takes_no_lease(
 ):
     recorded("tt-")
     monkeypatch.setattr(MemberStore, "record", lambda *_: pytest.fail("a record was read"))
-    monkeypatch.setattr("deepchord.worker.execution.guard.Lease", lambda *_, **__: pytest.fail("a lease was taken"))
+    monkeypatch.setattr(
+        "deepchord.worker.execution.guarding.guard.Lease", lambda *_, **__: pytest.fail("a lease was taken")
+    )
 
     assert evaluate(run.run_id) is None
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from deepchord.shared.broker import Holder, member_lease
-from deepchord.worker.execution.guard import Guard, guarded
+from deepchord.worker.execution.guarding.guard import Guard, guarded
 from deepchord.worker.execution.outcomes import MemberTaken, RunCancelled, WorkerLeaving
 from deepchord.worker.resources import Resources
 from deepchord.worker.training import TrainingState

@@ -9,7 +9,7 @@ import redis
 from deepchord.shared.broker import Holder, Leases, connect_lazily, member_lease
 from deepchord.shared.errors import StorageError
 from deepchord.shared.settings import Settings, load_settings
-from deepchord.worker.execution.lease_renewal import Lease
+from deepchord.worker.execution.guarding.lease_renewal import Lease
 from deepchord.worker.execution.outcomes import MemberTaken, RunCancelled
 
 NAME = member_lease("run", 0)
@@ -108,7 +108,7 @@ def test_an_outage_of_a_moment_is_waited_for(leases: Leases, monkeypatch: pytest
         return hold(*arguments, **options)
 
     monkeypatch.setattr(leases, "hold", moody)
-    monkeypatch.setattr("deepchord.worker.execution.lease_renewal._WAITS_S", (0.01, 0.01))
+    monkeypatch.setattr("deepchord.worker.execution.guarding.lease_renewal._WAITS_S", (0.01, 0.01))
     mine = lease(leases)
 
     assert mine.take() is None
@@ -116,7 +116,7 @@ def test_an_outage_of_a_moment_is_waited_for(leases: Leases, monkeypatch: pytest
 
 
 def test_without_a_broker_the_work_goes_on(free_port: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("deepchord.worker.execution.lease_renewal._WAITS_S", (0.01,))
+    monkeypatch.setattr("deepchord.worker.execution.guarding.lease_renewal._WAITS_S", (0.01,))
     away = Leases(connect_lazily(load_settings(broker=f"redis://127.0.0.1:{free_port}/0")))
     mine = lease(away)
 

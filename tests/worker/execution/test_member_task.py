@@ -568,7 +568,7 @@ def test_only_recent_failures_count_against_a_worker(handle, died, store: RunSto
 def test_without_a_broker_nobody_gives_up_a_member_that_another_may_be_training(
     resources: Resources, store: RunStore, run: RunSpec, members, free_port: int, monkeypatch
 ):
-    monkeypatch.setattr("deepchord.worker.execution.lease_renewal._WAITS_S", (0.01,))
+    monkeypatch.setattr("deepchord.worker.execution.guarding.lease_renewal._WAITS_S", (0.01,))
     for _ in range(2):
         store.member(run.run_id, 0).start_attempt(b"{}")
     cut_off = resources.settings.model_copy(update={"broker": f"redis://127.0.0.1:{free_port}/0"})

@@ -1,7 +1,7 @@
 import time
 
 from deepchord.shared.process import run_function
-from deepchord.worker.execution.watchdog import STALLED, StallWatchdog
+from deepchord.worker.execution.guarding.watchdog import STALLED, StallWatchdog
 
 
 class Clock:

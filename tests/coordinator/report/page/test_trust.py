@@ -14,9 +14,9 @@ from deepchord.coordinator.report.findings import (
     trust_conclusion,
 )
 from deepchord.coordinator.report.page import render_page
+from deepchord.coordinator.report.page.charts import trust_charts
 from deepchord.coordinator.report.page.gallery import confident_mistakes, mistakes, uncertain_images
 from deepchord.coordinator.report.page.trust import trust
-from deepchord.coordinator.report.page.trust_charts import trust_charts
 
 MakeContent = Callable[..., ReportContent]
 PageText = Callable[[ReportContent], str]
@@ -116,7 +116,7 @@ def test_mistakes_have_calibrated_probabilities_where_there_are_some(
     for card, other, mistake in zip(mistakes(content), mistakes(plain), plain.evaluation.misclassified, strict=True):
         assert card.test_index == other.test_index == mistake.test_index
         assert card.predicted == other.predicted
-        assert card.predicted_probability == content.calibrated_test_probabilities[card.test_index].max()
+        assert card.predicted_probability == content.probabilities.calibrated_test[card.test_index].max()
         assert other.predicted_probability == mistake.predicted_probability
         assert other.actual_probability == mistake.actual_probability
     assert "s calibrated probability of the predicted class" in page_text(content)
@@ -126,7 +126,7 @@ def test_mistakes_have_calibrated_probabilities_where_there_are_some(
 def test_the_most_uncertain_images_are_those_of_the_highest_mutual_information(make_content: MakeContent) -> None:
     content = make_content(measured="out_of_bag", members=5)
     cards = uncertain_images(content)
-    measure = content.test_uncertainty.mutual_information
+    measure = content.probabilities.test_uncertainty.mutual_information
 
     assert len(cards) == 12
     assert [float(card.note) for card in cards] == pytest.approx(sorted(measure, reverse=True)[:12], abs=1e-3)
@@ -135,7 +135,7 @@ def test_the_most_uncertain_images_are_those_of_the_highest_mutual_information(m
 
 def test_a_single_member_is_uncertain_by_its_entropy(make_content: MakeContent, page_text: PageText) -> None:
     content = make_content(measured="uncalibrated", members=1)
-    highest = content.test_uncertainty.predictive_entropy.max()
+    highest = content.probabilities.test_uncertainty.predictive_entropy.max()
 
     assert float(uncertain_images(content)[0].note) == pytest.approx(highest, abs=1e-3)
     assert "with the highest predictive entropy" in page_text(content)
@@ -159,7 +159,8 @@ def test_the_most_confident_mistakes_come_first(make_content: MakeContent) -> No
 
 
 def test_probabilities_whose_images_were_not_measured_show_no_uncertain_ones(make_content: MakeContent) -> None:
-    content = replace(make_content(measured="calibration_images"), test_uncertainty=None)
+    content = make_content(measured="calibration_images")
+    content = replace(content, probabilities=replace(content.probabilities, test_uncertainty=None))
 
     assert uncertain_images(content) == ()
     assert "Most uncertain images" not in render_page(content)

@@ -182,7 +182,7 @@ def test_json_has_all_scores_of_the_ensemble_under_their_full_names(make_content
     found = json.loads(summary_json(content))["ensemble"]["uncertainty"]
     uncertainty = content.evaluation.uncertainty
 
-    assert set(found) == {"mean", "calibrated", "calibration", "conformal", "selective"}
+    assert set(found) == {"mean", "calibrated", "calibration", "conformal", "selective", "by_size"}
     error = uncertainty.calibrated.expected_calibration_error
     assert found["calibrated"]["expected_calibration_error"] == {
         name: round(getattr(error, name), 5) for name in ("value", "low", "high")
@@ -193,10 +193,22 @@ def test_json_has_all_scores_of_the_ensemble_under_their_full_names(make_content
     assert [each["risk"] for each in found["selective"]["abstentions"]] == [0.05, 0.02, 0.01, 0.005]
 
 
+def test_json_of_a_study_has_what_it_looked_at(make_content: MakeContent) -> None:
+    content = make_content(measured="calibration_images", studied=True)
+    found = json.loads(summary_json(content))["ensemble"]
+
+    best = max(each["area_under_roc"] for each in found["unseen"]["detection"])
+    assert best == round(content.unseen.best.area_under_roc, 5)
+    assert len(found["shifted"]) == 35
+    strongest = content.shifted[4]
+    assert found["shifted"][4]["calibrated"]["accuracy"] == round(strongest.calibrated.accuracy, 5)
+    assert not {"unseen", "shifted"} & set(json.loads(summary_json(make_content()))["ensemble"])
+
+
 def test_json_of_an_evaluation_without_calibration_leaves_it_out(make_content: MakeContent) -> None:
     found = json.loads(summary_json(make_content(measured="uncalibrated", all_equal=True)))["ensemble"]["uncertainty"]
 
-    assert set(found) == {"mean", "conformal", "selective"}
+    assert set(found) == {"mean", "conformal", "selective", "by_size"}
     assert found["conformal"] == []
     assert all("threshold" not in each for each in found["selective"]["abstentions"])
     assert "uncertainty" not in json.loads(summary_json(make_content()))["ensemble"]

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from deepchord.worker.execution.lease_renewal import Lease
+from deepchord.worker.execution.guarding.lease_renewal import Lease
+from deepchord.worker.execution.guarding.watchdog import StallWatchdog
 from deepchord.worker.execution.outcomes import RESEND_DELAY_S, AttemptEnded, Resend, WorkerLeaving
-from deepchord.worker.execution.watchdog import StallWatchdog
 from deepchord.worker.resources import Resources
 from deepchord.worker.training import Observer, TrainingState
 

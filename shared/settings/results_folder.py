@@ -1,11 +1,12 @@
-"""Checks whether results can be written, before anything is trained; imports nothing that draws a report."""
+"""Checks whether results can be written, before anything is trained or evaluated."""
 
 import os
 import shlex
 from pathlib import Path
 
 from deepchord.shared.errors import InputError
-from deepchord.shared.settings import Settings, path_on_host
+from deepchord.shared.settings.container_paths import path_on_host
+from deepchord.shared.settings.settings import Settings
 
 
 def check_folder(folder: Path, settings: Settings) -> None:

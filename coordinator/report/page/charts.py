@@ -1,10 +1,10 @@
-"""The charts about trust, as SVG paths on a plane of 100 by 100: reliability, risk against coverage, entropies."""
+"""The charts about trust, sizes and studies, as SVG paths on a plane of 100 by 100."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from deepchord.coordinator.report.content import ReportContent, percent
+from deepchord.coordinator.report.content import LOSS_DIGITS, ReportContent, count, percent
 from deepchord.coordinator.report.findings import (
     EntropyCounts,
     Plane,
@@ -13,10 +13,15 @@ from deepchord.coordinator.report.findings import (
     RiskCurve,
     RiskPoint,
     Scale,
+    ShiftCurve,
+    SizeCurve,
     Tick,
     entropy_counts,
     reliability,
     risk_curve,
+    scale_around,
+    shift_curves,
+    size_curves,
 )
 
 #: The diameters in pixels of the spots of no image, and of all images in addition.
@@ -41,9 +46,9 @@ class Spot:
 class ChartLine:
     """A line of a chart, or an area."""
 
-    #: How it looks: `ideal`, `before`, `after`, `chosen`, `right` or `wrong`.
+    #: How it looks: `ideal`, `before`, `after`, `members`, `chosen`, `right`, `wrong`, `unseen` or `interval`.
     kind: str
-    #: What it is called in the key.
+    #: What it is called in the key; empty: it is not there.
     label: str
     #: Empty: only spots.
     path: str
@@ -71,6 +76,75 @@ def trust_charts(content: ReportContent) -> tuple[Chart, ...]:
         *((_reliability_chart(of_confidence),) if of_confidence is not None else ()),
         *((_risk_chart(of_risk),) if of_risk is not None else ()),
         *((_entropy_chart(of_entropy),) if of_entropy is not None else ()),
+    )
+
+
+def size_charts(content: ReportContent) -> tuple[Chart, ...]:
+    """Return accuracy, loss and calibration error against the number of members; nothing if that was not measured."""
+    return tuple(map(_size_chart, size_curves(content)))
+
+
+def shift_charts(content: ReportContent) -> tuple[Chart, ...]:
+    """Return accuracy, loss and calibration error by the strength of the shifts; nothing if none were looked at."""
+    return tuple(map(_shift_chart, shift_curves(content)))
+
+
+def _size_chart(curve: SizeCurve) -> Chart:
+    scores = [point.score for point in curve.points]
+    bounds = [bound for score in scores for bound in (score.low, score.high)]
+    plane = Plane(
+        x=scale_around([point.members for point in curve.points], 0.0, 1.0), y=scale_around(bounds, 0.08, 1e-4)
+    )
+    forth = [(point.members, point.score.low) for point in curve.points]
+    back = [(point.members, point.score.high) for point in reversed(curve.points)]
+
+    def written(value: float) -> str:
+        return percent(value) if curve.is_share else f"{value:.{LOSS_DIGITS}f}"
+
+    return Chart(
+        title=curve.title,
+        x_title="Members",
+        lines=(
+            ChartLine(kind="interval", label="95\u00a0% of their orders", path=f"{plane.path([*forth, *back])}Z"),
+            ChartLine(
+                kind="after",
+                label="mean",
+                path=plane.path((point.members, point.score.value) for point in curve.points),
+                spots=tuple(
+                    _spot(
+                        plane,
+                        point.members,
+                        point.score.value,
+                        _SPOT,
+                        f"{count(point.members, 'member')}: {written(point.score.value)}",
+                    )
+                    for point in curve.points
+                ),
+            ),
+        ),
+        x_ticks=plane.x.ticks(8, integer=True),
+        y_ticks=_percents(plane.y) if curve.is_share else plane.y.ticks(5),
+    )
+
+
+def _shift_chart(curve: ShiftCurve) -> Chart:
+    values = [value for line in curve.lines for value in line.values]
+    steps = len(curve.lines[0].values)
+    plane = Plane(x=Scale(start=0.0, end=steps - 1), y=_from_zero(values))
+    looks = {
+        "members": ("members", "average member"),
+        "mean": ("before", "mean"),
+        "calibrated": ("after", "calibrated"),
+    }
+    return Chart(
+        title=curve.title,
+        x_title="Strength of the shift, averaged over seven kinds",
+        lines=tuple(
+            ChartLine(kind=looks[line.kind][0], label=looks[line.kind][1], path=plane.path(enumerate(line.values)))
+            for line in curve.lines
+        ),
+        x_ticks=plane.x.ticks(steps, integer=True),
+        y_ticks=_percents(plane.y) if curve.is_share else plane.y.ticks(5),
     )
 
 
@@ -134,11 +208,15 @@ def _risk_chart(found: RiskCurve) -> Chart:
 
 
 def _entropy_chart(found: EntropyCounts) -> Chart:
-    y = _from_zero((*found.right, *found.wrong))
+    y = _from_zero((*found.right, *found.wrong, *found.unseen))
     plane = Plane(x=_SHARES, y=y)
-    spreads = (("right", "right images", found.right), ("wrong", "wrong images", found.wrong))
+    spreads = (
+        ("right", "right images", found.right),
+        ("wrong", "wrong images", found.wrong),
+        ("unseen", "unseen images", found.unseen),
+    )
     return Chart(
-        title="Entropy of right and wrong images",
+        title="Entropy of right and wrong images" if not found.unseen else "Entropy of right, wrong and unseen images",
         x_title="Predictive entropy, of the largest possible",
         lines=tuple(
             ChartLine(kind=kind, label=label, path=plane.path(_steps(shares)))

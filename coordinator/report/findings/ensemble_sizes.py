@@ -1,0 +1,68 @@
+"""What more members bring: the scores of smaller ensembles of the same members, as curves and in a sentence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deepchord.coordinator.report.content import LOSS_DIGITS, ReportContent
+from deepchord.shared.messages import Estimate, SizedEnsemble
+
+#: A loss that falls by less than this share with the last member hardly falls.
+_HARDLY = 0.002
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizePoint:
+    """A score of ensembles of so many members: its mean over random orders of the members, and 95 % of these orders."""
+
+    members: int
+    score: Estimate
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizeCurve:
+    """A score against the number of members."""
+
+    title: str
+    #: Whether the score is a share, which is written as percent.
+    is_share: bool
+    points: tuple[SizePoint, ...]
+
+
+def size_curves(content: ReportContent) -> tuple[SizeCurve, ...]:
+    """Return accuracy, loss and calibration error against the number of members; nothing if that was not measured."""
+    sizes = _sizes(content)
+    if not sizes:
+        return ()
+    return (
+        SizeCurve(title="Accuracy by members", is_share=True, points=_points(sizes, "accuracy")),
+        SizeCurve(title="Loss by members", is_share=False, points=_points(sizes, "negative_log_likelihood")),
+        SizeCurve(
+            title="Calibration error by members", is_share=True, points=_points(sizes, "expected_calibration_error")
+        ),
+    )
+
+
+def size_sentence(content: ReportContent) -> str:
+    """Return in a sentence what the last members brought; empty if that was not measured."""
+    sizes = _sizes(content)
+    if not sizes:
+        return ""
+    before, last = sizes[-2].negative_log_likelihood.value, sizes[-1].negative_log_likelihood.value
+    added = sizes[-1].members - sizes[-2].members
+    fell = (before - last) / (before or 1) / added
+    who = "The last member" if added == 1 else f"Of the last {added} members each"
+    brought = f"brought the loss down by {100 * fell:.2f}\u00a0%" if fell > 0 else "did not bring the loss down"
+    more = "more would hardly help" if fell < _HARDLY else "more may still help"
+    return (
+        f"One member alone has a loss of {sizes[0].negative_log_likelihood.value:.{LOSS_DIGITS}f}, all "
+        f"{sizes[-1].members} together {last:.{LOSS_DIGITS}f}. {who} {brought}: {more}."
+    )
+
+
+def _sizes(content: ReportContent) -> Sequence[SizedEnsemble]:
+    uncertainty = content.evaluation.uncertainty
+    return () if uncertainty is None else uncertainty.by_size
+
+
+def _points(sizes: Sequence[SizedEnsemble], field: str) -> tuple[SizePoint, ...]:
+    return tuple(SizePoint(members=each.members, score=getattr(each, field)) for each in sizes)

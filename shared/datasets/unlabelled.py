@@ -1,0 +1,168 @@
+"""Images without labels: found in a file or under a name, fitted to a network's input, published and loaded."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.command_line import printable_path, user_path
+from deepchord.shared.datasets.catalog import NAMED_DATASETS
+from deepchord.shared.datasets.checks import checked_images
+from deepchord.shared.datasets.outlines import images_with_channels_last
+from deepchord.shared.datasets.sources import Places, find_dataset
+from deepchord.shared.errors import DatasetError, InputError
+from deepchord.shared.files import npz_outlines, read_npz, write_npz
+from deepchord.shared.messages import Fitting, UnseenInfo
+from deepchord.shared.storage import RunStore
+from deepchord.shared.validation import suggestion
+
+#: The array of images in a file: the first of these that is there.
+_ARRAYS = ("images", "x_test", "x")
+#: Weights of red, green and blue in grey (ITU-R BT.601).
+_LUMA = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Images:
+    """Images without labels."""
+
+    #: The name of the data set or of the file that they came from.
+    name: str
+    #: [size, height, width, channels], uint8 or float32, as given.
+    pixels: NDArray[Any]
+
+
+def find_images(name_or_path: str, places: Places, channels_first: bool | None = None) -> Images:
+    """Return the test images of a data set with a name, or the images of an `.npz` file; its labels are not read.
+
+    Args:
+        name_or_path: `fashion`, `digits`, `cifar10`, or the path of an `.npz` with images as `images`, `x_test` or `x`,
+            as `deepchord.shared.datasets.sources.read_dataset` takes them.
+        places: Where to look for a data set with a name.
+        channels_first: See `read_dataset`.
+
+    Raises:
+        DatasetError: Nothing was found, or the images cannot be used.
+    """
+    if name_or_path in NAMED_DATASETS:
+        dataset = find_dataset(name_or_path, places, channels_first)
+        return Images(name=dataset.name, pixels=dataset.x_test)
+    path = Path(name_or_path)
+    source = printable_path(path)
+    try:
+        present = npz_outlines(user_path(path), source, (), _ARRAYS)
+        name = next((name for name in _ARRAYS if name in present), None)
+        if name is None:
+            raise DatasetError(
+                f"{source} holds no images: expected them as {', '.join(_ARRAYS[:-1])} or {_ARRAYS[-1]}."
+            )
+        label = f"{source}: {name}"
+        images_with_channels_last(present[name], label, channels_first)
+        pixels = read_npz(user_path(path), source, (name,))[name]
+    except FileNotFoundError as error:
+        hint = suggestion(name_or_path, NAMED_DATASETS)
+        end = "" if hint.endswith("?") else ", or the path of an .npz file."
+        raise DatasetError(f"There are no images called {name_or_path!r}{hint}{end}") from error
+    turned = images_with_channels_last(pixels, label, channels_first)
+    return Images(name=printable_path(path.name), pixels=checked_images(turned, label))
+
+
+def fitted_images(images: Images, like: NDArray[Any], fitting: Fitting) -> Images:
+    """Return images that a network for other ones takes, or refuse them.
+
+    Args:
+        images: The images.
+        like: Images [size, height, width, channels] that the network was trained on, uint8 or float32.
+        fitting: What is done with images of another size or with other channels.
+
+    Raises:
+        InputError: They do not fit, and nothing may be done; or their values mean something else.
+    """
+    wanted, actual = like.shape[1:], images.pixels.shape[1:]
+    _check_values(images, like)
+    if actual == wanted:
+        return images
+    if fitting == "none":
+        raise InputError(
+            f"Images of {images.name} are {_shape(actual)} (height x width x channels), and the networks take "
+            f"{_shape(wanted)}: give images of that shape, or --fit resize, which scales them and turns colours to "
+            "grey or grey to colours."
+        )
+    channels = _with_channels(images.pixels, wanted[-1], images.name)
+    return Images(name=images.name, pixels=_resized(channels, wanted[0], wanted[1]))
+
+
+def publish_images(images: Images, store: RunStore) -> UnseenInfo:
+    """Publish images under their SHA-256, unless storage has them already; return their description.
+
+    Raises:
+        StorageError: The storage cannot be reached or written.
+    """
+    data = write_npz({"images": images.pixels})
+    sha256 = hashlib.sha256(data).hexdigest()
+    if not store.has_dataset(sha256, data):
+        store.publish_dataset(sha256, data)
+    return UnseenInfo(name=images.name, sha256=sha256, images=len(images.pixels))
+
+
+def load_images(info: UnseenInfo, store: RunStore) -> Images:
+    """Return published images.
+
+    Raises:
+        StorageError: Storage cannot be reached, or its copy is missing or damaged.
+        DatasetError: The object holds no images.
+    """
+    source = f"Images {info.sha256[:12]}…"
+    pixels = read_npz(io.BytesIO(store.dataset(info.sha256)), source, ("images",))["images"]
+    return Images(name=info.name, pixels=checked_images(pixels, f"{source}: images"))
+
+
+def _check_values(images: Images, like: NDArray[Any]) -> None:
+    """Raise `InputError` if bytes meet floats that do not lie between 0 and 1, or vice versa."""
+    ours, theirs = images.pixels, like
+    floats = theirs if ours.dtype == np.uint8 else ours
+    if ours.dtype != theirs.dtype and (floats.min() < 0 or floats.max() > 1):
+        raise InputError(
+            f"Images of {images.name} hold {ours.dtype} and those that the networks were trained on {theirs.dtype}; "
+            f"whole numbers are divided by 255, and the floats lie in {floats.min():g}..{floats.max():g}, so they do "
+            "not compare: prepare the images as those for the training were."
+        )
+
+
+def _with_channels(pixels: NDArray[Any], channels: int, name: str) -> NDArray[Any]:
+    """Return images with another number of channels: grey from colours, or grey for each colour."""
+    if pixels.shape[-1] == channels:
+        return pixels
+    if pixels.shape[-1] == 1:
+        return np.repeat(pixels, channels, axis=-1)
+    if pixels.shape[-1] >= len(_LUMA) and channels == 1:
+        grey = pixels[..., : len(_LUMA)] @ np.array(_LUMA)
+        return _as_type(grey[..., None], pixels.dtype)
+    raise InputError(
+        f"Images of {name} have {pixels.shape[-1]} channels, and the networks take {channels}: only colours can be "
+        "turned to grey, and grey to any number."
+    )
+
+
+def _resized(pixels: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    """Return images scaled to a size, with linear interpolation between the centres of pixels."""
+    from scipy.ndimage import zoom  # half a second, which commands without it spare
+
+    factors = (1, height / pixels.shape[1], width / pixels.shape[2], 1)
+    parts = (pixels[start : start + 1024].astype(np.float32) for start in range(0, len(pixels), 1024))
+    scaled = [_as_type(zoom(part, factors, order=1, mode="nearest", grid_mode=True), pixels.dtype) for part in parts]
+    return np.ascontiguousarray(np.concatenate(scaled))
+
+
+def _as_type(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    if dtype == np.uint8:
+        return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)
+    return np.asarray(values, dtype=dtype)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(str(length) for length in shape)

@@ -1,0 +1,117 @@
+"""A study: an evaluated run looked at once more, on another engine or other images, unseen ones and shifted ones."""
+
+import re
+from typing import Annotated, Literal, get_args
+
+from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+
+from deepchord.shared.messages.evaluation import EnsembleEvaluation
+from deepchord.shared.messages.run import DatasetInfo, RunId
+from deepchord.shared.validation import Message, Sha256, Share, Versioned
+
+_NAME = r"^[a-z0-9][a-z0-9-]{0,63}$"
+
+#: How test images are changed; `deepchord.worker.studies.shifts` does it.
+ShiftKind = Literal["noise", "blur", "contrast", "brightness", "rotation", "translation", "occlusion"]
+SHIFT_KINDS: tuple[ShiftKind, ...] = get_args(ShiftKind)
+STRENGTHS = 5
+
+#: A measure of uncertainty that unseen images are told from test images by; of confidence, one minus it.
+DetectionMeasure = Literal["confidence", "predictive_entropy", "mutual_information"]
+
+#: How images of another size or with other channels are made to fit: not at all; or scaled with linear interpolation,
+#: grey repeated for each colour, colours turned to grey by ITU-R 601.
+Fitting = Literal["none", "resize"]
+
+
+class UnseenInfo(Message):
+    """Images of kinds that the members were not trained on, as they are published."""
+
+    #: `digits`, or the name of the file that they came from.
+    name: str
+    #: Under which storage keeps them.
+    sha256: Sha256
+    images: PositiveInt
+
+
+class StudySpec(Versioned):
+    """What a study is asked to look at."""
+
+    run_id: RunId
+    #: How many times the run had been extended.
+    extension: NonNegativeInt
+    name: Annotated[str, Field(pattern=_NAME)]
+    requested_at: AwareDatetime
+    #: The data set whose test images replace those of the run; None: they are the run's own.
+    dataset: DatasetInfo | None = None
+    unseen: UnseenInfo | None = None
+    #: Whether the test images are shifted, too.
+    shifts: bool = False
+
+
+class Detection(Message):
+    """How well a measure tells unseen images from test images; `deepchord.shared.uncertainty.detection` defines it."""
+
+    measure: DetectionMeasure
+    area_under_roc: Share
+    area_under_precision_recall: Share
+    false_positive_rate_at_95: Share
+
+
+class UnseenScores(Message):
+    """What an ensemble makes of images of kinds that its members were not trained on."""
+
+    name: str
+    images: PositiveInt
+    #: The mean probability of the predicted class, which is wrong whatever it is; and that of the test images.
+    mean_confidence: Share
+    test_mean_confidence: Share
+    detection: tuple[Detection, ...] = Field(min_length=1)
+
+    @property
+    def best(self) -> Detection:
+        """The measure with the largest area under the ROC curve."""
+        return max(self.detection, key=lambda each: each.area_under_roc)
+
+
+class ShortScores(Message):
+    """Scores without intervals; `deepchord.shared.uncertainty.scores` defines them."""
+
+    accuracy: Share
+    negative_log_likelihood: NonNegativeFloat
+    expected_calibration_error: Share
+
+
+class ShiftedScores(Message):
+    """Scores on all test images after they were changed in one way."""
+
+    kind: ShiftKind
+    strength: Annotated[int, Field(ge=1, le=STRENGTHS)]
+    #: The mean of the members' own scores.
+    members: ShortScores
+    #: Of the mean of their probabilities.
+    mean: ShortScores
+    #: With the temperature of the evaluation, which no shifted image decided; None: there is none.
+    calibrated: ShortScores | None = None
+
+
+class Study(Versioned):
+    """The result of a study, in storage beside the run's evaluation."""
+
+    spec: StudySpec
+    evaluation: EnsembleEvaluation
+    unseen: UnseenScores | None = None
+    shifted: tuple[ShiftedScores, ...] = ()
+
+
+class StudyFailure(Versioned):
+    """Why a study ended without a result."""
+
+    spec: StudySpec
+    reason: str
+    failed_at: AwareDatetime
+
+
+def is_study_name(value: object) -> bool:
+    """Return whether a value can be the name of a study."""
+    return isinstance(value, str) and re.fullmatch(_NAME, value) is not None

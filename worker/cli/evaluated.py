@@ -1,0 +1,185 @@
+"""Evaluates what the command `evaluate` is given: weight files, or a run once more, here or on a worker."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typer
+
+from deepchord.shared.broker import probe_broker
+from deepchord.shared.checkpoints import EnsembleProbabilities, decode_ensemble_probabilities
+from deepchord.shared.datasets import Dataset, Places, find_dataset, find_images, fitted_images, load_dataset
+from deepchord.shared.errors import InterruptedRunError, RunFailedError
+from deepchord.shared.host import choose_engine
+from deepchord.shared.messages import (
+    EnsembleEvaluation,
+    MemberRecord,
+    RunSpec,
+    ShiftedScores,
+    Study,
+    StudySpec,
+    UnseenScores,
+)
+from deepchord.shared.settings import Settings, keras_home
+from deepchord.shared.storage import RunStore
+from deepchord.shared.validation import with_full_stop
+from deepchord.worker.evaluation import (
+    Evaluator,
+    check_images,
+    find_groups,
+    name_members,
+    read_members,
+    weight_candidates,
+    weight_notes,
+)
+from deepchord.worker.resources import Resources
+from deepchord.worker.studies import (
+    USUAL_DATASET,
+    Conditions,
+    StudyRequest,
+    WeightPatterns,
+    commit_study,
+    ended_version,
+    evaluate_command,
+    place_study,
+    study_members,
+    study_on_worker,
+    study_run,
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EvaluatedMembers:
+    """Weight files, or the members of a run, that were evaluated as one ensemble: what their report shows."""
+
+    title: str
+    #: The command that evaluates them again.
+    command: str
+    #: What each member is called, by its index.
+    member_names: Mapping[int, str]
+    evaluation: EnsembleEvaluation
+    dataset: Dataset
+    probabilities: EnsembleProbabilities
+    unseen: UnseenScores | None = None
+    shifted: tuple[ShiftedScores, ...] = ()
+    #: The run and the records of its members; None and empty for weight files.
+    run: RunSpec | None = None
+    records: Mapping[int, MemberRecord] = field(default_factory=dict)
+
+
+def evaluate_files(settings: Settings, patterns: WeightPatterns, request: StudyRequest) -> EvaluatedMembers:
+    """Evaluate the files that patterns name as one ensemble; write notes about them to stderr first.
+
+    Raises:
+        CheckpointError: A file is damaged or does not fit its network.
+        InputError: A pattern, a network or the images do not fit.
+        DatasetError: The data set or the unseen images cannot be found or read.
+    """
+    resources = Resources(settings)
+    dataset = find_dataset(
+        request.dataset or USUAL_DATASET, _places(), request.images_channels_first, labels_are_classes=True
+    )
+    groups, notes = find_groups(patterns.weights, patterns.architectures)
+    image_shape, classes = dataset.x_train.shape[1:], len(dataset.class_names)
+    files = read_members(groups, image_shape, classes, channels_first=patterns.channels_first)
+    check_images(files, dataset)
+    for note in [*notes, *weight_notes(files)]:
+        typer.echo(f"note: {note}.", err=True)
+    unseen = None
+    if request.unseen is not None:
+        unseen = fitted_images(find_images(request.unseen, _places()), dataset.x_train, request.fitting)
+    candidates = weight_candidates(files)
+    evaluator = Evaluator(engine=resources.engine, trainer=resources.trainer)
+    conditions = Conditions(unseen=unseen, shifts=request.shifts)
+    studied = study_members(evaluator, dataset, candidates, len(candidates), conditions)
+    title, names = name_members([file.path for file in files])
+    return EvaluatedMembers(
+        title=title,
+        command=evaluate_command(request, weights=patterns),
+        member_names=dict(enumerate(names)),
+        evaluation=studied.evaluation,
+        dataset=dataset,
+        probabilities=studied.probabilities,
+        unseen=studied.unseen,
+        shifted=studied.shifted,
+    )
+
+
+def evaluate_run(
+    settings: Settings, name: str, request: StudyRequest, *, on_worker: bool
+) -> tuple[EvaluatedMembers, Path]:
+    """Evaluate a run that has ended once more; return the result, and the name of a folder for its report.
+
+    A study that is done already is not done again: its result is returned.
+
+    Args:
+        settings: Of this command.
+        name: The run's id, or `last`.
+        request: What is looked at.
+        on_worker: Whether a worker of the broker does it; otherwise this process does.
+
+    Raises:
+        InputError: The run has not ended, or what is asked for does not fit it.
+        RunFailedError: The study failed.
+        InterruptedRunError: It was interrupted.
+    """
+    store = RunStore.open(settings)
+    run = ended_version(store, store.find(name))
+    if on_worker:
+        probe_broker(settings)
+    engine = "worker" if on_worker else choose_engine(settings.engine)
+    spec = place_study(store, run, request, _places(), settings, engine)
+    stored = store.study(run.run_id, spec.name)
+    if stored.has_result():
+        typer.echo(f"note: study {spec.name} was done before; another --name does it anew.", err=True)
+    else:
+        _do_study(settings, store, run, spec, on_worker=on_worker)
+    failure, result = stored.failure(), stored.result()
+    if result is None:
+        reason = failure.reason if failure is not None else "it has no result"
+        raise RunFailedError(
+            with_full_stop(f"Study {spec.name} of run {run.run_id} failed: {reason}") + " Try it with another --name."
+        )
+    return _evaluated(settings, store, run, result, evaluate_command(request, run=run.run_id)), Path(
+        run.run_id, "studies", spec.name
+    )
+
+
+def _do_study(settings: Settings, store: RunStore, run: RunSpec, spec: StudySpec, *, on_worker: bool) -> None:
+    """Do a study; on Ctrl-C, say how it goes on."""
+    try:
+        if on_worker:
+            study_on_worker(settings, store, run.run_id, spec.name, lambda note: typer.echo(f"note: {note}.", err=True))
+        else:
+            resources = Resources(settings)
+            commit_study(store, spec, study_run(resources, run, spec, lambda: None))
+    except KeyboardInterrupt:
+        where = "The worker goes on with it; the same command" if on_worker else "The same command does it again and"
+        raise InterruptedRunError(f"Interrupted: {where} collects its result.") from None
+
+
+def _evaluated(settings: Settings, store: RunStore, run: RunSpec, study: Study, command: str) -> EvaluatedMembers:
+    """Return a study as its report shows it; everything comes from storage."""
+    sha256 = study.evaluation.probabilities_sha256
+    encoded = store.study(run.run_id, study.spec.name).probabilities(sha256)
+    dataset = load_dataset(run.dataset, store, settings.cache)
+    if study.spec.dataset is not None:
+        other = load_dataset(study.spec.dataset, store, settings.cache)
+        dataset = dataclasses.replace(dataset, name=other.name, x_test=other.x_test, y_test=other.y_test)
+    return EvaluatedMembers(
+        title=f"{run.run_id}, {study.spec.name}",
+        command=command,
+        member_names={index: str(index) for index in range(run.members)},
+        evaluation=study.evaluation,
+        dataset=dataset,
+        probabilities=decode_ensemble_probabilities(encoded, f"Probabilities of study {study.spec.name}"),
+        unseen=study.unseen,
+        shifted=study.shifted,
+        run=run,
+        records={record.member.spec.index: record for record in store.records(run.run_id, run.members)},
+    )
+
+
+def _places() -> Places:
+    return Places(keras_home=keras_home())

@@ -1,0 +1,33 @@
+"""Looks at an ensemble once more: on images of unseen kinds, on shifted test images, on another data set or engine.
+
+Nothing here decides anything about the ensemble: temperature and thresholds are those of its evaluation.
+"""
+
+from deepchord.worker.studies.conditions import Conditions
+from deepchord.worker.studies.remote import study_on_worker
+from deepchord.worker.studies.request import (
+    USUAL_DATASET,
+    StudyRequest,
+    WeightPatterns,
+    check_name,
+    ended_version,
+    evaluate_command,
+    place_study,
+)
+from deepchord.worker.studies.study import StudiedEnsemble, commit_study, study_members, study_run
+
+__all__ = [
+    "USUAL_DATASET",
+    "Conditions",
+    "StudiedEnsemble",
+    "StudyRequest",
+    "WeightPatterns",
+    "check_name",
+    "commit_study",
+    "ended_version",
+    "evaluate_command",
+    "place_study",
+    "study_members",
+    "study_on_worker",
+    "study_run",
+]

@@ -1,0 +1,159 @@
+"""The images beyond the test images that a study looks at, and what the members together make of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.datasets import Dataset, Images
+from deepchord.shared.messages import (
+    SHIFT_KINDS,
+    STRENGTHS,
+    Detection,
+    ShiftedScores,
+    ShiftKind,
+    ShortScores,
+    UnseenScores,
+)
+from deepchord.shared.uncertainty import (
+    ImageUncertainty,
+    RunningUncertainty,
+    accuracy,
+    detection_scores,
+    expected_calibration_error,
+    negative_log_likelihood,
+    with_temperature,
+)
+from deepchord.worker.evaluation import Predict, RunningMean
+from deepchord.worker.studies.shifts import shift_images
+
+_SCORES = (accuracy, negative_log_likelihood, expected_calibration_error)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Conditions:
+    """What is looked at."""
+
+    #: Images of kinds that the members were not trained on, which their networks take; None: there are none.
+    unseen: Images | None = None
+    #: Whether the test images are shifted.
+    shifts: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to look at."""
+        return self.unseen is not None or self.shifts
+
+
+class UnseenCollector:
+    """Collects what the members make of unseen images, one member after the other."""
+
+    def __init__(self, images: Images, classes: int) -> None:
+        self._images = images
+        self._running = RunningUncertainty(len(images.pixels), classes)
+
+    def add(self, predict: Predict) -> None:
+        """Add a member."""
+        self._running.add(predict(self._images.pixels))
+
+    def mean(self) -> NDArray[np.float32]:
+        """Return the mean probabilities, float32 [images, classes]."""
+        return self._running.mean()
+
+    def measures(self) -> ImageUncertainty:
+        """Return how uncertain the ensemble is about each image."""
+        return self._running.result()
+
+    def scores(self, of_test: ImageUncertainty) -> UnseenScores:
+        """Return how well the images are told from the test images.
+
+        Args:
+            of_test: How uncertain the ensemble is about each test image.
+        """
+        unseen = self.measures()
+        return UnseenScores(
+            name=self._images.name,
+            images=len(self._images.pixels),
+            mean_confidence=min(1.0, float(unseen.confidence.mean(dtype=np.float64))),
+            test_mean_confidence=min(1.0, float(of_test.confidence.mean(dtype=np.float64))),
+            detection=(
+                _detection("confidence", 1 - of_test.confidence, 1 - unseen.confidence),
+                _detection("predictive_entropy", of_test.predictive_entropy, unseen.predictive_entropy),
+                _detection("mutual_information", of_test.mutual_information, unseen.mutual_information),
+            ),
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class _Shift:
+    """The sums over the members for one kind and strength."""
+
+    kind: ShiftKind
+    strength: int
+    mean: RunningMean
+    #: Sums of the members' own scores.
+    members: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(_SCORES)))
+
+
+class ShiftCollector:
+    """Collects what the members make of shifted test images, one member after the other.
+
+    The images are made anew for each member: all of them together would take 35 times the memory of the test images.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        values = dataset.x_train
+        self._low, self._high = (0.0, 255.0) if values.dtype == np.uint8 else (float(values.min()), float(values.max()))
+        self._shifts = [
+            _Shift(kind=kind, strength=strength, mean=RunningMean(len(dataset.x_test), len(dataset.class_names)))
+            for kind, strength in product(SHIFT_KINDS, range(1, STRENGTHS + 1))
+        ]
+        self._members = 0
+
+    def add(self, predict: Predict) -> None:
+        """Add a member."""
+        self._members += 1
+        for shift in self._shifts:
+            images = shift_images(self._dataset.x_test, shift.kind, shift.strength, self._low, self._high)
+            probabilities = predict(images)
+            shift.mean.add(probabilities)
+            shift.members += [score(probabilities, self._dataset.y_test) for score in _SCORES]
+
+    def scores(self, temperature: float | None) -> Iterator[ShiftedScores]:
+        """Yield the scores by kind and strength.
+
+        Args:
+            temperature: That of the evaluation; None: it has none.
+        """
+        for shift in self._shifts:
+            mean = shift.mean.mean()
+            yield ShiftedScores(
+                kind=shift.kind,
+                strength=shift.strength,
+                members=_short_scores(shift.members / self._members),
+                mean=self._scores(mean),
+                calibrated=None if temperature is None else self._scores(with_temperature(mean, temperature)),
+            )
+
+    def _scores(self, probabilities: NDArray[np.float32]) -> ShortScores:
+        return _short_scores([score(probabilities, self._dataset.y_test) for score in _SCORES])
+
+
+def _short_scores(values: "NDArray[np.float64] | list[float]") -> ShortScores:
+    return ShortScores.model_validate(
+        {score.__name__: float(value) for score, value in zip(_SCORES, values, strict=True)}
+    )
+
+
+def _detection(measure: str, known: NDArray[np.float32], unknown: NDArray[np.float32]) -> Detection:
+    found = detection_scores(known, unknown)
+    return Detection.model_validate(
+        {
+            "measure": measure,
+            "area_under_roc": min(1.0, found.area_under_roc),
+            "area_under_precision_recall": min(1.0, found.area_under_precision_recall),
+            "false_positive_rate_at_95": found.false_positive_rate_at_95,
+        }
+    )

@@ -1,0 +1,200 @@
+"""What a study is asked for on a command line: checked, its data published, its name reserved in storage."""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from deepchord.shared.command_line import printable_path
+from deepchord.shared.datasets import (
+    Dataset,
+    Places,
+    find_dataset,
+    find_images,
+    fitted_images,
+    load_dataset,
+    publish_dataset,
+    publish_images,
+)
+from deepchord.shared.errors import InputError
+from deepchord.shared.messages import DatasetInfo, Fitting, RunSpec, StudySpec, UnseenInfo, is_study_name
+from deepchord.shared.settings import Settings
+from deepchord.shared.storage import RunStore
+
+#: The data set of weight files that are given without one.
+USUAL_DATASET = "fashion"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRequest:
+    """What is asked for, as it was typed."""
+
+    #: The name of the result; None: one is made from what is looked at.
+    name: str | None = None
+    #: A data set whose test images replace the run's: a name or a path.
+    dataset: str | None = None
+    #: Whether images of that file are channels first; see `find_dataset`.
+    images_channels_first: bool | None = None
+    #: Images of kinds that the members were not trained on: a name or a path.
+    unseen: str | None = None
+    #: What is done with them if their shape is not the networks'.
+    fitting: Fitting = "none"
+    shifts: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightPatterns:
+    """Weight files, as they were typed."""
+
+    #: Folders, files or shell patterns.
+    weights: tuple[str, ...]
+    #: Files that describe their networks; see `deepchord.worker.evaluation.find_groups`.
+    architectures: tuple[Path, ...] = ()
+    #: Whether files without a description of their network are channels first.
+    channels_first: bool = False
+
+
+def evaluate_command(request: StudyRequest, *, run: str | None = None, weights: WeightPatterns | None = None) -> str:
+    """Return the command line that repeats an evaluation, for people.
+
+    Args:
+        request: What is looked at.
+        run: The run's id, or else …
+        weights: … the weight files.
+    """
+    parts = [run] if run is not None else []
+    parts += [part for pattern in (weights.weights if weights else ()) for part in ("--weights", pattern)]
+    if request.dataset is not None and (run is not None or request.dataset != USUAL_DATASET):
+        parts += ["--dataset", request.dataset]
+    parts += ["--images-channels-first"] if request.images_channels_first else []
+    parts += ["--images-channels-last"] if request.images_channels_first is False else []
+    if weights is not None:
+        parts += [part for file in weights.architectures for part in ("--architecture", str(file))]
+        parts += ["--channels-first"] if weights.channels_first else []
+    parts += ["--ood", request.unseen] if request.unseen is not None else []
+    parts += ["--fit", request.fitting] if request.fitting != "none" else []
+    parts += ["--shift"] if request.shifts else []
+    parts += ["--name", request.name] if request.name is not None else []
+    return printable_path(shlex.join(["deepchord", "evaluate", *parts]))
+
+
+def ended_version(store: RunStore, run: RunSpec) -> RunSpec:
+    """Return a run as it was when it was last evaluated; or else when it failed, if members were trained.
+
+    Raises:
+        InputError: It has not ended yet, or no member was trained.
+    """
+    for version in store.specs(run.run_id):
+        if store.evaluation(version).has_result():
+            return version
+    recorded = store.recorded_members(run.run_id)
+    if not store.evaluation(run).has_failed():
+        raise InputError(
+            f"Run {run.run_id} has not ended: {len(recorded)} of {run.members} members have; `deepchord resume "
+            f"{run.run_id}` goes on with it."
+        )
+    return run
+
+
+def place_study(
+    store: RunStore, run: RunSpec, request: StudyRequest, places: Places, settings: Settings, engine: str
+) -> StudySpec:
+    """Publish what a study needs, and reserve its name; a study of that name that looks at the same is returned.
+
+    Args:
+        store: Shared storage.
+        run: The run, as `ended_version` returns it.
+        request: What is asked for.
+        places: Where data sets with a name are looked for.
+        settings: Of this command.
+        engine: What evaluates, for the name: an engine, or `worker`.
+
+    Raises:
+        InputError: The data do not fit the run, or there is a study of that name that looks at something else.
+        DatasetError: Data cannot be found or read.
+    """
+    trained_on = load_dataset(run.dataset, store, settings.cache)
+    dataset = _published_dataset(store, run, trained_on, request, places)
+    unseen = _published_images(store, trained_on, request, places)
+    spec = StudySpec(
+        run_id=run.run_id,
+        extension=run.extension,
+        name=request.name or _made_name(engine, dataset, unseen, shifts=request.shifts),
+        requested_at=datetime.now(UTC),
+        dataset=dataset,
+        unseen=unseen,
+        shifts=request.shifts,
+    )
+    stored = store.study(run.run_id, spec.name)
+    if stored.create(spec):
+        return spec
+    present = stored.spec()
+    if present is None or _asked(present) != _asked(spec):
+        raise InputError(
+            f"Run {run.run_id} has a study {spec.name!r} already, which looks at something else: give another name "
+            "with --name."
+        )
+    return present
+
+
+def check_name(name: str | None) -> None:
+    """Raise `InputError` unless a name is one that a study can have."""
+    if name is not None and not is_study_name(name):
+        raise InputError(
+            f"{name!r} cannot be the name of a study: expected up to 64 small letters, digits and hyphens, like "
+            "'digits-1'."
+        )
+
+
+def _published_dataset(
+    store: RunStore, run: RunSpec, trained_on: Dataset, request: StudyRequest, places: Places
+) -> DatasetInfo | None:
+    if request.dataset is None:
+        return None
+    other = find_dataset(request.dataset, places, request.images_channels_first, labels_are_classes=True)
+    numbers = tuple(str(number) for number in range(len(trained_on.class_names)))
+    if other.class_names not in (trained_on.class_names, numbers):
+        raise InputError(
+            f"{other.name} has the classes {_listed(other.class_names)}, and run {run.run_id} was trained on "
+            f"{_listed(trained_on.class_names)}: give a data set of the same classes in the same order, or what is of "
+            "other kinds as --ood."
+        )
+    if other.x_test.shape[1:] != trained_on.x_test.shape[1:] or other.x_test.dtype != trained_on.x_test.dtype:
+        raise InputError(
+            f"The test images of {other.name} are {other.x_test.dtype} {list(other.x_test.shape[1:])}, and the "
+            f"networks of run {run.run_id} take {trained_on.x_test.dtype} {list(trained_on.x_test.shape[1:])}."
+        )
+    return publish_dataset(other, store)
+
+
+def _published_images(store: RunStore, trained_on: Dataset, request: StudyRequest, places: Places) -> UnseenInfo | None:
+    if request.unseen is None:
+        return None
+    images = find_images(request.unseen, places, request.images_channels_first)
+    return publish_images(fitted_images(images, trained_on.x_train, request.fitting), store)
+
+
+def _made_name(engine: str, dataset: DatasetInfo | None, unseen: UnseenInfo | None, *, shifts: bool) -> str:
+    """Return a name that tells what is looked at: `jax-digits-shifts`."""
+
+    def parts() -> Iterator[str]:
+        yield engine
+        if dataset is not None:
+            yield f"on-{dataset.name}"
+        if unseen is not None:
+            yield unseen.name
+        if shifts:
+            yield "shifts"
+
+    letters = (letter if letter.isascii() and letter.isalnum() else "-" for letter in "-".join(parts()).lower())
+    return "-".join(part for part in "".join(letters).split("-") if part)[:64].rstrip("-")
+
+
+def _asked(spec: StudySpec) -> StudySpec:
+    """Return what a study looks at, without when and by which version it was asked for."""
+    return spec.model_copy(update={"requested_at": datetime.min.replace(tzinfo=UTC), "version": ""})
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -1,0 +1,130 @@
+"""Studies an ensemble: evaluates it, and looks at unseen and shifted images in the same pass over the members."""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.checkpoints import EnsembleProbabilities, encode_ensemble_probabilities
+from deepchord.shared.datasets import Dataset, load_dataset, load_images
+from deepchord.shared.errors import InputError
+from deepchord.shared.messages import (
+    EnsembleEvaluation,
+    RunSpec,
+    ShiftedScores,
+    Study,
+    StudySpec,
+    UnseenScores,
+)
+from deepchord.shared.storage import RunStore
+from deepchord.worker.evaluation import (
+    Candidate,
+    Evaluator,
+    Predict,
+    evaluate_members,
+    run_candidates,
+    trained_members,
+)
+from deepchord.worker.resources import Resources
+from deepchord.worker.studies.conditions import Conditions, ShiftCollector, UnseenCollector
+from deepchord.worker.training import calibration_images, member_split
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StudiedEnsemble:
+    """What was found out about an ensemble."""
+
+    evaluation: EnsembleEvaluation
+    probabilities: EnsembleProbabilities
+    #: What the evaluation names as its probabilities, as it goes into storage.
+    encoded_probabilities: bytes
+    unseen: UnseenScores | None = None
+    shifted: tuple[ShiftedScores, ...] = ()
+
+
+def study_members(
+    evaluator: Evaluator,
+    dataset: Dataset,
+    candidates: Iterable[Candidate],
+    requested: int,
+    conditions: Conditions,
+    calibration_images: NDArray[np.int64] | None = None,
+) -> StudiedEnsemble:
+    """Evaluate an ensemble, and look at all that the conditions ask for; see `evaluate_members`."""
+    unseen = UnseenCollector(conditions.unseen, len(dataset.class_names)) if conditions.unseen is not None else None
+    shifts = ShiftCollector(dataset) if conditions.shifts else None
+
+    def observe(predict: Predict) -> None:
+        if unseen is not None:
+            unseen.add(predict)
+        if shifts is not None:
+            shifts.add(predict)
+
+    ensemble = evaluate_members(evaluator, dataset, candidates, requested, calibration_images, observe)
+    evaluation, probabilities, encoded = ensemble.evaluation, ensemble.probabilities, ensemble.encoded_probabilities
+    unseen_scores = None
+    if unseen is not None and probabilities.test_uncertainty is not None:
+        unseen_scores = unseen.scores(probabilities.test_uncertainty)
+        probabilities = dataclasses.replace(probabilities, unseen=unseen.mean(), unseen_uncertainty=unseen.measures())
+        encoded = encode_ensemble_probabilities(probabilities)
+        sha256 = hashlib.sha256(encoded).hexdigest()
+        evaluation = evaluation.model_copy(update={"probabilities_sha256": sha256})
+    return StudiedEnsemble(
+        evaluation=evaluation,
+        probabilities=probabilities,
+        encoded_probabilities=encoded,
+        unseen=unseen_scores,
+        shifted=tuple(shifts.scores(_temperature(evaluation))) if shifts is not None else (),
+    )
+
+
+def study_run(resources: Resources, run: RunSpec, spec: StudySpec, advance: Callable[[], None]) -> StudiedEnsemble:
+    """Study the trained members of a run.
+
+    Args:
+        resources: Engine and storage of this process.
+        run: The run, as it was extended when the study was asked for.
+        spec: What is looked at; its data are in storage.
+        advance: Called when a step has ended; may raise.
+
+    Raises:
+        InputError: No member was trained.
+        CheckpointError: A member's weights give NaN instead of probabilities.
+        StorageError: Something is missing in storage, or it does not answer.
+    """
+    store = resources.store
+    trained = trained_members(store, run, advance)
+    if not trained:
+        raise InputError(f"Run {run.run_id} has no trained member: there is nothing to evaluate.")
+    dataset = resources.dataset(run.dataset)
+    if spec.dataset is not None:
+        other = load_dataset(spec.dataset, store, resources.settings.cache)
+        # Calibration and out-of-bag images stay those that the members were trained around.
+        dataset = dataclasses.replace(dataset, name=other.name, x_test=other.x_test, y_test=other.y_test)
+    unseen = None if spec.unseen is None else load_images(spec.unseen, store)
+    evaluator = Evaluator(
+        engine=resources.engine,
+        trainer=resources.trainer,
+        threads=resources.evaluation_threads(),
+        advance=advance,
+    )
+    candidates = run_candidates(store, run, trained, lambda member: member_split(run, member).validation)
+    if spec.dataset is not None:
+        # The test probabilities that the members stored are of other images.
+        candidates = (dataclasses.replace(candidate, own_probabilities=None) for candidate in candidates)
+    conditions = Conditions(unseen=unseen, shifts=spec.shifts)
+    return study_members(evaluator, dataset, candidates, run.members, conditions, calibration_images(run))
+
+
+def commit_study(store: RunStore, spec: StudySpec, studied: StudiedEnsemble) -> bool:
+    """Commit the result of a study of a run; return False if it has ended before."""
+    study = Study(spec=spec, evaluation=studied.evaluation, unseen=studied.unseen, shifted=studied.shifted)
+    return store.study(spec.run_id, spec.name).commit_result(study, studied.encoded_probabilities)
+
+
+def _temperature(evaluation: EnsembleEvaluation) -> float | None:
+    uncertainty = evaluation.uncertainty
+    return uncertainty.calibration.temperature if uncertainty is not None and uncertainty.calibration else None
