@@ -59,7 +59,24 @@ def run_to_end(
             typer.echo(f"Run {run.run_id} {what_happens}; follow it with {hint}.")
             return
         run = follow(session, store, run)
+        while (extended := _next_extension(session, store, run)) is not None:
+            run = follow(session, store, extended)
     _collect(settings, store, run, out)
+
+
+def _next_extension(session: "BrokerSession", store: "RunStore", run: "RunSpec") -> "RunSpec | None":
+    """Add members to a run that asks for as many as help, and send them; None if it has enough."""
+    from deepchord.coordinator.runs import extend_run, next_extension, submit_remaining
+    from deepchord.shared.queue import create_app
+
+    extended = next_extension(store, run)
+    if extended is None:
+        return None
+    added = extended.members - run.members
+    typer.echo(f"More members still help: {added} more, {extended.members} in all.")
+    published = extend_run(store, extended)
+    submit_remaining(create_app(session.settings), store, published, local=session.embedded)
+    return published
 
 
 def follow(session: "BrokerSession", store: "RunStore", run: "RunSpec") -> "RunSpec":

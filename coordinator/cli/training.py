@@ -44,7 +44,10 @@ def train(
             help="The images of the file are [size, channels, height, width], or not although they look so.",
         ),
     ] = None,
-    members: Annotated[int | None, typer.Option(help="How many networks the ensemble has.")] = None,
+    members: Annotated[
+        str | None, typer.Option(metavar="N|auto", help="How many networks the ensemble has; auto: as many as help.")
+    ] = None,
+    at_most: Annotated[int | None, typer.Option(help="With --members auto: at most so many; default: 20.")] = None,
     architecture: Annotated[
         str | None, typer.Option(metavar="FILE.TOML", help="The network; default: that of the preset.")
     ] = None,
@@ -88,6 +91,7 @@ def train(
         "dataset": dataset,
         "channels_first": channels_first,
         "members": members,
+        "at_most": at_most,
         "architecture": architecture,
         "epochs": epochs,
         "batch_size": batch_size,
@@ -107,6 +111,8 @@ def train(
     )
     _check_options(settings, workers, out)
     store, run = prepare(settings, recipe, options)
+    if settings.detach and run.auto is not None:
+        raise InputError("--members auto adds members while this command follows the run: leave --detach out.")
 
     def start(session: "BrokerSession") -> "RunSpec":
         submit(create_app(session.settings), store, run, local=session.embedded)

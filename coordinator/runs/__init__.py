@@ -3,6 +3,7 @@
 Also changes runs that are under way: cancels, resumes and extends them, and drains workers.
 """
 
+from deepchord.coordinator.runs.automatic import next_extension
 from deepchord.coordinator.runs.control import (
     cancel_member,
     cancel_run,
@@ -39,6 +40,7 @@ __all__ = [
     "is_embedded",
     "long_step",
     "member_task_id",
+    "next_extension",
     "plan_architecture",
     "plan_extension",
     "plan_member",

@@ -102,13 +102,14 @@ def resume_run(store: RunStore, run: RunSpec) -> RunSpec:
     return run
 
 
-def plan_extension(run: RunSpec, members: int, min_members: int | None) -> RunSpec:
+def plan_extension(run: RunSpec, members: int, min_members: int | None, *, automatic: bool = False) -> RunSpec:
     """Return a run with more members; its present members are kept.
 
     Args:
         run: The run as it is.
         members: The number of members in all.
         min_members: How many members must be trained; None: the same share as before.
+        automatic: Whether the run itself asked for it; otherwise no further members are added by themselves.
 
     Raises:
         InputError: The run has so many members already, or fewer than must be trained.
@@ -119,7 +120,7 @@ def plan_extension(run: RunSpec, members: int, min_members: int | None) -> RunSp
             f"found {members}; with those that it has, `deepchord resume {run.run_id}` goes on."
         )
     least = -(-run.min_members * members // run.members) if min_members is None else min_members
-    return _extension_of(run, {"members": members, "min_members": least})
+    return _extension_of(run, {"members": members, "min_members": least} | ({} if automatic else {"auto": None}))
 
 
 def extend_run(store: RunStore, extended: RunSpec) -> RunSpec:
@@ -162,7 +163,7 @@ def _connected(app: Celery, names: list[str] | None = None) -> list[str]:
     return sorted(name for answer in answers for name in answer)
 
 
-def _extension_of(run: RunSpec, changes: Mapping[str, int]) -> RunSpec:
+def _extension_of(run: RunSpec, changes: Mapping[str, int | None]) -> RunSpec:
     return RunSpec.parse(
         {**run.model_dump(), **changes, "extension": run.extension + 1}, "The extended run", InputError
     )

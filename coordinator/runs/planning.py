@@ -1,5 +1,6 @@
 """Plans a run from a request, and the members of a run from its seed. Only a network's file is read here."""
 
+import math
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,8 +9,11 @@ import numpy as np
 
 from deepchord.coordinator.runs.request import RunRequest
 from deepchord.shared.errors import InputError
-from deepchord.shared.messages import DatasetInfo, MemberSeeds, MemberSpec, RunSpec
+from deepchord.shared.messages import DatasetInfo, MemberSeeds, MemberSpec, Recipe, RunSpec
 from deepchord.shared.network import Architecture, default_architecture
+
+#: With images for the calibration, which all members predict, so many tell what the next one would bring.
+_FIRST_WITH_CALIBRATION_IMAGES = 4
 
 
 def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes: int) -> Architecture:
@@ -38,6 +42,23 @@ def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes
     return architecture
 
 
+def check_parts(recipe: Recipe, train_size: int) -> None:
+    """Raise `InputError` if a member would have no image to train on, or none for its validation.
+
+    Args:
+        recipe: Which shares of the images are kept for the calibration and for the validation.
+        train_size: How many training images the data set has.
+    """
+    left = train_size - round(train_size * recipe.calibration_fraction)
+    held_out = math.ceil(round(left * recipe.validation_fraction, 6))
+    if not 0 < held_out < left:
+        raise InputError(
+            f"Of {train_size} training images, calibration_fraction = {recipe.calibration_fraction:g} and "
+            f"validation_fraction = {recipe.validation_fraction:g} leave a member {max(0, left - held_out)} to train "
+            f"on and {held_out} for its validation: each needs at least one."
+        )
+
+
 def plan_run(
     request: RunRequest,
     architecture: Architecture,
@@ -55,20 +76,34 @@ def plan_run(
         max_attempts: How often a member is tried at most.
         now: When the run is created, in UTC; None: now.
     """
-    now = now or datetime.now(UTC)
+    now, recipe, auto = now or datetime.now(UTC), request.recipe(), request.auto()
+    members = int(request.members) if auto is None else first_members(recipe, auto.at_most)
     return RunSpec(
         run_id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         created_at=now,
         preset=request.preset,
         dataset=dataset,
         architecture=architecture,
-        recipe=request.recipe(),
-        members=request.members,
-        min_members=request.min_members or -(-request.members // 2),
+        recipe=recipe,
+        members=members,
+        min_members=min(members, request.min_members or -(-members // 2)),
         seed=secrets.randbelow(2**32) if request.seed is None else request.seed,
         max_attempts=max_attempts,
         require=request.require,
+        auto=auto,
     )
+
+
+def first_members(recipe: Recipe, at_most: int) -> int:
+    """Return how many members a run begins with: so many that each held-out image was held out by two.
+
+    Args:
+        recipe: How images are held out.
+        at_most: How many members the run may have.
+    """
+    folds = math.ceil(1 / recipe.validation_fraction)
+    wanted = _FIRST_WITH_CALIBRATION_IMAGES if recipe.calibration_fraction > 0 else 2 * folds
+    return min(at_most, wanted)
 
 
 def plan_member(run_id: str, run_seed: int, index: int) -> MemberSpec:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from deepchord.coordinator.runs.long_steps import long_step
-from deepchord.coordinator.runs.planning import plan_architecture, plan_run
+from deepchord.coordinator.runs.planning import check_parts, plan_architecture, plan_run
 from deepchord.coordinator.runs.request import plan_request
 from deepchord.shared.broker import probe_broker
 from deepchord.shared.command_line import user_path
@@ -43,6 +43,7 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
     store = RunStore.open(settings)
     with long_step(f"Reading {request.dataset}", _file_bytes(request.dataset), "read"):
         dataset = find_dataset(request.dataset, Places(keras_home=keras_home()), request.channels_first)
+    check_parts(request.recipe(), len(dataset.x_train))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     network = architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names))
     _check_state_size(store, network, request.optimizer)

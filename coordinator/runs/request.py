@@ -4,16 +4,19 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from deepchord.coordinator.runs.presets import PRESETS
 from deepchord.shared.errors import InputError
 from deepchord.shared.files import read_short_text
-from deepchord.shared.messages import MAX_MEMBERS, Recipe, Requirement, Seed, Splits
+from deepchord.shared.messages import MAX_MEMBERS, AutoMembers, Recipe, Requirement, Seed, Splits
 from deepchord.shared.network import Architecture, Layer
 from deepchord.shared.validation import explain, suggestion, with_full_stop
+
+#: With `members = "auto"`: the largest number of members, and the share of the loss that one more must bring.
+_AT_MOST, _LEAST_FALL = 20, 0.005
 
 
 class RunRequest(Recipe):
@@ -25,7 +28,11 @@ class RunRequest(Recipe):
     dataset: Annotated[str, Field(min_length=1)] = "fashion"
     #: Whether the images are [size, channels, height, width]; None: images that look so are refused.
     channels_first: bool | None = None
-    members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)]
+    #: `auto`: members are added until one more would hardly lower the loss.
+    members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] | Literal["auto"]
+    #: With `auto`: the largest number of members, and the share of the loss that a member must bring.
+    at_most: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] | None = None
+    least_fall: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
     #: How many members must be trained; None: half of them, rounded up.
     min_members: Annotated[int, Field(ge=1)] | None = None
     #: Which workers may train members; None: all.
@@ -40,9 +47,19 @@ class RunRequest(Recipe):
     def _check(self) -> "RunRequest":
         if self.architecture is not None and self.layers is not None:
             raise ValueError("give either architecture (a file) or layers, not both")
+        if self.members == "auto":
+            return self
+        if self.at_most is not None or self.least_fall is not None:
+            raise ValueError('at_most and least_fall are for members = "auto"')
         if self.min_members is not None and self.min_members > self.members:
             raise ValueError(f"min_members is {self.min_members}, more than the {self.members} members of the run")
         return self
+
+    def auto(self) -> AutoMembers | None:
+        """Return when members are added; None: their number is given."""
+        if self.members != "auto":
+            return None
+        return AutoMembers(at_most=self.at_most or _AT_MOST, least_fall=self.least_fall or _LEAST_FALL)
 
     def recipe(self) -> Recipe:
         """Return the recipe of each member."""

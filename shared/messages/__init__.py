@@ -18,6 +18,7 @@ from deepchord.shared.messages.progress import MemberProgress
 from deepchord.shared.messages.recipe import Precision, Recipe, Splits
 from deepchord.shared.messages.run import (
     MAX_MEMBERS,
+    AutoMembers,
     DatasetInfo,
     MemberSeeds,
     MemberSpec,
@@ -50,6 +51,7 @@ from deepchord.shared.messages.uncertainty import (
     ConformalSets,
     EnsembleUncertainty,
     Estimate,
+    MemberGain,
     MemberScores,
     ProbabilityScores,
     ReliabilityBin,
@@ -64,6 +66,7 @@ __all__ = [
     "Abstention",
     "AttemptFailure",
     "AttemptNote",
+    "AutoMembers",
     "Calibration",
     "CalibrationSource",
     "Cancellation",
@@ -78,6 +81,7 @@ __all__ = [
     "FailedMember",
     "Fitting",
     "MemberEvaluation",
+    "MemberGain",
     "MemberProgress",
     "MemberRecord",
     "MemberScores",

@@ -44,6 +44,14 @@ class DatasetInfo(Message):
 Requirement = Literal["tensorflow", "torch", "jax", "plaidml", "gpu", "cpu"]
 
 
+class AutoMembers(Message):
+    """Members are added until one more would hardly lower the loss on held-out images."""
+
+    at_most: Annotated[int, Field(ge=1, le=MAX_MEMBERS)]
+    #: The run has enough members if the next one would lower the loss by less than this share of it.
+    least_fall: Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
 class RunSpec(Versioned):
     """Everything that decides the result of a run: from the same RunSpec every host trains the same members."""
 
@@ -63,6 +71,8 @@ class RunSpec(Versioned):
     require: Requirement | None = None
     #: How many times members were added to the run after its submission.
     extension: NonNegativeInt = 0
+    #: When members are added to the run by itself; None: never.
+    auto: AutoMembers | None = None
 
     @model_validator(mode="after")
     def _check_min_members(self) -> "RunSpec":

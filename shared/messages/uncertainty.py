@@ -39,7 +39,7 @@ class ReliabilityBin(Message):
 
 
 class Calibration(Message):
-    """The temperature of an ensemble's mean probabilities, and where it comes from."""
+    """How an ensemble's mean probabilities are calibrated, and on which images that was fitted."""
 
     source: CalibrationSource
     #: The mean probabilities p become softmax(log p / temperature).
@@ -50,6 +50,13 @@ class Calibration(Message):
     members_per_image: PositiveFloat
     #: The temperature that fits those images; another one if it was extrapolated to the number of members.
     fitted_temperature: PositiveFloat
+    #: After the temperature, the confidence (the probability of the predicted class) is mapped, and the other classes
+    #: keep their shares of the rest. Pairs of confidence and share of right answers, linear in between; empty: no map.
+    confidence_map: tuple[tuple[Share, Share], ...] = ()
+    #: The loss of images with calibrators that were fitted on others of them (ten folds), with the temperature alone
+    #: and with the map; None: there were too few images.
+    temperature_loss: NonNegativeFloat | None = None
+    map_loss: NonNegativeFloat | None = None
 
     @property
     def is_extrapolated(self) -> bool:
@@ -101,15 +108,34 @@ class SelectivePrediction(Message):
 
 
 class SizedEnsemble(Message):
-    """The mean scores of ensembles of so many members on the test images, over random orders of the members.
+    """The mean scores of ensembles of so many members on the same images, over random orders of the members.
 
-    Their intervals hold 95 % of the orders; they say nothing of other test images.
+    Their intervals hold 95 % of the orders; they say nothing of other images.
     """
 
     members: PositiveInt
     accuracy: Estimate
     negative_log_likelihood: Estimate
     expected_calibration_error: Estimate
+
+
+class MemberGain(Message):
+    """What one more member would bring, as training images tell that members held out.
+
+    Its loss is extrapolated, linear in 1 / members, from those that the images were held out by.
+    """
+
+    images: PositiveInt
+    #: How many members held an image out, in the mean over the images.
+    members_per_image: PositiveFloat
+    #: The negative log-likelihood of the ensemble on such images, and by how much one more member would lower it; nats.
+    loss: NonNegativeFloat
+    fall: NonNegativeFloat
+
+    @property
+    def share(self) -> float:
+        """The fall as a share of the loss; 0 without any loss."""
+        return self.fall / self.loss if self.loss > 0 else 0.0
 
 
 class MemberScores(Message):
@@ -133,6 +159,10 @@ class EnsembleUncertainty(Message):
     selective: SelectivePrediction
     #: By number of members, of the probabilities as they are; empty for a single member.
     by_size: tuple[SizedEnsemble, ...] = ()
+    #: The same on the images for the calibration, which all members predict; empty: there are none.
+    by_size_held_out: tuple[SizedEnsemble, ...] = ()
+    #: None: no image was held out by two members.
+    next_member: MemberGain | None = None
 
     @model_validator(mode="after")
     def _check_calibrated(self) -> "EnsembleUncertainty":

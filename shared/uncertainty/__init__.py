@@ -3,6 +3,7 @@
 Pure NumPy on arrays of probabilities; where they come from does not matter here.
 """
 
+from deepchord.shared.uncertainty.calibrator import Calibrator, calibrator_of, fit_calibrator
 from deepchord.shared.uncertainty.conformal import (
     ConformalMethod,
     class_thresholds,
@@ -31,6 +32,7 @@ from deepchord.shared.uncertainty.temperature import extrapolate_temperature, fi
 
 __all__ = [
     "SMALLEST_PROBABILITY",
+    "Calibrator",
     "ConformalMethod",
     "DetectionScores",
     "ImageUncertainty",
@@ -39,6 +41,7 @@ __all__ = [
     "accuracy",
     "area_under_generalized_risk",
     "area_under_risk_coverage",
+    "calibrator_of",
     "class_thresholds",
     "conformal_scores",
     "conformal_sets",
@@ -46,6 +49,7 @@ __all__ = [
     "entropy",
     "expected_calibration_error",
     "extrapolate_temperature",
+    "fit_calibrator",
     "fit_temperature",
     "marginal_threshold",
     "negative_log_likelihood",

@@ -24,7 +24,8 @@ def with_full_stop(sentence: str) -> str:
 def explain(error: ValidationError) -> str:
     """Return the first problem of a validation error as one clause that names its field."""
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
+    # Which of several types a value could have had is no part of its place.
+    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(_ALTERNATIVES))
     message = first["msg"][:1].lower() + first["msg"][1:]
     if first["type"] == "value_error":
         message = str(first["ctx"]["error"])
@@ -41,5 +42,7 @@ def shortened(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+#: How pydantic names the alternatives of a field that takes a number or a word.
+_ALTERNATIVES = ("constrained-", "literal[")
 #: Types of errors whose message needs no `found …`.
 _SELF_EXPLAINING = {OTHER_PROTOCOL, "unknown_option", "value_error", "missing", "json_invalid"}

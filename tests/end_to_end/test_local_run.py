@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from deepchord.shared.messages import EnsembleEvaluation, RunSpec
 from deepchord.shared.storage import RunStore
+from tests.places import QUICKEST_ENGINE
 
 
 def probabilities_by_hand(weights: h5py.File, images: NDArray[np.uint8], pool: bool) -> NDArray[np.float64]:
@@ -217,3 +218,25 @@ def test_report_gives_its_table_as_json(local_run, tmp_path):
 
     assert reported.returncode == 0
     assert json.loads(reported.stdout)
+
+
+def test_members_are_added_as_long_as_one_more_helps(new_place, recipe, tmp_path):
+    asked = recipe.read_text().replace("members = 2", 'members = "auto"\nat_most = 5\ncalibration_fraction = 0.2')
+    # Every member helps a little: the loss of a mean is never above the mean of its members' losses.
+    (recipe.parent / "auto.toml").write_text(asked.replace("epochs = 2", "epochs = 1") + "least_fall = 1e-9\n")
+    place = new_place(DEEPCHORD_ENGINE=QUICKEST_ENGINE)
+
+    ended = place.run("train", recipe.parent / "auto.toml", "--out", "results")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "More members still help: 1 more, 5 in all." in ended.stdout
+    (run_id,) = place.store.run_ids()
+    run = place.store.run(run_id)
+    assert (run.members, run.extension, run.auto.at_most) == (5, 1, 5)
+    first, last = (place.store.evaluation(version).result() for version in reversed(list(place.store.specs(run_id))))
+    assert (first.trained, last.trained) == (4, 5)
+    assert first.uncertainty.next_member.fall > 0
+    assert place.store.member(run_id, 0).record().member.attempt == 1
+    collected = EnsembleEvaluation.decode((place.folder / "results" / "evaluation.json").read_bytes(), "it")
+    assert collected == last
+    assert "members = 5" in (place.folder / "results" / "recipe.toml").read_text()

@@ -107,7 +107,7 @@ def evaluate_members(
         observe(predict_images)
         evaluator.advance()
     train = train_mean.mean()
-    measured = collector.result(train)
+    measured = collector.result()
     test = measured.test_mean
     averaged = EnsembleProbabilities(
         train=train, test=test, calibrated_test=measured.calibrated_test, test_uncertainty=measured.images

@@ -17,14 +17,14 @@ _SCORES = (accuracy, negative_log_likelihood, expected_calibration_error)
 
 
 class EnsembleSizes:
-    """Keeps the test probabilities of the first members, and scores the means of some of them."""
+    """Keeps the probabilities of the first members, and scores the means of some of them."""
 
     def __init__(self, labels: NDArray[np.integer]) -> None:
         self._labels = labels
         self._kept: list[NDArray[np.float32]] = []
 
     def add(self, probabilities: NDArray[np.float32]) -> None:
-        """Add a member's probabilities, float32 [test_size, classes]; later ones of a large ensemble are not kept."""
+        """Add a member's probabilities, float32 [images, classes]; later ones of a large ensemble are not kept."""
         if (len(self._kept) + 1) * probabilities.nbytes <= _KEPT_BYTES:
             self._kept.append(probabilities)
 

@@ -13,6 +13,7 @@ from deepchord.shared.messages import (
     CalibrationSource,
     ConformalSets,
     EnsembleUncertainty,
+    MemberGain,
     MemberScores,
     SelectivePrediction,
 )
@@ -23,18 +24,17 @@ from deepchord.shared.uncertainty import (
     abstention_threshold,
     area_under_generalized_risk,
     area_under_risk_coverage,
+    calibrator_of,
     class_thresholds,
     conformal_scores,
     conformal_sets,
-    fit_temperature,
     marginal_threshold,
     reliability_bins,
     score_probabilities,
     set_coverage,
-    with_temperature,
 )
 from deepchord.worker.evaluation.ensemble_sizes import EnsembleSizes
-from deepchord.worker.evaluation.out_of_bag import OutOfBag
+from deepchord.worker.evaluation.held_out import HeldOut
 
 #: The probabilities with which conformal sets contain the actual class.
 _LEVELS = (0.9, 0.95, 0.99)
@@ -88,7 +88,8 @@ class UncertaintyCollector:
         self._calibration_images = np.empty(0, dtype=np.int64) if calibration_images is None else calibration_images
         self._running = RunningUncertainty(len(test_labels), classes)
         self._sizes = EnsembleSizes(test_labels)
-        self._out_of_bag: OutOfBag | None = None
+        self._sizes_held_out = EnsembleSizes(train_labels[self._calibration_images])
+        self._held_out: HeldOut | None = None
         self._members: list[MemberScores] = []
 
     def add(
@@ -109,20 +110,19 @@ class UncertaintyCollector:
         self._running.add(on_test)
         self._sizes.add(on_test)
         self._members.append(MemberScores(index=index, scores=score_probabilities(on_test, self._test_labels)))
-        if held_out is not None and len(self._calibration_images) == 0:
-            if self._out_of_bag is None:
-                self._out_of_bag = OutOfBag(len(on_train), self._classes)
-            self._out_of_bag.add(held_out, on_train[held_out])
+        images = self._calibration_images if len(self._calibration_images) else held_out
+        if len(self._calibration_images):
+            self._sizes_held_out.add(on_train[self._calibration_images])
+        if images is not None:
+            if self._held_out is None:
+                self._held_out = HeldOut(len(on_train), self._classes)
+            self._held_out.add(images, on_train[images])
 
-    def result(self, train_mean: NDArray[np.float32]) -> MeasuredUncertainty:
-        """Return what was found out of all members together, at least one.
-
-        Args:
-            train_mean: float32 [train_size, classes], averaged over the members.
-        """
+    def result(self) -> MeasuredUncertainty:
+        """Return what was found out of all members together, at least one."""
         labels, test_mean = self._test_labels, self._running.mean()
-        calibration, fitted_on = self._calibrate(train_mean)
-        calibrated = None if calibration is None else with_temperature(test_mean, calibration.temperature)
+        calibration, fitted_on = self._calibrate()
+        calibrated = None if calibration is None else calibrator_of(calibration)(test_mean)
         tested = LabelledProbabilities(probabilities=test_mean if calibrated is None else calibrated, labels=labels)
         source = calibration.source if calibration is not None else "test_images"
         uncertainty = EnsembleUncertainty(
@@ -135,6 +135,8 @@ class UncertaintyCollector:
             conformal=() if fitted_on is None else tuple(_conformal(fitted_on, tested, source == "out_of_bag")),
             selective=_selective(fitted_on or tested, tested, source),
             by_size=self._sizes.result(),
+            by_size_held_out=self._sizes_held_out.result(),
+            next_member=self._next_member(),
         )
         return MeasuredUncertainty(
             uncertainty=uncertainty,
@@ -143,28 +145,19 @@ class UncertaintyCollector:
             calibrated_test=calibrated,
         )
 
-    def _calibrate(self, train_mean: NDArray[np.float32]) -> tuple[Calibration | None, LabelledProbabilities | None]:
+    def _calibrate(self) -> tuple[Calibration | None, LabelledProbabilities | None]:
         """Return the calibration, and the calibrated probabilities of the images that it was fitted on."""
-        members, images = len(self._members), self._calibration_images
-        if len(images) > 0:
-            mean, labels = train_mean[images], self._train_labels[images]
-            temperature = fit_temperature(mean, labels)
-            calibration = Calibration(
-                source="calibration_images",
-                temperature=temperature,
-                images=len(images),
-                members_per_image=members,
-                fitted_temperature=temperature,
-            )
-        elif self._out_of_bag is not None:
-            images = self._out_of_bag.images()
-            mean, labels = self._out_of_bag.mean(images), self._train_labels[images]
-            calibration = self._out_of_bag.calibration(labels, members)
-        else:
+        if self._held_out is None:
             return None, None
-        # Images that fewer members have predicted need the temperature that fits so few.
-        probabilities = with_temperature(mean, calibration.fitted_temperature)
+        source: CalibrationSource = "calibration_images" if len(self._calibration_images) else "out_of_bag"
+        images = self._held_out.images()
+        labels = self._train_labels[images]
+        calibration, probabilities = self._held_out.calibration(labels, len(self._members), source)
         return calibration, LabelledProbabilities(probabilities=probabilities, labels=labels)
+
+    def _next_member(self) -> MemberGain | None:
+        """Return what one more member would bring; None if that cannot be told."""
+        return None if self._held_out is None else self._held_out.next_member(self._train_labels, len(self._members))
 
 
 def _conformal(

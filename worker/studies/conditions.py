@@ -11,6 +11,7 @@ from deepchord.shared.datasets import Dataset, Images
 from deepchord.shared.messages import (
     SHIFT_KINDS,
     STRENGTHS,
+    Calibration,
     Detection,
     ShiftedScores,
     ShiftKind,
@@ -21,10 +22,10 @@ from deepchord.shared.uncertainty import (
     ImageUncertainty,
     RunningUncertainty,
     accuracy,
+    calibrator_of,
     detection_scores,
     expected_calibration_error,
     negative_log_likelihood,
-    with_temperature,
 )
 from deepchord.worker.evaluation import Predict, RunningMean
 from deepchord.worker.studies.shifts import shift_images
@@ -121,12 +122,13 @@ class ShiftCollector:
             shift.mean.add(probabilities)
             shift.members += [score(probabilities, self._dataset.y_test) for score in _SCORES]
 
-    def scores(self, temperature: float | None) -> Iterator[ShiftedScores]:
+    def scores(self, calibration: Calibration | None) -> Iterator[ShiftedScores]:
         """Yield the scores by kind and strength.
 
         Args:
-            temperature: That of the evaluation; None: it has none.
+            calibration: That of the evaluation; None: it has none.
         """
+        calibrator = None if calibration is None else calibrator_of(calibration)
         for shift in self._shifts:
             mean = shift.mean.mean()
             yield ShiftedScores(
@@ -134,7 +136,7 @@ class ShiftCollector:
                 strength=shift.strength,
                 members=_short_scores(shift.members / self._members),
                 mean=self._scores(mean),
-                calibrated=None if temperature is None else self._scores(with_temperature(mean, temperature)),
+                calibrated=None if calibrator is None else self._scores(calibrator(mean)),
             )
 
     def _scores(self, probabilities: NDArray[np.float32]) -> ShortScores:

@@ -12,6 +12,7 @@ from deepchord.shared.checkpoints import EnsembleProbabilities, encode_ensemble_
 from deepchord.shared.datasets import Dataset, load_dataset, load_images
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import (
+    Calibration,
     EnsembleEvaluation,
     RunSpec,
     ShiftedScores,
@@ -77,7 +78,7 @@ def study_members(
         probabilities=probabilities,
         encoded_probabilities=encoded,
         unseen=unseen_scores,
-        shifted=tuple(shifts.scores(_temperature(evaluation))) if shifts is not None else (),
+        shifted=tuple(shifts.scores(_calibration(evaluation))) if shifts is not None else (),
     )
 
 
@@ -125,6 +126,5 @@ def commit_study(store: RunStore, spec: StudySpec, studied: StudiedEnsemble) -> 
     return store.study(spec.run_id, spec.name).commit_result(study, studied.encoded_probabilities)
 
 
-def _temperature(evaluation: EnsembleEvaluation) -> float | None:
-    uncertainty = evaluation.uncertainty
-    return uncertainty.calibration.temperature if uncertainty is not None and uncertainty.calibration else None
+def _calibration(evaluation: EnsembleEvaluation) -> Calibration | None:
+    return None if evaluation.uncertainty is None else evaluation.uncertainty.calibration

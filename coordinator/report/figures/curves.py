@@ -47,7 +47,11 @@ def draw_sizes(content: ReportContent) -> Figure | None:
         axes.fill_between(
             members, [score.low for score in scores], [score.high for score in scores], color=ACCENT, alpha=0.18, lw=0
         )
-        axes.plot(members, [score.value for score in scores], color=ACCENT, lw=1.3, marker="o", ms=4)
+        if curve.held_out:
+            held_out = [point.score.value for point in curve.held_out]
+            axes.plot([point.members for point in curve.held_out], held_out, color=MUTED, lw=1.2, label="calibration")
+        axes.plot(members, [score.value for score in scores], color=ACCENT, lw=1.3, marker="o", ms=4, label="test")
+        write_key(axes)
         tidy_axes(axes, curve.title, "Members")
         low, high = axes.get_ylim()
         _write_values(axes, Scale(start=low, end=high), is_share=curve.is_share)

@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from deepchord.coordinator.report.content import LOSS_DIGITS, ReportContent
 from deepchord.shared.messages import Estimate, SizedEnsemble
 
-#: A loss that falls by less than this share with the last member hardly falls.
-_HARDLY = 0.002
+#: A loss that falls by less than this share with a member hardly falls.
+_HARDLY = 0.005
+#: The scores in words, and whether they are shares.
+_SCORES = {
+    "accuracy": ("Accuracy", True),
+    "negative_log_likelihood": ("Loss", False),
+    "expected_calibration_error": ("Calibration error", True),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,20 +31,25 @@ class SizeCurve:
     title: str
     #: Whether the score is a share, which is written as percent.
     is_share: bool
+    #: On the test images.
     points: tuple[SizePoint, ...]
+    #: On the images for the calibration; empty: there are none.
+    held_out: tuple[SizePoint, ...] = ()
 
 
 def size_curves(content: ReportContent) -> tuple[SizeCurve, ...]:
     """Return accuracy, loss and calibration error against the number of members; nothing if that was not measured."""
-    sizes = _sizes(content)
-    if not sizes:
+    uncertainty = content.evaluation.uncertainty
+    if uncertainty is None or not uncertainty.by_size:
         return ()
-    return (
-        SizeCurve(title="Accuracy by members", is_share=True, points=_points(sizes, "accuracy")),
-        SizeCurve(title="Loss by members", is_share=False, points=_points(sizes, "negative_log_likelihood")),
+    return tuple(
         SizeCurve(
-            title="Calibration error by members", is_share=True, points=_points(sizes, "expected_calibration_error")
-        ),
+            title=f"{title} by members",
+            is_share=is_share,
+            points=_points(uncertainty.by_size, field),
+            held_out=_points(uncertainty.by_size_held_out, field),
+        )
+        for field, (title, is_share) in _SCORES.items()
     )
 
 
@@ -50,12 +61,18 @@ def size_sentence(content: ReportContent) -> str:
     before, last = sizes[-2].negative_log_likelihood.value, sizes[-1].negative_log_likelihood.value
     added = sizes[-1].members - sizes[-2].members
     fell = (before - last) / (before or 1) / added
+    next_member = content.evaluation.uncertainty.next_member if content.evaluation.uncertainty else None
     who = "The last member" if added == 1 else f"Of the last {added} members each"
     brought = f"brought the loss down by {100 * fell:.2f}\u00a0%" if fell > 0 else "did not bring the loss down"
-    more = "more would hardly help" if fell < _HARDLY else "more may still help"
+    told = f"{who} {brought}"
+    if next_member is not None:
+        expected = f"{100 * next_member.share:.2f}\u00a0%"
+        told += f"; as images tell that members held out, one more would bring it down by {expected}"
+    share = fell if next_member is None else next_member.share
+    more = "more would hardly help" if share < _HARDLY else "more may still help"
     return (
         f"One member alone has a loss of {sizes[0].negative_log_likelihood.value:.{LOSS_DIGITS}f}, all "
-        f"{sizes[-1].members} together {last:.{LOSS_DIGITS}f}. {who} {brought}: {more}."
+        f"{sizes[-1].members} together {last:.{LOSS_DIGITS}f}. {told}: {more}."
     )
 
 

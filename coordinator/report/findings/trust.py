@@ -82,6 +82,7 @@ def calibration_source(content: ReportContent) -> str:
     return (
         f"The mean of the members' probabilities has the temperature {calibration.temperature:.2f}: above 1 makes it "
         f"less certain, below 1 more. It was fitted on {_fitted_on(calibration, content.evaluation.trained)}."
+        f"{_of_map(calibration)}"
     )
 
 
@@ -134,6 +135,20 @@ def _calibrated(before: Confidence, after: Confidence) -> str:
 def _excess(found: Confidence) -> str:
     kind = "over-confident" if found.excess > 0 else "under-confident"
     return f"{kind} by {100 * abs(found.excess):.2f} points"
+
+
+def _of_map(calibration: Calibration) -> str:
+    """Return a sentence on the map of confidence, if one was tried."""
+    before, after = calibration.temperature_loss, calibration.map_loss
+    if before is None or after is None:
+        return ""
+    tried = (
+        f"in a cross-validation over these images it brought the loss from {before:.{LOSS_DIGITS}f} to "
+        f"{after:.{LOSS_DIGITS}f}"
+    )
+    if calibration.confidence_map:
+        return f" After it, each confidence becomes the share of answers that were right at that confidence: {tried}."
+    return f" A map of each confidence to the share of right answers did not help: {tried}."
 
 
 def _fitted_on(calibration: Calibration, members: int) -> str:

@@ -90,7 +90,7 @@ def shift_charts(content: ReportContent) -> tuple[Chart, ...]:
 
 
 def _size_chart(curve: SizeCurve) -> Chart:
-    scores = [point.score for point in curve.points]
+    scores = [point.score for point in (*curve.points, *curve.held_out)]
     bounds = [bound for score in scores for bound in (score.low, score.high)]
     plane = Plane(
         x=scale_around([point.members for point in curve.points], 0.0, 1.0), y=scale_around(bounds, 0.08, 1e-4)
@@ -106,9 +106,20 @@ def _size_chart(curve: SizeCurve) -> Chart:
         x_title="Members",
         lines=(
             ChartLine(kind="interval", label="95\u00a0% of their orders", path=f"{plane.path([*forth, *back])}Z"),
+            *(
+                (
+                    ChartLine(
+                        kind="before",
+                        label="calibration images",
+                        path=plane.path((point.members, point.score.value) for point in curve.held_out),
+                    ),
+                )
+                if curve.held_out
+                else ()
+            ),
             ChartLine(
                 kind="after",
-                label="mean",
+                label="test images",
                 path=plane.path((point.members, point.score.value) for point in curve.points),
                 spots=tuple(
                     _spot(

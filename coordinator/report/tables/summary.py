@@ -9,6 +9,7 @@ from deepchord.coordinator.report.tables.columns import SummaryRow, columns, sum
 from deepchord.shared.messages import (
     Calibration,
     ConformalSets,
+    MemberGain,
     ProbabilityScores,
     SelectivePrediction,
     ShiftedScores,
@@ -29,6 +30,9 @@ class UncertaintySummary(Message):
     selective: SelectivePrediction
     #: The mean of ensembles of fewer members, by their number.
     by_size: tuple[SizedEnsemble, ...] = ()
+    by_size_held_out: tuple[SizedEnsemble, ...] = ()
+    #: What one more member would bring; None: no image was held out by two.
+    next_member: MemberGain | None = None
 
 
 class EnsembleSummary(Message):

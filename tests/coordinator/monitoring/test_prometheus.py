@@ -82,7 +82,7 @@ def test_the_fleet_is_listed_with_what_each_worker_is_at(busy_fleet, client, sto
     assert [row.worker.info.worker for row in rows] == ["a", "b", "c"]
     assert [row.worker.at_work for row in rows] == [(RUN, 1), (RUN, None), None]
     run = run_spec()
-    images = run.dataset.train_size * (1 - run.recipe.validation_fraction)
+    images = run.dataset.train_size * (1 - run.recipe.calibration_fraction) * (1 - run.recipe.validation_fraction)
     assert rows[0].samples_per_s == pytest.approx(images / 4.0)
     assert [row.is_compatible for row in rows] == [True, True, False]
     assert rows[0].as_json()["epochs_done"] == 3

@@ -137,7 +137,7 @@ def measured_content(
     for member, on_train, on_test in zip(content.evaluation.members, train, outputs, strict=True):
         held_out = images[member.index % 2 :: 2] if measured == "out_of_bag" else None
         collector.add(member.index, on_train, on_test, held_out)
-    found = collector.result(np.mean(train, axis=0).astype(np.float32))
+    found = collector.result()
     return replace(
         content,
         evaluation=content.evaluation.model_copy(update={"uncertainty": found.uncertainty}),
@@ -165,7 +165,7 @@ def studied_content(content: ReportContent) -> ReportContent:
     return replace(
         content,
         unseen=unseen.scores(content.probabilities.test_uncertainty),
-        shifted=tuple(shifts.scores(None if calibration is None else calibration.temperature)),
+        shifted=tuple(shifts.scores(calibration)),
         probabilities=replace(content.probabilities, unseen=unseen.mean(), unseen_uncertainty=unseen.measures()),
     )
 

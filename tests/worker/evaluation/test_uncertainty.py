@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepchord.shared.messages import EnsembleUncertainty
-from deepchord.shared.uncertainty import fit_temperature
-from deepchord.worker.evaluation.out_of_bag import OutOfBag
+from deepchord.shared.uncertainty import fit_temperature, negative_log_likelihood
+from deepchord.worker.evaluation.held_out import HeldOut
 from deepchord.worker.evaluation.uncertainty import MeasuredUncertainty, UncertaintyCollector
 from tests.shared.uncertainty.drawn import calibrated, softmax
 
@@ -33,7 +33,7 @@ def measured(
     for index, member in enumerate(members):
         held_out = np.arange(size)[index % folds :: folds] if folds else None
         collector.add(index, member[:size], member[size:], held_out)
-    return collector.result(members[:, :size].mean(axis=0))
+    return collector.result()
 
 
 @settings(deadline=None, max_examples=40)
@@ -84,11 +84,11 @@ def test_the_order_of_members_changes_nothing_but_their_scores_order():
 def test_out_of_bag_takes_each_image_from_the_members_that_held_it_out():
     labels = np.arange(6) % 3
     drawn = softmax(np.random.default_rng(0).normal(size=(3 * 6, 3))).reshape(3, 6, 3)
-    out_of_bag = OutOfBag(6, 3)
+    out_of_bag = HeldOut(6, 3)
     for held_out, member in zip(([0, 1], [1, 2], [1, 4]), drawn, strict=True):
         out_of_bag.add(np.array(held_out), member[held_out])
 
-    found = out_of_bag.calibration(labels[out_of_bag.images()], members=3)
+    found, _ = out_of_bag.calibration(labels[out_of_bag.images()], 3, "out_of_bag")
 
     assert out_of_bag.images().tolist() == [0, 1, 2, 4]
     expected = np.stack([drawn[0, 0], drawn[:, 1].mean(axis=0), drawn[1, 2], drawn[2, 4]])
@@ -105,24 +105,64 @@ def test_from_members_that_held_out_the_same_images_the_temperature_of_many_is_e
     def member() -> np.ndarray:
         return softmax(np.log(truth) + generator.normal(size=truth.shape))
 
-    out_of_bag = OutOfBag(len(truth), CLASSES)
+    out_of_bag = HeldOut(len(truth), CLASSES)
     for _ in range(2):
         out_of_bag.add(np.arange(len(truth)), member())
-    found = out_of_bag.calibration(labels, members=40)
+    found, _ = out_of_bag.calibration(labels, 40, "out_of_bag")
     best = fit_temperature(np.mean([member() for _ in range(40)], axis=0), labels)
 
     assert found.is_extrapolated
     assert abs(found.temperature - best) < 0.5 * abs(found.fitted_temperature - best)
 
 
+def test_what_one_more_member_brings_is_told_from_those_that_held_images_out():
+    truth, labels = calibrated(20_000, classes=CLASSES)
+    generator = np.random.default_rng(5)
+    members = [softmax(np.log(truth) + generator.normal(size=truth.shape)) for _ in range(41)]
+    held_out = HeldOut(len(truth), CLASSES)
+    for member in members[:4]:
+        held_out.add(np.arange(len(truth)), member)
+
+    found = held_out.next_member(labels, 40)
+    before, after = (negative_log_likelihood(np.mean(members[:size], axis=0), labels) for size in (20, 40))
+
+    assert found is not None
+    assert (found.images, found.members_per_image) == (20_000, 4)
+    assert found.loss == pytest.approx(after, rel=0.02)
+    # Linear in 1 / members: the fall from 20 to 40 members is (1/20 - 1/40) / (1/40 - 1/41) times that of the 41st.
+    assert found.fall * 41 == pytest.approx(before - after, rel=0.4)
+    assert found.share == found.fall / found.loss
+
+
+def test_images_that_one_member_held_out_do_not_tell_what_the_next_one_brings():
+    held_out = HeldOut(4, 3)
+    held_out.add(np.array([0, 1]), np.full((2, 3), 1 / 3))
+    held_out.add(np.array([2, 3]), np.full((2, 3), 1 / 3))
+
+    assert held_out.next_member(np.zeros(4, dtype=np.int64), 2) is None
+
+
+def test_members_that_say_the_same_bring_nothing():
+    held_out, labels = HeldOut(4, 3), np.arange(4) % 3
+    for _ in range(3):
+        held_out.add(np.arange(4), np.full((4, 3), 1 / 3))
+
+    found = held_out.next_member(labels, 3)
+
+    assert found is not None
+    assert found.fall == pytest.approx(0, abs=1e-12)
+    assert found.share == found.fall / found.loss
+    assert found.loss == pytest.approx(np.log(3))
+
+
 def test_what_is_extrapolated_from_images_that_two_held_out_is_fitted_on_these_alone():
     truth, labels = calibrated(4_000, classes=CLASSES)
-    out_of_bag = OutOfBag(len(truth), CLASSES)
+    out_of_bag = HeldOut(len(truth), CLASSES)
     for held_out in (np.arange(4_000), np.arange(1_000, 4_000)):
         out_of_bag.add(held_out, truth[held_out])
 
     images = out_of_bag.images()
-    found = out_of_bag.calibration(labels[images], members=2)
+    found, _ = out_of_bag.calibration(labels[images], 2, "out_of_bag")
 
     assert images.tolist() == list(range(1_000, 4_000))
     assert (found.images, found.members_per_image) == (3_000, 2)
@@ -138,7 +178,7 @@ def test_images_for_calibration_go_before_images_that_members_held_out():
     collector = UncertaintyCollector(labels[:40], labels[40:], CLASSES, np.arange(0, 40, 2))
     collector.add(0, drawn[:40], drawn[40:], np.arange(1, 40, 2))
 
-    found = collector.result(drawn[:40]).uncertainty.calibration
+    found = collector.result().uncertainty.calibration
 
     assert found is not None
     assert (found.source, found.images) == ("calibration_images", 20)

@@ -27,9 +27,9 @@ def test_each_curve_is_that_of_the_evaluation(make_content: MakeContent) -> None
 
     uncertainty = content.evaluation.uncertainty
     assert sizes is not None
-    assert list(sizes.axes[1].lines[0].get_ydata()) == [
-        size.negative_log_likelihood.value for size in uncertainty.by_size
-    ]
+    held_out, test = (list(line.get_ydata()) for line in sizes.axes[1].lines)
+    assert test == [size.negative_log_likelihood.value for size in uncertainty.by_size]
+    assert held_out == [size.negative_log_likelihood.value for size in uncertainty.by_size_held_out]
     assert shifts is not None
     calibrated = shifts.axes[0].lines[2].get_ydata()
     assert calibrated[0] == uncertainty.calibrated.accuracy.value

@@ -14,7 +14,7 @@ from deepchord.coordinator.report.findings import (
     unseen_line,
     unseen_sentence,
 )
-from deepchord.shared.messages import SHIFT_KINDS, Estimate, SizedEnsemble
+from deepchord.shared.messages import SHIFT_KINDS, Estimate, MemberGain, SizedEnsemble
 
 MakeContent = Callable[..., ReportContent]
 
@@ -60,15 +60,21 @@ def test_curves_begin_at_the_test_images_as_they_are(make_content: MakeContent, 
 
 
 @pytest.mark.parametrize(
-    ("losses", "said"),
+    ("losses", "fall", "said"),
     [
-        ((0.5, 0.4, 0.3), "The last member brought the loss down by 25.00\u00a0%: more may still help."),
-        ((0.5, 0.4, 0.3996), "The last member brought the loss down by 0.10\u00a0%: more would hardly help."),
-        ((0.5, 0.4, 0.41), "The last member did not bring the loss down: more would hardly help."),
+        ((0.5, 0.4, 0.3), None, "The last member brought the loss down by 25.00\u00a0%: more may still help."),
+        ((0.5, 0.4, 0.3996), None, "The last member brought the loss down by 0.10\u00a0%: more would hardly help."),
+        ((0.5, 0.4, 0.41), None, "The last member did not bring the loss down: more would hardly help."),
+        (
+            (0.5, 0.4, 0.3),
+            0.001,
+            "down by 25.00\u00a0%; as images tell that members held out, one more would bring it down by 0.20\u00a0%: "
+            "more would hardly help.",
+        ),
     ],
 )
 def test_it_is_told_what_the_last_member_brought(
-    make_content: MakeContent, losses: tuple[float, ...], said: str
+    make_content: MakeContent, losses: tuple[float, ...], fall: float | None, said: str
 ) -> None:
     content = make_content(measured="calibration_images")
 
@@ -84,7 +90,8 @@ def test_it_is_told_what_the_last_member_brought(
         )
         for members, loss in enumerate(losses, start=1)
     )
-    uncertainty = content.evaluation.uncertainty.model_copy(update={"by_size": sizes})
+    told = None if fall is None else MemberGain(images=9, members_per_image=2, loss=0.5, fall=fall)
+    uncertainty = content.evaluation.uncertainty.model_copy(update={"by_size": sizes, "next_member": told})
     object.__setattr__(content, "evaluation", content.evaluation.model_copy(update={"uncertainty": uncertainty}))
 
     assert size_sentence(content).endswith(said)

@@ -33,6 +33,9 @@ HEADINGS = [
     "Seconds",
 ]
 
+#: What is said of smaller ensembles.
+SIZES = ("by_size", "by_size_held_out")
+
 
 def test_columns_say_what_they_are_and_those_that_matter_most_come_first(make_content: MakeContent) -> None:
     assert [column.label for column in columns(make_content())] == HEADINGS
@@ -182,7 +185,7 @@ def test_json_has_all_scores_of_the_ensemble_under_their_full_names(make_content
     found = json.loads(summary_json(content))["ensemble"]["uncertainty"]
     uncertainty = content.evaluation.uncertainty
 
-    assert set(found) == {"mean", "calibrated", "calibration", "conformal", "selective", "by_size"}
+    assert set(found) == {"mean", "calibrated", "calibration", "conformal", "selective", *SIZES, "next_member"}
     error = uncertainty.calibrated.expected_calibration_error
     assert found["calibrated"]["expected_calibration_error"] == {
         name: round(getattr(error, name), 5) for name in ("value", "low", "high")
@@ -208,7 +211,7 @@ def test_json_of_a_study_has_what_it_looked_at(make_content: MakeContent) -> Non
 def test_json_of_an_evaluation_without_calibration_leaves_it_out(make_content: MakeContent) -> None:
     found = json.loads(summary_json(make_content(measured="uncalibrated", all_equal=True)))["ensemble"]["uncertainty"]
 
-    assert set(found) == {"mean", "conformal", "selective", "by_size"}
+    assert set(found) == {"mean", "conformal", "selective", *SIZES}
     assert found["conformal"] == []
     assert all("threshold" not in each for each in found["selective"]["abstentions"])
     assert "uncertainty" not in json.loads(summary_json(make_content()))["ensemble"]

@@ -1,0 +1,95 @@
+"""A monotone map of confidence: how often answers of each confidence are right; SciPy fits it, NumPy applies it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Confidences are kept below 1 by this, so that no loss is infinite.
+_MARGIN = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ConfidenceMap:
+    """A piecewise linear, increasing function from [0, 1] to itself, given by its knots."""
+
+    #: [knots], increasing, from 0 to 1.
+    confidences: NDArray[np.float64]
+    #: [knots], increasing: the share of right answers at these confidences.
+    accuracies: NDArray[np.float64]
+
+    def __call__(self, confidence: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the share of right answers at each confidence, [images]."""
+        return np.asarray(np.interp(confidence.astype(np.float64), self.confidences, self.accuracies))
+
+    def knots(self) -> tuple[tuple[float, float], ...]:
+        """Return the knots as pairs."""
+        return tuple(zip(self.confidences.tolist(), self.accuracies.tolist(), strict=True))
+
+
+def fit_confidence_map(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> ConfidenceMap:
+    """Return how often answers are right, by their confidence: centered isotonic regression (Oron and Flournoy 2017).
+
+    Isotonic regression (Zadrozny and Elkan 2002) pools images of neighbouring confidences into blocks, so that the
+    share of right answers never falls. Each block counts at its mean confidence, with half an answer added that is
+    right and half one that is wrong (Jeffreys' prior: no block is certain), and between blocks the map is linear. So it
+    increases everywhere: images keep their order. Beyond the outer blocks it goes on to half the way to 0 and to 1.
+
+    Args:
+        probabilities: [images, classes]; each row sums to 1. At least one image.
+        labels: [images], class indices.
+    """
+    from scipy.optimize import isotonic_regression  # half a second, which commands without it spare
+
+    confidence = np.minimum(probabilities.max(axis=1).astype(np.float64), 1.0)
+    is_right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    values, places, counts = np.unique(confidence, return_inverse=True, return_counts=True)
+    right = np.bincount(places, weights=is_right)
+    pooled = isotonic_regression(right / counts, weights=counts)
+    starts = pooled.blocks[:-1]
+    images = np.add.reduceat(counts, starts)
+    centers = np.add.reduceat(values * counts, starts) / images
+    shares = (np.add.reduceat(right, starts) + 0.5) / (images + 1)
+    # Half an answer more may turn two small blocks around: those that are not above all before them are left out.
+    rises = np.concatenate([[True], shares[1:] > np.maximum.accumulate(shares)[:-1]])
+    centers, shares = centers[rises], shares[rises]
+    return ConfidenceMap(
+        confidences=np.concatenate([[0.0], np.clip(centers, 1e-9, 1 - 1e-9), [1.0]]),
+        accuracies=np.concatenate([[shares[0] / 2], shares, [(1 + shares[-1]) / 2]]),
+    )
+
+
+def with_confidence(probabilities: NDArray[np.floating], confidence: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return probabilities whose predicted classes have other confidences, float32 [images, classes].
+
+    The other classes of an image keep their shares of what is left. The predicted class stays the most probable one:
+    where the confidence would be too low for that, it is that of the next class.
+
+    Args:
+        probabilities: [images, classes]; each row sums to 1.
+        confidence: [images], the wanted probability of the predicted class.
+    """
+    values = probabilities.astype(np.float64)
+    rows, predicted = np.arange(len(values)), values.argmax(axis=1)
+    before = values[rows, predicted]
+    rest = values.copy()
+    rest[rows, predicted] = 0.0
+    left = rest.sum(axis=1)
+    # An image whose other classes have no probability left gives each of them an equal share.
+    none_left = left <= 0
+    rest[none_left] = 1.0
+    rest[rows[none_left], predicted[none_left]] = 0.0
+    left = np.where(none_left, rest.sum(axis=1), left)
+    second = rest.max(axis=1)
+    lowest = second / (second + left)
+    wanted = np.clip(np.maximum(confidence, lowest), 0.0, 1 - _MARGIN)
+    changed = rest * ((1 - wanted) / np.where(left > 0, left, 1.0))[:, None]
+    changed[rows, predicted] = np.where(left > 0, wanted, before)
+    return _predicting(changed.astype(np.float32), predicted)
+
+
+def _predicting(probabilities: NDArray[np.float32], predicted: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Return rows whose largest value is at `predicted`, where rounding made others as large."""
+    changed = np.flatnonzero(probabilities.argmax(axis=1) != predicted)
+    probabilities[changed, predicted[changed]] = np.nextafter(probabilities[changed].max(axis=1), np.float32(2))
+    return probabilities

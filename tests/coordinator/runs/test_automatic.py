@@ -1,0 +1,80 @@
+"""When members are added to a run that asked for as many as help."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepchord.coordinator.runs import plan_extension, plan_request, plan_run
+from deepchord.coordinator.runs.automatic import enough_members
+from deepchord.coordinator.runs.planning import first_members
+from deepchord.shared.errors import InputError
+from deepchord.shared.messages import AutoMembers, DatasetInfo, MemberGain, Recipe
+from deepchord.shared.network import Architecture, Dense, Flatten
+
+DATASET = DatasetInfo(
+    name="digits", sha256="0" * 64, input_shape=(28, 28, 1), class_names=("0", "1"), train_size=10, test_size=5
+)
+TINY = Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax")))
+
+
+def gain(slope: float, members: int, floor: float = 0.2) -> MemberGain:
+    """Return the gain of an ensemble whose loss is floor + slope / members."""
+    return MemberGain(
+        images=9, members_per_image=2, loss=floor + slope / members, fall=slope / (members * (members + 1))
+    )
+
+
+@given(
+    slope=st.floats(0, 1),
+    floor=st.floats(0.01, 1),
+    members=st.integers(1, 30),
+    at_most=st.integers(1, 40),
+    least=st.floats(1e-4, 0.5),
+)
+def test_enough_is_the_first_number_whose_next_member_brings_too_little(slope, floor, members, at_most, least):
+    found = enough_members(gain(slope, members, floor), AutoMembers(at_most=at_most, least_fall=least), members)
+
+    def share(number: int) -> float:
+        here, there = floor + slope / number, floor + slope / (number + 1)
+        return (here - there) / here
+
+    assert members <= found <= max(at_most, members)
+    assert all(share(number) > least * (1 - 1e-6) for number in range(members, found))
+    if found < at_most:
+        assert share(found) < least * (1 + 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "at_most", "first"),
+    [
+        ({"validation_fraction": 0.2}, 20, 10),
+        ({"validation_fraction": 0.1}, 20, 20),
+        ({"validation_fraction": 0.2}, 6, 6),
+        ({"validation_fraction": 0.2, "calibration_fraction": 0.05}, 20, 4),
+    ],
+)
+def test_a_run_begins_with_members_enough_that_two_hold_out_each_image(recipe, at_most, first):
+    usual = {"optimizer": "sgd", "learning_rate": 0.1, "batch_size": 8, "epochs": 1, "patience": 1}
+
+    assert first_members(Recipe.model_validate(usual | recipe), at_most) == first
+
+
+def test_auto_is_asked_for_in_words_and_has_its_own_options():
+    request = plan_request(None, {"members": "auto", "at_most": 12})
+
+    assert request.auto() == AutoMembers(at_most=12, least_fall=0.005)
+    assert plan_request(None, {"members": "7"}).members == 7
+    assert plan_request(None, {"members": "7"}).auto() is None
+    with pytest.raises(InputError, match='at_most and least_fall are for members = "auto"'):
+        plan_request(None, {"members": "7", "at_most": 12})
+    with pytest.raises(InputError, match=r"members: .*found 'many'"):
+        plan_request(None, {"members": "many"})
+
+
+def test_a_person_who_extends_a_run_decides_its_number():
+    request = plan_request(None, {"members": "auto", "at_most": 9})
+    run = plan_run(request, TINY, DATASET, max_attempts=3)
+
+    assert (run.members, run.min_members, run.auto) == (4, 2, AutoMembers(at_most=9, least_fall=0.005))
+    assert plan_extension(run, 6, None, automatic=True).auto == run.auto
+    assert plan_extension(run, 6, None).auto is None

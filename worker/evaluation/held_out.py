@@ -1,0 +1,130 @@
+"""Probabilities of training images by members that did not train on them: what calibrates, and what one more brings."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.messages import Calibration, CalibrationSource, MemberGain
+from deepchord.shared.uncertainty import (
+    extrapolate_temperature,
+    fit_calibrator,
+    fit_temperature,
+    negative_log_likelihood,
+)
+
+#: The temperature of smaller ensembles is extrapolated only from at least so many images.
+_FEWEST_TO_EXTRAPOLATE = 2_000
+
+
+class HeldOut:
+    """Accumulates the probabilities of training images by members that held them out, one member at a time.
+
+    Either all members hold out the same images, for the calibration, or each its own, for its validation: "out of bag".
+    The probabilities are summed in two halves: the members that held an image out go to the one and to the other in
+    turn. So there are ensembles of two sizes, one half and both, without any further array.
+    """
+
+    def __init__(self, images: int, classes: int) -> None:
+        self._sums = np.zeros((2, images, classes), dtype=np.float64)
+        self._members = np.zeros((2, images), dtype=np.int32)
+
+    def add(self, held_out: NDArray[np.int64], probabilities: NDArray[np.floating]) -> None:
+        """Add a member.
+
+        Args:
+            held_out: [held-out images], the indices of the training images that it held out.
+            probabilities: [held-out images, classes], its probabilities of them.
+        """
+        half = np.where(self._members[0, held_out] > self._members[1, held_out], 1, 0)
+        self._sums[half, held_out] += probabilities
+        self._members[half, held_out] += 1
+
+    def images(self) -> NDArray[np.int64]:
+        """Return the indices of the images that are calibrated on.
+
+        Those that at least two members held out, if they are enough to extrapolate from; else all that any held out.
+        """
+        by_two = np.flatnonzero(self._members.all(axis=0))
+        return by_two if len(by_two) >= _FEWEST_TO_EXTRAPOLATE else np.flatnonzero(self._members.any(axis=0))
+
+    def mean(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the mean probabilities of images, float32 [images, classes]."""
+        members = self._members[:, images].sum(axis=0)
+        return np.asarray(self._sums[:, images].sum(axis=0) / members[:, None], dtype=np.float32)
+
+    def calibration(
+        self, labels: NDArray[np.integer], members: int, source: CalibrationSource
+    ) -> tuple[Calibration, NDArray[np.float32]]:
+        """Return how the ensemble is calibrated, after at least one member was added.
+
+        Where enough images were held out by at least two members, but not by all, the temperature is extrapolated from
+        one half of these members and from all of them to the number of members of the ensemble.
+
+        Args:
+            labels: [images], class indices of `images()`.
+            members: How many members the ensemble has.
+            source: Why the images were held out.
+
+        Returns:
+            The calibration, and the calibrated probabilities of the images, float32 [images, classes], by calibrators
+            that were fitted on others of them; see `FittedCalibrator`.
+        """
+        images = self.images()
+        fitted = fit_calibrator(self.mean(images), labels)
+        temperature, confidence_map = fitted.calibrator.temperature, fitted.calibrator.confidence_map
+        calibration = Calibration(
+            source=source,
+            temperature=self._extrapolated(images, labels, temperature, members),
+            images=len(images),
+            members_per_image=float(self._members[:, images].sum(axis=0).mean()),
+            fitted_temperature=temperature,
+            confidence_map=() if confidence_map is None else confidence_map.knots(),
+            temperature_loss=fitted.temperature_loss,
+            map_loss=fitted.map_loss,
+        )
+        return calibration, fitted.probabilities
+
+    def next_member(self, labels: NDArray[np.integer], members: int) -> MemberGain | None:
+        """Return what one more member would bring; None if no image was held out by two members.
+
+        The loss of a mean of k members is about linear in 1 / k, so the losses of one half of the members that held an
+        image out and of all of them tell that of the ensemble, and of one that is larger by one.
+
+        Args:
+            labels: [training images], class indices.
+            members: How many members the ensemble has.
+        """
+        images = np.flatnonzero(self._members.all(axis=0))
+        if len(images) == 0:
+            return None
+        fewer, more = self._sizes(images)
+        of_half = float(np.mean([negative_log_likelihood(half, labels[images]) for half in self._halves(images)]))
+        counts = self._members[:, images].sum(axis=0)
+        of_both = negative_log_likelihood(self._sums[:, images].sum(axis=0) / counts[:, None], labels[images])
+        slope = max(0.0, (of_half - of_both) / (1 / fewer - 1 / more))
+        return MemberGain(
+            images=len(images),
+            members_per_image=float(counts.mean()),
+            loss=max(0.0, of_both - slope * (1 / more - 1 / members)),
+            fall=slope / (members * (members + 1)),
+        )
+
+    def _extrapolated(
+        self, images: NDArray[np.int64], labels: NDArray[np.integer], fitted: float, members: int
+    ) -> float:
+        """Return the temperature for so many members; the fitted one where nothing can be extrapolated from."""
+        if len(images) < _FEWEST_TO_EXTRAPOLATE or not self._members[:, images].all():
+            return fitted
+        fewer, more = self._sizes(images)
+        if members <= more:
+            return fitted
+        of_half = float(np.mean([fit_temperature(half, labels) for half in self._halves(images)]))
+        return extrapolate_temperature(of_half, fitted, (fewer, more), members)
+
+    def _sizes(self, images: NDArray[np.int64]) -> tuple[float, float]:
+        """Return how many members a half and both have: harmonic means, for what counts is linear in 1 / members."""
+        counts = self._members[:, images]
+        return 1 / float((1 / counts).mean()), 1 / float((1 / counts.sum(axis=0)).mean())
+
+    def _halves(self, images: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+        """Return the mean probabilities of each half, [images, classes]; each half has predicted each image."""
+        return [self._sums[half, images] / self._members[half, images][:, None] for half in range(2)]
