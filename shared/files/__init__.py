@@ -11,8 +11,8 @@ from deepchord.shared.files.hdf5 import (
     read_text,
 )
 from deepchord.shared.files.idx import read_idx
-from deepchord.shared.files.kinds import GIT_ANNEX, HDF5, JSON, KERAS, TEXT, describe_kind, is_annexed, kind_of
 from deepchord.shared.files.npz_headers import MissingArraysError
+from deepchord.shared.files.recognition import GIT_ANNEX, HDF5, JSON, KERAS, TEXT, describe_kind, is_annexed, kind_of
 from deepchord.shared.files.regular_files import SPECIAL_FILES, check_regular, read_short_text
 
 __all__ = [

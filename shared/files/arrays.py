@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.errors import DatasetError
-from deepchord.shared.files.kinds import BROKEN_ZIP, TEXT, describe_kind, kind_of, kind_of_content
 from deepchord.shared.files.npz_headers import array_outline, check_memory, check_names
+from deepchord.shared.files.recognition import BROKEN_ZIP, TEXT, describe_kind, kind_of, kind_of_content
 from deepchord.shared.files.regular_files import check_regular
 
 #: A fixed date and system, so that equal arrays give equal bytes at any time and on any host.

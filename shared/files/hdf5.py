@@ -10,7 +10,7 @@ import h5py
 from deepchord.shared.command_line import printable_path
 from deepchord.shared.errors import CheckpointError
 from deepchord.shared.files.hdf5_heaps import find_damage
-from deepchord.shared.files.kinds import HDF5, describe_kind, kind_of_content
+from deepchord.shared.files.recognition import HDF5, describe_kind, kind_of_content
 
 #: An HDF5 object header holds no more than this; Keras splits longer lists of names.
 _MAX_NAMES_BYTES = 65536

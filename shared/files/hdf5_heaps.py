@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from deepchord.shared.files.kinds import HDF5_SIGNATURE
+from deepchord.shared.files.recognition import HDF5_SIGNATURE
 
 #: The signature and version of a global heap.
 _HEAP = b"GCOL\x01"

@@ -1,4 +1,7 @@
-"""Decides whether failures end a member or a run, and when a worker defers a member to others: pure functions."""
+"""Decides whether failures end a member or a run, and when a worker defers a member to others: pure functions.
+
+An error of storage is none of them: `epoch_saver` and `member_task` handle a storage that is full or away.
+"""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

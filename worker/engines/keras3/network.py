@@ -16,6 +16,7 @@ from deepchord.shared.messages import Precision, Recipe
 from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.engines.engine import Batch, Images, Probabilities, check_optimizer_state
 from deepchord.worker.engines.keras3.backend import Backend, Loss
+from deepchord.worker.engines.keras3.optimizers import build_optimizer, make_optimizer
 from deepchord.worker.engines.layers import chained, keras_layers
 from deepchord.worker.engines.padding import filled_batches, prediction_batch
 
@@ -61,10 +62,10 @@ class Keras3Network:
         self._most_predicted = backend.prediction_batch
         self._prediction_batch: int | None = None
         self._predict = backend.prediction(self._model)
-        optimizer = _optimizer(backend.optimizers(keras), recipe) if recipe else "sgd"
+        optimizer = make_optimizer(backend.optimizers(keras), recipe) if recipe else "sgd"
         self._model.compile(optimizer=optimizer, jit_compile=options.xla)
         if recipe:
-            _build_optimizer(self._model, recipe)
+            build_optimizer(self._model, recipe)
             self._steps = backend.training(self._model, _loss(keras, recipe))
             fitting = _CALL_BYTES // (4 * recipe.batch_size * math.prod(architecture.input_shape))
             self._steps_at_once = max(1, min(options.steps_at_once, fitting))
@@ -153,28 +154,6 @@ def _one_behind(items: Iterable[_Item]) -> Iterator[_Item]:
         if len(waiting) > 1:
             yield waiting.popleft()
     yield from waiting
-
-
-def _optimizer(optimizers: Any, recipe: Recipe) -> Any:
-    """Return the optimizer with every hyperparameter given: the defaults of Keras 2 and 3 differ."""
-    rate, decay = recipe.learning_rate, recipe.weight_decay or None
-    match recipe.optimizer:
-        case "nadam":
-            return optimizers.Nadam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=decay)
-        case "adam":
-            return optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=decay)
-        case "sgd":
-            return optimizers.SGD(rate, momentum=0.0, weight_decay=decay)
-        case "rmsprop":
-            return optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7, weight_decay=decay)
-
-
-def _build_optimizer(model: Any, recipe: Recipe) -> None:
-    """Make the variables of a model's optimizer; only kernels get weight decay, no biases."""
-    optimizer, variables = model.optimizer, model.trainable_variables
-    if recipe.weight_decay:
-        optimizer.exclude_from_weight_decay([variable for variable in variables if len(variable.shape) < 2])
-    optimizer.build(variables)
 
 
 def _loss(keras: Any, recipe: Recipe) -> Loss:

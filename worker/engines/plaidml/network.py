@@ -14,6 +14,7 @@ from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.engines.engine import Batch, Images, Labels, Probabilities, check_optimizer_state
 from deepchord.worker.engines.layers import chained, keras_layers
 from deepchord.worker.engines.padding import filled, filled_batches, prediction_batch
+from deepchord.worker.engines.plaidml.optimizers import make_optimizer
 
 #: Images are predicted in batches of at most this size.
 _MOST_PREDICTED = 1024
@@ -37,7 +38,7 @@ class PlaidMLNetwork:
         if recipe is not None:
             self._smoothing = recipe.label_smoothing
             self._model.compile(
-                _optimizer(keras, recipe), "categorical_crossentropy", weighted_metrics=["categorical_accuracy"]
+                make_optimizer(keras, recipe), "categorical_crossentropy", weighted_metrics=["categorical_accuracy"]
             )
         self._prediction_batch: int | None = None
         self._learning_rate: float | None = None
@@ -159,60 +160,3 @@ def _recorded_random_states() -> Iterator[list[Any]]:
         yield states
     finally:
         backend._make_rng_state = original  # type: ignore[attr-defined]
-
-
-def _optimizer(keras: Any, recipe: Recipe) -> Any:
-    """Return the optimizer with every hyperparameter given, and the formulas of Keras 3."""
-    optimizer = _without_decay(keras, recipe)
-    _wait_for_all_gradients(keras, optimizer)
-    if recipe.weight_decay:
-        _decay_kernels(optimizer, recipe.weight_decay)
-    return optimizer
-
-
-def _without_decay(keras: Any, recipe: Recipe) -> Any:
-    rate = recipe.learning_rate
-    match recipe.optimizer:
-        case "nadam":
-            # The momentum schedule of Dozat 2016 is 0.96^(0.004 t) in Keras 2 by default, and 0.96^t in Keras 3.
-            return keras.optimizers.Nadam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, schedule_decay=1.0)
-        case "adam":
-            return keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7)
-        case "sgd":
-            return keras.optimizers.SGD(rate, momentum=0.0)
-        case "rmsprop":
-            return keras.optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7)
-
-
-def _wait_for_all_gradients(keras: Any, optimizer: Any) -> None:
-    """Change the weights only after all gradients are computed.
-
-    PlaidML overwrites the old weights although other gradients still need them: on llvm_cpu, gradients were wrong in
-    proportion to the learning rate. The gradient of the first weights is computed last, after all weights were read. So
-    here every gradient is made to depend on it.
-    """
-    get_gradients = optimizer.get_gradients
-
-    def get_gradients_of_a_step(loss: Any, params: list[Any]) -> list[Any]:
-        gradients, backend = get_gradients(loss, params), keras.backend
-        # Adding zeros makes four axes: after a broadcast, PlaidML's gradients have more axes than it reports.
-        last = gradients[0] + backend.zeros((1, 1, 1, 1))
-        nothing = backend.minimum(backend.abs(backend.sum(last)), 0.0)
-        return [gradient + nothing for gradient in gradients]
-
-    optimizer.get_gradients = get_gradients_of_a_step
-
-
-def _decay_kernels(optimizer: Any, decay: float) -> None:
-    """Subtract `decay` times the learning rate times each kernel in every step, as Keras 3 does."""
-    get_updates = optimizer.get_updates
-
-    def get_decaying_updates(loss: Any, params: list[Any]) -> list[Any]:
-        kernels = {id(variable) for variable in params if len(variable.shape.dims) > 1}
-        optimizer.updates = [
-            (variable, value - optimizer.lr * decay * variable if id(variable) in kernels else value)
-            for variable, value in get_updates(loss, params)
-        ]
-        return list(optimizer.updates)
-
-    optimizer.get_updates = get_decaying_updates

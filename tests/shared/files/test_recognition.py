@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deepchord.shared.files import describe_kind, kind_of, kinds, write_npz
-from deepchord.shared.files.kinds import FileKind, kind_of_content
+from deepchord.shared.files.recognition import FileKind, kind_of_content
 
 
 def zipped(**files: bytes) -> bytes:
