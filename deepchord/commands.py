@@ -57,12 +57,13 @@ def write_evaluation_report(
     members: "EvaluatedMembers", folder: Path, width: int
 ) -> "tuple[RenderableType, str, Path]":
     """Write the report of what `deepchord evaluate` found; see `deepchord.worker.cli.evaluation.WriteReport`."""
-    from deepchord.coordinator.report import ReportContent, summary_table, write_report
+    from deepchord.coordinator.report import TRAIN_AGAIN, ReportContent, summary_table, write_report
     from deepchord.coordinator.report.tables import summary_json
 
     content = ReportContent(
         title=members.title,
-        command=members.command,
+        command=members.command if members.run is None else TRAIN_AGAIN,
+        study_command=None if members.run is None else members.command,
         spec=members.run,
         records=members.records,
         member_names=members.member_names,

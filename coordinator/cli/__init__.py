@@ -1,4 +1,4 @@
-"""The coordinator's command line; with the worker's the only code that prints."""
+"""The coordinator's command line: its commands read settings, call the other rooms, and print the results."""
 
 import typer
 

@@ -35,7 +35,8 @@ def command_hint(command: str, settings: "Settings", *, embedded: bool = False) 
 
     Args:
         command: The command and the run, `watch 20260504-030201-ab12`.
-        settings: Those of the present command; storage and broker are added where they were given as options.
+        settings: Those of the present command. `--storage` is added if its storage is not the usual one; for another
+            broker a remark is added, because the URL may hold a password.
         embedded: Whether the run has an embedded broker, which the command finds without an option.
     """
     usual = read_settings()

@@ -45,7 +45,7 @@ def run_to_end(
         run: The run. Workers are chosen for all of its members, also if only a few are left: with another number of
             threads the last bits of the weights would differ.
         start: Sends the run to the broker, and returns it as it is then.
-        what_happens: Of the run, for the sentence that `--detach` ends with.
+        what_happens: What happens to the run, such as `is submitted`; part of the sentence that `--detach` prints.
         out: Where the results go; None: the folder of the run.
     """
     from deepchord.coordinator.cli.broker_session import open_broker
@@ -65,7 +65,7 @@ def run_to_end(
 
 
 def _next_extension(session: "BrokerSession", store: "RunStore", run: "RunSpec") -> "RunSpec | None":
-    """Add members to a run that asks for as many as help, and send them; None if it has enough."""
+    """Add members to a run with `members = "auto"`, and send them; return None if no further member is to be added."""
     from deepchord.coordinator.runs import extend_run, next_extension, submit_remaining
     from deepchord.shared.queue import create_app
 

@@ -132,7 +132,7 @@ def resume(
 ) -> None:
     """Go on with a run that was cancelled or interrupted: its members continue from their last saved epoch.
 
-    Without a broker on this machine, as `train` does.
+    Without a broker, they are trained on this machine, as with `train`.
     """
     from deepchord.coordinator.runs import check_broker, check_unfinished, resume_run
 

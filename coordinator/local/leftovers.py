@@ -54,7 +54,7 @@ def remove_dead_sessions(settings: Settings) -> None:
 
 
 def _lock_if_dead(folder: SessionFolder, *, keep: bool = True) -> bool:
-    """Return whether the coordinator of a session is dead; with `keep` its lock is held then."""
+    """Return whether a session's coordinator is dead; if so, and with `keep`, the session's lock is held afterwards."""
     try:
         is_dead = folder.try_lock()
     except OSError as error:

@@ -20,9 +20,9 @@ from deepchord.shared.settings import SESSION_VARIABLE, Settings
 logger = logging.getLogger(__name__)
 
 _OPTIONS = ("worker", *WORKER_OPTIONS, "--loglevel", "INFO")
-#: A process that ended more often than this is not restarted …
+#: A process is restarted at most this many times in a row.
 _MAX_RESTARTS = 3
-#: … unless it ran for longer than this before.
+#: If a process has run for longer than this, its earlier restarts do not count any more.
 _STABLE_AFTER_S = 600.0
 
 
@@ -45,7 +45,7 @@ class LocalSession:
     """A broker and workers on this machine."""
 
     def __init__(self, folder: SessionFolder, server: Path, settings: Settings, plan: SessionPlan) -> None:
-        """Take what is to be started.
+        """Create a session; nothing is started yet.
 
         Args:
             folder: A new folder, whose lock is held.
@@ -68,7 +68,7 @@ class LocalSession:
         return settings.for_workers(self._plan.workers)
 
     def environment(self) -> dict[str, str]:
-        """Return the environment for a process of this session; if that is left running, the next session finds it."""
+        """Return the environment for a process of this session; the next session finds leftover processes by it."""
         return self._environment(self._given.device)
 
     def start(self) -> None:
@@ -171,8 +171,8 @@ class LocalSession:
     def _remove_stopped(self, ended: Sequence[ChildProcess]) -> list[ChildProcess]:
         """Remove the workers that are not to be restarted, and return them.
 
-        They were told to stop, are refused by the broker, or gave up. If none of them would be left, one is kept, so
-        that its log is shown.
+        These workers were told to stop, are refused by the broker, or gave up. If no worker at all would be left, one
+        of them is kept, so that its log is shown.
 
         Raises:
             WorkersStoppedError: All remaining workers were told to stop.

@@ -50,7 +50,10 @@ def choose_workers(settings: Settings, run: RunSpec, report: Callable[[str], Non
 
 
 def _ask(settings: Settings, report: Callable[[str], None], *questions: str) -> HostReport | None:
-    """Ask a process, which opens an engine, what suits this machine; None if it does not answer: no member needs it."""
+    """Ask a new process, which opens an engine, which GPUs and how many workers suit this machine.
+
+    Return None if the process gives no valid answer: the run can be trained without it.
+    """
     with subprocess.Popen(
         command_for("deepchord.worker.devices.host_report:report_host", *questions),
         env={**settings.environment(), **READABLE_OUTPUT},

@@ -127,7 +127,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def serve() -> None:
     """Run Flower in this process, which `running_flower` starts.
 
-    `celery -A deepchord.worker.app` would look for modules in the current folder first, and would take tasks.
+    `celery -A deepchord.worker.app flower` would look for modules in the current folder first, and would requeue the
+    tasks of lost workers, as a worker does.
     """
     from deepchord.shared.queue import create_app
 

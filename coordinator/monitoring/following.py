@@ -20,13 +20,13 @@ from deepchord.shared.validation import with_full_stop
 
 #: The shortest pause between two views.
 _MIN_PAUSE_S = 0.5
-#: A view of many members costs processor time: the pause after it is so many times as long …
+#: A view of many members costs processor time: the pause after it is this many times as long as that processor time.
 _PAUSE_FACTOR = 9.0
-#: … but not longer than this.
+#: The longest pause between two views.
 _MAX_PAUSE_S = 15.0
 #: How often lost parts are looked for.
 _SUPERVISE_EVERY_S = EVERY_S
-#: For how long storage may be away; the members do not depend on the command that follows them.
+#: The longest outage of storage during which the command keeps following, in seconds; members are trained without it.
 _MAX_STORAGE_OUTAGE_S = 60.0
 
 
@@ -59,7 +59,7 @@ def watch_run(
     watch it, on that broker as soon as it is there: on their own broker all of its members would seem lost.
 
     Args:
-        settings: Where the broker is, unless the run has its own; None there: storage alone is looked at.
+        settings: The broker, unless the run has its own; without a broker, only storage is read.
         store: Shared storage.
         run: The run.
         check: Called between two views; raises `WorkersStoppedError` if no worker is left.
@@ -118,11 +118,11 @@ def _new_watcher(store: RunStore, run: RunSpec, client: redis.Redis | None, cach
 
 
 def _look(watcher: RunWatcher, seen_at: float | None) -> RunView:
-    """Return a run as it is now, after a short outage of storage if there is one: network file systems have them.
+    """Return a run as it is now; wait for the end of a short outage of storage, as network file systems have them.
 
     Args:
         watcher: Of the run.
-        seen_at: When storage last answered, on the monotonic clock; None: never, and then it is not waited for.
+        seen_at: When storage last answered, on the monotonic clock; None: it never did, and an outage raises at once.
     """
     while True:
         try:

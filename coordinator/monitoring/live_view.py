@@ -37,9 +37,9 @@ _COLUMNS = (
 )
 #: The heading of the bar.
 _BAR = ""
-#: The characters that some columns take …
+#: The widths of some columns, in characters.
 _COLUMN_WIDTHS = {"loss": 8, "val. acc.": 11}
-#: … and all others together, without that of host, engine and device.
+#: The width of all other columns together, in characters, without the column of host, engine and device.
 _OTHER_COLUMNS_WIDTH = 36
 #: How many members are shown at most: those in training and their neighbours.
 _MAX_LINES = 20

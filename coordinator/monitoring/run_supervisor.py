@@ -33,7 +33,7 @@ class RunSupervisor:
         """Connect to the broker of the settings.
 
         Args:
-            settings: Where the broker is, unless the run has its own; None there: storage alone is looked at.
+            settings: The broker, unless the run has its own; without a broker, only storage is read.
             store: Shared storage.
             run: The run.
             embedded: Whether this command has started the broker, and the workers with it.
@@ -49,7 +49,8 @@ class RunSupervisor:
         self._settings = settings
         #: Why no worker goes on with the run.
         self._missing = None if embedded else unreachable_broker(settings, store, run)
-        #: The same as the last call found it, which may be chance.
+        #: The reason that the last reconciliation found. It may be chance, as a worker may be slow to answer: it is
+        #: shown only if the next reconciliation finds the same one.
         self._suspected: str | None = None
         #: What is wrong with the broker, if the run stands still.
         self._broker_trouble: str | None = None

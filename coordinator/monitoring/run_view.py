@@ -101,7 +101,7 @@ class RunView:
     def member_seconds_left(self, index: int) -> float | None:
         """Return the seconds that a member in training needs for its remaining epochs; None if not known.
 
-        It is not known for a member that validates after its last epoch; less than a second left means that.
+        It is not known for a member that validates after its last epoch; less than a second left counts as validation.
         """
         line = self.progress.get(index)
         if index in self.records or line is None or line.phase in ("scoring", "waiting"):
@@ -144,7 +144,7 @@ class RunWatcher:
         board: ProgressBoard | None = None,
         test_labels: NDArray[np.integer] | None = None,
     ) -> None:
-        """Take where the views are read from.
+        """Create a watcher of one run; nothing is read yet.
 
         Args:
             store: Shared storage.

@@ -1,4 +1,4 @@
-"""Draws a view over the one before on a terminal, also when its window changes or the command is suspended."""
+"""Draws a view over the one before on a terminal; copes with a change of its window and a suspended command."""
 
 import contextlib
 import io

@@ -34,8 +34,8 @@ def unreachable_broker(settings: Settings, store: RunStore, run: RunSpec) -> str
 def stands_still(view: RunView, before: RunView | None) -> bool:
     """Return whether a run stands still.
 
-    A run that waits does so if no worker took it within the usual time; any other if nothing has changed since the view
-    before.
+    A run whose state is `waiting` stands still if no worker took it within the usual time; any other run does if
+    nothing has changed since the previous view.
     """
     return view.elapsed_s() >= _TAKEN_WITHIN_S if view.state == "waiting" else not has_moved(view, before)
 

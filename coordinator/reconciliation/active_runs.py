@@ -13,7 +13,7 @@ class ActiveRuns:
     """Lists the runs in storage without those that are marked as ended; the marks are removed once a minute."""
 
     def __init__(self, store: RunStore, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take where the runs are.
+        """Create a list of the runs in a storage; nothing is read yet.
 
         Args:
             store: Shared storage.

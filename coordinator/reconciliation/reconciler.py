@@ -1,7 +1,7 @@
 """Keeps a run going whatever gets lost: compares storage, leases and queue, and sends lost parts again.
 
 Storage shows what is done, leases show what is being done, and the queue shows what is still to be done. A member that
-is in none of them was lost, with its message or with its worker, and is sent again. Several hosts may do so at once.
+is in none of them was lost, with its message or its worker, and is sent again. Several hosts may reconcile one run.
 """
 
 import logging
@@ -51,7 +51,7 @@ class Reconciler:
     def __init__(
         self, settings: Settings, store: RunStore, client: redis.Redis, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Take where to look.
+        """Create a reconciler; nothing is read yet.
 
         Args:
             settings: With a broker.

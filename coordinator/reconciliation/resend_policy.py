@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from deepchord.shared.broker import RENEWAL_INTERVAL_S
 
-#: A part that was sent so often in a row without any progress is not sent again …
+#: A part that was sent this many times in a row without any progress is not sent again for `RESEND_AGAIN_AFTER_S`.
 MAX_FRUITLESS_RESENDS = 3
-#: … until this time has passed: workers that can train it may have come.
+#: After this time such a part is sent again: workers that can train it may have been started.
 RESEND_AGAIN_AFTER_S = 600.0
 #: If the broker lost its data, the holder of a lease takes it again within this time.
 _LEASE_TAKEN_AGAIN_WITHIN_S = RENEWAL_INTERVAL_S + 1.0
@@ -45,7 +45,7 @@ class ResendState:
 class Observations:
     """What a reconciler has seen of a run so far."""
 
-    #: When each lost part was first found to be lost.
+    #: When each lost part was found to be lost, or was last due to be sent again; seconds on the reconciler's clock.
     lost_since: dict[int, float] = field(default_factory=dict)
     #: When the lease of each part expires if nobody renews it; of parts that are held, or were held before they were
     #: lost.

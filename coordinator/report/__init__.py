@@ -10,9 +10,11 @@ import_plain_matplotlib()
 from deepchord.coordinator.report.collection import collect_run, summary, write_run_report
 from deepchord.coordinator.report.content import ReportContent
 from deepchord.coordinator.report.export import write_report
+from deepchord.coordinator.report.findings import TRAIN_AGAIN
 from deepchord.coordinator.report.tables import summary_table
 
 __all__ = [
+    "TRAIN_AGAIN",
     "ReportContent",
     "collect_run",
     "summary",

@@ -8,7 +8,7 @@ from typing import Any
 
 from deepchord.coordinator.report.content import ReportContent
 from deepchord.coordinator.report.export import write_report
-from deepchord.coordinator.report.findings import RECIPE_FILE
+from deepchord.coordinator.report.findings import TRAIN_AGAIN
 from deepchord.shared.checkpoints import decode_ensemble_probabilities
 from deepchord.shared.datasets import load_dataset
 from deepchord.shared.errors import CorruptObjectError, InputError, MessageDecodeError, RunFailedError, StorageError
@@ -38,7 +38,7 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
     trained = [record.member for record in records.values() if isinstance(record.member, TrainedMember)]
     return ReportContent(
         title=run.run_id,
-        command=f"deepchord train {RECIPE_FILE}",
+        command=TRAIN_AGAIN,
         spec=run,
         records=records,
         member_names={index: str(index) for index in range(run.members)},
@@ -111,7 +111,7 @@ def _started_at(store: RunStore, member: TrainedMember) -> datetime:
 
 
 def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
-    """Return one line about a run, for `deepchord runs` and `deepchord status`."""
+    """Return what `deepchord runs` shows of a run, by field name."""
     recorded = [index for index in store.recorded_members(run.run_id) if index < run.members]
     end = store.evaluation(run)
     evaluation, failure = end.result(), end.failure()

@@ -30,7 +30,9 @@ def next_extension(store: RunStore, run: RunSpec) -> RunSpec | None:
 
 
 def enough_members(gain: MemberGain, auto: AutoMembers, members: int) -> int:
-    """Return with how many members one more would lower the loss by too little; the present number if it is enough.
+    """Return the smallest number of members at which one more would lower the loss by too little.
+
+    It is the present number if that is enough, otherwise at most `auto.at_most`.
 
     Args:
         gain: What one more member would bring now.

@@ -12,7 +12,8 @@ from deepchord.shared.errors import InputError
 from deepchord.shared.messages import DatasetInfo, MemberSeeds, MemberSpec, Recipe, RunSpec
 from deepchord.shared.network import Architecture, default_architecture
 
-#: With images for the calibration, which all members predict, so many tell what the next one would bring.
+#: The number of members that a run with `members = "auto"` begins with if it has calibration images. Every member
+#: predicts these images, so this many members suffice to estimate what the next one would bring.
 _FIRST_WITH_CALIBRATION_IMAGES = 4
 
 
@@ -95,7 +96,10 @@ def plan_run(
 
 
 def first_members(recipe: Recipe, at_most: int) -> int:
-    """Return how many members a run begins with: so many that each held-out image was held out by two.
+    """Return how many members a run with `members = "auto"` begins with, at most `at_most`.
+
+    With calibration images these are `_FIRST_WITH_CALIBRATION_IMAGES`, otherwise so many that two members hold out each
+    image.
 
     Args:
         recipe: How images are held out.

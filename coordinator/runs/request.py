@@ -23,7 +23,8 @@ class RunRequest(Recipe):
     """A preset with the values of a recipe file and of options applied; complete and checked."""
 
     preset: str
-    #: A recipe of an earlier version, whose splits were random, does not name them.
+    #: The default for new runs. `Recipe` has the default `random` for stored recipes of earlier versions, which do not
+    #: name their splits: those were random.
     splits: Splits = "rotating"
     dataset: Annotated[str, Field(min_length=1)] = "fashion"
     #: Whether the images are [size, channels, height, width]; None: images that look so are refused.

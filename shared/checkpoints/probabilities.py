@@ -63,8 +63,9 @@ def decode_member_probabilities(data: bytes, source: str) -> NDArray[np.float32]
 def encode_ensemble_probabilities(probabilities: EnsembleProbabilities) -> bytes:
     """Return the probabilities of an ensemble as an `.npz` file.
 
-    Its arrays are `train`, `test`, and if they are known `calibrated_test` and `test_` with the names of the measures
-    of `ImageUncertainty`; of unseen images `unseen`, and `unseen_` with those names.
+    Its arrays are `train` and `test`. If they are known, `calibrated_test` and an array for each measure of
+    `ImageUncertainty` are added; their names are `test_` and the name of the measure. Unseen images add `unseen`, and
+    arrays whose names are `unseen_` and the name of the measure.
     """
     arrays = {"train": probabilities.train, "test": probabilities.test}
     if probabilities.calibrated_test is not None:

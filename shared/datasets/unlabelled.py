@@ -72,7 +72,7 @@ def find_images(name_or_path: str, places: Places, channels_first: bool | None =
 
 
 def fitted_images(images: Images, like: NDArray[Any], fitting: Fitting) -> Images:
-    """Return images that a network for other ones takes, or refuse them.
+    """Return images in the shape that networks trained on `like` take, or refuse them.
 
     Args:
         images: The images.
@@ -80,7 +80,8 @@ def fitted_images(images: Images, like: NDArray[Any], fitting: Fitting) -> Image
         fitting: What is done with images of another size or with other channels.
 
     Raises:
-        InputError: They do not fit, and nothing may be done; or their values mean something else.
+        InputError: Their shape does not fit and `fitting` is `none`, the channels cannot be converted, or the values
+            have another range.
     """
     wanted, actual = like.shape[1:], images.pixels.shape[1:]
     _check_values(images, like)
@@ -122,7 +123,7 @@ def load_images(info: UnseenInfo, store: RunStore) -> Images:
 
 
 def _check_values(images: Images, like: NDArray[Any]) -> None:
-    """Raise `InputError` if bytes meet floats that do not lie between 0 and 1, or vice versa."""
+    """Raise `InputError` if either the images or `like` are uint8, and the other ones floats outside of 0..1."""
     ours, theirs = images.pixels, like
     floats = theirs if ours.dtype == np.uint8 else ours
     if ours.dtype != theirs.dtype and (floats.min() < 0 or floats.max() > 1):

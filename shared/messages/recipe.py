@@ -44,5 +44,5 @@ class Recipe(Message):
     flip: bool = False
     #: The most pixels by which training images are shifted at random, in each direction.
     shift: Annotated[int, Field(ge=0, le=64)] = 0
-    #: The side in pixels of a square that is set to 0 in each training image, at random, and may cross its edge.
+    #: The side, in pixels, of a square that is set to 0 at a random place in each training image; it may cross edges.
     cutout: Annotated[int, Field(ge=0, le=64)] = 0

@@ -69,7 +69,7 @@ class RunSpec(Versioned):
     max_attempts: Annotated[int, Field(ge=1, le=100)]
     #: The workers that may train members; None: all.
     require: Requirement | None = None
-    #: How many times members were added to the run after its submission.
+    #: How many times the run was extended after its submission: by more members, or when it was resumed after its end.
     extension: NonNegativeInt = 0
     #: When members are added to the run by itself; None: never.
     auto: AutoMembers | None = None

@@ -16,7 +16,7 @@ ShiftKind = Literal["noise", "blur", "contrast", "brightness", "rotation", "tran
 SHIFT_KINDS: tuple[ShiftKind, ...] = get_args(ShiftKind)
 STRENGTHS = 5
 
-#: A measure of uncertainty that unseen images are told from test images by; of confidence, one minus it.
+#: A measure of uncertainty that separates unseen images from test images; `confidence` means one minus the confidence.
 DetectionMeasure = Literal["confidence", "predictive_entropy", "mutual_information"]
 
 #: How images of another size or with other channels are made to fit: not at all; or scaled with linear interpolation,
@@ -63,7 +63,7 @@ class UnseenScores(Message):
 
     name: str
     images: PositiveInt
-    #: The mean probability of the predicted class, which is wrong whatever it is; and that of the test images.
+    #: The mean confidence on the unseen images, whose predictions are all wrong; and that on the test images.
     mean_confidence: Share
     test_mean_confidence: Share
     detection: tuple[Detection, ...] = Field(min_length=1)
@@ -91,7 +91,7 @@ class ShiftedScores(Message):
     members: ShortScores
     #: Of the mean of their probabilities.
     mean: ShortScores
-    #: With the temperature of the evaluation, which no shifted image decided; None: there is none.
+    #: Of the mean, calibrated as in the evaluation: no shifted image was used for the fit. None: without calibration.
     calibrated: ShortScores | None = None
 
 

@@ -48,13 +48,13 @@ class Calibration(Message):
     images: PositiveInt
     #: How many members' probabilities were averaged for an image, in the mean over the images.
     members_per_image: PositiveFloat
-    #: The temperature that fits those images; another one if it was extrapolated to the number of members.
+    #: The temperature that fits those images; `temperature` differs from it if it was extrapolated to all members.
     fitted_temperature: PositiveFloat
     #: After the temperature, the confidence (the probability of the predicted class) is mapped, and the other classes
     #: keep their shares of the rest. Pairs of confidence and share of right answers, linear in between; empty: no map.
     confidence_map: tuple[tuple[Share, Share], ...] = ()
-    #: The loss of images with calibrators that were fitted on others of them (ten folds), with the temperature alone
-    #: and with the map; None: there were too few images.
+    #: The loss in nats in a cross-validation over those images (ten folds), with the temperature alone and with the
+    #: map; None: there were too few images.
     temperature_loss: NonNegativeFloat | None = None
     map_loss: NonNegativeFloat | None = None
 
@@ -120,9 +120,10 @@ class SizedEnsemble(Message):
 
 
 class MemberGain(Message):
-    """What one more member would bring, as training images tell that members held out.
+    """What one more member would bring, estimated on training images that members held out.
 
-    Its loss is extrapolated, linear in 1 / members, from those that the images were held out by.
+    The loss is computed with one half and with all of the members that held an image out. From these two values it is
+    extrapolated, linear in 1 / members, to all members of the ensemble.
     """
 
     images: PositiveInt

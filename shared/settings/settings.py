@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     signing_key: str | None = Field(default=None, min_length=16, repr=False)
     #: Where this host keeps copies of data sets, and the compiled programs of JAX.
     cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("deepchord", False)))
-    #: Where embedded brokers and local workers write their pid files and logs.
+    #: Where this host keeps the records and logs of embedded brokers and workers, device locks, and measured speeds.
     state: Path = Field(default_factory=lambda: Path(platformdirs.user_state_dir("deepchord", False)))
     #: The engine that trains; `auto` takes the first that is installed, in this order.
     engine: Literal["auto", "tensorflow", "torch", "jax", "plaidml"] = "auto"

@@ -82,9 +82,9 @@ def attempts_without_progress(attempts: Iterable[Attempt]) -> tuple[Attempt, ...
 
 
 def failures_in_a_row(attempts: Iterable[Attempt]) -> int:
-    """Return how many attempts in a row have failed without progress; after too many the member is given up.
+    """Return how many attempts count against a member; after too many the member is given up.
 
-    A member on unreliable machines may need many attempts and still finish, one epoch at a time. So only the attempts
-    since the furthest saved epoch count.
+    A member on unreliable machines may need many attempts and still finish, one epoch at a time. So only the attempt
+    that saved the furthest epoch and the attempts after it count, without those that were handed over.
     """
     return len(attempts_without_progress(attempts))

@@ -44,7 +44,7 @@ class RetryingStore:
         return self.objects.largest_bytes
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write unless the key exists; return whether this call wrote it, even if its attempt to write then failed."""
+        """Write unless the key exists; return whether this call wrote it, even in an attempt that raised an error."""
         failed = False
 
         def attempt() -> bool:

@@ -73,9 +73,20 @@ class RunStore:
         return read_specs(self.objects, run_id)
 
     def version(self, run_id: str, extension: int) -> RunSpec:
-        """Return the spec of a run after so many extensions; for the errors see `run`."""
-        newest = self.run(run_id)
-        return next((spec for spec in self.specs(run_id) if spec.extension == extension), newest)
+        """Return a run's spec after `extension` extensions.
+
+        Raises:
+            RunNotFoundError: There is no such run.
+            CorruptObjectError: The run has no such extension any more.
+        """
+        self.run(run_id)
+        for spec in self.specs(run_id):
+            if spec.extension == extension:
+                return spec
+        raise CorruptObjectError(
+            f"Run {run_id} in {self.objects.url} has lost its extension {extension}: restore its folder `extensions` "
+            "from a copy."
+        )
 
     def extend_run(self, spec: RunSpec) -> bool:
         """Publish a spec with more members; return False if somebody else extended the run in the meantime."""

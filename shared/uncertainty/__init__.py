@@ -1,6 +1,6 @@
 """How far probabilities can be trusted: scores, calibration, measures of uncertainty, prediction sets, abstention.
 
-Pure NumPy on arrays of probabilities; where they come from does not matter here.
+All of it works on NumPy arrays of probabilities, whatever engine computed them; some fits and intervals use SciPy.
 """
 
 from deepchord.shared.uncertainty.calibrator import Calibrator, calibrator_of, fit_calibrator

@@ -26,8 +26,9 @@ _INTERVAL = (0.025, 0.975)
 class Contributions:
     """What each image contributes to scores.
 
-    A score is either the mean of a value over the images, or sums of gaps in bins: the sum of their absolute values,
-    divided by the number of images and by the number of gaps that an image has.
+    A score is either the mean of a value over the images, or it is made of gaps in bins: the gaps in each bin are
+    summed, and the absolute values of these sums are added up and divided by the number of images and by the number of
+    gaps that an image has.
     """
 
     #: One array [images] for each score that is a mean.
@@ -46,8 +47,9 @@ def estimates(contributions: Contributions, seed: int) -> tuple[Estimate, ...]:
 
     Every sample weighs each image with a number drawn from the Poisson distribution of mean 1, so that images can be
     handled in parts (Hanley and MacGibbon 2006, "Creating non-parametric bootstrap samples using Poisson frequencies").
-    The sum of absolute values grows with noise, and a sample has more noise than the images; so the samples are moved
-    to have the score as their mean before their quantiles are taken (the bias-corrected percentile interval).
+    The sum of absolute values grows with noise, and a sample has more noise than the images. So the scores of the
+    samples are shifted until their mean is the score of the images; then their quantiles are taken (a percentile
+    interval, corrected for bias).
 
     Args:
         contributions: Of at least one image.

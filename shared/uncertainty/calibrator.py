@@ -40,8 +40,8 @@ class FittedCalibrator:
     """A calibrator, and how it did on images that it was not fitted on."""
 
     calibrator: Calibrator
-    #: Calibrated probabilities of the images, each by a calibrator that was fitted on others (ten folds); of fewer than
-    #: `FEWEST_FOR_MAP` images by this calibrator itself. float32 [images, classes].
+    #: Calibrated probabilities of the images, float32 [images, classes]: each from the fold of a cross-validation (ten
+    #: folds) that left the image out. With fewer than `FEWEST_FOR_MAP` images they come from this calibrator itself.
     probabilities: NDArray[np.float32]
     #: The negative log-likelihood of images by calibrators that were fitted on others, in nats: with the temperature
     #: alone, and with the map. None: there are too few images.

@@ -31,9 +31,10 @@ def fit_confidence_map(probabilities: NDArray[np.floating], labels: NDArray[np.i
     """Return how often answers are right, by their confidence: centered isotonic regression (Oron and Flournoy 2017).
 
     Isotonic regression (Zadrozny and Elkan 2002) pools images of neighbouring confidences into blocks, so that the
-    share of right answers never falls. Each block counts at its mean confidence, with half an answer added that is
-    right and half one that is wrong (Jeffreys' prior: no block is certain), and between blocks the map is linear. So it
-    increases everywhere: images keep their order. Beyond the outer blocks it goes on to half the way to 0 and to 1.
+    share of right answers never falls. Each block gives a knot at its mean confidence. Half a right and half a wrong
+    answer are added to its counts (Jeffreys' prior: no block is certain). Between knots the map is linear, so it
+    increases everywhere, and images keep their order. At confidence 0 it has half of the first block's share; at
+    confidence 1 it lies half the way from the last block's share to 1.
 
     Args:
         probabilities: [images, classes]; each row sums to 1. At least one image.
@@ -63,7 +64,7 @@ def with_confidence(probabilities: NDArray[np.floating], confidence: NDArray[np.
     """Return probabilities whose predicted classes have other confidences, float32 [images, classes].
 
     The other classes of an image keep their shares of what is left. The predicted class stays the most probable one:
-    where the confidence would be too low for that, it is that of the next class.
+    if the wanted confidence is too low for that, the predicted class gets the same probability as the second one.
 
     Args:
         probabilities: [images, classes]; each row sums to 1.
@@ -89,7 +90,7 @@ def with_confidence(probabilities: NDArray[np.floating], confidence: NDArray[np.
 
 
 def _predicting(probabilities: NDArray[np.float32], predicted: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Return rows whose largest value is at `predicted`, where rounding made others as large."""
+    """Return the rows; where rounding moved the argmax away from `predicted`, raise the value at `predicted`."""
     changed = np.flatnonzero(probabilities.argmax(axis=1) != predicted)
     probabilities[changed, predicted[changed]] = np.nextafter(probabilities[changed].max(axis=1), np.float32(2))
     return probabilities

@@ -14,7 +14,8 @@ def conformal_scores(probabilities: NDArray[np.floating], method: ConformalMetho
     - `lac`: 1 - p(class) (Sadinle, Lei and Wasserman 2019): the smallest sets on average.
     - `aps`: the summed probabilities of all classes that are more probable, and half of its own (Romano, Sesia and
       Candès 2020, with the mean of their random share, so that an image has one set): larger sets where an image is
-      harder. With the whole of its own, a network that is mostly certain and right would get almost all classes.
+      harder. If the whole of its own probability were added, the sets of a network that is mostly certain and right
+      would hold almost all classes.
 
     Args:
         probabilities: [images, classes]; each row sums to 1.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 class ImageUncertainty:
     """Measures of uncertainty, one number per image; each array is float32 [images].
 
-    Entropies are in nats; their share of the maximum is that over log(classes), see `share_of_maximum`.
+    Entropies are in nats; `share_of_maximum` divides them by the largest possible one, log(classes).
     """
 
     #: The probability of the predicted class.

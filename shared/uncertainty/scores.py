@@ -1,4 +1,4 @@
-"""Scores of predicted probabilities: losses, calibration errors, and the bins behind them; NumPy only."""
+"""Scores of predicted probabilities: losses, calibration errors, and their bins; only intervals need SciPy."""
 
 import numpy as np
 from numpy.typing import NDArray

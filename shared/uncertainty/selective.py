@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 def risk_coverage(confidence: NDArray[np.floating], is_right: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the share of wrong answers if the k most confident images are answered, for k = 1 to all, [images].
 
-    Images of equal confidence are answered together, so each gets the mean of all their places.
+    The wrong answers among images of equal confidence are spread evenly over their places, whose order is arbitrary.
 
     Args:
         confidence: [images]; any measure that grows with certainty.

@@ -97,7 +97,7 @@ def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _with_same_prediction(scaled: NDArray[np.float32], predicted: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Return rows whose largest value is at `predicted`, where rounding made others as large."""
+    """Return the rows; where rounding moved the argmax away from `predicted`, raise the value at `predicted`."""
     changed = np.flatnonzero(scaled.argmax(axis=1) != predicted)
     scaled[changed, predicted[changed]] = np.nextafter(scaled[changed].max(axis=1), np.float32(2))
     return scaled

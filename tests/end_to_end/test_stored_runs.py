@@ -201,6 +201,7 @@ def test_it_is_evaluated_once_more_with_all_that_is_measured_now(copy, tmp_path)
     page = (copy.place.folder / "report" / "index.html").read_text()
     assert "What it has never seen" in page
     assert f"deepchord evaluate {FINISHED} --ood" in page
+    assert "deepchord train recipe.toml" in page
     after = copy.files(FINISHED)
     assert {name: after[name] for name in before} == before
     assert {name.split("/")[0] for name in after.keys() - before.keys()} == {"studies"}

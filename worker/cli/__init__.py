@@ -1,4 +1,4 @@
-"""The commands that need an engine or a device: worker, devices, doctor, evaluate. Only they write to the terminal."""
+"""The commands that need an engine or a device: worker, devices, doctor, evaluate."""
 
 import typer
 

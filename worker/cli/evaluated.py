@@ -109,7 +109,7 @@ def evaluate_files(settings: Settings, patterns: WeightPatterns, request: StudyR
 def evaluate_run(
     settings: Settings, name: str, request: StudyRequest, *, on_worker: bool
 ) -> tuple[EvaluatedMembers, Path]:
-    """Evaluate a run that has ended once more; return the result, and the name of a folder for its report.
+    """Evaluate again a run that has ended; return the result, and the name of a folder for its report.
 
     A study that is done already is not done again: its result is returned.
 

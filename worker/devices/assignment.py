@@ -122,7 +122,8 @@ def _why_not(report: EngineReport) -> str:
 def assign(reports: Iterable[EngineReport], kind: str | None = None) -> tuple[Assignment, ...]:
     """Give each piece of hardware to the first engine that can use it; the processor is used only if there is no GPU.
 
-    A processor is much slower than a GPU: in the end everybody would wait for its member. It also has to feed the GPU.
+    A processor is much slower than a GPU: in the end the whole run would wait for the processor's member. The processor
+    also has to prepare the batches for the GPU.
 
     Args:
         reports: Engines, the fastest first, each with its devices, the best first.

@@ -46,7 +46,7 @@ def _write(line: HostReport) -> None:
 def equal_gpus(settings: Settings, report: Callable[[str], None]) -> tuple[str, ...]:
     """Return the ids of the GPUs of the same model as the engine's best one; none if there is only one.
 
-    A slower GPU is left out: in the end everybody would wait for its last member.
+    A slower GPU is left out: in the end the whole run would wait for the last member on that GPU.
 
     Args:
         settings: Engine and device.

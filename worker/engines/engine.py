@@ -121,7 +121,8 @@ class Engine(Protocol):
     def parallel_predictions(self) -> int:
         """Return how many threads should call `Network.probabilities` at the same time, to be fastest.
 
-        More than one if training uses fewer threads than there are cores, on PyTorch and on TensorFlow with one thread.
+        More than one only on a processor with enough free memory: on PyTorch if training uses at most half of the
+        cores, on TensorFlow if training uses one thread.
         """
         ...
 

@@ -60,10 +60,10 @@ class Evaluator:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EvaluatedEnsemble:
-    """An evaluation and the averaged probabilities that it is of."""
+    """An evaluation, and the averaged probabilities that it scores."""
 
     evaluation: EnsembleEvaluation
-    #: What the evaluation names as its probabilities, as it goes into storage; see `EnsembleProbabilities`.
+    #: `probabilities` as the bytes of an `.npz` for storage; `evaluation.probabilities_sha256` is their SHA-256.
     encoded_probabilities: bytes
     probabilities: EnsembleProbabilities
 

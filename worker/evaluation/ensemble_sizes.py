@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from deepchord.shared.messages import Estimate, SizedEnsemble
 from deepchord.shared.uncertainty import accuracy, expected_calibration_error, negative_log_likelihood
 
-#: The probabilities of more members than fit are not kept, so that memory does not grow with their number.
+#: The most memory for the kept probabilities, in bytes; those of further members are not kept.
 _KEPT_BYTES = 2**26
-#: In how many random orders the members are averaged, and after how many members at most the mean is scored.
+#: The number of random orders in which the members are averaged, and the largest number of ensemble sizes to score.
 _ORDERS, _SIZES = 20, 12
 _INTERVAL = (0.025, 0.975)
 _SCORES = (accuracy, negative_log_likelihood, expected_calibration_error)

@@ -1,4 +1,4 @@
-"""Probabilities of training images by members that did not train on them: what calibrates, and what one more brings."""
+"""Probabilities of training images by members that held them out: for calibration and the next member's gain."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +39,10 @@ class HeldOut:
         self._members[half, held_out] += 1
 
     def images(self) -> NDArray[np.int64]:
-        """Return the indices of the images that are calibrated on.
+        """Return the indices of the images that the calibration is fitted on.
 
-        Those that at least two members held out, if they are enough to extrapolate from; else all that any held out.
+        These are the images that at least two members held out, if there are enough of them to extrapolate from;
+        otherwise all images that any member held out.
         """
         by_two = np.flatnonzero(self._members.all(axis=0))
         return by_two if len(by_two) >= _FEWEST_TO_EXTRAPOLATE else np.flatnonzero(self._members.any(axis=0))
@@ -86,8 +87,8 @@ class HeldOut:
     def next_member(self, labels: NDArray[np.integer], members: int) -> MemberGain | None:
         """Return what one more member would bring; None if no image was held out by two members.
 
-        The loss of a mean of k members is about linear in 1 / k, so the losses of one half of the members that held an
-        image out and of all of them tell that of the ensemble, and of one that is larger by one.
+        The loss of a mean of k members is about linear in 1 / k. So it is computed with one half and with all of the
+        members that held an image out, and extrapolated to the ensemble and to an ensemble with one more member.
 
         Args:
             labels: [training images], class indices.
@@ -121,7 +122,7 @@ class HeldOut:
         return extrapolate_temperature(of_half, fitted, (fewer, more), members)
 
     def _sizes(self, images: NDArray[np.int64]) -> tuple[float, float]:
-        """Return how many members a half and both have: harmonic means, for what counts is linear in 1 / members."""
+        """Return the numbers of members in one half and in both, as harmonic means: fits are linear in 1 / members."""
         counts = self._members[:, images]
         return 1 / float((1 / counts).mean()), 1 / float((1 / counts.sum(axis=0)).mean())
 

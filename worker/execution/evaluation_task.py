@@ -28,7 +28,8 @@ from deepchord.worker.resources import Resources
 
 logger = logging.getLogger(__name__)
 
-#: How often an evaluation is begun on all workers together. If it never ends, it must be what kills the processes.
+#: The most attempts at an evaluation, on all workers together. If none of them ever ended, the evaluation itself seems
+#: to kill the processes.
 _MAX_STARTS = 10
 #: How often it may end with an error.
 _MAX_FAILURES = 3
@@ -82,7 +83,7 @@ def _already_finished(store: RunStore, run: RunSpec) -> Completed | None:
 def _deferred(
     resources: Resources, run: RunSpec, worker: str, others: Callable[[], frozenset[str]]
 ) -> DeferToOthers | None:
-    """Defer an evaluation that failed here last to other workers; None if there are none, or it did not fail here."""
+    """Defer the evaluation to other workers if it failed here last; None if it did not, or there are no others."""
     if resources.board.last_failed_on(run.run_id) != worker or not others():
         return None
     return DeferToOthers(pause_s=pause_s(0, random.random()))  # noqa: S311  no secret
@@ -138,7 +139,7 @@ def _attempt(resources: Resources, run: RunSpec, worker: str, guard: Guard) -> O
 
 
 def _after_failure(resources: Resources, run: RunSpec, guard: Guard, error: Exception) -> Outcome:
-    """Resend the evaluation, or fail the run if it has failed too often and was neither evaluated nor extended."""
+    """Resend the evaluation; if it failed too often, fail the run, unless that was evaluated or extended meanwhile."""
     store = resources.store
     if _may_retry(store, run):
         return Resend(after_s=RETRY_DELAY_S)

@@ -1,6 +1,6 @@
 """Decides whether failures end a member or a run, and when a worker defers a member to others: pure functions.
 
-An error of storage is none of them: `epoch_saver` and `member_task` handle a storage that is full or away.
+Errors of storage are not decided on here: `epoch_saver` and `member_task` handle storage that is full or unreachable.
 """
 
 import re
@@ -112,7 +112,7 @@ def has_failed_on(worker: str, attempts: Iterable[Attempt]) -> bool:
 
 
 def saved_nothing_on(worker: str, last: Iterable[tuple[Attempt, str]]) -> int:
-    """Return how many of a member's attempts in a row, counted back from the last one, a worker made without saving.
+    """Return how many attempts in a row, from a member's last one backwards, a worker made without saving an epoch.
 
     Args:
         worker: The worker's name.
@@ -122,7 +122,7 @@ def saved_nothing_on(worker: str, last: Iterable[tuple[Attempt, str]]) -> int:
 
 
 def is_suspect(here: int, near: Iterable[int]) -> bool:
-    """Return whether a worker seems to be broken: it saved no epoch twice for one member, or once for two members.
+    """Return whether a worker seems to be broken: two attempts at one member, or one at each of two, saved no epoch.
 
     Args:
         here: The result of `saved_nothing_on` for the member.

@@ -40,7 +40,7 @@ from deepchord.worker.resources import Resources
 
 logger = logging.getLogger(__name__)
 
-#: How long the lease of a failed member lasts on: its next message is on its way.
+#: How long a member's lease still lasts after a failed attempt, in seconds: the member's next message is on its way.
 _REST_S = 15.0
 
 #: What the end of a run says before its last error.

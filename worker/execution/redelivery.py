@@ -24,7 +24,7 @@ from deepchord.worker.resources import Resources
 
 #: How often a message that fails here is delivered if no other worker is connected.
 MAX_REDELIVERIES_ALONE = 3
-#: How often if other workers are connected: they may be busy for long, or may fail as well.
+#: How often such a message is delivered if other workers are connected: they may be busy for long, or fail as well.
 MAX_REDELIVERIES = 100
 #: The longest wait before a redelivery while others are connected; the wait doubles each time.
 MAX_BACKOFF_S = 30.0
@@ -93,8 +93,8 @@ def other_workers(task: Task) -> frozenset[str]:
 def _resend(task: Task, after_s: float, retries: int | None = None) -> NoReturn:
     """Send the message to the end of the queue again; the chord counts the delivery that completes the work.
 
-    Not with an ETA: it depends on the clock of another host, and keeps the message at one worker while others are
-    free.
+    The message gets no ETA: an ETA depends on the clock of another host, and keeps the message at one worker while
+    others are free.
     """
     time.sleep(min(after_s, _MAX_RESEND_DELAY_S))
     _publish_again(task, retries)

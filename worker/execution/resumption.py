@@ -32,7 +32,7 @@ def find_start(
     attempts: tuple[Attempt, ...],
     trainer: Trainer,
 ) -> Resumption:
-    """Return the newest readable state; with the optimizer's only if the same version of this engine saved it.
+    """Return the furthest readable state; the optimizer's arrays are kept only if the same engine version saved them.
 
     Raises:
         StorageError: Storage does not answer.

@@ -53,7 +53,7 @@ class DescribedNetwork(SavedNetwork):
     listed: tuple[Options, ...]
     #: Whether the model takes images as [channels, height, width].
     channels_first: bool
-    #: Whether the rows of its first dense layer are in that order.
+    #: Whether the rows of the model's first dense layer are in the order [channels, height, width].
     rows_channels_first: bool
 
 

@@ -18,7 +18,7 @@ _LOOK_EVERY_S, _SEND_AGAIN_AFTER_S = 0.5, 30.0
 def study_on_worker(
     settings: Settings, store: RunStore, run_id: str, name: str, report: Callable[[str], None] = lambda _: None
 ) -> None:
-    """Return when a study has ended.
+    """Send a study to the workers, again if its message gets lost, and wait until the study has ended.
 
     Args:
         settings: With a broker.

@@ -60,8 +60,8 @@ def evaluate_command(request: StudyRequest, *, run: str | None = None, weights: 
 
     Args:
         request: What is looked at.
-        run: The run's id, or else …
-        weights: … the weight files.
+        run: The run's id; None if weight files are evaluated.
+        weights: The weight files; None if a run is evaluated.
     """
     parts = [run] if run is not None else []
     parts += [part for pattern in (weights.weights if weights else ()) for part in ("--weights", pattern)]
@@ -80,10 +80,10 @@ def evaluate_command(request: StudyRequest, *, run: str | None = None, weights: 
 
 
 def ended_version(store: RunStore, run: RunSpec) -> RunSpec:
-    """Return a run as it was when it was last evaluated; or else when it failed, if members were trained.
+    """Return a run as it was when it was last evaluated; if it never was, but has failed, return it as it is.
 
     Raises:
-        InputError: It has not ended yet, or no member was trained.
+        InputError: The run has not ended yet.
     """
     for version in store.specs(run.run_id):
         if store.evaluation(version).has_result():

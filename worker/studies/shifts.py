@@ -1,7 +1,7 @@
 """Changes test images in seven ways and five strengths, after Hendrycks and Dietterich 2019 and Ovadia et al. 2019.
 
-Sizes of pixels are shares of an image's height, and levels of light are shares of the range of the data set's values:
-the same strength means the same for small and large images, bytes and floats.
+Lengths in pixels are shares of an image's height or width, and changes of brightness are shares of the range of the
+data set's values. So a strength means the same for small and large images, and for uint8 and floats.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,9 +15,9 @@ from deepchord.shared.messages import SHIFT_KINDS, ShiftKind
 #: Images are changed so many at a time.
 _AT_ONCE = 1024
 
-#: By strength, 1 to 5. Noise: its standard deviation. Blur: that of the Gaussian, per height. Contrast: what is left of
-#: it. Brightness: what is added. Rotation: degrees. Translation: per height and width. Occlusion: the side of the
-#: square that is hidden, per height and width.
+#: The amounts for the strengths 1 to 5. Noise: its standard deviation. Blur: the standard deviation of the Gaussian, as
+#: a share of the height. Contrast: the factor. Brightness: what is added. Rotation: degrees. Translation: the shares of
+#: height and width. Occlusion: the sides of the hidden rectangle, as shares of height and width.
 _AMOUNTS: Mapping[ShiftKind, tuple[float, ...]] = {
     "noise": (0.04, 0.08, 0.14, 0.22, 0.32),
     "blur": (0.018, 0.03, 0.045, 0.065, 0.09),

@@ -40,7 +40,7 @@ class StudiedEnsemble:
 
     evaluation: EnsembleEvaluation
     probabilities: EnsembleProbabilities
-    #: What the evaluation names as its probabilities, as it goes into storage.
+    #: `probabilities` as the bytes of an `.npz` for storage; `evaluation.probabilities_sha256` is their SHA-256.
     encoded_probabilities: bytes
     unseen: UnseenScores | None = None
     shifted: tuple[ShiftedScores, ...] = ()

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import MemberSpec, RunSpec
 
-#: Which random stream of a run's seed decides what; members have the streams (index,).
+#: The first spawn key of the random streams that choose calibration images and folds; a member has the key (index,).
 _CALIBRATION_STREAM, _FOLDS_STREAM = 2**32 - 1, 2**32 - 2
 
 

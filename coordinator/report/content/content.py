@@ -40,6 +40,8 @@ class ReportContent:
     evaluation: EnsembleEvaluation
     dataset: Dataset
     probabilities: EnsembleProbabilities
+    #: The command that makes a study of a run again; None: this is the run's own evaluation, or bare weight files.
+    study_command: str | None = None
     #: What a study found about images of other kinds, and about shifted test images.
     unseen: UnseenScores | None = None
     shifted: tuple[ShiftedScores, ...] = ()
@@ -54,7 +56,7 @@ class ReportContent:
 
     @property
     def failed(self) -> dict[int, FailedMember]:
-        """The members that failed in every attempt, in the order of their indices."""
+        """The members that failed in every attempt or were cancelled, in the order of their indices."""
         members = ((index, self.records[index].member) for index in sorted(self.records))
         return {index: member for index, member in members if isinstance(member, FailedMember)}
 

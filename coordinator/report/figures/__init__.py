@@ -1,4 +1,4 @@
-"""The figures of a report as PNG files, drawn by matplotlib. The page draws its own charts."""
+"""The figures of a report as PNG and SVG files, drawn by matplotlib. The page draws its own charts."""
 
 from deepchord.coordinator.report.figures.figures import write_figures
 

@@ -53,7 +53,10 @@ def draw_samples(content: ReportContent) -> Figure:
 
 
 def draw_mean_images(content: ReportContent) -> Figure:
-    """Return the mean training image of each class, ten in a row or, of many classes, about as many rows."""
+    """Return a figure of the mean training image of each class, ten in a row.
+
+    With more than 100 classes, a row holds about 1.6 times as many images as there are rows.
+    """
     names = _names(content.dataset)
     is_small = len(names) > _IN_A_ROW**2
     side, fontsize = (0.6, 5.0) if is_small else (1.0, 7.0)

@@ -110,7 +110,7 @@ def wrapped(text: str, width: float, fontsize: float) -> str:
 
 
 def _pieces(text: str, width: float, fontsize: float) -> Iterator[str]:
-    """Yield the words of a text, each with the space before it; a word that no line can hold in its graphemes."""
+    """Yield the words of a text, each with the space before it; a word longer than a line is split into graphemes."""
     for place, word in enumerate(text.split(" ")):
         piece = f" {word}" if place else word
         if _width(word, fontsize) <= width:

@@ -1,4 +1,4 @@
-"""The figures about trust: how often the ensemble is right by its confidence, and wrong by how much it answers."""
+"""The figures about trust: the accuracy by confidence, and the share of wrong answers by coverage."""
 
 from collections.abc import Sequence
 from math import sqrt
@@ -10,9 +10,10 @@ from deepchord.coordinator.report.content import ReportContent
 from deepchord.coordinator.report.figures.drawing import ACCENT, MUTED, new_figure, tidy_axes, write_key
 from deepchord.coordinator.report.findings import ReliabilityPoint, Scale, reliability, risk_curve
 
-#: Points: the diameter of the dots of no image, and of all images in addition.
+#: The diameter of a dot in points: the first value, plus the second times the square root of the share of the images.
 _SMALLEST_DOT, _MORE_FOR_ALL = 2.5, 8.0
-#: The axis of wrong answers has at least this length, and this much room above, as a share of it.
+#: The axis of wrong answers ends at the first value or above; the second is the free space above the highest value, as
+#: a share of that value.
 _SHORTEST, _ROOM = 0.01, 0.08
 
 

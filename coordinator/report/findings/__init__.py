@@ -36,6 +36,7 @@ from deepchord.coordinator.report.findings.pictures import (
 )
 from deepchord.coordinator.report.findings.provenance import (
     RECIPE_FILE,
+    TRAIN_AGAIN,
     LayerLine,
     deepchord_version,
     network,
@@ -80,6 +81,7 @@ __all__ = [
     "MEASURES",
     "RECIPE_FILE",
     "SAMPLES",
+    "TRAIN_AGAIN",
     "ConformalTable",
     "ConfusionMatrix",
     "CurvePanel",

@@ -10,7 +10,7 @@ _TOLD = 0.01
 
 
 def abstention_sentence(abstention: Abstention) -> str:
-    """Return how many test images the ensemble answers if it may be wrong in so many of its answers."""
+    """Return how many test images the ensemble answers if at most a given share of its answers may be wrong."""
     asked = f"Asked to be wrong in at most {percent_of_risk(abstention.risk)} of its answers, it"
     if abstention.threshold is None:
         return f"{asked} never reaches that, however few images it answers"

@@ -128,7 +128,7 @@ def confusion_strengths(content: ReportContent) -> NDArray[np.float64]:
 
 
 def confusion_pixels(content: ReportContent, colour: tuple[int, int, int]) -> Pixels:
-    """Return the matrix as an RGBA picture [classes, classes, 4], transparent where nothing was confused."""
+    """Return the matrix as an RGBA picture [classes, classes, 4]: grey diagonal, transparent without confusions."""
     strengths = confusion_strengths(content)
     pixels = np.zeros((*strengths.shape, 4), dtype=np.uint8)
     pixels[..., :3] = colour

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from deepchord.coordinator.report.content import ReportContent, percent
 
-#: An accuracy is doubtful up to so many standard errors above that of guessing, but at most up to this share above it:
-#: else few test images would make every result doubtful.
+#: An accuracy is doubtful if it is above that of guessing by at most the smaller of these two: so many standard errors,
+#: or this share. Without the second, few test images would make every result doubtful.
 _STANDARD_ERRORS = 2.0
 _MOST_ABOVE = 0.05
 #: Another order of the classes is named as a cause if it has at least this accuracy.

@@ -12,6 +12,8 @@ from deepchord.shared.network import PRESET_ARCHITECTURES, Layer, Residual, note
 
 #: The file in the report's folder from which `deepchord train` trains the same members again.
 RECIPE_FILE = "recipe.toml"
+#: The command that trains the same members again, beside that file.
+TRAIN_AGAIN = f"deepchord train {RECIPE_FILE}"
 
 
 @dataclass(frozen=True, kw_only=True)

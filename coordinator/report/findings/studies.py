@@ -93,7 +93,7 @@ def unseen_sentence(content: ReportContent) -> str:
 
 
 def unseen_line(content: ReportContent) -> str:
-    """Return the same in a line for the terminal."""
+    """Return how well unseen images are told from the test images, in a line for the terminal; empty without them."""
     unseen = content.unseen
     if unseen is None:
         return ""

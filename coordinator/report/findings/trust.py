@@ -7,7 +7,7 @@ from math import sqrt
 from deepchord.coordinator.report.content import LOSS_DIGITS, ReportContent, count, percent, percent_range
 from deepchord.shared.messages import Calibration, EnsembleUncertainty, Estimate, ReliabilityBin
 
-#: Mean confidence and accuracy differ clearly if it is by more than this, and by more than so many standard errors.
+#: Mean confidence and accuracy differ clearly if they differ by more than this share and this many standard errors.
 _SMALL_GAP = 0.005
 _STANDARD_ERRORS = 2.0
 #: With fewer test images than this a calibration error is mostly chance.
@@ -16,7 +16,7 @@ _FEW_IMAGES = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class Confidence:
-    """How probable the ensemble holds its answers, and how often they are right; means over the test images."""
+    """The mean probability that the ensemble gives its answers, and the share of right ones, on the test images."""
 
     mean: float
     accuracy: float

@@ -24,12 +24,12 @@ from deepchord.coordinator.report.findings import (
     size_curves,
 )
 
-#: The diameters in pixels of the spots of no image, and of all images in addition.
+#: The diameter of a spot in pixels: the first value, plus the second times the square root of the share of the images.
 _SMALLEST_SPOT, _MORE_FOR_ALL = 4.0, 10.0
 _SPOT = 7.0
-#: Free space above the highest value, as a share of the axis.
+#: Free space above the highest value, as a share of that value.
 _ROOM = 0.08
-#: The axes of shares of wrong images, or of images at all, have at least this length.
+#: An axis that starts at 0 ends at this value or above.
 _SHORTEST = 0.01
 
 

@@ -63,7 +63,7 @@ class ImageCard:
     #: All classes in their order; empty if there are too many.
     bars: tuple[ProbabilityBar, ...]
     is_right: bool
-    #: A measure of the image, in words.
+    #: The image's uncertainty in nats, with three decimals; empty if it is not shown.
     note: str = ""
 
 

@@ -12,7 +12,7 @@ MAX_ROWS = 200
 _ROWS_IN_SIGHT = 24
 #: More columns than this are printed in smaller letters.
 _COLUMNS_ON_PAPER = 16
-#: With it the table is wider than the page on a desktop; `summary.csv` has it, the section about trust its mean.
+#: This column would make the table wider than a desktop page; `summary.csv` has it, the section on trust has its mean.
 _LEFT_OUT = ("test_brier_score",)
 _HEADINGS: dict[Group, str] = {
     "member": "",

@@ -39,7 +39,7 @@ class ScoreRow:
 
 @dataclass(frozen=True, kw_only=True)
 class AnsweredShare:
-    """How many images are answered if so many of the answers may be wrong."""
+    """How many images are answered if at most a given share of the answers may be wrong."""
 
     sentence: str
     #: Of the test images, in [0, 1].

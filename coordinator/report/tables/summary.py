@@ -28,7 +28,7 @@ class UncertaintySummary(Message):
     calibration: Calibration | None = None
     conformal: tuple[ConformalSets, ...]
     selective: SelectivePrediction
-    #: The mean of ensembles of fewer members, by their number.
+    #: The mean scores of ensembles of one member up to all kept members, sorted by size; see `SizedEnsemble`.
     by_size: tuple[SizedEnsemble, ...] = ()
     by_size_held_out: tuple[SizedEnsemble, ...] = ()
     #: What one more member would bring; None: no image was held out by two.

@@ -1,6 +1,6 @@
 import pytest
 
-from deepchord.shared.errors import CorruptObjectError, MessageDecodeError, RunNotFoundError
+from deepchord.shared.errors import CorruptObjectError, InputError, MessageDecodeError, RunNotFoundError
 from deepchord.shared.messages import Cancellation
 from tests.records import commit_record
 from tests.shared.storage.examples import NOW, RUN, evaluation, failed, run_spec, sha256, trained
@@ -100,3 +100,26 @@ def test_the_specs_of_a_run_are_its_extensions_and_what_it_was_the_newest_first(
         store.extend_run(extension)
 
     assert list(store.specs(RUN)) == [*reversed(extensions), run]
+
+
+def test_a_run_is_found_by_its_id_or_as_the_latest(store):
+    with pytest.raises(InputError, match="There are no runs in .* yet"):
+        store.find("last")
+    store.create_run(run_spec("2026-01-01-a"))
+    store.create_run(run_spec("2026-02-01-b"))
+
+    assert store.find("last").run_id == "2026-02-01-b"
+    assert store.find("2026-01-01-a").run_id == "2026-01-01-a"
+    with pytest.raises(RunNotFoundError):
+        store.find("2026-03-01-c")
+
+
+def test_an_extension_of_a_run_is_read_by_its_number_and_missed_if_it_is_lost(store):
+    run = run_spec()
+    store.create_run(run)
+    extended = run.model_copy(update={"members": run.members + 1, "extension": 1})
+    store.extend_run(extended)
+
+    assert (store.version(RUN, 0), store.version(RUN, 1)) == (run, extended)
+    with pytest.raises(CorruptObjectError, match="has lost its extension 2"):
+        store.version(RUN, 2)

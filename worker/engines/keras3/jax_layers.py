@@ -11,7 +11,7 @@ from jax import numpy as jnp
 def processor_layers(keras: Any) -> Any:
     """Return the classes of `keras.layers`, some of them replaced by faster ones that compute the same.
 
-    One difference: if a window has several equal maxima, another one of them may get the gradient.
+    One difference: if a window has several equal maxima, they share the gradient.
     """
     return SimpleNamespace(**{**vars(keras.layers), "MaxPooling2D": _max_pooling(keras)})
 

@@ -22,7 +22,7 @@ from deepchord.worker.engines.padding import filled_batches, prediction_batch
 
 _Item = TypeVar("_Item")
 
-#: Smaller probabilities count as this. Keras's 1e-7 would give an image that is surely wrong no gradient.
+#: Smaller probabilities count as this. With Keras's 1e-7, a confident wrong prediction would give no gradient.
 _LEAST_PROBABILITY = 1e-37
 
 #: How much memory the images of all steps of one call may need.

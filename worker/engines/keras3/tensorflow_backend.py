@@ -104,7 +104,7 @@ class TensorFlowBackend:
     def prediction(self, model: Any) -> Prediction:
         """Return the model as one graph for batches of any size, compiled at its first call.
 
-        Keras's own function is not used, because TensorFlow warns from the fifth network of a process on that functions
+        Keras's own function is not used: from the fifth network of a process on, TensorFlow would warn that functions
         are compiled again and again.
         """
         signature = tf.TensorSpec((None, *model.input_shape[1:]), "float32")

@@ -128,7 +128,10 @@ class Lease:
             logger.info("Nobody knows whether %s is to go on: %s", self._name, error)
 
     def _is_stale(self, held: HeldLease) -> bool:
-        """Return whether the holder is an earlier, dead process of this worker, which has one process at a time."""
+        """Return whether the lease is left over from this process, or from a dead process of the same worker.
+
+        A worker has one process at a time.
+        """
         holder = held.holder
         return (
             holder is not None
