@@ -103,7 +103,7 @@ def test_the_specs_of_a_run_are_its_extensions_and_what_it_was_the_newest_first(
 
 
 def test_a_run_is_found_by_its_id_or_as_the_latest(store):
-    with pytest.raises(InputError, match="There are no runs in .* yet"):
+    with pytest.raises(InputError, match=r"There are no runs in .* yet"):
         store.find("last")
     store.create_run(run_spec("2026-01-01-a"))
     store.create_run(run_spec("2026-02-01-b"))
