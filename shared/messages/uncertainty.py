@@ -74,8 +74,9 @@ class ConformalSets(Message):
     #: The wanted probability, and whether it is only approximate: members were validated on the images.
     level: Annotated[float, Field(gt=0.0, lt=1.0)]
     is_approximate: bool
-    #: A class is in the set if its score is at most this: one number, or one for each class; None: no threshold is
-    #: possible with so few calibration images, and every class is in the set.
+    #: A class is in the set if its score, of probabilities with the temperature alone (no map), is at most this: one
+    #: number, or one for each class; None: with so few calibration images no threshold is possible, and every class is
+    #: in the set.
     thresholds: tuple[FiniteFloat | None, ...] = Field(min_length=1)
     #: Share of the test images whose set contains the actual class, and the mean number of classes in a set.
     coverage: Share

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.messages import Calibration
-from deepchord.shared.uncertainty.confidence_map import ConfidenceMap, fit_confidence_map, with_confidence
+from deepchord.shared.uncertainty.confidence_map import MARGIN, ConfidenceMap, fit_confidence_map, with_confidence
 from deepchord.shared.uncertainty.scores import negative_log_likelihood
 from deepchord.shared.uncertainty.temperature import fit_temperature, with_temperature
 
@@ -34,15 +34,18 @@ class Calibrator:
             return scaled
         return with_confidence(scaled, self.confidence_map(scaled.max(axis=1)))
 
+    def threshold(self, confidence: float) -> float:
+        """Return the calibrated confidence of an image whose confidence with the temperature alone is this."""
+        if self.confidence_map is None:
+            return confidence
+        return min(float(self.confidence_map(np.array([confidence]))[0]), 1 - MARGIN)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FittedCalibrator:
     """A calibrator, and how it did on images that it was not fitted on."""
 
     calibrator: Calibrator
-    #: Calibrated probabilities of the images, float32 [images, classes]: each from the fold of a cross-validation (ten
-    #: folds) that left the image out. With fewer than `FEWEST_FOR_MAP` images they come from this calibrator itself.
-    probabilities: NDArray[np.float32]
     #: The negative log-likelihood of images by calibrators that were fitted on others, in nats: with the temperature
     #: alone, and with the map. None: there are too few images.
     temperature_loss: float | None = None
@@ -61,7 +64,7 @@ def fit_calibrator(probabilities: NDArray[np.floating], labels: NDArray[np.integ
     """
     alone = Calibrator(temperature=fit_temperature(probabilities, labels))
     if len(labels) < FEWEST_FOR_MAP:
-        return FittedCalibrator(calibrator=alone, probabilities=alone(probabilities))
+        return FittedCalibrator(calibrator=alone)
     folds = np.random.default_rng(seed).permutation(len(labels)) % _FOLDS
     of_temperature, of_map = (np.empty(probabilities.shape, dtype=np.float32) for _ in range(2))
     for fold in range(_FOLDS):
@@ -73,7 +76,6 @@ def fit_calibrator(probabilities: NDArray[np.floating], labels: NDArray[np.integ
     has_map = losses[1] < losses[0]
     return FittedCalibrator(
         calibrator=_with_map(probabilities, labels) if has_map else alone,
-        probabilities=of_map if has_map else of_temperature,
         temperature_loss=losses[0],
         map_loss=losses[1],
     )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: Confidences are kept below 1 by this, so that no loss is infinite.
-_MARGIN = 1e-6
+MARGIN = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,7 +83,7 @@ def with_confidence(probabilities: NDArray[np.floating], confidence: NDArray[np.
     left = np.where(none_left, rest.sum(axis=1), left)
     second = rest.max(axis=1)
     lowest = second / (second + left)
-    wanted = np.clip(np.maximum(confidence, lowest), 0.0, 1 - _MARGIN)
+    wanted = np.clip(np.maximum(confidence, lowest), 0.0, 1 - MARGIN)
     changed = rest * ((1 - wanted) / np.where(left > 0, left, 1.0))[:, None]
     changed[rows, predicted] = np.where(left > 0, wanted, before)
     return _predicting(changed.astype(np.float32), predicted)

@@ -52,9 +52,7 @@ class HeldOut:
         members = self._members[:, images].sum(axis=0)
         return np.asarray(self._sums[:, images].sum(axis=0) / members[:, None], dtype=np.float32)
 
-    def calibration(
-        self, labels: NDArray[np.integer], members: int, source: CalibrationSource
-    ) -> tuple[Calibration, NDArray[np.float32]]:
+    def calibration(self, labels: NDArray[np.integer], members: int, source: CalibrationSource) -> Calibration:
         """Return how the ensemble is calibrated, after at least one member was added.
 
         Where enough images were held out by at least two members, but not by all, the temperature is extrapolated from
@@ -64,15 +62,11 @@ class HeldOut:
             labels: [images], class indices of `images()`.
             members: How many members the ensemble has.
             source: Why the images were held out.
-
-        Returns:
-            The calibration, and the calibrated probabilities of the images, float32 [images, classes], by calibrators
-            that were fitted on others of them; see `FittedCalibrator`.
         """
         images = self.images()
         fitted = fit_calibrator(self.mean(images), labels)
         temperature, confidence_map = fitted.calibrator.temperature, fitted.calibrator.confidence_map
-        calibration = Calibration(
+        return Calibration(
             source=source,
             temperature=self._extrapolated(images, labels, temperature, members),
             images=len(images),
@@ -82,7 +76,6 @@ class HeldOut:
             temperature_loss=fitted.temperature_loss,
             map_loss=fitted.map_loss,
         )
-        return calibration, fitted.probabilities
 
     def next_member(self, labels: NDArray[np.integer], members: int) -> MemberGain | None:
         """Return what one more member would bring; None if no image was held out by two members.

@@ -1,6 +1,6 @@
 """What an evaluation finds out about the probabilities of an ensemble beyond its loss and accuracy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import get_args
 
@@ -32,6 +32,7 @@ from deepchord.shared.uncertainty import (
     reliability_bins,
     score_probabilities,
     set_coverage,
+    with_temperature,
 )
 from deepchord.worker.evaluation.ensemble_sizes import EnsembleSizes
 from deepchord.worker.evaluation.held_out import HeldOut
@@ -123,7 +124,6 @@ class UncertaintyCollector:
         labels, test_mean = self._test_labels, self._running.mean()
         calibration, fitted_on = self._calibrate()
         calibrated = None if calibration is None else calibrator_of(calibration)(test_mean)
-        tested = LabelledProbabilities(probabilities=test_mean if calibrated is None else calibrated, labels=labels)
         source = calibration.source if calibration is not None else "test_images"
         uncertainty = EnsembleUncertainty(
             members=tuple(sorted(self._members, key=lambda member: member.index)),
@@ -132,8 +132,12 @@ class UncertaintyCollector:
             calibrated=None if calibrated is None else score_probabilities(calibrated, labels),
             reliability=reliability_bins(test_mean, labels),
             calibrated_reliability=() if calibrated is None else reliability_bins(calibrated, labels),
-            conformal=() if fitted_on is None else tuple(_conformal(fitted_on, tested, source == "out_of_bag")),
-            selective=_selective(fitted_on or tested, tested, source),
+            conformal=self._conformal_sets(calibration, fitted_on, test_mean),
+            selective=_selective(
+                LabelledProbabilities(probabilities=test_mean if calibrated is None else calibrated, labels=labels),
+                source,
+                _thresholds(calibration, fitted_on or LabelledProbabilities(probabilities=test_mean, labels=labels)),
+            ),
             by_size=self._sizes.result(),
             by_size_held_out=self._sizes_held_out.result(),
             next_member=self._next_member(),
@@ -146,14 +150,28 @@ class UncertaintyCollector:
         )
 
     def _calibrate(self) -> tuple[Calibration | None, LabelledProbabilities | None]:
-        """Return the calibration, and the calibrated probabilities of the images that it was fitted on."""
+        """Return the calibration, and the images that it was fitted on, with the temperature that fits them alone.
+
+        The map of confidence has seen the answers of these images; a temperature is too simple to learn them.
+        """
         if self._held_out is None:
             return None, None
         source: CalibrationSource = "calibration_images" if len(self._calibration_images) else "out_of_bag"
         images = self._held_out.images()
         labels = self._train_labels[images]
-        calibration, probabilities = self._held_out.calibration(labels, len(self._members), source)
+        calibration = self._held_out.calibration(labels, len(self._members), source)
+        probabilities = with_temperature(self._held_out.mean(images), calibration.fitted_temperature)
         return calibration, LabelledProbabilities(probabilities=probabilities, labels=labels)
+
+    def _conformal_sets(
+        self, calibration: Calibration | None, fitted_on: LabelledProbabilities | None, test_mean: NDArray[np.float32]
+    ) -> tuple[ConformalSets, ...]:
+        """Return all sets, from probabilities with the temperature alone; none without a calibration."""
+        if calibration is None or fitted_on is None:
+            return ()
+        scaled = with_temperature(test_mean, calibration.temperature)
+        tested = LabelledProbabilities(probabilities=scaled, labels=self._test_labels)
+        return tuple(_conformal(fitted_on, tested, calibration.source == "out_of_bag"))
 
     def _next_member(self) -> MemberGain | None:
         """Return what one more member would bring; None if that cannot be told."""
@@ -182,20 +200,34 @@ def _conformal(
                 )
 
 
+def _thresholds(
+    calibration: Calibration | None, fitted_on: LabelledProbabilities
+) -> Iterator[tuple[float, float | None]]:
+    """Yield each share of wrong answers, and the calibrated confidence from which on no more of them are wrong.
+
+    The threshold is chosen where the images have the temperature alone, which leaves them in the same order.
+    """
+    for risk in _RISKS:
+        threshold = abstention_threshold(*_confidence(fitted_on), risk)
+        if threshold is not None and calibration is not None:
+            threshold = calibrator_of(calibration).threshold(threshold)
+        # Calibrated probabilities are stored in float32.
+        yield risk, None if threshold is None else float(np.float32(threshold))
+
+
 def _selective(
-    fitted_on: LabelledProbabilities, tested: LabelledProbabilities, source: CalibrationSource
+    tested: LabelledProbabilities, source: CalibrationSource, thresholds: Iterable[tuple[float, float | None]]
 ) -> SelectivePrediction:
     confidence, is_right = _confidence(tested)
     return SelectivePrediction(
         source=source,
         area_under_risk_coverage=area_under_risk_coverage(confidence, is_right),
         area_under_generalized_risk=area_under_generalized_risk(confidence, is_right),
-        abstentions=tuple(_abstention(fitted_on, tested, risk) for risk in _RISKS),
+        abstentions=tuple(_abstention(tested, risk, threshold) for risk, threshold in thresholds),
     )
 
 
-def _abstention(fitted_on: LabelledProbabilities, tested: LabelledProbabilities, risk: float) -> Abstention:
-    threshold = abstention_threshold(*_confidence(fitted_on), risk)
+def _abstention(tested: LabelledProbabilities, risk: float, threshold: float | None) -> Abstention:
     confidence, is_right = _confidence(tested)
     answered = np.zeros(len(confidence), dtype=bool) if threshold is None else confidence >= threshold
     return Abstention(

@@ -86,15 +86,20 @@ def test_what_one_temperature_cannot_mend_is_mapped_and_what_it_can_is_not():
     assert expected_calibration_error(better, changed) < 0.5 * expected_calibration_error(worse, changed)
 
 
-def test_the_probabilities_of_a_fitted_calibrator_come_from_calibrators_of_other_images():
-    """Each image has a confidence of its own, so a map that had seen its answer would all but tell it."""
-    probabilities, labels = calibrated(600)
-    found = fit_calibrator(probabilities, labels)
+@settings(deadline=None)
+@given(predictions(), st.floats(0, 1))
+def test_a_threshold_before_the_map_answers_the_same_images_as_the_mapped_one(drawn: Drawn, share: float):
+    probabilities, labels = drawn
+    calibrator = Calibrator(temperature=1.0, confidence_map=fit_confidence_map(probabilities, labels))
+    before = probabilities.max(axis=1)
+    threshold = np.quantile(before, share, method="nearest")
 
-    assert found.probabilities.shape == probabilities.shape
-    losses = found.temperature_loss, found.map_loss
-    assert negative_log_likelihood(found.probabilities, labels) == pytest.approx(min(losses))
-    assert np.array_equal(fit_calibrator(probabilities, labels).probabilities, found.probabilities)
+    after = calibrator.confidence_map(before)
+
+    # As far as numbers tell confidences apart.
+    told_apart = np.abs(before - threshold) > 1e-6
+    assert np.array_equal((after >= calibrator.threshold(threshold))[told_apart], (before >= threshold)[told_apart])
+    assert Calibrator(temperature=1.0).threshold(0.3) == 0.3
 
 
 def test_few_images_have_a_temperature_alone():
@@ -102,7 +107,6 @@ def test_few_images_have_a_temperature_alone():
     found = fit_calibrator(probabilities, labels)
 
     assert (found.calibrator.confidence_map, found.temperature_loss, found.map_loss) == (None, None, None)
-    assert np.array_equal(found.probabilities, found.calibrator(probabilities))
 
 
 def test_a_record_gives_the_calibrator_back():

@@ -88,7 +88,7 @@ def test_out_of_bag_takes_each_image_from_the_members_that_held_it_out():
     for held_out, member in zip(([0, 1], [1, 2], [1, 4]), drawn, strict=True):
         out_of_bag.add(np.array(held_out), member[held_out])
 
-    found, _ = out_of_bag.calibration(labels[out_of_bag.images()], 3, "out_of_bag")
+    found = out_of_bag.calibration(labels[out_of_bag.images()], 3, "out_of_bag")
 
     assert out_of_bag.images().tolist() == [0, 1, 2, 4]
     expected = np.stack([drawn[0, 0], drawn[:, 1].mean(axis=0), drawn[1, 2], drawn[2, 4]])
@@ -108,7 +108,7 @@ def test_from_members_that_held_out_the_same_images_the_temperature_of_many_is_e
     out_of_bag = HeldOut(len(truth), CLASSES)
     for _ in range(2):
         out_of_bag.add(np.arange(len(truth)), member())
-    found, _ = out_of_bag.calibration(labels, 40, "out_of_bag")
+    found = out_of_bag.calibration(labels, 40, "out_of_bag")
     best = fit_temperature(np.mean([member() for _ in range(40)], axis=0), labels)
 
     assert found.is_extrapolated
@@ -162,7 +162,7 @@ def test_what_is_extrapolated_from_images_that_two_held_out_is_fitted_on_these_a
         out_of_bag.add(held_out, truth[held_out])
 
     images = out_of_bag.images()
-    found, _ = out_of_bag.calibration(labels[images], 2, "out_of_bag")
+    found = out_of_bag.calibration(labels[images], 2, "out_of_bag")
 
     assert images.tolist() == list(range(1_000, 4_000))
     assert (found.images, found.members_per_image) == (3_000, 2)
@@ -183,3 +183,25 @@ def test_images_for_calibration_go_before_images_that_members_held_out():
     assert found is not None
     assert (found.source, found.images) == ("calibration_images", 20)
     assert found.temperature == fit_temperature(drawn[0:40:2], labels[0:40:2])
+
+
+def test_sets_and_thresholds_hold_on_images_that_nobody_has_seen():
+    """Most images have nearly the same confidence, as with smoothed labels: a small difference in scores would show."""
+    generator = np.random.default_rng(2)
+    labels = generator.integers(0, CLASSES, 12_000)
+    certainty = generator.normal(3.0, 0.3, len(labels))
+    logits = generator.normal(0, 0.4, (len(labels), CLASSES))
+    shown = np.where(generator.random(len(labels)) < 0.08, generator.integers(0, CLASSES, len(labels)), labels)
+    logits[np.arange(len(labels)), shown] += certainty
+    probabilities = softmax(logits)
+    collector = UncertaintyCollector(labels[:4_000], labels[4_000:], CLASSES, np.arange(4_000))
+    collector.add(0, probabilities[:4_000], probabilities[4_000:], None)
+
+    found = collector.result().uncertainty
+
+    assert found.calibration.confidence_map != ()
+    for sets in found.conformal:
+        assert sets.coverage == pytest.approx(sets.level, abs=0.03), (sets.method, sets.guarantee, sets.level)
+    for abstention in found.selective.abstentions:
+        if abstention.test_risk is not None:
+            assert abstention.test_risk < 2 * abstention.risk + 0.005
