@@ -12,7 +12,7 @@ from deepchord.shared.files import read_npy, read_npz, write_npy, write_npz
 from deepchord.shared.uncertainty import ImageUncertainty
 
 _CALIBRATED = "calibrated_test"
-_UNSEEN = "unseen"
+_UNSEEN, _PREDICTIONS = "unseen", "test_predictions"
 #: The arrays of measures of uncertainty begin with one of these, and end in a field of `ImageUncertainty`.
 _TEST_PREFIX, _UNSEEN_PREFIX = "test_", "unseen_"
 _MEASURES = tuple(field.name for field in fields(ImageUncertainty))
@@ -30,6 +30,9 @@ class EnsembleProbabilities:
     calibrated_test: NDArray[np.float32] | None = None
     #: Of each test image; None: an earlier version did not measure it.
     test_uncertainty: ImageUncertainty | None = None
+    #: The class that each member predicts for each test image, int16 [members, test_size], the members in the order of
+    #: their indices; None: there are too many members, or an earlier version did not keep it.
+    test_predictions: NDArray[np.int16] | None = None
     #: Of images of kinds that the members were not trained on, float32 [unseen images, classes]; None: there are none.
     unseen: NDArray[np.float32] | None = None
     unseen_uncertainty: ImageUncertainty | None = None
@@ -63,13 +66,15 @@ def decode_member_probabilities(data: bytes, source: str) -> NDArray[np.float32]
 def encode_ensemble_probabilities(probabilities: EnsembleProbabilities) -> bytes:
     """Return the probabilities of an ensemble as an `.npz` file.
 
-    Its arrays are `train` and `test`. If they are known, `calibrated_test` and an array for each measure of
-    `ImageUncertainty` are added; their names are `test_` and the name of the measure. Unseen images add `unseen`, and
-    arrays whose names are `unseen_` and the name of the measure.
+    Its arrays are `train` and `test`. If they are known, `calibrated_test`, `test_predictions` and an array for each
+    measure of `ImageUncertainty` are added; their names are `test_` and the name of the measure. Unseen images add
+    `unseen`, and arrays whose names are `unseen_` and the name of the measure.
     """
-    arrays = {"train": probabilities.train, "test": probabilities.test}
+    arrays: dict[str, NDArray[np.generic]] = {"train": probabilities.train, "test": probabilities.test}
     if probabilities.calibrated_test is not None:
         arrays[_CALIBRATED] = probabilities.calibrated_test
+    if probabilities.test_predictions is not None:
+        arrays[_PREDICTIONS] = probabilities.test_predictions
     if probabilities.unseen is not None:
         arrays[_UNSEEN] = probabilities.unseen
     measured = ((_TEST_PREFIX, probabilities.test_uncertainty), (_UNSEEN_PREFIX, probabilities.unseen_uncertainty))
@@ -91,7 +96,7 @@ def decode_ensemble_probabilities(data: bytes, source: str) -> EnsembleProbabili
     """
     measures = [f"{prefix}{name}" for prefix in (_TEST_PREFIX, _UNSEEN_PREFIX) for name in _MEASURES]
     try:
-        arrays = read_npz(io.BytesIO(data), source, ("train", "test"), (_CALIBRATED, _UNSEEN, *measures))
+        arrays = read_npz(io.BytesIO(data), source, ("train", "test"), (_CALIBRATED, _UNSEEN, _PREDICTIONS, *measures))
     except DatasetError as error:
         raise CorruptObjectError(str(error)) from error
     test = _checked(arrays["test"], source)
@@ -104,9 +109,28 @@ def decode_ensemble_probabilities(data: bytes, source: str) -> EnsembleProbabili
         test=test,
         calibrated_test=calibrated,
         test_uncertainty=_uncertainty(arrays, _TEST_PREFIX, len(test), source),
+        test_predictions=_predictions(arrays, test, source),
         unseen=unseen,
         unseen_uncertainty=None if unseen is None else _uncertainty(arrays, _UNSEEN_PREFIX, len(unseen), source),
     )
+
+
+def _predictions(
+    arrays: Mapping[str, NDArray[np.generic]], test: NDArray[np.float32], source: str
+) -> NDArray[np.int16] | None:
+    """Return the classes that the members predict; None if they were not kept."""
+    array = arrays.get(_PREDICTIONS)
+    if array is None:
+        return None
+    images, classes = test.shape
+    fits = array.ndim == 2 and array.shape[1] == images and array.dtype.newbyteorder("=") == np.int16
+    found = array.astype(np.int16, copy=False) if fits else None
+    if found is None or len(found) == 0 or found.min() < 0 or found.max() >= classes:
+        raise CorruptObjectError(
+            f"{source}: expected int16 [members, {images}] below {classes} in {_PREDICTIONS}, found {array.dtype} "
+            f"{list(array.shape)}."
+        )
+    return found
 
 
 def _uncertainty(

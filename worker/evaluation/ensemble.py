@@ -110,7 +110,11 @@ def evaluate_members(
     measured = collector.result()
     test = measured.test_mean
     averaged = EnsembleProbabilities(
-        train=train, test=test, calibrated_test=measured.calibrated_test, test_uncertainty=measured.images
+        train=train,
+        test=test,
+        calibrated_test=measured.calibrated_test,
+        test_uncertainty=measured.images,
+        test_predictions=measured.predictions,
     )
     encoded = encode_ensemble_probabilities(averaged)
     evaluation = EnsembleEvaluation(

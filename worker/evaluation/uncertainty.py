@@ -39,6 +39,8 @@ from deepchord.worker.evaluation.held_out import HeldOut
 
 #: The probabilities with which conformal sets contain the actual class.
 _LEVELS = (0.9, 0.95, 0.99)
+#: The predictions of more members than this are not kept, so that memory does not grow with their number.
+_MOST_PREDICTIONS = 64
 #: Shares of the answers that may be wrong.
 _RISKS = (0.05, 0.02, 0.01, 0.005)
 
@@ -62,6 +64,9 @@ class MeasuredUncertainty:
     test_mean: NDArray[np.float32]
     #: Of each test image, from the members' probabilities as they are.
     images: ImageUncertainty
+    #: The class that each member predicts, int16 [members, test_size], in the order of their indices; None: too many
+    #: members.
+    predictions: NDArray[np.int16] | None
     #: Calibrated probabilities of the test images, float32 [test_size, classes]; None without a calibration.
     calibrated_test: NDArray[np.float32] | None
 
@@ -92,6 +97,7 @@ class UncertaintyCollector:
         self._sizes_held_out = EnsembleSizes(train_labels[self._calibration_images])
         self._held_out: HeldOut | None = None
         self._members: list[MemberScores] = []
+        self._predictions: dict[int, NDArray[np.int16]] = {}
 
     def add(
         self,
@@ -111,6 +117,8 @@ class UncertaintyCollector:
         self._running.add(on_test)
         self._sizes.add(on_test)
         self._members.append(MemberScores(index=index, scores=score_probabilities(on_test, self._test_labels)))
+        if len(self._predictions) < _MOST_PREDICTIONS:
+            self._predictions[index] = on_test.argmax(axis=1).astype(np.int16)
         images = self._calibration_images if len(self._calibration_images) else held_out
         if len(self._calibration_images):
             self._sizes_held_out.add(on_train[self._calibration_images])
@@ -146,8 +154,14 @@ class UncertaintyCollector:
             uncertainty=uncertainty,
             test_mean=test_mean,
             images=self._running.result(),
+            predictions=self._all_predictions(),
             calibrated_test=calibrated,
         )
+
+    def _all_predictions(self) -> NDArray[np.int16] | None:
+        if len(self._members) > _MOST_PREDICTIONS:
+            return None
+        return np.array([self._predictions[index] for index in sorted(self._predictions)])
 
     def _calibrate(self) -> tuple[Calibration | None, LabelledProbabilities | None]:
         """Return the calibration, and the images that it was fitted on, with the temperature that fits them alone.

@@ -1,7 +1,7 @@
 """The pictures of the page: what each class looks like, and test images that are wrong or uncertain."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,6 +51,15 @@ class ProbabilityBar:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Votes:
+    """The members that predict one class for an image."""
+
+    class_name: str
+    #: What they are called.
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImageCard:
     """A test image with what the ensemble says of it."""
 
@@ -65,6 +74,8 @@ class ImageCard:
     is_right: bool
     #: The image's uncertainty in nats, with three decimals; empty if it is not shown.
     note: str = ""
+    #: Which members predict what, the most frequent class first; empty if that is not shown.
+    votes: tuple["Votes", ...] = ()
 
 
 def class_pictures(dataset: Dataset) -> tuple[ClassPictures, ...]:
@@ -88,7 +99,8 @@ def uncertain_images(content: ReportContent) -> tuple[ImageCard, ...]:
     measure = measured.mutual_information if of_members else measured.predictive_entropy
     most = np.argsort(-measure, kind="stable")[:_SHOWN].tolist()
     uncertain = {index: note for index in most if (note := f"{measure[index]:.3f}") != _NOTHING}
-    return _cards(content, list(uncertain), list(uncertain.values()))
+    cards = _cards(content, list(uncertain), list(uncertain.values()))
+    return tuple(replace(card, votes=_votes(content, card.test_index)) for card in cards)
 
 
 def confident_mistakes(content: ReportContent) -> tuple[ImageCard, ...]:
@@ -96,6 +108,20 @@ def confident_mistakes(content: ReportContent) -> tuple[ImageCard, ...]:
     wrong = np.flatnonzero(~is_right(content))
     confidence = content.best_test_probabilities[wrong].max(axis=1)
     return _cards(content, wrong[np.argsort(-confidence, kind="stable")][:_SHOWN].tolist())
+
+
+def _votes(content: ReportContent, test_index: int) -> tuple[Votes, ...]:
+    """Return which members predict what for an image; nothing of a single member, or if that is not known."""
+    predictions = content.probabilities.test_predictions
+    evaluated = [content.name(index) for index in content.member_evaluations]
+    if predictions is None or len(evaluated) < 2 or len(predictions) != len(evaluated):
+        return ()
+    of_class: dict[int, list[str]] = {}
+    for name, label in zip(evaluated, predictions[:, test_index].tolist(), strict=True):
+        of_class.setdefault(label, []).append(name)
+    ordered = sorted(of_class.items(), key=lambda each: (-len(each[1]), each[0]))
+    names = content.dataset.class_names
+    return tuple(Votes(class_name=names[label], members=tuple(members)) for label, members in ordered)
 
 
 def _class(dataset: Dataset, index: int, mean: str) -> ClassPictures:

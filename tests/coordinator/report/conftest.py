@@ -142,7 +142,10 @@ def measured_content(
         content,
         evaluation=content.evaluation.model_copy(update={"uncertainty": found.uncertainty}),
         probabilities=replace(
-            content.probabilities, calibrated_test=found.calibrated_test, test_uncertainty=found.images
+            content.probabilities,
+            calibrated_test=found.calibrated_test,
+            test_uncertainty=found.images,
+            test_predictions=found.predictions,
         ),
     )
 

@@ -133,6 +133,23 @@ def test_the_most_uncertain_images_are_those_of_the_highest_mutual_information(m
     assert {card.is_right for card in cards} == {True, False}
 
 
+def test_uncertain_images_tell_which_members_say_what(make_content: MakeContent, page_text: PageText) -> None:
+    content = make_content(measured="out_of_bag", members=5, failed=(1,))
+    predictions, names = content.probabilities.test_predictions, content.dataset.class_names
+
+    for card in uncertain_images(content):
+        said = dict(zip(("0", "2", "3", "4"), predictions[:, card.test_index], strict=True))
+        told = {name: each.class_name for each in card.votes for name in each.members}
+        assert told == {name: names[label] for name, label in said.items()}
+        sizes = [len(each.members) for each in card.votes]
+        assert sizes == sorted(sizes, reverse=True)
+    assert "how many members say what" in page_text(content)
+    without = replace(content, probabilities=replace(content.probabilities, test_predictions=None))
+    assert all(card.votes == () for card in uncertain_images(without))
+    assert "how many members say what" not in page_text(without)
+    assert "members 0" in render_page(content) or "member 0" in render_page(content)
+
+
 def test_a_single_member_is_uncertain_by_its_entropy(make_content: MakeContent, page_text: PageText) -> None:
     content = make_content(measured="uncalibrated", members=1)
     highest = content.probabilities.test_uncertainty.predictive_entropy.max()
