@@ -31,8 +31,8 @@ def fit_confidence_map(probabilities: NDArray[np.floating], labels: NDArray[np.i
     """Return how often answers are right, by their confidence: centered isotonic regression (Oron and Flournoy 2017).
 
     Isotonic regression (Zadrozny and Elkan 2002) pools images of neighbouring confidences into blocks, so that the
-    share of right answers never falls. Each block gives a knot at its mean confidence. Half a right and half a wrong
-    answer are added to its counts (Jeffreys' prior: no block is certain). Between knots the map is linear, so it
+    share of right answers never falls. Each block gives a knot at its mean confidence, and a block whose answers are
+    all right or all wrong counts as if half an answer more were otherwise. Between knots the map is linear, so it
     increases everywhere, and images keep their order. At confidence 0 it has half of the first block's share; at
     confidence 1 it lies half the way from the last block's share to 1.
 
@@ -50,8 +50,10 @@ def fit_confidence_map(probabilities: NDArray[np.floating], labels: NDArray[np.i
     starts = pooled.blocks[:-1]
     images = np.add.reduceat(counts, starts)
     centers = np.add.reduceat(values * counts, starts) / images
-    shares = (np.add.reduceat(right, starts) + 0.5) / (images + 1)
-    # Half an answer more may turn two small blocks around: those that are not above all before them are left out.
+    # No block is certain, however all of its answers are: half an answer may be otherwise.
+    certain = 0.5 / (images + 1)
+    shares = np.clip(np.add.reduceat(right, starts) / images, certain, 1 - certain)
+    # That may turn two small blocks around: those that are not above all before them are left out.
     rises = np.concatenate([[True], shares[1:] > np.maximum.accumulate(shares)[:-1]])
     centers, shares = centers[rises], shares[rises]
     return ConfidenceMap(
