@@ -1,58 +1,37 @@
 """What an evaluation finds out about the probabilities of an ensemble beyond its loss and accuracy."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.messages import (
-    Abstention,
     Calibration,
     CalibrationSource,
     ConformalSets,
     EnsembleUncertainty,
     MemberGain,
     MemberScores,
-    SelectivePrediction,
 )
 from deepchord.shared.uncertainty import (
-    ConformalMethod,
     ImageUncertainty,
     RunningUncertainty,
-    abstention_threshold,
-    area_under_generalized_risk,
-    area_under_risk_coverage,
     calibrator_of,
-    class_thresholds,
-    conformal_scores,
-    conformal_sets,
-    marginal_threshold,
     reliability_bins,
     score_probabilities,
-    set_coverage,
     with_temperature,
 )
 from deepchord.worker.evaluation.ensemble_sizes import EnsembleSizes
 from deepchord.worker.evaluation.held_out import HeldOut
+from deepchord.worker.evaluation.thresholds import (
+    LabelledProbabilities,
+    all_sets,
+    confidence_thresholds,
+    selective_prediction,
+)
 
-#: The probabilities with which conformal sets contain the actual class.
-_LEVELS = (0.9, 0.95, 0.99)
 #: The predictions of more members than this are not kept, so that memory does not grow with their number.
 _MOST_PREDICTIONS = 64
-#: Shares of the answers that may be wrong.
-_RISKS = (0.05, 0.02, 0.01, 0.005)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LabelledProbabilities:
-    """Probabilities of images, and what the images show."""
-
-    #: float32 [images, classes].
-    probabilities: NDArray[np.float32]
-    #: [images], class indices.
-    labels: NDArray[np.integer]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -133,6 +112,7 @@ class UncertaintyCollector:
         calibration, fitted_on = self._calibrate()
         calibrated = None if calibration is None else calibrator_of(calibration)(test_mean)
         source = calibration.source if calibration is not None else "test_images"
+        chosen_on = fitted_on or LabelledProbabilities(probabilities=test_mean, labels=labels)
         uncertainty = EnsembleUncertainty(
             members=tuple(sorted(self._members, key=lambda member: member.index)),
             mean=score_probabilities(test_mean, labels),
@@ -141,10 +121,10 @@ class UncertaintyCollector:
             reliability=reliability_bins(test_mean, labels),
             calibrated_reliability=() if calibrated is None else reliability_bins(calibrated, labels),
             conformal=self._conformal_sets(calibration, fitted_on, test_mean),
-            selective=_selective(
+            selective=selective_prediction(
                 LabelledProbabilities(probabilities=test_mean if calibrated is None else calibrated, labels=labels),
                 source,
-                _thresholds(calibration, fitted_on or LabelledProbabilities(probabilities=test_mean, labels=labels)),
+                confidence_thresholds(calibration, chosen_on),
             ),
             by_size=self._sizes.result(),
             by_size_held_out=self._sizes_held_out.result(),
@@ -185,74 +165,8 @@ class UncertaintyCollector:
             return ()
         scaled = with_temperature(test_mean, calibration.temperature)
         tested = LabelledProbabilities(probabilities=scaled, labels=self._test_labels)
-        return tuple(_conformal(fitted_on, tested, calibration.source == "out_of_bag"))
+        return tuple(all_sets(fitted_on, tested, calibration.source == "out_of_bag"))
 
     def _next_member(self) -> MemberGain | None:
         """Return what one more member would bring; None if that cannot be told."""
         return None if self._held_out is None else self._held_out.next_member(self._train_labels, len(self._members))
-
-
-def _conformal(
-    fitted_on: LabelledProbabilities, tested: LabelledProbabilities, is_approximate: bool
-) -> Iterator[ConformalSets]:
-    for method in get_args(ConformalMethod):
-        scores = conformal_scores(fitted_on.probabilities, method)
-        of_test = conformal_scores(tested.probabilities, method)
-        for level in _LEVELS:
-            marginal = (marginal_threshold(scores, fitted_on.labels, level),)
-            of_classes = class_thresholds(scores, fitted_on.labels, level)
-            for guarantee, thresholds in (("marginal", marginal), ("class", of_classes)):
-                sets = conformal_sets(of_test, thresholds)
-                yield ConformalSets(
-                    method=method,
-                    guarantee=guarantee,
-                    level=level,
-                    is_approximate=is_approximate,
-                    thresholds=thresholds,
-                    coverage=set_coverage(sets, tested.labels),
-                    mean_size=float(sets.sum(axis=1).mean()),
-                )
-
-
-def _thresholds(
-    calibration: Calibration | None, fitted_on: LabelledProbabilities
-) -> Iterator[tuple[float, float | None]]:
-    """Yield each share of wrong answers, and the calibrated confidence from which on no more of them are wrong.
-
-    The threshold is chosen where the images have the temperature alone, which leaves them in the same order.
-    """
-    for risk in _RISKS:
-        threshold = abstention_threshold(*_confidence(fitted_on), risk)
-        if threshold is not None and calibration is not None:
-            threshold = calibrator_of(calibration).threshold(threshold)
-        # Calibrated probabilities are stored in float32.
-        yield risk, None if threshold is None else float(np.float32(threshold))
-
-
-def _selective(
-    tested: LabelledProbabilities, source: CalibrationSource, thresholds: Iterable[tuple[float, float | None]]
-) -> SelectivePrediction:
-    confidence, is_right = _confidence(tested)
-    return SelectivePrediction(
-        source=source,
-        area_under_risk_coverage=area_under_risk_coverage(confidence, is_right),
-        area_under_generalized_risk=area_under_generalized_risk(confidence, is_right),
-        abstentions=tuple(_abstention(tested, risk, threshold) for risk, threshold in thresholds),
-    )
-
-
-def _abstention(tested: LabelledProbabilities, risk: float, threshold: float | None) -> Abstention:
-    confidence, is_right = _confidence(tested)
-    answered = np.zeros(len(confidence), dtype=bool) if threshold is None else confidence >= threshold
-    return Abstention(
-        risk=risk,
-        threshold=threshold,
-        coverage=float(answered.mean()),
-        test_risk=float((~is_right[answered]).mean()) if answered.any() else None,
-    )
-
-
-def _confidence(images: LabelledProbabilities) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the confidence of each image in [0, 1], and whether it is right."""
-    confidence = np.minimum(images.probabilities.max(axis=1).astype(np.float64), 1.0)
-    return confidence, np.asarray(images.probabilities.argmax(axis=1) == images.labels)

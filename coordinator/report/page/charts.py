@@ -1,10 +1,10 @@
-"""The charts about trust, sizes and studies, as SVG paths on a plane of 100 by 100."""
+"""The charts about trust, as SVG paths on a plane of 100 by 100."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from deepchord.coordinator.report.content import LOSS_DIGITS, ReportContent, count, percent
+from deepchord.coordinator.report.content import ReportContent, percent
 from deepchord.coordinator.report.findings import (
     EntropyCounts,
     Plane,
@@ -13,20 +13,15 @@ from deepchord.coordinator.report.findings import (
     RiskCurve,
     RiskPoint,
     Scale,
-    ShiftCurve,
-    SizeCurve,
     Tick,
     entropy_counts,
     reliability,
     risk_curve,
-    scale_around,
-    shift_curves,
-    size_curves,
 )
 
 #: The diameter of a spot in pixels: the first value, plus the second times the square root of the share of the images.
-_SMALLEST_SPOT, _MORE_FOR_ALL = 4.0, 10.0
-_SPOT = 7.0
+_SMALLESTSPOT_PX, _MORE_FOR_ALL = 4.0, 10.0
+SPOT_PX = 7.0
 #: Free space above the highest value, as a share of that value.
 _ROOM = 0.08
 #: An axis that starts at 0 ends at this value or above.
@@ -79,86 +74,6 @@ def trust_charts(content: ReportContent) -> tuple[Chart, ...]:
     )
 
 
-def size_charts(content: ReportContent) -> tuple[Chart, ...]:
-    """Return accuracy, loss and calibration error against the number of members; nothing if that was not measured."""
-    return tuple(map(_size_chart, size_curves(content)))
-
-
-def shift_charts(content: ReportContent) -> tuple[Chart, ...]:
-    """Return accuracy, loss and calibration error by the strength of the shifts; nothing if none were looked at."""
-    return tuple(map(_shift_chart, shift_curves(content)))
-
-
-def _size_chart(curve: SizeCurve) -> Chart:
-    scores = [point.score for point in (*curve.points, *curve.held_out)]
-    bounds = [bound for score in scores for bound in (score.low, score.high)]
-    plane = Plane(
-        x=scale_around([point.members for point in curve.points], 0.0, 1.0), y=scale_around(bounds, 0.08, 1e-4)
-    )
-    forth = [(point.members, point.score.low) for point in curve.points]
-    back = [(point.members, point.score.high) for point in reversed(curve.points)]
-
-    def written(value: float) -> str:
-        return percent(value) if curve.is_share else f"{value:.{LOSS_DIGITS}f}"
-
-    return Chart(
-        title=curve.title,
-        x_title="Members",
-        lines=(
-            ChartLine(kind="interval", label="95\u00a0% of their orders", path=f"{plane.path([*forth, *back])}Z"),
-            *(
-                (
-                    ChartLine(
-                        kind="before",
-                        label="calibration images",
-                        path=plane.path((point.members, point.score.value) for point in curve.held_out),
-                    ),
-                )
-                if curve.held_out
-                else ()
-            ),
-            ChartLine(
-                kind="after",
-                label="test images",
-                path=plane.path((point.members, point.score.value) for point in curve.points),
-                spots=tuple(
-                    _spot(
-                        plane,
-                        point.members,
-                        point.score.value,
-                        _SPOT,
-                        f"{count(point.members, 'member')}: {written(point.score.value)}",
-                    )
-                    for point in curve.points
-                ),
-            ),
-        ),
-        x_ticks=plane.x.ticks(8, integer=True),
-        y_ticks=_percents(plane.y) if curve.is_share else plane.y.ticks(5),
-    )
-
-
-def _shift_chart(curve: ShiftCurve) -> Chart:
-    values = [value for line in curve.lines for value in line.values]
-    steps = len(curve.lines[0].values)
-    plane = Plane(x=Scale(start=0.0, end=steps - 1), y=_from_zero(values))
-    looks = {
-        "members": ("members", "average member"),
-        "mean": ("before", "mean"),
-        "calibrated": ("after", "calibrated"),
-    }
-    return Chart(
-        title=curve.title,
-        x_title="Strength of the shift, averaged over seven kinds",
-        lines=tuple(
-            ChartLine(kind=looks[line.kind][0], label=looks[line.kind][1], path=plane.path(enumerate(line.values)))
-            for line in curve.lines
-        ),
-        x_ticks=plane.x.ticks(steps, integer=True),
-        y_ticks=_percents(plane.y) if curve.is_share else plane.y.ticks(5),
-    )
-
-
 def _reliability_chart(found: Reliability) -> Chart:
     plane = Plane(x=_SHARES, y=_SHARES)
     before, after = ("before", "before"), ("after", "after calibration")
@@ -170,8 +85,8 @@ def _reliability_chart(found: Reliability) -> Chart:
             ChartLine(kind="ideal", label="ideal", path=plane.path([(0, 0), (1, 1)])),
             *(_reliability_line(plane, kind, label, points) for (kind, label), points in lines),
         ),
-        x_ticks=_percents(_SHARES),
-        y_ticks=_percents(_SHARES),
+        x_ticks=percents(_SHARES),
+        y_ticks=percents(_SHARES),
     )
 
 
@@ -181,11 +96,11 @@ def _reliability_line(plane: Plane, kind: str, label: str, points: Sequence[Reli
         label=label,
         path=plane.path((point.confidence, point.accuracy) for point in points),
         spots=tuple(
-            _spot(
+            spot(
                 plane,
                 point.confidence,
                 point.accuracy,
-                _SMALLEST_SPOT + _MORE_FOR_ALL * sqrt(point.share),
+                _SMALLESTSPOT_PX + _MORE_FOR_ALL * sqrt(point.share),
                 f"{percent(point.share, 1)} of the images: {percent(point.confidence, 1)} confident, "
                 f"{percent(point.accuracy, 1)} right",
             )
@@ -195,13 +110,13 @@ def _reliability_line(plane: Plane, kind: str, label: str, points: Sequence[Reli
 
 
 def _risk_chart(found: RiskCurve) -> Chart:
-    y = _from_zero(point.risk for point in (*found.points, *found.chosen))
+    y = from_zero(point.risk for point in (*found.points, *found.chosen))
     plane = Plane(x=_SHARES, y=y)
 
     def title(point: RiskPoint) -> str:
         return f"{percent(point.coverage, 1)} answered, of these {percent(point.risk)} wrong"
 
-    spots = tuple(_spot(plane, point.coverage, point.risk, _SPOT, title(point)) for point in found.chosen)
+    spots = tuple(spot(plane, point.coverage, point.risk, SPOT_PX, title(point)) for point in found.chosen)
     return Chart(
         title="Wrong answers by coverage",
         x_title="Coverage: answered images, most confident first",
@@ -213,13 +128,13 @@ def _risk_chart(found: RiskCurve) -> Chart:
             ),
             *((ChartLine(kind="chosen", label="thresholds below", path="", spots=spots),) if spots else ()),
         ),
-        x_ticks=_percents(_SHARES),
-        y_ticks=_percents(y),
+        x_ticks=percents(_SHARES),
+        y_ticks=percents(y),
     )
 
 
 def _entropy_chart(found: EntropyCounts) -> Chart:
-    y = _from_zero((*found.right, *found.wrong, *found.unseen))
+    y = from_zero((*found.right, *found.wrong, *found.unseen))
     plane = Plane(x=_SHARES, y=y)
     spreads = (
         ("right", "right images", found.right),
@@ -234,8 +149,8 @@ def _entropy_chart(found: EntropyCounts) -> Chart:
             for kind, label, shares in spreads
             if shares
         ),
-        x_ticks=_percents(_SHARES),
-        y_ticks=_percents(y),
+        x_ticks=percents(_SHARES),
+        y_ticks=percents(y),
     )
 
 
@@ -248,14 +163,17 @@ def _steps(shares: Sequence[float]) -> Iterable[tuple[float, float]]:
     yield 1.0, 0.0
 
 
-def _spot(plane: Plane, x: float, y: float, width_px: float, title: str) -> Spot:
+def spot(plane: Plane, x: float, y: float, width_px: float, title: str) -> Spot:
+    """Return a dot of a diameter in pixels at a value, and the text that pointing at it shows."""
     return Spot(path=f"M{plane.place(x, y)}h0", width_px=width_px, title=title)
 
 
-def _from_zero(values: Iterable[float]) -> Scale:
+def from_zero(values: Iterable[float]) -> Scale:
+    """Return an axis from 0 to a little above the largest value."""
     highest = max(values, default=0.0)
     return Scale(start=0.0, end=max(_SHORTEST, highest * (1 + _ROOM)))
 
 
-def _percents(scale: Scale) -> tuple[Tick, ...]:
+def percents(scale: Scale) -> tuple[Tick, ...]:
+    """Return the ticks of an axis of shares, as percent."""
     return scale.ticks(5, factor=100, suffix="\u00a0%", possible=(0, 1))

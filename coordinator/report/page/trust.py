@@ -14,8 +14,9 @@ from deepchord.coordinator.report.findings import (
     detection_rows,
     shift_rows,
 )
-from deepchord.coordinator.report.page.charts import Chart, shift_charts, size_charts, trust_charts
+from deepchord.coordinator.report.page.charts import Chart, trust_charts
 from deepchord.coordinator.report.page.gallery import ImageCard, confident_mistakes, uncertain_images
+from deepchord.coordinator.report.page.study_charts import shift_charts, size_charts
 from deepchord.shared.messages import EnsembleUncertainty, ProbabilityScores
 
 

@@ -1,0 +1,93 @@
+"""The charts of smaller ensembles and of shifted images, as SVG paths on a plane of 100 by 100."""
+
+from deepchord.coordinator.report.content import LOSS_DIGITS, ReportContent, count, percent
+from deepchord.coordinator.report.findings import (
+    Plane,
+    Scale,
+    ShiftCurve,
+    SizeCurve,
+    scale_around,
+    shift_curves,
+    size_curves,
+)
+from deepchord.coordinator.report.page.charts import SPOT_PX, Chart, ChartLine, from_zero, percents, spot
+
+
+def size_charts(content: ReportContent) -> tuple[Chart, ...]:
+    """Return accuracy, loss and calibration error against the number of members; nothing if that was not measured."""
+    return tuple(map(_size_chart, size_curves(content)))
+
+
+def shift_charts(content: ReportContent) -> tuple[Chart, ...]:
+    """Return accuracy, loss and calibration error by the strength of the shifts; nothing if none were looked at."""
+    return tuple(map(_shift_chart, shift_curves(content)))
+
+
+def _size_chart(curve: SizeCurve) -> Chart:
+    scores = [point.score for point in (*curve.points, *curve.held_out)]
+    bounds = [bound for score in scores for bound in (score.low, score.high)]
+    plane = Plane(
+        x=scale_around([point.members for point in curve.points], 0.0, 1.0), y=scale_around(bounds, 0.08, 1e-4)
+    )
+    forth = [(point.members, point.score.low) for point in curve.points]
+    back = [(point.members, point.score.high) for point in reversed(curve.points)]
+
+    def written(value: float) -> str:
+        return percent(value) if curve.is_share else f"{value:.{LOSS_DIGITS}f}"
+
+    return Chart(
+        title=curve.title,
+        x_title="Members",
+        lines=(
+            ChartLine(kind="interval", label="95\u00a0% of their orders", path=f"{plane.path([*forth, *back])}Z"),
+            *(
+                (
+                    ChartLine(
+                        kind="before",
+                        label="calibration images",
+                        path=plane.path((point.members, point.score.value) for point in curve.held_out),
+                    ),
+                )
+                if curve.held_out
+                else ()
+            ),
+            ChartLine(
+                kind="after",
+                label="test images",
+                path=plane.path((point.members, point.score.value) for point in curve.points),
+                spots=tuple(
+                    spot(
+                        plane,
+                        point.members,
+                        point.score.value,
+                        SPOT_PX,
+                        f"{count(point.members, 'member')}: {written(point.score.value)}",
+                    )
+                    for point in curve.points
+                ),
+            ),
+        ),
+        x_ticks=plane.x.ticks(8, integer=True),
+        y_ticks=percents(plane.y) if curve.is_share else plane.y.ticks(5),
+    )
+
+
+def _shift_chart(curve: ShiftCurve) -> Chart:
+    values = [value for line in curve.lines for value in line.values]
+    steps = len(curve.lines[0].values)
+    plane = Plane(x=Scale(start=0.0, end=steps - 1), y=from_zero(values))
+    looks = {
+        "members": ("members", "average member"),
+        "mean": ("before", "mean"),
+        "calibrated": ("after", "calibrated"),
+    }
+    return Chart(
+        title=curve.title,
+        x_title="Strength of the shift, averaged over seven kinds",
+        lines=tuple(
+            ChartLine(kind=looks[line.kind][0], label=looks[line.kind][1], path=plane.path(enumerate(line.values)))
+            for line in curve.lines
+        ),
+        x_ticks=plane.x.ticks(steps, integer=True),
+        y_ticks=percents(plane.y) if curve.is_share else plane.y.ticks(5),
+    )
