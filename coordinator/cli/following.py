@@ -11,6 +11,7 @@ import typer
 from deepchord.coordinator.cli.context import collect_results, command_hint
 from deepchord.shared.errors import (
     CorruptObjectError,
+    InputError,
     InterruptedRunError,
     OutputClosedError,
     OutputError,
@@ -50,7 +51,7 @@ def run_to_end(
     """
     from deepchord.coordinator.cli.broker_session import open_broker
 
-    with open_broker(settings, run, typer.echo) as session:
+    with open_broker(settings, _at_its_largest(run), typer.echo) as session:
         for line in _notices(session):
             typer.echo(line)
         run = start(session)
@@ -59,24 +60,46 @@ def run_to_end(
             typer.echo(f"Run {run.run_id} {what_happens}; follow it with {hint}.")
             return
         run = follow(session, store, run)
-        while (extended := _next_extension(session, store, run)) is not None:
+        while (extended := _extended_by_itself(session, store, run)) is not None:
             run = follow(session, store, extended)
     _collect(settings, store, run, out)
 
 
-def _next_extension(session: "BrokerSession", store: "RunStore", run: "RunSpec") -> "RunSpec | None":
-    """Add members to a run with `members = "auto"`, and send them; return None if no further member is to be added."""
+def _at_its_largest(run: "RunSpec") -> "RunSpec":
+    """Return a run with all members that it may get by itself: workers are chosen once, for all of them."""
+    return run if run.auto is None else run.model_copy(update={"members": max(run.members, run.auto.at_most)})
+
+
+def _extended_by_itself(session: "BrokerSession", store: "RunStore", run: "RunSpec") -> "RunSpec | None":
+    """Add members to a run with `members = "auto"`, and send them; return None if no further member is to be added.
+
+    Raises:
+        InterruptedRunError: Somebody pressed Ctrl-C.
+        StorageError: Storage does not answer.
+    """
     from deepchord.coordinator.runs import extend_run, next_extension, submit_remaining
     from deepchord.shared.queue import create_app
 
-    extended = next_extension(store, run)
-    if extended is None:
+    if run.auto is None:
         return None
-    added = extended.members - run.members
-    typer.echo(f"More members still help: {added} more, {extended.members} in all.")
-    published = extend_run(store, extended)
-    submit_remaining(create_app(session.settings), store, published, local=session.embedded)
-    return published
+    goes_on = f"{command_hint(f'resume {run.run_id}', session.settings, embedded=session.embedded)} goes on."
+    try:
+        extended = next_extension(store, run)
+        if extended is None:
+            typer.echo(f"Run {run.run_id} has enough members: {run.members}, and may have {run.auto.at_most}.")
+            return None
+        typer.echo(f"More members still help: {extended.members - run.members} more, {extended.members} in all.")
+        try:
+            extend_run(store, extended)
+        except InputError:  # another command follows it, too, and was faster
+            newest = store.run(run.run_id)
+            return newest if newest.extension > run.extension else None
+        submit_remaining(create_app(session.settings), store, extended, local=session.embedded)
+        return extended
+    except KeyboardInterrupt:
+        raise InterruptedRunError(f"Interrupted between two extensions: {goes_on}") from None
+    except StorageError as error:
+        raise StorageError(f"{error} No members were added: {goes_on}", permanent=error.permanent) from error
 
 
 def follow(session: "BrokerSession", store: "RunStore", run: "RunSpec") -> "RunSpec":

@@ -90,7 +90,7 @@ def train(
         "preset": preset,
         "dataset": dataset,
         "channels_first": channels_first,
-        "members": members,
+        "members": _number_or_word(members),
         "at_most": at_most,
         "architecture": architecture,
         "epochs": epochs,
@@ -111,8 +111,6 @@ def train(
     )
     _check_options(settings, workers, out)
     store, run = prepare(settings, recipe, options)
-    if settings.detach and run.auto is not None:
-        raise InputError("--members auto adds members while this command follows the run: leave --detach out.")
 
     def start(session: "BrokerSession") -> "RunSpec":
         submit(create_app(session.settings), store, run, local=session.embedded)
@@ -134,12 +132,25 @@ def resume(
 
     Without a broker, they are trained on this machine, as with `train`.
     """
-    from deepchord.coordinator.runs import check_broker, check_unfinished, resume_run
+    from deepchord.coordinator.runs import (
+        check_broker,
+        check_not_detached,
+        check_unfinished,
+        extend_run,
+        next_extension,
+        resume_run,
+    )
 
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     _check_options(settings, workers, out)
     store, spec = find_run(settings, run)
     _check_not_trained_here(settings, spec)
+    check_not_detached(settings, is_automatic=spec.auto is not None)
+    more = next_extension(store, spec)  # of a run with `members = "auto"` whose command ended too early
+    if more is not None:
+        check_broker(settings, more.require)
+        _train_remaining(settings, store, more, lambda: extend_run(store, more), out)
+        return
     check_unfinished(store, spec)
     check_broker(settings, spec.require)
     _train_remaining(settings, store, spec, lambda: resume_run(store, spec), out)
@@ -168,6 +179,14 @@ def extend(
     extended = plan_extension(spec, members, min_members)
     check_broker(settings, spec.require)
     _train_remaining(settings, store, extended, lambda: extend_run(store, extended), out)
+
+
+def _number_or_word(members: str | None) -> int | str | None:
+    """Return the number of members as a number, if it is one."""
+    try:
+        return members if members is None else int(members)
+    except ValueError:
+        return members
 
 
 def _check_options(settings: "Settings", workers: int | None, out: Path | None) -> None:

@@ -15,7 +15,7 @@ from deepchord.coordinator.runs.control import (
 )
 from deepchord.coordinator.runs.long_steps import long_step
 from deepchord.coordinator.runs.planning import plan_architecture, plan_member, plan_run
-from deepchord.coordinator.runs.preparation import check_broker, is_embedded, prepare
+from deepchord.coordinator.runs.preparation import check_broker, check_not_detached, is_embedded, prepare
 from deepchord.coordinator.runs.presets import PRESETS
 from deepchord.coordinator.runs.request import plan_request
 from deepchord.coordinator.runs.submission import (
@@ -33,6 +33,7 @@ __all__ = [
     "cancel_member",
     "cancel_run",
     "check_broker",
+    "check_not_detached",
     "check_unfinished",
     "drain",
     "evaluation_task_id",

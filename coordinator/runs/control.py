@@ -119,8 +119,12 @@ def plan_extension(run: RunSpec, members: int, min_members: int | None, *, autom
             f"Run {run.run_id} has {run.members} members: give a larger number, of at most {MAX_MEMBERS:,}, "
             f"found {members}; with those that it has, `deepchord resume {run.run_id}` goes on."
         )
+    if automatic and run.auto is not None:
+        # Not a share that grows: what was evaluated before must not fail by members that were added.
+        least = min(members, run.auto.min_members or run.min_members)
+        return _extension_of(run, {"members": members, "min_members": least})
     least = -(-run.min_members * members // run.members) if min_members is None else min_members
-    return _extension_of(run, {"members": members, "min_members": least} | ({} if automatic else {"auto": None}))
+    return _extension_of(run, {"members": members, "min_members": least, "auto": None})
 
 
 def extend_run(store: RunStore, extended: RunSpec) -> RunSpec:

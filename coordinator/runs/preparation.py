@@ -39,6 +39,7 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
         StorageError: Storage cannot be written.
     """
     request = plan_request(recipe_file, options)
+    check_not_detached(settings, is_automatic=request.members == "auto")
     check_broker(settings, request.require)
     store = RunStore.open(settings)
     with long_step(f"Reading {request.dataset}", _file_bytes(request.dataset), "read"):
@@ -56,6 +57,12 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
         publishing=long_step(f"Publishing {request.dataset}", size_bytes, "write"),
     )
     return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts)
+
+
+def check_not_detached(settings: Settings, *, is_automatic: bool) -> None:
+    """Raise `InputError` if a run that adds members by itself would not be followed."""
+    if settings.detach and is_automatic:
+        raise InputError("--members auto adds members while the command follows the run: leave --detach out.")
 
 
 def check_broker(settings: Settings, require: str | None) -> None:

@@ -1,5 +1,6 @@
 """The request of a person: a preset, a recipe file and options, merged and checked."""
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from deepchord.shared.network import Architecture, Layer
 from deepchord.shared.validation import explain, suggestion, with_full_stop
 
 #: With `members = "auto"`: the largest number of members, and the share of the loss that one more must bring.
-_AT_MOST, _LEAST_FALL = 20, 0.005
+AT_MOST, _LEAST_FALL = 20, 0.005
 
 
 class RunRequest(Recipe):
@@ -49,6 +50,7 @@ class RunRequest(Recipe):
         if self.architecture is not None and self.layers is not None:
             raise ValueError("give either architecture (a file) or layers, not both")
         if self.members == "auto":
+            self._check_auto()
             return self
         if self.at_most is not None or self.least_fall is not None:
             raise ValueError('at_most and least_fall are for members = "auto"')
@@ -56,11 +58,28 @@ class RunRequest(Recipe):
             raise ValueError(f"min_members is {self.min_members}, more than the {self.members} members of the run")
         return self
 
+    def _check_auto(self) -> None:
+        """Raise `ValueError` if the number of members could not be decided, or never reaches `min_members`."""
+        most = self.at_most or AT_MOST
+        if self.min_members is not None and self.min_members > most:
+            raise ValueError(f"min_members is {self.min_members}, more than the {most} members of at_most")
+        needed = 2 * math.ceil(1 / self.validation_fraction)
+        if self.calibration_fraction == 0 and needed > most:
+            raise ValueError(
+                f'members = "auto" needs images that two members held out: with validation_fraction = '
+                f"{self.validation_fraction:g} that takes {needed} members, and at_most is {most}; give a "
+                "calibration_fraction, whose images all members hold out, or a larger at_most"
+            )
+
     def auto(self) -> AutoMembers | None:
         """Return when members are added; None: their number is given."""
         if self.members != "auto":
             return None
-        return AutoMembers(at_most=self.at_most or _AT_MOST, least_fall=self.least_fall or _LEAST_FALL)
+        return AutoMembers(
+            at_most=self.at_most or AT_MOST,
+            least_fall=self.least_fall or _LEAST_FALL,
+            min_members=self.min_members,
+        )
 
     def recipe(self) -> Recipe:
         """Return the recipe of each member."""

@@ -14,6 +14,9 @@ from deepchord.shared.errors import DatasetError
 #: Grey, grey and alpha, colours, colours and alpha: a last axis of at most this length certainly holds the channels.
 _USUAL_CHANNELS = 4
 
+#: What the option begins with that tells where the channels of a data set are.
+_OPTION = "--images-channels"
+
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -37,13 +40,16 @@ def with_channels_last(arrays: Arrays, source: str, channels_first: bool | None)
     return turned
 
 
-def images_with_channels_last(images: NDArray[Any], label: str, channels_first: bool | None) -> NDArray[Any]:
+def images_with_channels_last(
+    images: NDArray[Any], label: str, channels_first: bool | None, option: str = _OPTION
+) -> NDArray[Any]:
     """Return images as [size, height, width, channels]; nothing is copied.
 
     Args:
         images: The images, or an outline of them.
         label: The name of the array in errors.
         channels_first: See `with_channels_last`.
+        option: What the option that turns them begins with.
 
     Raises:
         DatasetError: The channels seem to come first, and `channels_first` is None.
@@ -52,11 +58,12 @@ def images_with_channels_last(images: NDArray[Any], label: str, channels_first: 
         return np.moveaxis(images, 1, -1)
     if channels_first is None and _look_channels_first(images):
         _, channels, height, width = images.shape
+        in_recipe = " (in a recipe: channels_first = true)" if option == _OPTION else ""
         raise DatasetError(
             f"{label} has the shape {list(images.shape)}, which looks like {height}x{width} pixels with "
-            f"{channels} channels that come first, and deepchord takes them last: --images-channels-first (in a "
-            f"recipe: channels_first = true) turns them. If they are {channels}x{height} pixels with {width} "
-            "channels, say --images-channels-last."
+            f"{channels} channels that come first, and deepchord takes them last: {option}-first"
+            f"{in_recipe} turns them. If they are {channels}x{height} pixels with {width} "
+            f"channels, say {option}-last."
         )
     return images
 

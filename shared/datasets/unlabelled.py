@@ -22,6 +22,8 @@ from deepchord.shared.validation import suggestion
 
 #: The array of images in a file: the first of these that is there.
 _ARRAYS = ("images", "x_test", "x")
+#: What the option begins with that tells where their channels are.
+_OPTION = "--ood-channels"
 #: Weights of red, green and blue in grey (ITU-R BT.601).
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -43,13 +45,14 @@ def find_images(name_or_path: str, places: Places, channels_first: bool | None =
         name_or_path: `fashion`, `digits`, `cifar10`, or the path of an `.npz` with images as `images`, `x_test` or `x`,
             as `deepchord.shared.datasets.sources.read_dataset` takes them.
         places: Where to look for a data set with a name.
-        channels_first: See `read_dataset`.
+        channels_first: Whether images of a file with four axes are [size, channels, height, width]; None: images that
+            look so are refused.
 
     Raises:
         DatasetError: Nothing was found, or the images cannot be used.
     """
     if name_or_path in NAMED_DATASETS:
-        dataset = find_dataset(name_or_path, places, channels_first)
+        dataset = find_dataset(name_or_path, places)
         return Images(name=dataset.name, pixels=dataset.x_test)
     path = Path(name_or_path)
     source = printable_path(path)
@@ -61,13 +64,13 @@ def find_images(name_or_path: str, places: Places, channels_first: bool | None =
                 f"{source} holds no images: expected them as {', '.join(_ARRAYS[:-1])} or {_ARRAYS[-1]}."
             )
         label = f"{source}: {name}"
-        images_with_channels_last(present[name], label, channels_first)
+        images_with_channels_last(present[name], label, channels_first, _OPTION)
         pixels = read_npz(user_path(path), source, (name,))[name]
     except FileNotFoundError as error:
         hint = suggestion(name_or_path, NAMED_DATASETS)
         end = "" if hint.endswith("?") else ", or the path of an .npz file."
         raise DatasetError(f"There are no images called {name_or_path!r}{hint}{end}") from error
-    turned = images_with_channels_last(pixels, label, channels_first)
+    turned = images_with_channels_last(pixels, label, channels_first, _OPTION)
     return Images(name=printable_path(path.name), pixels=checked_images(turned, label))
 
 

@@ -185,8 +185,8 @@ class RunStore:
     def dataset(self, sha256: str) -> bytes:
         """Return the published data set, verified; also images without labels."""
         remedy = (
-            "Remove it: the next `deepchord train` with this data set publishes it anew, then `deepchord resume` goes "
-            "on."
+            "Remove it: the next `deepchord train` (or, of a study's images, `deepchord evaluate`) with the same data "
+            "publishes it anew, then `deepchord resume` goes on."
         )
         return read_verified(self.objects, keys.dataset(sha256), sha256, remedy)
 

@@ -56,7 +56,7 @@ def negative_log_likelihood(probabilities: NDArray[np.floating], labels: NDArray
 
 def expected_calibration_error(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
     """Return the expected calibration error, from 0 to 1; see `score_probabilities`."""
-    confidence = probabilities.max(axis=1).astype(np.float64)
+    confidence = np.minimum(probabilities.max(axis=1).astype(np.float64), 1.0)
     gaps = confidence - _is_right(probabilities, labels)
     return float(np.abs(np.bincount(_width_bins(confidence), weights=gaps)).sum() / len(labels))
 

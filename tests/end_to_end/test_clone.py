@@ -65,7 +65,8 @@ def test_the_modules_that_are_commands_start(clone, place, module):
 def test_both_names_of_the_application_are_the_same_one(clone, place):
     printed = clone.output_of(place, "-c", ONE_APPLICATION, DEEPCHORD_BROKER="redis://127.0.0.1:1/0")
 
-    assert json.loads(printed) == [["deepchord.evaluate_ensemble", "deepchord.train_member"], [1]]
+    names = ["deepchord.evaluate_ensemble", "deepchord.evaluate_study", "deepchord.train_member"]
+    assert json.loads(printed) == [names, [1]]
 
 
 def test_celery_starts_a_worker_that_trains(clone, place, broker_url, recipe):

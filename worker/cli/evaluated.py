@@ -88,7 +88,9 @@ def evaluate_files(settings: Settings, patterns: WeightPatterns, request: StudyR
         typer.echo(f"note: {note}.", err=True)
     unseen = None
     if request.unseen is not None:
-        unseen = fitted_images(find_images(request.unseen, _places()), dataset.x_train, request.fitting)
+        unseen = fitted_images(
+            find_images(request.unseen, _places(), request.unseen_channels_first), dataset.x_train, request.fitting
+        )
     candidates = weight_candidates(files)
     evaluator = Evaluator(engine=resources.engine, trainer=resources.trainer)
     conditions = Conditions(unseen=unseen, shifts=request.shifts)

@@ -68,6 +68,13 @@ def evaluate(
             help="Also images of other kinds, which no member has learned: how well are they told from the others?",
         ),
     ] = None,
+    ood_channels_first: Annotated[
+        bool | None,
+        typer.Option(
+            "--ood-channels-first/--ood-channels-last",
+            help="The images of --ood are [size, channels, height, width], or not although they look so.",
+        ),
+    ] = None,
     fit: Annotated[
         Fit, typer.Option(help="Images of --ood of another shape: none refuses them, resize scales them.")
     ] = Fit.NONE,
@@ -131,12 +138,15 @@ def evaluate(
         else {"--name": name is not None, "--on-worker": on_worker, "--storage": storage is not None},
         "weight files" if run is not None else "a run",
     )
+    if ood is None and (fit is not Fit.NONE or ood_channels_first is not None):
+        raise InputError("--fit and --ood-channels-first are for images of --ood, and none are given.")
     check_name(name)
     request = StudyRequest(
         name=name,
         dataset=dataset,
         images_channels_first=images_channels_first,
         unseen=ood,
+        unseen_channels_first=ood_channels_first,
         fitting=fit.value,
         shifts=shift,
     )

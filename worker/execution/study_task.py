@@ -39,6 +39,7 @@ def handle_study(resources: Resources, run_id: str, name: str, worker: str) -> O
     """
     stored = resources.store.study(run_id, name)
     try:
+        resources.store.run(run_id)  # another worker may see the storage that has the run
         spec = stored.spec()
         if spec is None:
             return Completed(status=None)  # somebody removed it

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from deepchord.shared.datasets import Dataset, Images
+from deepchord.shared.errors import InputError
 from deepchord.shared.messages import (
     SHIFT_KINDS,
     STRENGTHS,
@@ -28,7 +30,7 @@ from deepchord.shared.uncertainty import (
     negative_log_likelihood,
 )
 from deepchord.worker.evaluation import Predict, RunningMean
-from deepchord.worker.studies.shifts import shift_images
+from deepchord.worker.studies.shifts import shifted_parts
 
 _SCORES = (accuracy, negative_log_likelihood, expected_calibration_error)
 
@@ -41,10 +43,6 @@ class Conditions:
     unseen: Images | None = None
     #: Whether the test images are shifted.
     shifts: bool = False
-
-    def __bool__(self) -> bool:
-        """Whether there is anything to look at."""
-        return self.unseen is not None or self.shifts
 
 
 class UnseenCollector:
@@ -100,10 +98,24 @@ class _Shift:
 class ShiftCollector:
     """Collects what the members make of shifted test images, one member after the other.
 
-    The images are made anew for each member: all of them together would take 35 times the memory of the test images.
+    The images are made anew for each member, a part at a time: all of them together would take 35 times the memory of
+    the test images. The summed probabilities of all kinds and strengths are kept.
     """
 
     def __init__(self, dataset: Dataset) -> None:
+        """Create a collector.
+
+        Raises:
+            InputError: There is too little memory for the sums.
+        """
+        needed = 8 * len(dataset.x_test) * len(dataset.class_names) * len(SHIFT_KINDS) * STRENGTHS
+        free = psutil.virtual_memory().available
+        if needed > free / 2:
+            raise InputError(
+                f"Shifted images of {len(dataset.x_test):,} test images and {len(dataset.class_names):,} classes need "
+                f"{needed / 2**30:.1f} GiB of sums, and {free / 2**30:.1f} GiB are free: leave --shift out, or give "
+                "fewer test images with --dataset."
+            )
         self._dataset = dataset
         values = dataset.x_train
         self._low, self._high = (0.0, 255.0) if values.dtype == np.uint8 else (float(values.min()), float(values.max()))
@@ -117,8 +129,8 @@ class ShiftCollector:
         """Add a member."""
         self._members += 1
         for shift in self._shifts:
-            images = shift_images(self._dataset.x_test, shift.kind, shift.strength, self._low, self._high)
-            probabilities = predict(images)
+            parts = shifted_parts(self._dataset.x_test, shift.kind, shift.strength, self._low, self._high)
+            probabilities = np.concatenate([predict(part) for _, part in parts])
             shift.mean.add(probabilities)
             shift.members += [score(probabilities, self._dataset.y_test) for score in _SCORES]
 

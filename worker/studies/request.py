@@ -38,6 +38,8 @@ class StudyRequest:
     images_channels_first: bool | None = None
     #: Images of kinds that the members were not trained on: a name or a path.
     unseen: str | None = None
+    #: Whether those are channels first; see `find_images`.
+    unseen_channels_first: bool | None = None
     #: What is done with them if their shape is not the networks'.
     fitting: Fitting = "none"
     shifts: bool = False
@@ -73,6 +75,8 @@ def evaluate_command(request: StudyRequest, *, run: str | None = None, weights: 
         parts += [part for file in weights.architectures for part in ("--architecture", str(file))]
         parts += ["--channels-first"] if weights.channels_first else []
     parts += ["--ood", request.unseen] if request.unseen is not None else []
+    parts += ["--ood-channels-first"] if request.unseen_channels_first else []
+    parts += ["--ood-channels-last"] if request.unseen_channels_first is False else []
     parts += ["--fit", request.fitting] if request.fitting != "none" else []
     parts += ["--shift"] if request.shifts else []
     parts += ["--name", request.name] if request.name is not None else []
@@ -120,7 +124,7 @@ def place_study(
     spec = StudySpec(
         run_id=run.run_id,
         extension=run.extension,
-        name=request.name or _made_name(engine, dataset, unseen, shifts=request.shifts),
+        name=request.name or _made_name(engine, run.extension, dataset, unseen, shifts=request.shifts),
         requested_at=datetime.now(UTC),
         dataset=dataset,
         unseen=unseen,
@@ -171,15 +175,19 @@ def _published_dataset(
 def _published_images(store: RunStore, trained_on: Dataset, request: StudyRequest, places: Places) -> UnseenInfo | None:
     if request.unseen is None:
         return None
-    images = find_images(request.unseen, places, request.images_channels_first)
+    images = find_images(request.unseen, places, request.unseen_channels_first)
     return publish_images(fitted_images(images, trained_on.x_train, request.fitting), store)
 
 
-def _made_name(engine: str, dataset: DatasetInfo | None, unseen: UnseenInfo | None, *, shifts: bool) -> str:
+def _made_name(
+    engine: str, extension: int, dataset: DatasetInfo | None, unseen: UnseenInfo | None, *, shifts: bool
+) -> str:
     """Return a name that tells what is looked at: `jax-digits-shifts`."""
 
     def parts() -> Iterator[str]:
         yield engine
+        if extension:
+            yield f"extension-{extension}"
         if dataset is not None:
             yield f"on-{dataset.name}"
         if unseen is not None:

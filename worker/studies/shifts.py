@@ -4,7 +4,7 @@ Lengths in pixels are shares of an image's height or width, and changes of brigh
 data set's values. So a strength means the same for small and large images, and for uint8 and floats.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,28 +32,31 @@ Pixels = NDArray[np.float32]
 
 
 def shift_images(images: NDArray[Any], kind: ShiftKind, strength: int, low: float, high: float) -> NDArray[Any]:
-    """Return changed images; the same ones for the same arguments, on every host.
+    """Return changed images of the same shape and type; for arguments see `shifted_parts`."""
+    return np.concatenate([part for _, part in shifted_parts(images, kind, strength, low, high)])
+
+
+def shifted_parts(
+    images: NDArray[Any], kind: ShiftKind, strength: int, low: float, high: float
+) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Yield changed images, a part at a time, with their places; the same ones for the same arguments, on every host.
 
     Args:
-        images: [size, height, width, channels], uint8 or float32.
+        images: [size, height, width, channels], uint8 or float32; at least one.
         kind: How they are changed.
         strength: 1 to 5.
         low: The lowest value of the data set; what moves in from outside an image, and what hides a part, has it.
         high: The highest value. Values beyond the two are cut off.
-
-    Returns:
-        An array of the same shape and type.
     """
     amount, change = _AMOUNTS[kind][strength - 1], _CHANGES[kind]
-    changed = np.empty_like(images, order="C")
     for start in range(0, len(images), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         # A stream for each part, so that the first images are changed alike however many follow.
         seed = np.random.SeedSequence(strength, spawn_key=(SHIFT_KINDS.index(kind), start))
         pixels = (images[part].astype(np.float32) - low) / ((high - low) or 1)
         pixels = np.clip(change(pixels, amount, np.random.default_rng(seed)), 0, 1) * (high - low) + low
-        changed[part] = np.rint(pixels) if images.dtype == np.uint8 else pixels
-    return changed
+        changed = np.rint(pixels) if images.dtype == np.uint8 else pixels
+        yield part, np.ascontiguousarray(changed, dtype=images.dtype)
 
 
 def _noise(pixels: Pixels, amount: float, generator: np.random.Generator) -> Pixels:

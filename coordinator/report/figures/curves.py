@@ -55,7 +55,8 @@ def draw_sizes(content: ReportContent) -> Figure | None:
         tidy_axes(axes, curve.title, "Members")
         low, high = axes.get_ylim()
         _write_values(axes, Scale(start=low, end=high), is_share=curve.is_share)
-        ticks = Scale(start=members[0], end=members[-1]).ticks(8, integer=True)
+        largest = max(point.members for point in (*curve.points, *curve.held_out))
+        ticks = Scale(start=members[0], end=largest).ticks(8, integer=True)
         axes.set_xticks([tick.value for tick in ticks], labels=[tick.label for tick in ticks])
     return figure
 

@@ -69,9 +69,12 @@ def size_sentence(content: ReportContent) -> str:
         expected = f"{100 * next_member.share:.2f}\u00a0%"
         told += f"; as images tell that members held out, one more would bring it down by {expected}"
     share = fell if next_member is None else next_member.share
-    more = "more would hardly help" if share < _HARDLY else "more may still help"
+    auto = content.spec.auto if content.spec is not None else None
+    least = _HARDLY if auto is None else auto.least_fall
+    more = "more would hardly help" if share < least else "more may still help"
+    which = "all" if sizes[-1].members == content.evaluation.trained else "the first"
     return (
-        f"One member alone has a loss of {sizes[0].negative_log_likelihood.value:.{LOSS_DIGITS}f}, all "
+        f"One member alone has a loss of {sizes[0].negative_log_likelihood.value:.{LOSS_DIGITS}f}, {which} "
         f"{sizes[-1].members} together {last:.{LOSS_DIGITS}f}. {told}: {more}."
     )
 

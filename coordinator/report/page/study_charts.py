@@ -27,7 +27,8 @@ def _size_chart(curve: SizeCurve) -> Chart:
     scores = [point.score for point in (*curve.points, *curve.held_out)]
     bounds = [bound for score in scores for bound in (score.low, score.high)]
     plane = Plane(
-        x=scale_around([point.members for point in curve.points], 0.0, 1.0), y=scale_around(bounds, 0.08, 1e-4)
+        x=scale_around([point.members for point in (*curve.points, *curve.held_out)], 0.0, 1.0),
+        y=scale_around(bounds, 0.08, 1e-4),
     )
     forth = [(point.members, point.score.low) for point in curve.points]
     back = [(point.members, point.score.high) for point in reversed(curve.points)]

@@ -71,6 +71,34 @@ def test_auto_is_asked_for_in_words_and_has_its_own_options():
         plan_request(None, {"members": "many"})
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"preset": "best"},
+            "with validation_fraction = 0.05 that takes 40 members, and at_most is 20",
+        ),
+        ({"min_members": 21}, "min_members is 21, more than the 20 members of at_most"),
+    ],
+)
+def test_what_could_never_be_decided_is_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        plan_request(None, {"members": "auto", **options})
+
+
+def test_members_that_are_added_do_not_raise_how_many_must_be_trained():
+    def after(**options: int) -> list[int]:
+        run = plan_run(plan_request(None, {"members": "auto", **options}), TINY, DATASET, max_attempts=3)
+        grown = [run]
+        for members in (6, 9, 13):
+            grown.append(plan_extension(grown[-1], members, None, automatic=True))
+        return [each.min_members for each in grown]
+
+    assert after() == [2, 2, 2, 2]
+    assert after(min_members=3) == [3, 3, 3, 3]
+    assert after(min_members=10) == [4, 6, 9, 10]
+
+
 def test_a_person_who_extends_a_run_decides_its_number():
     request = plan_request(None, {"members": "auto", "at_most": 9})
     run = plan_run(request, TINY, DATASET, max_attempts=3)

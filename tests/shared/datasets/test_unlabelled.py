@@ -32,7 +32,7 @@ def test_what_is_called_images_is_taken_before_a_test_set(find, tmp_path):
 def test_channels_that_come_first_are_turned_if_that_is_said(find, tmp_path):
     np.savez(tmp_path / "file.npz", images=np.zeros((2, 3, 8, 9), np.uint8))
 
-    with pytest.raises(DatasetError, match=r"images has the shape .*--images-channels-first"):
+    with pytest.raises(DatasetError, match=r"images has the shape .*--ood-channels-first"):
         find(tmp_path / "file.npz")
     assert find(tmp_path / "file.npz", channels_first=True).pixels.shape == (2, 8, 9, 3)
 

@@ -10,8 +10,8 @@ import redis
 
 from deepchord.shared.broker import KEY_PREFIX, Holder, study_lease
 from deepchord.shared.broker.leases import parse_lease_name
-from deepchord.shared.errors import EngineError, MessageDecodeError, StorageError
-from deepchord.shared.messages import RunSpec, StudySpec
+from deepchord.shared.errors import EngineError, MessageDecodeError, RunFailedError, StorageError
+from deepchord.shared.messages import RunSpec, StudyFailure, StudySpec
 from deepchord.shared.queue import EVALUATE_STUDY, QUEUE
 from deepchord.shared.storage import RunStore
 from deepchord.worker.execution import handle_study
@@ -155,6 +155,46 @@ def test_whoever_asks_waits_until_a_worker_has_done_it_and_sends_a_lost_message_
     assert not asked.is_alive()
     assert store.study(spec.run_id, "again").has_result()
     assert said == ["no worker is connected; the study waits for one"]
+
+
+def test_a_study_that_no_worker_can_begin_is_given_up(
+    resources, store: RunStore, spec, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("deepchord.worker.studies.remote._SEND_AGAIN_AFTER_S", 0.0)
+    monkeypatch.setattr("deepchord.worker.studies.remote._LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("deepchord.worker.studies.remote._is_lost", lambda *_: True)
+    monkeypatch.setattr("deepchord.worker.studies.remote.served_queues", lambda _: {"one@here": frozenset({QUEUE})})
+
+    with pytest.raises(RunFailedError, match="was sent 3 times, and no worker began it: do all workers see the same"):
+        study_on_worker(resources.settings, store, spec.run_id, "again")
+
+
+def test_a_broker_that_does_not_answer_is_told_once_and_waited_for(
+    resources, store: RunStore, run, spec, monkeypatch: pytest.MonkeyPatch
+):
+    said: list[str] = []
+
+    def away(_app: Any) -> None:
+        if len(tries) > 2:
+            store.study(run.run_id, "again").commit_failure(
+                StudyFailure(spec=spec, reason="it is enough", failed_at=datetime.now(UTC))
+            )
+        tries.append("")
+        raise redis.ConnectionError("away")
+
+    tries: list[str] = []
+    monkeypatch.setattr("deepchord.worker.studies.remote._LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("deepchord.worker.studies.remote.served_queues", away)
+
+    study_on_worker(resources.settings, store, spec.run_id, "again", said.append)
+
+    assert said == ["the broker does not answer; the study waits for it"]
+
+
+def test_a_worker_with_another_storage_leaves_the_study_to_others(resources, spec):
+    elsewhere = Resources(resources.settings.model_copy(update={"storage": f"{resources.settings.storage}-other"}))
+
+    assert isinstance(handle_study(elsewhere, spec.run_id, "again", "me@here"), Refused)
 
 
 def test_the_lease_of_a_study_is_told_as_work_on_its_run(spec):

@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from deepchord.shared.checkpoints import decode_checkpoint, decode_ensemble_probabilities
 from deepchord.shared.datasets import Dataset, Images, Places, encode_dataset, fitted_images, publish_images
-from deepchord.shared.errors import CheckpointError, InputError
+from deepchord.shared.errors import CheckpointError, DatasetError, InputError
 from deepchord.shared.messages import RunSpec, StudySpec
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
@@ -27,6 +27,7 @@ from deepchord.worker.studies import (
     place_study,
     study_run,
 )
+from deepchord.worker.studies.conditions import ShiftCollector
 from deepchord.worker.studies.shifts import shift_images
 
 
@@ -201,6 +202,35 @@ def test_unseen_images_of_another_shape_are_refused_or_fitted(place, store, tmp_
     assert place(unseen=str(tmp_path / "colours.npz"), fitting="resize").unseen.images == 5
 
 
+def test_unseen_images_have_an_option_of_their_own_for_their_channels(place, tmp_path, dataset):
+    other = write_dataset(tmp_path / "other.npz", dataset)
+    np.savez(tmp_path / "first.npz", images=np.zeros((5, 3, 8, 9), np.uint8))
+
+    with pytest.raises(DatasetError, match=r"images has the shape .*--ood-channels-first turns them"):
+        place(dataset=other, images_channels_first=False, unseen=str(tmp_path / "first.npz"), fitting="resize")
+    spec = place(unseen=str(tmp_path / "first.npz"), unseen_channels_first=True, fitting="resize")
+    assert spec.unseen.images == 5
+
+
+def test_an_extended_run_is_studied_under_another_name(store, evaluated, resources, tmp_path):
+    places = Places(keras_home=tmp_path, download=False)
+    extended = evaluated.model_copy(update={"extension": 2})
+
+    names = [
+        place_study(store, run, StudyRequest(), places, resources.settings, "jax").name for run in (evaluated, extended)
+    ]
+
+    assert names == ["jax", "jax-extension-2"]
+
+
+def test_shifts_that_need_more_memory_than_there_is_are_refused(dataset, monkeypatch):
+    memory = type("Memory", (), {"available": 1000})
+    monkeypatch.setattr("deepchord.worker.studies.conditions.psutil.virtual_memory", lambda: memory)
+
+    with pytest.raises(InputError, match=r"30 test images and 3 classes need .* leave --shift out"):
+        ShiftCollector(dataset)
+
+
 def test_only_a_run_that_has_ended_is_studied(store, run, resources, recorded):
     with pytest.raises(InputError, match="has not ended: 0 of 3 members have; `deepchord resume"):
         ended_version(store, run)
@@ -221,9 +251,15 @@ def test_a_run_without_any_trained_member_has_nothing_to_evaluate(resources, run
 
 def test_the_command_that_repeats_an_evaluation_has_all_its_options():
     request = StudyRequest(
-        name="mine", dataset="my data.npz", images_channels_first=True, unseen="digits", fitting="resize", shifts=True
+        name="mine",
+        dataset="my data.npz",
+        images_channels_first=True,
+        unseen="digits",
+        unseen_channels_first=False,
+        fitting="resize",
+        shifts=True,
     )
-    end = "--images-channels-first --ood digits --fit resize --shift --name mine"
+    end = "--images-channels-first --ood digits --ood-channels-last --fit resize --shift --name mine"
 
     assert evaluate_command(request, run="run-1") == f"deepchord evaluate run-1 --dataset 'my data.npz' {end}"
     weights = WeightPatterns(weights=("a", "b*"), architectures=(Path("n.toml"),), channels_first=True)
