@@ -45,7 +45,8 @@ def test_a_damaged_data_set_and_a_recipe_that_diverges_end_their_runs_and_the_fi
     said = ended_at_once(fleet, 4)
     assert said.startswith(f"error: Run {damaged} failed: {AT_FAULT}: CorruptObjectError: ")
     assert said.endswith(
-        "Remove it: the next `deepchord train` with this data set publishes it anew, then `deepchord resume` goes on."
+        "Remove it: the next `deepchord train` (or, of a study's images, `deepchord evaluate`) with the same data "
+        "publishes it anew, then `deepchord resume` goes on."
     )
 
     fleet.submit("--members", "4", "--dataset", "blinding.npz")
