@@ -1,14 +1,19 @@
 """Evaluates what the command `evaluate` is given: weight files, or a run once more, here or on a worker."""
 
 import dataclasses
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from deepchord.shared.broker import probe_broker
 from deepchord.shared.checkpoints import EnsembleProbabilities, decode_ensemble_probabilities
+from deepchord.shared.command_line import label, new_console
 from deepchord.shared.datasets import Dataset, Places, find_dataset, find_images, fitted_images, load_dataset
 from deepchord.shared.errors import InterruptedRunError, RunFailedError
 from deepchord.shared.host import choose_engine
@@ -94,7 +99,8 @@ def evaluate_files(settings: Settings, patterns: WeightPatterns, request: StudyR
     candidates = weight_candidates(files)
     evaluator = Evaluator(engine=resources.engine, trainer=resources.trainer)
     conditions = Conditions(unseen=unseen, shifts=request.shifts)
-    studied = study_members(evaluator, dataset, candidates, len(candidates), conditions)
+    with _shown(f"Evaluating {len(candidates)} weight files"):
+        studied = study_members(evaluator, dataset, candidates, len(candidates), conditions)
     title, names = name_members([file.path for file in files])
     return EvaluatedMembers(
         title=title,
@@ -151,11 +157,12 @@ def evaluate_run(
 def _do_study(settings: Settings, store: RunStore, run: RunSpec, spec: StudySpec, *, on_worker: bool) -> None:
     """Do a study; on Ctrl-C, say how it goes on."""
     try:
-        if on_worker:
-            study_on_worker(settings, store, run.run_id, spec.name, lambda note: typer.echo(f"note: {note}.", err=True))
-        else:
-            resources = Resources(settings)
-            commit_study(store, spec, study_run(resources, run, spec, lambda: None))
+        with _shown(f"Study {spec.name}: {run.members} members are evaluated {'by a worker' if on_worker else 'here'}"):
+            if on_worker:
+                told = partial(typer.echo, err=True)
+                study_on_worker(settings, store, run.run_id, spec.name, lambda note: told(f"note: {note}."))
+            else:
+                commit_study(store, spec, study_run(Resources(settings), run, spec, lambda: None))
     except KeyboardInterrupt:
         where = "The worker goes on with it; the same command" if on_worker else "The same command does it again and"
         raise InterruptedRunError(f"Interrupted: {where} collects its result.") from None
@@ -181,6 +188,19 @@ def _evaluated(settings: Settings, store: RunStore, run: RunSpec, study: Study, 
         run=run,
         records={record.member.spec.index: record for record in store.records(run.run_id, run.members)},
     )
+
+
+@contextmanager
+def _shown(what: str) -> Iterator[None]:
+    """Show on stderr, if that is a terminal, what goes on in a block and for how long; it is removed afterwards."""
+    console = new_console(sys.stderr)
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        progress.add_task(label(what), total=None)
+        yield
 
 
 def _places() -> Places:
