@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.shared.uncertainty.temperature import with_same_prediction
+
 #: Confidences are kept below 1 by this, so that no loss is infinite.
 MARGIN = 1e-6
 
@@ -88,11 +90,4 @@ def with_confidence(probabilities: NDArray[np.floating], confidence: NDArray[np.
     wanted = np.clip(np.maximum(confidence, lowest), 0.0, 1 - MARGIN)
     changed = rest * ((1 - wanted) / np.where(left > 0, left, 1.0))[:, None]
     changed[rows, predicted] = np.where(left > 0, wanted, before)
-    return _predicting(changed.astype(np.float32), predicted)
-
-
-def _predicting(probabilities: NDArray[np.float32], predicted: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Return the rows; where rounding moved the argmax away from `predicted`, raise the value at `predicted`."""
-    changed = np.flatnonzero(probabilities.argmax(axis=1) != predicted)
-    probabilities[changed, predicted[changed]] = np.nextafter(probabilities[changed].max(axis=1), np.float32(2))
-    return probabilities
+    return with_same_prediction(changed.astype(np.float32), predicted)

@@ -27,7 +27,7 @@ def with_temperature(probabilities: NDArray[np.floating], temperature: float) ->
     for start in range(0, len(probabilities), _ROWS):
         rows = slice(start, start + _ROWS)
         scaled[rows] = _softmax(_logarithms(probabilities[rows]) / temperature)
-    return _with_same_prediction(scaled, probabilities.argmax(axis=1))
+    return with_same_prediction(scaled, probabilities.argmax(axis=1))
 
 
 def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
@@ -96,7 +96,7 @@ def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def _with_same_prediction(scaled: NDArray[np.float32], predicted: NDArray[np.integer]) -> NDArray[np.float32]:
+def with_same_prediction(scaled: NDArray[np.float32], predicted: NDArray[np.integer]) -> NDArray[np.float32]:
     """Return the rows; where rounding moved the argmax away from `predicted`, raise the value at `predicted`."""
     changed = np.flatnonzero(scaled.argmax(axis=1) != predicted)
     scaled[changed, predicted[changed]] = np.nextafter(scaled[changed].max(axis=1), np.float32(2))

@@ -1,6 +1,5 @@
 """Evaluates what the command `evaluate` is given: weight files, or a run once more, here or on a worker."""
 
-import dataclasses
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from deepchord.shared.broker import probe_broker
 from deepchord.shared.checkpoints import EnsembleProbabilities, decode_ensemble_probabilities
 from deepchord.shared.command_line import label, new_console
-from deepchord.shared.datasets import Dataset, Places, find_dataset, find_images, fitted_images, load_dataset
+from deepchord.shared.datasets import Dataset, Places, find_dataset, find_images, fitted_images
 from deepchord.shared.errors import InterruptedRunError, RunFailedError
 from deepchord.shared.host import choose_engine
 from deepchord.shared.messages import (
@@ -27,7 +26,6 @@ from deepchord.shared.messages import (
     UnseenScores,
 )
 from deepchord.shared.settings import Settings, keras_home
-from deepchord.shared.storage import RunStore
 from deepchord.shared.validation import with_full_stop
 from deepchord.worker.evaluation import (
     Evaluator,
@@ -48,6 +46,7 @@ from deepchord.worker.studies import (
     ended_version,
     evaluate_command,
     place_study,
+    study_dataset,
     study_members,
     study_on_worker,
     study_run,
@@ -132,7 +131,8 @@ def evaluate_run(
         RunFailedError: The study failed.
         InterruptedRunError: It was interrupted.
     """
-    store = RunStore.open(settings)
+    resources = Resources(settings)
+    store = resources.store
     run = ended_version(store, store.find(name))
     if on_worker:
         probe_broker(settings)
@@ -142,46 +142,44 @@ def evaluate_run(
     if stored.has_result():
         typer.echo(f"note: study {spec.name} was done before; another --name does it anew.", err=True)
     else:
-        _do_study(settings, store, run, spec, on_worker=on_worker)
+        _do_study(resources, run, spec, on_worker=on_worker)
     failure, result = stored.failure(), stored.result()
     if result is None:
         reason = failure.reason if failure is not None else "it has no result"
         raise RunFailedError(
             with_full_stop(f"Study {spec.name} of run {run.run_id} failed: {reason}") + " Try it with another --name."
         )
-    return _evaluated(settings, store, run, result, evaluate_command(request, run=run.run_id)), Path(
+    return _evaluated(resources, run, result, evaluate_command(request, run=run.run_id)), Path(
         run.run_id, "studies", spec.name
     )
 
 
-def _do_study(settings: Settings, store: RunStore, run: RunSpec, spec: StudySpec, *, on_worker: bool) -> None:
+def _do_study(resources: Resources, run: RunSpec, spec: StudySpec, *, on_worker: bool) -> None:
     """Do a study; on Ctrl-C, say how it goes on."""
     try:
         with _shown(f"Study {spec.name}: {run.members} members are evaluated {'by a worker' if on_worker else 'here'}"):
             if on_worker:
                 told = partial(typer.echo, err=True)
-                study_on_worker(settings, store, run.run_id, spec.name, lambda note: told(f"note: {note}."))
+                study_on_worker(
+                    resources.settings, resources.store, run.run_id, spec.name, lambda note: told(f"note: {note}.")
+                )
             else:
-                commit_study(store, spec, study_run(Resources(settings), run, spec, lambda: None))
+                commit_study(resources.store, spec, study_run(resources, run, spec, lambda: None))
     except KeyboardInterrupt:
         where = "The worker goes on with it; the same command" if on_worker else "The same command does it again and"
         raise InterruptedRunError(f"Interrupted: {where} collects its result.") from None
 
 
-def _evaluated(settings: Settings, store: RunStore, run: RunSpec, study: Study, command: str) -> EvaluatedMembers:
+def _evaluated(resources: Resources, run: RunSpec, study: Study, command: str) -> EvaluatedMembers:
     """Return a study as its report shows it; everything comes from storage."""
-    sha256 = study.evaluation.probabilities_sha256
+    store, sha256 = resources.store, study.evaluation.probabilities_sha256
     encoded = store.study(run.run_id, study.spec.name).probabilities(sha256)
-    dataset = load_dataset(run.dataset, store, settings.cache)
-    if study.spec.dataset is not None:
-        other = load_dataset(study.spec.dataset, store, settings.cache)
-        dataset = dataclasses.replace(dataset, name=other.name, x_test=other.x_test, y_test=other.y_test)
     return EvaluatedMembers(
         title=f"{run.run_id}, {study.spec.name}",
         command=command,
         member_names={index: str(index) for index in range(run.members)},
         evaluation=study.evaluation,
-        dataset=dataset,
+        dataset=study_dataset(resources, run, study.spec),
         probabilities=decode_ensemble_probabilities(encoded, f"Probabilities of study {study.spec.name}"),
         unseen=study.unseen,
         shifted=study.shifted,

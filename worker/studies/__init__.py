@@ -14,7 +14,7 @@ from deepchord.worker.studies.request import (
     evaluate_command,
     place_study,
 )
-from deepchord.worker.studies.study import StudiedEnsemble, commit_study, study_members, study_run
+from deepchord.worker.studies.study import StudiedEnsemble, commit_study, study_dataset, study_members, study_run
 
 __all__ = [
     "USUAL_DATASET",
@@ -27,6 +27,7 @@ __all__ = [
     "ended_version",
     "evaluate_command",
     "place_study",
+    "study_dataset",
     "study_members",
     "study_on_worker",
     "study_run",

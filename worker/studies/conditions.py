@@ -130,7 +130,7 @@ class ShiftCollector:
         self._members += 1
         for shift in self._shifts:
             parts = shifted_parts(self._dataset.x_test, shift.kind, shift.strength, self._low, self._high)
-            probabilities = np.concatenate([predict(part) for _, part in parts])
+            probabilities = np.concatenate([predict(part) for part in parts])
             shift.mean.add(probabilities)
             shift.members += [score(probabilities, self._dataset.y_test) for score in _SCORES]
 

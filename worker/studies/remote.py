@@ -63,7 +63,7 @@ def study_on_worker(
             if refused is not None:
                 raise refused from error
             say("the broker does not answer; the study waits for it")
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_LOOK_EVERY_S)  # storage tells nobody that something was written
 
 
 def _in_vain(run_id: str, name: str) -> RunFailedError:

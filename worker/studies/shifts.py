@@ -31,15 +31,10 @@ _AMOUNTS: Mapping[ShiftKind, tuple[float, ...]] = {
 Pixels = NDArray[np.float32]
 
 
-def shift_images(images: NDArray[Any], kind: ShiftKind, strength: int, low: float, high: float) -> NDArray[Any]:
-    """Return changed images of the same shape and type; for arguments see `shifted_parts`."""
-    return np.concatenate([part for _, part in shifted_parts(images, kind, strength, low, high)])
-
-
 def shifted_parts(
     images: NDArray[Any], kind: ShiftKind, strength: int, low: float, high: float
-) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Yield changed images, a part at a time, with their places; the same ones for the same arguments, on every host.
+) -> Iterator[NDArray[Any]]:
+    """Yield changed images in their order, a part at a time; the same ones for the same arguments, on every host.
 
     Args:
         images: [size, height, width, channels], uint8 or float32; at least one.
@@ -56,7 +51,7 @@ def shifted_parts(
         pixels = (images[part].astype(np.float32) - low) / ((high - low) or 1)
         pixels = np.clip(change(pixels, amount, np.random.default_rng(seed)), 0, 1) * (high - low) + low
         changed = np.rint(pixels) if images.dtype == np.uint8 else pixels
-        yield part, np.ascontiguousarray(changed, dtype=images.dtype)
+        yield np.ascontiguousarray(changed, dtype=images.dtype)
 
 
 def _noise(pixels: Pixels, amount: float, generator: np.random.Generator) -> Pixels:

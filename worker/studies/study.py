@@ -100,11 +100,7 @@ def study_run(resources: Resources, run: RunSpec, spec: StudySpec, advance: Call
     trained = trained_members(store, run, advance)
     if not trained:
         raise InputError(f"Run {run.run_id} has no trained member: there is nothing to evaluate.")
-    dataset = resources.dataset(run.dataset)
-    if spec.dataset is not None:
-        other = load_dataset(spec.dataset, store, resources.settings.cache)
-        # Calibration and out-of-bag images stay those that the members were trained around.
-        dataset = dataclasses.replace(dataset, name=other.name, x_test=other.x_test, y_test=other.y_test)
+    dataset = study_dataset(resources, run, spec)
     unseen = None if spec.unseen is None else load_images(spec.unseen, store)
     evaluator = Evaluator(
         engine=resources.engine,
@@ -118,6 +114,18 @@ def study_run(resources: Resources, run: RunSpec, spec: StudySpec, advance: Call
         candidates = (dataclasses.replace(candidate, own_probabilities=None) for candidate in candidates)
     conditions = Conditions(unseen=unseen, shifts=spec.shifts)
     return study_members(evaluator, dataset, candidates, run.members, conditions, calibration_images(run))
+
+
+def study_dataset(resources: Resources, run: RunSpec, spec: StudySpec) -> Dataset:
+    """Return the data set of a run, with the test images that a study looks at.
+
+    Calibration and out-of-bag images stay those that the members were trained around.
+    """
+    dataset = resources.dataset(run.dataset)
+    if spec.dataset is None:
+        return dataset
+    other = load_dataset(spec.dataset, resources.store, resources.settings.cache)
+    return dataclasses.replace(dataset, name=other.name, x_test=other.x_test, y_test=other.y_test)
 
 
 def commit_study(store: RunStore, spec: StudySpec, studied: StudiedEnsemble) -> bool:

@@ -9,7 +9,7 @@ from deepchord.shared.messages import Estimate, SizedEnsemble
 #: A loss that falls by less than this share with a member hardly falls.
 _HARDLY = 0.005
 #: The scores in words, and whether they are shares.
-_SCORES = {
+SCORE_TITLES = {
     "accuracy": ("Accuracy", True),
     "negative_log_likelihood": ("Loss", False),
     "expected_calibration_error": ("Calibration error", True),
@@ -49,7 +49,7 @@ def size_curves(content: ReportContent) -> tuple[SizeCurve, ...]:
             points=_points(uncertainty.by_size, field),
             held_out=_points(uncertainty.by_size_held_out, field),
         )
-        for field, (title, is_share) in _SCORES.items()
+        for field, (title, is_share) in SCORE_TITLES.items()
     )
 
 

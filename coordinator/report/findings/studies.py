@@ -6,6 +6,7 @@ from itertools import groupby
 from statistics import fmean
 
 from deepchord.coordinator.report.content import ReportContent, count, percent
+from deepchord.coordinator.report.findings.ensemble_sizes import SCORE_TITLES
 from deepchord.shared.messages import (
     DetectionMeasure,
     EnsembleUncertainty,
@@ -30,11 +31,6 @@ _KINDS: Mapping[ShiftKind, str] = {
     "rotation": "Rotation",
     "translation": "Translation",
     "occlusion": "Occlusion",
-}
-_TITLES = {
-    "accuracy": ("Accuracy", True),
-    "negative_log_likelihood": ("Loss", False),
-    "expected_calibration_error": ("Calibration error", True),
 }
 
 
@@ -129,7 +125,7 @@ def shift_curves(content: ReportContent) -> tuple[ShiftCurve, ...]:
         return ()
     return tuple(
         ShiftCurve(title=f"{title} by strength", is_share=is_share, lines=tuple(_lines(content, uncertainty, field)))
-        for field, (title, is_share) in _TITLES.items()
+        for field, (title, is_share) in SCORE_TITLES.items()
     )
 
 

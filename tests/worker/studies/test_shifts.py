@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from deepchord.shared.messages import SHIFT_KINDS, STRENGTHS
-from deepchord.worker.studies.shifts import shift_images
+from tests.worker.studies.shifted import shift_images
 
 KINDS = st.sampled_from(SHIFT_KINDS)
 STRENGTH = st.integers(1, STRENGTHS)

@@ -28,7 +28,7 @@ from deepchord.worker.studies import (
     study_run,
 )
 from deepchord.worker.studies.conditions import ShiftCollector
-from deepchord.worker.studies.shifts import shift_images
+from tests.worker.studies.shifted import shift_images
 
 
 @pytest.fixture
