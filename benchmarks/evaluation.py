@@ -25,8 +25,9 @@ import numpy as np
 from benchmarks.machine import describe
 from deepchord.coordinator.runs import plan_member
 from deepchord.shared.checkpoints import Weights, decode_checkpoint, decode_ensemble_probabilities, encode_checkpoint
-from deepchord.shared.datasets import Dataset, Places, find_dataset, scaled
+from deepchord.shared.datasets import Dataset, Places, find_dataset
 from deepchord.shared.host import usable_cores
+from deepchord.shared.images import scaled
 from deepchord.shared.messages import Precision, Recipe, Trainer
 from deepchord.shared.network import ResolvedArchitecture, notebook_architecture
 from deepchord.shared.settings import keras_home

@@ -24,7 +24,8 @@ import numpy as np
 import psutil
 
 from benchmarks.machine import peak_mib
-from deepchord.shared.datasets import Dataset, Places, find_dataset, scaled
+from deepchord.shared.datasets import Dataset, Places, find_dataset
+from deepchord.shared.images import scaled
 from deepchord.shared.messages import MemberSeeds, Recipe
 from deepchord.shared.network import Architecture, Conv2D, Dense, Flatten, MaxPooling2D, notebook_architecture
 from deepchord.shared.settings import keras_home, load_settings

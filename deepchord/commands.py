@@ -1,4 +1,4 @@
-"""The command `deepchord`: the commands of both sides in one; the only module that knows both."""
+"""The command `deepchord`: the commands of all sides in one; the only module that knows all of them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepchord.coordinator.cli import commands as coordinator_commands
+from deepchord.ensemble.cli import commands as ensemble_commands
 from deepchord.shared.command_line import run_commands
 from deepchord.shared.version import version
 from deepchord.worker.cli import commands as worker_commands
@@ -32,7 +33,8 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-commands.registered_commands.extend([*coordinator_commands.registered_commands, *worker_commands.registered_commands])
+for _side in (coordinator_commands, ensemble_commands, worker_commands):
+    commands.registered_commands.extend(_side.registered_commands)
 
 
 def _print_version(wanted: bool) -> None:

@@ -9,10 +9,13 @@ import pytest
 from tests.environments import ROOT
 
 #: What only some installations have: engines and extras.
-OPTIONAL = ("flower", "jax", "keras", "obstore", "plaidml", "prometheus_client", "tensorflow", "torch")
+OPTIONAL = (
+    *("flower", "jax", "keras", "obstore", "onnx", "onnxruntime", "plaidml", "prometheus_client", "pyarrow"),
+    *("tensorflow", "torch"),
+)
 FACES = [
     ".".join(("deepchord", *path.parent.relative_to(ROOT).parts))
-    for side in ("shared", "worker", "coordinator")
+    for side in ("shared", "worker", "coordinator", "ensemble")
     for path in sorted((ROOT / side).rglob("__init__.py"))
 ]
 _PROGRAM = """

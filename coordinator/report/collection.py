@@ -9,13 +9,12 @@ from typing import Any
 from deepchord.coordinator.report.content import ReportContent
 from deepchord.coordinator.report.export import write_report
 from deepchord.coordinator.report.findings import TRAIN_AGAIN
-from deepchord.shared.checkpoints import decode_ensemble_probabilities
+from deepchord.shared.checkpoints import DESCRIPTION_FILE, decode_ensemble_probabilities, weights_file
 from deepchord.shared.datasets import load_dataset
-from deepchord.shared.errors import CorruptObjectError, InputError, MessageDecodeError, RunFailedError, StorageError
-from deepchord.shared.messages import EnsembleEvaluation, RunSpec, TrainedMember
+from deepchord.shared.errors import MessageDecodeError, StorageError
+from deepchord.shared.messages import EnsembleDescription, RunSpec, TrainedMember
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
-from deepchord.shared.validation import with_full_stop
 
 
 def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportContent:
@@ -26,15 +25,9 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
         InputError: It has not ended yet.
         CorruptObjectError: Records of members that were evaluated are gone.
     """
-    run, evaluation = last_evaluation(store, run)
+    run, evaluation = store.last_evaluation(run)
     data = store.evaluation(run).probabilities(evaluation.probabilities_sha256)
-    records = {record.member.spec.index: record for record in store.records(run.run_id, run.members)}
-    missing = [str(member.index) for member in evaluation.members if member.index not in records]
-    if missing:
-        raise CorruptObjectError(
-            f"Run {run.run_id} in {store.objects.url} is evaluated, but has no record of member {', '.join(missing)} "
-            "any more: restore its folder `members` from a copy."
-        )
+    records = store.evaluated_records(run, evaluation)
     trained = [record.member for record in records.values() if isinstance(record.member, TrainedMember)]
     return ReportContent(
         title=run.run_id,
@@ -46,26 +39,6 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
         dataset=load_dataset(run.dataset, store, settings.cache),
         probabilities=decode_ensemble_probabilities(data, f"Probabilities of run {run.run_id}"),
         started_at=min((_started_at(store, member) for member in trained), default=None),
-    )
-
-
-def last_evaluation(store: RunStore, run: RunSpec) -> tuple[RunSpec, EnsembleEvaluation]:
-    """Return a run as it was last evaluated, and that evaluation; it may have been extended since.
-
-    See `report_content` for the errors.
-    """
-    for version in store.specs(run.run_id):
-        evaluation = store.evaluation(version).result()
-        if evaluation is not None:
-            return version, evaluation
-    failure = store.evaluation(run).failure()
-    if failure is not None:
-        raise RunFailedError(with_full_stop(f"Run {run.run_id} has no evaluation: {failure.reason}"))
-    done = len(store.recorded_members(run.run_id))
-    raise InputError(
-        f"Run {run.run_id} is not evaluated yet: {done} of {run.members} members have ended; "
-        f"`deepchord watch {run.run_id}` follows it, and if nobody trains it any more, "
-        f"`deepchord resume {run.run_id}` goes on."
     )
 
 
@@ -83,15 +56,18 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
     """
     content = report_content(settings, store, run)
     run, evaluation = content.spec or run, content.evaluation
+    records = (record.member for record in content.records.values())
+    trained = [member for member in records if isinstance(member, TrainedMember)]
 
     def files() -> Iterator[tuple[str, bytes]]:
         yield "run.json", run.encode()
         yield "evaluation.json", evaluation.encode()
+        yield DESCRIPTION_FILE, EnsembleDescription.of_run(run, evaluation, trained).encode()
         yield "probabilities.npz", store.evaluation(run).probabilities(evaluation.probabilities_sha256)
-        for index, record in content.records.items():
-            if isinstance(record.member, TrainedMember):
-                attempt, sha256 = record.member.attempt, record.member.weights_sha256
-                yield f"best_weights_{index}.hdf5", store.member(run.run_id, index).weights(attempt, sha256)
+        for member in trained:
+            index = member.spec.index
+            weights = store.member(run.run_id, index).weights(member.attempt, member.weights_sha256)
+            yield weights_file(index), weights
 
     written = _publish(folder, files())
     # The page comes last.

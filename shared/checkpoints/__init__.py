@@ -1,5 +1,6 @@
 """The results of a trained member as files: weights in the HDF5 layout of Keras, and class probabilities."""
 
+from deepchord.shared.checkpoints.folder import DESCRIPTION_FILE, weights_file
 from deepchord.shared.checkpoints.hdf5 import (
     StoredLayer,
     Weights,
@@ -21,6 +22,7 @@ from deepchord.shared.checkpoints.probabilities import (
 )
 
 __all__ = [
+    "DESCRIPTION_FILE",
     "EnsembleProbabilities",
     "StoredLayer",
     "Weights",
@@ -35,5 +37,6 @@ __all__ = [
     "read_layer",
     "stored_layers",
     "weighted_layers",
+    "weights_file",
     "weights_root",
 ]

@@ -1,6 +1,6 @@
 """Data sets: where they are found, what makes them valid, and how they are published and loaded."""
 
-from deepchord.shared.datasets.dataset import Dataset, encode_dataset, load_dataset, publish_dataset, scaled
+from deepchord.shared.datasets.dataset import Dataset, encode_dataset, load_dataset, publish_dataset
 from deepchord.shared.datasets.sources import Places, find_dataset
 from deepchord.shared.datasets.unlabelled import (
     Images,
@@ -22,5 +22,4 @@ __all__ = [
     "load_images",
     "publish_dataset",
     "publish_images",
-    "scaled",
 ]

@@ -1,6 +1,5 @@
-"""Checks and converts images, labels and class names before anything is trained on them."""
+"""Checks and converts labels and class names before anything is trained on them."""
 
-import math
 import sys
 import unicodedata
 from typing import Any
@@ -9,41 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.datasets.labels import counted_from_one, not_one_hot, not_whole_number, out_of_range
-from deepchord.shared.datasets.outlines import check_image_outline, check_label_outline
+from deepchord.shared.datasets.outlines import check_label_outline
 from deepchord.shared.errors import DatasetError
 
 #: A larger label is considered a mistake (an identifier, a year) rather than a class.
 MAX_CLASSES = 10_000
 #: A longer name of a class is considered a mistake, too.
 MAX_NAME_LENGTH = 1_000
-
-
-def checked_images(images: NDArray[Any], label: str) -> NDArray[Any]:
-    """Return images in the one layout of deepchord; they are copied only if values must be converted.
-
-    Whole numbers of other types become uint8 if they are in 0..255; booleans become 0 and 255. Floats of other sizes
-    become float32; their values are never rescaled.
-
-    Args:
-        images: [size, height, width] or [size, height, width, channels], whole numbers in 0..255, finite floats
-            or booleans.
-        label: The name of the array in errors.
-
-    Returns:
-        [size, height, width, channels], uint8 or float32, C-contiguous.
-
-    Raises:
-        DatasetError: The number of axes, the type or a value is not valid, or there are no images.
-    """
-    check_image_outline(images, label)
-    pixels: NDArray[Any]
-    if images.dtype.kind == "f":
-        pixels = _as_float32(images, label)
-    elif images.dtype.kind == "b":
-        pixels = np.multiply(images, np.uint8(255), dtype=np.uint8)
-    else:
-        pixels = _as_uint8(images, label)
-    return np.ascontiguousarray(pixels.reshape(*pixels.shape, 1) if pixels.ndim == 3 else pixels)
 
 
 def check_alike(train: NDArray[Any], test: NDArray[Any], source: str) -> None:
@@ -137,25 +108,6 @@ def _text(name: str | bytes, source: str) -> str:
         return name.decode() if isinstance(name, bytes) else name
     except UnicodeDecodeError as error:
         raise DatasetError(f"{source}: class_names holds bytes that are no UTF-8: {name!r}.") from error
-
-
-def _as_uint8(images: NDArray[Any], label: str) -> NDArray[np.uint8]:
-    if images.dtype != np.uint8 and (images.min() < 0 or images.max() > 255):
-        raise DatasetError(
-            f"{label}: whole numbers must lie in 0..255, found {images.min()}..{images.max()} ({images.dtype}); "
-            "save others as floats from 0 to 1, which are used as they are."
-        )
-    return images.astype(np.uint8, copy=False)
-
-
-def _as_float32(images: NDArray[Any], label: str) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):
-        pixels = images.astype(np.float32, copy=False)
-    # Minimum and maximum are NaN or infinite if any value is; this needs no array of booleans as large as the images.
-    if not (math.isfinite(pixels.min()) and math.isfinite(pixels.max())):
-        image = int(np.argmin(np.isfinite(pixels).reshape(len(pixels), -1).all(axis=1)))
-        raise DatasetError(f"{label}: image {image} holds a value that is not finite (NaN or infinity) in float32.")
-    return pixels
 
 
 def _from_numbers(labels: NDArray[Any], label: str) -> NDArray[np.int64]:

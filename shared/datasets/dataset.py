@@ -17,12 +17,12 @@ from deepchord.shared.datasets.checks import (
     check_alike,
     check_coverage,
     checked_class_names,
-    checked_images,
     checked_labels,
 )
 from deepchord.shared.datasets.outlines import check_outlines
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import check_regular, read_npz, write_npz
+from deepchord.shared.images import checked_images, pixel_values
 from deepchord.shared.messages import DatasetInfo
 from deepchord.shared.storage import RunStore
 
@@ -54,21 +54,6 @@ class Dataset:
     y_test: NDArray[Any]
     #: One name per class, by index.
     class_names: tuple[str, ...]
-
-
-def scaled(images: NDArray[Any]) -> NDArray[np.float32]:
-    """Return images as the input of a network: uint8 is divided by 255, floats stay as they are.
-
-    Args:
-        images: Any shape, uint8 or float.
-
-    Returns:
-        float32, the same shape; always a new array, C-contiguous.
-    """
-    pixels = np.array(images, dtype=np.float32, order="C")
-    if images.dtype == np.uint8:
-        pixels /= np.float32(255)
-    return pixels
 
 
 def dataset_from_arrays(
@@ -178,6 +163,8 @@ def load_dataset(info: DatasetInfo, store: RunStore, cache: Path) -> Dataset:
         _keep(copy, data)
     dataset = decode_dataset(data, info.name, f"Data set {info.sha256[:12]}…")
     actual = _describe(dataset, info.sha256)
+    if info.pixels is None:
+        actual = actual.model_copy(update={"pixels": None})
     if actual != info:
         differing = [field for field in DatasetInfo.model_fields if getattr(actual, field) != getattr(info, field)]
         raise DatasetError(
@@ -197,6 +184,7 @@ def _describe(dataset: Dataset, sha256: str) -> DatasetInfo:
         class_names=dataset.class_names,
         train_size=len(dataset.x_train),
         test_size=len(dataset.x_test),
+        pixels=pixel_values(dataset.x_train),
     )
 
 

@@ -6,16 +6,10 @@ An outline is an array of which only shape and type matter; see `deepchord.share
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.errors import DatasetError
-
-#: Grey, grey and alpha, colours, colours and alpha: a last axis of at most this length certainly holds the channels.
-_USUAL_CHANNELS = 4
-
-#: What the option begins with that tells where the channels of a data set are.
-_OPTION = "--images-channels"
+from deepchord.shared.images import check_image_outline, images_with_channels_last
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -40,34 +34,6 @@ def with_channels_last(arrays: Arrays, source: str, channels_first: bool | None)
     return turned
 
 
-def images_with_channels_last(
-    images: NDArray[Any], label: str, channels_first: bool | None, option: str = _OPTION
-) -> NDArray[Any]:
-    """Return images as [size, height, width, channels]; nothing is copied.
-
-    Args:
-        images: The images, or an outline of them.
-        label: The name of the array in errors.
-        channels_first: See `with_channels_last`.
-        option: What the option that turns them begins with.
-
-    Raises:
-        DatasetError: The channels seem to come first, and `channels_first` is None.
-    """
-    if images.ndim == 4 and channels_first:
-        return np.moveaxis(images, 1, -1)
-    if channels_first is None and _look_channels_first(images):
-        _, channels, height, width = images.shape
-        in_recipe = " (in a recipe: channels_first = true)" if option == _OPTION else ""
-        raise DatasetError(
-            f"{label} has the shape {list(images.shape)}, which looks like {height}x{width} pixels with "
-            f"{channels} channels that come first, and deepchord takes them last: {option}-first"
-            f"{in_recipe} turns them. If they are {channels}x{height} pixels with {width} "
-            f"channels, say {option}-last."
-        )
-    return images
-
-
 def check_outlines(arrays: Arrays, source: str) -> None:
     """Raise `DatasetError` unless the arrays' shapes and types are those of one data set."""
     for part in ("train", "test"):
@@ -84,20 +50,6 @@ def check_outlines(arrays: Arrays, source: str) -> None:
             f"{source}: x_train holds {train.dtype} and x_test {test.dtype}, which would be scaled differently; "
             "save both in one type."
         )
-
-
-def check_image_outline(images: NDArray[Any], label: str) -> None:
-    """Raise `DatasetError` unless images have three or four axes, some pixels, and a type that deepchord reads."""
-    if images.ndim not in (3, 4):
-        rows = "; rows of pixels take their shape by reshape" if images.ndim == 2 else ""
-        raise DatasetError(
-            f"{label}: expected images as [size, height, width] or [size, height, width, channels], "
-            f"found the shape {list(images.shape)}{rows}."
-        )
-    if 0 in images.shape:
-        raise DatasetError(f"{label} holds no images or no pixels: its shape is {list(images.shape)}.")
-    if images.dtype.kind not in "buif":
-        raise DatasetError(f"{label}: expected uint8 or floats, found {images.dtype}.")
 
 
 def check_label_outline(labels: NDArray[Any], size: int, label: str) -> None:
@@ -126,14 +78,6 @@ def _check_size_comes_first(images: NDArray[Any], labels: NDArray[Any], name: st
             f"{source}: {name} has the shape {list(images.shape)}, and there are {len(labels)} labels: its images lie "
             f"along the last axis, and deepchord takes them along the first: save numpy.moveaxis({name}, -1, 0)."
         )
-
-
-def _look_channels_first(images: NDArray[Any]) -> bool:
-    """Return whether the first axis of an image is the shortest, and the last is too long for channels."""
-    if images.ndim != 4:
-        return False
-    first, second, last = images.shape[1:]
-    return bool(last > _USUAL_CHANNELS and first < min(second, last))
 
 
 def _pixels(images: NDArray[Any]) -> tuple[int, ...]:

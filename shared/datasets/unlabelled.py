@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.datasets.catalog import NAMED_DATASETS
-from deepchord.shared.datasets.checks import checked_images
-from deepchord.shared.datasets.outlines import images_with_channels_last
 from deepchord.shared.datasets.sources import Places, find_dataset
-from deepchord.shared.errors import DatasetError, InputError
+from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import npz_outlines, read_npz, write_npz
+from deepchord.shared.images import (
+    check_same_values,
+    checked_images,
+    fitted_pixels,
+    images_with_channels_last,
+    pixel_values,
+)
 from deepchord.shared.messages import Fitting, UnseenInfo
 from deepchord.shared.storage import RunStore
 from deepchord.shared.validation import suggestion
@@ -24,8 +28,6 @@ from deepchord.shared.validation import suggestion
 _ARRAYS = ("images", "x_test", "x")
 #: What the option begins with that tells where their channels are.
 _OPTION = "--ood-channels"
-#: Weights of red, green and blue in grey (ITU-R BT.601).
-_LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,18 +88,9 @@ def fitted_images(images: Images, like: NDArray[Any], fitting: Fitting) -> Image
         InputError: Their shape does not fit and `fitting` is `none`, the channels cannot be converted, or the values
             have another range.
     """
-    wanted, actual = like.shape[1:], images.pixels.shape[1:]
-    _check_values(images, like)
-    if actual == wanted:
-        return images
-    if fitting == "none":
-        raise InputError(
-            f"Images of {images.name} are {_shape(actual)} (height x width x channels), and the networks take "
-            f"{_shape(wanted)}: give images of that shape, or --fit resize, which scales them and turns colours to "
-            "grey or grey to colours."
-        )
-    channels = _with_channels(images.pixels, wanted[-1], images.name)
-    return Images(name=images.name, pixels=_resized(channels, wanted[0], wanted[1]))
+    check_same_values(images.pixels, pixel_values(like), images.name)
+    pixels = fitted_pixels(images.pixels, like.shape[1:], fitting, images.name)
+    return images if pixels is images.pixels else Images(name=images.name, pixels=pixels)
 
 
 def publish_images(images: Images, store: RunStore) -> UnseenInfo:
@@ -123,50 +116,3 @@ def load_images(info: UnseenInfo, store: RunStore) -> Images:
     source = f"Images {info.sha256[:12]}…"
     pixels = read_npz(io.BytesIO(store.dataset(info.sha256)), source, ("images",))["images"]
     return Images(name=info.name, pixels=checked_images(pixels, f"{source}: images"))
-
-
-def _check_values(images: Images, like: NDArray[Any]) -> None:
-    """Raise `InputError` if either the images or `like` are uint8, and the other ones floats outside of 0..1."""
-    ours, theirs = images.pixels, like
-    floats = theirs if ours.dtype == np.uint8 else ours
-    if ours.dtype != theirs.dtype and (floats.min() < 0 or floats.max() > 1):
-        raise InputError(
-            f"Images of {images.name} hold {ours.dtype} and those that the networks were trained on {theirs.dtype}; "
-            f"whole numbers are divided by 255, and the floats lie in {floats.min():g}..{floats.max():g}, so they do "
-            "not compare: prepare the images as those for the training were."
-        )
-
-
-def _with_channels(pixels: NDArray[Any], channels: int, name: str) -> NDArray[Any]:
-    """Return images with another number of channels: grey from colours, or grey for each colour."""
-    if pixels.shape[-1] == channels:
-        return pixels
-    if pixels.shape[-1] == 1:
-        return np.repeat(pixels, channels, axis=-1)
-    if pixels.shape[-1] >= len(_LUMA) and channels == 1:
-        grey = pixels[..., : len(_LUMA)] @ np.array(_LUMA)
-        return _as_type(grey[..., None], pixels.dtype)
-    raise InputError(
-        f"Images of {name} have {pixels.shape[-1]} channels, and the networks take {channels}: only colours can be "
-        "turned to grey, and grey to any number."
-    )
-
-
-def _resized(pixels: NDArray[Any], height: int, width: int) -> NDArray[Any]:
-    """Return images scaled to a size, with linear interpolation between the centres of pixels."""
-    from scipy.ndimage import zoom  # half a second, which commands without it spare
-
-    factors = (1, height / pixels.shape[1], width / pixels.shape[2], 1)
-    parts = (pixels[start : start + 1024].astype(np.float32) for start in range(0, len(pixels), 1024))
-    scaled = [_as_type(zoom(part, factors, order=1, mode="nearest", grid_mode=True), pixels.dtype) for part in parts]
-    return np.ascontiguousarray(np.concatenate(scaled))
-
-
-def _as_type(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    if dtype == np.uint8:
-        return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)
-    return np.asarray(values, dtype=dtype)
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "x".join(str(length) for length in shape)

@@ -1,6 +1,6 @@
-"""Reads files of unknown origin: finds out their kind, and reads arrays without running code or trusting sizes."""
+"""Reads files of unknown origin without running code or trusting sizes, and writes files that are never half there."""
 
-from deepchord.shared.files.arrays import npz_outlines, read_npy, read_npz, write_npy, write_npz
+from deepchord.shared.files.arrays import npz_outlines, npz_rows, read_npy, read_npz, write_npy, write_npz
 from deepchord.shared.files.hdf5 import (
     find_object,
     has_names,
@@ -14,6 +14,7 @@ from deepchord.shared.files.idx import read_idx
 from deepchord.shared.files.npz_headers import MissingArraysError
 from deepchord.shared.files.recognition import GIT_ANNEX, HDF5, JSON, KERAS, TEXT, describe_kind, is_annexed, kind_of
 from deepchord.shared.files.regular_files import SPECIAL_FILES, check_regular, read_short_text
+from deepchord.shared.files.writing import refuse_unwritable, written_aside
 
 __all__ = [
     "GIT_ANNEX",
@@ -31,6 +32,7 @@ __all__ = [
     "is_annexed",
     "kind_of",
     "npz_outlines",
+    "npz_rows",
     "open_hdf5",
     "plain_array",
     "read_idx",
@@ -39,6 +41,8 @@ __all__ = [
     "read_npz",
     "read_short_text",
     "read_text",
+    "refuse_unwritable",
     "write_npy",
     "write_npz",
+    "written_aside",
 ]

@@ -2,7 +2,9 @@
 
 import io
 import lzma
+import math
 import struct
+import sys
 import tokenize
 import zipfile
 import zlib
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.errors import DatasetError
-from deepchord.shared.files.npz_headers import array_outline, check_memory, check_names
+from deepchord.shared.files.npz_headers import array_outline, check_memory, check_names, read_header
 from deepchord.shared.files.recognition import BROKEN_ZIP, TEXT, describe_kind, kind_of, kind_of_content
 from deepchord.shared.files.regular_files import check_regular
 
@@ -95,6 +97,33 @@ def npz_outlines(
     """
     with _opened(file, source) as archive:
         return _outlines(archive, source, required, optional, _bytes_in_memory(file))
+
+
+def npz_rows(file: Path | io.BytesIO, source: str, name: str, rows: int) -> Iterator[NDArray[Any]]:
+    """Yield an array of an `.npz` in pieces of so many rows; one piece is in memory at a time.
+
+    An array whose first axis runs fastest (Fortran's order) is read as a whole.
+
+    Args:
+        file: The path, or the bytes as an open file.
+        source: The name of the file in errors.
+        name: The name of the array.
+        rows: How many rows a piece has; the last one has what is left.
+
+    Raises:
+        DatasetError: As `read_npz`, when the piece comes that is damaged.
+    """
+    with _opened(file, source) as archive:
+        outline = _outlines(archive, source, (name,), (), sys.maxsize)[name]
+        with archive.open(f"{name}.npy") as member:
+            _, fortran_order, dtype = read_header(member)
+            if fortran_order or not outline.ndim:
+                whole = _read_member(archive, name, source)
+                yield from (whole[start : start + rows] for start in range(0, len(whole), rows))
+                return
+            for start in range(0, len(outline), rows):
+                shape = (min(rows, len(outline) - start), *outline.shape[1:])
+                yield _explained(name, source, partial(_read_piece, member, shape, dtype))
 
 
 def write_npy(array: NDArray[Any]) -> bytes:
@@ -190,6 +219,14 @@ def _read_member(archive: zipfile.ZipFile, name: str, source: str) -> NDArray[An
             return array
 
     return _explained(name, source, read)
+
+
+def _read_piece(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    size = math.prod(shape) * dtype.itemsize
+    data = file.read(size)
+    if len(data) < size:
+        raise EOFError("it ends too early")
+    return np.frombuffer(data, dtype).reshape(shape)
 
 
 def _explained(name: str, source: str, read: Callable[[], NDArray[Any]]) -> NDArray[Any]:

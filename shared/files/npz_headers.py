@@ -5,7 +5,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import islice
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import psutil
@@ -67,16 +67,26 @@ def array_outline(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     """
     member = archive.getinfo(f"{name}.npy")
     with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        if version not in _READERS:
-            raise ValueError(f"its format is {version}, which is not known")
-        shape, _, dtype = _READERS[version](file)
-        if dtype.hasobject:
-            raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
+        shape, _, dtype = read_header(file)
         stated, there = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
     if any(length < 0 for length in shape) or stated != there:
         raise ValueError(f"its header tells of {stated} bytes {list(shape)}, and {there} are there")
     return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return the shape of an `.npy`, whether its first axis runs fastest, and its type; read up to its values.
+
+    Raises:
+        ValueError: The header is damaged, or describes pickled objects.
+    """
+    version = np.lib.format.read_magic(file)
+    if version not in _READERS:
+        raise ValueError(f"its format is {version}, which is not known")
+    shape, fortran_order, dtype = _READERS[version](file)
+    if dtype.hasobject:
+        raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
+    return shape, fortran_order, dtype
 
 
 def check_memory(needed: int, source: str) -> None:

@@ -3,6 +3,7 @@
 Each is a frozen, validated type.
 """
 
+from deepchord.shared.messages.ensemble import DescribedMember, EnsembleDescription
 from deepchord.shared.messages.evaluation import EnsembleEvaluation, MemberEvaluation, Misclassified, Scores
 from deepchord.shared.messages.member import (
     AttemptFailure,
@@ -22,6 +23,7 @@ from deepchord.shared.messages.run import (
     DatasetInfo,
     MemberSeeds,
     MemberSpec,
+    PixelValues,
     Requirement,
     RunSpec,
     Seed,
@@ -72,8 +74,10 @@ __all__ = [
     "Cancellation",
     "ConformalSets",
     "DatasetInfo",
+    "DescribedMember",
     "Detection",
     "DetectionMeasure",
+    "EnsembleDescription",
     "EnsembleEvaluation",
     "EnsembleUncertainty",
     "EpochMetrics",
@@ -88,6 +92,7 @@ __all__ = [
     "MemberSeeds",
     "MemberSpec",
     "Misclassified",
+    "PixelValues",
     "Precision",
     "ProbabilityScores",
     "Recipe",

@@ -4,7 +4,7 @@ import math
 import re
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeInt, PositiveInt, model_validator
 
 from deepchord.shared.messages.recipe import Recipe
 from deepchord.shared.network import Architecture
@@ -17,8 +17,16 @@ RunId = Annotated[str, Field(pattern=_RUN_ID)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
+class PixelValues(Message):
+    """The values of a data set's training images, as they were given; uint8 is divided by 255 for the networks."""
+
+    type: Literal["uint8", "float32"]
+    lowest: FiniteFloat
+    highest: FiniteFloat
+
+
 class DatasetInfo(Message):
-    """A published data set: its SHA-256, under which storage keeps it, and its shape and classes."""
+    """A published data set: its SHA-256, under which storage keeps it, and its shape, values and classes."""
 
     #: `fashion`, `digits`, `cifar10`, or the name of the file it came from.
     name: str
@@ -28,6 +36,8 @@ class DatasetInfo(Message):
     class_names: tuple[str, ...] = Field(min_length=2)
     train_size: PositiveInt
     test_size: PositiveInt
+    #: None: an earlier version did not describe them.
+    pixels: PixelValues | None = None
 
     @property
     def classes(self) -> int:

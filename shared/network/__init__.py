@@ -9,6 +9,7 @@ from deepchord.shared.network.architecture import (
     WeightShape,
 )
 from deepchord.shared.network.builtin import PRESET_ARCHITECTURES, default_architecture, notebook_architecture
+from deepchord.shared.network.keras_layers import chained, keras_layers
 from deepchord.shared.network.layers import (
     Activation,
     ActivationLayer,
@@ -48,6 +49,8 @@ __all__ = [
     "Shape",
     "SimpleLayer",
     "WeightShape",
+    "chained",
     "default_architecture",
+    "keras_layers",
     "notebook_architecture",
 ]

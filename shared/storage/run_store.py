@@ -8,10 +8,11 @@ from deepchord.shared.errors import (
     CorruptObjectError,
     InputError,
     ObjectNotFoundError,
+    RunFailedError,
     RunNotFoundError,
     StorageError,
 )
-from deepchord.shared.messages import Cancellation, MemberRecord, RunSpec, is_run_id
+from deepchord.shared.messages import Cancellation, EnsembleEvaluation, MemberRecord, RunSpec, is_run_id
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import keys
 from deepchord.shared.storage.attempt_log import attempts_from_names
@@ -21,6 +22,7 @@ from deepchord.shared.storage.evaluation_store import EvaluationStore, StudyStor
 from deepchord.shared.storage.member_store import MemberStore
 from deepchord.shared.storage.object_store import ObjectStore
 from deepchord.shared.storage.opening import open_object_store
+from deepchord.shared.validation import with_full_stop
 
 logger = logging.getLogger(__name__)
 
@@ -138,6 +140,27 @@ class RunStore:
         """Return the evaluation of a run, for the extension in its spec, in storage; nothing is read yet."""
         return EvaluationStore(self.objects, run)
 
+    def last_evaluation(self, run: RunSpec) -> tuple[RunSpec, EnsembleEvaluation]:
+        """Return a run as it was last evaluated, and that evaluation; it may have been extended since.
+
+        Raises:
+            RunFailedError: The run has ended without an evaluation.
+            InputError: It has not ended yet.
+        """
+        for version in self.specs(run.run_id):
+            evaluation = self.evaluation(version).result()
+            if evaluation is not None:
+                return version, evaluation
+        failure = self.evaluation(run).failure()
+        if failure is not None:
+            raise RunFailedError(with_full_stop(f"Run {run.run_id} has no evaluation: {failure.reason}"))
+        done = len(self.recorded_members(run.run_id))
+        raise InputError(
+            f"Run {run.run_id} is not evaluated yet: {done} of {run.members} members have ended; "
+            f"`deepchord watch {run.run_id}` follows it, and if nobody trains it any more, "
+            f"`deepchord resume {run.run_id}` goes on."
+        )
+
     def study(self, run_id: str, name: str) -> StudyStore:
         """Return a study of a run in storage; nothing is read yet."""
         return StudyStore(self.objects, run_id, name)
@@ -163,6 +186,21 @@ class RunStore:
         """Yield the committed records of a run in the order of their indices; each is read when it is needed."""
         results = (self.member(run_id, index).record() for index in range(members))
         return (record for record in results if record is not None)
+
+    def evaluated_records(self, run: RunSpec, evaluation: EnsembleEvaluation) -> dict[int, MemberRecord]:
+        """Return all committed records of an evaluated run, by index.
+
+        Raises:
+            CorruptObjectError: Records of members that were evaluated are gone.
+        """
+        records = {record.member.spec.index: record for record in self.records(run.run_id, run.members)}
+        missing = [str(member.index) for member in evaluation.members if member.index not in records]
+        if missing:
+            raise CorruptObjectError(
+                f"Run {run.run_id} in {self.objects.url} is evaluated, but has no record of member "
+                f"{', '.join(missing)} any more: restore its folder `members` from a copy."
+            )
+        return records
 
     # Data sets
 

@@ -15,12 +15,14 @@ from deepchord.shared.uncertainty.conformal import (
 from deepchord.shared.uncertainty.detection import DetectionScores, detection_scores
 from deepchord.shared.uncertainty.measures import ImageUncertainty, RunningUncertainty, entropy, share_of_maximum
 from deepchord.shared.uncertainty.scores import (
+    BINS,
     SMALLEST_PROBABILITY,
     accuracy,
     expected_calibration_error,
     negative_log_likelihood,
     reliability_bins,
     score_probabilities,
+    width_bins,
 )
 from deepchord.shared.uncertainty.selective import (
     abstention_threshold,
@@ -31,6 +33,7 @@ from deepchord.shared.uncertainty.selective import (
 from deepchord.shared.uncertainty.temperature import extrapolate_temperature, fit_temperature, with_temperature
 
 __all__ = [
+    "BINS",
     "SMALLEST_PROBABILITY",
     "Calibrator",
     "ConformalMethod",
@@ -58,5 +61,6 @@ __all__ = [
     "score_probabilities",
     "set_coverage",
     "share_of_maximum",
+    "width_bins",
     "with_temperature",
 ]

@@ -58,7 +58,7 @@ def expected_calibration_error(probabilities: NDArray[np.floating], labels: NDAr
     """Return the expected calibration error, from 0 to 1; see `score_probabilities`."""
     confidence = np.minimum(probabilities.max(axis=1).astype(np.float64), 1.0)
     gaps = confidence - _is_right(probabilities, labels)
-    return float(np.abs(np.bincount(_width_bins(confidence), weights=gaps)).sum() / len(labels))
+    return float(np.abs(np.bincount(width_bins(confidence), weights=gaps)).sum() / len(labels))
 
 
 def reliability_bins(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> tuple[ReliabilityBin, ...]:
@@ -67,7 +67,7 @@ def reliability_bins(probabilities: NDArray[np.floating], labels: NDArray[np.int
         np.minimum(probabilities.max(axis=1).astype(np.float64), 1.0),
         _is_right(probabilities, labels),
     )
-    bins = _width_bins(confidence)
+    bins = width_bins(confidence)
     images = np.bincount(bins, minlength=BINS)
     confidences = np.bincount(bins, weights=confidence, minlength=BINS)
     right = np.bincount(bins, weights=is_right, minlength=BINS)
@@ -81,6 +81,11 @@ def reliability_bins(probabilities: NDArray[np.floating], labels: NDArray[np.int
     )
 
 
+def width_bins(values: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return which of 15 bins of equal width each value is in, from 0; a bin holds its upper edge, the first also 0."""
+    return np.clip(np.ceil(values.astype(np.float64) * BINS).astype(np.int64) - 1, 0, BINS - 1)
+
+
 def _contributions(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> Contributions:
     """Return what each image contributes to each score, in the order of `_NAMES`."""
     probabilities = probabilities.astype(np.float64)
@@ -88,7 +93,7 @@ def _contributions(probabilities: NDArray[np.floating], labels: NDArray[np.integ
     confidence, is_right = probabilities.max(axis=1), _is_right(probabilities, labels)
     gap = confidence - is_right
     actual = labels[:, None] == np.arange(classes)
-    of_class = _width_bins(probabilities) + BINS * np.arange(classes)
+    of_class = width_bins(probabilities) + BINS * np.arange(classes)
     return Contributions(
         means=(
             is_right.astype(np.float64),
@@ -96,7 +101,7 @@ def _contributions(probabilities: NDArray[np.floating], labels: NDArray[np.integ
             _squared_distances(probabilities, labels),
         ),
         binned=(
-            (_width_bins(confidence)[:, None], gap[:, None]),
+            (width_bins(confidence)[:, None], gap[:, None]),
             (_mass_bins(confidence)[:, None], (confidence - _share_right(confidence, is_right))[:, None]),
             (of_class, probabilities - actual),
         ),
@@ -115,11 +120,6 @@ def _losses(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) ->
 def _squared_distances(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.float64]:
     actual = labels[:, None] == np.arange(probabilities.shape[1])
     return np.asarray(np.square(probabilities.astype(np.float64) - actual).sum(axis=1))
-
-
-def _width_bins(values: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Return the bin of each value, counted from 0; a bin holds its upper edge, the first one its lower edge too."""
-    return np.clip(np.ceil(values.astype(np.float64) * BINS).astype(np.int64) - 1, 0, BINS - 1)
 
 
 def _mass_bins(confidence: NDArray[np.floating]) -> NDArray[np.int64]:

@@ -26,11 +26,12 @@ import hypothesis
 import numpy as np
 from hypothesis import strategies as st
 from numpy_network import expected_probabilities
+from random_networks import ACTIVATIONS, random_architectures, random_weights
 from sklearn.datasets import load_digits
 
 from deepchord.shared.checkpoints import Weights, decode_checkpoint, encode_checkpoint, weighted_layers
 from deepchord.shared.datasets import Dataset
-from deepchord.shared.errors import EngineError, InputError
+from deepchord.shared.errors import EngineError
 from deepchord.shared.host import installed_engines
 from deepchord.shared.messages import MemberSeeds, Recipe, Trainer, TrainingPart
 from deepchord.shared.network import (
@@ -43,7 +44,6 @@ from deepchord.shared.network import (
     Dropout,
     Flatten,
     GlobalAveragePooling2D,
-    Layer,
     MaxPooling2D,
     Residual,
     ResolvedArchitecture,
@@ -65,7 +65,6 @@ from deepchord.worker.training import (
     train,
 )
 
-ACTIVATIONS = ("relu", "elu", "selu", "tanh", "sigmoid", "softmax", "linear")
 OPTIMIZERS = ("nadam", "adam", "sgd", "rmsprop")
 
 #: Every kind of layer that has weights, and dropout.
@@ -117,20 +116,6 @@ def digits_dataset() -> Dataset:
 
 def resolved(architecture: Architecture = VARIED, shape: tuple[int, ...] = (8, 8, 1)) -> ResolvedArchitecture:
     return architecture.resolve(input_shape=shape, classes=10)
-
-
-def random_weights(architecture: ResolvedArchitecture, seed: int = 0) -> Weights:
-    """Weights that are all different; scales and variances are positive."""
-    generator = np.random.default_rng(seed)
-
-    def drawn(name: str, shape: tuple[int, ...]) -> np.ndarray:
-        if name in ("gamma", "moving_variance"):
-            return generator.uniform(0.5, 1.5, shape).astype(np.float32)
-        return generator.normal(0, 0.5, shape).astype(np.float32)
-
-    return tuple(
-        tuple(drawn(weight.name, weight.shape) for weight in layer.weights) for layer in weighted_layers(architecture)
-    )
 
 
 def started(engine: Engine, architecture: Architecture = VARIED, **changes: object) -> Network:
@@ -830,39 +815,6 @@ def the_network_of_the_notebook_is_built(engine: Engine) -> None:
     )
     one_epoch(network, images, np.arange(5))
     assert sum(array.size for arrays in network.weights() for array in arrays) == 331_450
-
-
-@st.composite
-def random_architectures(draw: st.DrawFn) -> ResolvedArchitecture:
-    """Small networks of all layers and options, for images of odd sizes."""
-    activation = st.sampled_from(ACTIVATIONS)
-    padding = st.sampled_from(["same", "valid"])
-    small = st.integers(1, 4)
-    anywhere: list[st.SearchStrategy[Layer]] = [
-        st.builds(Dropout, rate=st.sampled_from([0.0, 0.5])),
-        st.builds(BatchNormalization, epsilon=st.sampled_from([0.001, 0.1])),
-        st.builds(ActivationLayer, activation=activation),
-    ]
-    on_images = st.one_of(
-        st.builds(Conv2D, filters=small, kernel_size=small, strides=small, padding=padding, activation=activation),
-        st.builds(MaxPooling2D, pool_size=small, padding=padding),
-        st.builds(AveragePooling2D, pool_size=small, padding=padding),
-        *anywhere,
-    )
-    same = st.builds(Conv2D, filters=small, kernel_size=small, activation=activation)
-    on_images |= st.builds(Residual, layers=st.lists(st.one_of(same, *anywhere), min_size=1, max_size=3))
-    on_rows = st.one_of(st.builds(Dense, units=small, activation=activation), *anywhere)
-    layers = (
-        *draw(st.lists(on_images, max_size=4)),
-        draw(st.sampled_from([Flatten(), GlobalAveragePooling2D()])),
-        *draw(st.lists(on_rows, max_size=2)),
-        Dense(units="classes", activation="softmax"),
-    )
-    shape = draw(st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3)))
-    try:
-        return Architecture(layers=layers).resolve(input_shape=shape, classes=3)
-    except InputError:
-        hypothesis.reject()
 
 
 def windows_of_average_pooling_that_reach_beyond_the_image_count_only_its_pixels(engine: Engine) -> None:

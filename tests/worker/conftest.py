@@ -4,7 +4,7 @@ The engine is softmax regression in NumPy: it trains at once, and the same every
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ import redis
 from celery import Celery
 
 from deepchord.shared.broker import KEY_PREFIX
-from deepchord.shared.checkpoints import Weights
 from deepchord.shared.datasets import Dataset, publish_dataset
 from deepchord.shared.messages import (
     MemberSeeds,
@@ -24,84 +23,19 @@ from deepchord.shared.messages import (
     RunSpec,
     Trainer,
 )
-from deepchord.shared.network import Architecture, Dense, Flatten, ResolvedArchitecture
+from deepchord.shared.network import Architecture, Dense, Flatten
 from deepchord.shared.queue import EVALUATE_ENSEMBLE, QUEUE, TRAIN_MEMBER, create_app
 from deepchord.shared.settings import Settings, load_settings
 from deepchord.shared.storage import RunStore
-from deepchord.worker.engines import Batch, Device, Engine, Images, Probabilities
-from deepchord.worker.engines.engine import check_optimizer_state
+from deepchord.worker.engines import Engine
 from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
 from deepchord.worker.resources import Resources
 from deepchord.worker.tasks import register_tasks
 from deepchord.worker.training import Observer
+from tests.numpy_engine import NumpyEngine
 from tests.worker.failing_engine import FailingEngine
 
 CLASSES = ("dark", "left", "right")
-
-
-class NumpyNetwork:
-    """A network of one dense layer, trained by gradient descent whose rate falls with the steps."""
-
-    def __init__(self, recipe: Recipe | None) -> None:
-        self._recipe = recipe
-        self._weights: Weights = ()
-        self._steps = np.zeros(1, dtype=np.int64)
-
-    def optimizer_state(self) -> tuple[np.ndarray, ...]:
-        return (self._steps.copy(),)
-
-    def set_optimizer_state(self, state: tuple[np.ndarray, ...]) -> None:
-        check_optimizer_state(state, [(1,)])
-        self._steps = state[0].copy()
-
-    def weights(self) -> Weights:
-        return tuple(tuple(array.copy() for array in arrays) for arrays in self._weights)
-
-    def set_weights(self, weights: Weights) -> None:
-        self._weights = tuple(tuple(array.copy() for array in arrays) for arrays in weights)
-
-    def train_epoch(
-        self, batches: Iterable[Batch], *, dropout_seed: int, on_batch: Callable[[int], None]
-    ) -> tuple[float, float]:
-        assert self._recipe is not None, "built without a recipe"
-        losses, hits = [], []
-        for number, (pixels, wanted, learning_rate) in enumerate(batches):
-            given = self.probabilities(pixels)
-            gradient = (given - np.eye(given.shape[1], dtype=np.float32)[wanted]) / len(wanted)
-            rows, ((kernel, bias),) = pixels.reshape(len(pixels), -1), self._weights
-            rate = np.float32(learning_rate / (1 + 0.01 * self._steps[0]))
-            self._steps += 1
-            self._weights = ((kernel - rate * rows.T @ gradient, bias - rate * gradient.sum(axis=0)),)
-            losses.extend(-np.log(given[np.arange(len(wanted)), wanted]))
-            hits.extend(given.argmax(axis=1) == wanted)
-            on_batch(number)
-        return float(np.mean(losses)), float(np.mean(hits))
-
-    def probabilities(self, images: Images) -> Probabilities:
-        ((kernel, bias),) = self._weights
-        scores = images.reshape(len(images), -1) @ kernel + bias
-        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-class NumpyEngine:
-    name = "numpy"
-    version = f"numpy {np.__version__}"
-
-    device = Device(id="cpu:0", kind="cpu", name="NumPy")
-
-    def devices(self) -> tuple[Device, ...]:
-        return (self.device,)
-
-    def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> NumpyNetwork:
-        assert len(architecture.layers) == 2, "this engine knows flatten and one dense layer only"
-        return NumpyNetwork(recipe)
-
-    def precision(self, recipe: Recipe) -> str:
-        return "float32"
-
-    def parallel_predictions(self) -> int:
-        return 2
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.shared.datasets import scaled
+from deepchord.shared.images import scaled
 from deepchord.worker.engines import Network
 
 #: How many images are scaled to float32 at a time: at most what fits into `_CHUNK_BYTES`, so that memory does not grow

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.shared.datasets import Dataset, scaled
+from deepchord.shared.datasets import Dataset
+from deepchord.shared.images import scaled
 from deepchord.shared.messages import MemberSeeds, Recipe
 from deepchord.worker.engines import Batch, Images, Labels
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.shared.datasets import Dataset, scaled
+from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import DivergedError
+from deepchord.shared.images import scaled
 from deepchord.shared.messages import EpochMetrics, MemberSeeds, Recipe, Scores
 from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.engines import Engine, Network

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from deepchord.shared.datasets import Dataset, encode_dataset, load_dataset, publish_dataset, scaled
+from deepchord.shared.datasets import Dataset, encode_dataset, load_dataset, publish_dataset
 from deepchord.shared.datasets.dataset import dataset_from_arrays, decode_dataset
 from deepchord.shared.errors import CorruptObjectError, DatasetError, ObjectNotFoundError
+from deepchord.shared.images import scaled
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepchord.shared.datasets import scaled
 from deepchord.shared.errors import CheckpointError
+from deepchord.shared.images import scaled
 from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.evaluation.network_files import load_network
 from deepchord.worker.saved_models import SavedNetwork, read_network, read_weights

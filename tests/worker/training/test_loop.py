@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from deepchord.shared.checkpoints import Weights
-from deepchord.shared.datasets import Dataset, scaled
+from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import EngineError
+from deepchord.shared.images import scaled
 from deepchord.shared.messages import MemberSeeds, Recipe
 from deepchord.shared.network import Architecture, ResolvedArchitecture
 from deepchord.worker.engines import Batch, Engine, Images, Labels, Probabilities

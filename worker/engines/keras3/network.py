@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from deepchord.shared.checkpoints import Weights
 from deepchord.shared.messages import Precision, Recipe
-from deepchord.shared.network import ResolvedArchitecture
+from deepchord.shared.network import ResolvedArchitecture, chained, keras_layers
 from deepchord.worker.engines.engine import Batch, Images, Probabilities, check_optimizer_state
 from deepchord.worker.engines.keras3.backend import Backend, Loss
 from deepchord.worker.engines.keras3.optimizers import build_optimizer, make_optimizer
-from deepchord.worker.engines.layers import chained, keras_layers
 from deepchord.worker.engines.padding import filled_batches, prediction_batch
 
 _Item = TypeVar("_Item")

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from deepchord.shared.checkpoints import Weights
 from deepchord.shared.messages import Recipe
-from deepchord.shared.network import ResolvedArchitecture
+from deepchord.shared.network import ResolvedArchitecture, chained, keras_layers
 from deepchord.worker.engines.engine import Batch, Images, Labels, Probabilities, check_optimizer_state
-from deepchord.worker.engines.layers import chained, keras_layers
 from deepchord.worker.engines.padding import filled, filled_batches, prediction_batch
 from deepchord.worker.engines.plaidml.optimizers import make_optimizer
 

@@ -1,10 +1,11 @@
-"""Makes the layers of Keras for an architecture; Keras 2 and Keras 3 take the same arguments."""
+"""Makes the layers of Keras for an architecture; the caller passes Keras in, and 2 and 3 take the same arguments."""
 
 from collections.abc import Callable, Iterable
 from functools import reduce
 from typing import Any
 
-from deepchord.shared.network import (
+from deepchord.shared.network.architecture import ResolvedArchitecture, ResolvedLayer
+from deepchord.shared.network.layers import (
     ActivationLayer,
     AveragePooling2D,
     BatchNormalization,
@@ -15,8 +16,6 @@ from deepchord.shared.network import (
     GlobalAveragePooling2D,
     MaxPooling2D,
     Residual,
-    ResolvedArchitecture,
-    ResolvedLayer,
 )
 
 #: A layer of Keras, or a function that applies several layers.

@@ -1,0 +1,194 @@
+"""Predicts all inputs of a command, and shows or writes what came out, lot by lot."""
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from deepchord.ensemble.ensemble import Ensemble
+from deepchord.ensemble.inputs import Damaged, Lot, find_inputs, read_inputs
+from deepchord.ensemble.prediction import Prediction
+from deepchord.ensemble.tables import LabelledScores, RunningScores, TableFile, json_table, open_table
+from deepchord.shared.command_line import label, printable_path
+from deepchord.shared.messages import Fitting
+from deepchord.shared.uncertainty import ConformalMethod
+
+#: So many images are shown on a terminal.
+_MOST_ROWS = 20
+#: With fewer images no bar is worth while.
+_FEWEST_FOR_BAR = 2000
+_EMPTY_NAME = "…"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is asked about all images; see `Ensemble.predict`."""
+
+    risk: float | None
+    sets: float | None
+    set_method: ConformalMethod
+    per_class: bool
+    fit: Fitting
+    channels_first: bool | None
+
+
+def predict_inputs(
+    source: str,
+    storage: str | None,
+    inputs: Sequence[str],
+    asked: Asked,
+    out: Path | None,
+    *,
+    strict: bool,
+    as_json: bool,
+) -> int:
+    """Predict all inputs; return how many of them could not be read.
+
+    Args:
+        source: The ensemble, as `Ensemble.load` takes it.
+        storage: The same.
+        inputs: As `find_inputs` takes them.
+        asked: What is asked.
+        out: The file for the predictions; None: they are shown.
+        strict: Whether the first image that cannot be read ends it all.
+        as_json: Whether the predictions are written to stdout as JSON.
+
+    Raises:
+        DeepchordError: The ensemble or an input cannot be read, or does not fit.
+    """
+    ensemble = Ensemble.load(source, storage=storage)
+    dataset = ensemble.description.dataset
+    found = find_inputs(inputs, dataset)
+    scores, shown, damaged, predicted = RunningScores(), _Shown(), 0, 0
+    with _table(out, as_json) as table, _bar(len(found)) as advance, _warnings_told_once():
+        for lot in read_inputs(found, dataset, asked.fit, asked.channels_first):
+            if isinstance(lot, Damaged):
+                if strict:
+                    raise lot.error
+                typer.echo(f"left out: {lot.error}", err=True)
+                damaged += 1
+                continue
+            prediction = ensemble.predict(
+                lot.pixels,
+                risk=asked.risk,
+                sets=asked.sets,
+                set_method=asked.set_method,
+                per_class=asked.per_class,
+            )
+            table.add(prediction, lot.names, lot.labels) if table else shown.add(prediction, lot)
+            if lot.labels is not None:
+                scores.add(prediction, lot.labels)
+            predicted += len(prediction)
+            advance(len(prediction))
+    if not as_json:
+        shown.print()
+        _print_end(predicted, len(found), damaged, scores.result(), out)
+    return damaged
+
+
+class _Shown:
+    """The first rows, for a terminal."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[str, ...]] = []
+        self._header: tuple[str, ...] = ()
+
+    def add(self, prediction: Prediction, lot: Lot) -> None:
+        for index in range(min(len(prediction), _MOST_ROWS - len(self._rows))):
+            row = dict(_row(prediction, lot, index))
+            self._header = tuple(row)
+            self._rows.append(tuple(row.values()))
+
+    def print(self) -> None:
+        if not self._rows:
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        from deepchord.shared.command_line import print_table
+
+        table = Table(box=None, header_style="dim", pad_edge=False)
+        for name in self._header:
+            is_number = name in ("confidence", "entropy", "disagreement")
+            table.add_column(name, justify="right" if is_number else "left", no_wrap=is_number)
+        for row in self._rows:
+            table.add_row(*map(Text, row))
+        print_table(table)
+
+
+def _row(prediction: Prediction, lot: Lot, index: int) -> Iterator[tuple[str, str]]:
+    """Yield the cells of one image, by the names of their columns."""
+    names = prediction.class_names
+    yield "image", lot.names[index]
+    yield "predicted", label(names[prediction.labels[index]])
+    yield "confidence", f"{prediction.confidence[index]:.1%}"
+    yield "entropy", f"{prediction.predictive_entropy[index]:.2f}"
+    yield "disagreement", f"{prediction.disagreement[index]:.0%}"
+    if prediction.abstains is not None:
+        yield "answer", "does not know" if prediction.abstains[index] else "answers"
+    if prediction.sets is not None:
+        yield "set", ", ".join(label(names[each]) for each in prediction.sets[index].nonzero()[0])
+    if lot.labels is not None:
+        actual = int(lot.labels[index])
+        yield "actual", label(names[actual]) if actual >= 0 else _EMPTY_NAME
+
+
+def _print_end(predicted: int, asked: int, damaged: int, scores: LabelledScores | None, out: Path | None) -> None:
+    lines = []
+    if out is not None:
+        lines.append(f"{predicted:,} predictions: {printable_path(out)}")
+    elif predicted > _MOST_ROWS:
+        lines.append(f"… and {predicted - _MOST_ROWS:,} more images; --out predictions.csv writes all.")
+    if damaged:
+        lines.append(f"{damaged:,} of {asked:,} images were left out, see above.")
+    if scores is not None:
+        lines.append(
+            f"Of {scores.images:,} images with a label {scores.accuracy:.2%} are right; negative log-likelihood "
+            f"{scores.negative_log_likelihood:.4f}, expected calibration error {scores.expected_calibration_error:.2%}."
+        )
+    for line in lines:
+        typer.echo(line)
+
+
+def _table(out: Path | None, as_json: bool) -> AbstractContextManager[TableFile | None]:
+    if as_json:
+        return json_table(sys.stdout)
+    return nullcontext() if out is None else open_table(out)
+
+
+@contextmanager
+def _bar(images: int) -> Iterator[Callable[[int], None]]:
+    """Yield a function that is told how many images were predicted; many images have a bar on a terminal."""
+    from deepchord.shared.command_line import new_console
+
+    console = new_console(sys.stderr)
+    if images < _FEWEST_FOR_BAR or not console.is_terminal or console.is_dumb_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("Predicting"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, expand=True) as progress:
+        task = progress.add_task("", total=images)
+        yield lambda done: progress.advance(task, done)
+
+
+@contextmanager
+def _warnings_told_once() -> Iterator[None]:
+    """Write the first warning about images to stderr, as one line."""
+    told = False
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        nonlocal told
+        if not told:
+            typer.echo(f"warning: {message}", err=True)
+        told = True
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield

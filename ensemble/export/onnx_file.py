@@ -1,0 +1,110 @@
+"""A finished ensemble as one ONNX file, with all that it is in its metadata."""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepchord.ensemble.graph import METADATA, GraphOptions, InputType
+from deepchord.ensemble.sources import EnsembleMembers
+from deepchord.ensemble.thresholds import confidence_threshold
+from deepchord.shared.errors import EngineError
+from deepchord.shared.files import written_aside
+from deepchord.shared.messages import EnsembleDescription
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """What can be chosen about an exported file; `Ensemble.to_onnx` describes them."""
+
+    half: bool = False
+    int8: bool = False
+    risk: float | None = None
+    input_type: InputType | None = None
+    #: The licence that the file is given, such as `MIT`; its metadata say so.
+    license: str = ""
+
+
+def graph_bytes(source: EnsembleMembers) -> bytes:
+    """Return the graph that this process itself computes: floats in, the members' probabilities out.
+
+    Raises:
+        EngineError: The package onnx is not installed.
+        InputError: The graph is larger than 2 GiB.
+        StorageError: Weights cannot be read, or are damaged.
+    """
+    _check_installed()
+    from deepchord.ensemble.graph.model import write_graph
+
+    file = io.BytesIO()
+    options = GraphOptions(input_type="float32", members_only=True)
+    write_graph(file, source.description, source.all_weights(), options, {})
+    return file.getvalue()
+
+
+def export_onnx(source: EnsembleMembers, path: Path, options: ExportOptions) -> Path:
+    """Write an ensemble as an ONNX file, which appears when it is complete and checked; return its path.
+
+    Raises:
+        EngineError: The package onnx is not installed.
+        InputError: The file cannot be written, it would be larger than 2 GiB, or there is no threshold for the risk.
+        StorageError: Weights cannot be read, or are damaged.
+    """
+    _check_installed()
+    import onnx
+
+    from deepchord.ensemble.graph.model import write_graph
+
+    description = source.description
+    graph = GraphOptions(
+        input_type=options.input_type or _usual_input(description),
+        half=options.half,
+        confidence_threshold=None if options.risk is None else confidence_threshold(description, options.risk),
+    )
+    with written_aside(path) as aside:
+        with aside.open("wb") as file:
+            write_graph(file, description, source.all_weights(), graph, _metadata(description, options))
+        if options.int8:
+            from deepchord.ensemble.export.quantization import quantize
+
+            quantize(aside)
+        onnx.checker.check_model(str(aside))
+    return path
+
+
+def _usual_input(description: EnsembleDescription) -> InputType:
+    pixels = description.dataset.pixels
+    return pixels.type if pixels else "uint8"
+
+
+def _metadata(description: EnsembleDescription, options: ExportOptions) -> dict[str, str]:
+    """Return what a file tells about itself: for people and other programs by name, and all of it for deepchord."""
+    dataset, calibration = description.dataset, description.calibration
+    return {
+        "class_names": json.dumps(dataset.class_names, ensure_ascii=False),
+        "run_id": description.run_id,
+        "seed": str(description.seed),
+        "dataset": dataset.name,
+        "dataset_sha256": dataset.sha256,
+        "weights_sha256": json.dumps([member.weights_sha256 for member in description.members]),
+        "temperature": str(calibration.temperature if calibration else 1.0),
+        "conformal_thresholds": json.dumps(
+            [
+                each.model_dump(mode="json", include={"method", "guarantee", "level", "thresholds"})
+                for each in description.conformal
+            ]
+        ),
+        "weights_type": "int8" if options.int8 else "float16" if options.half else "float32",
+        "deepchord_version": description.version,
+        "license": options.license,
+        METADATA: description.encode().decode(),
+    }
+
+
+def _check_installed() -> None:
+    try:
+        import onnx  # noqa: F401
+    except ImportError as error:
+        raise EngineError(
+            f"The package onnx, which writes graphs, cannot be imported ({error}): pip install 'deepchord[predict]'."
+        ) from error

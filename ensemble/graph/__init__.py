@@ -1,0 +1,19 @@
+"""An ensemble as an ONNX graph: its layers, all of its members, and what follows from their probabilities.
+
+The package `onnx` is needed for writing a graph, and ONNX Runtime for computing it; neither trains, and no framework is
+asked.
+"""
+
+from deepchord.ensemble.graph.names import IMAGES, MEMBER_PROBABILITIES, METADATA, OUTPUTS
+from deepchord.ensemble.graph.options import GraphOptions, InputType
+from deepchord.ensemble.graph.session import open_session
+
+__all__ = [
+    "IMAGES",
+    "MEMBER_PROBABILITIES",
+    "METADATA",
+    "OUTPUTS",
+    "GraphOptions",
+    "InputType",
+    "open_session",
+]

@@ -1,0 +1,126 @@
+"""The graph of a whole ensemble, written part by part: one member's weights are in memory at a time."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from tempfile import TemporaryFile
+from typing import BinaryIO
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from deepchord.ensemble.graph import names
+from deepchord.ensemble.graph.builder import GraphPart
+from deepchord.ensemble.graph.layers import add_network
+from deepchord.ensemble.graph.options import GraphOptions
+from deepchord.ensemble.graph.outputs import add_members, add_outputs
+from deepchord.shared.checkpoints import Weights
+from deepchord.shared.errors import InputError
+from deepchord.shared.messages import EnsembleDescription
+
+#: Of 2022: all that is used is in it, and old runtimes know it.
+_OPSET, _IR_VERSION = 18, 8
+#: A message of protobuf, and so an ONNX file, is at most this large.
+LARGEST_BYTES = 2**31 - 1
+#: The field `graph` of a model (number 7), followed by its length.
+_GRAPH_FIELD = bytes([7 << 3 | 2])
+_SCALED = "scaled_images"
+_COPIED_BYTES = 2**20
+
+
+def write_graph(
+    file: BinaryIO,
+    description: EnsembleDescription,
+    weights: Iterable[Weights],
+    options: GraphOptions,
+    metadata: Mapping[str, str],
+) -> None:
+    """Write an ensemble as an ONNX model.
+
+    Args:
+        file: Where it is written.
+        description: The ensemble.
+        weights: Of its members, in the order of the description; each is asked for when its turn comes.
+        options: How.
+        metadata: What else the model tells about itself.
+
+    Raises:
+        InputError: It would be larger than an ONNX file can be.
+    """
+    header = onnx.ModelProto(ir_version=_IR_VERSION, producer_name="deepchord", producer_version=description.version)
+    header.opset_import.append(helper.make_opsetid("", _OPSET))
+    helper.set_model_props(header, dict(metadata))
+    # The length of a graph comes before it, so it is written aside first.
+    with TemporaryFile() as aside:
+        for part in _parts(description, weights, options):
+            aside.write(part)
+            if aside.tell() > LARGEST_BYTES:
+                raise InputError(
+                    f"The graph of {len(description.members)} members is larger than the 2 GiB that an ONNX file can "
+                    "have: export the members as a folder (--format members), or store half (--half)."
+                )
+        length = aside.tell()
+        aside.seek(0)
+        file.write(header.SerializeToString() + _GRAPH_FIELD + _as_varint(length))
+        while copied := aside.read(_COPIED_BYTES):
+            file.write(copied)
+
+
+def _parts(description: EnsembleDescription, weights: Iterable[Weights], options: GraphOptions) -> Iterator[bytes]:
+    """Yield the graph of an ensemble: its input, each member, its outputs."""
+    network = description.architecture.resolve(
+        input_shape=description.dataset.input_shape, classes=description.dataset.classes
+    )
+    yield _signature(description, options).SerializeToString()
+    entry = GraphPart("input/")
+    if options.input_type == "uint8":
+        pixels = entry.add("Cast", names.IMAGES, to=TensorProto.FLOAT)
+        entry.add("Div", pixels, entry.constant("255", np.array(255, dtype=np.float32)), output=_SCALED)
+    yield entry.encode()
+    images = _SCALED if options.input_type == "uint8" else names.IMAGES
+    members = []
+    for member, own in zip(description.members, weights, strict=True):
+        part = GraphPart(f"member_{member.index}/", half=options.half)
+        members.append(add_network(part, network, own, images))
+        yield part.encode()
+    end = GraphPart("ensemble/")
+    add_members(end, members)
+    if not options.members_only:
+        add_outputs(
+            end,
+            members=len(members),
+            classes=description.dataset.classes,
+            calibration=description.calibration,
+            confidence_threshold=options.confidence_threshold,
+        )
+    yield end.encode()
+
+
+def _signature(description: EnsembleDescription, options: GraphOptions) -> onnx.GraphProto:
+    """Return a graph without nodes: its name, its input and its outputs."""
+    graph = onnx.GraphProto(name=description.run_id)
+    kind = TensorProto.UINT8 if options.input_type == "uint8" else TensorProto.FLOAT
+    graph.input.append(helper.make_tensor_value_info(names.IMAGES, kind, ["images", *description.dataset.input_shape]))
+    shapes = {
+        names.PROBABILITIES: (description.dataset.classes,),
+        names.MEMBER_PROBABILITIES: (len(description.members), description.dataset.classes),
+    }
+    kinds = {names.LABEL: TensorProto.INT64, names.ABSTAINS: TensorProto.BOOL}
+    for name in _outputs(options):
+        shape = ["images", *shapes.get(name, ())]
+        graph.output.append(helper.make_tensor_value_info(name, kinds.get(name, TensorProto.FLOAT), shape))
+    return graph
+
+
+def _outputs(options: GraphOptions) -> tuple[str, ...]:
+    if options.members_only:
+        return (names.MEMBER_PROBABILITIES,)
+    return names.OUTPUTS if options.confidence_threshold is None else (*names.OUTPUTS, names.ABSTAINS)
+
+
+def _as_varint(number: int) -> bytes:
+    """Return a number as protobuf writes it: seven bits a byte, the lowest first."""
+    encoded = bytearray()
+    while number >= 128:
+        encoded.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*encoded, number])

@@ -1,0 +1,92 @@
+"""Arrays, paths and pictures as one array of images that the networks take, or a sentence that says why not."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.ensemble.inputs.image_files import is_picture, read_picture
+from deepchord.ensemble.inputs.values import check_values
+from deepchord.shared.errors import InputError
+from deepchord.shared.images import checked_images, fitted_pixels
+from deepchord.shared.messages import DatasetInfo, Fitting
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+#: An array with one or more images, the path of an image file, or an image of Pillow.
+ImageLike: TypeAlias = Union[NDArray[Any], str, os.PathLike[str], "Image"]
+
+
+def as_images(images: ImageLike | Sequence[ImageLike], dataset: DatasetInfo, fit: Fitting = "none") -> NDArray[Any]:
+    """Return images in the one layout, [images, height, width, channels], uint8 or float32.
+
+    Args:
+        images: As `Ensemble.predict` takes them.
+        dataset: What the networks were trained on.
+        fit: What is done with images of another size or with other channels.
+
+    Raises:
+        InputError: A file cannot be read, or images do not fit the networks.
+        DatasetError: An array has no valid shape, type or values.
+    """
+    if _is_single_file(images):
+        images = [images]  # type: ignore[list-item]  # what `_is_single_file` says
+    if isinstance(images, list | tuple) and any(map(_is_file_or_array, images)):
+        if not images:
+            raise InputError("There are no images to predict: the list is empty.")
+        parts = [_one(image, number, dataset, fit) for number, image in enumerate(images)]
+        _check_types(parts)
+        pixels = np.concatenate(parts)
+    else:
+        pixels = _laid_out(np.asarray(images), dataset, fit, "The array")
+    check_values(pixels, dataset)
+    return pixels
+
+
+def _one(image: Any, number: int, dataset: DatasetInfo, fit: Fitting) -> NDArray[Any]:
+    """Return one image of a list as [1, height, width, channels]."""
+    if _is_single_file(image):
+        return read_picture(image, dataset.input_shape, fit)[None]
+    array = np.asarray(image)
+    pixels = _laid_out(array, dataset, fit, f"Image {number}")
+    if len(pixels) != 1:
+        raise InputError(
+            f"Image {number} of the list has the shape {list(array.shape)}: expected a single image "
+            f"{list(dataset.input_shape)}; give several as one array."
+        )
+    return pixels
+
+
+def _laid_out(array: NDArray[Any], dataset: DatasetInfo, fit: Fitting, name: str) -> NDArray[Any]:
+    """Return an array of one or more images with all four axes."""
+    height, width, channels = dataset.input_shape
+    is_single = array.shape == dataset.input_shape or (array.ndim == 2)
+    if fit == "resize" and array.ndim == 3 and array.shape[-1] in (1, 3) and array.shape[1:] != (height, width):
+        is_single = True
+    batch = array[None] if is_single else array
+    if batch.ndim not in (3, 4) or 0 in batch.shape:
+        raise InputError(
+            f"{name} has the shape {list(array.shape)}: expected images as [images, {height}, {width}, {channels}]"
+            f"{f' or [images, {height}, {width}]' if channels == 1 else ''}, at least one."
+        )
+    return fitted_pixels(checked_images(batch, name), dataset.input_shape, fit, name.lower())
+
+
+def _check_types(parts: list[NDArray[Any]]) -> None:
+    types = {str(part.dtype) for part in parts}
+    if len(types) > 1:
+        raise InputError(
+            f"The images of the list hold {' and '.join(sorted(types))}: whole numbers are divided by 255 and floats "
+            "are not; give all of them in one type."
+        )
+
+
+def _is_single_file(image: object) -> bool:
+    return isinstance(image, str | os.PathLike) or is_picture(image)
+
+
+def _is_file_or_array(image: object) -> bool:
+    return _is_single_file(image) or isinstance(image, np.ndarray)

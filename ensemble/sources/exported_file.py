@@ -1,0 +1,64 @@
+"""An ensemble in one file, as `deepchord export` writes it: its graph, and its description in the metadata."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepchord.ensemble.graph import IMAGES, MEMBER_PROBABILITIES, METADATA, InputType, open_session
+from deepchord.shared.command_line import printable_path
+from deepchord.shared.errors import InputError
+from deepchord.shared.files import check_regular
+from deepchord.shared.messages import EnsembleDescription
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+_INPUT_TYPES: dict[str, InputType] = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ExportedModel:
+    """An exported graph that is ready to compute."""
+
+    description: EnsembleDescription
+    session: "onnxruntime.InferenceSession"
+    input_type: InputType
+    #: The file itself.
+    data: bytes
+    place: str
+
+
+def read_exported(path: Path) -> ExportedModel:
+    """Return the ensemble in an exported file.
+
+    Raises:
+        InputError: It cannot be read, or it is no file of `deepchord export`.
+        MessageDecodeError: Its description is not valid.
+    """
+    source = printable_path(path)
+    try:
+        check_regular(path)
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror}.") from error
+    return exported_model(data, source)
+
+
+def exported_model(data: bytes, source: str) -> ExportedModel:
+    """Return the ensemble in the bytes of an exported file; see `read_exported`."""
+    session = open_session(data, source)
+    described = session.get_modelmeta().custom_metadata_map.get(METADATA)
+    inputs = {each.name: each.type for each in session.get_inputs()}
+    has_members = any(output.name == MEMBER_PROBABILITIES for output in session.get_outputs())
+    if described is None or inputs.get(IMAGES) not in _INPUT_TYPES or not has_members:
+        raise InputError(
+            f"{source} is an ONNX model, but none that `deepchord export` wrote: expected the metadata {METADATA}, the "
+            f"input {IMAGES} and the output {MEMBER_PROBABILITIES}."
+        )
+    return ExportedModel(
+        description=EnsembleDescription.decode(described, f"The description in {source}"),
+        session=session,
+        input_type=_INPUT_TYPES[inputs[IMAGES]],
+        data=data,
+        place=source,
+    )

@@ -1,0 +1,66 @@
+"""The thresholds of a finished ensemble: found by the risk or the level that somebody asks for."""
+
+import math
+
+from deepchord.shared.errors import InputError
+from deepchord.shared.messages import Abstention, ConformalSets, EnsembleDescription
+from deepchord.shared.uncertainty import ConformalMethod
+
+#: Above every confidence: an image is never answered.
+NEVER = math.inf
+
+
+def confidence_threshold(description: EnsembleDescription, risk: float) -> float:
+    """Return the calibrated confidence from which on images are answered, so that few answers are wrong.
+
+    Args:
+        description: The ensemble.
+        risk: The share of answers that may be wrong; one of those that the run's evaluation chose a threshold for.
+
+    Returns:
+        The threshold; infinity if no threshold reached the risk on the images for the calibration.
+
+    Raises:
+        InputError: There is no threshold for this risk.
+    """
+    found = next((each for each in description.abstentions if math.isclose(each.risk, risk, rel_tol=1e-6)), None)
+    if found is None:
+        raise InputError(
+            _unknown(description, f"abstaining at a risk of {risk:g}", [_risk(e) for e in description.abstentions])
+        )
+    return NEVER if found.threshold is None else found.threshold
+
+
+def conformal_thresholds(
+    description: EnsembleDescription, level: float, method: ConformalMethod, *, per_class: bool
+) -> ConformalSets:
+    """Return the thresholds of sets that hold the actual class with a given probability.
+
+    Args:
+        description: The ensemble.
+        level: The probability, one of those that the run's evaluation has thresholds for.
+        method: The score of a class, see `deepchord.shared.uncertainty.conformal_scores`.
+        per_class: Whether the probability is to hold within each class.
+
+    Raises:
+        InputError: There are no thresholds for this level.
+    """
+    guarantee = "class" if per_class else "marginal"
+    for sets in description.conformal:
+        if (sets.method, sets.guarantee) == (method, guarantee) and math.isclose(sets.level, level, rel_tol=1e-6):
+            return sets
+    known = sorted({f"{each.level:g}" for each in description.conformal})
+    raise InputError(_unknown(description, f"sets of level {level:g}", known))
+
+
+def _risk(abstention: Abstention) -> str:
+    return f"{abstention.risk:g}"
+
+
+def _unknown(description: EnsembleDescription, wanted: str, known: list[str]) -> str:
+    if known:
+        return f"Run {description.run_id} has no thresholds for {wanted}; it has them for {', '.join(known)}."
+    return (
+        f"Run {description.run_id} has no thresholds for {wanted}: it is not calibrated. A calibration_fraction in "
+        "the recipe keeps images for that."
+    )

@@ -1,0 +1,76 @@
+"""An engine without a framework: softmax regression in NumPy, which trains at once, and the same everywhere."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from deepchord.shared.checkpoints import Weights
+from deepchord.shared.messages import Recipe
+from deepchord.shared.network import ResolvedArchitecture
+from deepchord.worker.engines import Batch, Device, Images, Probabilities
+from deepchord.worker.engines.engine import check_optimizer_state
+
+
+class NumpyNetwork:
+    """A network of one dense layer, trained by gradient descent whose rate falls with the steps."""
+
+    def __init__(self, recipe: Recipe | None) -> None:
+        self._recipe = recipe
+        self._weights: Weights = ()
+        self._steps = np.zeros(1, dtype=np.int64)
+
+    def optimizer_state(self) -> tuple[np.ndarray, ...]:
+        return (self._steps.copy(),)
+
+    def set_optimizer_state(self, state: tuple[np.ndarray, ...]) -> None:
+        check_optimizer_state(state, [(1,)])
+        self._steps = state[0].copy()
+
+    def weights(self) -> Weights:
+        return tuple(tuple(array.copy() for array in arrays) for arrays in self._weights)
+
+    def set_weights(self, weights: Weights) -> None:
+        self._weights = tuple(tuple(array.copy() for array in arrays) for arrays in weights)
+
+    def train_epoch(
+        self, batches: Iterable[Batch], *, dropout_seed: int, on_batch: Callable[[int], None]
+    ) -> tuple[float, float]:
+        assert self._recipe is not None, "built without a recipe"
+        losses, hits = [], []
+        for number, (pixels, wanted, learning_rate) in enumerate(batches):
+            given = self.probabilities(pixels)
+            gradient = (given - np.eye(given.shape[1], dtype=np.float32)[wanted]) / len(wanted)
+            rows, ((kernel, bias),) = pixels.reshape(len(pixels), -1), self._weights
+            rate = np.float32(learning_rate / (1 + 0.01 * self._steps[0]))
+            self._steps += 1
+            self._weights = ((kernel - rate * rows.T @ gradient, bias - rate * gradient.sum(axis=0)),)
+            losses.extend(-np.log(given[np.arange(len(wanted)), wanted]))
+            hits.extend(given.argmax(axis=1) == wanted)
+            on_batch(number)
+        return float(np.mean(losses)), float(np.mean(hits))
+
+    def probabilities(self, images: Images) -> Probabilities:
+        ((kernel, bias),) = self._weights
+        scores = images.reshape(len(images), -1) @ kernel + bias
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+class NumpyEngine:
+    name = "numpy"
+    version = f"numpy {np.__version__}"
+
+    device = Device(id="cpu:0", kind="cpu", name="NumPy")
+
+    def devices(self) -> tuple[Device, ...]:
+        return (self.device,)
+
+    def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> NumpyNetwork:
+        assert len(architecture.layers) == 2, "this engine knows flatten and one dense layer only"
+        return NumpyNetwork(recipe)
+
+    def precision(self, recipe: Recipe) -> str:
+        return "float32"
+
+    def parallel_predictions(self) -> int:
+        return 2
