@@ -104,8 +104,8 @@ def _calibrated(ops: Any, mean: Any, calibration: Calibration) -> Any:
     places, heights = np.array(calibration.confidence_map, dtype=np.float32).T
     is_predicted = ops.one_hot(ops.argmax(mean, axis=-1), mean.shape[-1])
     confidence = ops.sum(scaled * is_predicted, axis=-1, keepdims=True)
-    others = scaled * (1.0 - is_predicted)
-    rest = ops.maximum(ops.sum(others, axis=-1, keepdims=True), 1e-30)
+    others = ops.maximum(scaled, 1e-30) * (1.0 - is_predicted)
+    rest = ops.sum(others, axis=-1, keepdims=True)
     second = ops.max(others, axis=-1, keepdims=True)
     widths = np.maximum(np.diff(places), np.float32(1e-7))
     ramps = ops.clip((confidence - places[:-1]) / widths, 0.0, 1.0)

@@ -99,8 +99,8 @@ def _with_confidence(part: GraphPart, scaled: str, is_predicted: str, knots: tup
     one = part.constant("one", np.array(1.0, dtype=np.float32))
     smallest = part.constant("smallest_rest", np.array(1e-30, dtype=np.float32))
     confidence = part.add("ReduceSum", part.add("Mul", scaled, is_predicted), axis, keepdims=1)
-    others = part.add("Mul", scaled, part.add("Sub", one, is_predicted))
-    rest = part.add("Max", part.add("ReduceSum", others, axis, keepdims=1), smallest)
+    others = part.add("Mul", part.add("Max", scaled, smallest), part.add("Sub", one, is_predicted))
+    rest = part.add("ReduceSum", others, axis, keepdims=1)
     second = part.add("ReduceMax", others, axis, keepdims=1)
     # So low that the second class becomes as probable as the predicted one; never lower.
     lowest = part.add("Div", second, part.add("Add", second, rest))

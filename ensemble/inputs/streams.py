@@ -113,10 +113,10 @@ def find_inputs(inputs: Sequence[str], dataset: DatasetInfo) -> Inputs:
         path = user_path(text)
         if path.is_dir():
             found.extend(_in_folder(path, dataset))
-        elif path.suffix.lower() == ".npz":
-            found.append(_archive(path, printable_path(path)))
         elif not path.exists():
             raise InputError(f"There is no file {printable_path(path)}.")
+        elif path.suffix.lower() == ".npz":
+            found.append(_archive(path, printable_path(path)))
         else:
             found.append(_Picture(path=path, label=-1))
     return Inputs(sources=tuple(found))

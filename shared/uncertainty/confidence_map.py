@@ -9,6 +9,8 @@ from deepchord.shared.uncertainty.temperature import with_same_prediction
 
 #: Confidences are kept below 1 by this, so that no loss is infinite.
 MARGIN = 1e-6
+#: Smaller probabilities count as this: if the other classes of an image have none, they share evenly.
+_SMALLEST = 1e-30
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,23 +73,15 @@ def with_confidence(probabilities: NDArray[np.floating], confidence: NDArray[np.
     if the wanted confidence is too low for that, the predicted class gets the same probability as the second one.
 
     Args:
-        probabilities: [images, classes]; each row sums to 1.
+        probabilities: [images, classes], at least two; each row sums to 1.
         confidence: [images], the wanted probability of the predicted class.
     """
-    values = probabilities.astype(np.float64)
+    values = np.maximum(probabilities.astype(np.float64), _SMALLEST)
     rows, predicted = np.arange(len(values)), values.argmax(axis=1)
-    before = values[rows, predicted]
     rest = values.copy()
     rest[rows, predicted] = 0.0
-    left = rest.sum(axis=1)
-    # An image whose other classes have no probability left gives each of them an equal share.
-    none_left = left <= 0
-    rest[none_left] = 1.0
-    rest[rows[none_left], predicted[none_left]] = 0.0
-    left = np.where(none_left, rest.sum(axis=1), left)
-    second = rest.max(axis=1)
-    lowest = second / (second + left)
-    wanted = np.clip(np.maximum(confidence, lowest), 0.0, 1 - MARGIN)
-    changed = rest * ((1 - wanted) / np.where(left > 0, left, 1.0))[:, None]
-    changed[rows, predicted] = np.where(left > 0, wanted, before)
+    left, second = rest.sum(axis=1), rest.max(axis=1)
+    wanted = np.clip(np.maximum(confidence, second / (second + left)), 0.0, 1 - MARGIN)
+    changed = rest * ((1 - wanted) / left)[:, None]
+    changed[rows, predicted] = wanted
     return with_same_prediction(changed.astype(np.float32), predicted)
