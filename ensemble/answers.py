@@ -88,6 +88,11 @@ class Answers:
         self._temperature = description.calibration.temperature if description.calibration else 1.0
         self._calibrator = calibrator_of(description.calibration) if description.calibration else None
 
+    @property
+    def takes_whole_numbers(self) -> bool:
+        """Whether the graph takes uint8 only."""
+        return self._input_type == "uint8"
+
     def answer(self, pixels: NDArray[Any], question: Question) -> Prediction:
         """Return what the ensemble says of images [images, height, width, channels], uint8 or float32.
 

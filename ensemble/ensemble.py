@@ -76,6 +76,11 @@ class Ensemble:
         source = self._members_source("members of their own")
         return tuple(Member(source, described) for described in source.description.members)
 
+    @property
+    def answers(self) -> Answers:
+        """What computes, for whoever lays out images and asks questions itself."""
+        return self._answers
+
     def __len__(self) -> int:
         return len(self.description.members)
 

@@ -44,6 +44,15 @@ class Prediction:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def rows(self, start: int, stop: int) -> "Prediction":
+        """Return the prediction of the images from `start` up to, not including, `stop`."""
+        arrays = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                arrays[field.name] = value[:, start:stop] if field.name == "members" else value[start:stop]
+        return Prediction(class_names=self.class_names, **arrays)
+
     def names(self) -> tuple[str, ...]:
         """Return the name of the predicted class of each image."""
         return tuple(self.class_names[label] for label in self.labels)

@@ -53,6 +53,28 @@ def conformal_thresholds(
     raise InputError(_unknown(description, f"sets of level {level:g}", known))
 
 
+def parse_share(text: str | None, name: str) -> float | None:
+    """Return a share that somebody wrote as `1%` or `0.01`; None if nothing was written.
+
+    Args:
+        text: What was written.
+        name: What it is called, for the error.
+
+    Raises:
+        InputError: It is no number between 0 and 1.
+    """
+    if text is None:
+        return None
+    given = text.strip()
+    try:
+        value = float(given.removesuffix("%")) / (100 if given.endswith("%") else 1)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise InputError(f"{name} is {text!r}; expected a share such as 1% or 0.01.")
+    return value
+
+
 def _risk(abstention: Abstention) -> str:
     return f"{abstention.risk:g}"
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from deepchord.coordinator.local import choose_workers, local_session, terminations_as_interrupts
+from deepchord.coordinator.local import choose_workers, local_session
 from deepchord.coordinator.monitoring import running_flower
 from deepchord.coordinator.runs import is_embedded
 from deepchord.shared.messages import RunSpec
+from deepchord.shared.process import terminations_as_interrupts
 from deepchord.shared.settings import Settings
 
 

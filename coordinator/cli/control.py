@@ -110,8 +110,8 @@ def _reconcile_run(settings: "Settings", name: str) -> None:
 @contextmanager
 def _reconciling(settings: "Settings", who_loses: str) -> Iterator[None]:
     """Check the broker before a block; on Ctrl-C, raise an error that tells what no longer happens."""
-    from deepchord.coordinator.local import terminations_as_interrupts
     from deepchord.shared.broker import refuse_unusable_broker
+    from deepchord.shared.process import terminations_as_interrupts
 
     try:
         with terminations_as_interrupts():

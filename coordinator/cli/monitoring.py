@@ -96,9 +96,9 @@ def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Jso
 
     With --json, one line each time that something has changed.
     """
-    from deepchord.coordinator.local import terminations_as_interrupts
     from deepchord.coordinator.monitoring import raise_if_failed, show, watch_run
     from deepchord.shared.command_line import new_console
+    from deepchord.shared.process import terminations_as_interrupts
 
     settings, store, spec = open_run(run, storage=storage, broker=broker)
     views = watch_run(settings, store, spec)
@@ -185,8 +185,8 @@ def metrics(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 9540,
 ) -> None:
     """Serve the fleet's gauges for Prometheus, until Ctrl-C; `deepchord files grafana.json` prints a dashboard."""
-    from deepchord.coordinator.local import terminations_as_interrupts
     from deepchord.shared.host import how_to_install
+    from deepchord.shared.process import terminations_as_interrupts
 
     if find_spec("prometheus_client") is None:
         raise InputError(f"Metrics need another package: {how_to_install('metrics')}.")
@@ -207,8 +207,8 @@ def flower(
     port: Annotated[int | None, typer.Option(help="0 takes a free one. [DEEPCHORD_FLOWER_PORT]")] = None,
 ) -> None:
     """Start Flower on this machine, through deepchord's own Celery settings, until Ctrl-C."""
-    from deepchord.coordinator.local import terminations_as_interrupts
     from deepchord.coordinator.monitoring import running_flower
+    from deepchord.shared.process import terminations_as_interrupts
 
     settings = with_live_broker(read_settings(broker=broker, flower_port=port))
     try:

@@ -3,7 +3,6 @@
 Also finds the brokers of other commands here, and stops what commands that were killed left running.
 """
 
-from deepchord.coordinator.local.interrupts import terminations_as_interrupts
 from deepchord.coordinator.local.leftovers import live_sessions, session_of
 from deepchord.coordinator.local.lifespan import WORKER_COMMAND, LocalSession, local_session
 from deepchord.coordinator.local.processes import becomes_true
@@ -17,5 +16,4 @@ __all__ = [
     "live_sessions",
     "local_session",
     "session_of",
-    "terminations_as_interrupts",
 ]

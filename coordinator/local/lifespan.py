@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from deepchord.coordinator.local.embedded_broker import server_binary
-from deepchord.coordinator.local.interrupts import terminations_as_interrupts
 from deepchord.coordinator.local.leftovers import remove_dead_sessions
 from deepchord.coordinator.local.session import LocalSession, SessionPlan
 from deepchord.coordinator.local.session_folder import SessionFolder, sessions_lock
 from deepchord.shared.errors import BrokerError, InterruptedRunError, RunCancelledError
-from deepchord.shared.process import command_for
+from deepchord.shared.process import command_for, terminations_as_interrupts
 from deepchord.shared.settings import Settings
 
 __all__ = ["WORKER_COMMAND", "LocalSession", "local_session"]

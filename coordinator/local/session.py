@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepchord.coordinator.local.embedded_broker import EmbeddedBroker
-from deepchord.coordinator.local.interrupts import DeferredInterrupt, interrupts_deferred
 from deepchord.coordinator.local.processes import ChildProcess, becomes_true
 from deepchord.coordinator.local.session_folder import SessionFolder, SessionRecord
 from deepchord.shared.errors import STOPPED_EXIT_CODES, BrokerError, ExitCode, WorkersStoppedError
 from deepchord.shared.host import usable_cores
-from deepchord.shared.process import READABLE_OUTPUT
+from deepchord.shared.process import READABLE_OUTPUT, DeferredInterrupt, interrupts_deferred
 from deepchord.shared.queue import WORKER_OPTIONS
 from deepchord.shared.settings import SESSION_VARIABLE, Settings
 

@@ -2,9 +2,10 @@
 
 import typer
 
-from deepchord.ensemble.cli import exporting, predicting
+from deepchord.ensemble.cli import exporting, predicting, serving
 
 commands = typer.Typer(add_completion=False)
-commands.registered_commands.extend([*predicting.commands.registered_commands, *exporting.commands.registered_commands])
+for part in (predicting, exporting, serving):
+    commands.registered_commands.extend(part.commands.registered_commands)
 
 __all__ = ["commands"]

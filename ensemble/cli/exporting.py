@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deepchord.ensemble.cli.options import Source, Storage, share
+from deepchord.ensemble.cli.options import Source, Storage
 from deepchord.shared.command_line import home_path
 from deepchord.shared.errors import InputError
 
@@ -69,6 +69,7 @@ def export(
     """
     from deepchord.ensemble.cli.exported import export_ensemble
     from deepchord.ensemble.export import ExportOptions
+    from deepchord.ensemble.thresholds import parse_share
 
     chosen = format_ or _by_ending(out)
     only_onnx = {
@@ -86,7 +87,7 @@ def export(
     options = ExportOptions(
         half=half,
         int8=int8,
-        risk=share(abstain, "--abstain"),
+        risk=parse_share(abstain, "--abstain"),
         input_type=input_.value if input_ else None,
         license=license_,
     )

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from deepchord.shared.errors import InputError
-
 Source = Annotated[
     str,
     typer.Argument(
@@ -32,25 +30,3 @@ class Fit(StrEnum):
 
     NONE = "none"
     RESIZE = "resize"
-
-
-def share(text: str | None, option: str) -> float | None:
-    """Return a share that somebody wrote as `1%` or `0.01`.
-
-    Args:
-        text: What was written; None: nothing.
-        option: What the option is called, for the error.
-
-    Raises:
-        InputError: It is no number between 0 and 1.
-    """
-    if text is None:
-        return None
-    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
-    try:
-        value = float(number) / (100 if percent else 1)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise InputError(f"{option} is {text!r}; expected a share such as 1% or 0.01.")
-    return value

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deepchord.ensemble.cli.options import Fit, SetMethod, Source, Storage, share
+from deepchord.ensemble.cli.options import Fit, SetMethod, Source, Storage
 from deepchord.shared.command_line import home_path
 from deepchord.shared.errors import ExitCode, InputError
 
@@ -65,14 +65,15 @@ def predict(
     Images that cannot be read are named and left out; the exit code is 2 then.
     """
     from deepchord.ensemble.cli.predicted import Asked, predict_inputs
+    from deepchord.ensemble.thresholds import parse_share
 
     if as_json and out is not None:
         raise InputError("Give either --json, for the predictions on stdout, or --out.")
     if sets is None and (per_class or set_method is not SetMethod.LAC):
         raise InputError("--per-class and --set-method are about sets: give --sets, such as --sets 95%.")
     asked = Asked(
-        risk=share(abstain, "--abstain"),
-        sets=share(sets, "--sets"),
+        risk=parse_share(abstain, "--abstain"),
+        sets=parse_share(sets, "--sets"),
         set_method=set_method.value,
         per_class=per_class,
         fit=fit.value,

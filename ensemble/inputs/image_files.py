@@ -33,7 +33,11 @@ def is_picture(image: object) -> bool:
 
 
 def read_picture(
-    image: "str | os.PathLike[str] | bytes | Image", shape: tuple[int, int, int], fit: Fitting, name: str | None = None
+    image: "str | os.PathLike[str] | bytes | Image",
+    shape: tuple[int, int, int],
+    fit: Fitting,
+    name: str | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> NDArray[np.uint8]:
     """Return an image as an array, uint8 [height, width, channels].
 
@@ -45,6 +49,7 @@ def read_picture(
         shape: Height, width and channels that the networks take.
         fit: `resize` scales the image and turns its colours to grey, or grey to colours, transparency to white.
         name: What it is called in errors; None: its path.
+        max_pixels: How many pixels it may have before it is scaled.
 
     Raises:
         InputError: It cannot be read, is too large, or does not fit.
@@ -56,7 +61,7 @@ def read_picture(
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             opened = image if isinstance(image, Image.Image) else _opened(image)
-            _check_size(opened, called)
+            _check_size(opened, called, max_pixels)
             upright = ImageOps.exif_transpose(opened)
             upright.load()
     except (InputError, MemoryError):
@@ -83,10 +88,10 @@ def _opened(image: "str | os.PathLike[str] | bytes") -> "Image":
     return Image.open(path, formats=FORMATS)
 
 
-def _check_size(image: "Image", name: str) -> None:
+def _check_size(image: "Image", name: str, most: int) -> None:
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise InputError(f"{name} has {width}x{height} pixels; at most {MAX_PIXELS:,} are read.")
+    if width * height > most:
+        raise InputError(f"{name} has {width}x{height} pixels; at most {most:,} are read.")
 
 
 def _as_array(image: "Image", shape: tuple[int, int, int], fit: Fitting, name: str) -> NDArray[Any]:

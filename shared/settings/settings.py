@@ -28,10 +28,14 @@ from deepchord.shared.settings.values import (
     certificates_file,
     checked_flower_password,
     checked_flower_path,
+    checked_token,
     storage_url,
     with_home,
     without_control_characters,
 )
+
+#: Secrets have checks of their own, whose messages do not show them.
+_SECRETS = ("flower_password", "serve_token")
 
 Seconds = Annotated[float, Field(gt=0, le=MAX_DURATION_S)]
 Threads = Annotated[int, Field(ge=1, le=4096)]
@@ -112,6 +116,8 @@ class Settings(BaseSettings):
     flower_prefix: str | None = None
     #: The password of Flower's user `deepchord`; None: a new one at each start, which is printed.
     flower_password: str | None = Field(default=None, min_length=8, repr=False)
+    #: What clients of `deepchord serve` have to send; None: nothing, and only this machine is served.
+    serve_token: str | None = Field(default=None, min_length=16, repr=False)
 
     @field_validator("broker")
     @classmethod
@@ -126,10 +132,10 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _refuse_control_characters(cls, value: object, field: ValidationInfo) -> object:
-        # Passwords have their own check, with its own message.
-        return value if field.field_name == "flower_password" else without_control_characters(value)
+        return value if field.field_name in _SECRETS else without_control_characters(value)
 
     _check_flower_password = field_validator("flower_password")(checked_flower_password)
+    _check_serve_token = field_validator("serve_token")(checked_token)
     _check_flower_prefix = field_validator("flower_prefix")(checked_flower_path)
     _check_ca_file = field_validator("ca_file")(certificates_file)
     _make_storage_absolute = field_validator("storage")(storage_url)

@@ -44,6 +44,13 @@ def checked_flower_password(password: str | None) -> str | None:
     return password
 
 
+def checked_token(token: str | None) -> str | None:
+    """Return the token if it can be sent in a header."""
+    if token is not None and (not token.isascii() or not token.isprintable() or " " in token):
+        raise ValueError("a token has printable ASCII characters without spaces; choose another one")
+    return token
+
+
 def certificates_file(path: Path | None) -> Path | None:
     """Return the absolute path of a file with certificates."""
     if path is None:

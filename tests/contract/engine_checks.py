@@ -1030,13 +1030,15 @@ def train_and_digest(engine: Engine) -> str:
 
 
 def leave_a_trained_checkpoint(engine: Engine) -> None:
-    """Leave weights that were trained here, and the probabilities that they give here, in the folder."""
+    """Leave weights that were trained here and the probabilities that they give here, the network and the images."""
     folder, images = Path(sys.argv[2]), digits(500)[0]
     network, trained = train(
         engine, TrainingSetup(architecture=resolved(), recipe=recipe(epochs=4), seeds=SEEDS, dataset=digits_dataset())
     )
     (folder / f"{sys.argv[3]}.hdf5").write_bytes(encode_checkpoint(resolved(), trained.best_weights))
     np.save(folder / f"{sys.argv[3]}.npy", network.probabilities(images))
+    (folder / "network.json").write_bytes(VARIED.encode())
+    np.save(folder / "images.npy", images)
 
 
 def agree_with_the_checkpoint_of(engine: Engine, writer: str) -> None:

@@ -94,6 +94,7 @@ def test_the_results_folder_holds_all_that_people_take_away(local_run):
     assert {
         "best_weights_0.hdf5",
         "best_weights_1.hdf5",
+        "ensemble.json",
         "evaluation.json",
         "index.html",
         "probabilities.npz",

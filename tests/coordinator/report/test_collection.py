@@ -12,7 +12,7 @@ import pytest
 from deepchord.coordinator.monitoring import raise_if_failed
 from deepchord.coordinator.monitoring.run_view import RunWatcher
 from deepchord.coordinator.report import collect_run, summary, write_run_report
-from deepchord.coordinator.report.collection import last_evaluation, report_content
+from deepchord.coordinator.report.collection import report_content
 from deepchord.coordinator.runs import (
     cancel_run,
     check_unfinished,
@@ -211,7 +211,7 @@ def test_probabilities_that_are_not_those_of_the_evaluation_are_refused(settings
 
 def test_a_run_that_goes_on_says_how_far_it_is(store, run):
     with pytest.raises(InputError, match=r"is not evaluated yet: 3 of 3 members have ended; `deepchord watch"):
-        last_evaluation(store, run)
+        store.last_evaluation(run)
 
 
 def test_a_run_that_was_extended_since_is_reported_as_it_was_evaluated(settings, store, run, evaluation):
@@ -223,7 +223,7 @@ def test_a_run_that_was_extended_since_is_reported_as_it_was_evaluated(settings,
 
     assert (content.spec, content.evaluation, set(content.records)) == (run, evaluation, {0, 1, 2})
     store.evaluation(extended).commit_failure(RunFailure(requested=4, trained=0, reason="nobody learnt", failed_at=NOW))
-    assert last_evaluation(store, extended) == (run, evaluation)
+    assert store.last_evaluation(extended) == (run, evaluation)
 
 
 def test_a_run_begins_with_the_first_attempt_of_a_member_not_with_the_one_that_ended_well(
@@ -249,7 +249,7 @@ def test_a_run_that_failed_says_why(store, run):
     store.evaluation(run).commit_failure(RunFailure(requested=3, trained=0, reason="nobody learnt", failed_at=NOW))
 
     with pytest.raises(RunFailedError, match=f"^Run {run.run_id} has no evaluation: nobody learnt.$"):
-        last_evaluation(store, run)
+        store.last_evaluation(run)
 
 
 def test_a_folder_that_cannot_be_written_is_named(settings, store, run, evaluation, tmp_path):
@@ -304,7 +304,7 @@ def test_where_an_evaluation_and_a_cancellation_lie_side_by_side_every_command_s
     view = RunWatcher(store, run).look()
     assert (view.state, view.evaluation) == ("evaluated", evaluation)
     raise_if_failed(view)
-    assert last_evaluation(store, run) == (run, evaluation)
+    assert store.last_evaluation(run) == (run, evaluation)
     for steer in (partial(cancel_run, host="here"), check_unfinished, resume_run):
         with pytest.raises(InputError, match="is evaluated; `deepchord extend"):
             steer(store, run)

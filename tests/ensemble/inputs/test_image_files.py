@@ -7,7 +7,6 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
-from deepchord.ensemble.inputs import image_files
 from deepchord.ensemble.inputs.image_files import read_picture
 from deepchord.shared.errors import InputError
 
@@ -96,11 +95,9 @@ def test_an_image_of_many_pixels_is_refused_before_it_is_unpacked():
         read_picture(bomb, GREY, "resize", "bomb.png")
 
 
-def test_an_image_a_little_too_large_is_told_its_limit(monkeypatch):
-    monkeypatch.setattr(image_files, "MAX_PIXELS", 15)
-
+def test_an_image_a_little_too_large_is_told_its_limit():
     with pytest.raises(InputError, match="it has 4x4 pixels; at most 15 are read"):
-        read_picture(encoded(Image.fromarray(PIXELS)), GREY, "none", "it")
+        read_picture(encoded(Image.fromarray(PIXELS)), GREY, "none", "it", max_pixels=15)
 
 
 @pytest.mark.parametrize("data", [b"", b"text", b"%!PS-Adobe", b"\x89PNG\r\n\x1a\n", b"<svg/>"])

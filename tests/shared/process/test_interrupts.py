@@ -5,8 +5,7 @@ import threading
 
 import pytest
 
-from deepchord.coordinator.local import terminations_as_interrupts
-from deepchord.coordinator.local.interrupts import interrupts_deferred
+from deepchord.shared.process import interrupts_deferred, terminations_as_interrupts
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as on Linux and macOS")
 

@@ -1,0 +1,225 @@
+"""The server as an application: which address answers what, for whom, and within which limits."""
+
+import asyncio
+import hmac
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Message, Receive
+
+from deepchord.ensemble.answers import Question
+from deepchord.ensemble.ensemble import Ensemble
+from deepchord.ensemble.serving.batching import Batcher
+from deepchord.ensemble.serving.limits import ServeLimits
+from deepchord.ensemble.serving.metrics import ServerMetrics
+from deepchord.ensemble.serving.openapi import openapi
+from deepchord.ensemble.serving.requests import read_request, too_large
+from deepchord.ensemble.serving.responses import prediction_response
+from deepchord.shared.errors import DeepchordError
+from deepchord.shared.host import usable_cores
+
+#: Names by which a browser on this machine calls it; others may be an attack by a page of somebody else.
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+    "content-security-policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src 'self' data: blob:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+}
+
+
+class Server:
+    """Ensembles by their names, and who may ask them."""
+
+    def __init__(
+        self,
+        ensembles: Mapping[str, Ensemble],
+        *,
+        limits: ServeLimits,
+        token: str | None = None,
+        risk: float | None = None,
+        local_only: bool = True,
+    ) -> None:
+        """Take what is served; the first ensemble is the usual one.
+
+        Args:
+            ensembles: At least one, by name.
+            limits: What is taken from clients.
+            token: What clients have to send as `Authorization: Bearer …`; None: nothing.
+            risk: Where images are not answered, if the request does not say; see `Ensemble.predict`.
+            local_only: Whether only browsers and programs on this machine ask.
+        """
+        self._ensembles = dict(ensembles)
+        self._limits = limits
+        self._token = token
+        self._risk = risk
+        self._metrics = ServerMetrics()
+        self._batchers: dict[str, Batcher] = {}
+        self._in_flight = 0
+        self._local_only = local_only
+
+    def application(self) -> Starlette:
+        """Return the application for any ASGI server."""
+        routes = [
+            Route("/", self._page),
+            Route("/healthz", self._health),
+            Route("/readyz", self._ready),
+            Route("/openapi.json", self._description),
+            Route("/metrics", self._guarded(self._numbers)),
+            Route("/models", self._guarded(self._models)),
+            Route("/predict", self._guarded(self._predict), methods=["POST"]),
+            Route("/models/{model}/predict", self._guarded(self._predict), methods=["POST"]),
+        ]
+        hosts = list(LOCAL_HOSTS) if self._local_only else ["*"]
+        return Starlette(
+            routes=routes,
+            lifespan=self._lifespan,
+            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
+            exception_handlers={HTTPException: _refusal},  # type: ignore[dict-item]  # it gets HTTPExceptions only
+        )
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """Compute one image with each ensemble, so that the first client does not wait longer than others."""
+        cores = usable_cores()
+        with ThreadPoolExecutor(cores, thread_name_prefix="predict") as pool:
+            for name, ensemble in self._ensembles.items():
+                observe = self._metrics.batch_images.labels(name).observe
+                batcher = Batcher(ensemble.answers, pool, cores, lambda _, images, observe=observe: observe(images))  # type: ignore[misc]  # the default binds it
+                kind = np.uint8 if ensemble.answers.takes_whole_numbers else np.float32
+                await batcher.answer(np.zeros((1, *ensemble.input_shape), kind), Question())
+                self._batchers[name] = batcher
+            yield
+            self._batchers.clear()
+
+    def _guarded(self, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """Return an endpoint that asks for the token first."""
+
+        async def endpoint(request: Request) -> Response:
+            if self._token is not None:
+                scheme, _, given = request.headers.get("authorization", "").partition(" ")
+                if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), self._token.encode()):
+                    raise HTTPException(
+                        401, "This server wants its token: Authorization: Bearer …", {"www-authenticate": "Bearer"}
+                    )
+            return await answer(request)
+
+        return endpoint
+
+    async def _predict(self, request: Request) -> Response:
+        name = request.path_params.get("model", next(iter(self._ensembles)))
+        if name not in self._ensembles:
+            raise HTTPException(404, f"There is no model {name!r}; there are {', '.join(self._ensembles)}.")
+        if self._in_flight >= self._limits.max_requests:
+            self._metrics.requests.labels(name, "503").inc()
+            raise HTTPException(503, "Too many requests at once; try again soon.", {"retry-after": "1"})
+        self._in_flight += 1
+        self._metrics.in_flight.set(self._in_flight)
+        began, status = time.perf_counter(), "500"
+        try:
+            async with asyncio.timeout(self._limits.timeout_s):
+                response = await self._answer(name, request)
+            status = "200"
+            return response
+        except TimeoutError as error:
+            status = "504"
+            raise HTTPException(504, f"The answer took longer than {self._limits.timeout_s:g} s.") from error
+        except HTTPException as error:
+            status = str(error.status_code)
+            raise
+        finally:
+            self._in_flight -= 1
+            self._metrics.in_flight.set(self._in_flight)
+            self._metrics.requests.labels(name, status).inc()
+            self._metrics.seconds.labels(name).observe(time.perf_counter() - began)
+
+    async def _answer(self, name: str, request: Request) -> Response:
+        ensemble = self._ensembles[name]
+        asked = await read_request(_bounded(request, self._limits), ensemble.description, self._limits, self._risk)
+        try:
+            prediction = await self._batchers[name].answer(asked.pixels, asked.question)
+        except DeepchordError as error:
+            raise HTTPException(422, str(error)) from error
+        self._metrics.images.labels(name).inc(len(prediction))
+        if prediction.abstains is not None:
+            self._metrics.abstained.labels(name).inc(int(prediction.abstains.sum()))
+        return prediction_response(name, asked.names, prediction)
+
+    async def _page(self, _: Request) -> Response:
+        return HTMLResponse(_template(), headers=_HEADERS)
+
+    async def _health(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def _ready(self, _: Request) -> Response:
+        ready = len(self._batchers) == len(self._ensembles)
+        return JSONResponse({"ready": ready}, 200 if ready else 503)
+
+    async def _description(self, _: Request) -> Response:
+        return JSONResponse(openapi(tuple(self._ensembles), needs_token=self._token is not None))
+
+    async def _numbers(self, _: Request) -> Response:
+        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def _models(self, _: Request) -> Response:
+        return JSONResponse(
+            {
+                "models": [
+                    {
+                        "name": name,
+                        "run_id": ensemble.description.run_id,
+                        "members": len(ensemble),
+                        "input_shape": list(ensemble.input_shape),
+                        "class_names": list(ensemble.class_names),
+                        "test_accuracy": ensemble.description.test.accuracy,
+                        "risks": [each.risk for each in ensemble.description.abstentions],
+                        "levels": sorted({each.level for each in ensemble.description.conformal}),
+                        "usual_risk": self._risk,
+                    }
+                    for name, ensemble in self._ensembles.items()
+                ]
+            }
+        )
+
+
+def _bounded(request: Request, limits: ServeLimits) -> Request:
+    """Return the request with a body that may not become larger than is taken, also where a form is parsed."""
+    length = request.headers.get("content-length", "0")
+    if not length.isdigit() or int(length) > limits.max_bytes:
+        raise too_large(limits)
+    received, receive = 0, request.receive
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limits.max_bytes:
+            raise too_large(limits)
+        return message
+
+    bounded: Receive = counted
+    return Request(request.scope, bounded)
+
+
+async def _refusal(_: Request, error: HTTPException) -> Response:
+    return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+
+
+@cache
+def _template() -> str:
+    return files("deepchord.ensemble.serving").joinpath("templates", "page.html").read_text(encoding="utf-8")

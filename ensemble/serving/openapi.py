@@ -1,0 +1,131 @@
+"""The description of the server's interface, OpenAPI 3.1."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from deepchord.shared.version import version
+
+_NUMBER = {"type": "number"}
+_NUMBERS = {"type": "array", "items": _NUMBER}
+
+_PREDICTION = {
+    "type": "object",
+    "required": ["image", "label", "class", "confidence", "probabilities", "predictive_entropy"],
+    "properties": {
+        "image": {"type": "string", "description": "The file's name, or the number of the image."},
+        "label": {"type": "integer", "description": "The most probable class, counted from 0."},
+        "class": {"type": "string"},
+        "confidence": {**_NUMBER, "description": "The calibrated probability of that class."},
+        "probabilities": {**_NUMBERS, "description": "Calibrated, in the order of class_names."},
+        "predictive_entropy": {**_NUMBER, "description": "The total uncertainty, in nats."},
+        "mutual_information": {**_NUMBER, "description": "What the members disagree about, in nats."},
+        "disagreement": {**_NUMBER, "description": "The share of members that do not vote with the majority."},
+        "abstains": {"type": "boolean", "description": "Whether it is not sure enough; with abstain only."},
+        "set": {"type": "array", "items": {"type": "string"}, "description": "The conformal set; with sets only."},
+        "members": {"type": "array", "items": _NUMBERS, "description": "Of each member; with members only."},
+    },
+}
+_ANSWER = {
+    "type": "object",
+    "required": ["model", "class_names", "predictions"],
+    "properties": {
+        "model": {"type": "string"},
+        "class_names": {"type": "array", "items": {"type": "string"}},
+        "predictions": {"type": "array", "items": {"$ref": "#/components/schemas/Prediction"}},
+    },
+}
+_ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+_REFUSALS = {
+    "400": "A parameter or the JSON is not valid.",
+    "401": "The token is missing or wrong.",
+    "404": "There is no such model.",
+    "413": "The request or an image is too large.",
+    "415": "The content type is not known.",
+    "422": "The images do not fit the networks, or cannot be read.",
+    "503": "Too many requests at once.",
+    "504": "It took too long.",
+}
+
+
+def openapi(models: Sequence[str], *, needs_token: bool) -> dict[str, Any]:
+    """Return the description of a server.
+
+    Args:
+        models: The names of its ensembles; the first is the usual one.
+        needs_token: Whether clients have to send a token.
+    """
+    predict = _predict()
+    named = {
+        **predict,
+        "operationId": "predictWith",
+        "parameters": [
+            {"name": "model", "in": "path", "required": True, "schema": {"type": "string", "enum": list(models)}},
+            *predict["parameters"],
+        ],
+    }
+    secured: dict[str, Any] = {"security": [{"token": []}]} if needs_token else {}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "deepchord",
+            "version": version(),
+            "description": "What deep ensembles say of images, and how sure they are.",
+        },
+        **secured,
+        "paths": {
+            "/predict": {"post": {**predict, "summary": f"Predict images with {models[0]}"}},
+            "/models/{model}/predict": {"post": {**named, "summary": "Predict images with a named ensemble"}},
+            "/models": {"get": _plain("models", "The ensembles that are served")},
+            "/metrics": {"get": _plain("metrics", "Numbers for Prometheus")},
+            "/healthz": {"get": {**_plain("health", "Whether the process answers"), "security": []}},
+            "/readyz": {"get": {**_plain("ready", "Whether all ensembles are loaded"), "security": []}},
+        },
+        "components": {
+            "schemas": {"Prediction": _PREDICTION, "Answer": _ANSWER, "Error": _ERROR},
+            **({"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}} if needs_token else {}),
+        },
+    }
+
+
+def _predict() -> dict[str, Any]:
+    images = {"type": "array", "description": "One image or several, as nested lists; uint8 or floats as in training."}
+    binary = {"type": "string", "format": "binary"}
+    files = {"type": "object", "properties": {"files": {"type": "array", "items": binary}}}
+    refused = {
+        status: {
+            "description": text,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        }
+        for status, text in _REFUSALS.items()
+    }
+    answer = {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}}
+    return {
+        "operationId": "predict",
+        "parameters": [
+            _query("abstain", "The share of answers that may be wrong: adds `abstains`.", "1%"),
+            _query("sets", "The probability of conformal sets: adds `set`.", "95%"),
+            _query("set_method", "lac for the smallest sets, aps for sets that grow with the difficulty.", "lac"),
+            _query("per_class", "Whether that probability holds within each class.", "false"),
+            _query("members", "Whether each member's probabilities are told.", "true"),
+            _query("fit", "resize scales images of another shape, none refuses them.", "resize"),
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"type": "object", "required": ["images"], "properties": {"images": images}}
+                },
+                "multipart/form-data": {"schema": files},
+                "image/*": {"schema": binary},
+            },
+        },
+        "responses": {"200": {"description": "What the ensemble says.", "content": answer}, **refused},
+    }
+
+
+def _query(name: str, description: str, example: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": {"type": "string"}, "example": example}
+
+
+def _plain(operation: str, summary: str) -> dict[str, Any]:
+    return {"operationId": operation, "summary": summary, "responses": {"200": {"description": "OK"}}}
