@@ -24,7 +24,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for number in TERMINATION_SIGNALS:
     signal.signal(number, signal.SIG_DFL)
 
-pytest_plugins = ("tests.once", "tests.opencl_on_processors", "tests.places", "tests.quick", "tests.servers")
+pytest_plugins = (
+    "tests.browsers",
+    "tests.once",
+    "tests.opencl_on_processors",
+    "tests.places",
+    "tests.quick",
+    "tests.servers",
+)
 
 ROOT = Path(__file__).parent.parent
 

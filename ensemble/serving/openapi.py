@@ -102,7 +102,7 @@ def _predict() -> dict[str, Any]:
     return {
         "operationId": "predict",
         "parameters": [
-            _query("abstain", "The share of answers that may be wrong: adds `abstains`.", "1%"),
+            _query("abstain", "The share of answers that may be wrong: adds `abstains`; none: it is left out.", "1%"),
             _query("sets", "The probability of conformal sets: adds `set`.", "95%"),
             _query("set_method", "lac for the smallest sets, aps for sets that grow with the difficulty.", "lac"),
             _query("per_class", "Whether that probability holds within each class.", "false"),

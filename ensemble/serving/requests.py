@@ -88,6 +88,7 @@ def too_large(limits: ServeLimits) -> HTTPException:
 def _question(
     query: QueryParams, description: EnsembleDescription, usual_risk: float | None
 ) -> tuple[Fitting, Question]:
+    risk = query.get("abstain")
     unknown = [name for name in query if name not in PARAMETERS]
     if unknown:
         raise HTTPException(400, f"Unknown parameter {unknown[0]!r}; known are {', '.join(PARAMETERS)}.")
@@ -97,7 +98,7 @@ def _question(
     try:
         question = ask(
             description,
-            risk=parse_share(query["abstain"], "abstain") if "abstain" in query else usual_risk,
+            risk=usual_risk if risk is None else None if risk == "none" else parse_share(risk, "abstain"),
             sets=parse_share(query.get("sets"), "sets"),
             set_method=method,  # type: ignore[arg-type]  # checked above
             per_class=_flag(query, "per_class"),

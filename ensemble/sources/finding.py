@@ -19,7 +19,7 @@ def find_source(source: str | Path, storage: str | None = None) -> EnsembleMembe
     """Return the ensemble that is meant.
 
     Args:
-        source: A run's id or `last`; the URL of a storage (its last run) or of a run in it (`…/runs/ID`); a folder:
+        source: A run's id, or `last` for the last that was evaluated; the URL of a storage (its last run) or of a run in it (`…/runs/ID`); a folder:
             a storage, a run in it, or what `deepchord collect` wrote; or a file of `deepchord export`.
         storage: Where runs are, if `source` is a run's id or `last`; None: the storage of the settings.
 
@@ -76,4 +76,5 @@ def _of_run(storage: str | None, name: str) -> EnsembleMembers:
 
     settings = load_settings(storage=storage)
     store = RunStore.open(settings)
-    return members_of_run(settings, store, store.find(name))
+    run = store.find(name) if name != "last" else store.last_evaluated() or store.find(name)
+    return members_of_run(settings, store, run)

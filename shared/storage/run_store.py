@@ -70,6 +70,13 @@ class RunStore:
             raise InputError(f"There are no runs in {self.objects.url} yet; `deepchord train` starts one.")
         return self.run(run_ids[-1])
 
+    def last_evaluated(self) -> RunSpec | None:
+        """Return the newest spec of the latest run that was evaluated; None if none was."""
+        for run_id in reversed(self.run_ids()):
+            if any(self.evaluation(version).has_result() for version in self.specs(run_id)):
+                return self.run(run_id)
+        return None
+
     def specs(self, run_id: str) -> Iterator[RunSpec]:
         """Yield the specs of a run, the newest extension first."""
         return read_specs(self.objects, run_id)

@@ -87,7 +87,7 @@ def served(exported: Path, storage: Path) -> Iterator[Served]:
     with serving(
         f"halves={exported}",
         f"same={storage / 'runs'}/20260101-000000-beef",
-        *("--abstain", "5%", "--max-bytes", "100000", "--max-pixels", "10000", "--max-images", "40"),
+        *("--abstain", "5%", "--max-bytes", "100000", "--max-pixels", "100000", "--max-images", "40"),
     ) as server:
         yield server
 

@@ -136,7 +136,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(served):
     status, answer, _ = served.send(bomb, "?fit=resize")
     in_a_form, _, _ = served.request("POST", "/predict?fit=resize", form(("x.png", bomb))[0], content_type="text/x")
 
-    assert (status, "at most 10,000" in answer["error"] or "too large" in answer["error"]) == (422, True)
+    assert (status, "at most 100,000" in answer["error"] or "too large" in answer["error"]) == (422, True)
     assert in_a_form == 415
 
 
