@@ -72,10 +72,8 @@ class RunStore:
 
     def last_evaluated(self) -> RunSpec | None:
         """Return the newest spec of the latest run that was evaluated; None if none was."""
-        for run_id in reversed(self.run_ids()):
-            if any(self.evaluation(version).has_result() for version in self.specs(run_id)):
-                return self.run(run_id)
-        return None
+        specs = (list(self.specs(run_id)) for run_id in reversed(self.run_ids()))
+        return next((each[0] for each in specs if any(self.evaluation(one).has_result() for one in each)), None)
 
     def specs(self, run_id: str) -> Iterator[RunSpec]:
         """Yield the specs of a run, the newest extension first."""
