@@ -9,19 +9,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deepchord.ensemble import Ensemble, Member, Prediction
+    from deepchord.run import Report, Run
+    from deepchord.training import train
 
     load = Ensemble.load
 
-__all__ = ["Ensemble", "Member", "Prediction", "load"]
+__all__ = ["Ensemble", "Member", "Prediction", "Report", "Run", "load", "train"]
+
+#: Where each public name is at home.
+_HOMES = {
+    "Ensemble": "deepchord.ensemble",
+    "Member": "deepchord.ensemble",
+    "Prediction": "deepchord.ensemble",
+    "Report": "deepchord.run",
+    "Run": "deepchord.run",
+    "train": "deepchord.training",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from deepchord import ensemble
+    from importlib import import_module
 
-    return ensemble.Ensemble.load if name == "load" else getattr(ensemble, name)
+    if name == "load":
+        return import_module("deepchord.ensemble").Ensemble.load
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -11,7 +11,6 @@ import typer
 from deepchord.coordinator.cli.context import collect_results, command_hint
 from deepchord.shared.errors import (
     CorruptObjectError,
-    InputError,
     InterruptedRunError,
     OutputClosedError,
     OutputError,
@@ -22,7 +21,7 @@ from deepchord.shared.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deepchord.coordinator.cli.broker_session import BrokerSession
+    from deepchord.coordinator.running import BrokerSession
     from deepchord.shared.messages import RunSpec
     from deepchord.shared.settings import Settings
     from deepchord.shared.storage import RunStore
@@ -49,9 +48,9 @@ def run_to_end(
         what_happens: What happens to the run, such as `is submitted`; part of the sentence that `--detach` prints.
         out: Where the results go; None: the folder of the run.
     """
-    from deepchord.coordinator.cli.broker_session import open_broker
+    from deepchord.coordinator.running import at_its_largest, open_broker
 
-    with open_broker(settings, _at_its_largest(run), typer.echo) as session:
+    with open_broker(settings, at_its_largest(run), typer.echo) as session:
         for line in _notices(session):
             typer.echo(line)
         run = start(session)
@@ -60,42 +59,23 @@ def run_to_end(
             typer.echo(f"Run {run.run_id} {what_happens}; follow it with {hint}.")
             return
         run = follow(session, store, run)
-        while (extended := _extended_by_itself(session, store, run)) is not None:
+        while (extended := _extended(session, store, run)) is not None:
             run = follow(session, store, extended)
     _collect(settings, store, run, out)
 
 
-def _at_its_largest(run: "RunSpec") -> "RunSpec":
-    """Return a run with all members that it may get by itself: workers are chosen once, for all of them."""
-    return run if run.auto is None else run.model_copy(update={"members": max(run.members, run.auto.at_most)})
-
-
-def _extended_by_itself(session: "BrokerSession", store: "RunStore", run: "RunSpec") -> "RunSpec | None":
-    """Add members to a run with `members = "auto"`, and send them; return None if no further member is to be added.
+def _extended(session: "BrokerSession", store: "RunStore", run: "RunSpec") -> "RunSpec | None":
+    """Add members to a run with `members = "auto"`; return None if no further member is to be added.
 
     Raises:
         InterruptedRunError: Somebody pressed Ctrl-C.
         StorageError: Storage does not answer.
     """
-    from deepchord.coordinator.runs import extend_run, next_extension, submit_remaining
-    from deepchord.shared.queue import create_app
+    from deepchord.coordinator.running import extend_by_itself
 
-    if run.auto is None:
-        return None
     goes_on = f"{command_hint(f'resume {run.run_id}', session.settings, embedded=session.embedded)} goes on."
     try:
-        extended = next_extension(store, run)
-        if extended is None:
-            typer.echo(f"Run {run.run_id} has enough members: {run.members}, and may have {run.auto.at_most}.")
-            return None
-        typer.echo(f"More members still help: {extended.members - run.members} more, {extended.members} in all.")
-        try:
-            extend_run(store, extended)
-        except InputError:  # another command follows it, too, and was faster
-            newest = store.run(run.run_id)
-            return newest if newest.extension > run.extension else None
-        submit_remaining(create_app(session.settings), store, extended, local=session.embedded)
-        return extended
+        return extend_by_itself(session, store, run, typer.echo)
     except KeyboardInterrupt:
         raise InterruptedRunError(f"Interrupted between two extensions: {goes_on}") from None
     except StorageError as error:

@@ -14,7 +14,7 @@ from deepchord.shared.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deepchord.coordinator.cli.broker_session import BrokerSession
+    from deepchord.coordinator.running import BrokerSession
     from deepchord.shared.messages import RunSpec
     from deepchord.shared.settings import Settings
     from deepchord.shared.storage import RunStore

@@ -6,10 +6,10 @@ from typing import Any
 
 from deepchord.coordinator.runs.long_steps import long_step
 from deepchord.coordinator.runs.planning import check_parts, plan_architecture, plan_run
-from deepchord.coordinator.runs.request import plan_request
+from deepchord.coordinator.runs.request import RunRequest, plan_request
 from deepchord.shared.broker import probe_broker
 from deepchord.shared.command_line import user_path
-from deepchord.shared.datasets import Places, find_dataset, publish_dataset
+from deepchord.shared.datasets import Dataset, Places, find_dataset, publish_dataset
 from deepchord.shared.errors import InputError
 from deepchord.shared.host import choose_engine
 from deepchord.shared.messages import RunSpec
@@ -21,7 +21,9 @@ from deepchord.shared.storage import RunStore
 _OPTIMIZER_SLOTS = {"sgd": 0, "rmsprop": 1, "adam": 2, "nadam": 2}
 
 
-def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, Any]) -> tuple[RunStore, RunSpec]:
+def prepare(
+    settings: Settings, recipe_file: Path | None, options: Mapping[str, Any], given: Dataset | None = None
+) -> tuple[RunStore, RunSpec]:
     """Check a request, publish its data set, and return storage and the run.
 
     Nothing is written before all checks have passed.
@@ -30,6 +32,7 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
         settings: Where broker and storage are.
         recipe_file: See `plan_request`.
         options: See `plan_request`.
+        given: The data set, if it is in memory already; None: the one that is requested is read.
 
     Raises:
         InputError: The recipe or an option is not valid, or `--detach` was asked for without a broker.
@@ -42,8 +45,7 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
     check_not_detached(settings, is_automatic=request.members == "auto")
     check_broker(settings, request.require)
     store = RunStore.open(settings)
-    with long_step(f"Reading {request.dataset}", _file_bytes(request.dataset), "read"):
-        dataset = find_dataset(request.dataset, Places(keras_home=keras_home()), request.channels_first)
+    dataset = given or _read(request)
     check_parts(request.recipe(), len(dataset.x_train))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     network = architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names))
@@ -53,8 +55,8 @@ def prepare(settings: Settings, recipe_file: Path | None, options: Mapping[str, 
     published = publish_dataset(
         dataset,
         store,
-        checking=long_step(f"Checking what is published of {request.dataset}", size_bytes, "read"),
-        publishing=long_step(f"Publishing {request.dataset}", size_bytes, "write"),
+        checking=long_step(f"Checking what is published of {dataset.name}", size_bytes, "read"),
+        publishing=long_step(f"Publishing {dataset.name}", size_bytes, "write"),
     )
     return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts)
 
@@ -97,6 +99,11 @@ def check_broker(settings: Settings, require: str | None) -> None:
 def is_embedded(settings: Settings) -> bool:
     """Return whether broker and workers are to be started on this machine."""
     return settings.local or settings.broker is None
+
+
+def _read(request: RunRequest) -> Dataset:
+    with long_step(f"Reading {request.dataset}", _file_bytes(request.dataset), "read"):
+        return find_dataset(request.dataset, Places(keras_home=keras_home()), request.channels_first)
 
 
 def _file_bytes(dataset: str) -> int | None:

@@ -19,8 +19,9 @@ def find_source(source: str | Path, storage: str | None = None) -> EnsembleMembe
     """Return the ensemble that is meant.
 
     Args:
-        source: A run's id, or `last` for the last that was evaluated; the URL of a storage (its last run) or of a run in it (`…/runs/ID`); a folder:
-            a storage, a run in it, or what `deepchord collect` wrote; or a file of `deepchord export`.
+        source: A run's id, or `last` for the last that was evaluated; the URL of a storage (its last run) or of a run
+            in it (`…/runs/ID`); a folder: a storage, a run in it, or what `deepchord collect` wrote; or a file of
+            `deepchord export`.
         storage: Where runs are, if `source` is a run's id or `last`; None: the storage of the settings.
 
     Raises:

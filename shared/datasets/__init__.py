@@ -1,6 +1,12 @@
 """Data sets: where they are found, what makes them valid, and how they are published and loaded."""
 
-from deepchord.shared.datasets.dataset import Dataset, encode_dataset, load_dataset, publish_dataset
+from deepchord.shared.datasets.dataset import (
+    Dataset,
+    dataset_from_arrays,
+    encode_dataset,
+    load_dataset,
+    publish_dataset,
+)
 from deepchord.shared.datasets.sources import Places, find_dataset
 from deepchord.shared.datasets.unlabelled import (
     Images,
@@ -14,6 +20,7 @@ __all__ = [
     "Dataset",
     "Images",
     "Places",
+    "dataset_from_arrays",
     "encode_dataset",
     "find_dataset",
     "find_images",

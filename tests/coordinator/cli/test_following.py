@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from deepchord.coordinator.cli.broker_session import BrokerSession
 from deepchord.coordinator.cli.following import follow
 from deepchord.coordinator.monitoring import following
+from deepchord.coordinator.running import BrokerSession
 from deepchord.shared.command_line.output import OutputStream
 from deepchord.shared.errors import OutputClosedError, OutputError, StorageError
 from deepchord.shared.messages import RunSpec

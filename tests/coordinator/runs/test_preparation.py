@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepchord.coordinator.cli.broker_session import open_broker
 from deepchord.coordinator.cli.context import read_settings
+from deepchord.coordinator.running import open_broker
 from deepchord.coordinator.runs import check_broker, is_embedded, prepare
 from deepchord.shared.broker import connect
 from deepchord.shared.datasets import load_dataset

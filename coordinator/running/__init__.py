@@ -1,0 +1,10 @@
+"""Brings runs to their end: the broker that a run is trained with, members that it adds by itself, and a background.
+
+The command line follows a run in the foreground; Python programs have it followed by a thread.
+"""
+
+from deepchord.coordinator.running.automatic_members import at_its_largest, extend_by_itself
+from deepchord.coordinator.running.background import BackgroundRun
+from deepchord.coordinator.running.broker_session import BrokerSession, open_broker
+
+__all__ = ["BackgroundRun", "BrokerSession", "at_its_largest", "extend_by_itself", "open_broker"]

@@ -1,0 +1,223 @@
+"""What becomes of a run, for Python: followed, cancelled, extended; its evaluation, report and ensemble."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from deepchord.coordinator.monitoring import RunView, raise_if_failed, view_run, watch_run
+from deepchord.coordinator.report import write_run_report
+from deepchord.coordinator.running import BackgroundRun, BrokerSession
+from deepchord.coordinator.runs import (
+    cancel_run,
+    check_broker,
+    extend_run,
+    plan_extension,
+    resume_run,
+    submit_remaining,
+)
+from deepchord.ensemble import Ensemble
+from deepchord.live_display import show_views
+from deepchord.shared.errors import InputError
+from deepchord.shared.messages import EnsembleEvaluation, RunSpec
+from deepchord.shared.queue import create_app
+from deepchord.shared.settings import Settings, load_settings
+from deepchord.shared.storage import RunStore
+
+
+class Run:
+    """A run: one that this process has started, or any other in storage."""
+
+    def __init__(
+        self, settings: Settings, store: RunStore, spec: RunSpec, background: BackgroundRun | None = None
+    ) -> None:
+        """Take a run in storage, and what follows it, if this process does."""
+        self._settings = settings
+        self._store = store
+        self._spec = spec
+        self._background = background
+        self._ensemble: Ensemble | None = None
+
+    @classmethod
+    def open(cls, name: str = "last", *, storage: str | None = None, broker: str | None = None) -> "Run":
+        """Return a run that is in storage, by its id or `last`.
+
+        Raises:
+            InputError: There is no run yet.
+            RunNotFoundError: There is no such run.
+        """
+        settings = read_settings(broker, storage=storage)
+        store = RunStore.open(settings)
+        return cls(settings, store, store.find(name))
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return self._spec.run_id
+
+    @property
+    def spec(self) -> RunSpec:
+        """What is trained, as it is in storage now."""
+        return self._store.run(self.run_id)
+
+    @property
+    def status(self) -> RunView:
+        """The run as it is now: its `state`, records and progress of members, the ensemble so far."""
+        return view_run(self._settings, self._store, self.spec)
+
+    def watch(self) -> "Run":
+        """Show the run until it has ended: a live view in a terminal or a notebook, lines elsewhere.
+
+        Ctrl-C or an interrupted cell ends the view, not the run.
+
+        Raises:
+            RunFailedError: The run ended without an evaluation.
+            RunCancelledError: Somebody cancelled it.
+        """
+        raise_if_failed(show_views(self._views()))
+        return self.wait()
+
+    def wait(self, timeout: float | None = None) -> "Run":
+        """Wait until the run has ended.
+
+        Args:
+            timeout: Seconds to wait at most; None: as long as it takes.
+
+        Raises:
+            TimeoutError: The time is over, and the run goes on.
+            RunFailedError: The run ended without an evaluation.
+            RunCancelledError: Somebody cancelled it.
+        """
+        if self._background is not None:
+            view = self._background.wait(timeout)
+            if view is None and self._background.is_alive:
+                raise TimeoutError(f"Run {self.run_id} goes on after {timeout:g} s.")
+            return self
+        for view in self._views(timeout):
+            if view.has_ended:
+                raise_if_failed(view)
+                return self
+        raise TimeoutError(f"Run {self.run_id} goes on after {timeout:g} s.")
+
+    def cancel(self) -> None:
+        """Stop the run: its members stop at the next batch, and none is trained until it is resumed.
+
+        Raises:
+            InputError: The run has ended.
+        """
+        cancel_run(self._store, self.spec, self._settings.host)
+
+    def resume(self) -> "Run":
+        """Go on with a run that was cancelled, interrupted or lost; return it.
+
+        Raises:
+            InputError: The run is evaluated, or this process follows it already.
+        """
+        self._check_not_followed()
+        spec = self.spec
+        check_broker(self._settings, spec.require)
+        self._go_on(spec, lambda: resume_run(self._store, spec))
+        return self
+
+    def extend(self, members: int, *, min_members: int | None = None) -> "Run":
+        """Add members: only the new ones are trained, and all of them are evaluated; return the run.
+
+        Args:
+            members: How many members the ensemble is to have in all.
+            min_members: How many must be trained; None: the same share as before.
+
+        Raises:
+            InputError: It has so many members, or this process still follows it.
+        """
+        self._check_not_followed()
+        extended = plan_extension(self.spec, members, min_members)
+        check_broker(self._settings, extended.require)
+        self._go_on(extended, lambda: extend_run(self._store, extended))
+        return self
+
+    @property
+    def evaluation(self) -> EnsembleEvaluation | None:
+        """What the run ended with: scores of the ensemble and of its members; None: it has not ended so."""
+        for version in self._store.specs(self.run_id):
+            found = self._store.evaluation(version).result()
+            if found is not None:
+                return found
+        return None
+
+    @property
+    def ensemble(self) -> Ensemble:
+        """The trained ensemble, ready to predict.
+
+        Raises:
+            InputError: The run has not ended yet.
+            RunFailedError: It ended without an evaluation.
+        """
+        evaluation = self.evaluation
+        if self._ensemble is None or evaluation is None or len(self._ensemble) != evaluation.trained:
+            self._ensemble = Ensemble.load(self.run_id, storage=self._settings.storage)
+        return self._ensemble
+
+    def report(self, folder: str | os.PathLike[str] | None = None) -> "Report":
+        """Write tables, figures and the page; return the report, which notebooks show.
+
+        Args:
+            folder: Where they go; None: the run's folder below `DEEPCHORD_RESULTS`.
+
+        Raises:
+            InputError: The run has not ended yet.
+        """
+        into = Path(folder) if folder is not None else self._settings.results / self.run_id
+        _, page = write_run_report(self._settings, self._store, self.spec, into)
+        return Report(page)
+
+    def __repr__(self) -> str:
+        return f"<Run {self.run_id} in {self._store.objects.url}: {self.status.state}>"
+
+    def _views(self, timeout: float | None = None) -> Iterator[RunView]:
+        if self._background is not None and self._background.is_alive:
+            return self._background.views()
+        return _until(watch_run(self._settings, self._store, self.spec), timeout)
+
+    def _go_on(self, spec: RunSpec, publish: Callable[[], RunSpec]) -> None:
+        def start(session: BrokerSession) -> RunSpec:
+            published = publish()
+            submit_remaining(create_app(session.settings), self._store, published, local=session.embedded)
+            return published
+
+        self._background = BackgroundRun(self._settings, self._store, spec, start)
+
+    def _check_not_followed(self) -> None:
+        if self._background is not None and self._background.is_alive:
+            raise InputError(f"Run {self.run_id} is under way here: wait() for its end, or cancel() it, first.")
+
+
+class Report:
+    """A report that was written; a notebook shows it."""
+
+    def __init__(self, page: Path) -> None:
+        """Take the path of the page."""
+        self.path = page
+
+    def _repr_html_(self) -> str:
+        """Return the page in a frame of its own: it has its own colours and its own script."""
+        source = self.path.read_text(encoding="utf-8").replace("&", "&amp;").replace('"', "&quot;")
+        return f'<iframe srcdoc="{source}" style="width: 100%; height: 48rem; border: 0"></iframe>'
+
+    def __repr__(self) -> str:
+        return f"<Report {self.path}>"
+
+
+def read_settings(broker: str | None, **options: Any) -> Settings:
+    """Return the settings; a broker that is given wins over a setting that asks for an embedded one."""
+    local = {"local": False} if broker is not None else {}
+    return load_settings(broker=broker, **local, **options)
+
+
+def _until(views: Iterator[RunView], timeout: float | None) -> Iterator[RunView]:
+    """Yield views until the time is over."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    for view in views:
+        yield view
+        if deadline is not None and time.monotonic() >= deadline:
+            return

@@ -1,0 +1,122 @@
+"""Training from Python: `train` starts a run, and a `Run` is what becomes of it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from deepchord.arrays import arrays_as_dataset
+from deepchord.coordinator.running import BackgroundRun, BrokerSession
+from deepchord.coordinator.runs import prepare, submit
+from deepchord.run import Run, read_settings
+from deepchord.shared.errors import InputError
+from deepchord.shared.messages import RunSpec
+from deepchord.shared.network import Architecture
+from deepchord.shared.queue import create_app
+
+#: The share of the images that only score, if no test images are given.
+TEST_SHARE = 0.2
+
+
+class RecipeOptions(TypedDict, total=False):
+    """The options of a recipe, by the names that they have in a recipe file; docs/recipes.md describes them."""
+
+    preset: str
+    members: int | Literal["auto"]
+    at_most: int
+    least_fall: float
+    min_members: int
+    seed: int
+    require: str
+    epochs: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    schedule: str
+    weight_decay: float
+    precision: str
+    label_smoothing: float
+    dropout_scale: float
+    patience: int
+    validation_fraction: float
+    calibration_fraction: float
+    splits: str
+    flip: bool
+    shift: int
+    cutout: int
+    channels_first: bool
+    architecture: str
+    layers: Sequence[Mapping[str, Any]]
+
+
+def train(
+    x: ArrayLike | None = None,
+    y: ArrayLike | None = None,
+    *,
+    test: tuple[ArrayLike, ArrayLike] | float = TEST_SHARE,
+    validation: float | None = None,
+    class_names: Sequence[str] | None = None,
+    dataset: str | os.PathLike[str] | None = None,
+    recipe: str | os.PathLike[str] | None = None,
+    network: Architecture | None = None,
+    broker: str | None = None,
+    storage: str | None = None,
+    engine: str | None = None,
+    device: str | None = None,
+    workers: int | None = None,
+    threads: int | None = None,
+    **options: Unpack[RecipeOptions],
+) -> Run:
+    """Start to train an ensemble; return as soon as its members are in the queue.
+
+    With a broker the workers of a fleet train them. Without one this process starts a broker and workers of its own,
+    and stops them when the run or the interpreter ends; no `if __name__ == "__main__"` is needed for that.
+
+    Args:
+        x: Images [size, height, width] or [size, height, width, channels]: whole numbers from 0 to 255, which are
+            divided by 255, or floats, which are taken as they are. None: `dataset` is trained on.
+        y: Their classes [size]: whole numbers from 0, or strings.
+        test: Images and classes that only score, and decide nothing; or the share of `x` that is kept for that.
+        validation: The share of the training images that each member is validated on: `validation_fraction`.
+        class_names: The names of the classes, if `y` holds numbers.
+        dataset: `fashion`, `digits`, `cifar10`, or the path of an `.npz`.
+        recipe: A recipe file; options override it.
+        network: The layers of the members; None: those of the recipe or the preset.
+        broker: The URL of the broker; None: `DEEPCHORD_BROKER`, or one of this process's own.
+        storage: The URL of the storage; None: `DEEPCHORD_STORAGE`, or the usual folder.
+        engine: What trains, for workers that are started here.
+        device: What it trains on, for workers that are started here.
+        workers: How many workers to start here; None: as many as train fastest, measured.
+        threads: Processor threads of each of them.
+        options: The options of the recipe: `preset`, `members`, `epochs`, `seed` …
+
+    Raises:
+        InputError: The recipe or an option is not valid.
+        DatasetError: The images or classes cannot be used.
+        BrokerError: The broker does not answer.
+        EngineError: No broker is given, and no engine is installed here.
+        StorageError: Storage cannot be written.
+    """
+    given: dict[str, Any] = dict(options)
+    if validation is not None:
+        given["validation_fraction"] = validation
+    if network is not None:
+        given["layers"] = network.layers
+    if dataset is not None:
+        given["dataset"] = os.fspath(dataset)
+    data = None
+    if x is not None or y is not None:
+        if x is None or y is None or dataset is not None:
+            raise InputError("Give either x and y, images and their classes, or dataset.")
+        data = arrays_as_dataset(np.asarray(x), np.asarray(y), test, class_names, given.get("seed"))
+    settings = read_settings(broker, storage=storage, engine=engine, device=device, workers=workers, threads=threads)
+    store, spec = prepare(settings, None if recipe is None else Path(recipe), given, data)
+
+    def start(session: BrokerSession) -> RunSpec:
+        submit(create_app(session.settings), store, spec, local=session.embedded)
+        return spec
+
+    return Run(settings, store, spec, BackgroundRun(settings, store, spec, start))
