@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from deepchord.coordinator.local import session_of
 from deepchord.coordinator.monitoring import RunView, raise_if_failed, view_run, watch_run
 from deepchord.coordinator.report import write_run_report
 from deepchord.coordinator.running import BackgroundRun, BrokerSession
@@ -64,7 +65,8 @@ class Run:
     @property
     def status(self) -> RunView:
         """The run as it is now: its `state`, records and progress of members, the ensemble so far."""
-        return view_run(self._settings, self._store, self.spec)
+        followed = self._background.view if self._background is not None and self._background.is_alive else None
+        return followed or view_run(self._reaching_settings(), self._store, self.spec)
 
     def watch(self) -> "Run":
         """Show the run until it has ended: a live view in a terminal or a notebook, lines elsewhere.
@@ -177,7 +179,12 @@ class Run:
     def _views(self, timeout: float | None = None) -> Iterator[RunView]:
         if self._background is not None and self._background.is_alive:
             return self._background.views()
-        return _until(watch_run(self._settings, self._store, self.spec), timeout)
+        return _until(watch_run(self._reaching_settings(), self._store, self.spec), timeout)
+
+    def _reaching_settings(self) -> Settings:
+        """Return the settings with the broker of the run: its own, if that is on this machine."""
+        session = session_of(self._settings, self.run_id)
+        return self._settings.model_copy(update={"broker": session.broker}) if session else self._settings
 
     def _go_on(self, spec: RunSpec, publish: Callable[[], RunSpec]) -> None:
         def start(session: BrokerSession) -> RunSpec:

@@ -65,6 +65,11 @@ class BackgroundRun:
         return self._run
 
     @property
+    def view(self) -> RunView | None:
+        """The last view of the run; None: there was none yet."""
+        return self._view
+
+    @property
     def is_alive(self) -> bool:
         """Whether the run is being followed."""
         return self._thread.is_alive()

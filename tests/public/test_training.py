@@ -1,0 +1,134 @@
+"""Training from Python without workers: what is refused, what is submitted, how a run is steered."""
+
+import time
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+import deepchord
+from deepchord.arrays import arrays_as_dataset
+from deepchord.coordinator.runs.request import RunRequest
+from deepchord.live_display import is_notebook, show_views
+from deepchord.shared.errors import DatasetError, DeepchordError, InputError, RunCancelledError
+from deepchord.training import RecipeOptions
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (60, 6, 6), dtype=np.uint8)
+LABELS = np.arange(60) % 3
+LAYERS = [{"type": "flatten"}, {"type": "dense", "units": "classes", "activation": "softmax"}]
+
+
+def test_the_options_are_those_of_a_recipe():
+    # The data set and the seed of arrays have arguments of their own, or none.
+    assert set(RecipeOptions.__annotations__) | {"dataset"} == set(RunRequest.model_fields)
+
+
+@hypothesis.given(
+    sizes=st.lists(st.integers(1, 30), min_size=2, max_size=5), share=st.floats(0.05, 0.6), seed=st.integers(0, 100)
+)
+def test_test_images_are_kept_from_all_classes_and_no_image_is_in_both(sizes, share, seed):
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    images = np.arange(len(labels), dtype=np.float32).reshape(-1, 1, 1) * np.ones((1, 2, 2), np.float32)
+    if min(sizes) < 2 / (1 - share) + 1 or round(share * len(labels)) < 1:
+        return
+
+    data = arrays_as_dataset(images, labels, share, None, seed)
+
+    kept = set(data.x_test[:, 0, 0, 0].tolist())
+    assert kept | set(data.x_train[:, 0, 0, 0].tolist()) == set(range(len(labels)))
+    assert len(data.x_test) == round(share * len(labels))
+    for label, size in enumerate(sizes):
+        assert abs((data.y_test == label).sum() - share * size) <= 1
+
+
+def test_classes_may_be_strings_and_keep_their_names():
+    data = arrays_as_dataset(
+        IMAGES, np.array(["cat", "ant", "bee"])[LABELS], (IMAGES[:3], ["bee", "ant", "cat"]), None, 1
+    )
+
+    assert data.class_names == ("ant", "bee", "cat")
+    assert data.y_test.tolist() == [1, 0, 2]
+    assert data.y_train[:3].tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"x": IMAGES}, "Give either x and y"),
+        ({"x": IMAGES, "y": LABELS, "dataset": "fashion"}, "Give either x and y"),
+        ({"x": IMAGES, "y": LABELS[:5]}, r"x has the shape \[60, 6, 6\] and y \[5\]; expected one class for each"),
+        ({"x": IMAGES, "y": LABELS, "test": 1.5}, "test is 1.5; expected test images and their classes, or a share"),
+        ({"x": IMAGES, "y": LABELS, "members": 0}, "members"),
+        ({"x": IMAGES, "y": LABELS, "epoch": 3}, "unknown option 'epoch'.*epochs"),
+        ({"x": IMAGES, "y": LABELS.astype(str), "class_names": "abc"}, "The classes have names already"),
+        ({"x": IMAGES[:, 0], "y": LABELS}, "expected images as"),
+        ({"x": IMAGES, "y": np.zeros(60)}, "at least 2 classes"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(tmp_path, arguments, sentence):
+    with pytest.raises(DeepchordError, match=sentence):
+        deepchord.train(storage=str(tmp_path / "storage"), broker="redis://127.0.0.1:1/0", **arguments)
+
+    assert not (tmp_path / "storage").exists()
+
+
+@pytest.fixture
+def run(tmp_path, broker_url):
+    """A run in the queue of a broker without workers."""
+    storage = str(tmp_path / "storage")
+    return deepchord.train(
+        IMAGES, LABELS, layers=LAYERS, members=2, validation=0.2, seed=3, storage=storage, broker=broker_url
+    )
+
+
+@pytest.mark.slow
+def test_a_run_is_submitted_steered_and_found_again(run, tmp_path):
+    assert run.status.state == "waiting"
+    assert (run.spec.members, run.spec.seed, run.spec.recipe.validation_fraction) == (2, 3, 0.2)
+    assert run.evaluation is None
+    assert repr(run) == f"<Run {run.run_id} in {tmp_path / 'storage'}: waiting>"
+    with pytest.raises(TimeoutError, match=r"goes on after 0\.3 s"):
+        run.wait(0.3)
+    with pytest.raises(InputError, match=r"is under way here: wait\(\) for its end, or cancel\(\) it, first"):
+        run.extend(3)
+    with pytest.raises(InputError, match="is not evaluated yet"):
+        _ = run.ensemble
+
+    again = deepchord.Run.open(storage=str(tmp_path / "storage"))
+    assert again.run_id == run.run_id
+    again.cancel()
+    with pytest.raises(RunCancelledError, match="is cancelled"):
+        run.wait(60)
+    with pytest.raises(RunCancelledError):
+        run.watch()
+    with pytest.raises(RunCancelledError):
+        again.wait(60)
+
+
+@pytest.mark.slow
+def test_a_program_that_no_longer_follows_leaves_the_run_to_the_fleet(run):
+    run._background.stop()
+
+    assert not run._background.is_alive
+    assert run.status.state == "waiting"
+    run.cancel()
+
+
+@pytest.mark.slow
+def test_lines_tell_how_it_goes_on_where_there_is_no_terminal(run, capsys):
+    deadline = time.monotonic() + 60
+    while run._background.view is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    run.cancel()
+
+    view = show_views(run._background.views())
+
+    assert view.state == "cancelled"
+    assert f"run {run.run_id}" in capsys.readouterr().out
+    assert not is_notebook()
+
+
+def test_data_that_is_no_data_set_is_refused_with_its_reason():
+    with pytest.raises(DatasetError, match="not finite"):
+        arrays_as_dataset(np.full((4, 2, 2), np.nan), np.arange(4) % 2, 0.5, None, 0)
