@@ -1,10 +1,23 @@
-"""Uses a finished ensemble: loads it, asks it about images, exports it.
+"""Uses a finished ensemble: loads it, asks it about images, exports it, serves it.
 
-It computes with ONNX Runtime and imports no framework; nothing here trains.
+It computes with ONNX Runtime and imports no framework; nothing here trains. What is public is imported when it is first
+asked for, so that the commands can be listed at once.
 """
 
-from deepchord.ensemble.ensemble import Ensemble
-from deepchord.ensemble.member import Member
-from deepchord.ensemble.prediction import Prediction
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepchord.ensemble.ensemble import Ensemble
+    from deepchord.ensemble.member import Member
+    from deepchord.ensemble.prediction import Prediction
 
 __all__ = ["Ensemble", "Member", "Prediction"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{name.lower()}"), name)
