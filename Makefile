@@ -176,7 +176,7 @@ lock: | $(BIN)/python
 clean:
 	@rm -rf build dist *.egg-info htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
-	@find deepchord shared worker coordinator tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find deepchord shared worker coordinator ensemble tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
 	@rm -rf $(VENV) $(PLAIDML_VENV)

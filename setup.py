@@ -5,7 +5,7 @@ pip unpacks ZIP archives without links, and Git for Windows may check out a file
 
 from setuptools import find_packages, setup
 
-_SIDES = ("shared", "worker", "coordinator")
+_SIDES = ("shared", "worker", "coordinator", "ensemble")
 _packages = find_packages(include=[pattern for side in _SIDES for pattern in (side, f"{side}.*")])
 
 setup(

@@ -6,16 +6,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepchord.shared.datasets import Dataset, dataset_from_arrays
+from deepchord.shared.datasets import Dataset, dataset_from_arrays, with_channels_last
 from deepchord.shared.errors import InputError
+
+_SOURCE = "The arrays"
 
 
 def arrays_as_dataset(
     x: NDArray[Any],
     y: NDArray[Any],
-    test: tuple[ArrayLike, ArrayLike] | float,
-    class_names: Sequence[str] | None,
-    seed: int | None,
+    *,
+    test: Sequence[ArrayLike] | float,
+    class_names: Sequence[str] | None = None,
+    seed: object = None,
+    channels_first: bool | None = None,
 ) -> Dataset:
     """Return arrays as a data set; see `train` for the arguments.
 
@@ -24,31 +28,44 @@ def arrays_as_dataset(
         DatasetError: The arrays cannot be used.
     """
     names = None if class_names is None else tuple(class_names)
-    if isinstance(test, tuple):
+    if isinstance(test, tuple | list) and len(test) == 2:
         x_test, y_test = np.asarray(test[0]), np.asarray(test[1])
-    else:
+        names, (y, y_test) = _as_numbers(names, y, y_test)
+    elif isinstance(test, float | int):
+        names, (y,) = _as_numbers(names, y)
         x, y, x_test, y_test = _split(x, y, test, seed)
-    if y.dtype.kind in "USO":
-        if names is not None:
-            raise InputError("The classes have names already: leave class_names out, or give numbers as y.")
-        found, codes = np.unique(np.concatenate([y, y_test]).astype(str), return_inverse=True)
-        names, y, y_test = tuple(found.tolist()), codes[: len(y)], codes[len(y) :]
+    else:
+        raise InputError(f"test is {test!r}; expected test images and their classes, or a share between 0 and 1.")
     arrays = {"x_train": x, "y_train": y, "x_test": x_test, "y_test": y_test}
-    return dataset_from_arrays(arrays, name="arrays", source="The arrays", class_names=names)
+    turned = with_channels_last(arrays, _SOURCE, channels_first)
+    return dataset_from_arrays(turned, name="arrays", source=_SOURCE, class_names=names)
+
+
+def _as_numbers(
+    names: tuple[str, ...] | None, *labels: NDArray[Any]
+) -> tuple[tuple[str, ...] | None, list[NDArray[Any]]]:
+    """Return the names of the classes and labels as their numbers, if the labels are strings."""
+    if not any(each.dtype.kind in "USO" for each in labels):
+        return names, list(labels)
+    if names is not None:
+        raise InputError("The classes have names already: leave class_names out, or give numbers as y.")
+    found, codes = np.unique(np.concatenate([each.reshape(-1) for each in labels]).astype(str), return_inverse=True)
+    return tuple(found.tolist()), np.split(codes.reshape(-1), np.cumsum([len(each) for each in labels])[:-1])
 
 
 def _split(
-    x: NDArray[Any], y: NDArray[Any], share: float, seed: int | None
+    x: NDArray[Any], y: NDArray[Any], share: float, seed: object
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return training and test images and their classes; each class has its share in both, where it has two images."""
+    """Return training and test images and their classes; each class has about its share in both."""
     if not 0 < share < 1:
         raise InputError(f"test is {share!r}; expected test images and their classes, or a share between 0 and 1.")
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) < 2:
         raise InputError(f"x has the shape {list(x.shape)} and y {list(y.shape)}; expected one class for each image.")
-    generator = np.random.default_rng(0 if seed is None else seed)
-    _, codes = np.unique(y.reshape(len(y), -1), axis=0, return_inverse=True)
+    # A seed that is none is refused with the recipe.
+    generator = np.random.default_rng(seed if isinstance(seed, int) and seed >= 0 else 0)
+    codes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y), -1)[:, 0]
     # Sorted by class, every so many-th image is kept: the shares of the classes stay.
-    order = np.lexsort((generator.random(len(x)), codes.reshape(-1)))
+    order = np.lexsort((generator.random(len(x)), codes))
     kept = np.zeros(len(x), dtype=bool)
     count = min(len(x) - 1, max(1, round(share * len(x))))
     kept[order[np.floor((np.arange(count) + 0.5) * len(x) / count).astype(int)]] = True

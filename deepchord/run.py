@@ -77,8 +77,12 @@ class Run:
             RunFailedError: The run ended without an evaluation.
             RunCancelledError: Somebody cancelled it.
         """
-        raise_if_failed(show_views(self._views()))
-        return self.wait()
+        self._check_goes_on()
+        view = show_views(self._views())
+        if self._background is not None and not self._background.is_told:
+            self._background.wait()
+        raise_if_failed(view)
+        return self
 
     def wait(self, timeout: float | None = None) -> "Run":
         """Wait until the run has ended.
@@ -91,11 +95,11 @@ class Run:
             RunFailedError: The run ended without an evaluation.
             RunCancelledError: Somebody cancelled it.
         """
-        if self._background is not None:
-            view = self._background.wait(timeout)
-            if view is None and self._background.is_alive:
+        if self._background is not None and not self._background.is_told:
+            if self._background.wait(timeout) is None:
                 raise TimeoutError(f"Run {self.run_id} goes on after {timeout:g} s.")
             return self
+        self._check_goes_on()
         for view in self._views(timeout):
             if view.has_ended:
                 raise_if_failed(view)
@@ -180,6 +184,14 @@ class Run:
         if self._background is not None and self._background.is_alive:
             return self._background.views()
         return _until(watch_run(self._reaching_settings(), self._store, self.spec), timeout)
+
+    def _check_goes_on(self) -> None:
+        """Raise `InputError` if the run had a broker of its own, which is gone: it would be waited for in vain."""
+        is_followed = self._background is not None and self._background.is_alive
+        if is_followed or session_of(self._settings, self.run_id) is not None or not self._store.is_local(self.run_id):
+            return
+        if not view_run(self._settings, self._store, self.spec).has_ended:
+            raise InputError(f"Run {self.run_id} has not ended, and nobody trains it any more: resume() goes on.")
 
     def _reaching_settings(self) -> Settings:
         """Return the settings with the broker of the run: its own, if that is on this machine."""

@@ -73,7 +73,8 @@ def train(
     """Start to train an ensemble; return as soon as its members are in the queue.
 
     With a broker the workers of a fleet train them. Without one this process starts a broker and workers of its own,
-    and stops them when the run or the interpreter ends; no `if __name__ == "__main__"` is needed for that.
+    and stops them when the run or the interpreter ends; no `if __name__ == "__main__"` is needed for that. What a
+    process leaves that is killed, the next run on this machine stops.
 
     Args:
         x: Images [size, height, width] or [size, height, width, channels]: whole numbers from 0 to 255, which are
@@ -111,7 +112,14 @@ def train(
     if x is not None or y is not None:
         if x is None or y is None or dataset is not None:
             raise InputError("Give either x and y, images and their classes, or dataset.")
-        data = arrays_as_dataset(np.asarray(x), np.asarray(y), test, class_names, given.get("seed"))
+        data = arrays_as_dataset(
+            np.asarray(x),
+            np.asarray(y),
+            test=test,
+            class_names=class_names,
+            seed=given.get("seed"),
+            channels_first=given.get("channels_first"),
+        )
     settings = read_settings(broker, storage=storage, engine=engine, device=device, workers=workers, threads=threads)
     store, spec = prepare(settings, None if recipe is None else Path(recipe), given, data)
 

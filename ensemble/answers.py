@@ -93,8 +93,13 @@ class Answers:
         """Whether the graph takes uint8 only."""
         return self._input_type == "uint8"
 
-    def answer(self, pixels: NDArray[Any], question: Question) -> Prediction:
-        """Return what the ensemble says of images [images, height, width, channels], uint8 or float32.
+    def answer(self, pixels: NDArray[Any], question: Question, threads: int | None = None) -> Prediction:
+        """Return what the ensemble says of images.
+
+        Args:
+            pixels: [images, height, width, channels], uint8 or float32.
+            question: What is asked about them.
+            threads: How many chunks are computed at once; None: as many as there are cores.
 
         Raises:
             InputError: The graph takes uint8, and the images are floats.
@@ -104,17 +109,17 @@ class Answers:
                 f"{self._place} was exported for whole numbers from 0 to 255 (uint8), found {pixels.dtype}: give "
                 "those, or export it with --input float32."
             )
-        return joined(list(self._chunks(pixels, question)))
+        return joined(list(self._chunks(pixels, question, threads)))
 
-    def _chunks(self, pixels: NDArray[Any], question: Question) -> Iterator[Prediction]:
-        """Yield the answer to each chunk; several are computed side by side on all cores."""
+    def _chunks(self, pixels: NDArray[Any], question: Question, threads: int | None) -> Iterator[Prediction]:
+        """Yield the answer to each chunk; several are computed side by side."""
         chunks = [pixels[start : start + _CHUNK] for start in range(0, len(pixels), _CHUNK)]
-        if len(chunks) == 1:
-            yield self._chunk(pixels, question)
+        if len(chunks) == 1 or threads == 1:
+            yield from (self._chunk(chunk, question) for chunk in chunks)
             return
         from deepchord.shared.host import usable_cores  # its import takes longer than a single image
 
-        with ThreadPoolExecutor(min(usable_cores(), len(chunks))) as pool:
+        with ThreadPoolExecutor(min(threads or usable_cores(), len(chunks))) as pool:
             yield from pool.map(lambda chunk: self._chunk(chunk, question), chunks)
 
     def _chunk(self, pixels: NDArray[Any], question: Question) -> Prediction:

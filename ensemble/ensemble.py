@@ -171,8 +171,8 @@ class Ensemble:
     def to_keras(self) -> "keras.Model":
         """Return one model of Keras 3: all members, their mean, and its calibration.
 
-        Its input is float32 [images, height, width, channels], as the networks take it: pixels divided by 255 if they
-        are whole numbers. Its output is the calibrated probabilities.
+        Its input is [images, height, width, channels], pixels as in the data set: whole numbers from 0 to 255 are
+        divided by 255 inside. Its output is the calibrated probabilities.
 
         Raises:
             InputError: The ensemble was loaded from an exported file.

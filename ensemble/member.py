@@ -32,7 +32,7 @@ class Member:
         return self._source.weights(self.description)
 
     def to_keras(self) -> "keras.Model":
-        """Return it as a model of Keras 3: float32 [images, height, width, channels] to probabilities.
+        """Return it as a model of Keras 3: images, as `Ensemble.to_keras` takes them, to its own probabilities.
 
         Raises:
             EngineError: Keras 3 is not installed.

@@ -45,10 +45,11 @@ class BackgroundRun:
         self._run = run
         self._view: RunView | None = None
         self._error: BaseException | None = None
+        #: Whether somebody was told how it ended.
+        self.is_told = False
         self._is_submitted = threading.Event()
         self._must_stop = threading.Event()
         self._thread = threading.Thread(target=self._bring_to_its_end, name=f"run {run.run_id}", daemon=True)
-        atexit.register(self.stop)
         self._thread.start()
         try:
             while not self._is_submitted.wait(_LOOK_EVERY_S) and self._thread.is_alive():
@@ -91,6 +92,7 @@ class BackgroundRun:
                 break
             time.sleep(_LOOK_EVERY_S)
         if self._error is not None:
+            self.is_told = True
             raise self._error
 
     def wait(self, timeout_s: float | None = None) -> RunView | None:
@@ -113,6 +115,7 @@ class BackgroundRun:
                 return None
             # In pieces: an interrupt has to come through on every system.
             self._thread.join(_LOOK_EVERY_S)
+        self.is_told = True
         if self._error is not None:
             raise self._error
         if self._view is not None:
@@ -129,6 +132,10 @@ class BackgroundRun:
     def _bring_to_its_end(self) -> None:
         try:
             with open_broker(self._settings, at_its_largest(self._run), logger.info) as session:
+                # Registered after the session's own way to stop, so that it comes first when the interpreter ends.
+                atexit.unregister(self.stop)
+                atexit.register(self.stop)
+                self._raise_if_stopped(session)
                 run: RunSpec | None = self._start(session)
                 self._is_submitted.set()
                 while run is not None:
@@ -137,6 +144,7 @@ class BackgroundRun:
                     view = self._view
                     if view is None or view.evaluation is None:
                         return
+                    self._raise_if_stopped(session)
                     run = extend_by_itself(session, self._store, view.run, logger.info)
         except BaseException as error:  # noqa: BLE001  whatever it is, who waits for the run has to be told
             self._error = error

@@ -79,6 +79,8 @@ def export(
         "--input": input_ is not None,
         "--license": bool(license_),
     }
+    if chosen is Format.KERAS and out.suffix != ".keras":
+        raise InputError(f"--out {out.name}: Keras wants a name that ends in .keras.")
     given = [option for option, is_given in only_onnx.items() if is_given]
     if chosen is not Format.ONNX and given:
         raise InputError(f"{' and '.join(given)} can only be given for --format onnx.")

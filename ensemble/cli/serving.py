@@ -32,7 +32,9 @@ def serve(
         typer.Option(metavar="RISK", help="Say `I do not know`, so that at most so many answers are wrong: 1%."),
     ] = None,
     max_bytes: Annotated[int, typer.Option(min=1024, help="The largest request.")] = 16 * 2**20,
-    max_pixels: Annotated[int, typer.Option(min=1, help="The largest image file, before it is scaled.")] = 32_000_000,
+    max_pixels: Annotated[
+        int, typer.Option(min=1, help="The most pixels of a request, before they are scaled.")
+    ] = 32_000_000,
     max_images: Annotated[int, typer.Option(min=1, help="The most images of a request.")] = 1024,
     max_requests: Annotated[int, typer.Option(min=1, help="The most requests at once.")] = 128,
     timeout_s: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds for a request.")] = 30.0,
@@ -71,7 +73,8 @@ def serve(
         max_requests=max_requests,
         timeout_s=timeout_s,
     )
-    server = Server(loaded, limits=limits, token=token, risk=risk, local_only=is_local(host))
+    # Without a token, a page of somebody else must not ask through a name that it made up.
+    server = Server(loaded, limits=limits, token=token, risk=risk, names=(host,) if token is None else None)
     try:
         # The server answers first who has asked, and then lets the signal through.
         with terminations_as_interrupts():

@@ -55,8 +55,8 @@ def write_graph(
             aside.write(part)
             if aside.tell() > LARGEST_BYTES:
                 raise InputError(
-                    f"The graph of {len(description.members)} members is larger than the 2 GiB that an ONNX file can "
-                    "have: export the members as a folder (--format members), or store half (--half)."
+                    f"The graph of {len(description.members)} members is larger than the 2 GiB that ONNX allows: it "
+                    "can neither be computed nor exported as one; --half halves it, and --format members has no limit."
                 )
         length = aside.tell()
         aside.seek(0)

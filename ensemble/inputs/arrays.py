@@ -16,22 +16,30 @@ from deepchord.shared.messages import DatasetInfo, Fitting
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+#: A last axis that is longer certainly holds no channels.
+_MOST_CHANNELS = 4
+
 #: An array with one or more images, the path of an image file, or an image of Pillow.
 ImageLike: TypeAlias = Union[NDArray[Any], str, os.PathLike[str], "Image"]
 
 
-def as_images(images: ImageLike | Sequence[ImageLike], dataset: DatasetInfo, fit: Fitting = "none") -> NDArray[Any]:
+def as_images(
+    images: ImageLike | Sequence[ImageLike], dataset: DatasetInfo, fit: Fitting = "none", *, name: str = "the array"
+) -> NDArray[Any]:
     """Return images in the one layout, [images, height, width, channels], uint8 or float32.
 
     Args:
         images: As `Ensemble.predict` takes them.
         dataset: What the networks were trained on.
         fit: What is done with images of another size or with other channels.
+        name: What an array is called in errors.
 
     Raises:
         InputError: A file cannot be read, or images do not fit the networks.
         DatasetError: An array has no valid shape, type or values.
     """
+    if fit not in ("none", "resize"):
+        raise InputError(f"fit is {fit!r}; expected 'none' or 'resize'.")
     if _is_single_file(images):
         images = [images]  # type: ignore[list-item]  # what `_is_single_file` says
     if isinstance(images, list | tuple) and any(map(_is_file_or_array, images)):
@@ -41,7 +49,7 @@ def as_images(images: ImageLike | Sequence[ImageLike], dataset: DatasetInfo, fit
         _check_types(parts)
         pixels = np.concatenate(parts)
     else:
-        pixels = _laid_out(np.asarray(images), dataset, fit, "The array")
+        pixels = _laid_out(np.asarray(images), dataset, fit, name)
     check_values(pixels, dataset)
     return pixels
 
@@ -51,7 +59,7 @@ def _one(image: Any, number: int, dataset: DatasetInfo, fit: Fitting) -> NDArray
     if _is_single_file(image):
         return read_picture(image, dataset.input_shape, fit)[None]
     array = np.asarray(image)
-    pixels = _laid_out(array, dataset, fit, f"Image {number}")
+    pixels = _laid_out(array, dataset, fit, f"image {number}")
     if len(pixels) != 1:
         raise InputError(
             f"Image {number} of the list has the shape {list(array.shape)}: expected a single image "
@@ -63,16 +71,26 @@ def _one(image: Any, number: int, dataset: DatasetInfo, fit: Fitting) -> NDArray
 def _laid_out(array: NDArray[Any], dataset: DatasetInfo, fit: Fitting, name: str) -> NDArray[Any]:
     """Return an array of one or more images with all four axes."""
     height, width, channels = dataset.input_shape
-    is_single = array.shape == dataset.input_shape or (array.ndim == 2)
-    if fit == "resize" and array.ndim == 3 and array.shape[-1] in (1, 3) and array.shape[1:] != (height, width):
-        is_single = True
-    batch = array[None] if is_single else array
+    batch = array[None] if _is_single(array, dataset.input_shape) else array
     if batch.ndim not in (3, 4) or 0 in batch.shape:
         raise InputError(
-            f"{name} has the shape {list(array.shape)}: expected images as [images, {height}, {width}, {channels}]"
-            f"{f' or [images, {height}, {width}]' if channels == 1 else ''}, at least one."
+            f"Expected images as [images, {height}, {width}, {channels}]"
+            f"{f' or [images, {height}, {width}]' if channels == 1 else ''}, at least one; {name} has the shape "
+            f"{list(array.shape)}."
         )
-    return fitted_pixels(checked_images(batch, name), dataset.input_shape, fit, name.lower())
+    return fitted_pixels(
+        checked_images(batch, name),
+        dataset.input_shape,
+        fit,
+        name if name[0] == name[0].lower() else name[0].lower() + name[1:],
+    )
+
+
+def _is_single(array: NDArray[Any], shape: tuple[int, int, int]) -> bool:
+    """Return whether an array is one image without an axis of images, not several grey ones."""
+    if array.ndim == 3 and array.shape != shape:
+        return array.shape[1:] != shape[:2] and array.shape[-1] <= _MOST_CHANNELS
+    return array.ndim == 2 or array.shape == shape
 
 
 def _check_types(parts: list[NDArray[Any]]) -> None:

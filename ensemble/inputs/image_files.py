@@ -2,7 +2,7 @@
 
 import io
 import os
-import warnings
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,16 +58,14 @@ def read_picture(
 
     called = name or (printable_path(os.fspath(image)) if isinstance(image, str | os.PathLike) else "The image")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            opened = image if isinstance(image, Image.Image) else _opened(image)
-            _check_size(opened, called, max_pixels)
-            upright = ImageOps.exif_transpose(opened)
-            upright.load()
+        opened = image if isinstance(image, Image.Image) else _opened(image)
+        _check_size(opened, called, max_pixels)
+        upright = ImageOps.exif_transpose(opened)
+        upright.load()
     except (InputError, MemoryError):
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"{called} is too large: at most {MAX_PIXELS:,} pixels are read.") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{called} is too large: at most {max_pixels:,} pixels are read.") from error
     except UnidentifiedImageError as error:
         raise InputError(f"{called} is no image that can be read; expected {', '.join(FORMATS)}.") from error
     except FileNotFoundError as error:
@@ -76,6 +74,25 @@ def read_picture(
         raise InputError(f"{called} cannot be read as an image: {error}.") from error
     pixels = _as_array(upright, shape, fit, called)
     return np.asarray(fitted_pixels(pixels[None], shape, fit, called)[0], dtype=np.uint8)
+
+
+def picture_pixels(data: bytes, name: str) -> int:
+    """Return how many pixels an image file says to have; nothing is unpacked.
+
+    Raises:
+        InputError: It is no image that can be read.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        width, height = _opened(data).size
+    except Image.DecompressionBombError:
+        return sys.maxsize  # so many that Pillow does not open it
+    except UnidentifiedImageError as error:
+        raise InputError(f"{name} is no image that can be read; expected {', '.join(FORMATS)}.") from error
+    except Exception as error:
+        raise InputError(f"{name} cannot be read as an image: {error}.") from error
+    return int(width * height)
 
 
 def _opened(image: "str | os.PathLike[str] | bytes") -> "Image":

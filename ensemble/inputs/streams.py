@@ -194,12 +194,15 @@ def _refuse(error: OSError) -> None:
 
 
 def _archive(file: Path | bytes, name: str) -> _Archive:
-    present = npz_outlines(_open(file), name, (), (*_ARRAYS, *_ARRAYS.values()))
+    present = npz_outlines(_open(file), name, (), (*_ARRAYS, *_ARRAYS.values()), in_pieces=True)
     array = next((array for array in _ARRAYS if array in present), None)
     if array is None:
         raise InputError(f"{name} holds no images: expected them as {', '.join(_ARRAYS)}.")
-    if not present[array].ndim:
-        raise InputError(f"{name}: {array} is a single number; expected images.")
+    if present[array].ndim not in (3, 4):
+        raise InputError(
+            f"{name}: {array} has the shape {list(present[array].shape)}; expected images as [images, height, width] "
+            "or [images, height, width, channels]."
+        )
     labels = _ARRAYS[array]
     return _Archive(
         file=file, name=name, array=array, labels=labels if labels in present else None, images=len(present[array])
@@ -208,16 +211,43 @@ def _archive(file: Path | bytes, name: str) -> _Archive:
 
 def _archive_lots(
     archive: _Archive, dataset: DatasetInfo, fit: Fitting, channels_first: bool | None, labelled: bool
-) -> Iterator[Lot]:
+) -> Iterator[Lot | Damaged]:
     labels = _labels(archive, dataset) if labelled else None
     number = 0
     for piece in npz_rows(_open(archive.file), archive.name, archive.array, LOT):
         turned = images_with_channels_last(piece, f"{archive.name}: {archive.array}", channels_first, _OPTION)
-        pixels = as_images(turned, dataset, fit)
-        until = number + len(pixels)
-        names = tuple(f"{archive.name}[{index}]" for index in range(number, until))
-        yield Lot(names=names, pixels=pixels, labels=None if labels is None else labels[number:until])
-        number = until
+        for part in _readable(turned if turned.ndim == 4 else turned[..., None], archive, number, dataset, fit):
+            if isinstance(part, Damaged):
+                yield part
+                continue
+            rows, pixels = part
+            names = tuple(f"{archive.name}[{index}]" for index in rows)
+            yield Lot(names=names, pixels=pixels, labels=None if labels is None else labels[list(rows)])
+        number += len(turned)
+
+
+def _readable(
+    piece: NDArray[Any], archive: _Archive, first: int, dataset: DatasetInfo, fit: Fitting
+) -> Iterator[tuple[Sequence[int], NDArray[Any]] | Damaged]:
+    """Yield the images of a piece with their numbers; where one cannot be used, each of them by itself.
+
+    Raises:
+        DeepchordError: None of them can be used.
+    """
+    try:
+        yield range(first, first + len(piece)), as_images(piece, dataset, fit, name=archive.name)
+        return
+    except DeepchordError:
+        found: list[tuple[Sequence[int], NDArray[Any]] | Damaged] = []
+        for number, image in enumerate(piece, first):
+            name = f"{archive.name}[{number}]"
+            try:
+                found.append(((number,), as_images(image[None], dataset, fit, name=name)))
+            except DeepchordError as error:
+                found.append(Damaged(name=name, error=error))
+        if all(isinstance(each, Damaged) for each in found):
+            raise
+    yield from found
 
 
 def _labels(archive: _Archive, dataset: DatasetInfo) -> NDArray[np.int64]:

@@ -3,8 +3,8 @@
 import asyncio
 import hmac
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Message, Receive
@@ -53,7 +53,7 @@ class Server:
         limits: ServeLimits,
         token: str | None = None,
         risk: float | None = None,
-        local_only: bool = True,
+        names: Sequence[str] | None = (),
     ) -> None:
         """Take what is served; the first ensemble is the usual one.
 
@@ -62,16 +62,17 @@ class Server:
             limits: What is taken from clients.
             token: What clients have to send as `Authorization: Bearer …`; None: nothing.
             risk: Where images are not answered, if the request does not say; see `Ensemble.predict`.
-            local_only: Whether only browsers and programs on this machine ask.
+            names: By which names browsers may call the server, besides those of this machine itself; None: by any.
         """
         self._ensembles = dict(ensembles)
-        self._limits = limits
+        self.limits = limits
         self._token = token
         self._risk = risk
         self._metrics = ServerMetrics()
         self._batchers: dict[str, Batcher] = {}
+        self._pool: Executor = ThreadPoolExecutor(1)
         self._in_flight = 0
-        self._local_only = local_only
+        self._names = names
 
     def application(self) -> Starlette:
         """Return the application for any ASGI server."""
@@ -85,7 +86,7 @@ class Server:
             Route("/predict", self._guarded(self._predict), methods=["POST"]),
             Route("/models/{model}/predict", self._guarded(self._predict), methods=["POST"]),
         ]
-        hosts = list(LOCAL_HOSTS) if self._local_only else ["*"]
+        hosts = ["*"] if self._names is None else [*LOCAL_HOSTS, *self._names]
         return Starlette(
             routes=routes,
             lifespan=self._lifespan,
@@ -97,7 +98,8 @@ class Server:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Compute one image with each ensemble, so that the first client does not wait longer than others."""
         cores = usable_cores()
-        with ThreadPoolExecutor(cores, thread_name_prefix="predict") as pool:
+        pool = self._pool = ThreadPoolExecutor(cores, thread_name_prefix="predict")
+        try:
             for name, ensemble in self._ensembles.items():
                 observe = self._metrics.batch_images.labels(name).observe
                 batcher = Batcher(ensemble.answers, pool, cores, lambda _, images, observe=observe: observe(images))  # type: ignore[misc]  # the default binds it
@@ -106,11 +108,16 @@ class Server:
                 self._batchers[name] = batcher
             yield
             self._batchers.clear()
+        finally:
+            # Those who asked were answered, or were told that it took too long.
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _guarded(self, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """Return an endpoint that asks for the token first."""
 
         async def endpoint(request: Request) -> Response:
+            if self._token is None and request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+                raise HTTPException(403, "Pages of others may not ask this server.")
             if self._token is not None:
                 scheme, _, given = request.headers.get("authorization", "").partition(" ")
                 if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), self._token.encode()):
@@ -125,23 +132,26 @@ class Server:
         name = request.path_params.get("model", next(iter(self._ensembles)))
         if name not in self._ensembles:
             raise HTTPException(404, f"There is no model {name!r}; there are {', '.join(self._ensembles)}.")
-        if self._in_flight >= self._limits.max_requests:
+        if self._in_flight >= self.limits.max_requests:
             self._metrics.requests.labels(name, "503").inc()
             raise HTTPException(503, "Too many requests at once; try again soon.", {"retry-after": "1"})
         self._in_flight += 1
         self._metrics.in_flight.set(self._in_flight)
         began, status = time.perf_counter(), "500"
         try:
-            async with asyncio.timeout(self._limits.timeout_s):
+            async with asyncio.timeout(self.limits.timeout_s):
                 response = await self._answer(name, request)
             status = "200"
             return response
         except TimeoutError as error:
             status = "504"
-            raise HTTPException(504, f"The answer took longer than {self._limits.timeout_s:g} s.") from error
+            raise HTTPException(504, f"The answer took longer than {self.limits.timeout_s:g} s.") from error
         except HTTPException as error:
             status = str(error.status_code)
             raise
+        except ClientDisconnect:
+            status = "499"  # nobody reads the answer
+            return Response(status_code=400)
         finally:
             self._in_flight -= 1
             self._metrics.in_flight.set(self._in_flight)
@@ -150,11 +160,14 @@ class Server:
 
     async def _answer(self, name: str, request: Request) -> Response:
         ensemble = self._ensembles[name]
-        asked = await read_request(_bounded(request, self._limits), ensemble.description, self._limits, self._risk)
+        bounded = _bounded(request, self.limits)
+        asked = await read_request(bounded, ensemble.description, self.limits, self._risk, self._pool)
         try:
             prediction = await self._batchers[name].answer(asked.pixels, asked.question)
         except DeepchordError as error:
             raise HTTPException(422, str(error)) from error
+        if not np.isfinite(prediction.probabilities).all():
+            raise HTTPException(422, "The values of the images are so large that no probabilities follow from them.")
         self._metrics.images.labels(name).inc(len(prediction))
         if prediction.abstains is not None:
             self._metrics.abstained.labels(name).inc(int(prediction.abstains.sum()))

@@ -9,7 +9,7 @@ class ServeLimits:
 
     #: The size of a request.
     max_bytes: int = 16 * 2**20
-    #: The pixels of an image file before it is scaled, and the images of a request.
+    #: The pixels of all images of a request before they are scaled, and how many images it may have.
     max_pixels: int = 32_000_000
     max_images: int = 1024
     #: Requests that are answered or wait at the same time.

@@ -1,26 +1,34 @@
 """What clients send: images as JSON, as files of a form, or as the body itself; and what they ask about them."""
 
+import asyncio
 import json
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import QueryParams, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from deepchord.ensemble.answers import Question, ask
 from deepchord.ensemble.inputs import as_images
-from deepchord.ensemble.inputs.image_files import read_picture
+from deepchord.ensemble.inputs.image_files import picture_pixels, read_picture
 from deepchord.ensemble.inputs.values import check_values
 from deepchord.ensemble.serving.limits import ServeLimits
 from deepchord.ensemble.thresholds import parse_share
+from deepchord.shared.command_line import label
 from deepchord.shared.errors import DeepchordError
 from deepchord.shared.messages import DatasetInfo, EnsembleDescription, Fitting
 
 #: The query parameters; see `Ensemble.predict`, where `abstain` is called `risk`.
 PARAMETERS = ("abstain", "sets", "set_method", "per_class", "members", "fit")
+#: Other fields of a form are not looked at.
+_MOST_FIELDS, _LARGEST_FIELD_BYTES = 8, 1024
 _WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": True}
 
 
@@ -35,37 +43,38 @@ class Asked:
 
 
 async def read_request(
-    request: Request, description: EnsembleDescription, limits: ServeLimits, usual_risk: float | None
+    request: Request, description: EnsembleDescription, limits: ServeLimits, usual_risk: float | None, pool: Executor
 ) -> Asked:
-    """Return what a request asks.
+    """Return what a request asks; images are decoded in the pool, so that others are answered meanwhile.
 
     Args:
         request: Its body holds images; its query parameters say what is asked.
         description: The ensemble that is asked.
         limits: Of the server.
         usual_risk: The risk for abstaining, where the request gives none; None: such requests get no `abstains`.
+        pool: Decodes.
 
     Raises:
         HTTPException: 400, 413, 415 or 422, with a sentence.
     """
     fit, question = _question(request.query_params, description, usual_risk)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    dataset = description.dataset
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"us-ascii"):
+        raise HTTPException(415, "The charset has to be utf-8.")
+    if kind == b"application/json":
+        decode = partial(_from_json, await _body(request, limits), description.dataset, fit, limits)
+    elif kind == b"multipart/form-data":
+        decode = partial(_from_files, await _files(request, limits), description.dataset, fit, limits)
+    elif kind.startswith(b"image/") or kind == b"application/octet-stream":
+        files = [("image", await _body(request, limits))]
+        decode = partial(_from_files, files, description.dataset, fit, limits)
+    else:
+        shown = kind.decode("latin-1") or "missing"
+        raise HTTPException(415, f"Content-Type is {shown}; expected application/json, multipart/form-data or image/*.")
     try:
-        if kind == "application/json":
-            names, pixels = _from_json(await _body(request, limits), dataset, fit)
-        elif kind == "multipart/form-data":
-            names, pixels = await _from_form(request, dataset, fit, limits)
-        elif kind.startswith("image/") or kind == "application/octet-stream":
-            names, pixels = ("image",), _picture(await _body(request, limits), "The image", dataset, fit, limits)[None]
-        else:
-            raise HTTPException(
-                415, f"Content-Type is {kind or 'missing'}; expected application/json, multipart/form-data or image/*."
-            )
+        names, pixels = await asyncio.get_running_loop().run_in_executor(pool, decode)
     except DeepchordError as error:
         raise HTTPException(422, str(error)) from error
-    if len(pixels) > limits.max_images:
-        raise HTTPException(413, f"The request has {len(pixels):,} images; at most {limits.max_images:,} at once.")
     return Asked(names=names, pixels=pixels, question=question)
 
 
@@ -80,9 +89,38 @@ async def _body(request: Request, limits: ServeLimits) -> bytes:
     return b"".join(parts)
 
 
+async def _files(request: Request, limits: ServeLimits) -> list[tuple[str, bytes]]:
+    """Return the files of a form, with their names."""
+    try:
+        async with request.form(
+            max_files=limits.max_images, max_fields=_MOST_FIELDS, max_part_size=_LARGEST_FIELD_BYTES
+        ) as form:
+            files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+            found = [(_printable(file.filename) or f"image {n}", await file.read()) for n, file in enumerate(files)]
+    except HTTPException as error:
+        if str(error.detail).startswith("Too many files"):
+            raise _too_many(limits) from error
+        raise
+    if not found:
+        raise HTTPException(422, "The form has no files; expected one or more images as parts with a file name.")
+    return found
+
+
 def too_large(limits: ServeLimits) -> HTTPException:
     """Return the answer to a request of too many bytes."""
     return HTTPException(413, f"The request is larger than the {limits.max_bytes:,} bytes that are taken.")
+
+
+def _too_many(limits: ServeLimits) -> HTTPException:
+    return HTTPException(413, f"The request has too many images; at most {limits.max_images:,} at once.")
+
+
+def _too_many_pixels(limits: ServeLimits) -> HTTPException:
+    return HTTPException(413, f"The images have too many pixels; at most {limits.max_pixels:,} in a request.")
+
+
+def _printable(name: str | None) -> str:
+    return label(name) if name else ""
 
 
 def _question(
@@ -116,7 +154,9 @@ def _flag(query: QueryParams, name: str) -> bool:
     return _WORDS[text]
 
 
-def _from_json(body: bytes, dataset: DatasetInfo, fit: Fitting) -> tuple[tuple[str, ...], NDArray[Any]]:
+def _from_json(
+    body: bytes, dataset: DatasetInfo, fit: Fitting, limits: ServeLimits
+) -> tuple[tuple[str, ...], NDArray[Any]]:
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -129,26 +169,24 @@ def _from_json(body: bytes, dataset: DatasetInfo, fit: Fitting) -> tuple[tuple[s
         raise HTTPException(422, "The images have no common shape: their lists differ in length.") from error
     if array.dtype.kind not in "iuf":
         raise HTTPException(422, f"The images hold {array.dtype}; expected numbers.")
-    pixels = as_images(array, dataset, fit)
+    # Before they are fitted: a small image may become a large one.
+    if array.ndim > 2 and array.shape != dataset.input_shape and len(array) > limits.max_images:
+        raise _too_many(limits)
+    if array.size > limits.max_pixels:
+        raise _too_many_pixels(limits)
+    pixels = as_images(array, dataset, fit, name="the request")
     return tuple(str(index) for index in range(len(pixels))), pixels
 
 
-async def _from_form(
-    request: Request, dataset: DatasetInfo, fit: Fitting, limits: ServeLimits
+def _from_files(
+    files: Sequence[tuple[str, bytes]], dataset: DatasetInfo, fit: Fitting, limits: ServeLimits
 ) -> tuple[tuple[str, ...], NDArray[Any]]:
-    async with request.form(max_files=limits.max_images, max_fields=8, max_part_size=limits.max_bytes) as form:
-        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-        if not files:
-            raise HTTPException(422, "The form has no files; expected one or more images as parts with a file name.")
-        names, pixels = [], []
-        for number, file in enumerate(files):
-            name = file.filename or f"image {number}"
-            names.append(name)
-            pixels.append(_picture(await file.read(), name, dataset, fit, limits))
-    return tuple(names), np.stack(pixels)
-
-
-def _picture(data: bytes, name: str, dataset: DatasetInfo, fit: Fitting, limits: ServeLimits) -> NDArray[Any]:
-    pixels = read_picture(data, dataset.input_shape, fit, name, max_pixels=limits.max_pixels)
+    """Return the images of files; all of their pixels together are limited, as they are before they are fitted."""
+    if sum(picture_pixels(data, name) for name, data in files) > limits.max_pixels:
+        raise _too_many_pixels(limits)
+    pictures = [
+        read_picture(data, dataset.input_shape, fit, name, max_pixels=limits.max_pixels) for name, data in files
+    ]
+    pixels = np.stack(pictures)
     check_values(pixels, dataset)
-    return pixels
+    return tuple(name for name, _ in files), pixels

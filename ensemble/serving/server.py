@@ -1,6 +1,7 @@
 """Runs the server until it is told to stop; requests that are at work then are answered first."""
 
 import ipaddress
+import math
 import socket
 from collections.abc import Callable
 
@@ -9,8 +10,8 @@ import uvicorn
 from deepchord.ensemble.serving.app import Server
 from deepchord.shared.errors import InputError
 
-#: How long requests may go on after the server was told to stop.
-_GRACE_S = 10
+#: So many connections may be open for each request that may be at work.
+_CONNECTIONS_PER_REQUEST = 8
 
 
 def is_local(address: str) -> bool:
@@ -47,8 +48,11 @@ def serve(server: Server, address: str, port: int, told: Callable[[str], None]) 
         log_level="warning",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=_GRACE_S,
-        h11_max_incomplete_event_size=64 * 1024,
+        # Who has asked is answered first.
+        timeout_graceful_shutdown=math.ceil(server.limits.timeout_s),
+        # The quicker parser takes headers of any size: it is for those on this machine.
+        http="auto" if is_local(address) else "h11",
+        limit_concurrency=_CONNECTIONS_PER_REQUEST * server.limits.max_requests,
     )
     shown = f"[{address}]" if ":" in address else address
     with listener:

@@ -7,6 +7,7 @@ from deepchord.shared.datasets.dataset import (
     load_dataset,
     publish_dataset,
 )
+from deepchord.shared.datasets.outlines import with_channels_last
 from deepchord.shared.datasets.sources import Places, find_dataset
 from deepchord.shared.datasets.unlabelled import (
     Images,
@@ -29,4 +30,5 @@ __all__ = [
     "load_images",
     "publish_dataset",
     "publish_images",
+    "with_channels_last",
 ]

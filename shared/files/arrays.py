@@ -89,14 +89,26 @@ def read_npz(
 
 
 def npz_outlines(
-    file: Path | io.BytesIO, source: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
+    file: Path | io.BytesIO,
+    source: str,
+    required: tuple[str, ...],
+    optional: tuple[str, ...] = (),
+    *,
+    in_pieces: bool = False,
 ) -> dict[str, NDArray[Any]]:
     """Return arrays with the shapes and types that `read_npz` would return; nothing is unpacked.
 
-    Their values are zeros, which take no memory. For arguments and errors see `read_npz`.
+    Their values are zeros, which take no memory. For other arguments and errors see `read_npz`.
+
+    Args:
+        file: The path, or the bytes as an open file.
+        source: The name of the file in errors.
+        required: The names of arrays that must be there.
+        optional: The names of arrays that are returned if they are there.
+        in_pieces: Whether the arrays are read by `npz_rows`, so that they may be larger than the free memory.
     """
     with _opened(file, source) as archive:
-        return _outlines(archive, source, required, optional, _bytes_in_memory(file))
+        return _outlines(archive, source, required, optional, sys.maxsize if in_pieces else _bytes_in_memory(file))
 
 
 def npz_rows(file: Path | io.BytesIO, source: str, name: str, rows: int) -> Iterator[NDArray[Any]]:

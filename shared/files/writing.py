@@ -1,5 +1,6 @@
 """Writes files aside, so that nobody ever sees half of one, and says in a sentence why one cannot be written."""
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ def written_aside(path: Path) -> Iterator[Path]:
         InputError: It cannot be written.
     """
     # The ending stays: Keras looks at it.
-    aside = path.with_name(f".writing-{path.name}")
+    aside = path.with_name(f".writing-{secrets.token_hex(4)}-{path.name}")
     with refuse_unwritable(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -71,13 +71,16 @@ def _with_channels(pixels: NDArray[Any], channels: int, name: str) -> NDArray[An
 
 
 def _resized(pixels: NDArray[Any], height: int, width: int) -> NDArray[Any]:
-    """Return images scaled to a size, with linear interpolation between the centres of pixels."""
-    from scipy.ndimage import zoom  # half a second, which commands without it spare
+    """Return images scaled to a size: linear between pixels, and the mean of all that fall into a smaller one."""
+    from PIL import Image  # a tenth of a second, which commands without it spare
 
-    factors = (1, height / pixels.shape[1], width / pixels.shape[2], 1)
-    parts = (pixels[start : start + 1024].astype(np.float32) for start in range(0, len(pixels), 1024))
-    scaled = [_as_type(zoom(part, factors, order=1, mode="nearest", grid_mode=True), pixels.dtype) for part in parts]
-    return np.ascontiguousarray(np.concatenate(scaled))
+    scaled = np.empty((len(pixels), height, width, pixels.shape[-1]), dtype=pixels.dtype)
+    for number, image in enumerate(pixels):
+        for channel in range(pixels.shape[-1]):
+            plane = Image.fromarray(image[..., channel].astype(np.float32))
+            resized = np.asarray(plane.resize((width, height), Image.Resampling.BILINEAR))
+            scaled[number, ..., channel] = _as_type(resized, pixels.dtype)
+    return scaled
 
 
 def _as_type(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -33,7 +33,7 @@ def test_test_images_are_kept_from_all_classes_and_no_image_is_in_both(sizes, sh
     if min(sizes) < 2 / (1 - share) + 1 or round(share * len(labels)) < 1:
         return
 
-    data = arrays_as_dataset(images, labels, share, None, seed)
+    data = arrays_as_dataset(images, labels, test=share, seed=seed)
 
     kept = set(data.x_test[:, 0, 0, 0].tolist())
     assert kept | set(data.x_train[:, 0, 0, 0].tolist()) == set(range(len(labels)))
@@ -43,13 +43,24 @@ def test_test_images_are_kept_from_all_classes_and_no_image_is_in_both(sizes, sh
 
 
 def test_classes_may_be_strings_and_keep_their_names():
-    data = arrays_as_dataset(
-        IMAGES, np.array(["cat", "ant", "bee"])[LABELS], (IMAGES[:3], ["bee", "ant", "cat"]), None, 1
-    )
+    names, test = np.array(["cat", "ant", "bee"])[LABELS], (IMAGES[:3], ["bee", "ant", "cat"])
+
+    data = arrays_as_dataset(IMAGES, names, test=test)
 
     assert data.class_names == ("ant", "bee", "cat")
     assert data.y_test.tolist() == [1, 0, 2]
     assert data.y_train[:3].tolist() == [2, 0, 1]
+
+
+def test_a_column_of_objects_is_as_good_as_strings_and_channels_may_come_first():
+    names = np.array(["cat", "ant", "bee"], dtype=object)[LABELS]
+    images = np.zeros((60, 3, 8, 8), np.uint8)
+
+    data = arrays_as_dataset(images, names, test=[images[:3], names[:3]], channels_first=True)
+
+    assert data.class_names == ("ant", "bee", "cat")
+    assert data.x_train.shape == (60, 8, 8, 3)
+    assert arrays_as_dataset(IMAGES, names, test=0.2).class_names == ("ant", "bee", "cat")
 
 
 @pytest.mark.parametrize(
@@ -63,6 +74,9 @@ def test_classes_may_be_strings_and_keep_their_names():
         ({"x": IMAGES, "y": LABELS, "epoch": 3}, "unknown option 'epoch'.*epochs"),
         ({"x": IMAGES, "y": LABELS.astype(str), "class_names": "abc"}, "The classes have names already"),
         ({"x": IMAGES[:, 0], "y": LABELS}, "expected images as"),
+        ({"x": np.zeros((60, 3, 8, 8)), "y": LABELS}, "channels that come first"),
+        ({"x": IMAGES, "y": LABELS, "seed": -1}, "seed"),
+        ({"x": IMAGES, "y": LABELS, "test": "half"}, "test is 'half'; expected test images"),
         ({"x": IMAGES, "y": np.zeros(60)}, "at least 2 classes"),
     ],
 )
@@ -131,4 +145,4 @@ def test_lines_tell_how_it_goes_on_where_there_is_no_terminal(run, capsys):
 
 def test_data_that_is_no_data_set_is_refused_with_its_reason():
     with pytest.raises(DatasetError, match="not finite"):
-        arrays_as_dataset(np.full((4, 2, 2), np.nan), np.arange(4) % 2, 0.5, None, 0)
+        arrays_as_dataset(np.full((4, 2, 2), np.nan), np.arange(4) % 2, test=0.5)

@@ -61,7 +61,7 @@ def test_lengths_are_written_as_protobuf_reads_them(length):
 def test_a_graph_that_no_file_can_hold_is_refused_with_what_to_do(members, monkeypatch):
     monkeypatch.setattr(graph_model, "LARGEST_BYTES", 1000)
 
-    with pytest.raises(InputError, match=r"3 members is larger than .* as a folder \(--format members\)"):
+    with pytest.raises(InputError, match=r"3 members is larger than .* --format members has no limit"):
         written(members)
 
 

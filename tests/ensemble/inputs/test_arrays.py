@@ -54,13 +54,13 @@ def test_lists_of_arrays_pictures_and_paths_are_one_array(tmp_path):
     [
         (np.zeros((2, 5, 4, 1), np.uint8), r"Images of the array are 5x4x1 .* the networks take 4x4x1"),
         (np.zeros((2, 4, 4, 3), np.uint8), r"are 4x4x3 .* the networks take 4x4x1"),
-        (np.zeros(16, np.uint8), r"has the shape \[16\]: expected images as \[images, 4, 4, 1\] or \[images, 4, 4\]"),
-        (np.zeros((0, 4, 4, 1), np.uint8), r"\[0, 4, 4, 1\]: expected images .* at least one"),
+        (np.zeros(16, np.uint8), r"Expected images as \[images, 4, 4, 1\] or \[images, 4, 4\], .*has the shape \[16\]"),
+        (np.zeros((0, 4, 4, 1), np.uint8), r"at least one; the array has the shape \[0, 4, 4, 1\]"),
         (np.zeros((2, 4, 4, 1), complex), "expected uint8 or floats, found complex128"),
         (np.full((2, 4, 4, 1), np.nan), "image 0 holds a value that is not finite"),
         (np.full((2, 4, 4, 1), 300), r"whole numbers must lie in 0\.\.255, found 300"),
         (np.array([["x"] * 4] * 4), "expected uint8 or floats"),
-        ([], "the list is empty|expected images"),
+        ([], "Expected images"),
         ([np.zeros((2, 4, 4), np.uint8)], "Image 0 of the list has the shape"),
         ([np.zeros((4, 4), np.uint8), np.zeros((4, 4))], "hold float32 and uint8: .* give all of them in one type"),
         ("nothing.png", "There is no file nothing.png"),
@@ -77,6 +77,14 @@ def test_other_sizes_and_channels_are_fitted_when_that_is_asked_for():
     assert as_images(colours, info(), "resize").shape == (1, 4, 4, 1)
     assert as_images(np.stack([colours] * 2), info(), "resize").shape == (2, 4, 4, 1)
     assert as_images(Image.fromarray(colours), info((5, 6, 3)), "resize").shape == (1, 5, 6, 3)
+
+
+def test_one_image_with_transparency_is_not_many_grey_ones():
+    assert as_images(np.zeros((8, 8, 4), np.uint8), info(), "resize").shape == (1, 4, 4, 1)
+    with pytest.raises(InputError, match="Images of the array are 9x8x3"):
+        as_images(np.zeros((9, 8, 3), np.uint8), info())
+    with pytest.raises(InputError, match="fit is 'crop'; expected 'none' or 'resize'"):
+        as_images(np.zeros((4, 4), np.uint8), info(), "crop")
 
 
 def test_floats_that_are_obviously_scaled_otherwise_are_told():

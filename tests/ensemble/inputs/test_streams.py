@@ -109,7 +109,7 @@ def test_channels_that_come_first_are_turned_when_that_is_said(tmp_path):
         (lambda path: None, "There is no file"),
         (lambda path: path.mkdir(), "holds no image files"),
         (lambda path: np.savez(path, z=np.zeros(3)), "holds no images: expected them as images, x_test, x"),
-        (lambda path: np.savez(path, x=3), "x is a single number"),
+        (lambda path: np.savez(path, x=3), r"x has the shape \[\]; expected images as"),
         (
             lambda path: np.savez(path, x=np.zeros((2, 4, 4), np.uint8), y=[0, 5]),
             "tells of 6 classes, and the .* know 2",
@@ -125,6 +125,20 @@ def test_inputs_that_cannot_be_used_are_named(tmp_path, make, sentence):
 
     with pytest.raises((InputError, DatasetError), match=sentence):
         lots([str(path)])
+
+
+def test_a_damaged_image_of_an_archive_is_named_and_the_others_go_on(tmp_path):
+    images = np.zeros((5, 4, 4), np.float32)
+    images[3, 0, 0] = np.nan
+    np.savez(tmp_path / "it.npz", x=images, y=[0, 1, 0, 1, 0])
+
+    found = lots([str(tmp_path / "it.npz")])
+
+    damaged = [each for each in found if isinstance(each, Damaged)]
+    assert [each.name for each in damaged] == [f"{tmp_path}/it.npz[3]"]
+    kept = [each for each in found if isinstance(each, streams.Lot)]
+    assert [name[-2] for each in kept for name in each.names] == list("0124")
+    assert np.concatenate([each.labels for each in kept]).tolist() == [0, 1, 0, 0]
 
 
 def test_an_empty_standard_input_is_told(monkeypatch):
