@@ -61,11 +61,6 @@ class BackgroundRun:
             raise self._error
 
     @property
-    def run(self) -> RunSpec:
-        """The run as it is now."""
-        return self._run
-
-    @property
     def view(self) -> RunView | None:
         """The last view of the run; None: there was none yet."""
         return self._view

@@ -14,12 +14,12 @@ from deepchord.shared.errors import EngineError
 from deepchord.shared.files import written_aside
 from deepchord.shared.messages import Calibration, DescribedMember
 from deepchord.shared.network import chained, keras_layers
+from deepchord.shared.uncertainty.confidence_map import MARGIN, SMALLEST_SHARE
+from deepchord.shared.uncertainty.temperature import SMALLEST
 
 if TYPE_CHECKING:
     import keras
 
-_SMALLEST = 1e-12
-_MARGIN = 1e-6
 #: The backends of Keras 3 by the package that brings them, in the order in which an installed one is taken.
 _BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
@@ -64,6 +64,7 @@ def keras_member(source: EnsembleMembers, member: DescribedMember) -> "keras.Mod
 
 def _keras() -> Any:
     """Return Keras 3 with a backend that is installed."""
+    # Keras reads it when it is imported: like an engine of a worker, the one module that needs it sets it.
     if "KERAS_BACKEND" not in os.environ:
         installed = (backend for name, backend in _BACKENDS.items() if importlib.util.find_spec(name))
         os.environ["KERAS_BACKEND"] = next(installed, "tensorflow")
@@ -97,18 +98,18 @@ def _network(keras: Any, source: EnsembleMembers, weights: Weights, name: str) -
 
 def _calibrated(ops: Any, mean: Any, calibration: Calibration) -> Any:
     """Return calibrated probabilities; the same formulas as in `deepchord.shared.uncertainty`."""
-    logits = ops.log(ops.maximum(mean, _SMALLEST)) / calibration.temperature
+    logits = ops.log(ops.maximum(mean, SMALLEST)) / calibration.temperature
     scaled = ops.softmax(logits, axis=-1)
     if not calibration.confidence_map:
         return scaled
     places, heights = np.array(calibration.confidence_map, dtype=np.float32).T
     is_predicted = ops.one_hot(ops.argmax(mean, axis=-1), mean.shape[-1])
     confidence = ops.sum(scaled * is_predicted, axis=-1, keepdims=True)
-    others = ops.maximum(scaled, 1e-30) * (1.0 - is_predicted)
+    others = ops.maximum(scaled, SMALLEST_SHARE) * (1.0 - is_predicted)
     rest = ops.sum(others, axis=-1, keepdims=True)
     second = ops.max(others, axis=-1, keepdims=True)
     widths = np.maximum(np.diff(places), np.float32(1e-7))
     ramps = ops.clip((confidence - places[:-1]) / widths, 0.0, 1.0)
     mapped = ops.sum(ramps * np.diff(heights), axis=-1, keepdims=True) + float(heights[0])
-    wanted = ops.minimum(ops.maximum(mapped, second / (second + rest)), 1 - _MARGIN)
+    wanted = ops.minimum(ops.maximum(mapped, second / (second + rest)), 1 - MARGIN)
     return others * ((1.0 - wanted) / rest) + wanted * is_predicted

@@ -5,11 +5,8 @@ import numpy as np
 from deepchord.ensemble.graph import names
 from deepchord.ensemble.graph.builder import GraphPart
 from deepchord.shared.messages import Calibration
-
-#: Smaller probabilities count as this: zero has no logarithm.
-_SMALLEST = 1e-12
-#: Mapped confidences stay below 1 by this; see `deepchord.shared.uncertainty.confidence_map`.
-_MARGIN = 1e-6
+from deepchord.shared.uncertainty.confidence_map import MARGIN, SMALLEST_SHARE
+from deepchord.shared.uncertainty.temperature import SMALLEST
 
 
 def add_members(part: GraphPart, members: list[str]) -> str:
@@ -57,7 +54,7 @@ def add_outputs(
 
 def _entropy(part: GraphPart, probabilities: str, axis: str) -> str:
     """Return the entropy over the last axis, in nats."""
-    smallest = part.constant(f"smallest_of_{probabilities}", np.array(_SMALLEST, dtype=np.float32))
+    smallest = part.constant(f"smallest_of_{probabilities}", np.array(SMALLEST, dtype=np.float32))
     logarithms = part.add("Log", part.add("Max", probabilities, smallest))
     summed = part.add("ReduceSum", part.add("Mul", probabilities, logarithms), axis, keepdims=0)
     # Not below zero, as a rounded sum of probabilities would have it.
@@ -83,7 +80,7 @@ def _one_hot(part: GraphPart, name: str, indices: str, classes: int) -> str:
 def _calibrated(part: GraphPart, mean: str, label: str, classes: int, calibration: Calibration | None) -> str:
     if calibration is None:
         return mean
-    smallest = part.constant("smallest", np.array(_SMALLEST, dtype=np.float32))
+    smallest = part.constant("smallest", np.array(SMALLEST, dtype=np.float32))
     temperature = part.constant("temperature", np.array(calibration.temperature, dtype=np.float32))
     logits = part.add("Div", part.add("Log", part.add("Max", mean, smallest)), temperature)
     scaled = part.add("Softmax", logits, axis=1)
@@ -97,14 +94,14 @@ def _with_confidence(part: GraphPart, scaled: str, is_predicted: str, knots: tup
     """Return probabilities whose predicted classes have the mapped confidence; the others keep their shares."""
     axis = part.integers("classes_axis", 1)
     one = part.constant("one", np.array(1.0, dtype=np.float32))
-    smallest = part.constant("smallest_rest", np.array(1e-30, dtype=np.float32))
+    smallest = part.constant("smallest_rest", np.array(SMALLEST_SHARE, dtype=np.float32))
     confidence = part.add("ReduceSum", part.add("Mul", scaled, is_predicted), axis, keepdims=1)
     others = part.add("Mul", part.add("Max", scaled, smallest), part.add("Sub", one, is_predicted))
     rest = part.add("ReduceSum", others, axis, keepdims=1)
     second = part.add("ReduceMax", others, axis, keepdims=1)
     # So low that the second class becomes as probable as the predicted one; never lower.
     lowest = part.add("Div", second, part.add("Add", second, rest))
-    highest = part.constant("highest", np.array(1 - _MARGIN, dtype=np.float32))
+    highest = part.constant("highest", np.array(1 - MARGIN, dtype=np.float32))
     wanted = part.add("Min", part.add("Max", _mapped(part, confidence, knots), lowest), highest)
     shared = part.add("Mul", others, part.add("Div", part.add("Sub", one, wanted), rest))
     return part.add("Add", shared, part.add("Mul", wanted, is_predicted))

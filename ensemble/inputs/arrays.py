@@ -43,8 +43,6 @@ def as_images(
     if _is_single_file(images):
         images = [images]  # type: ignore[list-item]  # what `_is_single_file` says
     if isinstance(images, list | tuple) and any(map(_is_file_or_array, images)):
-        if not images:
-            raise InputError("There are no images to predict: the list is empty.")
         parts = [_one(image, number, dataset, fit) for number, image in enumerate(images)]
         _check_types(parts)
         pixels = np.concatenate(parts)
@@ -78,12 +76,7 @@ def _laid_out(array: NDArray[Any], dataset: DatasetInfo, fit: Fitting, name: str
             f"{f' or [images, {height}, {width}]' if channels == 1 else ''}, at least one; {name} has the shape "
             f"{list(array.shape)}."
         )
-    return fitted_pixels(
-        checked_images(batch, name),
-        dataset.input_shape,
-        fit,
-        name if name[0] == name[0].lower() else name[0].lower() + name[1:],
-    )
+    return fitted_pixels(checked_images(batch, name), dataset.input_shape, fit, name)
 
 
 def _is_single(array: NDArray[Any], shape: tuple[int, int, int]) -> bool:

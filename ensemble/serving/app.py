@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
@@ -70,7 +70,8 @@ class Server:
         self._risk = risk
         self._metrics = ServerMetrics()
         self._batchers: dict[str, Batcher] = {}
-        self._pool: Executor = ThreadPoolExecutor(1)
+        self._cores = usable_cores()
+        self._pool = ThreadPoolExecutor(self._cores, thread_name_prefix="predict")
         self._in_flight = 0
         self._names = names
 
@@ -97,12 +98,10 @@ class Server:
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Compute one image with each ensemble, so that the first client does not wait longer than others."""
-        cores = usable_cores()
-        pool = self._pool = ThreadPoolExecutor(cores, thread_name_prefix="predict")
         try:
             for name, ensemble in self._ensembles.items():
-                observe = self._metrics.batch_images.labels(name).observe
-                batcher = Batcher(ensemble.answers, pool, cores, lambda _, images, observe=observe: observe(images))  # type: ignore[misc]  # the default binds it
+                told = self._metrics.batch_images.labels(name).observe
+                batcher = Batcher(ensemble.answers, self._pool, self._cores, told)
                 kind = np.uint8 if ensemble.answers.takes_whole_numbers else np.float32
                 await batcher.answer(np.zeros((1, *ensemble.input_shape), kind), Question())
                 self._batchers[name] = batcher
@@ -110,7 +109,7 @@ class Server:
             self._batchers.clear()
         finally:
             # Those who asked were answered, or were told that it took too long.
-            pool.shutdown(wait=False, cancel_futures=True)
+            self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _guarded(self, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """Return an endpoint that asks for the token first."""

@@ -33,7 +33,7 @@ class Batcher:
     """Answers requests with as many computations at once as there are cores; use it in one event loop."""
 
     def __init__(
-        self, answers: Answers, pool: Executor, cores: int, told: Callable[[int, int], None] = lambda *_: None
+        self, answers: Answers, pool: Executor, cores: int, told: Callable[[int], object] = lambda _: None
     ) -> None:
         """Take what computes.
 
@@ -41,7 +41,7 @@ class Batcher:
             answers: The ensemble's graph.
             pool: Computes; it may be shared with other batchers.
             cores: How many computations may run at once.
-            told: Called with the numbers of requests and images of each computation.
+            told: Called with the number of images of each computation.
         """
         self._answers = answers
         self._pool = pool
@@ -89,7 +89,7 @@ class Batcher:
         loop = asyncio.get_running_loop()
         try:
             pixels = batch[0].pixels if len(batch) == 1 else np.concatenate([each.pixels for each in batch])
-            self._told(len(batch), len(pixels))
+            self._told(len(pixels))
             whole = await loop.run_in_executor(self._pool, self._answer, pixels, batch[0].question)
         except Exception as error:  # noqa: BLE001  whatever it is, those who asked have to be told
             for each in batch:

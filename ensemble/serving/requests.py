@@ -48,7 +48,7 @@ async def read_request(
     """Return what a request asks; images are decoded in the pool, so that others are answered meanwhile.
 
     Args:
-        request: Its body holds images; its query parameters say what is asked.
+        request: Its body, which is not too large, holds images; its query parameters say what is asked.
         description: The ensemble that is asked.
         limits: Of the server.
         usual_risk: The risk for abstaining, where the request gives none; None: such requests get no `abstains`.
@@ -62,11 +62,11 @@ async def read_request(
     if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"us-ascii"):
         raise HTTPException(415, "The charset has to be utf-8.")
     if kind == b"application/json":
-        decode = partial(_from_json, await _body(request, limits), description.dataset, fit, limits)
+        decode = partial(_from_json, await request.body(), description.dataset, fit, limits)
     elif kind == b"multipart/form-data":
         decode = partial(_from_files, await _files(request, limits), description.dataset, fit, limits)
     elif kind.startswith(b"image/") or kind == b"application/octet-stream":
-        files = [("image", await _body(request, limits))]
+        files = [("image", await request.body())]
         decode = partial(_from_files, files, description.dataset, fit, limits)
     else:
         shown = kind.decode("latin-1") or "missing"
@@ -76,17 +76,6 @@ async def read_request(
     except DeepchordError as error:
         raise HTTPException(422, str(error)) from error
     return Asked(names=names, pixels=pixels, question=question)
-
-
-async def _body(request: Request, limits: ServeLimits) -> bytes:
-    """Return the body; refuse one that is too large before all of it has come."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limits.max_bytes:
-            raise too_large(limits)
-        parts.append(part)
-    return b"".join(parts)
 
 
 async def _files(request: Request, limits: ServeLimits) -> list[tuple[str, bytes]]:

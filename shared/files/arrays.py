@@ -98,14 +98,8 @@ def npz_outlines(
 ) -> dict[str, NDArray[Any]]:
     """Return arrays with the shapes and types that `read_npz` would return; nothing is unpacked.
 
-    Their values are zeros, which take no memory. For other arguments and errors see `read_npz`.
-
-    Args:
-        file: The path, or the bytes as an open file.
-        source: The name of the file in errors.
-        required: The names of arrays that must be there.
-        optional: The names of arrays that are returned if they are there.
-        in_pieces: Whether the arrays are read by `npz_rows`, so that they may be larger than the free memory.
+    Their values are zeros, which take no memory. Arrays that are read in pieces, by `npz_rows`, may be larger than the
+    free memory. For other arguments and errors see `read_npz`.
     """
     with _opened(file, source) as archive:
         return _outlines(archive, source, required, optional, sys.maxsize if in_pieces else _bytes_in_memory(file))

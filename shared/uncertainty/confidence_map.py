@@ -10,7 +10,7 @@ from deepchord.shared.uncertainty.temperature import with_same_prediction
 #: Confidences are kept below 1 by this, so that no loss is infinite.
 MARGIN = 1e-6
 #: Smaller probabilities count as this: if the other classes of an image have none, they share evenly.
-_SMALLEST = 1e-30
+SMALLEST_SHARE = 1e-30
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,7 +76,7 @@ def with_confidence(probabilities: NDArray[np.floating], confidence: NDArray[np.
         probabilities: [images, classes], at least two; each row sums to 1.
         confidence: [images], the wanted probability of the predicted class.
     """
-    values = np.maximum(probabilities.astype(np.float64), _SMALLEST)
+    values = np.maximum(probabilities.astype(np.float64), SMALLEST_SHARE)
     rows, predicted = np.arange(len(values)), values.argmax(axis=1)
     rest = values.copy()
     rest[rows, predicted] = 0.0

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: Smaller probabilities count as this: zero has no logarithm.
-_SMALLEST = 1e-12
+SMALLEST = 1e-12
 #: A temperature is searched between these: at the ends the probabilities are about uniform, or about certain.
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.02, 50.0
 #: How exactly a temperature is found, relative to itself, and in how many steps at most; most take six.
@@ -88,7 +88,7 @@ def _derivatives(logarithms: NDArray[np.float64], labels: NDArray[np.integer], i
 
 
 def _logarithms(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    return np.log(np.clip(probabilities.astype(np.float64), _SMALLEST, 1.0))
+    return np.log(np.clip(probabilities.astype(np.float64), SMALLEST, 1.0))
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
