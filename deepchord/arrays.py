@@ -56,7 +56,7 @@ def _as_numbers(
 def _split(
     x: NDArray[Any], y: NDArray[Any], share: float, seed: object
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return training and test images and their classes; each class has about its share in both."""
+    """Return training and test images and their classes; each class has about its share in both, and is trained on."""
     if not 0 < share < 1:
         raise InputError(f"test is {share!r}; expected test images and their classes, or a share between 0 and 1.")
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) < 2:
@@ -69,4 +69,12 @@ def _split(
     kept = np.zeros(len(x), dtype=bool)
     count = min(len(x) - 1, max(1, round(share * len(x))))
     kept[order[np.floor((np.arange(count) + 0.5) * len(x) / count).astype(int)]] = True
+    for code in np.unique(codes[kept]):
+        if kept[codes == code].all():
+            kept[np.flatnonzero(codes == code)[0]] = False
+    if not kept.any():
+        raise InputError(
+            f"{len(x)} images of {len(np.unique(codes))} classes are too few to keep some for the test: give test "
+            "images and their classes as test."
+        )
     return x[~kept], y[~kept], x[kept], y[kept]

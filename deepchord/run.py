@@ -14,12 +14,17 @@ from deepchord.coordinator.runs import (
     cancel_run,
     check_broker,
     extend_run,
+    plan_distillation,
     plan_extension,
     resume_run,
+    submit,
     submit_remaining,
 )
 from deepchord.ensemble import Ensemble
+from deepchord.interpreter_end import clean_up_after_this_process
 from deepchord.live_display import show_views
+from deepchord.report import Report
+from deepchord.shared.datasets import Dataset, load_dataset
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import EnsembleEvaluation, RunSpec
 from deepchord.shared.queue import create_app
@@ -39,6 +44,8 @@ class Run:
         self._spec = spec
         self._background = background
         self._ensemble: Ensemble | None = None
+        if background is not None:
+            clean_up_after_this_process(settings)
 
     @classmethod
     def open(cls, name: str = "last", *, storage: str | None = None, broker: str | None = None) -> "Run":
@@ -48,7 +55,7 @@ class Run:
             InputError: There is no run yet.
             RunNotFoundError: There is no such run.
         """
-        settings = read_settings(broker, storage=storage)
+        settings = load_settings(broker=broker, storage=storage)
         store = RunStore.open(settings)
         return cls(settings, store, store.find(name))
 
@@ -61,6 +68,11 @@ class Run:
     def spec(self) -> RunSpec:
         """What is trained, as it is in storage now."""
         return self._store.run(self.run_id)
+
+    @property
+    def dataset(self) -> Dataset:
+        """Its training and test images, the classes of these, and the classes' names."""
+        return load_dataset(self.spec.dataset, self._store, self._settings.cache)
 
     @property
     def status(self) -> RunView:
@@ -142,14 +154,26 @@ class Run:
         self._go_on(extended, lambda: extend_run(self._store, extended))
         return self
 
+    def distill(self, **options: Any) -> "Run":
+        """Train one network towards the ensemble's calibrated probabilities; return its run as soon as it is submitted.
+
+        Args:
+            options: `share`, `temperature`, `architecture`, `members`, `seed`, and those of the recipe, as `epochs`;
+                what is not given is as the ensemble's. docs/recipes.md describes them.
+
+        Raises:
+            InputError: The run has not ended yet, or an option is not valid.
+            RunFailedError: It ended without an evaluation.
+        """
+        spec = plan_distillation(self._store, self.spec, options, max_attempts=self._settings.max_attempts)
+        check_broker(self._settings, spec.require)
+        return submitted_run(self._settings, self._store, spec)
+
     @property
     def evaluation(self) -> EnsembleEvaluation | None:
         """What the run ended with: scores of the ensemble and of its members; None: it has not ended so."""
-        for version in self._store.specs(self.run_id):
-            found = self._store.evaluation(version).result()
-            if found is not None:
-                return found
-        return None
+        found = (self._store.evaluation(version).result() for version in self._store.specs(self.run_id))
+        return next((evaluation for evaluation in found if evaluation is not None), None)
 
     @property
     def ensemble(self) -> Ensemble:
@@ -164,7 +188,7 @@ class Run:
             self._ensemble = Ensemble.load(self.run_id, storage=self._settings.storage)
         return self._ensemble
 
-    def report(self, folder: str | os.PathLike[str] | None = None) -> "Report":
+    def report(self, folder: str | os.PathLike[str] | None = None) -> Report:
         """Write tables, figures and the page; return the report, which notebooks show.
 
         Args:
@@ -205,32 +229,21 @@ class Run:
             return published
 
         self._background = BackgroundRun(self._settings, self._store, spec, start)
+        clean_up_after_this_process(self._settings)
 
     def _check_not_followed(self) -> None:
         if self._background is not None and self._background.is_alive:
             raise InputError(f"Run {self.run_id} is under way here: wait() for its end, or cancel() it, first.")
 
 
-class Report:
-    """A report that was written; a notebook shows it."""
+def submitted_run(settings: Settings, store: RunStore, spec: RunSpec, *, keep_s: float = 0.0) -> Run:
+    """Submit a new run and follow it; see `BackgroundRun`."""
 
-    def __init__(self, page: Path) -> None:
-        """Take the path of the page."""
-        self.path = page
+    def start(session: BrokerSession) -> RunSpec:
+        submit(create_app(session.settings), store, spec, local=session.embedded)
+        return spec
 
-    def _repr_html_(self) -> str:
-        """Return the page in a frame of its own: it has its own colours and its own script."""
-        source = self.path.read_text(encoding="utf-8").replace("&", "&amp;").replace('"', "&quot;")
-        return f'<iframe srcdoc="{source}" style="width: 100%; height: 48rem; border: 0"></iframe>'
-
-    def __repr__(self) -> str:
-        return f"<Report {self.path}>"
-
-
-def read_settings(broker: str | None, **options: Any) -> Settings:
-    """Return the settings; a broker that is given wins over a setting that asks for an embedded one."""
-    local = {"local": False} if broker is not None else {}
-    return load_settings(broker=broker, **local, **options)
+    return Run(settings, store, spec, BackgroundRun(settings, store, spec, start, keep_s=keep_s))
 
 
 def _until(views: Iterator[RunView], timeout: float | None) -> Iterator[RunView]:

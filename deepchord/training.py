@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from deepchord.arrays import arrays_as_dataset
-from deepchord.coordinator.running import BackgroundRun, BrokerSession
-from deepchord.coordinator.runs import prepare, submit
-from deepchord.run import Run, read_settings
+from deepchord.coordinator.runs import prepare
+from deepchord.run import Run, submitted_run
 from deepchord.shared.errors import InputError
-from deepchord.shared.messages import RunSpec
 from deepchord.shared.network import Architecture
-from deepchord.shared.queue import create_app
+from deepchord.shared.settings import load_settings
 
 #: The share of the images that only score, if no test images are given.
 TEST_SHARE = 0.2
@@ -68,6 +66,7 @@ def train(
     device: str | None = None,
     workers: int | None = None,
     threads: int | None = None,
+    keep_workers: float = 0.0,
     **options: Unpack[RecipeOptions],
 ) -> Run:
     """Start to train an ensemble; return as soon as its members are in the queue.
@@ -92,6 +91,8 @@ def train(
         device: What it trains on, for workers that are started here.
         workers: How many workers to start here; None: as many as train fastest, measured.
         threads: Processor threads of each of them.
+        keep_workers: How many seconds workers that are started here stay after the run, in memory and idle, so that
+            the next run of this program begins at once.
         options: The options of the recipe: `preset`, `members`, `epochs`, `seed` …
 
     Raises:
@@ -120,11 +121,8 @@ def train(
             seed=given.get("seed"),
             channels_first=given.get("channels_first"),
         )
-    settings = read_settings(broker, storage=storage, engine=engine, device=device, workers=workers, threads=threads)
+    settings = load_settings(
+        broker=broker, storage=storage, engine=engine, device=device, workers=workers, threads=threads
+    )
     store, spec = prepare(settings, None if recipe is None else Path(recipe), given, data)
-
-    def start(session: BrokerSession) -> RunSpec:
-        submit(create_app(session.settings), store, spec, local=session.embedded)
-        return spec
-
-    return Run(settings, store, spec, BackgroundRun(settings, store, spec, start))
+    return submitted_run(settings, store, spec, keep_s=keep_workers)

@@ -3,13 +3,13 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.ensemble.answers import Answers, ask
-from deepchord.ensemble.graph import InputType
+from deepchord.ensemble.graph import InputType, open_session
 from deepchord.ensemble.inputs import ImageLike, as_images
 from deepchord.ensemble.member import Member
 from deepchord.ensemble.prediction import Prediction
@@ -81,11 +81,19 @@ class Ensemble:
         """What computes, for whoever lays out images and asks questions itself."""
         return self._answers
 
+    def answers_on(self, threads: int) -> Answers:
+        """Return what computes each chunk of images on several threads; it has the weights once more in memory."""
+        return _graph(self._source, threads)
+
     def __len__(self) -> int:
         return len(self.description.members)
 
     def __repr__(self) -> str:
         return f"<Ensemble of {len(self)} members from {self._source.place}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy the content: members with their weights, or the exported file."""
+        return Ensemble, (self._source,)
 
     # Predictions
 
@@ -197,11 +205,12 @@ class Ensemble:
         return self._source
 
 
-def _graph(source: EnsembleMembers | ExportedModel) -> Answers:
+def _graph(source: EnsembleMembers | ExportedModel, threads: int = 1) -> Answers:
     """Return the graph of members, ready to compute: their own one is made of their weights."""
     if isinstance(source, ExportedModel):
-        return Answers(source.description, source.session, source.input_type, source.place)
+        session = source.session if threads == 1 else open_session(source.data, source.place, threads)
+        return Answers(source.description, session, source.input_type, source.place)
     from deepchord.ensemble.export import graph_bytes
-    from deepchord.ensemble.graph import open_session
 
-    return Answers(source.description, open_session(graph_bytes(source), source.place), "float32", source.place)
+    session = open_session(graph_bytes(source), source.place, threads)
+    return Answers(source.description, session, "float32", source.place)

@@ -19,14 +19,9 @@ if TYPE_CHECKING:
 
 
 def read_settings(**options: Any) -> "Settings":
-    """Return the settings; options that are None count as not given.
-
-    The option `broker` wins over a setting that asks for an embedded broker.
-    """
+    """Return the settings; see `load_settings`, which is imported when it is needed."""
     from deepchord.shared.settings import load_settings
 
-    if options.get("broker") and not options.get("local"):
-        options["local"] = False
     return load_settings(**options)
 
 

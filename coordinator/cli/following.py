@@ -11,6 +11,7 @@ import typer
 from deepchord.coordinator.cli.context import collect_results, command_hint
 from deepchord.shared.errors import (
     CorruptObjectError,
+    InputError,
     InterruptedRunError,
     OutputClosedError,
     OutputError,
@@ -27,6 +28,22 @@ if TYPE_CHECKING:
     from deepchord.shared.storage import RunStore
 
 # Heavy modules are imported where they are needed, so that `deepchord --help` answers at once.
+
+
+def check_options(settings: "Settings", workers: int | None, out: Path | None) -> None:
+    """Raise `InputError` for options that have no effect, and if results cannot be written to their folder."""
+    from deepchord.coordinator.runs import is_embedded
+    from deepchord.shared.settings import check_folder
+
+    if workers and not is_embedded(settings):
+        raise InputError(
+            "--workers is for the workers that this command starts itself; for those of a broker that is given (by "
+            "--broker, DEEPCHORD_BROKER or the settings file), start `deepchord worker --workers`."
+        )
+    if settings.detach and out is not None:
+        raise InputError("--detach does not wait for results: leave --out out, and give it to `deepchord collect`.")
+    if not settings.detach:
+        check_folder(out or settings.results, settings)
 
 
 def run_to_end(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepchord.coordinator.cli.context import command_hint, find_run, read_settings
-from deepchord.coordinator.cli.following import run_to_end
+from deepchord.coordinator.cli.following import check_options, run_to_end
 from deepchord.coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
 from deepchord.shared.command_line import home_path
 from deepchord.shared.errors import InputError
@@ -109,7 +109,7 @@ def train(
         detach=detach or None,
         flower=flower or None,
     )
-    _check_options(settings, workers, out)
+    check_options(settings, workers, out)
     store, run = prepare(settings, recipe, options)
 
     def start(session: "BrokerSession") -> "RunSpec":
@@ -142,7 +142,7 @@ def resume(
     )
 
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
-    _check_options(settings, workers, out)
+    check_options(settings, workers, out)
     store, spec = find_run(settings, run)
     _check_not_trained_here(settings, spec)
     check_not_detached(settings, is_automatic=spec.auto is not None)
@@ -173,7 +173,7 @@ def extend(
     from deepchord.coordinator.runs import check_broker, extend_run, plan_extension
 
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
-    _check_options(settings, workers, out)
+    check_options(settings, workers, out)
     store, spec = find_run(settings, run)
     _check_not_trained_here(settings, spec)
     extended = plan_extension(spec, members, min_members)
@@ -187,22 +187,6 @@ def _number_or_word(members: str | None) -> int | str | None:
         return members if members is None else int(members)
     except ValueError:
         return members
-
-
-def _check_options(settings: "Settings", workers: int | None, out: Path | None) -> None:
-    """Raise `InputError` for options that have no effect, and if results cannot be written to their folder."""
-    from deepchord.coordinator.runs import is_embedded
-    from deepchord.shared.settings import check_folder
-
-    if workers and not is_embedded(settings):
-        raise InputError(
-            "--workers is for the workers that this command starts itself; for those of a broker that is given (by "
-            "--broker, DEEPCHORD_BROKER or the settings file), start `deepchord worker --workers`."
-        )
-    if settings.detach and out is not None:
-        raise InputError("--detach does not wait for results: leave --out out, and give it to `deepchord collect`.")
-    if not settings.detach:
-        check_folder(out or settings.results, settings)
 
 
 def _check_not_trained_here(settings: "Settings", run: "RunSpec") -> None:

@@ -36,7 +36,7 @@ class SessionPlan:
     command: Sequence[str]
     #: Seconds in which the workers, then the broker, may end by themselves before they are killed.
     grace_s: float
-    #: The run that the session is for.
+    #: The run that the session is for at first.
     run_id: str | None
 
 
@@ -55,6 +55,7 @@ class LocalSession:
         self._folder = folder
         self._given = settings
         self._plan = plan
+        self._run_id = plan.run_id
         self._broker = EmbeddedBroker(folder, server)
         self._workers: list[ChildProcess] = []
         self._broker_answers = False
@@ -84,6 +85,11 @@ class LocalSession:
             worker = self._new_worker(number)
             self._workers.append(worker)
             self._launch(worker)
+
+    def serve(self, run_id: str) -> None:
+        """Record that the session is for another run now; other commands find its broker by it."""
+        self._run_id = run_id
+        self._record()
 
     def check(self) -> None:
         """Restart the processes that ended by themselves; call it now and then while the session is in use.
@@ -156,7 +162,7 @@ class LocalSession:
     def _record(self) -> None:
         running = [p.identity for p in [self._broker.process, *self._workers] if p.identity is not None]
         url = self._broker.url if self._broker_answers else None
-        self._folder.write(SessionRecord(run_id=self._plan.run_id, broker=url, processes=tuple(running)))
+        self._folder.write(SessionRecord(run_id=self._run_id, broker=url, processes=tuple(running)))
 
     def _restart(self, process: ChildProcess) -> None:
         if process is not self._broker.process:

@@ -6,13 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from deepchord.coordinator.report.content import ReportContent
+from deepchord.coordinator.report.content import ReportContent, TeacherResults
 from deepchord.coordinator.report.export import write_report
 from deepchord.coordinator.report.findings import TRAIN_AGAIN
 from deepchord.shared.checkpoints import DESCRIPTION_FILE, decode_ensemble_probabilities, weights_file
 from deepchord.shared.datasets import load_dataset
-from deepchord.shared.errors import MessageDecodeError, StorageError
-from deepchord.shared.messages import EnsembleDescription, RunSpec, TrainedMember
+from deepchord.shared.errors import CorruptObjectError, MessageDecodeError, RunNotFoundError, StorageError
+from deepchord.shared.messages import EnsembleDescription, RunSpec, TrainedMember, UnseenScores
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 
@@ -38,8 +38,35 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
         evaluation=evaluation,
         dataset=load_dataset(run.dataset, store, settings.cache),
         probabilities=decode_ensemble_probabilities(data, f"Probabilities of run {run.run_id}"),
+        teacher=_teacher(store, run),
         started_at=min((_started_at(store, member) for member in trained), default=None),
     )
+
+
+def _teacher(store: RunStore, run: RunSpec) -> TeacherResults | None:
+    """Return how the ensemble did that a run has learnt from; None if it learnt from none, or that one is gone."""
+    if run.distillation is None:
+        return None
+    try:
+        teacher = store.version(run.distillation.teacher, run.distillation.extension)
+    except (RunNotFoundError, CorruptObjectError):
+        return None
+    evaluation = store.evaluation(teacher).result()
+    if evaluation is None:
+        return None
+    taught, own = _unseen(store, teacher), _unseen(store, run)
+    both = {name: (taught[name], own[name]) for name in taught if name in own}
+    return TeacherResults(run_id=teacher.run_id, evaluation=evaluation, unseen=both)
+
+
+def _unseen(store: RunStore, run: RunSpec) -> dict[str, UnseenScores]:
+    """Return what studies of a run found about images of other kinds, by the name of the images."""
+    studies = (store.study(run.run_id, name).result() for name in store.study_names(run.run_id))
+    return {
+        study.unseen.name: study.unseen
+        for study in studies
+        if study is not None and study.unseen is not None and study.spec.extension == run.extension
+    }
 
 
 def write_run_report(settings: Settings, store: RunStore, run: RunSpec, folder: Path) -> tuple[ReportContent, Path]:

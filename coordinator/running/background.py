@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 
 from deepchord.coordinator.monitoring import RunView, raise_if_failed, watch_run
 from deepchord.coordinator.running.automatic_members import at_its_largest, extend_by_itself
-from deepchord.coordinator.running.broker_session import BrokerSession, open_broker
+from deepchord.coordinator.running.broker_session import BrokerSession
+from deepchord.coordinator.running.kept_sessions import open_kept_broker
 from deepchord.shared.errors import InterruptedRunError
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.settings import Settings
@@ -26,7 +27,13 @@ class BackgroundRun:
     """
 
     def __init__(
-        self, settings: Settings, store: RunStore, run: RunSpec, start: Callable[[BrokerSession], RunSpec]
+        self,
+        settings: Settings,
+        store: RunStore,
+        run: RunSpec,
+        start: Callable[[BrokerSession], RunSpec],
+        *,
+        keep_s: float = 0.0,
     ) -> None:
         """Open the broker and start the run; return when it is submitted.
 
@@ -35,6 +42,7 @@ class BackgroundRun:
             store: Shared storage.
             run: The run.
             start: Sends the run to the broker, and returns it as it is then.
+            keep_s: How many seconds broker and workers of this process stay after the run, for a next one.
 
         Raises:
             DeepchordError: The broker or the workers do not start, or the run cannot be sent.
@@ -42,6 +50,7 @@ class BackgroundRun:
         self._settings = settings
         self._store = store
         self._start = start
+        self._keep_s = keep_s
         self._run = run
         self._view: RunView | None = None
         self._error: BaseException | None = None
@@ -126,7 +135,8 @@ class BackgroundRun:
 
     def _bring_to_its_end(self) -> None:
         try:
-            with open_broker(self._settings, at_its_largest(self._run), logger.info) as session:
+            opening = open_kept_broker(self._settings, at_its_largest(self._run), logger.info, self._keep_s)
+            with opening as session:
                 # Registered after the session's own way to stop, so that it comes first when the interpreter ends.
                 atexit.unregister(self.stop)
                 atexit.register(self.stop)

@@ -22,6 +22,8 @@ class BrokerSession:
     embedded: bool
     #: Raises `WorkersStoppedError` if no worker is left on this machine.
     check: Callable[[], None]
+    #: Makes it the broker of another run, by its id.
+    serve: Callable[[str], None]
     #: Flower's address, if Flower runs beside it.
     flower_address: str | None
 
@@ -44,15 +46,21 @@ def open_broker(settings: Settings, run: RunSpec, report: Callable[[str], None])
         stack.enter_context(terminations_as_interrupts())
         environment = None
         check: Callable[[], None] = _check_nothing
+        serve: Callable[[str], None] = _serve_all
         embedded = is_embedded(settings)
         if embedded:
             sized, devices = choose_workers(settings, run, report)
             opening = local_session(sized, devices=devices, run_id=run.run_id, grace_s=settings.grace_s)
             session = stack.enter_context(opening)
-            settings, environment, check = session.settings, session.environment(), session.check
+            settings, environment = session.settings, session.environment()
+            check, serve = session.check, session.serve
         address = stack.enter_context(running_flower(settings, environment)).address if settings.flower else None
-        yield BrokerSession(settings=settings, embedded=embedded, check=check, flower_address=address)
+        yield BrokerSession(settings=settings, embedded=embedded, check=check, serve=serve, flower_address=address)
 
 
 def _check_nothing() -> None:
     """Do nothing: workers on other machines are supervised there."""
+
+
+def _serve_all(run_id: str) -> None:
+    """Do nothing: a broker of a fleet is that of any run."""

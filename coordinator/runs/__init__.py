@@ -13,6 +13,7 @@ from deepchord.coordinator.runs.control import (
     plan_extension,
     resume_run,
 )
+from deepchord.coordinator.runs.distillation import plan_distillation
 from deepchord.coordinator.runs.long_steps import long_step
 from deepchord.coordinator.runs.planning import plan_architecture, plan_member, plan_run
 from deepchord.coordinator.runs.preparation import check_broker, check_not_detached, is_embedded, prepare
@@ -43,6 +44,7 @@ __all__ = [
     "member_task_id",
     "next_extension",
     "plan_architecture",
+    "plan_distillation",
     "plan_extension",
     "plan_member",
     "plan_request",

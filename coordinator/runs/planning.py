@@ -80,7 +80,7 @@ def plan_run(
     now, recipe, auto = now or datetime.now(UTC), request.recipe(), request.auto()
     members = int(request.members) if auto is None else first_members(recipe, auto.at_most)
     return RunSpec(
-        run_id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        run_id=new_run_id(now),
         created_at=now,
         preset=request.preset,
         dataset=dataset,
@@ -93,6 +93,11 @@ def plan_run(
         require=request.require,
         auto=auto,
     )
+
+
+def new_run_id(now: datetime) -> str:
+    """Return an id for a run that is created now, in UTC."""
+    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def first_members(recipe: Recipe, at_most: int) -> int:

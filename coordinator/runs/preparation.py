@@ -49,7 +49,7 @@ def prepare(
     check_parts(request.recipe(), len(dataset.x_train))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     network = architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names))
-    _check_state_size(store, network, request.optimizer)
+    check_state_size(store, network, request.optimizer)
     store.check_writable()
     size_bytes = dataset.x_train.nbytes + dataset.x_test.nbytes
     published = publish_dataset(
@@ -114,7 +114,7 @@ def _file_bytes(dataset: str) -> int | None:
         return None
 
 
-def _check_state_size(store: RunStore, network: ResolvedArchitecture, optimizer: str) -> None:
+def check_state_size(store: RunStore, network: ResolvedArchitecture, optimizer: str) -> None:
     """Raise `InputError` if the state after an epoch is too large for storage: a crash would then cost all epochs."""
     largest = store.objects.largest_bytes
     # In float32: the weights, the best weights, and the slots of the optimizer.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deepchord.ensemble.graph import IMAGES, MEMBER_PROBABILITIES, METADATA, InputType, open_session
 from deepchord.shared.command_line import printable_path
@@ -26,6 +26,10 @@ class ExportedModel:
     #: The file itself.
     data: bytes
     place: str
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the file itself."""
+        return exported_model, (self.data, self.place)
 
 
 def read_exported(path: Path) -> ExportedModel:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deepchord.shared.checkpoints import Weights, decode_checkpoint
 from deepchord.shared.errors import CorruptObjectError
@@ -33,6 +33,11 @@ class EnsembleMembers:
         dataset = self.description.dataset
         return self.description.architecture.resolve(input_shape=dataset.input_shape, classes=dataset.classes)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the content: all weights, so that no storage is needed to load it."""
+        files = {member.index: self.file(member) for member in self.description.members}
+        return _members_of_files, (self.description, self.place, files)
+
     def file(self, member: DescribedMember) -> bytes:
         """Return the file with a member's weights, HDF5; raise `CorruptObjectError` unless it has its SHA-256."""
         data = self.read(member)
@@ -50,3 +55,7 @@ class EnsembleMembers:
     def all_weights(self) -> Iterator[Weights]:
         """Yield the weights of each member, in the order of the description."""
         return map(self.weights, self.description.members)
+
+
+def _members_of_files(description: EnsembleDescription, place: str, files: dict[int, bytes]) -> EnsembleMembers:
+    return EnsembleMembers(description=description, place=place, read=lambda member: files[member.index])

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeInt, Positive
 
 from deepchord.shared.messages.recipe import Recipe
 from deepchord.shared.network import Architecture
-from deepchord.shared.validation import Message, Sha256, Versioned
+from deepchord.shared.validation import Message, Sha256, Share, Versioned
 
 MAX_MEMBERS = 100_000
 _RUN_ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
@@ -64,6 +64,21 @@ class AutoMembers(Message):
     min_members: PositiveInt | None = None
 
 
+class Distillation(Message):
+    """The members learn from the probabilities of another run's ensemble, beside the labels (Hinton et al. 2015).
+
+    The target of a training image is `share` softmax(log p / temperature) + (1 - `share`) label, where p are the
+    ensemble's calibrated probabilities of the image.
+    """
+
+    #: The run, and which of its evaluations is meant: that after so many extensions.
+    teacher: RunId
+    extension: NonNegativeInt = 0
+    #: Above 1 the targets are less certain than the ensemble.
+    temperature: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
+    share: Share = 1.0
+
+
 class RunSpec(Versioned):
     """Everything that decides the result of a run: from the same RunSpec every host trains the same members."""
 
@@ -85,6 +100,8 @@ class RunSpec(Versioned):
     extension: NonNegativeInt = 0
     #: When members are added to the run by itself; None: never.
     auto: AutoMembers | None = None
+    #: What the members learn from beside the labels; None: nothing.
+    distillation: Distillation | None = None
 
     @model_validator(mode="after")
     def _check_min_members(self) -> "RunSpec":

@@ -31,7 +31,8 @@ _OPTIONS = {"flower_port": "port"}
 def load_settings(**options: Any) -> Settings:
     """Return the settings from the given options, the environment and the settings file.
 
-    An option that is None counts as not given, but an error in its setting still names the option.
+    An option that is None counts as not given, but an error in its setting still names the option. The option `broker`
+    wins over a setting that asks for an embedded broker.
 
     Raises:
         InputError: A value is not valid; a `DEEPCHORD_…` variable is unknown; the settings file that is named is
@@ -40,7 +41,10 @@ def load_settings(**options: Any) -> Settings:
     _check_variables()
     try:
         _check_named_file()
-        return Settings(**{name: value for name, value in options.items() if value is not None})
+        given = {name: value for name, value in options.items() if value is not None}
+        if given.get("broker") and not given.get("local"):
+            given["local"] = False
+        return Settings(**given)
     except ValidationError as error:
         raise _refusal(_explain(error, options)) from error
     except SettingsError as error:

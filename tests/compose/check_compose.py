@@ -1,6 +1,7 @@
 """Brings the stack of docker-compose.yml up, trains on two workers, kills one on the way, and takes it all down.
 
-The same with its profiles: storage in its own S3 server, and a PlaidML worker on a host without any device.
+The same with its profiles: storage in its own S3 server, an ensemble that is served, and a PlaidML worker on a host
+without any device.
 
 `make compose-test` runs it; it needs a Docker engine and the base image of the Dockerfile.
 """
@@ -56,14 +57,16 @@ class Stack:
         self.folder = folder
         self.gate = Gate(folder / "gate")
         self._command = [*command, "-p", f"deepchord-test-{secrets.token_hex(3)}"]
-        self.broker_port, self.flower_port = free_ports(2)
-        self.password = secrets.token_hex(12)
+        self.broker_port, self.flower_port, self.serve_port = free_ports(3)
+        self.password, self.token = secrets.token_hex(12), secrets.token_hex(12)
         self._environment = {
             **os.environ,
             **{f"BROKER_{role}_PASSWORD": secrets.token_hex(12) for role in ("COORDINATOR", "WORKER", "FLOWER")},
             "DEEPCHORD_FLOWER_PASSWORD": self.password,
             "DEEPCHORD_BROKER_PORT": str(self.broker_port),
             "DEEPCHORD_FLOWER_PORT": str(self.flower_port),
+            "DEEPCHORD_SERVE_TOKEN": self.token,
+            "DEEPCHORD_SERVE_PORT": str(self.serve_port),
             "DEEPCHORD_UID": "1000",
             "DEEPCHORD_HOST": "box1",
             "DEEPCHORD_RESULTS_ON_HOST": str(folder / "results"),
@@ -102,20 +105,27 @@ class Stack:
         return json.loads(self.coordinator("workers", "--json"))
 
     def flower(self, path: str, password: str | None) -> int:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.flower_port}{path}")
-        if password is not None:
-            token = b64encode(f"deepchord:{password}".encode()).decode()
-            request.add_header("Authorization", f"Basic {token}")
-        try:
-            return urllib.request.urlopen(request, timeout=30).status
-        except urllib.error.HTTPError as error:
-            return error.code
+        user = None if password is None else b64encode(f"deepchord:{password}".encode()).decode()
+        return _status(f"http://127.0.0.1:{self.flower_port}{path}", user and f"Basic {user}")
+
+    def served(self, path: str, token: str | None) -> int:
+        return _status(f"http://127.0.0.1:{self.serve_port}{path}", token and f"Bearer {token}")
 
     def wait_until(self, what, why: str) -> None:
         last = time.monotonic() + _PATIENCE_S
         while not what():
             assert time.monotonic() < last, f"waited in vain for {why}:\n{self.run('logs', '--tail', '40')}"
             time.sleep(1)
+
+
+def _status(url: str, authorization: str | None) -> int:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
 
 
 @pytest.fixture(scope="module")
@@ -285,6 +295,32 @@ def test_without_a_key_the_s3_server_serves_nobody_and_says_so(tmp_path, compose
         stack.run("up", "--detach", "--no-build", "--no-deps", "s3")
         stack.wait_until(lambda: "put them into .env" in stack.run("logs", "s3"), "the reason")
         assert "weed" not in docker("top", stack.containers("s3")[0]).stdout
+
+
+def test_the_last_ensemble_is_served_as_soon_as_there_is_one(tmp_path, compose, network):
+    with prepared(tmp_path, compose, network, COMPOSE_PROFILES="serve") as stack:
+        stack.run("up", "--detach", "--no-build", "serve")
+        (server,) = stack.run("ps", "-q").split()
+        stack.wait_until(lambda: "There are no runs" in stack.run("logs", "serve"), "the reason")
+        stack.run("up", "--detach", "--no-build")
+        run_id = stack.coordinator("train", "--detach", "/recipe/recipe.toml").split()[1]
+        stack.coordinator("watch", run_id)
+
+        stack.wait_until(lambda: stack.health(server) == "healthy", "the server's health")
+
+        assert f"Serving {run_id}" in stack.run("logs", "serve")
+        assert [stack.served("/models", token) for token in (None, "wrong", stack.token)] == [401, 401, 200]
+        assert docker("port", server).stdout.split() == ["8080/tcp", "->", f"127.0.0.1:{stack.serve_port}"]
+        environment = docker("exec", server, "env").stdout
+        assert "DEEPCHORD_BROKER" not in environment
+        assert not any(stack.secret(role) in environment for role in ("coordinator", "worker", "flower"))
+        assert "Read-only file system" in docker("exec", server, "touch", "/storage/it").stderr
+
+
+def test_without_a_token_nothing_is_served(tmp_path, compose, network):
+    with prepared(tmp_path, compose, network, DEEPCHORD_SERVE_TOKEN="", COMPOSE_PROFILES="serve") as stack:
+        stack.run("up", "--detach", "--no-build", "serve")
+        stack.wait_until(lambda: "set DEEPCHORD_SERVE_TOKEN" in stack.run("logs", "serve"), "the reason")
 
 
 def test_a_plaidml_worker_without_any_device_is_not_started(tmp_path, compose, network):

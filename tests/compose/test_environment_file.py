@@ -27,9 +27,10 @@ def make(folder: Path) -> dict[str, str]:
 def test_the_environment_of_the_stack_has_passwords_of_its_own_and_a_folder_that_its_user_may_write(folder):
     values = make(folder)
 
-    passwords = [value for name, value in values.items() if name.endswith("_PASSWORD")]
-    assert len(passwords) == len(set(passwords)) == 4
-    assert all(len(password) == 48 and password.isalnum() for password in passwords)
+    secrets = [value for name, value in values.items() if name.endswith(("_PASSWORD", "_TOKEN"))]
+    assert len(secrets) == len(set(secrets)) == 5
+    assert all(len(secret) == 48 and secret.isalnum() for secret in secrets)
+    assert values["DEEPCHORD_SERVE_TOKEN"] in secrets
     assert (folder / ".env").stat().st_mode & 0o077 == 0
     assert values["DEEPCHORD_HOST"] == platform.node()
     assert values["DEEPCHORD_RESULTS_ON_HOST"] == f"'{folder}/results'"

@@ -619,19 +619,30 @@ def an_image_that_is_surely_wrong_still_teaches(engine: Engine) -> None:
 
 
 def smoothed_labels_are_what_is_trained_towards(engine: Engine) -> None:
-    """One step of plain gradient descent, computed here; weight decay takes its part of the kernel alone."""
     images, labels = digits(16)
+    _check_step_towards(engine, images, labels, np.eye(10)[labels])
+
+
+def probabilities_may_stand_for_the_labels(engine: Engine) -> None:
+    images, _ = digits(16)
+    given = np.random.default_rng(0).dirichlet(np.ones(10), 16).astype(np.float32)
+    _check_step_towards(engine, images, given, given)
+
+
+def _check_step_towards(engine: Engine, images: Images, labels: np.ndarray, targets: np.ndarray) -> None:
+    """One step of plain gradient descent, computed here; weight decay takes its part of the kernel alone."""
     how = {"optimizer": "sgd", "learning_rate": 0.5, "label_smoothing": 0.2, "weight_decay": 0.1}
     network = started(engine, PLAIN, batch_size=PLAIN_BATCH, **how)
     bias = np.linspace(-1, 1, 10, dtype=np.float32)
     kernel = network.weights()[0][0]
     network.set_weights(((kernel, bias),))
-    loss, _ = one_epoch(network, images, labels)
+    loss, accuracy = one_epoch(network, images, labels)
     probabilities = np.exp(images.reshape(16, -1) @ kernel.astype(np.float64) + bias)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    wanted = 0.8 * np.eye(10)[labels] + 0.02
+    wanted = 0.8 * targets + 0.02
     gradient = (probabilities - wanted) / 16
     ((found_kernel, found_bias),) = network.weights()
+    assert accuracy == np.mean(probabilities.argmax(axis=1) == targets.argmax(axis=1))
     np.testing.assert_allclose(loss, -(wanted * np.log(probabilities)).sum(axis=1).mean(), rtol=1e-5)
     np.testing.assert_allclose(
         found_kernel, (1 - 0.5 * 0.1) * kernel - 0.5 * images.reshape(16, -1).T @ gradient, atol=1e-5

@@ -8,6 +8,7 @@ import pytest
 
 import deepchord
 from deepchord.ensemble import Ensemble
+from deepchord.ensemble.answers import Question
 from deepchord.shared.errors import InputError
 from deepchord.shared.settings import load_settings
 from deepchord.shared.storage import RunStore
@@ -110,6 +111,15 @@ def test_several_threads_may_ask_at_once(ensemble, test_images):
     assert len(found) == 8
     for each in found:
         np.testing.assert_allclose(each, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["run", "file"])
+def test_several_threads_compute_an_image_as_one_does(ensemble, test_images, tmp_path, kind):
+    asked = ensemble if kind == "run" else Ensemble.load(ensemble.to_onnx(tmp_path / "it.onnx"))
+
+    found = asked.answers_on(2).answer(test_images[0][:1], Question())
+
+    assert found.probabilities == pytest.approx(ensemble.predict(test_images[0][:1]).probabilities, abs=1e-6)
 
 
 def test_risks_and_levels_without_thresholds_are_refused_with_those_there_are(ensemble, test_images):

@@ -39,8 +39,8 @@ class Batch(NamedTuple):
 
     #: [size, height, width, channels], float32.
     images: Images
-    #: [size], class indices.
-    labels: Labels
+    #: [size], class indices; or [size, classes], the probabilities that the network is to learn.
+    labels: Labels | Probabilities
     learning_rate: float
 
 

@@ -23,6 +23,7 @@ from deepchord.worker.evaluation import predict
 from deepchord.worker.execution.epoch_saver import EpochSaver
 from deepchord.worker.execution.progress_reporter import ProgressReporter
 from deepchord.worker.execution.resumption import find_start
+from deepchord.worker.execution.teacher import taught_targets
 from deepchord.worker.resources import Resources
 from deepchord.worker.training import Observer, Observers, TrainingSetup, TrainingState, member_split, train
 
@@ -72,12 +73,15 @@ def attempt_member(
     started_at = datetime.now(UTC)
     progress = _first_progress(resources, run, spec, attempt, started_at)
     with ProgressReporter(resources.board, run.run_id, progress, on_epoch) as reporter:
+        dataset = resources.dataset(run.dataset)
+        taught = run.distillation
         setup = TrainingSetup(
             architecture=run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes),
             recipe=run.recipe,
             seeds=spec.seeds,
             split=member_split(run, spec),
-            dataset=resources.dataset(run.dataset),
+            dataset=dataset,
+            targets=None if taught is None else taught_targets(resources.store, taught, dataset),
         )
         trained = _train(resources, spec, attempt, setup, reporter, observer)
         reporter.scoring()

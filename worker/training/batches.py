@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.images import scaled
 from deepchord.shared.messages import MemberSeeds, Recipe
-from deepchord.worker.engines import Batch, Images, Labels
+from deepchord.worker.engines import Batch, Images, Labels, Probabilities
 
 #: The one-cycle schedule: in which share of all steps the rate rises, and which part of the highest rate it starts at.
 _RISING = 0.3
@@ -20,7 +20,13 @@ class EpochBatches:
     """The batches of one epoch of one member; they depend on the arguments only, so they can be made again anywhere."""
 
     def __init__(
-        self, dataset: Dataset, indices: NDArray[np.int64], recipe: Recipe, seeds: MemberSeeds, epoch: int
+        self,
+        dataset: Dataset,
+        indices: NDArray[np.int64],
+        recipe: Recipe,
+        seeds: MemberSeeds,
+        epoch: int,
+        targets: Probabilities | None = None,
     ) -> None:
         """Create the batches of an epoch.
 
@@ -30,7 +36,10 @@ class EpochBatches:
             recipe: How the member is trained.
             seeds: The member's random streams; the one for shuffling also decides the augmentation.
             epoch: Counted from 1.
+            targets: What the network is to say of each training image, [train_size, classes], also when it is changed;
+                None: the labels.
         """
+        self._labels = dataset.y_train if targets is None else targets
         self._dataset = dataset
         self._order = indices[np.random.default_rng((seeds.shuffling, epoch - 1)).permutation(len(indices))]
         self._recipe = recipe
@@ -49,7 +58,7 @@ class EpochBatches:
             rows = self._order[step * size : (step + 1) * size]
             images = augmented(self._dataset.x_train[rows], self._recipe, generator)
             rate = learning_rate(self._recipe, self._steps_before + step, steps)
-            yield Batch(scaled(images), self._dataset.y_train[rows], rate)
+            yield Batch(scaled(images), self._labels[rows], rate)
 
 
 def batches_in_order(images: Images, labels: Labels, size: int, learning_rate: float) -> Iterator[Batch]:

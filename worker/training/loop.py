@@ -12,7 +12,7 @@ from deepchord.shared.errors import DivergedError
 from deepchord.shared.images import scaled
 from deepchord.shared.messages import EpochMetrics, MemberSeeds, Recipe, Scores
 from deepchord.shared.network import ResolvedArchitecture
-from deepchord.worker.engines import Engine, Network
+from deepchord.worker.engines import Engine, Network, Probabilities
 from deepchord.worker.evaluation import chunks, score
 from deepchord.worker.training.batches import EpochBatches
 from deepchord.worker.training.initialization import initial_weights
@@ -34,6 +34,8 @@ class TrainingSetup:
     split: Split | None = None
     #: Training images and labels are used; test images are not looked at.
     dataset: Dataset
+    #: What the member is to say of each training image, [train_size, classes]; None: its label.
+    targets: Probabilities | None = None
 
 
 def train(
@@ -69,7 +71,7 @@ def train(
     network = _trainable_network(engine, setup, state)
     while len(state.history) < recipe.epochs and not _has_stalled(state.history, recipe.patience):
         started, epoch = clock(), len(state.history) + 1
-        batches = EpochBatches(setup.dataset, split.training, recipe, setup.seeds, epoch)
+        batches = EpochBatches(setup.dataset, split.training, recipe, setup.seeds, epoch, setup.targets)
         loss, accuracy = _train_epoch(network, batches, setup.seeds, epoch, observer)
         validation = _validate(network, validation_images, validation_labels, epoch, observer)
         metrics = EpochMetrics(

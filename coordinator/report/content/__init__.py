@@ -1,6 +1,6 @@
 """What a report is made of, and how its numbers and names are written. All other parts of the report build on it."""
 
-from deepchord.coordinator.report.content.content import ReportContent
+from deepchord.coordinator.report.content.content import ReportContent, TeacherResults
 from deepchord.coordinator.report.content.formats import (
     ACCURACY_DIGITS,
     LOSS_DIGITS,
@@ -19,6 +19,7 @@ __all__ = [
     "LOSS_DIGITS",
     "SECONDS_DIGITS",
     "ReportContent",
+    "TeacherResults",
     "count",
     "duration",
     "elided",

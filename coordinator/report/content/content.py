@@ -24,6 +24,17 @@ from deepchord.shared.messages import (
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class TeacherResults:
+    """How the ensemble did that the members of a distilled run learnt from."""
+
+    run_id: str
+    evaluation: EnsembleEvaluation
+    #: What studies of that ensemble, and of this run, found about images of other kinds, by the name of the images, if
+    #: both were asked about them.
+    unseen: Mapping[str, tuple[UnseenScores, UnseenScores]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ReportContent:
     """An evaluated ensemble: a run with its records, or bare weight files without any."""
 
@@ -45,6 +56,8 @@ class ReportContent:
     #: What a study found about images of other kinds, and about shifted test images.
     unseen: UnseenScores | None = None
     shifted: tuple[ShiftedScores, ...] = ()
+    #: Of a distilled run; None: this is none, or its teacher is gone.
+    teacher: TeacherResults | None = None
     #: When the first attempt of any trained member began; None for bare weight files.
     started_at: datetime | None = None
 

@@ -20,7 +20,15 @@ from deepchord.coordinator.report.findings.confusion import (
 from deepchord.coordinator.report.findings.curves import MAX_MEMBERS, MEASURES, CurvePanel, Measure, curve_panels
 from deepchord.coordinator.report.findings.doubts import doubts
 from deepchord.coordinator.report.findings.ensemble_sizes import SizeCurve, SizePoint, size_curves, size_sentence
-from deepchord.coordinator.report.findings.gains import accuracy_gains, disagreement_of_gains, gain_words, loss_gain
+from deepchord.coordinator.report.findings.gains import (
+    KeptRow,
+    accuracy_gains,
+    disagreement_of_gains,
+    gain_words,
+    kept_rows,
+    kept_sentence,
+    loss_gain,
+)
 from deepchord.coordinator.report.findings.pictures import (
     MAX_SHEET_CLASSES,
     SAMPLES,
@@ -87,6 +95,7 @@ __all__ = [
     "CurvePanel",
     "DetectionRow",
     "EntropyCounts",
+    "KeptRow",
     "LayerLine",
     "Measure",
     "Pixels",
@@ -129,6 +138,8 @@ __all__ = [
     "has_dark_ground",
     "image_kind",
     "is_right",
+    "kept_rows",
+    "kept_sentence",
     "loss_gain",
     "mean_images",
     "network",

@@ -1,6 +1,12 @@
-"""What the ensemble gains over its members, in words: in accuracy and in loss, which need not agree."""
+"""What the ensemble gains over its members, in accuracy and in loss; and what a network that learnt from it keeps."""
 
-from deepchord.coordinator.report.content import LOSS_DIGITS, ReportContent, points
+from statistics import fmean
+
+from pydantic import Field
+
+from deepchord.coordinator.report.content import LOSS_DIGITS, ReportContent, percent, points
+from deepchord.shared.messages import EnsembleEvaluation
+from deepchord.shared.validation import Message
 
 
 def gain_words(difference: float) -> str:
@@ -29,3 +35,70 @@ def disagreement_of_gains(content: ReportContent) -> str:
     if accuracy > 0 and loss > 0:
         return "It is right more often than the average member, but its probabilities are worse: its loss is higher."
     return ""
+
+
+class KeptRow(Message):
+    """The test scores of one of three: an ensemble, its average member, and the network that learnt from it.
+
+    Loss (negative log-likelihood in nats) and calibration error are of calibrated probabilities, if there are some.
+    """
+
+    name: str
+    accuracy: float
+    loss: float
+    #: In [0, 1]; None: an earlier version did not measure it.
+    calibration_error: float | None
+    #: The best area under the ROC curve, by the name of the unseen images; empty: not asked for.
+    unseen: dict[str, float] = Field(default_factory=dict)
+
+
+def kept_rows(content: ReportContent) -> tuple[KeptRow, ...]:
+    """Return what stands beside each other of a distilled run; empty if it is none, or its teacher is gone."""
+    teacher = content.teacher
+    if teacher is None:
+        return ()
+    uncertainty = teacher.evaluation.uncertainty
+    errors = () if uncertainty is None else uncertainty.members
+    average = KeptRow(
+        name="its average member",
+        accuracy=teacher.evaluation.mean_member_accuracy,
+        loss=fmean(member.test.loss for member in teacher.evaluation.members),
+        calibration_error=fmean(each.scores.expected_calibration_error.value for each in errors) if errors else None,
+    )
+    taught = {name: pair[0].best.area_under_roc for name, pair in teacher.unseen.items()}
+    own = {name: pair[1].best.area_under_roc for name, pair in teacher.unseen.items()}
+    return (
+        _kept_row(f"ensemble {teacher.run_id}", teacher.evaluation, taught),
+        average,
+        _kept_row("this run", content.evaluation, own),
+    )
+
+
+def kept_sentence(content: ReportContent) -> str:
+    """Return how much of the ensemble's gain over its average member a distilled run keeps; else an empty text."""
+    teacher = content.teacher
+    if teacher is None:
+        return ""
+    ensemble, average, own = kept_rows(content)
+    gain, kept = ensemble.accuracy - average.accuracy, own.accuracy - average.accuracy
+    learnt = f"It learnt from the {teacher.evaluation.trained} members of {teacher.run_id}"
+    reached = f"reaches {percent(own.accuracy)}, where their ensemble reaches {percent(ensemble.accuracy)}"
+    if gain <= 0:
+        return f"{learnt}, and {reached}."
+    cost = content.evaluation.trained / teacher.evaluation.trained
+    return (
+        f"{learnt}, and {reached} and their average member {percent(average.accuracy)}: it keeps {kept / gain:.0%} of "
+        f"the gain, and a prediction costs {cost:.0%}."
+    )
+
+
+def _kept_row(name: str, evaluation: EnsembleEvaluation, unseen: dict[str, float]) -> KeptRow:
+    uncertainty = evaluation.uncertainty
+    scores = None if uncertainty is None else uncertainty.calibrated or uncertainty.mean
+    return KeptRow(
+        name=name,
+        accuracy=evaluation.test.accuracy,
+        loss=evaluation.test.loss if scores is None else scores.negative_log_likelihood.value,
+        calibration_error=None if scores is None else scores.expected_calibration_error.value,
+        unseen=unseen,
+    )

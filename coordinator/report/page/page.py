@@ -21,6 +21,7 @@ from deepchord.coordinator.report.findings import (
     MAX_SHEET_CLASSES,
     ConfusionMatrix,
     CurvePanel,
+    KeptRow,
     LayerLine,
     abstention_source,
     calibration_source,
@@ -36,6 +37,8 @@ from deepchord.coordinator.report.findings import (
     gain_words,
     has_dark_ground,
     image_kind,
+    kept_rows,
+    kept_sentence,
     network,
     recipe_toml,
     resumptions,
@@ -76,6 +79,8 @@ class Page:
     confusion_picture: str | None
     #: None: an earlier version did not measure it.
     trust: Trust | None
+    #: What a distilled run keeps of its teacher, a row each; empty: it is none.
+    kept: tuple[KeptRow, ...]
     mistakes: tuple[ImageCard, ...]
     classes: tuple[ClassPictures, ...]
     #: Grey images on black are drawn like print, dark on light, where the page is light.
@@ -98,7 +103,7 @@ def render_page(content: ReportContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = (certainty, gain_words, disagreement_of_gains, isolated, image_kind)
+    words = (certainty, gain_words, kept_sentence, disagreement_of_gains, isolated, image_kind)
     of_trust = (trust_conclusion, calibration_source, abstention_source, conformal_sentence, size_sentence)
     of_studies = (unseen_sentence, shift_sentence)
     for used in (*words, *of_trust, *of_studies, percent, points, duration, count, failure_of):
@@ -123,6 +128,7 @@ def _page(content: ReportContent) -> Page:
         confusion=confusion,
         confusion_picture=None if confusion.has_counts else data_uri(confusion_pixels(content, _HEAT)),
         trust=trust(content),
+        kept=kept_rows(content),
         mistakes=mistakes(content),
         classes=class_pictures(content.dataset),
         dark_ground=has_dark_ground(content.dataset),

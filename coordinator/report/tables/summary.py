@@ -4,7 +4,7 @@ import csv
 import io
 
 from deepchord.coordinator.report.content import ACCURACY_DIGITS, LOSS_DIGITS, ReportContent
-from deepchord.coordinator.report.findings import accuracy_interval, doubts
+from deepchord.coordinator.report.findings import KeptRow, accuracy_interval, doubts, kept_rows
 from deepchord.coordinator.report.tables.columns import SummaryRow, columns, summary_rows
 from deepchord.shared.messages import (
     Calibration,
@@ -58,6 +58,8 @@ class EnsembleSummary(Message):
     largest_parity: float | None
     #: None: an earlier version did not measure it.
     uncertainty: UncertaintySummary | None = None
+    #: Of a distilled run: the scores of the ensemble that it learnt from, of its average member, and of this run.
+    kept: tuple[KeptRow, ...] | None = None
     #: What a study found about images of other kinds, and about shifted test images.
     unseen: UnseenScores | None = None
     shifted: tuple[ShiftedScores, ...] | None = None
@@ -97,6 +99,7 @@ def summary(content: ReportContent) -> Summary:
         gain_over_best=round(content.gain_over_best, ACCURACY_DIGITS),
         largest_parity=content.largest_parity,
         uncertainty=_uncertainty(content),
+        kept=kept_rows(content) or None,
         unseen=None if content.unseen is None else UnseenScores.model_validate(_rounded(content.unseen.model_dump())),
         shifted=tuple(ShiftedScores.model_validate(_rounded(each.model_dump())) for each in content.shifted) or None,
     )

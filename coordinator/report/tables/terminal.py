@@ -16,6 +16,7 @@ from deepchord.coordinator.report.findings import (
     certainty,
     disagreement_of_gains,
     doubts,
+    kept_sentence,
     loss_gain,
     shift_sentence,
     unseen_line,
@@ -161,7 +162,13 @@ def _comparison(content: ReportContent) -> list[str]:
     lines = [certainty(content)]
     if content.evaluation.trained > 1:
         lines += [accuracy_gains(content), loss_gain(content), disagreement_of_gains(content)]
-    lines += [calibration_gain(content), abstention_line(content), unseen_line(content), shift_sentence(content)]
+    lines += [
+        kept_sentence(content),
+        calibration_gain(content),
+        abstention_line(content),
+        unseen_line(content),
+        shift_sentence(content),
+    ]
     return [line for line in lines if line]
 
 

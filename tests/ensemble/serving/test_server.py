@@ -203,6 +203,18 @@ def test_many_clients_at_once_all_get_their_own_answers(served, ensemble):
     assert "deepchord_serve_in_flight 0.0" in numbers
 
 
+def test_large_bodies_get_the_answers_of_small_ones(served, ensemble):
+    images, _ = halves(1, 9)
+    body, padding = json.dumps({"images": images.tolist()}), " " * 50_000
+
+    found = [
+        served.request("POST", "/predict", text, content_type="application/json")[1] for text in (body, body + padding)
+    ]
+
+    assert found[0] == found[1]
+    assert found[0]["predictions"][0]["label"] == ensemble.predict(images).labels[0]
+
+
 def test_it_says_that_it_is_there_and_describes_itself(served):
     assert served.request("GET", "/healthz")[:2] == (200, {"status": "ok"})
     assert served.request("GET", "/readyz")[:2] == (200, {"ready": True})

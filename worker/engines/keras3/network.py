@@ -156,12 +156,18 @@ def _one_behind(items: Iterable[_Item]) -> Iterator[_Item]:
 
 
 def _loss(keras: Any, recipe: Recipe) -> Loss:
-    """Return the cross-entropy against smoothed labels, and whether the most probable class is the label."""
+    """Return the cross-entropy against smoothed labels, and whether the most probable class is the label.
+
+    Labels are class indices [size], or probabilities [size, classes], of which the most probable class is the label.
+    """
     ops, smoothing = keras.ops, recipe.label_smoothing
 
     def loss(labels: Any, probabilities: Any) -> tuple[Any, Any]:
         logs = ops.log(ops.clip(probabilities, _LEAST_PROBABILITY, 1.0))
-        losses = -ops.squeeze(ops.take_along_axis(logs, labels[:, None], axis=1), axis=1)
+        if len(labels.shape) == 2:
+            losses, labels = -ops.sum(labels * logs, axis=1), ops.argmax(labels, axis=1)
+        else:
+            losses = -ops.squeeze(ops.take_along_axis(logs, labels[:, None], axis=1), axis=1)
         if smoothing:
             losses = (1 - smoothing) * losses - smoothing * ops.mean(logs, axis=1)
         return losses, ops.cast(ops.equal(ops.argmax(probabilities, axis=1), labels), "float32")

@@ -162,16 +162,18 @@ def _step(model: Any, loss: Loss) -> Steps:
         optimizer.apply(gradients, variables)
         return tf.reduce_sum(losses), tf.reduce_sum(hits)
 
-    signature = [
-        tf.TensorSpec((None, *model.input_shape[1:]), "float32"),
-        tf.TensorSpec((None,), "int64"),
-        tf.TensorSpec((), "float32"),
-    ]
-    compiled = tf.function(step, signature, autograph=False, jit_compile=model.jit_compile)
+    @cache
+    def compiled(labels_shape: tuple[int, ...], labels_type: str) -> Any:
+        signature = [
+            tf.TensorSpec((None, *model.input_shape[1:]), "float32"),
+            tf.TensorSpec((None, *labels_shape), labels_type),
+            tf.TensorSpec((), "float32"),
+        ]
+        return tf.function(step, signature, autograph=False, jit_compile=model.jit_compile)
 
     def alone(batches: Sequence[Batch]) -> Sums:
         (batch,) = batches
-        sums: Sums = compiled(*batch)
+        sums: Sums = compiled(batch.labels.shape[1:], batch.labels.dtype.name)(*batch)
         return sums
 
     return alone

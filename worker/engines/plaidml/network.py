@@ -97,10 +97,10 @@ class PlaidMLNetwork:
         trained = self._model.train_on_batch(images, self._smoothed(labels), sample_weight=weights)
         return np.array(trained, dtype=float)
 
-    def _smoothed(self, labels: Labels) -> NDArray[np.float32]:
+    def _smoothed(self, labels: Labels | Probabilities) -> NDArray[np.float32]:
         """Return the smoothed labels as probabilities [size, classes]."""
         classes = self._model.output_shape[-1]
-        wanted = np.eye(classes, dtype=np.float32)[labels]
+        wanted = labels if labels.ndim == 2 else np.eye(classes, dtype=np.float32)[labels]
         return wanted * np.float32(1 - self._smoothing) + np.float32(self._smoothing / classes)
 
     def _set_learning_rate(self, rate: float) -> None:

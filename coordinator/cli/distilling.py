@@ -1,0 +1,79 @@
+"""The command that trains one network to say what an ensemble says: distill."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deepchord.coordinator.cli.context import find_run, read_settings
+from deepchord.coordinator.cli.following import check_options, run_to_end
+from deepchord.coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
+
+if TYPE_CHECKING:
+    from deepchord.coordinator.running import BrokerSession
+    from deepchord.shared.messages import RunSpec
+
+# Heavy modules are imported by the command that needs them, so that `deepchord --help` answers at once.
+
+commands = typer.Typer(add_completion=False)
+
+
+@commands.command()
+def distill(
+    run: Run,
+    share: Annotated[
+        float | None,
+        typer.Option(help="How much of a target the ensemble says, the rest is the label; default: 1."),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Above 1: learn less certain probabilities than the ensemble's; default: 1.")
+    ] = None,
+    architecture: Annotated[
+        str | None, typer.Option(metavar="FILE.TOML", help="The network; default: that of the ensemble.")
+    ] = None,
+    members: Annotated[int | None, typer.Option(help="How many networks are trained so; default: 1.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="At most so many passes; default: as the ensemble.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images per training step; default: as the ensemble.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Default: as the ensemble.")] = None,
+    flip: Annotated[
+        bool | None, typer.Option("--flip/--no-flip", help="Mirror images at random; default: as the ensemble.")
+    ] = None,
+    shift: Annotated[
+        int | None, typer.Option(help="Move images by up to so many pixels at random; default: as the ensemble.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Default: as the ensemble, so the same images are held out.")] = None,
+    broker: Broker = None,
+    storage: Storage = None,
+    workers: Workers = None,
+    detach: Detach = False,
+    out: Out = None,
+) -> None:
+    """Train one network towards an ensemble's calibrated probabilities: most of its gain at the cost of one member.
+
+    The result is a run of its own, whose report says what was kept. Without a broker it is trained on this machine.
+    """
+    from deepchord.coordinator.runs import check_broker, plan_distillation, submit
+    from deepchord.shared.queue import create_app
+
+    options = {
+        "share": share,
+        "temperature": temperature,
+        "architecture": architecture,
+        "members": members,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "flip": flip,
+        "shift": shift,
+        "seed": seed,
+    }
+    settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
+    check_options(settings, workers, out)
+    store, teacher = find_run(settings, run)
+    spec = plan_distillation(store, teacher, options, max_attempts=settings.max_attempts)
+    check_broker(settings, spec.require)
+
+    def start(session: "BrokerSession") -> "RunSpec":
+        submit(create_app(session.settings), store, spec, local=session.embedded)
+        return spec
+
+    run_to_end(settings, store, spec, start, "is submitted", out)

@@ -1,0 +1,81 @@
+"""Plans a run whose network learns what an ensemble says: one network that is asked at the cost of a single member."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from deepchord.coordinator.runs.planning import new_run_id
+from deepchord.coordinator.runs.preparation import check_state_size
+from deepchord.shared.errors import InputError
+from deepchord.shared.messages import MAX_MEMBERS, Distillation, Recipe, RunSpec, Seed
+from deepchord.shared.network import Architecture
+from deepchord.shared.storage import RunStore
+from deepchord.shared.validation import Message, Share, explain, with_full_stop
+
+
+class DistillationRequest(Message):
+    """What a person asks for beside the recipe; None: as the ensemble's members."""
+
+    members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = 1
+    temperature: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
+    share: Share = 1.0
+    seed: Seed | None = None
+    #: A TOML or JSON file with `layers`.
+    architecture: str | None = None
+
+
+def plan_distillation(
+    store: RunStore, run: RunSpec, options: Mapping[str, object], *, max_attempts: int, now: datetime | None = None
+) -> RunSpec:
+    """Return a new run whose members learn from the calibrated probabilities of an evaluated ensemble.
+
+    Data set, network and recipe are those of the ensemble, and so is the seed: the images that its members kept for the
+    calibration are kept again. Labels are not smoothed: the probabilities say how sure one may be.
+
+    Args:
+        store: Where the ensemble is.
+        run: The ensemble's run.
+        options: Fields of `DistillationRequest` and of the recipe; None counts as not given.
+        max_attempts: How often a member is tried at most.
+        now: When the run is created, in UTC; None: now.
+
+    Raises:
+        InputError: The run has not ended, or an option is not valid.
+        RunFailedError: The run has ended without an evaluation.
+    """
+    teacher, _ = store.last_evaluation(run)
+    now = now or datetime.now(UTC)
+    given = {name: value for name, value in options.items() if value is not None}
+    own = {name: given.pop(name) for name in DistillationRequest.model_fields if name in given}
+    try:
+        request = DistillationRequest.model_validate(own)
+        recipe = Recipe.model_validate({**teacher.recipe.model_dump(), "label_smoothing": 0.0, **given})
+    except ValidationError as error:
+        raise InputError(f"The options given: {with_full_stop(explain(error))}") from error
+    architecture = (
+        teacher.architecture if request.architecture is None else Architecture.load(Path(request.architecture))
+    )
+    network = architecture.resolve(input_shape=teacher.dataset.input_shape, classes=teacher.dataset.classes)
+    check_state_size(store, network, recipe.optimizer)
+    return RunSpec(
+        run_id=new_run_id(now),
+        created_at=now,
+        preset=teacher.preset,
+        dataset=teacher.dataset,
+        architecture=architecture,
+        recipe=recipe,
+        members=request.members,
+        min_members=-(-request.members // 2),
+        seed=teacher.seed if request.seed is None else request.seed,
+        max_attempts=max_attempts,
+        require=teacher.require,
+        distillation=Distillation(
+            teacher=teacher.run_id,
+            extension=teacher.extension,
+            temperature=request.temperature,
+            share=request.share,
+        ),
+    )

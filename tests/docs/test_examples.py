@@ -1,0 +1,84 @@
+"""The Python in the documentation runs as it stands there."""
+
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import deepchord
+from deepchord.shared.datasets.sources import read_dataset
+from tests.docs.documents import ROOT, code_blocks
+
+
+def _run(page: str) -> dict[str, object]:
+    """Run the code blocks of a page, one after the other; return what they have defined."""
+    blocks = code_blocks(ROOT / page, "python")
+    assert blocks, f"{page} has no code"
+    names: dict[str, object] = {"__name__": page}
+    for block in blocks:
+        exec(compile(block, page, "exec"), names)
+    return names
+
+
+@pytest.mark.slow
+def test_the_tutorial_trains_and_asks(place):
+    blocks = code_blocks(ROOT / "docs" / "tutorial.md", "python")
+
+    program = place.start(command=[sys.executable, "-P", "-c", "\n".join(blocks)], DEEPCHORD_WORKERS="1")
+
+    assert program.ended() == 0, program.err
+    (right,) = [line for line in program.out if line.endswith("not answered")]
+    assert float(right.partition("%")[0]) > 80
+    usual, of_noise = map(float, program.out[-1].split())
+    assert of_noise > 2 * usual
+    assert (place.folder / "digits" / "index.html").exists()
+    assert len(deepchord.load(place.folder / "digits.onnx")) == 5
+    assert place.processes() == []
+
+
+@pytest.fixture
+def desk(local_run, tmp_path, monkeypatch):
+    """A folder to work in, with a picture of a shoe; the last run is one of Fashion-MNIST."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEEPCHORD_STORAGE", str(local_run.place.storage))
+    Image.effect_noise((60, 40), 80).save("shoe.png")
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_the_first_example_asks_the_last_run(desk, page):
+    found = _run(page)["found"]
+
+    assert len(found.names()) == 1
+    assert found.abstains.shape == (1,)
+
+
+@pytest.mark.slow
+def test_the_examples_of_prediction_ask_a_run_and_a_file(desk):
+    deepchord.load("last").to_onnx("model.onnx")
+
+    defined = _run("docs/prediction.md")
+
+    assert len(defined["prediction"].set_names()) == 1
+    assert defined["probabilities"].shape == (1, 10)
+
+
+@pytest.mark.slow
+def test_data_of_ones_own_is_submitted_and_saved(tmp_path, monkeypatch, broker_url):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEEPCHORD_BROKER", broker_url)  # nobody works there
+    for index in range(60):
+        path = tmp_path / "photos" / ("cat", "dog")[index % 2] / f"{index:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((40, 40), 30 + index).save(path)
+
+    run = _run("docs/own_data.md")["run"]
+
+    assert run.spec.dataset.class_names == ("cat", "dog")
+    assert run.spec.dataset.input_shape == (32, 32, 3)
+    run.cancel()
+    saved = read_dataset(tmp_path / "photos.npz")
+    assert saved.class_names == ("cat", "dog")
+    assert np.bincount(saved.y_test).tolist() == [6, 6]
