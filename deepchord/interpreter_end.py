@@ -54,7 +54,7 @@ def _dismiss() -> None:
     for (starter, _), process in _waiting.items():
         if starter == os.getpid():
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 # Before any run registers how it stops: what is registered first comes last.

@@ -73,7 +73,7 @@ def train(
 
     With a broker the workers of a fleet train them. Without one this process starts a broker and workers of its own,
     and stops them when the run or the interpreter ends; no `if __name__ == "__main__"` is needed for that. What a
-    process leaves that is killed, the next run on this machine stops.
+    process leaves that is killed is stopped by a small one that waits for its end.
 
     Args:
         x: Images [size, height, width] or [size, height, width, channels]: whole numbers from 0 to 255, which are

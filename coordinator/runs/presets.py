@@ -44,7 +44,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "label_smoothing": 0.1,
         "flip": True,
         "shift": 2,
-        "validation_fraction": 0.05,
+        "validation_fraction": 0.02,
+        "calibration_fraction": 0.05,
         "patience": 20,
     },
     # Three members in a few minutes on two cores.
