@@ -12,6 +12,10 @@ from deepchord.shared.process import terminations_as_interrupts
 from deepchord.shared.settings import Settings
 
 
+def _serve_all(run_id: str) -> None:
+    """Do nothing: a broker of a fleet is that of any run."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BrokerSession:
     """The broker of one command, while it is in use."""
@@ -22,10 +26,10 @@ class BrokerSession:
     embedded: bool
     #: Raises `WorkersStoppedError` if no worker is left on this machine.
     check: Callable[[], None]
-    #: Makes it the broker of another run, by its id.
-    serve: Callable[[str], None]
     #: Flower's address, if Flower runs beside it.
     flower_address: str | None
+    #: Makes it the broker of another run, by its id.
+    serve: Callable[[str], None] = _serve_all
 
 
 @contextmanager
@@ -60,7 +64,3 @@ def open_broker(settings: Settings, run: RunSpec, report: Callable[[str], None])
 
 def _check_nothing() -> None:
     """Do nothing: workers on other machines are supervised there."""
-
-
-def _serve_all(run_id: str) -> None:
-    """Do nothing: a broker of a fleet is that of any run."""
