@@ -13,7 +13,7 @@ PYTHON =
 COVERAGE = 85
 
 # Those of minutes, an hour in all. For hours: make bench BENCHMARKS=to_accuracy
-BENCHMARKS = step evaluation orchestration scaling overhead faults fleet
+BENCHMARKS = step evaluation prediction serving orchestration scaling overhead faults fleet
 # Where their results go. What docs/performance.md tells lies in benchmarks/results.
 BENCH_RESULTS = results/benchmarks
 

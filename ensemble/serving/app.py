@@ -101,7 +101,7 @@ class Server:
         try:
             for name, ensemble in self._ensembles.items():
                 told = self._metrics.batch_images.labels(name).observe
-                batcher = Batcher(ensemble.answers, self._pool, self._cores, told)
+                batcher = Batcher(ensemble, self._pool, self._cores, told)
                 kind = np.uint8 if ensemble.answers.takes_whole_numbers else np.float32
                 await batcher.answer(np.zeros((1, *ensemble.input_shape), kind), Question())
                 self._batchers[name] = batcher

@@ -29,6 +29,8 @@ from deepchord.shared.messages import DatasetInfo, EnsembleDescription, Fitting
 PARAMETERS = ("abstain", "sets", "set_method", "per_class", "members", "fit")
 #: Other fields of a form are not looked at.
 _MOST_FIELDS, _LARGEST_FIELD_BYTES = 8, 1024
+#: Smaller bodies are decoded sooner than they could be handed to another thread.
+_SMALL_BYTES, _SMALL_PIXELS = 2**14, 2**14
 _WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": True}
 
 
@@ -45,7 +47,7 @@ class Asked:
 async def read_request(
     request: Request, description: EnsembleDescription, limits: ServeLimits, usual_risk: float | None, pool: Executor
 ) -> Asked:
-    """Return what a request asks; images are decoded in the pool, so that others are answered meanwhile.
+    """Return what a request asks; all but small images are decoded in the pool, so that others are answered meanwhile.
 
     Args:
         request: Its body, which is not too large, holds images; its query parameters say what is asked.
@@ -58,24 +60,50 @@ async def read_request(
         HTTPException: 400, 413, 415 or 422, with a sentence.
     """
     fit, question = _question(request.query_params, description, usual_risk)
+    content = await _content(request, limits)
+    decode = partial(_decoded, content, description.dataset, fit, limits)
+    try:
+        if fit == "none" and _is_small(content):
+            names, pixels = decode()
+        else:
+            names, pixels = await asyncio.get_running_loop().run_in_executor(pool, decode)
+    except DeepchordError as error:
+        raise HTTPException(422, str(error)) from error
+    return Asked(names=names, pixels=pixels, question=question)
+
+
+async def _content(request: Request, limits: ServeLimits) -> bytes | list[tuple[str, bytes]]:
+    """Return the body of a request: JSON as it is, or image files with their names."""
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"us-ascii"):
         raise HTTPException(415, "The charset has to be utf-8.")
     if kind == b"application/json":
-        decode = partial(_from_json, await request.body(), description.dataset, fit, limits)
-    elif kind == b"multipart/form-data":
-        decode = partial(_from_files, await _files(request, limits), description.dataset, fit, limits)
-    elif kind.startswith(b"image/") or kind == b"application/octet-stream":
-        files = [("image", await request.body())]
-        decode = partial(_from_files, files, description.dataset, fit, limits)
-    else:
-        shown = kind.decode("latin-1") or "missing"
-        raise HTTPException(415, f"Content-Type is {shown}; expected application/json, multipart/form-data or image/*.")
-    try:
-        names, pixels = await asyncio.get_running_loop().run_in_executor(pool, decode)
-    except DeepchordError as error:
-        raise HTTPException(422, str(error)) from error
-    return Asked(names=names, pixels=pixels, question=question)
+        return await request.body()
+    if kind == b"multipart/form-data":
+        return await _files(request, limits)
+    if kind.startswith(b"image/") or kind == b"application/octet-stream":
+        return [("image", await request.body())]
+    shown = kind.decode("latin-1") or "missing"
+    raise HTTPException(415, f"Content-Type is {shown}; expected application/json, multipart/form-data or image/*.")
+
+
+def _is_small(content: bytes | list[tuple[str, bytes]]) -> bool:
+    if isinstance(content, bytes):
+        return len(content) <= _SMALL_BYTES
+    # A small file may unpack to a large image.
+    return (
+        sum(len(data) for _, data in content) <= _SMALL_BYTES
+        and sum(picture_pixels(data, name) for name, data in content) <= _SMALL_PIXELS
+    )
+
+
+def _decoded(
+    content: bytes | list[tuple[str, bytes]], dataset: DatasetInfo, fit: Fitting, limits: ServeLimits
+) -> tuple[tuple[str, ...], NDArray[Any]]:
+    """Return the names of the images, and the images as the networks take them."""
+    if isinstance(content, bytes):
+        return _from_json(content, dataset, fit, limits)
+    return _from_files(content, dataset, fit, limits)
 
 
 async def _files(request: Request, limits: ServeLimits) -> list[tuple[str, bytes]]:
