@@ -75,7 +75,7 @@ def test_auto_is_asked_for_in_words_and_has_its_own_options():
     ("options", "message"),
     [
         (
-            {"preset": "best"},
+            {"preset": "best", "calibration_fraction": 0, "validation_fraction": 0.05},
             "with validation_fraction = 0.05 that takes 40 members, and at_most is 20",
         ),
         ({"min_members": 21}, "min_members is 21, more than the 20 members of at_most"),
