@@ -60,7 +60,7 @@ def kept_rows(content: ReportContent) -> tuple[KeptRow, ...]:
     uncertainty = teacher.evaluation.uncertainty
     errors = () if uncertainty is None else uncertainty.members
     average = KeptRow(
-        name="its average member",
+        name="average member",
         accuracy=teacher.evaluation.mean_member_accuracy,
         loss=fmean(member.test.loss for member in teacher.evaluation.members),
         calibration_error=fmean(each.scores.expected_calibration_error.value for each in errors) if errors else None,
@@ -68,7 +68,7 @@ def kept_rows(content: ReportContent) -> tuple[KeptRow, ...]:
     taught = {name: pair[0].best.area_under_roc for name, pair in teacher.unseen.items()}
     own = {name: pair[1].best.area_under_roc for name, pair in teacher.unseen.items()}
     return (
-        _kept_row(f"ensemble {teacher.run_id}", teacher.evaluation, taught),
+        _kept_row("ensemble", teacher.evaluation, taught),
         average,
         _kept_row("this run", content.evaluation, own),
     )
@@ -85,10 +85,11 @@ def kept_sentence(content: ReportContent) -> str:
     reached = f"reaches {percent(own.accuracy)}, where their ensemble reaches {percent(ensemble.accuracy)}"
     if gain <= 0:
         return f"{learnt}, and {reached}."
-    cost = content.evaluation.trained / teacher.evaluation.trained
+    share = f"{100 * kept / gain:.0f}\u00a0%" if kept > 0 else "none"
+    cost = 100 * content.evaluation.trained / teacher.evaluation.trained
     return (
-        f"{learnt}, and {reached} and their average member {percent(average.accuracy)}: it keeps {kept / gain:.0%} of "
-        f"the gain, and a prediction costs {cost:.0%}."
+        f"{learnt}, and {reached} and their average member {percent(average.accuracy)}: it keeps {share} of the gain in "
+        f"accuracy, and a prediction costs {cost:.0f}\u00a0% of theirs."
     )
 
 

@@ -142,7 +142,7 @@ def test_the_report_says_what_was_kept(resources, tmp_path):
     assert f"It learnt from the 3 members of {RUN}" in text
     assert "What was kept" in text
     kept = json.loads((tmp_path / "report" / "summary.json").read_text())["ensemble"]["kept"]
-    assert [row["name"] for row in kept] == [f"ensemble {RUN}", "its average member", "this run"]
+    assert [row["name"] for row in kept] == ["ensemble", "average member", "this run"]
     assert kept[2]["accuracy"] == content.evaluation.test.accuracy
     assert kept[0]["accuracy"] == content.teacher.evaluation.test.accuracy
     assert kept[1]["accuracy"] == pytest.approx(content.teacher.evaluation.mean_member_accuracy)
