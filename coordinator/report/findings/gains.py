@@ -88,8 +88,8 @@ def kept_sentence(content: ReportContent) -> str:
     share = f"{100 * kept / gain:.0f}\u00a0%" if kept > 0 else "none"
     cost = 100 * content.evaluation.trained / teacher.evaluation.trained
     return (
-        f"{learnt}, and {reached} and their average member {percent(average.accuracy)}: it keeps {share} of the gain in "
-        f"accuracy, and a prediction costs {cost:.0f}\u00a0% of theirs."
+        f"{learnt}, and {reached} and their average member {percent(average.accuracy)}: it keeps {share} of the gain "
+        f"in accuracy, and a prediction costs {cost:.0f}\u00a0% of theirs."
     )
 
 
