@@ -5,6 +5,7 @@ import pickle
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from mapie.classification import SplitConformalClassifier
 from sklearn.base import clone
@@ -15,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
+from deepchord.coordinator.local import live_sessions
 from deepchord.coordinator.running import close_kept_sessions
 from deepchord.shared.settings import load_settings
 from deepchord.shared.storage import RunStore
@@ -144,3 +146,23 @@ def test_it_is_cloned_and_refuses_to_predict_before_it_is_fitted():
         estimator.predict(np.zeros((2, 3)))
     with pytest.raises(TypeError, match="sample_weight"):
         estimator.fit(np.zeros((2, 3)), [0, 1], sample_weight=[1, 2])
+
+
+@pytest.mark.slow
+def test_workers_stay_for_the_next_fit_and_go_when_they_are_told():
+    features, names = _flowers()
+    settings, estimator = load_settings(), _small(epochs=1)
+
+    first = estimator.fit(features, names).run_id_
+    (kept,) = live_sessions(settings)
+    second = estimator.fit(features, names).run_id_
+    (again,) = live_sessions(settings)
+    _small(epochs=1, members=3).fit(features, names)
+    (other,) = live_sessions(settings)
+    close_kept_sessions()
+
+    assert (kept.run_id, again.run_id) == (first, second)
+    assert again.broker == kept.broker
+    assert other.broker != kept.broker, "more members may want more workers"
+    assert live_sessions(settings) == []
+    assert not any(psutil.pid_exists(each.pid) for each in (*kept.processes, *other.processes))
