@@ -84,6 +84,16 @@ def test_a_notebook_shows_one_view_that_is_replaced_and_nothing_that_workers_pri
     assert "2 of 2 trained · evaluated" in last["text/html"]
 
 
+#: What is seen of a run is a moment old.
+_STATE = """
+import time
+
+while run.status.state == "waiting":
+    time.sleep(0.1)
+print(run.status.state)
+"""
+
+
 @pytest.mark.slow
 def test_an_interrupted_cell_ends_the_view_and_a_restart_of_the_kernel_ends_the_workers(kernel, place):
     place.gate.hold(after=1)
@@ -100,7 +110,7 @@ def test_an_interrupted_cell_ends_the_view_and_a_restart_of_the_kernel_ends_the_
         "The view has ended, and the run goes on: watch() shows it again, cancel() stops it."
     ]
     place.gate.wait_for(1)
-    (state,) = kernel.run("print(run.status.state)")
+    (state,) = kernel.run(_STATE)
     assert state["content"]["text"] == "training\n"
 
     kernel.manager.restart_kernel()
