@@ -177,7 +177,7 @@ def test_without_one_a_broker_and_workers_run_here_for_as_long_as_the_block(sett
 
 @pytest.mark.parametrize(
     ("engine", "require", "fits"),
-    [("auto", "torch", False), ("torch", "torch", True), ("auto", None, True), ("torch", "gpu", False)],
+    [("auto", "jax", False), ("jax", "jax", True), ("auto", None, True), ("jax", "gpu", False)],
 )
 def test_what_the_members_require_must_be_what_is_started_here(settings, engine, require, fits):
     settings = settings.model_copy(update={"engine": engine})
