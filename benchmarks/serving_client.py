@@ -142,7 +142,7 @@ async def _ask(port: int, requests: Sequence[bytes], clients: int, seconds: floa
     done: list[asyncio.Future[None]] = [loop.create_future() for _ in range(clients)]
     for number, ended in enumerate(done):
         client = _Client(turn, number % len(requests), ended)
-        await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
+        await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]  # mypy does not infer the default
     async with asyncio.timeout(seconds + _LONGEST_S):
         await asyncio.gather(*done)
     return Load(seconds=time.perf_counter() - began, latencies=turn.latencies, answers=turn.answers)

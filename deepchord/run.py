@@ -9,7 +9,7 @@ from typing import Any
 from deepchord.coordinator.local import session_of
 from deepchord.coordinator.monitoring import RunView, raise_if_failed, view_run, watch_run
 from deepchord.coordinator.report import write_run_report
-from deepchord.coordinator.running import BackgroundRun, BrokerSession
+from deepchord.coordinator.running import BackgroundRun, BrokerSession, submits
 from deepchord.coordinator.runs import (
     cancel_run,
     check_broker,
@@ -17,7 +17,6 @@ from deepchord.coordinator.runs import (
     plan_distillation,
     plan_extension,
     resume_run,
-    submit,
     submit_remaining,
 )
 from deepchord.ensemble import Ensemble
@@ -238,12 +237,7 @@ class Run:
 
 def submitted_run(settings: Settings, store: RunStore, spec: RunSpec, *, keep_s: float = 0.0) -> Run:
     """Submit a new run and follow it; see `BackgroundRun`."""
-
-    def start(session: BrokerSession) -> RunSpec:
-        submit(create_app(session.settings), store, spec, local=session.embedded)
-        return spec
-
-    return Run(settings, store, spec, BackgroundRun(settings, store, spec, start, keep_s=keep_s))
+    return Run(settings, store, spec, BackgroundRun(settings, store, spec, submits(store, spec), keep_s=keep_s))
 
 
 def _until(views: Iterator[RunView], timeout: float | None) -> Iterator[RunView]:

@@ -183,7 +183,7 @@ class DeepEnsembleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.run_id_, self.evaluation_, self.ensemble_ = run.run_id, run.evaluation, run.ensemble
         return self
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803  scikit-learn's name
         """Return calibrated probabilities [images, classes], the classes in the order of `classes_`.
 
         Raises:
@@ -194,12 +194,12 @@ class DeepEnsembleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         probabilities /= probabilities.sum(axis=1, keepdims=True)
         return probabilities
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
+    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803  scikit-learn's name
         """Return the most probable class of each image [images]; see `predict_proba` for errors."""
         labels = self.predict_uncertainty(X).labels
         return self.classes_[labels]
 
-    def predict_uncertainty(self, X: ArrayLike, **question: Any) -> Prediction:  # noqa: N803
+    def predict_uncertainty(self, X: ArrayLike, **question: Any) -> Prediction:  # noqa: N803  scikit-learn's name
         """Return what the ensemble says of images, with measures of uncertainty.
 
         Args:

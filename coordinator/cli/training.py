@@ -83,8 +83,8 @@ def train(
 
     Without a broker everything runs on this machine. With one, whichever workers listen to it train the members.
     """
-    from deepchord.coordinator.runs import prepare, submit
-    from deepchord.shared.queue import create_app
+    from deepchord.coordinator.running import submits
+    from deepchord.coordinator.runs import prepare
 
     options = {
         "preset": preset,
@@ -111,12 +111,7 @@ def train(
     )
     check_options(settings, workers, out)
     store, run = prepare(settings, recipe, options)
-
-    def start(session: "BrokerSession") -> "RunSpec":
-        submit(create_app(session.settings), store, run, local=session.embedded)
-        return run
-
-    run_to_end(settings, store, run, start, "is submitted", out)
+    run_to_end(settings, store, run, submits(store, run), "is submitted", out)
 
 
 @commands.command()

@@ -5,7 +5,15 @@ The command line follows a run in the foreground; Python programs have it follow
 
 from deepchord.coordinator.running.automatic_members import at_its_largest, extend_by_itself
 from deepchord.coordinator.running.background import BackgroundRun
-from deepchord.coordinator.running.broker_session import BrokerSession, open_broker
+from deepchord.coordinator.running.broker_session import BrokerSession, open_broker, submits
 from deepchord.coordinator.running.kept_sessions import close_kept_sessions
 
-__all__ = ["BackgroundRun", "BrokerSession", "at_its_largest", "close_kept_sessions", "extend_by_itself", "open_broker"]
+__all__ = [
+    "BackgroundRun",
+    "BrokerSession",
+    "at_its_largest",
+    "close_kept_sessions",
+    "extend_by_itself",
+    "open_broker",
+    "submits",
+]

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from deepchord.coordinator.local import choose_workers, local_session
 from deepchord.coordinator.monitoring import running_flower
-from deepchord.coordinator.runs import is_embedded
+from deepchord.coordinator.runs import is_embedded, submit
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.process import terminations_as_interrupts
+from deepchord.shared.queue import create_app
 from deepchord.shared.settings import Settings
+from deepchord.shared.storage import RunStore
 
 
 def _serve_all(run_id: str) -> None:
@@ -60,6 +62,16 @@ def open_broker(settings: Settings, run: RunSpec, report: Callable[[str], None])
             check, serve = session.check, session.serve
         address = stack.enter_context(running_flower(settings, environment)).address if settings.flower else None
         yield BrokerSession(settings=settings, embedded=embedded, check=check, serve=serve, flower_address=address)
+
+
+def submits(store: RunStore, run: RunSpec) -> Callable[[BrokerSession], RunSpec]:
+    """Return what submits a new run to the broker of a session, and returns the run; see `submit` for errors."""
+
+    def start(session: BrokerSession) -> RunSpec:
+        submit(create_app(session.settings), store, run, local=session.embedded)
+        return run
+
+    return start
 
 
 def _check_nothing() -> None:

@@ -107,8 +107,8 @@ def _serves(kept: _KeptSession, run: RunSpec) -> bool:
 
 def _keep(kept: _KeptSession, keep_s: float) -> None:
     with _lock:
-        if not _idle:
-            atexit.register(close_kept_sessions)
+        atexit.unregister(close_kept_sessions)
+        atexit.register(close_kept_sessions)
         _idle.append(kept)
         kept.timer = threading.Timer(keep_s, _close, [kept])
         kept.timer.daemon = True
