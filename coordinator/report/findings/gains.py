@@ -83,7 +83,7 @@ def kept_sentence(content: ReportContent) -> str:
     gain, kept = ensemble.accuracy - average.accuracy, own.accuracy - average.accuracy
     learnt = f"It learnt from the {teacher.evaluation.trained} members of {teacher.run_id}"
     reached = f"reaches {percent(own.accuracy)}, where their ensemble reaches {percent(ensemble.accuracy)}"
-    if gain <= 0:
+    if gain < 0.5 / len(content.dataset.y_test):  # less than an image: the mean of accuracies is rounded
         return f"{learnt}, and {reached}."
     share = f"{100 * kept / gain:.0f}\u00a0%" if kept > 0 else "none"
     cost = 100 * content.evaluation.trained / teacher.evaluation.trained
