@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 SMALLEST = 1e-12
 #: A temperature is searched between these: at the ends the probabilities are about uniform, or about certain.
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.02, 50.0
+#: How strongly a fitted temperature is drawn towards 1: as strongly as by a Gamma distribution of 1 / temperature with
+#: this rate and mode 1, whose standard deviation is about a half. It decides for some ten images, not for thousands.
+_PRIOR_RATE = 4.0
 #: How exactly a temperature is found, relative to itself, and in how many steps at most; most take six.
 _PRECISION, _MOST_STEPS = 1e-9, 100
 #: How many images are handled at a time.
@@ -31,24 +34,26 @@ def with_temperature(probabilities: NDArray[np.floating], temperature: float) ->
 
 
 def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """Return the temperature with the lowest negative log-likelihood (Guo et al. 2017, section 4.2).
+    """Return the most probable temperature, given these images (Guo et al. 2017, section 4.2; with a prior).
 
-    It lies between 0.02 and 50. With probabilities that no temperature improves, because all are equal, it is 1.
+    That is nearly the one with the lowest negative log-likelihood, where there are many images. Of few images all may
+    happen to be right, which alone would ask for certainty; so 1 / temperature has a Gamma prior with its mode at 1.
+    The result lies between 0.02 and 50; of probabilities that no temperature improves, because all are equal, it is 1.
 
     Args:
         probabilities: [images, classes]; each row sums to 1. At least one image.
         labels: [images], class indices.
     """
     logarithms = _logarithms(probabilities)
-    if np.ptp(logarithms, axis=1).max() == 0:
-        return 1.0
     # The loss is convex in 1 / temperature, so its slope changes its sign once: Newton's method, kept between bounds.
     low, high, inverse = 1 / HIGHEST_TEMPERATURE, 1 / LOWEST_TEMPERATURE, 1.0
     for _ in range(_MOST_STEPS):
         slope, curvature = _derivatives(logarithms, labels, inverse)
+        slope += _PRIOR_RATE * (1 - 1 / inverse)
+        curvature += _PRIOR_RATE / inverse**2
         low, high = (inverse, high) if slope < 0 else (low, inverse)
-        wanted = inverse - slope / curvature if curvature > 0 else low
-        following = wanted if low < wanted < high else (low * high) ** 0.5
+        wanted = inverse - slope / curvature
+        following = wanted if low <= wanted <= high else (low * high) ** 0.5
         if abs(following - inverse) <= _PRECISION * inverse:
             break
         inverse = following
