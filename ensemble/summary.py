@@ -25,7 +25,7 @@ def _lines(description: EnsembleDescription, place: str) -> list[tuple[str, str]
         ("ensemble", place),
         ("run", f"{description.run_id}, preset {description.preset}, seed {description.seed}"),
         ("members", f"{trained}{of}, trained by {engines}"),
-        ("network", f"{len(network.all_layers)} layers, {network.parameters:,} parameters"),
+        ("network", f"{len(network.layers)} layers, {network.parameters:,} parameters"),
         ("images", f"{height}x{width}x{channels}{_values(description)}"),
         ("classes", ", ".join(map(label, dataset.class_names[:20])) + (" …" if dataset.classes > 20 else "")),
         ("data set", f"{label(dataset.name)}, SHA-256 {dataset.sha256[:12]}…"),

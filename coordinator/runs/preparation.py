@@ -13,7 +13,7 @@ from deepchord.shared.datasets import Dataset, Places, find_dataset, publish_dat
 from deepchord.shared.errors import InputError
 from deepchord.shared.host import choose_engine
 from deepchord.shared.messages import RunSpec
-from deepchord.shared.network import ResolvedArchitecture
+from deepchord.shared.network import ResolvedArchitecture, refusal
 from deepchord.shared.settings import Settings, keras_home
 from deepchord.shared.storage import RunStore
 
@@ -49,6 +49,7 @@ def prepare(
     check_parts(request.recipe(), len(dataset.x_train))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     network = architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names))
+    _check_engine(request.require or settings.engine, network)
     check_state_size(store, network, request.optimizer)
     store.check_writable()
     size_bytes = dataset.x_train.nbytes + dataset.x_test.nbytes
@@ -112,6 +113,13 @@ def _file_bytes(dataset: str) -> int | None:
         return user_path(dataset).stat().st_size
     except (OSError, RuntimeError, ValueError):  # also for `~name` of an unknown user
         return None
+
+
+def _check_engine(wanted: str | None, network: ResolvedArchitecture) -> None:
+    """Raise `InputError` if the engine that is to train the network cannot compute it."""
+    reason = None if wanted is None else refusal(wanted, network)
+    if reason is not None:
+        raise InputError(reason)
 
 
 def check_state_size(store: RunStore, network: ResolvedArchitecture, optimizer: str) -> None:

@@ -13,7 +13,7 @@ from deepchord.shared.checkpoints import Weights, weighted_layers
 from deepchord.shared.errors import EngineError
 from deepchord.shared.files import written_aside
 from deepchord.shared.messages import Calibration, DescribedMember
-from deepchord.shared.network import chained, keras_layers
+from deepchord.shared.network import connected, keras_layers
 from deepchord.shared.uncertainty.confidence_map import MARGIN, SMALLEST_SHARE
 from deepchord.shared.uncertainty.temperature import SMALLEST
 
@@ -90,9 +90,9 @@ def _input(keras: Any, source: EnsembleMembers) -> tuple[Any, Any]:
 def _network(keras: Any, source: EnsembleMembers, weights: Weights, name: str) -> Any:
     images = keras.Input(source.network.input_shape)
     made = keras_layers(keras.layers, source.network)
-    model = keras.Model(images, chained(made, images), name=name)
+    model = keras.Model(images, connected(source.network, made, images), name=name)
     for layer, arrays in zip(weighted_layers(source.network), weights, strict=True):
-        model.get_layer(layer.name).set_weights(list(arrays))
+        made[layer.name].set_weights(list(arrays))
     return model
 
 

@@ -55,6 +55,13 @@ class GraphPart:
         """Add a vector of int64; return the name of its value."""
         return self.constant(name, np.array(values, dtype=np.int64))
 
+    def number(self, value: np.float32) -> str:
+        """Add a number, unless the part has it; return the name of its value."""
+        name = f"number_{value}"
+        full = f"{self._prefix}{name}"
+        has_it = any(each.name == full for each in self._graph.initializer)
+        return full if has_it else self.constant(name, np.array(value))
+
     def encode(self) -> bytes:
         """Return the part as bytes; the bytes of several parts, one after the other, are a graph of all of them."""
         return bytes(self._graph.SerializeToString())

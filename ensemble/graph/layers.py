@@ -1,49 +1,53 @@
-"""The layers of a network as nodes; images are turned to channels first where ONNX wants them so."""
+"""The layers of a network as nodes; values are turned to channels first where ONNX wants them so."""
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.ensemble.graph.activations import add_activation
 from deepchord.ensemble.graph.builder import GraphPart
+from deepchord.ensemble.graph.normalizations import add_group_normalization
+from deepchord.ensemble.graph.values import Value, channels_first, channels_last
+from deepchord.ensemble.graph.windows import add_convolution, add_pooling, add_transposed_convolution
 from deepchord.shared.checkpoints import Weights
 from deepchord.shared.network import (
-    Activation,
+    NETWORK_INPUT,
     ActivationLayer,
+    Add,
+    Average,
+    AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
+    Concatenate,
+    Conv1D,
     Conv2D,
+    Conv2DTranspose,
     Dense,
-    Dropout,
+    DepthwiseConv2D,
     Flatten,
+    GlobalAveragePooling1D,
     GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GroupNormalization,
+    LayerNormalization,
+    LeakyReLU,
+    MaxPooling1D,
     MaxPooling2D,
-    Padding,
-    Residual,
+    Multiply,
+    NoiseLayer,
+    Rescaling,
+    Reshape,
     ResolvedArchitecture,
     ResolvedLayer,
+    SeparableConv2D,
+    UpSampling2D,
+    ZeroPadding2D,
+    pair,
 )
 
-#: The operator of each activation of single values; linear has none.
-_ACTIVATIONS = {
-    "relu": "Relu",
-    "elu": "Elu",
-    "selu": "Selu",
-    "tanh": "Tanh",
-    "sigmoid": "Sigmoid",
-}
-_TO_CHANNELS_FIRST, _TO_CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Value:
-    """A value in the graph."""
-
-    name: str
-    #: Whether its axes are [images, channels, height, width].
-    channels_first: bool = False
+Arrays = tuple[NDArray[np.float32], ...]
 
 
 def add_network(part: GraphPart, network: ResolvedArchitecture, weights: Weights, images: str) -> str:
@@ -56,100 +60,118 @@ def add_network(part: GraphPart, network: ResolvedArchitecture, weights: Weights
         images: The name of its input, float32 [images, height, width, channels].
     """
     left = iter(weights)
-    return _chained(part, network.layers, left, _Value(name=images)).name
+    values = {NETWORK_INPUT: Value(name=images, axes=len(network.input_shape))}
+    for layer in network.layers:
+        inputs = [values[name] for name in layer.inputs]
+        arrays = next(left) if layer.weights else ()
+        made = _joined(part, layer, inputs) if layer.layer.joins else _layer(part, layer, arrays, inputs[0])
+        values[layer.name] = made
+    return channels_last(part, values[network.layers[-1].name]).name
 
 
-def _chained(
-    part: GraphPart,
-    layers: tuple[ResolvedLayer, ...],
-    weights: Iterator[tuple[NDArray[np.float32], ...]],
-    value: _Value,
-) -> _Value:
-    for layer in layers:
-        if isinstance(layer.layer, Residual):
-            value = _channels_first(part, value) if len(layer.input_shape) == 3 else value
-            made = _chained(part, layer.layers, weights, value)
-            made = _channels_first(part, made) if len(layer.input_shape) == 3 else made
-            value = _Value(name=part.add("Add", value.name, made.name), channels_first=value.channels_first)
-        else:
-            arrays = next(weights) if layer.weights else ()
-            value = _layer(part, layer, arrays, value)
-    return value
-
-
-def _layer(part: GraphPart, resolved: ResolvedLayer, arrays: tuple[NDArray[np.float32], ...], value: _Value) -> _Value:
-    """Add one layer; return its output."""
-    constants = [
-        part.constant(f"{resolved.name}/{w.name}", _stored(a)) for w, a in zip(resolved.weights, arrays, strict=True)
-    ]
+def _joined(part: GraphPart, resolved: ResolvedLayer, inputs: list[Value]) -> Value:
+    """Add a layer that joins values; return its output."""
+    # As the first one lies: of images mostly channels first, as convolutions give them.
+    turn = channels_first if inputs[0].channels_first else channels_last
+    turned = [turn(part, value) for value in inputs]
+    names = [value.name for value in turned]
     match resolved.layer:
-        case Conv2D() as layer:
-            image = _channels_first(part, value).name
-            pads = _pads(resolved, layer.kernel_size, layer.strides, layer.padding)
-            window, strides = [layer.kernel_size] * 2, [layer.strides] * 2
-            made = part.add("Conv", image, *constants, kernel_shape=window, strides=strides, pads=pads)
-            return _activated(part, layer.activation, _Value(name=made, channels_first=True))
-        case MaxPooling2D() | AveragePooling2D() as layer:
-            image = _channels_first(part, value).name
-            operation = "MaxPool" if isinstance(layer, MaxPooling2D) else "AveragePool"
-            pads = _pads(resolved, layer.pool_size, layer.pool_size, layer.padding)
-            window = [layer.pool_size] * 2
-            # Both leave padded pixels out, as TensorFlow does.
-            made = part.add(operation, image, kernel_shape=window, strides=window, pads=pads)
-            return _Value(name=made, channels_first=True)
-        case GlobalAveragePooling2D():
-            pooled = part.add("GlobalAveragePool", _channels_first(part, value).name)
-            return _Value(name=part.add("Flatten", pooled, axis=1))
+        case Concatenate():
+            made = part.add("Concat", *names, axis=1 if inputs[0].channels_first else -1)
+        case Average():
+            made = part.add("Mean", *names)
+        case Add() | Multiply():
+            operation = "Add" if isinstance(resolved.layer, Add) else "Mul"
+            made = reduce(lambda before, other: part.add(operation, before, other), names)
+        case _:
+            raise AssertionError(f"there is no node for the layer {resolved.name}")
+    return Value(name=made, axes=turned[0].axes, channels_first=turned[0].channels_first)
+
+
+def _layer(part: GraphPart, resolved: ResolvedLayer, arrays: Arrays, value: Value) -> Value:
+    """Add one layer with one input; return its output."""
+    match resolved.layer:
+        case Conv2D() | DepthwiseConv2D() | SeparableConv2D() | Conv1D() as layer:
+            return add_convolution(part, layer, resolved, arrays, value)
+        case Conv2DTranspose() as layer:
+            return add_transposed_convolution(part, layer, resolved, arrays, value)
+        case MaxPooling2D() | AveragePooling2D() | MaxPooling1D() | AveragePooling1D() as layer:
+            return add_pooling(part, layer, resolved, value)
+        case GlobalAveragePooling2D() | GlobalAveragePooling1D():
+            return _flat(part, "GlobalAveragePool", value)
+        case GlobalMaxPooling2D() | GlobalMaxPooling1D():
+            return _flat(part, "GlobalMaxPool", value)
         case Flatten():
-            return _Value(name=part.add("Flatten", _channels_last(part, value).name, axis=1))
+            return Value(name=part.add("Flatten", channels_last(part, value).name, axis=1), axes=1)
         case Dense() as layer:
             # Not a Gemm, which is the same: quantization knows products alone.
-            made = part.add("Add", part.add("MatMul", value.name, constants[0]), constants[1])
-            return _activated(part, layer.activation, _Value(name=made))
+            kernel, *bias = _constants(part, resolved, arrays)
+            made = part.add("MatMul", value.name, kernel)
+            if bias:
+                made = part.add("Add", made, *bias)
+            return add_activation(part, layer.activation, Value(name=made, axes=1))
+        case _:
+            return _shaped(part, resolved, arrays, value)
+
+
+def _shaped(part: GraphPart, resolved: ResolvedLayer, arrays: Arrays, value: Value) -> Value:
+    """Add one layer that computes each value from few others; return its output."""
+    match resolved.layer:
         case BatchNormalization() as layer:
             # Its channels are the second axis: of images after they are turned, of vectors as they are.
-            turned = _channels_first(part, value) if len(resolved.input_shape) == 3 else value
+            turned = channels_first(part, value)
+            constants = _constants(part, resolved, arrays)
             made = part.add("BatchNormalization", turned.name, *constants, epsilon=layer.epsilon)
-            return _Value(name=made, channels_first=turned.channels_first)
+            return turned.becomes(made)
+        case LayerNormalization() as layer:
+            turned = channels_last(part, value)
+            constants = _constants(part, resolved, arrays)
+            return turned.becomes(
+                part.add("LayerNormalization", turned.name, *constants, axis=-1, epsilon=layer.epsilon)
+            )
+        case GroupNormalization() as layer:
+            return add_group_normalization(part, layer, resolved, arrays, value)
         case ActivationLayer() as layer:
-            return _activated(part, layer.activation, value)
-        case Dropout():
+            return add_activation(part, layer.activation, value)
+        case LeakyReLU() as layer:
+            return value.becomes(part.add("LeakyRelu", value.name, alpha=layer.negative_slope))
+        case layer if isinstance(layer, NoiseLayer):
             return value
+        case _:
+            return _laid_out(part, resolved, value)
+
+
+def _laid_out(part: GraphPart, resolved: ResolvedLayer, value: Value) -> Value:
+    """Add one layer that learns nothing and only moves or scales values; return its output."""
+    match resolved.layer:
+        case Reshape() as layer:
+            turned = channels_last(part, value)
+            shape = part.integers(f"{resolved.name}/shape", -1, *layer.target_shape)
+            return Value(name=part.add("Reshape", turned.name, shape), axes=len(layer.target_shape))
+        case ZeroPadding2D() as layer:
+            (top, bottom), (left, right) = layer.edges
+            turned = channels_first(part, value)
+            pads = part.integers(f"{resolved.name}/pads", 0, 0, top, left, 0, 0, bottom, right)
+            return turned.becomes(part.add("Pad", turned.name, pads))
+        case UpSampling2D() as layer:
+            turned = channels_first(part, value)
+            scales = part.constant(f"{resolved.name}/scales", np.array([1, 1, *pair(layer.size)], dtype=np.float32))
+            how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+            return turned.becomes(part.add("Resize", turned.name, "", scales, **how))
+        case Rescaling() as layer:
+            turned = channels_last(part, value)
+            scale, offset = (np.array(numbers, dtype=np.float32) for numbers in (layer.scale, layer.offset))
+            scaled = part.add("Mul", turned.name, part.constant(f"{resolved.name}/scale", scale))
+            return turned.becomes(part.add("Add", scaled, part.constant(f"{resolved.name}/offset", offset)))
     raise AssertionError(f"there is no node for the layer {resolved.name}")
 
 
-def _stored(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a weight as ONNX stores it: kernels of convolutions as [filters, in, k, k]."""
-    return array.transpose(3, 2, 0, 1) if array.ndim == 4 else array
-
-
-def _activated(part: GraphPart, activation: Activation, value: _Value) -> _Value:
-    if activation == "linear":
-        return value
-    if activation == "softmax":  # over the channels
-        made = part.add("Softmax", value.name, axis=1 if value.channels_first else -1)
-    else:
-        made = part.add(_ACTIVATIONS[activation], value.name)
-    return _Value(name=made, channels_first=value.channels_first)
-
-
-def _pads(resolved: ResolvedLayer, window: int, stride: int, padding: Padding) -> list[int]:
-    """Return the padding before the two axes of pixels, and after them; `same` as TensorFlow defines it."""
-    if padding == "valid":
-        return [0, 0, 0, 0]
-    missing = [
-        max((math.ceil(length / stride) - 1) * stride + window - length, 0) for length in resolved.input_shape[:2]
+def _constants(part: GraphPart, resolved: ResolvedLayer, arrays: Arrays) -> list[str]:
+    return [
+        part.constant(f"{resolved.name}/{weight.name}", array)
+        for weight, array in zip(resolved.weights, arrays, strict=True)
     ]
-    return [*(each // 2 for each in missing), *(each - each // 2 for each in missing)]
 
 
-def _channels_first(part: GraphPart, value: _Value) -> _Value:
-    if value.channels_first:
-        return value
-    return _Value(name=part.add("Transpose", value.name, perm=_TO_CHANNELS_FIRST), channels_first=True)
-
-
-def _channels_last(part: GraphPart, value: _Value) -> _Value:
-    if not value.channels_first:
-        return value
-    return _Value(name=part.add("Transpose", value.name, perm=_TO_CHANNELS_LAST))
+def _flat(part: GraphPart, operation: str, value: Value) -> Value:
+    return Value(name=part.add("Flatten", part.add(operation, channels_first(part, value).name), axis=1), axes=1)

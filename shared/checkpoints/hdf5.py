@@ -34,7 +34,7 @@ class StoredLayer:
 
 def weighted_layers(architecture: ResolvedArchitecture) -> tuple[ResolvedLayer, ...]:
     """Return the layers that have weights, in order."""
-    return tuple(layer for layer in architecture.all_layers if layer.weights)
+    return tuple(layer for layer in architecture.layers if layer.weights)
 
 
 def encode_checkpoint(architecture: ResolvedArchitecture, weights: Weights) -> bytes:
@@ -47,10 +47,10 @@ def encode_checkpoint(architecture: ResolvedArchitecture, weights: Weights) -> b
     arrays = {layer.name: own for layer, own in zip(weighted_layers(architecture), weights, strict=True)}
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
-        file.attrs["layer_names"] = np.array([layer.name.encode() for layer in architecture.all_layers])
+        file.attrs["layer_names"] = np.array([layer.name.encode() for layer in architecture.layers])
         file.attrs["backend"] = np.bytes_("deepchord")
         file.attrs["keras_version"] = np.bytes_("2.2.4")
-        for layer in architecture.all_layers:
+        for layer in architecture.layers:
             group = file.create_group(layer.name)
             names = [f"{layer.name}/{weight.name}:0" for weight in layer.weights]
             group.attrs["weight_names"] = np.array([name.encode() for name in names], dtype="S")

@@ -1,91 +1,106 @@
 """Makes the layers of Keras for an architecture; the caller passes Keras in, and 2 and 3 take the same arguments."""
 
-from collections.abc import Callable, Iterable
-from functools import reduce
+from collections.abc import Mapping
 from typing import Any
 
-from deepchord.shared.network.architecture import ResolvedArchitecture, ResolvedLayer
 from deepchord.shared.network.layers import (
-    ActivationLayer,
-    AveragePooling2D,
-    BatchNormalization,
+    NETWORK_INPUT,
+    Conv1D,
     Conv2D,
+    Conv2DTranspose,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Flatten,
-    GlobalAveragePooling2D,
-    MaxPooling2D,
-    Residual,
+    NoiseLayer,
+    SeparableConv2D,
+    SpatialDropout2D,
 )
+from deepchord.shared.network.resolution import ResolvedArchitecture, ResolvedLayer
 
-#: A layer of Keras, or a function that applies several layers.
-KerasLayer = Callable[[Any], Any]
+#: Keras's class for each type of layer. Its arguments have the names of our options.
+_CLASSES = {
+    "conv2d": "Conv2D",
+    "depthwise_conv2d": "DepthwiseConv2D",
+    "separable_conv2d": "SeparableConv2D",
+    "conv2d_transpose": "Conv2DTranspose",
+    "conv1d": "Conv1D",
+    "max_pooling2d": "MaxPooling2D",
+    "average_pooling2d": "AveragePooling2D",
+    "global_average_pooling2d": "GlobalAveragePooling2D",
+    "global_max_pooling2d": "GlobalMaxPooling2D",
+    "max_pooling1d": "MaxPooling1D",
+    "average_pooling1d": "AveragePooling1D",
+    "global_average_pooling1d": "GlobalAveragePooling1D",
+    "global_max_pooling1d": "GlobalMaxPooling1D",
+    "flatten": "Flatten",
+    "reshape": "Reshape",
+    "zero_padding2d": "ZeroPadding2D",
+    "up_sampling2d": "UpSampling2D",
+    "rescaling": "Rescaling",
+    "dense": "Dense",
+    "activation": "Activation",
+    "leaky_relu": "LeakyReLU",
+    "dropout": "Dropout",
+    "spatial_dropout2d": "SpatialDropout2D",
+    "gaussian_noise": "GaussianNoise",
+    "batch_normalization": "BatchNormalization",
+    "layer_normalization": "LayerNormalization",
+    "group_normalization": "GroupNormalization",
+    "add": "Add",
+    "concatenate": "Concatenate",
+    "multiply": "Multiply",
+    "average": "Average",
+}
+_ZEROS = "zeros"
 
 
-def keras_layers(layers: Any, architecture: ResolvedArchitecture, *, dropout_scale: float = 1.0) -> list[Any]:
-    """Return the layers of a network, named as in its checkpoints; their weights must be set before use.
+def keras_layers(layers: Any, architecture: ResolvedArchitecture, *, dropout_scale: float = 1.0) -> dict[str, Any]:
+    """Return the layers of a network by their names, in its order; their weights must be set before use.
 
     Args:
         layers: `keras.layers`, or an object with the same classes.
         architecture: The network.
         dropout_scale: The factor for the rates of all dropout layers.
     """
-    return _make_layers(layers, architecture.layers, dropout_scale)
+    return {each.name: _make_layer(layers, each, dropout_scale) for each in architecture.layers}
 
 
-def chained(layers: Iterable[KerasLayer], tensor: Any) -> Any:
-    """Return the output of the last layer, after a tensor has passed through all layers in order."""
-    return reduce(lambda value, layer: layer(value), layers, tensor)
+def connected(architecture: ResolvedArchitecture, layers: Mapping[str, Any], tensor: Any) -> Any:
+    """Return the output of a network for an input tensor.
 
-
-def _make_layers(layers: Any, resolved: tuple[ResolvedLayer, ...], dropout_scale: float) -> list[KerasLayer]:
-    return [
-        _make_residual(layers, each, dropout_scale)
-        if isinstance(each.layer, Residual)
-        else _make_layer(layers, each, dropout_scale)
-        for each in resolved
-    ]
-
-
-def _make_residual(layers: Any, resolved: ResolvedLayer, dropout_scale: float) -> KerasLayer:
-    inside, add = _make_layers(layers, resolved.layers, dropout_scale), layers.Add(name=resolved.name)
-    return lambda tensor: add([tensor, chained(inside, tensor)])
+    Args:
+        architecture: The network.
+        layers: What `keras_layers` made of it, by name.
+        tensor: The network's input.
+    """
+    outputs = {NETWORK_INPUT: tensor}
+    for each in architecture.layers:
+        inputs = [outputs[name] for name in each.inputs]
+        outputs[each.name] = layers[each.name](inputs if each.layer.joins else inputs[0])
+    return outputs[architecture.layers[-1].name]
 
 
 def _make_layer(layers: Any, resolved: ResolvedLayer, dropout_scale: float) -> Any:
-    # Kernels start as zeros, because all weights are set later. Drawing random ones would take seconds in JAX.
-    name = resolved.name
-    match resolved.layer:
-        case Conv2D() as layer:
-            return layers.Conv2D(
-                layer.filters,
-                layer.kernel_size,
-                strides=layer.strides,
-                padding=layer.padding,
-                activation=layer.activation,
-                kernel_initializer="zeros",
-                name=name,
-            )
-        case MaxPooling2D() as layer:
-            return layers.MaxPooling2D(layer.pool_size, padding=layer.padding, name=name)
-        case AveragePooling2D() as layer:
-            return layers.AveragePooling2D(layer.pool_size, padding=layer.padding, name=name)
-        case GlobalAveragePooling2D():
-            return layers.GlobalAveragePooling2D(name=name)
-        case Flatten():
-            return _make_flatten(layers, resolved)
-        case Dense() as layer:
-            units = resolved.output_shape[0]
-            return layers.Dense(units, activation=layer.activation, kernel_initializer="zeros", name=name)
-        case Dropout() as layer:
-            return layers.Dropout(layer.rate * dropout_scale, seed=0, name=name)
-        case BatchNormalization() as layer:
-            return layers.BatchNormalization(momentum=layer.momentum, epsilon=layer.epsilon, name=name)
-        case ActivationLayer() as layer:
-            return layers.Activation(layer.activation, name=name)
-
-
-def _make_flatten(layers: Any, resolved: ResolvedLayer) -> Any:
-    # Keras 2 refuses to flatten an input that is already flat.
-    flat = len(resolved.input_shape) == 1
-    return layers.Activation("linear", name=resolved.name) if flat else layers.Flatten(name=resolved.name)
+    layer, name = resolved.layer, resolved.name
+    # Options with default values that Keras 2 does not know are left out.
+    options = layer.model_dump(exclude={"type", "name", "inputs"})
+    match layer:
+        # Kernels start as zeros, because all weights are set later. Drawing random ones would take seconds in JAX.
+        case Conv2D() | Conv2DTranspose() | Conv1D():
+            options["kernel_initializer"] = _ZEROS
+        case DepthwiseConv2D():
+            options["depthwise_initializer"] = _ZEROS
+        case SeparableConv2D():
+            options["depthwise_initializer"] = options["pointwise_initializer"] = _ZEROS
+        case Dense():
+            options["units"], options["kernel_initializer"] = resolved.output_shape[0], _ZEROS
+        case Dropout() | SpatialDropout2D():
+            options["rate"] = layer.rate * dropout_scale
+        case Flatten() if len(resolved.input_shape) == 1:
+            # Keras 2 refuses to flatten an input that is already flat.
+            return layers.Activation("linear", name=name)
+    if isinstance(layer, NoiseLayer):
+        # Seeds are set for each epoch.
+        options["seed"] = 0
+    return getattr(layers, _CLASSES[layer.type])(**options, name=name)

@@ -93,9 +93,9 @@ def _groups_in(file: h5py.File, folder: str) -> list[str]:
 def _keras_3_names(network: ResolvedArchitecture, described: DescribedNetwork | None) -> list[str]:
     """Return the names that Keras 3 gives the layers with weights: their class with a number, in Keras's order."""
     if described is None:
-        counted = _counted(layer.layer.type for layer in network.all_layers)
+        counted = _counted(layer.layer.type for layer in network.layers)
         with_weights = {layer.name for layer in weighted_layers(network)}
-        names = zip(network.all_layers, counted, strict=True)
+        names = zip(network.layers, counted, strict=True)
         return [name for layer, name in names if layer.name in with_weights]
     counted = _counted(_snake_case(layer.kind) for layer in described.listed)
     by_name: Mapping[str, str] = dict(zip((layer.name for layer in described.listed), counted, strict=True))

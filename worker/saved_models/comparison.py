@@ -3,19 +3,32 @@
 import itertools
 from collections.abc import Iterable, Iterator
 
-from deepchord.shared.network import ActivationLayer, Architecture, Conv2D, Dense, Dropout, Flatten, Layer, Residual
+from deepchord.shared.network import (
+    NETWORK_INPUT,
+    ActivationLayer,
+    Architecture,
+    Flatten,
+    NoiseLayer,
+    ResolvedArchitecture,
+    ResolvedLayer,
+    resolve_layers,
+)
 
-_FLAT = ("flatten", "global_average_pooling2d", "dense")
-#: Options that do not matter for predictions.
-_TRAINING_ONLY = {"momentum"}
+#: Options that do not matter for predictions, or are no options of what a layer computes.
+_LEFT_OUT = {"momentum", "name", "inputs", "activation"}
 
 Step = dict[str, object]
 
 
-def difference(saved: Architecture, given: Architecture, classes: int) -> str | None:
-    """Return the first difference from the network in a file, as a clause; None if both compute the same."""
-    pairs = itertools.zip_longest(_steps(saved.layers, classes), _steps(given.layers, classes))
-    for number, (one, other) in enumerate(pairs, 1):
+def difference(saved: Architecture, given: ResolvedArchitecture) -> str | None:
+    """Return the first difference from the network in a file, as a clause; None if both compute the same.
+
+    Raises:
+        InputError: The layers of the network in the file do not fit each other, or the images.
+    """
+    classes = given.layers[-1].output_shape[0]
+    theirs = resolve_layers(saved.layers, given.input_shape, classes)
+    for number, (one, other) in enumerate(itertools.zip_longest(_steps(theirs), _steps(given.layers)), 1):
         if one == other:
             continue
         if one is None or other is None:
@@ -23,26 +36,35 @@ def difference(saved: Architecture, given: Architecture, classes: int) -> str | 
         if one["type"] != other["type"]:
             return f"its step {number} is {_words(one)}, not {_words(other)}"
         options = [name for name in one if one[name] != other.get(name)]
-        theirs, ours = ({name: step.get(name) for name in options} for step in (one, other))
-        return f"its step {number}, {one['type']}, has {_listed(theirs)}, not {_listed(ours)}"
+        saved_ones, given_ones = ({name: step.get(name) for name in options} for step in (one, other))
+        return f"its step {number}, {one['type']}, has {_listed(saved_ones)}, not {_listed(given_ones)}"
     return None
 
 
-def _steps(layers: Iterable[Layer], classes: int) -> Iterator[Step]:
-    """Yield the steps of a computation in order; activations are steps of their own."""
-    is_flat = False
+def _steps(layers: Iterable[ResolvedLayer]) -> Iterator[Step]:
+    """Yield the steps of a computation in order; activations are steps of their own.
+
+    A step names the numbers of those that it takes unless it takes the one before it alone.
+    """
+    made_by, count = {NETWORK_INPUT: 0}, 0
     for layer in layers:
-        if isinstance(layer, Residual):
-            yield {"type": "residual"}
-            yield from _steps(layer.layers, classes)
-            yield {"type": "end of the residual block"}
-        elif not isinstance(layer, Dropout | ActivationLayer) and not (is_flat and isinstance(layer, Flatten)):
-            step = {name: value for name, value in layer.model_dump().items() if name not in _TRAINING_ONLY}
-            step.pop("activation", None)
-            yield step | {"units": classes} if step.get("units") == "classes" else step
-        if isinstance(layer, Conv2D | Dense | ActivationLayer) and layer.activation != "linear":
-            yield {"type": "activation", "activation": layer.activation}
-        is_flat = is_flat or layer.type in _FLAT
+        taken = [made_by[name] for name in layer.inputs]
+        for step in _computed(layer):
+            yield step if taken == [count] else step | {"inputs": ", ".join(f"step {number}" for number in taken)}
+            count += 1
+            taken = [count]
+        made_by[layer.name] = taken[0]
+
+
+def _computed(layer: ResolvedLayer) -> Iterator[Step]:
+    own = layer.layer
+    does_nothing = isinstance(own, NoiseLayer | ActivationLayer)
+    if not does_nothing and not (isinstance(own, Flatten) and len(layer.input_shape) == 1):
+        step = {name: value for name, value in own.model_dump().items() if name not in _LEFT_OUT}
+        yield step | {"units": layer.output_shape[0]} if "units" in step else step
+    activation = getattr(own, "activation", "linear")
+    if activation != "linear":
+        yield {"type": "activation", "activation": activation}
 
 
 def _words(step: Step) -> str:

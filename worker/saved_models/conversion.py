@@ -18,6 +18,7 @@ from deepchord.shared.network import (
     ResolvedArchitecture,
     ResolvedLayer,
     Shape,
+    pair,
 )
 
 Array = NDArray[np.float32]
@@ -52,14 +53,18 @@ def stored_outputs_first(stored: Sequence[StoredLayer], network: ResolvedArchite
 
 def check_theano(network: ResolvedArchitecture, source: str) -> None:
     """Raise `CheckpointError` if a layer is padded by Theano in another way than by today's engines."""
-    for layer in network.all_layers:
+    for layer in network.layers:
         one = layer.layer
         pads = isinstance(one, Conv2D | MaxPooling2D | AveragePooling2D) and one.padding == "same"
-        if pads and not (isinstance(one, Conv2D) and one.kernel_size % 2 == 1 and one.strides == 1):
+        if pads and not (isinstance(one, Conv2D) and _is_odd(one) and pair(one.strides) == (1, 1)):
             raise CheckpointError(
                 f"{source} was written on Theano, which pads in its layer {layer.name} in another way than the engines "
                 "of today; it cannot be evaluated as it was trained."
             )
+
+
+def _is_odd(layer: Conv2D) -> bool:
+    return all(side % 2 == 1 for side in pair(layer.kernel_size))
 
 
 def depends_on_order(network: ResolvedArchitecture) -> bool:
@@ -97,7 +102,7 @@ def _in_order(
     source: str,
 ) -> Iterator[tuple[Array, ...]]:
     order: NDArray[np.int64] | None = None
-    for layer in network.all_layers:
+    for layer in network.layers:
         if isinstance(layer.layer, Flatten) and conversion.rows and _is_mixed(layer):
             order = _channels_last_of(layer.input_shape)
         if not layer.weights:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from deepchord.shared.checkpoints import StoredLayer, Weights, check_fit, weighted_layers
-from deepchord.shared.errors import CheckpointError
-from deepchord.shared.network import Architecture, BatchNormalization, ResolvedArchitecture, Shape
+from deepchord.shared.errors import CheckpointError, InputError
+from deepchord.shared.network import BatchNormalization, ResolvedArchitecture, Shape
 from deepchord.worker.saved_models.arrays import found_layers, writer
 from deepchord.worker.saved_models.comparison import difference
 from deepchord.worker.saved_models.containers import Container, opened_model
@@ -87,9 +87,10 @@ def _described(container: Container, images: Shape) -> DescribedNetwork | None:
 
 
 def _check_same(found: DescribedNetwork, network: ResolvedArchitecture, source: str) -> None:
-    classes = network.layers[-1].output_shape[0]
-    given = Architecture(layers=tuple(layer.layer for layer in network.layers))
-    differs = difference(found.architecture, given, classes)
+    try:
+        differs = difference(found.architecture, network)
+    except InputError as error:
+        differs = f"it does not fit the data set ({str(error).removesuffix('.')})"
     if differs is not None:
         raise CheckpointError(
             f"{source} holds another network than the one that was given: {differs}. Leave --architecture out: "

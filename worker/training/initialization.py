@@ -25,7 +25,7 @@ def initial_weights(architecture: ResolvedArchitecture, seed: int) -> Weights:
 
 
 def _drawn(weight: WeightShape, generator: np.random.Generator) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    if weight.name != "kernel":
+    if not weight.name.endswith("kernel"):
         start = 1.0 if weight.name in ("gamma", "moving_variance") else 0.0
         return np.full(weight.shape, start, dtype=np.float32)
     receptive_field = math.prod(weight.shape[:-2])

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from deepchord.coordinator.report.content import ReportContent
 from deepchord.shared.messages import RunSpec, Trainer, TrainingPart
-from deepchord.shared.network import PRESET_ARCHITECTURES, Layer, Residual, notebook_architecture
+from deepchord.shared.network import NETWORK_INPUT, PRESET_ARCHITECTURES, ResolvedLayer, notebook_architecture
 
 #: The file in the report's folder from which `deepchord train` trains the same members again.
 RECIPE_FILE = "recipe.toml"
@@ -62,24 +62,31 @@ def network(spec: RunSpec) -> tuple[LayerLine, ...]:
     """Return the layers of the run's network."""
     resolved = spec.architecture.resolve(input_shape=spec.dataset.input_shape, classes=spec.dataset.classes)
     lines = []
-    for layer in resolved.all_layers:
+    before = NETWORK_INPUT
+    for layer in resolved.layers:
         sizes = [math.prod(weight.shape) for weight in layer.weights]
         lines.append(
             LayerLine(
-                name=layer.layer.type,
-                details=_details(layer.layer),
+                name=layer.name,
+                details=_details(layer, before),
                 output_shape="\u00a0\u00d7\u00a0".join(str(size) for size in layer.output_shape),
                 parameters=sum(sizes),
             )
         )
+        before = layer.name
     return tuple(lines)
 
 
-def _details(layer: Layer) -> str:
-    if isinstance(layer, Residual):
-        count = len(layer.layers)
-        return "adds the input of the layer above" if count == 1 else f"adds the input of the {count} layers above"
-    return ", ".join(f"{name} {value}" for name, value in layer.model_dump(exclude={"type"}).items())
+def _details(resolved: ResolvedLayer, before: str) -> str:
+    """Return the options of a layer in words, and its inputs unless it takes the layer before it alone."""
+    layer = resolved.layer
+    words = [
+        f"{name} {value}"
+        for name, value in layer.model_dump(exclude={"type", "name", "inputs"}, exclude_none=True).items()
+    ]
+    if resolved.inputs != (before,):
+        words.append(f"takes {' and '.join(resolved.inputs)}")
+    return ", ".join(words)
 
 
 def recipe_toml(spec: RunSpec) -> str:
@@ -102,7 +109,11 @@ def recipe_toml(spec: RunSpec) -> str:
     )
     if not is_meant:
         for layer in spec.architecture.layers:
-            lines += ["", "[[layers]]", *(f"{name} = {_toml(value)}" for name, value in layer.model_dump().items())]
+            lines += [
+                "",
+                "[[layers]]",
+                *(f"{name} = {_toml(value)}" for name, value in layer.model_dump(exclude_none=True).items()),
+            ]
     return "\n".join(lines) + "\n"
 
 

@@ -68,7 +68,7 @@ def test_shapes_follow_the_windows_that_fit_into_the_image(architecture, height,
     if network is None:
         return
 
-    for layer in network.all_layers:
+    for layer in network.layers:
         assert layer.input_shape == shape
         shape = expected_output(layer.layer, shape, classes)
         assert layer.output_shape == shape
@@ -82,7 +82,7 @@ def test_shapes_follow_the_windows_that_fit_into_the_image(architecture, height,
 def test_layers_are_numbered_per_type_so_that_names_are_unique(architecture):
     network = resolved(architecture, (64, 64, 3), 3)
 
-    names = [layer.name for layer in network.all_layers] if network else []
+    names = [layer.name for layer in network.layers] if network else []
 
     assert len(set(names)) == len(names)
 
@@ -93,7 +93,7 @@ def test_the_layers_of_a_residual_block_come_before_it_and_count_with_the_others
         input_shape=(4, 4, 1), classes=3
     )
 
-    assert [layer.name for layer in network.all_layers] == [
+    assert [layer.name for layer in network.layers] == [
         "conv2d_1",
         "conv2d_2", "batch_normalization_1", "residual_1",
         "conv2d_3", "batch_normalization_2", "residual_2",

@@ -104,7 +104,7 @@ def test_another_network_of_equal_shapes_is_refused_by_layer(tmp_path: Path, lay
     ],
 )
 def test_other_ways_to_say_the_same_give_the_same_network(change: Change):
-    assert difference(network(change), saved.NETWORK, 3) is None
+    assert difference(network(change), saved.RESOLVED) is None
 
 
 @pytest.mark.parametrize("change", [option(4, activation="linear"), option(4, activation=None)])
@@ -116,7 +116,7 @@ def test_logits_are_made_probabilities_and_it_is_said(tmp_path: Path, change: Ch
     told = read_network(path, saved.SHAPE).architecture
     read = read_weights(path, saved.RESOLVED)
 
-    assert difference(told, saved.NETWORK, 3) is None
+    assert difference(told, saved.RESOLVED) is None
     assert read.notes == ("gives logits: a softmax was added",)
     np.testing.assert_allclose(
         expected_probabilities(saved.RESOLVED, read.weights, saved.images()), saved.probabilities(), atol=1e-5
@@ -133,7 +133,7 @@ def test_linear_activations_at_the_end_do_nothing():
         )
     )
 
-    assert difference(softmax, saved.NETWORK, 3) is None
+    assert difference(softmax, saved.RESOLVED) is None
     assert [layer.type for layer in pooled.layers] == ["conv2d", "global_average_pooling2d", "activation"]
 
 
@@ -234,7 +234,7 @@ def test_a_functional_chain_may_be_listed_in_any_order_and_add_the_input_of_bloc
 
     convolution = Conv2D(filters=2, activation="linear")
     layers = (Residual(layers=(convolution, convolution)), Flatten(), Dense(units="classes", activation="softmax"))
-    assert difference(found, Architecture(layers=layers), 3) is None
+    assert difference(found, Architecture(layers=layers).resolve(input_shape=saved.SHAPE, classes=3)) is None
 
 
 @pytest.mark.parametrize(

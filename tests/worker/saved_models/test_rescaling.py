@@ -59,7 +59,7 @@ ARRAY = {"class_name": "__numpy__", "config": {"value": [1 / 255, 1 / 255], "dty
 def test_a_first_layer_that_divides_by_255_is_left_out_and_it_is_said(layers: list[dict[str, Any]]):
     told = told_of(with_layers(0, *layers))
 
-    assert difference(told.architecture, saved.NETWORK, 3) is None
+    assert difference(told.architecture, saved.RESOLVED) is None
     assert (told.notes, told.rescales) == ((NOTE,), True)
 
 

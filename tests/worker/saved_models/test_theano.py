@@ -72,7 +72,7 @@ def test_a_whole_model_of_keras_1_tells_its_network_and_that_it_counts_channels_
         tmp_path / "m.h5", saved.keras_1(), saved.configuration_1(), backend="theano", keras_version="1.2.2"
     )
 
-    assert difference(read_network(path, saved.SHAPE).architecture, saved.NETWORK, 3) is None
+    assert difference(read_network(path, saved.SHAPE).architecture, saved.RESOLVED) is None
     np.testing.assert_allclose(given(path)[0], saved.probabilities(mirrored=True, channels_first=True), atol=1e-5)
 
 

@@ -19,7 +19,7 @@ def processor_layers(keras: Any) -> Any:
 def _max_pooling(keras: Any) -> Any:
     class MaxPooling2D(keras.layers.MaxPooling2D):  # type: ignore[misc]  # Keras has no types
         def call(self, inputs: Any) -> Any:
-            if self.padding != "valid":
+            if self.padding != "valid" or self.strides != self.pool_size:
                 return super().call(inputs)
             # The gradient of XLA's own pooling searches each maximum again, which is thirty times slower than this.
             (high, wide), (rows, columns, channels) = self.pool_size, inputs.shape[1:]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from deepchord.shared.checkpoints import Weights
 from deepchord.shared.messages import Precision, Recipe
-from deepchord.shared.network import ResolvedArchitecture, chained, keras_layers
+from deepchord.shared.network import NoiseLayer, ResolvedArchitecture, connected, keras_layers
 from deepchord.worker.engines.engine import Batch, Images, Probabilities, check_optimizer_state
 from deepchord.worker.engines.keras3.backend import Backend, Loss
 from deepchord.worker.engines.keras3.optimizers import build_optimizer, make_optimizer
@@ -53,11 +53,14 @@ class Keras3Network:
         self._keras = keras
         scale = recipe.dropout_scale if recipe else 1.0
         with _computing_in(keras, options.precision):
-            *hidden, last = keras_layers(backend.layers(keras), architecture, dropout_scale=scale)
+            made = keras_layers(backend.layers(keras), architecture, dropout_scale=scale)
         # The last layer returns probabilities, for which bfloat16 has too few digits.
-        last.dtype_policy = "float32"
+        made[architecture.layers[-1].name].dtype_policy = "float32"
         inputs = keras.Input(architecture.input_shape)
-        self._model = keras.Model(inputs, chained([*hidden, last], inputs))
+        self._model = keras.Model(inputs, connected(architecture, made, inputs))
+        # In the order of the architecture; a model lists the layers of branches by their depth.
+        self._weighted = [made[layer.name] for layer in architecture.layers if layer.weights]
+        self._random = [made[layer.name] for layer in architecture.layers if isinstance(layer.layer, NoiseLayer)]
         self._most_predicted = backend.prediction_batch
         self._prediction_batch: int | None = None
         self._predict = backend.prediction(self._model)
@@ -72,13 +75,12 @@ class Keras3Network:
     def weights(self) -> Weights:
         """Return a copy of the weights."""
         return tuple(
-            tuple(np.array(array, dtype=np.float32) for array in layer.get_weights())
-            for layer in self._weighted_layers()
+            tuple(np.array(array, dtype=np.float32) for array in layer.get_weights()) for layer in self._weighted
         )
 
     def set_weights(self, weights: Weights) -> None:
         """Replace all weights; the optimizer's state stays."""
-        for layer, arrays in zip(self._weighted_layers(), weights, strict=True):
+        for layer, arrays in zip(self._weighted, weights, strict=True):
             layer.set_weights(list(arrays))
 
     def optimizer_state(self) -> tuple[NDArray[Any], ...]:
@@ -123,17 +125,10 @@ class Keras3Network:
         parts = [np.asarray(self._predict(batch), dtype=np.float32)[:counted] for batch, counted in batches]
         return np.concatenate(parts)
 
-    def _weighted_layers(self) -> list[Any]:
-        # A dropout layer's only variable is its random state, which is set by _seed_dropout.
-        return [
-            layer for layer in self._model.layers if not isinstance(layer, self._keras.layers.Dropout) and layer.weights
-        ]
-
     def _seed_dropout(self, seed: int) -> None:
-        dropouts = [layer for layer in self._model.layers if isinstance(layer, self._keras.layers.Dropout)]
-        for position, layer in enumerate(dropouts):
+        for position, layer in enumerate(self._random):
             state = np.random.SeedSequence(seed, spawn_key=(position,)).generate_state(2, np.uint32)
-            if layer.rate > 0:
+            if hasattr(layer, "seed_generator"):  # with a rate of 0 it has none
                 # 31 bits: a backend may keep the state in signed integers.
                 layer.seed_generator.state.assign(state >> 1)
 

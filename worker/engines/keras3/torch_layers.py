@@ -42,7 +42,7 @@ class _Direct:
 def direct_layers(keras: Any) -> Any:
     """Return the classes of `keras.layers`, some of them replaced by faster ones that compute the same."""
     makers = (_convolution, _max_pooling, _average_pooling, _dense, _dropout, _batch_normalization)
-    replaced = {kind.__name__: kind for kind in (make(keras) for make in makers)}
+    replaced = {kind.__name__: kind for kind in (make(keras) for make in (*makers, _average_pooling_1d))}
     return SimpleNamespace(**{**vars(keras.layers), **replaced})
 
 
@@ -50,13 +50,15 @@ def _convolution(keras: Any) -> Any:
     class Conv2D(_Direct, keras.layers.Conv2D):  # type: ignore[misc]  # Keras has no types
         def fits(self) -> bool:
             # PyTorch pads both sides equally: that is wrong for strides, and needs a copy for even kernels.
-            return bool(self.padding == "valid" or (self.strides == (1, 1) and self.kernel_size[0] % 2 == 1))
+            is_odd = all(side % 2 == 1 for side in self.kernel_size)
+            return bool(self.padding == "valid" or (self.strides == (1, 1) and is_odd))
 
         def compute(self, inputs: Any) -> Any:
             kernel, bias = _weights(self, inputs)
             kernel = kernel.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
             padding = "same" if self.padding == "same" else 0
-            outputs = functional.conv2d(_channels_first(inputs), kernel, bias, self.strides, padding)
+            images, dilation = _channels_first(inputs), self.dilation_rate
+            outputs = functional.conv2d(images, kernel, bias, self.strides, padding, dilation, self.groups)
             return self.activation(_channels_last(outputs))
 
     return Conv2D
@@ -68,7 +70,7 @@ def _max_pooling(keras: Any) -> Any:
             return bool(self.padding == "valid")
 
         def compute(self, inputs: Any) -> Any:
-            return _channels_last(functional.max_pool2d(_channels_first(inputs), self.pool_size))
+            return _channels_last(functional.max_pool2d(_channels_first(inputs), self.pool_size, self.strides))
 
     return MaxPooling2D
 
@@ -78,24 +80,38 @@ def _average_pooling(keras: Any) -> Any:
         def compute(self, inputs: Any) -> Any:
             images = _channels_first(inputs)
             if self.padding == "valid":
-                return _channels_last(functional.avg_pool2d(images, self.pool_size))
-            return _channels_last(_padded_averages(images, self.pool_size))
+                return _channels_last(functional.avg_pool2d(images, self.pool_size, self.strides))
+            return _channels_last(_padded_averages(images, self.pool_size, self.strides))
 
     return AveragePooling2D
 
 
-def _padded_averages(images: Any, pool_size: tuple[int, int]) -> Any:
+def _average_pooling_1d(keras: Any) -> Any:
+    class AveragePooling1D(_Direct, keras.layers.AveragePooling1D):  # type: ignore[misc]  # Keras has no types
+        def fits(self) -> bool:
+            return bool(self.padding == "same")
+
+        def compute(self, inputs: Any) -> Any:
+            # As an image with one row.
+            rows = inputs.permute(0, 2, 1).unsqueeze(2)
+            averages = _padded_averages(rows, (1, *self.pool_size), (1, *self.strides))
+            return averages.squeeze(2).permute(0, 2, 1)
+
+    return AveragePooling1D
+
+
+def _padded_averages(images: Any, pool_size: tuple[int, int], strides: tuple[int, int]) -> Any:
     """Return the averages of windows [size, channels, height, width] that may reach beyond the edges.
 
     Only pixels of the image count, as in TensorFlow. Keras counts copies of the last ones if PyTorch cannot pad evenly.
     """
     padding: list[int] = []
-    for length, window in zip(reversed(images.shape[2:]), reversed(pool_size), strict=True):
-        missing = -length % window
+    for length, window, stride in zip(images.shape[:1:-1], pool_size[::-1], strides[::-1], strict=True):
+        missing = max((-(-length // stride) - 1) * stride + window - length, 0)
         padding += [missing // 2, missing - missing // 2]
     ones = torch.ones((1, 1, *images.shape[2:]), dtype=images.dtype, device=images.device)
-    shares = functional.avg_pool2d(functional.pad(ones, padding), pool_size)
-    return functional.avg_pool2d(functional.pad(images, padding), pool_size) / shares
+    shares = functional.avg_pool2d(functional.pad(ones, padding), pool_size, strides)
+    return functional.avg_pool2d(functional.pad(images, padding), pool_size, strides) / shares
 
 
 def _dense(keras: Any) -> Any:
@@ -147,8 +163,9 @@ def _batch_normalization(keras: Any) -> Any:
 
 
 def _weights(layer: Any, inputs: Any) -> tuple[Any, Any]:
-    """Return kernel and bias in the type of the inputs."""
-    return layer.kernel.value.to(inputs.dtype), layer.bias.value.to(inputs.dtype)
+    """Return kernel and bias in the type of the inputs; None for the bias of a layer without one."""
+    bias = layer.bias.value.to(inputs.dtype) if layer.use_bias else None
+    return layer.kernel.value.to(inputs.dtype), bias
 
 
 def _channels_first(images: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from deepchord.shared.errors import EngineError
 from deepchord.shared.messages import Precision, Recipe
-from deepchord.shared.network import ResolvedArchitecture
+from deepchord.shared.network import ResolvedArchitecture, refusal
 from deepchord.shared.settings import PlaidMLHardware
 from deepchord.worker.engines.engine import Device, find_device
 from deepchord.worker.engines.plaidml.compatibility import import_keras, import_plaidml
@@ -53,7 +53,14 @@ class PlaidMLEngine:
         return self._devices
 
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> PlaidMLNetwork:
-        """Return a network, which can be trained if a recipe is given."""
+        """Return a network, which can be trained if a recipe is given.
+
+        Raises:
+            EngineError: PlaidML does not compute a layer of it.
+        """
+        reason = refusal(self.name, architecture)
+        if reason is not None:
+            raise EngineError(reason)
         return PlaidMLNetwork(self._keras, architecture, recipe)
 
     def parallel_predictions(self) -> int:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from deepchord.shared.checkpoints import Weights
 from deepchord.shared.messages import Recipe
-from deepchord.shared.network import ResolvedArchitecture, chained, keras_layers
+from deepchord.shared.network import ResolvedArchitecture, connected, keras_layers
 from deepchord.worker.engines.engine import Batch, Images, Labels, Probabilities, check_optimizer_state
 from deepchord.worker.engines.padding import filled, filled_batches, prediction_batch
+from deepchord.worker.engines.plaidml.layers import completed_layers
 from deepchord.worker.engines.plaidml.optimizers import make_optimizer
 
 #: Images are predicted in batches of at most this size.
@@ -30,10 +31,13 @@ class PlaidMLNetwork:
 
     def __init__(self, keras: Any, architecture: ResolvedArchitecture, recipe: Recipe | None) -> None:
         self._keras = keras
-        layers = keras_layers(keras.layers, architecture, dropout_scale=recipe.dropout_scale if recipe else 1.0)
+        scale = recipe.dropout_scale if recipe else 1.0
+        made = keras_layers(completed_layers(keras), architecture, dropout_scale=scale)
+        # In the order of the architecture; a model lists the layers of branches by their depth.
+        self._weighted = [made[layer.name] for layer in architecture.layers if layer.weights]
         inputs = keras.layers.Input(architecture.input_shape)
         with _recorded_random_states() as self._random_states:
-            self._model = keras.models.Model(inputs, chained(layers, inputs))
+            self._model = keras.models.Model(inputs, connected(architecture, made, inputs))
         if recipe is not None:
             self._smoothing = recipe.label_smoothing
             self._model.compile(
@@ -45,12 +49,12 @@ class PlaidMLNetwork:
     def weights(self) -> Weights:
         """Return a copy of the weights."""
         return tuple(
-            tuple(np.array(array, dtype=np.float32) for array in layer.get_weights()) for layer in self._weighted()
+            tuple(np.array(array, dtype=np.float32) for array in layer.get_weights()) for layer in self._weighted
         )
 
     def set_weights(self, weights: Weights) -> None:
         """Replace all weights; the optimizer's state stays."""
-        for layer, arrays in zip(self._weighted(), weights, strict=True):
+        for layer, arrays in zip(self._weighted, weights, strict=True):
             layer.set_weights(list(arrays))
 
     def optimizer_state(self) -> tuple[NDArray[Any], ...]:
@@ -124,9 +128,6 @@ class PlaidMLNetwork:
         optimizer = self._model.optimizer
         schedule = [optimizer.m_schedule] if hasattr(optimizer, "m_schedule") else []
         return [*optimizer.weights, *schedule]
-
-    def _weighted(self) -> list[Any]:
-        return [layer for layer in self._model.layers if layer.weights]
 
     def _wait_for_last_step(self) -> None:
         """Wait for the last step by reading its results: PlaidML overwrites values that a running step uses."""

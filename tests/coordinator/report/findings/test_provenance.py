@@ -39,7 +39,7 @@ def test_recipe_plans_the_same_run_again(make_content: MakeContent, tmp_path: Pa
     assert (request.members, request.min_members, request.seed) == (spec.members, spec.min_members, spec.seed)
 
 
-def test_a_residual_block_is_told_behind_its_layers(make_content: MakeContent) -> None:
+def test_a_residual_block_is_told_as_the_sum_behind_its_layers(make_content: MakeContent) -> None:
     spec = make_content().spec
     assert spec is not None
     first, *others = spec.architecture.layers
@@ -47,8 +47,15 @@ def test_a_residual_block_is_told_behind_its_layers(make_content: MakeContent) -
 
     lines = network(spec)
 
-    assert [line.name for line in lines] == ["conv2d", "conv2d", "activation", "residual", "flatten", "dense"]
-    assert lines[3].details == "adds the input of the 2 layers above"
+    assert [line.name for line in lines] == [
+        "conv2d_1",
+        "conv2d_2",
+        "activation_1",
+        "residual_1",
+        "flatten_1",
+        "dense_1",
+    ]
+    assert lines[3].details == "takes conv2d_1 and activation_1"
     assert lines[3].parameters == 0
 
 

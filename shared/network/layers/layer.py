@@ -1,0 +1,72 @@
+"""What all layers have in common: their name, their inputs, and how they are written."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+
+from deepchord.shared.network.layers.place import Outline, Place
+from deepchord.shared.validation import Message
+
+#: The name by which layers take the network's own input.
+NETWORK_INPUT = "input"
+
+LayerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+Activation = Literal[
+    "relu",
+    "elu",
+    "selu",
+    "tanh",
+    "sigmoid",
+    "softmax",
+    "linear",
+    "relu6",
+    "leaky_relu",
+    "gelu",
+    "silu",
+    "mish",
+    "softplus",
+    "hard_sigmoid",
+    "hard_silu",
+]
+Padding = Literal["same", "valid"]
+Window = Annotated[int, Field(ge=1, le=64)]
+#: One length for height and width, or one for each.
+Windows = Window | tuple[Window, Window]
+Filters = Annotated[int, Field(ge=1, le=65536)]
+Epsilon = Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+class NetworkLayer(Message):
+    """A layer as data; each kind is a class of its own."""
+
+    #: Options that earlier versions did not know. They are written only where they differ from their default, so that
+    #: earlier versions can read networks that do without them.
+    added_options: ClassVar[tuple[str, ...]] = ()
+    #: Whether it joins two inputs or more; all other layers take one.
+    joins: ClassVar[bool] = False
+
+    #: What other layers call it in their `inputs`; None: its type and number, such as `conv2d_2`.
+    name: LayerName | None = None
+    #: The names of the layers whose outputs it takes, `input` for the network's own input; None: the layer before it.
+    inputs: Annotated[tuple[LayerName, ...], Field(min_length=1, max_length=64)] | None = None
+
+    def outline(self, place: Place) -> Outline:
+        """Return what the layer makes of its inputs.
+
+        Raises:
+            InputError: The inputs do not fit the layer; the message names it.
+        """
+        raise NotImplementedError
+
+    @model_serializer(mode="wrap")
+    def _leave_out_added_options(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = handler(self)
+        for option in ("name", "inputs", *self.added_options):
+            if getattr(self, option) == type(self).model_fields[option].default:
+                written.pop(option, None)
+        return written
+
+
+def pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    """Return one length for height and width as two."""
+    return (value, value) if isinstance(value, int) else value
