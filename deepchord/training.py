@@ -32,9 +32,18 @@ class RecipeOptions(TypedDict, total=False):
     epochs: int
     batch_size: int
     optimizer: str
+    momentum: float
+    nesterov: bool
+    global_clipnorm: float
     learning_rate: float
     schedule: str
+    warmup_epochs: float
+    decay_factor: float
+    decay_epochs: int
+    plateau_patience: int
+    min_learning_rate: float
     weight_decay: float
+    class_weights: Literal["balanced"] | Mapping[str | int, float]
     precision: str
     label_smoothing: float
     dropout_scale: float
@@ -45,6 +54,17 @@ class RecipeOptions(TypedDict, total=False):
     flip: bool
     shift: int
     cutout: int
+    rotation: float
+    zoom: float
+    brightness: float
+    contrast: float
+    noise: float
+    random_erasing: Sequence[float]
+    rand_augment: int
+    rand_augment_magnitude: float
+    mixup: float
+    cutmix: float
+    feature_noise: float
     channels_first: bool
     architecture: str
     layers: Sequence[Mapping[str, Any]]
