@@ -68,6 +68,11 @@ class DeepEnsembleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         evaluation_: What the run ended with: scores on the images that `test_fraction` kept.
     """
 
+    preset: str | None
+    architecture: str | None
+    test_fraction: float
+    random_state: int | np.random.RandomState | None
+    show: bool
     classes_: NDArray[Any]
     ensemble_: Ensemble
     run_id_: str
@@ -131,60 +136,8 @@ class DeepEnsembleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         threads: int | None = None,
         show: bool = False,
     ) -> None:
-        self.preset = preset
-        self.members = members
-        self.at_most = at_most
-        self.least_fall = least_fall
-        self.min_members = min_members
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self.global_clipnorm = global_clipnorm
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.warmup_epochs = warmup_epochs
-        self.decay_factor = decay_factor
-        self.decay_epochs = decay_epochs
-        self.plateau_patience = plateau_patience
-        self.min_learning_rate = min_learning_rate
-        self.weight_decay = weight_decay
-        self.class_weights = class_weights
-        self.precision = precision
-        self.label_smoothing = label_smoothing
-        self.dropout_scale = dropout_scale
-        self.patience = patience
-        self.validation_fraction = validation_fraction
-        self.calibration_fraction = calibration_fraction
-        self.splits = splits
-        self.flip = flip
-        self.shift = shift
-        self.cutout = cutout
-        self.rotation = rotation
-        self.zoom = zoom
-        self.brightness = brightness
-        self.contrast = contrast
-        self.noise = noise
-        self.random_erasing = random_erasing
-        self.rand_augment = rand_augment
-        self.rand_augment_magnitude = rand_augment_magnitude
-        self.mixup = mixup
-        self.cutmix = cutmix
-        self.feature_noise = feature_noise
-        self.channels_first = channels_first
-        self.architecture = architecture
-        self.layers = layers
-        self.require = require
-        self.test_fraction = test_fraction
-        self.random_state = random_state
-        self.broker = broker
-        self.storage = storage
-        self.engine = engine
-        self.device = device
-        self.workers = workers
-        self.threads = threads
-        self.show = show
+        # scikit-learn wants each parameter under its own name, as it was given.
+        self.__dict__.update({name: value for name, value in locals().items() if name != "self"})
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "DeepEnsembleClassifier":  # noqa: N803  scikit-learn's name
         """Train an ensemble; return the estimator.
