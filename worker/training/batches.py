@@ -49,12 +49,12 @@ class EpochBatches:
             validation_losses: Those of the epochs before.
         """
         dataset, indices = images.dataset, images.indices
-        self._images, self._true_labels, self._classes = dataset.x_train, dataset.y_train, len(dataset.class_names)
+        self._images, self._classes = dataset.x_train, len(dataset.class_names)
         self._labels = dataset.y_train if images.targets is None else images.targets
         self._order = indices[np.random.default_rng((seeds.shuffling, epoch - 1)).permutation(len(indices))]
         self._recipe = recipe
         self._values = value_range(dataset.x_train)
-        self._weights = class_weights(recipe, dataset.y_train[indices], dataset.class_names)
+        self._weights = _image_weights(images, recipe)
         self._augmentation_seed = (seeds.shuffling, epoch - 1, 1)
         self._steps_before = (epoch - 1) * len(self)
         self._validation_losses = validation_losses
@@ -70,7 +70,7 @@ class EpochBatches:
         for step in range(len(self)):
             rows = self._order[step * size : (step + 1) * size]
             images = augmented(self._images[rows], self._recipe, self._values, generator)
-            weights = None if self._weights is None else self._weights[self._true_labels[rows]]
+            weights = None if self._weights is None else self._weights[rows]
             labelled = LabelledImages(scaled(images), self._labels[rows], weights)
             labelled = mixed(labelled, self._recipe, self._classes, generator)
             rate = learning_rate(self._recipe, self._steps_before + step, steps, self._validation_losses)
@@ -81,3 +81,13 @@ def batches_in_order(images: Images, labels: Labels, size: int, learning_rate: f
     """Yield images [count, height, width, channels] and labels [count] in their order, in batches of `size`."""
     for start in range(0, len(images), size):
         yield Batch(images[start : start + size], labels[start : start + size], learning_rate)
+
+
+def _image_weights(images: TrainingImages, recipe: Recipe) -> NDArray[np.float32] | None:
+    """Return how much each training image counts, float32 [train_size], by its class and by itself; None: all alike."""
+    dataset = images.dataset
+    by_class = class_weights(recipe, dataset.y_train[images.indices], dataset.class_names)
+    if by_class is None:
+        return dataset.sample_weights_train
+    weights: NDArray[np.float32] = by_class[dataset.y_train]
+    return weights if dataset.sample_weights_train is None else weights * dataset.sample_weights_train

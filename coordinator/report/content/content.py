@@ -104,7 +104,8 @@ class ReportContent:
             )
             if changes
         ]
-        kinds = ["weighted by classes"] if recipe.class_weights is not None else []
+        is_weighted = recipe.class_weights is not None or self.spec.dataset.has_sample_weights
+        kinds = ["weighted"] if is_weighted else []
         kinds += [f"towards {' and '.join(labels)} labels"] if labels else []
         return ", ".join(kinds) or None
 

@@ -127,6 +127,15 @@ def test_each_image_has_the_weight_of_its_own_class_whatever_it_is_to_be_called(
             np.testing.assert_array_equal(batch.weights, np.where(numbers < 80, np.float32(0.5), np.float32(3)))
 
 
+def test_an_image_counts_by_its_own_weight_times_that_of_its_class(numbered: Dataset):
+    weighted = replace(numbered, y_train=np.arange(100) % 2, sample_weights_train=np.arange(100, dtype=np.float32))
+
+    for class_weights, factors in ((None, (1, 1)), ({"b": 3}, (1, 3))):
+        for batch in epoch_of(weighted, recipe(class_weights=class_weights)):
+            numbers = np.rint(batch.images[:, 0, 0, 0] * 255).astype(int)
+            np.testing.assert_allclose(batch.weights, numbers * np.array(factors)[numbers % 2])
+
+
 def test_a_mixture_of_two_classes_teaches_each_with_its_own_weight(numbered: Dataset):
     two = replace(numbered, y_train=np.repeat([0, 1], 50))
     how = recipe(mixup=1.0)

@@ -38,7 +38,7 @@ def test_page_refers_to_nothing_outside_of_itself(make_content: MakeContent) -> 
     ("options", "kind"),
     [
         ({"label_smoothing": 0.1}, "towards smoothed labels"),
-        ({"cutmix": 1.0, "class_weights": "balanced"}, "weighted by classes, towards mixed labels"),
+        ({"cutmix": 1.0, "class_weights": "balanced"}, "weighted, towards mixed labels"),
         ({"label_smoothing": 0.1, "mixup": 0.2}, "towards smoothed and mixed labels"),
     ],
 )
