@@ -63,7 +63,7 @@ def plan_distillation(
     check_augmentation(recipe, teacher.dataset.input_shape)
     check_class_weights(recipe, teacher.dataset.class_names)
     pixels = teacher.dataset.pixels
-    check_feature_noise(recipe, teacher.dataset.input_shape, are_floats=pixels is None or pixels.type != "uint8")
+    check_feature_noise(recipe, teacher.dataset.input_shape, are_floats=pixels is not None and pixels.type != "uint8")
     check_state_size(store, network, recipe)
     return RunSpec(
         run_id=new_run_id(now),
