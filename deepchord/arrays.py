@@ -20,6 +20,7 @@ def arrays_as_dataset(
     class_names: Sequence[str] | None = None,
     seed: object = None,
     channels_first: bool | None = None,
+    sample_weights: NDArray[Any] | None = None,
 ) -> Dataset:
     """Return arrays as a data set; see `train` for the arguments.
 
@@ -33,10 +34,15 @@ def arrays_as_dataset(
         names, (y, y_test) = _as_numbers(names, y, y_test)
     elif isinstance(test, float | int):
         names, (y,) = _as_numbers(names, y)
-        x, y, x_test, y_test = _split(x, y, test, seed)
+        kept = _kept_for_test(x, y, test, seed)
+        x, y, x_test, y_test = x[~kept], y[~kept], x[kept], y[kept]
+        if sample_weights is not None and sample_weights.shape[:1] == kept.shape:
+            sample_weights = sample_weights[~kept]
     else:
         raise InputError(f"test is {test!r}; expected test images and their classes, or a share between 0 and 1.")
     arrays = {"x_train": x, "y_train": y, "x_test": x_test, "y_test": y_test}
+    if sample_weights is not None:
+        arrays["sample_weights_train"] = sample_weights
     turned = with_channels_last(arrays, _SOURCE, channels_first)
     return dataset_from_arrays(turned, name="arrays", source=_SOURCE, class_names=names)
 
@@ -53,10 +59,8 @@ def _as_numbers(
     return tuple(found.tolist()), np.split(codes.reshape(-1), np.cumsum([len(each) for each in labels])[:-1])
 
 
-def _split(
-    x: NDArray[Any], y: NDArray[Any], share: float, seed: object
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return training and test images and their classes; each class has about its share in both, and is trained on."""
+def _kept_for_test(x: NDArray[Any], y: NDArray[Any], share: float, seed: object) -> NDArray[np.bool_]:
+    """Return which images are for the test; each class has about its share in both parts, and is trained on."""
     if not 0 < share < 1:
         raise InputError(f"test is {share!r}; expected test images and their classes, or a share between 0 and 1.")
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) < 2:
@@ -77,4 +81,4 @@ def _split(
             f"{len(x)} images of {len(np.unique(codes))} classes are too few to keep some for the test: give test "
             "images and their classes as test."
         )
-    return x[~kept], y[~kept], x[kept], y[kept]
+    return kept

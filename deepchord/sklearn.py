@@ -68,6 +68,11 @@ class DeepEnsembleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         evaluation_: What the run ended with: scores on the images that `test_fraction` kept.
     """
 
+    preset: str | None
+    architecture: str | None
+    test_fraction: float
+    random_state: int | np.random.RandomState | None
+    show: bool
     classes_: NDArray[Any]
     ensemble_: Ensemble
     run_id_: str
@@ -84,9 +89,18 @@ class DeepEnsembleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         epochs: int | None = None,
         batch_size: int | None = None,
         optimizer: str | None = None,
+        momentum: float | None = None,
+        nesterov: bool | None = None,
+        global_clipnorm: float | None = None,
         learning_rate: float | None = None,
         schedule: str | None = None,
+        warmup_epochs: float | None = None,
+        decay_factor: float | None = None,
+        decay_epochs: int | None = None,
+        plateau_patience: int | None = None,
+        min_learning_rate: float | None = None,
         weight_decay: float | None = None,
+        class_weights: Literal["balanced"] | Mapping[Any, float] | None = None,
         precision: str | None = None,
         label_smoothing: float | None = None,
         dropout_scale: float | None = None,
@@ -97,6 +111,17 @@ class DeepEnsembleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         flip: bool | None = None,
         shift: int | None = None,
         cutout: int | None = None,
+        rotation: float | None = None,
+        zoom: float | None = None,
+        brightness: float | None = None,
+        contrast: float | None = None,
+        noise: float | None = None,
+        random_erasing: Sequence[float] | None = None,
+        rand_augment: int | None = None,
+        rand_augment_magnitude: float | None = None,
+        mixup: float | None = None,
+        cutmix: float | None = None,
+        feature_noise: float | None = None,
         channels_first: bool | None = None,
         architecture: str | None = None,
         layers: Sequence[Mapping[str, Any]] | None = None,
@@ -111,40 +136,8 @@ class DeepEnsembleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         threads: int | None = None,
         show: bool = False,
     ) -> None:
-        self.preset = preset
-        self.members = members
-        self.at_most = at_most
-        self.least_fall = least_fall
-        self.min_members = min_members
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.weight_decay = weight_decay
-        self.precision = precision
-        self.label_smoothing = label_smoothing
-        self.dropout_scale = dropout_scale
-        self.patience = patience
-        self.validation_fraction = validation_fraction
-        self.calibration_fraction = calibration_fraction
-        self.splits = splits
-        self.flip = flip
-        self.shift = shift
-        self.cutout = cutout
-        self.channels_first = channels_first
-        self.architecture = architecture
-        self.layers = layers
-        self.require = require
-        self.test_fraction = test_fraction
-        self.random_state = random_state
-        self.broker = broker
-        self.storage = storage
-        self.engine = engine
-        self.device = device
-        self.workers = workers
-        self.threads = threads
-        self.show = show
+        # scikit-learn wants each parameter under its own name, as it was given.
+        self.__dict__.update({name: value for name, value in locals().items() if name != "self"})
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "DeepEnsembleClassifier":  # noqa: N803  scikit-learn's name
         """Train an ensemble; return the estimator.

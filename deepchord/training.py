@@ -32,9 +32,18 @@ class RecipeOptions(TypedDict, total=False):
     epochs: int
     batch_size: int
     optimizer: str
+    momentum: float
+    nesterov: bool
+    global_clipnorm: float
     learning_rate: float
     schedule: str
+    warmup_epochs: float
+    decay_factor: float
+    decay_epochs: int
+    plateau_patience: int
+    min_learning_rate: float
     weight_decay: float
+    class_weights: Literal["balanced"] | Mapping[str | int, float]
     precision: str
     label_smoothing: float
     dropout_scale: float
@@ -45,6 +54,17 @@ class RecipeOptions(TypedDict, total=False):
     flip: bool
     shift: int
     cutout: int
+    rotation: float
+    zoom: float
+    brightness: float
+    contrast: float
+    noise: float
+    random_erasing: Sequence[float]
+    rand_augment: int
+    rand_augment_magnitude: float
+    mixup: float
+    cutmix: float
+    feature_noise: float
     channels_first: bool
     architecture: str
     layers: Sequence[Mapping[str, Any]]
@@ -57,6 +77,7 @@ def train(
     test: tuple[ArrayLike, ArrayLike] | float = TEST_SHARE,
     validation: float | None = None,
     class_names: Sequence[str] | None = None,
+    sample_weights: ArrayLike | None = None,
     dataset: str | os.PathLike[str] | None = None,
     recipe: str | os.PathLike[str] | None = None,
     network: Architecture | None = None,
@@ -82,6 +103,8 @@ def train(
         test: Images and classes that only score, and decide nothing; or the share of `x` that is kept for that.
         validation: The share of the training images that each member is validated on: `validation_fraction`.
         class_names: The names of the classes, if `y` holds numbers.
+        sample_weights: How much each image of `x` counts in the loss of the training [size]; None: all alike. Nothing
+            else is weighted, no validation and no test.
         dataset: `fashion`, `digits`, `cifar10`, or the path of an `.npz`.
         recipe: A recipe file; options override it.
         network: The layers of the members; None: those of the recipe or the preset.
@@ -120,7 +143,10 @@ def train(
             class_names=class_names,
             seed=given.get("seed"),
             channels_first=given.get("channels_first"),
+            sample_weights=None if sample_weights is None else np.asarray(sample_weights),
         )
+    elif sample_weights is not None:
+        raise InputError("sample_weights are for x and y; an .npz holds its own, as sample_weights_train.")
     settings = load_settings(
         broker=broker, storage=storage, engine=engine, device=device, workers=workers, threads=threads
     )

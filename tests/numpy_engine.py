@@ -37,15 +37,16 @@ class NumpyNetwork:
     ) -> tuple[float, float]:
         assert self._recipe is not None, "built without a recipe"
         losses, hits = [], []
-        for number, (pixels, wanted, learning_rate) in enumerate(batches):
+        for number, (pixels, wanted, learning_rate, weights) in enumerate(batches):
+            counted = np.ones(len(pixels), np.float32) if weights is None else weights
             given = self.probabilities(pixels)
             targets = wanted if wanted.ndim == 2 else np.eye(given.shape[1], dtype=np.float32)[wanted]
-            gradient = (given - targets) / len(targets)
+            gradient = counted[:, None] * (given - targets) / len(targets)
             rows, ((kernel, bias),) = pixels.reshape(len(pixels), -1), self._weights
             rate = np.float32(learning_rate / (1 + 0.01 * self._steps[0]))
             self._steps += 1
             self._weights = ((kernel - rate * rows.T @ gradient, bias - rate * gradient.sum(axis=0)),)
-            losses.extend(-(targets * np.log(given)).sum(axis=1))
+            losses.extend(-counted * (targets * np.log(given)).sum(axis=1))
             hits.extend(given.argmax(axis=1) == targets.argmax(axis=1))
             on_batch(number)
         return float(np.mean(losses)), float(np.mean(hits))

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from deepchord.coordinator.runs.planning import new_run_id
 from deepchord.coordinator.runs.preparation import check_state_size
+from deepchord.coordinator.runs.suitability import check_augmentation, check_class_weights, check_feature_noise
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import MAX_MEMBERS, Distillation, Recipe, RunSpec, Seed
 from deepchord.shared.network import Architecture
@@ -59,7 +60,11 @@ def plan_distillation(
         teacher.architecture if request.architecture is None else Architecture.load(Path(request.architecture))
     )
     network = architecture.resolve(input_shape=teacher.dataset.input_shape, classes=teacher.dataset.classes)
-    check_state_size(store, network, recipe.optimizer)
+    check_augmentation(recipe, teacher.dataset.input_shape)
+    check_class_weights(recipe, teacher.dataset.class_names)
+    pixels = teacher.dataset.pixels
+    check_feature_noise(recipe, teacher.dataset.input_shape, are_floats=pixels is not None and pixels.type != "uint8")
+    check_state_size(store, network, recipe)
     return RunSpec(
         run_id=new_run_id(now),
         created_at=now,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from deepchord.coordinator.runs.request import RunRequest
-from deepchord.shared.errors import InputError
+from deepchord.coordinator.runs.suitability import check_augmentation
 from deepchord.shared.messages import DatasetInfo, MemberSeeds, MemberSpec, Recipe, RunSpec
 from deepchord.shared.network import Architecture, default_architecture
 
@@ -35,29 +35,8 @@ def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes
     else:
         architecture = default_architecture(request.preset)
     architecture.resolve(input_shape=input_shape, classes=classes)
-    if request.shift + request.cutout >= min(input_shape[:2]):
-        raise InputError(
-            f"shift = {request.shift} and cutout = {request.cutout} could leave nothing to be seen of images of "
-            f"{input_shape[0]}x{input_shape[1]} pixels; their sum must be less than the shorter side."
-        )
+    check_augmentation(request, input_shape)
     return architecture
-
-
-def check_parts(recipe: Recipe, train_size: int) -> None:
-    """Raise `InputError` if a member would have no image to train on, or none for its validation.
-
-    Args:
-        recipe: Which shares of the images are kept for the calibration and for the validation.
-        train_size: How many training images the data set has.
-    """
-    left = train_size - round(train_size * recipe.calibration_fraction)
-    held_out = math.ceil(round(left * recipe.validation_fraction, 6))
-    if not 0 < held_out < left:
-        raise InputError(
-            f"Of {train_size} training images, calibration_fraction = {recipe.calibration_fraction:g} and "
-            f"validation_fraction = {recipe.validation_fraction:g} leave a member {max(0, left - held_out)} to train "
-            f"on and {held_out} for its validation: each needs at least one."
-        )
 
 
 def plan_run(

@@ -4,21 +4,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from deepchord.coordinator.runs.long_steps import long_step
-from deepchord.coordinator.runs.planning import check_parts, plan_architecture, plan_run
+from deepchord.coordinator.runs.planning import plan_architecture, plan_run
 from deepchord.coordinator.runs.request import RunRequest, plan_request
+from deepchord.coordinator.runs.suitability import check_class_weights, check_feature_noise, check_parts
 from deepchord.shared.broker import probe_broker
 from deepchord.shared.command_line import user_path
 from deepchord.shared.datasets import Dataset, Places, find_dataset, publish_dataset
 from deepchord.shared.errors import InputError
 from deepchord.shared.host import choose_engine
-from deepchord.shared.messages import RunSpec
+from deepchord.shared.messages import Recipe, RunSpec
 from deepchord.shared.network import ResolvedArchitecture, refusal
 from deepchord.shared.settings import Settings, keras_home
 from deepchord.shared.storage import RunStore
 
-#: How many numbers each optimizer stores per parameter.
-_OPTIMIZER_SLOTS = {"sgd": 0, "rmsprop": 1, "adam": 2, "nadam": 2}
+#: How many numbers each optimizer stores per parameter; `sgd` has one with momentum.
+_OPTIMIZER_SLOTS = {"sgd": 0, "rmsprop": 1, "adagrad": 1, "lion": 1, "adam": 2, "adamw": 2, "nadam": 2}
 
 
 def prepare(
@@ -49,8 +52,10 @@ def prepare(
     check_parts(request.recipe(), len(dataset.x_train))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     network = architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names))
+    check_class_weights(request, dataset.class_names)
+    check_feature_noise(request, dataset.x_train.shape[1:], are_floats=dataset.x_train.dtype != np.uint8)
     _check_engine(request.require or settings.engine, network)
-    check_state_size(store, network, request.optimizer)
+    check_state_size(store, network, request)
     store.check_writable()
     size_bytes = dataset.x_train.nbytes + dataset.x_test.nbytes
     published = publish_dataset(
@@ -122,11 +127,12 @@ def _check_engine(wanted: str | None, network: ResolvedArchitecture) -> None:
         raise InputError(reason)
 
 
-def check_state_size(store: RunStore, network: ResolvedArchitecture, optimizer: str) -> None:
+def check_state_size(store: RunStore, network: ResolvedArchitecture, recipe: Recipe) -> None:
     """Raise `InputError` if the state after an epoch is too large for storage: a crash would then cost all epochs."""
     largest = store.objects.largest_bytes
     # In float32: the weights, the best weights, and the slots of the optimizer.
-    needed = 4 * (2 + _OPTIMIZER_SLOTS[optimizer]) * network.parameters
+    slots = _OPTIMIZER_SLOTS[recipe.optimizer] + (recipe.momentum > 0)
+    needed = 4 * (2 + slots) * network.parameters
     if largest is not None and needed > largest:
         raise InputError(
             f"The network has {network.parameters:,} parameters, so that the state after an epoch takes up to "

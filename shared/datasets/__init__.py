@@ -1,5 +1,6 @@
 """Data sets: where they are found, what makes them valid, and how they are published and loaded."""
 
+from deepchord.shared.datasets.class_weights import weights_of_classes
 from deepchord.shared.datasets.dataset import (
     Dataset,
     dataset_from_arrays,
@@ -30,5 +31,6 @@ __all__ = [
     "load_images",
     "publish_dataset",
     "publish_images",
+    "weights_of_classes",
     "with_channels_last",
 ]

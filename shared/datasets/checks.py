@@ -47,6 +47,27 @@ def checked_labels(labels: NDArray[Any], size: int, label: str) -> tuple[NDArray
     return indices, _checked_class_count(int(indices.max()) + 1, label)
 
 
+def checked_sample_weights(weights: NDArray[Any], size: int, label: str) -> NDArray[np.float32]:
+    """Return how much each training image counts, float32 [size].
+
+    Args:
+        weights: [size] or [size, 1], numbers of at least 0, not all of them 0.
+        size: The number of images.
+        label: The name of the array in errors.
+
+    Raises:
+        DatasetError: There is not one such number per image.
+    """
+    if weights.dtype.kind not in "buif" or weights.shape not in ((size,), (size, 1)):
+        raise DatasetError(
+            f"{label}: expected a number for each of {size} images, found {weights.dtype} of shape {weights.shape}."
+        )
+    found = weights.reshape(size).astype(np.float32)
+    if not np.isfinite(found).all() or found.min() < 0 or not found.any():
+        raise DatasetError(f"{label}: weights must be finite, at least 0, and not all 0.")
+    return found
+
+
 def check_coverage(train: NDArray[np.int64], test: NDArray[np.int64], source: str) -> None:
     """Raise `DatasetError` if the training labels have fewer than two classes, or a test label is beyond them."""
     low, high = int(train.min()), int(train.max())

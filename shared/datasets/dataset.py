@@ -18,6 +18,7 @@ from deepchord.shared.datasets.checks import (
     check_coverage,
     checked_class_names,
     checked_labels,
+    checked_sample_weights,
 )
 from deepchord.shared.datasets.outlines import check_outlines
 from deepchord.shared.errors import DatasetError
@@ -28,8 +29,9 @@ from deepchord.shared.storage import RunStore
 
 #: The arrays that every data set has.
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-#: An optional array of strings.
-CLASS_NAMES = "class_names"
+#: Optional arrays: strings, and how much each training image counts.
+CLASS_NAMES, SAMPLE_WEIGHTS = "class_names", "sample_weights_train"
+OPTIONAL_ARRAYS = (CLASS_NAMES, SAMPLE_WEIGHTS)
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +56,8 @@ class Dataset:
     y_test: NDArray[Any]
     #: One name per class, by index.
     class_names: tuple[str, ...]
+    #: float32 [train_size], how much each training image counts in the loss; None: all alike.
+    sample_weights_train: NDArray[np.float32] | None = None
 
 
 def dataset_from_arrays(
@@ -62,8 +66,8 @@ def dataset_from_arrays(
     """Return the data set of these arrays.
 
     Args:
-        arrays: `x_train`, `y_train`, `x_test`, `y_test` and optionally `class_names`, in the forms that
-            `checked_images`, `checked_labels` and `checked_class_names` accept.
+        arrays: `x_train`, `y_train`, `x_test`, `y_test` and optionally `class_names` and `sample_weights_train`, in the
+            forms that `checked_images`, `checked_labels`, `checked_class_names` and `checked_sample_weights` accept.
         name: The name of the data set.
         source: Where the arrays came from, for errors.
         class_names: Names of the classes; they win over those in `arrays`.
@@ -79,6 +83,9 @@ def dataset_from_arrays(
     y_test, test_classes = checked_labels(arrays["y_test"], len(x_test), f"{source}: y_test")
     check_coverage(y_train, y_test, source)
     names = arrays.get(CLASS_NAMES) if class_names is None else np.array(class_names)
+    weights = arrays.get(SAMPLE_WEIGHTS)
+    if weights is not None:
+        weights = _read_only(checked_sample_weights(weights, len(x_train), f"{source}: {SAMPLE_WEIGHTS}"))
     classes, lowest = max(train_classes, test_classes), int(min(y_train.min(), y_test.min()))
     return Dataset(
         name=name,
@@ -87,6 +94,7 @@ def dataset_from_arrays(
         x_test=_read_only(x_test),
         y_test=_read_only(y_test),
         class_names=checked_class_names(names, classes, source, lowest),
+        sample_weights_train=weights,
     )
 
 
@@ -97,7 +105,9 @@ def encode_dataset(dataset: Dataset) -> bytes:
     """
     arrays = {name: getattr(dataset, name) for name in ARRAYS}
     labels = {name: arrays[name].astype(np.int64, copy=False) for name in ("y_train", "y_test")}
-    return write_npz(arrays | labels | {CLASS_NAMES: np.array(dataset.class_names)})
+    weights = dataset.sample_weights_train
+    optional = {} if weights is None else {SAMPLE_WEIGHTS: weights}
+    return write_npz(arrays | labels | {CLASS_NAMES: np.array(dataset.class_names)} | optional)
 
 
 def decode_dataset(data: bytes, name: str, source: str) -> Dataset:
@@ -111,7 +121,7 @@ def decode_dataset(data: bytes, name: str, source: str) -> Dataset:
     Raises:
         DatasetError: The bytes are not a data set.
     """
-    arrays = read_npz(io.BytesIO(data), source, ARRAYS, (CLASS_NAMES,))
+    arrays = read_npz(io.BytesIO(data), source, ARRAYS, OPTIONAL_ARRAYS)
     return dataset_from_arrays(arrays, name=name, source=source)
 
 
@@ -185,6 +195,7 @@ def _describe(dataset: Dataset, sha256: str) -> DatasetInfo:
         train_size=len(dataset.x_train),
         test_size=len(dataset.x_test),
         pixels=pixel_values(dataset.x_train),
+        has_sample_weights=dataset.sample_weights_train is not None,
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.datasets.catalog import FASHION, NAMED_DATASETS, Arrays, NamedDataset, read_idx_folder
 from deepchord.shared.datasets.checks import checked_labels
-from deepchord.shared.datasets.dataset import ARRAYS, CLASS_NAMES, Dataset, dataset_from_arrays
+from deepchord.shared.datasets.dataset import ARRAYS, CLASS_NAMES, OPTIONAL_ARRAYS, Dataset, dataset_from_arrays
 from deepchord.shared.datasets.download import ADDRESS, download
 from deepchord.shared.datasets.keras_download import KerasProcess, keep_download
 from deepchord.shared.datasets.labels import check_classes
@@ -80,7 +80,7 @@ def read_dataset(path: Path, channels_first: bool | None = None, *, labels_are_c
     Args:
         path: The file, with `x_train` and `x_test` as [size, height, width] or [size, height, width, channels],
             whole numbers in 0..255, floats or booleans; `y_train` and `y_test` as [size], [size, 1] or one-hot
-            [size, classes]; optionally `class_names` as strings [classes].
+            [size, classes]; optionally `class_names` as strings [classes] and `sample_weights_train` as numbers [size].
         channels_first: Whether images of four axes are [size, channels, height, width]; None: images that look so are
             refused.
         labels_are_classes: Whether the networks show that the labels are classes; otherwise labels that look like
@@ -111,7 +111,7 @@ def _read_checked(path: Path, source: str, channels_first: bool | None, labels_a
     """Return the arrays with channels last; shapes, types and labels are checked before images are unpacked."""
     outlines = npz_outlines(path, source, ARRAYS, (CLASS_NAMES,))
     check_outlines(with_channels_last(outlines, source, channels_first), source)
-    labels = read_npz(path, source, ("y_train", "y_test"), (CLASS_NAMES,))
+    labels = read_npz(path, source, ("y_train", "y_test"), OPTIONAL_ARRAYS)
     given = labels["y_train"]
     train, _ = checked_labels(given, len(given), f"{source}: y_train")
     one_hot = given.size != len(given)

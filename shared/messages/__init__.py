@@ -16,7 +16,7 @@ from deepchord.shared.messages.member import (
     TrainingPart,
 )
 from deepchord.shared.messages.progress import MemberProgress
-from deepchord.shared.messages.recipe import Precision, Recipe, Splits
+from deepchord.shared.messages.recipe import ClassWeights, Precision, Recipe, Splits
 from deepchord.shared.messages.run import (
     MAX_MEMBERS,
     AutoMembers,
@@ -73,6 +73,7 @@ __all__ = [
     "Calibration",
     "CalibrationSource",
     "Cancellation",
+    "ClassWeights",
     "ConformalSets",
     "DatasetInfo",
     "DescribedMember",

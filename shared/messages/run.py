@@ -38,6 +38,8 @@ class DatasetInfo(Message):
     test_size: PositiveInt
     #: None: an earlier version did not describe them.
     pixels: PixelValues | None = None
+    #: Whether some training images count more than others.
+    has_sample_weights: bool = False
 
     @property
     def classes(self) -> int:

@@ -67,7 +67,14 @@ from deepchord.worker.training import (
     train,
 )
 
-OPTIMIZERS = ("nadam", "adam", "sgd", "rmsprop")
+OPTIMIZERS = ("nadam", "adam", "adamw", "lion", "sgd", "rmsprop", "adagrad")
+#: Each optimizer, and what else decides its steps.
+STEPS = (
+    *({"optimizer": optimizer} for optimizer in OPTIMIZERS),
+    {"optimizer": "sgd", "momentum": 0.9},
+    {"optimizer": "sgd", "momentum": 0.9, "nesterov": True},
+    {"optimizer": "adagrad", "global_clipnorm": 0.05},
+)
 
 #: Every kind of layer that has weights, and dropout.
 VARIED = Architecture(
@@ -452,11 +459,14 @@ def several_steps_in_one_call_train_what_single_ones_do(engine: Engine) -> None:
     if engine.name != "jax":
         return  # the others take one at a time, on a GPU, too
     # Nadam makes much of a gradient that is nothing but rounding, as those of biases before a normalization are.
-    for architecture, optimizer in ((VARIED, "sgd"), (PLAIN, "nadam")):
+    for architecture, optimizer, weights in ((VARIED, "sgd", None), (PLAIN, "nadam", np.linspace(0, 2, 32))):
         # Five full batches and a partial one: calls of three, two and one.
         images, labels = digits(176)
         batches = [
-            batch._replace(learning_rate=0.01 / (1 + number))
+            batch._replace(
+                learning_rate=0.01 / (1 + number),
+                weights=None if weights is None else weights[: len(batch.images)].astype(np.float32),
+            )
             for number, batch in enumerate(batches_in_order(images, labels, 32, 0.01))
         ]
         alone = started(engine, architecture, optimizer=optimizer)
@@ -542,32 +552,42 @@ def every_optimizer_takes_a_step(engine: Engine) -> None:
 def every_optimizer_takes_the_steps_of_its_formula(engine: Engine) -> None:
     """On every engine the same: what two generations of Keras call Nadam differs, deepchord's does not."""
     images, labels = digits(64)
-    for optimizer in OPTIMIZERS:
-        network = started(engine, PLAIN, optimizer=optimizer, learning_rate=0.01, batch_size=PLAIN_BATCH)
+    for changes in STEPS:
+        network = started(engine, PLAIN, learning_rate=0.01, batch_size=PLAIN_BATCH, **changes)
         one_epoch(network, images, labels)
         kernel, bias = (array.astype(np.float64) for array in initial_weights(resolved(PLAIN), 7)[0])
-        step = _steps(optimizer, engine.name)
+        step = _steps(network.recipe, engine.name)
         for start in range(0, 64, 16):
             pixels, classes = images[start : start + 16].reshape(16, -1), labels[start : start + 16]
             powers = np.exp(pixels @ kernel + bias)
             gradient = (powers / powers.sum(axis=1, keepdims=True) - np.eye(10)[classes]) / 16
             stepped = step(np.concatenate([(pixels.T @ gradient).ravel(), gradient.sum(axis=0)]), 0.01)
-            kernel, bias = kernel - stepped[:-10].reshape(kernel.shape), bias - stepped[-10:]
+            kernel, bias = (1 - 0.01 * network.recipe.weight_decay) * kernel, bias - stepped[-10:]
+            kernel -= stepped[:-10].reshape(kernel.shape)
         found = network.weights()[0]
-        np.testing.assert_allclose(found[0], kernel, atol=1e-4, err_msg=optimizer)
-        np.testing.assert_allclose(found[1], bias, atol=1e-4, err_msg=optimizer)
+        np.testing.assert_allclose(found[0], kernel, atol=1e-5, err_msg=str(changes))
+        np.testing.assert_allclose(found[1], bias, atol=1e-5, err_msg=str(changes))
 
 
-def _steps(optimizer: str, engine: str) -> Callable[[np.ndarray, float], np.ndarray]:
+def _steps(how: Recipe, engine: str) -> Callable[[np.ndarray, float], np.ndarray]:
     """Return what turns each gradient into what is taken from the weights, with Keras's hyperparameters."""
-    mean = square = 0.0
+    optimizer, most = how.optimizer, how.global_clipnorm or np.inf
+    mean, square = 0.0, 0.1 if optimizer == "adagrad" else 0.0
     schedule, step = 1.0, 0
 
     def take(gradient: np.ndarray, rate: float) -> np.ndarray:
         nonlocal mean, square, schedule, step
         step += 1
+        gradient = gradient * min(1.0, most / np.linalg.norm(gradient))
         if optimizer == "sgd":
-            return rate * gradient
+            mean = how.momentum * mean + rate * gradient
+            return how.momentum * mean + rate * gradient if how.nesterov else mean
+        if optimizer == "lion":
+            direction, mean = np.sign(0.9 * mean + 0.1 * gradient), 0.99 * mean + 0.01 * gradient
+            return rate * direction
+        if optimizer == "adagrad":
+            square = square + gradient**2
+            return rate * gradient / np.sqrt(square + 1e-7)
         if optimizer == "rmsprop":
             square = 0.9 * square + 0.1 * gradient**2
             # Keras 2 adds epsilon to the root, Keras 3 to what it is taken of.
@@ -575,7 +595,7 @@ def _steps(optimizer: str, engine: str) -> Callable[[np.ndarray, float], np.ndar
             return rate * gradient / root
         mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
         unbiased = square / (1 - 0.999**step)
-        if optimizer == "adam":
+        if optimizer in ("adam", "adamw"):
             return rate * mean / (1 - 0.9**step) / (np.sqrt(unbiased) + 1e-7 / np.sqrt(1 - 0.999**step))
         now, following = (0.9 * (1 - 0.5 * 0.96**power) for power in (step, step + 1))
         schedule *= now
@@ -583,6 +603,23 @@ def _steps(optimizer: str, engine: str) -> Callable[[np.ndarray, float], np.ndar
         return rate * ahead / (np.sqrt(unbiased) + 1e-7)
 
     return take
+
+
+def an_optimizer_goes_on_from_its_state(engine: Engine) -> None:
+    images, labels = digits(32)
+    # Of each kind of state one; a network is compiled anew for each.
+    for changes in ({"optimizer": "nadam"}, {"optimizer": "lion"}, {"optimizer": "sgd", "momentum": 0.9}):
+        network = started(engine, PLAIN, batch_size=PLAIN_BATCH, **changes)
+        one_epoch(network, images, labels)
+        weights, state = network.weights(), network.optimizer_state()
+        one_epoch(network, images, labels)
+        expected, then = network.weights(), network.optimizer_state()
+        network.set_weights(weights)
+        network.set_optimizer_state(state)
+        one_epoch(network, images, labels)
+        assert_weights_equal(network.weights(), expected)
+        for array, wanted in zip(network.optimizer_state(), then, strict=True):
+            np.testing.assert_array_equal(array, wanted, err_msg=str(changes))
 
 
 def every_batch_is_trained_at_its_own_learning_rate(engine: Engine) -> None:
@@ -629,6 +666,32 @@ def probabilities_may_stand_for_the_labels(engine: Engine) -> None:
     images, _ = digits(16)
     given = np.random.default_rng(0).dirichlet(np.ones(10), 16).astype(np.float32)
     _check_step_towards(engine, images, given, given)
+
+
+def images_count_as_much_as_their_weights_but_not_in_the_accuracy(engine: Engine) -> None:
+    """The loss is the sum of the weighted losses over the number of images, also in a last batch that is smaller."""
+    images, labels = digits(26)
+    weights = np.tile(np.array([1.0, 0.0, 2.5, 0.3], np.float32), 7)[:26]
+    targets = np.random.default_rng(0).dirichlet(np.ones(10), 26).astype(np.float32)
+    for given in (labels, targets):
+        network = started(engine, PLAIN, optimizer="sgd", learning_rate=0.5, batch_size=PLAIN_BATCH)
+        kernel, bias = (array.astype(np.float64) for array in network.weights()[0])
+        parts, losses, hits = (slice(0, 16), slice(16, 26)), [], []
+        batches = [Batch(images[part], given[part], 0.5, weights[part]) for part in parts]
+        loss, accuracy = network.train_epoch(batches, dropout_seed=1, on_batch=ignore)
+        for part in parts:
+            pixels, counted = images[part].reshape(-1, 64), weights[part][:, None]
+            wanted = given[part] if given.ndim == 2 else np.eye(10)[given[part]]
+            probabilities = np.exp(pixels @ kernel + bias)
+            probabilities /= probabilities.sum(axis=1, keepdims=True)
+            losses.extend(-(counted * wanted * np.log(probabilities)).sum(axis=1))
+            hits.extend(probabilities.argmax(axis=1) == wanted.argmax(axis=1))
+            gradient = counted * (probabilities - wanted) / len(pixels)
+            kernel, bias = kernel - 0.5 * pixels.T @ gradient, bias - 0.5 * gradient.sum(axis=0)
+        np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-5)
+        np.testing.assert_allclose(accuracy, np.mean(hits), rtol=1e-5)
+        np.testing.assert_allclose(network.weights()[0][0], kernel, atol=1e-5)
+        np.testing.assert_allclose(network.weights()[0][1], bias, atol=1e-5)
 
 
 def _check_step_towards(engine: Engine, images: Images, labels: np.ndarray, targets: np.ndarray) -> None:
@@ -989,7 +1052,9 @@ def a_member_that_is_resumed_ends_as_one_that_was_never_cut_short(engine: Engine
             part = TrainingPart(attempt=1, trainer=trainer, epochs=len(state.history), optimizer_continued=False)
             saved.append(encode_training(SavedTraining(state=state, parts=(part,))))
 
-    how = recipe(optimizer="nadam", learning_rate=0.002, epochs=4, schedule="one_cycle", flip=True, shift=1)
+    schedule = {"schedule": "reduce_on_plateau", "plateau_patience": 1, "decay_factor": 0.5, "warmup_epochs": 0.5}
+    changes = {"flip": True, "shift": 1, "rotation": 10, "mixup": 0.2, "class_weights": "balanced"}
+    how = recipe(optimizer="nadam", learning_rate=0.002, epochs=4, **schedule, **changes)
     _, whole = train(
         engine, TrainingSetup(architecture=resolved(), recipe=how, seeds=SEEDS, dataset=digits_dataset()), Saver()
     )
@@ -1103,9 +1168,12 @@ CHECKS = (
     dropout_is_off_when_probabilities_are_asked,
     every_optimizer_takes_a_step,
     every_optimizer_takes_the_steps_of_its_formula,
+    an_optimizer_goes_on_from_its_state,
     every_batch_is_trained_at_its_own_learning_rate,
     an_image_that_is_surely_wrong_still_teaches,
     smoothed_labels_are_what_is_trained_towards,
+    probabilities_may_stand_for_the_labels,
+    images_count_as_much_as_their_weights_but_not_in_the_accuracy,
     weight_decay_is_taken_whatever_the_optimizer,
     dropout_drops_its_share_and_makes_up_for_it,
     dropout_can_be_scaled_down_to_none,

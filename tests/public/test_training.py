@@ -52,6 +52,14 @@ def test_classes_may_be_strings_and_keep_their_names():
     assert data.y_train[:3].tolist() == [2, 0, 1]
 
 
+def test_weights_of_images_go_with_those_that_are_trained_on():
+    images = np.arange(60, dtype=np.float32).reshape(-1, 1, 1) * np.ones((1, 2, 2), np.float32)
+
+    data = arrays_as_dataset(images, LABELS, test=0.2, sample_weights=1 + np.arange(60))
+
+    np.testing.assert_array_equal(data.sample_weights_train, 1 + data.x_train[:, 0, 0, 0])
+
+
 def test_a_column_of_objects_is_as_good_as_strings_and_channels_may_come_first():
     names = np.array(["cat", "ant", "bee"], dtype=object)[LABELS]
     images = np.zeros((60, 3, 8, 8), np.uint8)
@@ -78,6 +86,11 @@ def test_a_column_of_objects_is_as_good_as_strings_and_channels_may_come_first()
         ({"x": IMAGES, "y": LABELS, "seed": -1}, "seed"),
         ({"x": IMAGES, "y": LABELS, "test": "half"}, "test is 'half'; expected test images"),
         ({"x": IMAGES, "y": np.zeros(60)}, "at least 2 classes"),
+        (
+            {"x": IMAGES, "y": LABELS, "sample_weights": [1, 2]},
+            "sample_weights_train: expected a number for each",
+        ),
+        ({"dataset": "fashion", "sample_weights": [1, 2]}, "sample_weights are for x and y"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_anything_is_written(tmp_path, arguments, sentence):

@@ -42,6 +42,9 @@ class Batch(NamedTuple):
     #: [size], class indices; or [size, classes], the probabilities that the network is to learn.
     labels: Labels | Probabilities
     learning_rate: float
+    #: How much each image counts, [size]; None: all count alike. A step follows the gradient of the mean over the size
+    #: of the weighted losses, as Keras does.
+    weights: NDArray[np.float32] | None = None
 
 
 class Network(Protocol):
@@ -78,8 +81,9 @@ class Network(Protocol):
             on_batch: Called after each batch with its number, from 0; an error that it raises ends the training.
 
         Returns:
-            Mean loss in nats (cross-entropy, against the smoothed labels if the recipe smooths them) and mean accuracy,
-            both over the images as they were trained on, while the weights changed.
+            Mean loss in nats (cross-entropy; against the smoothed labels if the recipe smooths them, weighted if the
+            batches have weights) and mean accuracy, both over the images as they were trained on, while the weights
+            changed.
         """
         ...
 

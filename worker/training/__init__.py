@@ -1,6 +1,6 @@
 """Trains one member: starting weights, batches, the loop over epochs, and the state after each epoch."""
 
-from deepchord.worker.training.batches import EpochBatches, batches_in_order
+from deepchord.worker.training.batches import EpochBatches, TrainingImages, batches_in_order
 from deepchord.worker.training.initialization import initial_weights
 from deepchord.worker.training.loop import TrainingSetup, train
 from deepchord.worker.training.observers import Observer, Observers
@@ -13,6 +13,7 @@ __all__ = [
     "Observers",
     "SavedTraining",
     "Split",
+    "TrainingImages",
     "TrainingSetup",
     "TrainingState",
     "batches_in_order",

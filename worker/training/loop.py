@@ -14,7 +14,7 @@ from deepchord.shared.messages import EpochMetrics, MemberSeeds, Recipe, Scores
 from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.engines import Engine, Network, Probabilities
 from deepchord.worker.evaluation import chunks, score
-from deepchord.worker.training.batches import EpochBatches
+from deepchord.worker.training.batches import EpochBatches, TrainingImages
 from deepchord.worker.training.initialization import initial_weights
 from deepchord.worker.training.observers import Observer
 from deepchord.worker.training.split import Split, random_split
@@ -69,9 +69,11 @@ def train(
     validation_labels = setup.dataset.y_train[split.validation]
     state = start or first_state(setup.architecture, setup.seeds)
     network = _trainable_network(engine, setup, state)
+    images = TrainingImages(dataset=setup.dataset, indices=split.training, targets=setup.targets)
     while len(state.history) < recipe.epochs and not _has_stalled(state.history, recipe.patience):
         started, epoch = clock(), len(state.history) + 1
-        batches = EpochBatches(setup.dataset, split.training, recipe, setup.seeds, epoch, setup.targets)
+        losses = [metrics.validation_loss for metrics in state.history]
+        batches = EpochBatches(images, recipe, setup.seeds, epoch, losses)
         loss, accuracy = _train_epoch(network, batches, setup.seeds, epoch, observer)
         validation = _validate(network, validation_images, validation_labels, epoch, observer)
         metrics = EpochMetrics(

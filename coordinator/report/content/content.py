@@ -91,9 +91,23 @@ class ReportContent:
         return self.probabilities.test if calibrated is None else calibrated
 
     @property
-    def has_smoothed_labels(self) -> bool:
-        """Whether members were trained with label smoothing: their training losses do not compare with the others."""
-        return self.spec is not None and self.spec.recipe.label_smoothing > 0
+    def training_loss_kind(self) -> str | None:
+        """What makes the training losses differ from all others, such as `towards smoothed labels`; None: nothing."""
+        if self.spec is None:
+            return None
+        recipe = self.spec.recipe
+        labels = [
+            word
+            for word, changes in (
+                ("smoothed", recipe.label_smoothing > 0),
+                ("mixed", recipe.mixup > 0 or recipe.cutmix > 0),
+            )
+            if changes
+        ]
+        is_weighted = recipe.class_weights is not None or self.spec.dataset.has_sample_weights
+        kinds = ["weighted"] if is_weighted else []
+        kinds += [f"towards {' and '.join(labels)} labels"] if labels else []
+        return ", ".join(kinds) or None
 
     @property
     def gain_over_average(self) -> float:

@@ -76,8 +76,8 @@ def draw_training_curves(content: ReportContent) -> Figure | None:
         for member in members:
             _plot_member(axes, member, measure, alpha)
         _tidy(axes, measure)
-        smoothed = content.has_smoothed_labels and measure.is_loss
-        labels = ("train, towards smoothed labels" if smoothed else "train", "validation", "best epoch")
+        kind = content.training_loss_kind if measure.is_loss else None
+        labels = ("train" if kind is None else f"train, {kind}", "validation", "best epoch")
         axes.legend(axes.lines[:3], labels, frameon=False, fontsize=8, labelcolor=INK)
     return figure
 

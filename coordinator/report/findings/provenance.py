@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -102,7 +103,8 @@ def recipe_toml(spec: RunSpec) -> str:
         "seed": spec.seed,
         **spec.recipe.model_dump(),
     }
-    lines = [f"{name} = {_toml(value)}" for name, value in values.items()]
+    # TOML has no null: what is None is left out.
+    lines = [f"{name} = {_toml(value)}" for name, value in values.items() if value is not None]
     # A record may name a preset of another version.
     is_meant = (
         PRESET_ARCHITECTURES.get(spec.preset) is notebook_architecture and spec.architecture == notebook_architecture()
@@ -119,11 +121,16 @@ def recipe_toml(spec: RunSpec) -> str:
 
 def _toml(value: object) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{name} = {_toml(each)}" for name, each in value.items()) + " }"
+        return "{ " + ", ".join(f"{_toml_key(name)} = {_toml(each)}" for name, each in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
     # What JSON writes for strings, numbers and truth values is TOML too.
     return json.dumps(value, ensure_ascii=False)
+
+
+def _toml_key(name: str) -> str:
+    """Return a name as a key: names of classes may hold anything."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
 
 
 def _software(trainer: Trainer) -> str:

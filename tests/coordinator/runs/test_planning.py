@@ -8,11 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepchord.coordinator.runs import plan_architecture, plan_member, plan_request, plan_run
-from deepchord.coordinator.runs.planning import check_parts
 from deepchord.shared.errors import InputError
-from deepchord.shared.messages import DatasetInfo, Recipe, RunSpec
+from deepchord.shared.messages import DatasetInfo, RunSpec
 from deepchord.shared.network import Architecture, Dense, Flatten
-from deepchord.worker.training import calibration_images, member_split
 
 DATASET = DatasetInfo(
     name="digits", sha256="0" * 64, input_shape=(28, 28, 1), class_names=("0", "1"), train_size=10, test_size=5
@@ -145,24 +143,3 @@ def test_seeds_are_spawned_from_the_seed_of_the_run_and_the_index(seed, index):
 @given(seeds)
 def test_no_two_members_of_a_run_have_the_same_seeds(seed):
     assert len({plan_member("run", seed, index).seeds for index in range(20)}) == 20
-
-
-@given(st.integers(1, 200), st.floats(0.01, 0.99), st.floats(0, 0.9))
-def test_a_member_always_has_images_to_train_on_and_for_its_validation(size, validation, calibration):
-    usual = {"optimizer": "sgd", "learning_rate": 0.1, "batch_size": 8, "epochs": 1, "patience": 1}
-    parts = {"validation_fraction": validation, "calibration_fraction": calibration, "splits": "rotating"}
-    recipe = Recipe.model_validate(usual | parts)
-    run = plan_run(plan_request(None, {"seed": 1}), TINY, DATASET, max_attempts=1)
-    run = run.model_copy(
-        update={"recipe": recipe, "dataset": DATASET.model_copy(update={"train_size": size})},
-    )
-
-    try:
-        split = member_split(run, plan_member(run.run_id, run.seed, 0))
-    except InputError:
-        with pytest.raises(InputError, match="each needs at least one"):
-            check_parts(recipe, size)
-    else:
-        check_parts(recipe, size)
-        assert min(len(split.training), len(split.validation)) > 0
-        assert len(split.training) + len(split.validation) + len(calibration_images(run)) == size

@@ -45,6 +45,21 @@ def test_the_attempts_are_those_of_the_settings(settings, recipe):
     assert prepare(settings, recipe, {})[1].max_attempts == 7
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"class_weights": {"7": 2}}, "class_weights: the data set has no class '7'; valid are 0, 1."),
+        ({"feature_noise": 0.1}, "feature_noise is for floats, but the data set has whole numbers"),
+        ({"shift": 6}, "shift = 6 and cutout = 0 could leave nothing"),
+    ],
+)
+def test_what_does_not_suit_the_data_is_refused_before_anything_is_published(settings, recipe, options, sentence):
+    with pytest.raises(InputError, match=sentence):
+        prepare(settings, recipe, options)
+
+    assert not list((settings.state.parent / "storage").rglob("*.npz"))
+
+
 def test_the_same_data_lies_in_storage_once(settings, recipe):
     for _ in range(2):
         store, _run = prepare(settings, recipe, {})

@@ -20,6 +20,10 @@ def test_the_notebook_preset_says_all_that_the_notebook_did():
         "optimizer": "nadam", "learning_rate": 0.002, "batch_size": 128, "epochs": 25, "validation_fraction": 0.2,
         "patience": 10, "schedule": "constant", "precision": "float32", "dropout_scale": 1.0, "label_smoothing": 0.0,
         "weight_decay": 0.0, "flip": False, "shift": 0, "cutout": 0, "splits": "random", "calibration_fraction": 0.0,
+        "momentum": 0.0, "nesterov": False, "global_clipnorm": 0.0, "warmup_epochs": 0.0, "decay_factor": 0.1,
+        "decay_epochs": 10, "plateau_patience": 5, "min_learning_rate": 0.0, "class_weights": None, "rotation": 0.0,
+        "zoom": 0.0, "brightness": 0.0, "contrast": 0.0, "noise": 0.0, "random_erasing": None, "rand_augment": 0,
+        "rand_augment_magnitude": 5.0, "mixup": 0.0, "cutmix": 0.0, "feature_noise": 0.0,
     }  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def test_an_empty_recipe_is_the_quick_preset(write):
         ("learning-rate = 3", "unknown option 'learning-rate'; did you mean 'learning_rate'?"),
         (
             "run_id = 'mine'",
-            "unknown option 'run_id'; valid are architecture, at_most, batch_size, calibration_fraction,",
+            "unknown option 'run_id'; valid are architecture, at_most, batch_size, brightness, calibration_fraction,",
         ),
         ("[run]\nmembers = 3", "unknown option 'run'"),
         ("preset = 'notbook'", "There is no preset 'notbook'; did you mean 'notebook'?"),
@@ -73,7 +73,20 @@ def test_an_empty_recipe_is_the_quick_preset(write):
         ("epochs = 0", "epochs: input should be greater than or equal to 1, found 0."),
         ("batch_size = 0", "batch_size: input should be greater than or equal to 1"),
         ("patience = 0", "patience: input should be greater than 0"),
-        ("optimizer = 'nadm'", "optimizer: input should be 'nadam', 'adam', 'sgd' or 'rmsprop', found 'nadm'."),
+        (
+            "optimizer = 'nadm'",
+            "optimizer: input should be 'nadam', 'adam', 'adamw', 'lion', 'sgd', 'rmsprop' or 'adagrad', found 'nadm'.",
+        ),
+        ("momentum = 0.9", "momentum and nesterov are options of sgd, but the optimizer is nadam."),
+        ("optimizer = 'sgd'\nnesterov = true", "nesterov needs a momentum, such as 0.9."),
+        ("schedule = 'one_cycle'\nwarmup_epochs = 1", "warmup_epochs is for the other schedules: one_cycle rises"),
+        ("epochs = 5\nwarmup_epochs = 5", "warmup_epochs is 5, which must be less than epochs, 5."),
+        ("min_learning_rate = 0.01", "min_learning_rate is 0.01, above learning_rate."),
+        ("random_erasing = [0.4, 0.1]", "random_erasing is a smaller and a larger share of the area"),
+        ("random_erasing = [0.0, 0.0]", "random_erasing is a smaller and a larger share of the area"),
+        ("class_weights = 'even'", 'class_weights: expected "balanced", or a table of weights'),
+        ("class_weights = { cat = -1 }", "class_weights: the weight of class 'cat' must be a number of at least 0."),
+        ("class_weights = { cat = true }", "class_weights: the weight of class 'cat' must be a number of at least 0."),
         ("learning_rate = 0.0", "learning_rate: input should be greater than 0"),
         ("learning_rate = nan", "learning_rate: input should be a finite number"),
         ("validation_fraction = 1.0", "validation_fraction: input should be less than 1"),
@@ -170,6 +183,12 @@ def test_a_bad_option_is_not_blamed_on_the_recipe(write):
     for options in ({"members": 0}, {"epochs": 0}):
         with pytest.raises(InputError, match=r"^The options given: (members|epochs): .* found 0"):
             plan_request(recipe, options)
+
+
+def test_adamw_decays_weights_by_default_and_the_request_says_how_much(write):
+    assert plan_request(write("optimizer = 'adamw'"), {}).recipe().weight_decay == 0.004
+    assert plan_request(write("weight_decay = 0.1"), {"optimizer": "adamw"}).weight_decay == 0.1
+    assert plan_request(write("optimizer = 'adam'"), {}).weight_decay == 0
 
 
 def test_files_that_a_recipe_names_are_looked_for_beside_it_first(tmp_path, write, monkeypatch):

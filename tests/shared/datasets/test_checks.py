@@ -7,6 +7,7 @@ from deepchord.shared.datasets.checks import (
     check_coverage,
     checked_class_names,
     checked_labels,
+    checked_sample_weights,
 )
 from deepchord.shared.errors import DatasetError
 
@@ -128,3 +129,31 @@ def test_class_names_may_name_classes_without_an_image():
 def test_class_names_that_cannot_be_used_are_refused(names: np.ndarray, message: str):
     with pytest.raises(DatasetError, match=message):
         checked_class_names(names, 2, "there")
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", "i8", "f4", "f8"])
+@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+def test_weights_of_images_are_numbers_of_any_type(dtype: str, shape: tuple[int, ...]):
+    found = checked_sample_weights(np.array([0, 1, 1, 0], dtype).reshape(shape), 4, "w")
+
+    assert found.dtype == np.float32
+    assert found.tolist() == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("weights", "sentence"),
+    [
+        (np.ones(3), r"w: expected a number for each of 4 images, found float64 of shape \(3,\)"),
+        (np.ones((4, 2)), "expected a number for each of 4 images"),
+        (np.array("abcd"), "expected a number for each of 4 images"),
+        (np.array(["1"] * 4), "expected a number for each of 4 images, found <U1"),
+        (np.array([1, 1, -1, 1]), "w: weights must be finite, at least 0, and not all 0"),
+        (np.array([1, 1, np.nan, 1]), "weights must be finite"),
+        (np.array([1, 1, 1e300, 1]), "weights must be finite"),
+        (np.zeros(4), "not all 0"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_weights_that_are_none_are_refused(weights: np.ndarray, sentence: str):
+    with pytest.raises(DatasetError, match=sentence):
+        checked_sample_weights(weights, 4, "w")

@@ -34,6 +34,7 @@ def random_datasets(draw: st.DrawFn) -> Dataset:
         x_test=draw(hnp.arrays(dtype, (len(y_test), *shape), elements=elements[dtype])),
         y_test=y_test,
         class_names=tuple(draw(st.lists(NAMES, min_size=classes, max_size=classes + 1, unique=True))),
+        sample_weights_train=draw(st.none() | hnp.arrays("f4", len(y_train), elements=st.floats(0.125, 8, width=32))),
     )
 
 
@@ -50,7 +51,10 @@ def small_dataset(name: str = "small") -> Dataset:
 
 def assert_same(found: Dataset, expected: Dataset) -> None:
     assert (found.name, found.class_names) == (expected.name, expected.class_names)
-    for name in ("x_train", "y_train", "x_test", "y_test"):
+    names = ["x_train", "y_train", "x_test", "y_test"]
+    names += ["sample_weights_train"] if expected.sample_weights_train is not None else []
+    assert (found.sample_weights_train is None) == (expected.sample_weights_train is None)
+    for name in names:
         assert getattr(found, name).dtype == getattr(expected, name).dtype
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 

@@ -241,7 +241,8 @@ def test_a_damaged_file_in_the_keras_cache_is_passed_over_with_a_warning(
 
 
 def test_an_npz_file_is_a_data_set_called_like_the_file(places: Places, tmp_path: Path):
-    np.savez(tmp_path / "mine.npz", **ARRAYS, class_names=np.array([f"class {index}" for index in range(10)]))
+    names, weights = np.array([f"class {index}" for index in range(10)]), np.arange(len(LABELS))
+    np.savez(tmp_path / "mine.npz", **ARRAYS, class_names=names, sample_weights_train=weights)
 
     dataset = find_dataset(str(tmp_path / "mine.npz"), places)
 
@@ -249,6 +250,7 @@ def test_an_npz_file_is_a_data_set_called_like_the_file(places: Places, tmp_path
     assert dataset.class_names[9] == "class 9"
     np.testing.assert_array_equal(dataset.x_train[..., 0], IMAGES)
     np.testing.assert_array_equal(dataset.y_train, LABELS)
+    np.testing.assert_array_equal(dataset.sample_weights_train, weights)
 
 
 def test_a_path_may_begin_with_the_home_folder(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -281,6 +281,31 @@ def test_the_same_seeds_train_the_same_weights_and_other_seeds_others(
         assert kernel(**{seed: 99}) != kernel()
 
 
+@pytest.mark.parametrize("schedule", ["cosine", "step", "exponential", "reduce_on_plateau"])
+@pytest.mark.parametrize("epochs_before", [1, 3, 5])
+def test_a_member_that_is_resumed_after_any_epoch_ends_as_one_that_was_never_cut_short(
+    engine: Engine, architecture: Architecture, recipe: Recipe, dataset: Dataset, schedule: str, epochs_before: int
+):
+    options = {"epochs": 6, "patience": 6, "schedule": schedule, "warmup_epochs": 0.5, "decay_epochs": 2}
+    options |= {"plateau_patience": 1, "mixup": 0.5, "cutmix": 0.5, "class_weights": "balanced", "rand_augment": 1}
+    how = changed(recipe, learning_rate=0.9, **options)
+    setup = TrainingSetup(architecture=resolve(architecture), recipe=how, seeds=SEEDS, dataset=dataset)
+    states: list[TrainingState] = []
+
+    class Recorder(Observer):
+        def epoch(self, state: TrainingState) -> None:
+            states.append(state)
+
+    _, whole = train(engine, setup, Recorder(), clock=lambda: 0.0)
+    _, resumed = train(engine, setup, start=states[epochs_before - 1], clock=lambda: 0.0)
+
+    assert len(whole.history) == 6
+    assert resumed.history == whole.history
+    for arrays, wanted in zip(resumed.weights, whole.weights, strict=True):
+        for array, one in zip(arrays, wanted, strict=True):
+            np.testing.assert_array_equal(array, one)
+
+
 def test_test_images_are_not_looked_at(engine: Engine, architecture: Architecture, recipe: Recipe, dataset: Dataset):
     blind = replace(dataset, x_test=None, y_test=None)
 

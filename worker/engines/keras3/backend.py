@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from deepchord.worker.engines.engine import Batch, Device
 
-#: Takes labels [size] and probabilities [size, classes]; returns the loss of each image, and 1 if its most probable
-#: class is the label, else 0: [size] each.
-Loss = Callable[[Any, Any], tuple[Any, Any]]
+#: Takes labels [size], probabilities [size, classes] and how much images count, [size] or None; returns the weighted
+#: loss of each image, and 1 if its most probable class is the label, else 0: [size] each.
+Loss = Callable[[Any, Any, Any], tuple[Any, Any]]
 #: The sums of losses and of hits over a batch, or one sum per batch for several batches; they are still on the device.
 Sums = tuple[Any, Any]
 #: Takes a training step for each batch; all batches have one size.

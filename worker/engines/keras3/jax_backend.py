@@ -131,9 +131,10 @@ def _devices() -> list[Any]:
 
 def _stacked(batches: Sequence[Batch]) -> Batch:
     """Return batches of one size as one batch, whose arrays have a new first axis."""
-    images, labels, rates = zip(*batches, strict=True)
+    images, labels, rates, weights = zip(*batches, strict=True)
+    stacked = None if weights[0] is None else np.stack(weights)
     # An array with a rate for each step, in place of one rate.
-    return Batch(np.stack(images), np.stack(labels), np.array(rates, np.float32))  # type: ignore[arg-type]
+    return Batch(np.stack(images), np.stack(labels), np.array(rates, np.float32), stacked)  # type: ignore[arg-type]
 
 
 def _step(model: Any, loss: Loss) -> Callable[[Any, Batch], tuple[Any, Sums]]:
@@ -142,7 +143,7 @@ def _step(model: Any, loss: Loss) -> Callable[[Any, Batch], tuple[Any, Sums]]:
 
     def mean_loss(trainable: Any, others: Any, batch: Batch) -> Any:
         probabilities, others = model.stateless_call(trainable, others, batch.images, training=True)
-        losses, hits = loss(batch.labels, probabilities)
+        losses, hits = loss(batch.labels, probabilities, batch.weights)
         return losses.mean(), (others, (losses.sum(), hits.sum()))
 
     def step(state: Any, batch: Batch) -> tuple[Any, Sums]:

@@ -157,7 +157,7 @@ def _loss(keras: Any, recipe: Recipe) -> Loss:
     """
     ops, smoothing = keras.ops, recipe.label_smoothing
 
-    def loss(labels: Any, probabilities: Any) -> tuple[Any, Any]:
+    def loss(labels: Any, probabilities: Any, weights: Any) -> tuple[Any, Any]:
         logs = ops.log(ops.clip(probabilities, _LEAST_PROBABILITY, 1.0))
         if len(labels.shape) == 2:
             losses, labels = -ops.sum(labels * logs, axis=1), ops.argmax(labels, axis=1)
@@ -165,6 +165,8 @@ def _loss(keras: Any, recipe: Recipe) -> Loss:
             losses = -ops.squeeze(ops.take_along_axis(logs, labels[:, None], axis=1), axis=1)
         if smoothing:
             losses = (1 - smoothing) * losses - smoothing * ops.mean(logs, axis=1)
+        if weights is not None:
+            losses = ops.multiply(losses, weights)
         return losses, ops.cast(ops.equal(ops.argmax(probabilities, axis=1), labels), "float32")
 
     return loss

@@ -7,16 +7,22 @@ from deepchord.shared.messages import Recipe
 
 def make_optimizer(optimizers: Any, recipe: Recipe) -> Any:
     """Return the optimizer with every hyperparameter given: the defaults of Keras 2 and 3 differ."""
-    rate, decay = recipe.learning_rate, recipe.weight_decay or None
+    rate = recipe.learning_rate
+    options = {"weight_decay": recipe.weight_decay or None, "global_clipnorm": recipe.global_clipnorm or None}
     match recipe.optimizer:
         case "nadam":
-            return optimizers.Nadam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=decay)
-        case "adam":
-            return optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=decay)
+            return optimizers.Nadam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **options)
+        case "adam" | "adamw":
+            # Keras's AdamW is its Adam, whose weight decay is decoupled, too.
+            return optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **options)
+        case "lion":
+            return optimizers.Lion(rate, beta_1=0.9, beta_2=0.99, **options)
         case "sgd":
-            return optimizers.SGD(rate, momentum=0.0, weight_decay=decay)
+            return optimizers.SGD(rate, momentum=recipe.momentum, nesterov=recipe.nesterov, **options)
         case "rmsprop":
-            return optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7, weight_decay=decay)
+            return optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7, **options)
+        case "adagrad":
+            return optimizers.Adagrad(rate, initial_accumulator_value=0.1, epsilon=1e-7, **options)
 
 
 def build_optimizer(model: Any, recipe: Recipe) -> None:

@@ -153,9 +153,9 @@ def _step(model: Any, loss: Loss) -> Steps:
     # not public; if Keras removes it, only the memory is lost.
     optimizer._all_reduce_sum_gradients = list
 
-    def step(images: Any, labels: Any, rate: Any) -> Sums:
+    def step(images: Any, labels: Any, rate: Any, weights: Any = None) -> Sums:
         with tf.GradientTape() as tape:
-            losses, hits = loss(labels, model(images, training=True))
+            losses, hits = loss(labels, model(images, training=True), weights)
             mean = tf.reduce_mean(losses)
         gradients = tape.gradient(mean, values)
         optimizer.learning_rate.assign(rate)
@@ -163,17 +163,20 @@ def _step(model: Any, loss: Loss) -> Steps:
         return tf.reduce_sum(losses), tf.reduce_sum(hits)
 
     @cache
-    def compiled(labels_shape: tuple[int, ...], labels_type: str) -> Any:
+    def compiled(labels_shape: tuple[int, ...], labels_type: str, *, is_weighted: bool) -> Any:
         signature = [
             tf.TensorSpec((None, *model.input_shape[1:]), "float32"),
             tf.TensorSpec((None, *labels_shape), labels_type),
             tf.TensorSpec((), "float32"),
+            *([tf.TensorSpec((None,), "float32")] if is_weighted else []),
         ]
         return tf.function(step, signature, autograph=False, jit_compile=model.jit_compile)
 
     def alone(batches: Sequence[Batch]) -> Sums:
         (batch,) = batches
-        sums: Sums = compiled(batch.labels.shape[1:], batch.labels.dtype.name)(*batch)
+        is_weighted = batch.weights is not None
+        take = compiled(batch.labels.shape[1:], batch.labels.dtype.name, is_weighted=is_weighted)
+        sums: Sums = take(*batch if is_weighted else batch[:-1])
         return sums
 
     return alone

@@ -92,7 +92,7 @@ class TorchBackend:
         def step(batches: Sequence[Batch]) -> Sums:
             (batch,) = batches
             model.zero_grad()
-            losses, hits = loss(batch.labels, model(batch.images, training=True))
+            losses, hits = loss(batch.labels, model(batch.images, training=True), batch.weights)
             losses.mean().backward()
             with torch.no_grad():
                 optimizer.learning_rate.assign(batch.learning_rate)

@@ -22,6 +22,9 @@ _MOST_PREDICTED = 1024
 #: Batch sizes are a multiple of this: on llvm_cpu, kernels for 97, 101 or 131 images write beyond their arrays.
 _BATCH_UNIT = 8
 
+#: A smaller weight of an image counts as this.
+_LEAST_WEIGHT = np.float32(1e-30)
+
 #: The smallest value of each word of PlaidML's random state, a Tausworthe generator (L'Ecuyer 1996, table 1).
 _LEAST_STATE = (2, 8, 16)
 
@@ -92,13 +95,16 @@ class PlaidMLNetwork:
 
     def _step(self, batch: Batch, full: int) -> NDArray[np.float64]:
         """Take a step with a batch filled up to `full` images; return mean loss and accuracy of the real images."""
-        images, labels, counted = batch.images, batch.labels, len(batch.images)
+        images, labels, counted = batch.images, self._smoothed(batch.labels), len(batch.images)
+        if batch.weights is not None:
+            # In the labels they weight the loss, but not the accuracy, whose class would be lost with a weight of 0.
+            labels = labels * np.maximum(batch.weights, _LEAST_WEIGHT)[:, None]
         if counted < full:
             rows, _ = filled(np.arange(counted), full)
             images, labels = images[rows], labels[rows]
-        weights = (np.arange(full) < counted).astype(np.float32)
+        is_counted = (np.arange(full) < counted).astype(np.float32)
         self._set_learning_rate(batch.learning_rate)
-        trained = self._model.train_on_batch(images, self._smoothed(labels), sample_weight=weights)
+        trained = self._model.train_on_batch(images, labels, sample_weight=is_counted)
         return np.array(trained, dtype=float)
 
     def _smoothed(self, labels: Labels | Probabilities) -> NDArray[np.float32]:

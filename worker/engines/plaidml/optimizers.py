@@ -3,11 +3,14 @@
 from typing import Any
 
 from deepchord.shared.messages import Recipe
+from deepchord.worker.engines.plaidml.added_optimizers import adagrad, lion
 
 
 def make_optimizer(keras: Any, recipe: Recipe) -> Any:
     """Return the optimizer with every hyperparameter given, and the formulas of Keras 3."""
     optimizer = _without_decay(keras, recipe)
+    if recipe.global_clipnorm:
+        _clip_gradients(keras, optimizer, recipe.global_clipnorm)
     _wait_for_all_gradients(keras, optimizer)
     if recipe.weight_decay:
         _decay_kernels(optimizer, recipe.weight_decay)
@@ -20,12 +23,33 @@ def _without_decay(keras: Any, recipe: Recipe) -> Any:
         case "nadam":
             # The momentum schedule of Dozat 2016 is 0.96^(0.004 t) in Keras 2 by default, and 0.96^t in Keras 3.
             return keras.optimizers.Nadam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, schedule_decay=1.0)
-        case "adam":
+        case "adam" | "adamw":
             return keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7)
         case "sgd":
-            return keras.optimizers.SGD(rate, momentum=0.0)
+            return keras.optimizers.SGD(rate, momentum=recipe.momentum, nesterov=recipe.nesterov)
         case "rmsprop":
             return keras.optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7)
+        case "lion":
+            return lion(keras, rate)
+        case "adagrad":
+            return adagrad(keras, rate)
+
+
+def _clip_gradients(keras: Any, optimizer: Any, most: float) -> None:
+    """Scale all gradients down so that their norm together is at most `most`.
+
+    Keras 2 has this, too, but with an operation that PlaidML lacks.
+    """
+    get_gradients = optimizer.get_gradients
+
+    def get_clipped_gradients(loss: Any, params: list[Any]) -> list[Any]:
+        gradients, backend = get_gradients(loss, params), keras.backend
+        # With four axes, because PlaidML's gradients may have more than it reports; see below.
+        with_axes = [gradient + backend.zeros((1, 1, 1, 1)) for gradient in gradients]
+        norm = backend.sqrt(sum(backend.sum(backend.square(gradient)) for gradient in with_axes))
+        return [gradient * (most / backend.maximum(norm, most)) for gradient in gradients]
+
+    optimizer.get_gradients = get_clipped_gradients
 
 
 def _wait_for_all_gradients(keras: Any, optimizer: Any) -> None:

@@ -19,13 +19,18 @@ MakeContent = Callable[..., ReportContent]
 BLOCK = Residual(layers=(Conv2D(filters=4), ActivationLayer(activation="relu")))
 
 
-@pytest.mark.parametrize("change", ["none", "a residual block", "the notebook's network in the preset best"])
+@pytest.mark.parametrize(
+    "change", ["none", "a residual block", "options with tables and lists", "the notebook's network in the preset best"]
+)
 def test_recipe_plans_the_same_run_again(make_content: MakeContent, tmp_path: Path, change: str) -> None:
     spec = make_content().spec
     assert spec is not None
     if change == "a residual block":
         first, *others = spec.architecture.layers
         spec = spec.model_copy(update={"architecture": Architecture(layers=(first, BLOCK, *others))})
+    elif change == "options with tables and lists":
+        options = {"class_weights": {"T-shirt/top": 2.5, '"': 1.0, "7": 0.0}, "random_erasing": (0.1, 0.25)}
+        spec = spec.model_copy(update={"recipe": spec.recipe.model_copy(update=options)})
     elif change != "none":
         spec = spec.model_copy(update={"preset": "best", "architecture": notebook_architecture()})
     path = tmp_path / "recipe.toml"

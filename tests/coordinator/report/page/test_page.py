@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pytest
+
 from deepchord.coordinator.report import ReportContent
 from deepchord.coordinator.report.findings import certainty, curve_panels
 from deepchord.coordinator.report.page import render_page
@@ -32,13 +34,23 @@ def test_page_refers_to_nothing_outside_of_itself(make_content: MakeContent) -> 
     assert not re.search(r"https?://|@import|url\(", page)
 
 
-def test_training_losses_towards_smoothed_labels_are_told_from_the_others(make_content: MakeContent) -> None:
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({"label_smoothing": 0.1}, "towards smoothed labels"),
+        ({"cutmix": 1.0, "class_weights": "balanced"}, "weighted, towards mixed labels"),
+        ({"label_smoothing": 0.1, "mixup": 0.2}, "towards smoothed and mixed labels"),
+    ],
+)
+def test_training_losses_that_are_of_another_kind_are_told_from_the_others(
+    make_content: MakeContent, options: dict[str, object], kind: str
+) -> None:
     content = make_content()
-    recipe = content.spec.recipe.model_copy(update={"label_smoothing": 0.1})
-    smoothed = replace(content, spec=content.spec.model_copy(update={"recipe": recipe}))
+    recipe = content.spec.recipe.model_copy(update=options)
+    changed = replace(content, spec=content.spec.model_copy(update={"recipe": recipe}))
 
-    assert render_page(smoothed).count("smoothed labels") == 2
-    assert "smoothed labels" not in render_page(content)
+    assert render_page(changed).count(f"Training losses are {kind}, so they do not compare") == 2
+    assert "Training losses are" not in render_page(content)
 
 
 def test_every_picture_says_what_it_shows(make_content: MakeContent) -> None:
