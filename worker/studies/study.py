@@ -58,9 +58,9 @@ def study_members(
     unseen = UnseenCollector(conditions.unseen, len(dataset.class_names)) if conditions.unseen is not None else None
     shifts = ShiftCollector(dataset) if conditions.shifts else None
 
-    def observe(predict: Predict) -> None:
+    def observe(index: int, on_test: NDArray[np.float32], predict: Predict) -> None:
         if unseen is not None:
-            unseen.add(predict)
+            unseen.add(index, on_test, predict)
         if shifts is not None:
             shifts.add(predict)
 

@@ -162,8 +162,8 @@ def studied_content(content: ReportContent) -> ReportContent:
     def predict(images: NDArray[Any]) -> NDArray[np.float32]:
         return random.dirichlet(np.ones(classes), len(images)).astype(np.float32)
 
-    for _ in content.evaluation.members:
-        unseen.add(predict)
+    for member in content.evaluation.members:
+        unseen.add(member.index, predict(dataset.x_test), predict)
         shifts.add(predict)
     return replace(
         content,
