@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from deepchord.coordinator.runs.long_steps import long_step
 from deepchord.coordinator.runs.planning import check_parts, plan_architecture, plan_run
 from deepchord.coordinator.runs.request import RunRequest, plan_request
@@ -58,7 +60,8 @@ def prepare(
         checking=long_step(f"Checking what is published of {dataset.name}", size_bytes, "read"),
         publishing=long_step(f"Publishing {dataset.name}", size_bytes, "write"),
     )
-    return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts)
+    sizes = np.bincount(dataset.y_train, minlength=len(dataset.class_names)).tolist()
+    return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts, class_sizes=sizes)
 
 
 def check_not_detached(settings: Settings, *, is_automatic: bool) -> None:

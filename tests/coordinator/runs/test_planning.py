@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepchord.coordinator.report.findings import recipe_toml
 from deepchord.coordinator.runs import plan_architecture, plan_member, plan_request, plan_run
 from deepchord.coordinator.runs.planning import check_parts
 from deepchord.shared.errors import InputError
@@ -158,11 +159,55 @@ def test_a_member_always_has_images_to_train_on_and_for_its_validation(size, val
     )
 
     try:
-        split = member_split(run, plan_member(run.run_id, run.seed, 0))
+        split = member_split(run, plan_member(run.run_id, run.seed, 0), np.zeros(size, dtype=int))
     except InputError:
         with pytest.raises(InputError, match="each needs at least one"):
             check_parts(recipe, size)
     else:
         check_parts(recipe, size)
         assert min(len(split.training), len(split.validation)) > 0
-        assert len(split.training) + len(split.validation) + len(calibration_images(run)) == size
+        assert (
+            len(split.training) + len(split.validation) + len(calibration_images(run, np.zeros(size, dtype=int)))
+            == size
+        )
+
+
+@pytest.mark.parametrize(
+    ("preset", "class_sizes", "stratify"),
+    [
+        ("fast", [6_000] * 10, False),  # Fashion-MNIST
+        ("best", [5_421, 6_742], False),  # the smallest and the largest class of MNIST
+        ("fast", [500] * 100, True),  # CIFAR-100
+        ("quick", [95_000, 400], True),
+        ("quick", [95_000, 5_000], False),
+        ("quick", [50, 50, 50], True),
+        ("quick", [6_000, 0], False),  # nothing to have a share of
+        ("notebook", [100, 20], True),
+    ],
+)
+def test_a_new_run_with_a_small_class_holds_out_its_share_of_it(preset, class_sizes, stratify):
+    request = plan_request(None, {"preset": preset})
+    run = plan_run(request, TINY, DATASET, max_attempts=1, class_sizes=class_sizes)
+
+    assert run.recipe.stratify is stratify
+
+
+@pytest.mark.parametrize(
+    ("options", "stratify"),
+    [({"stratify": False}, False), ({"stratify": True}, True), ({"splits": "rotating"}, False)],
+)
+def test_a_recipe_that_says_how_to_split_is_taken_at_its_word(options, stratify):
+    for class_sizes in ([50, 50], [90_000, 90_000]):
+        run = plan_run(plan_request(None, options), TINY, DATASET, max_attempts=1, class_sizes=class_sizes)
+
+        assert run.recipe.stratify is stratify
+
+
+def test_a_recipe_that_an_earlier_version_wrote_keeps_its_splits(tmp_path):
+    run = plan_run(plan_request(None, {"seed": 1}), TINY, DATASET, max_attempts=1, class_sizes=[90_000] * 2)
+    lines = recipe_toml(run).splitlines()
+    (tmp_path / "older.toml").write_text("\n".join(line for line in lines if "stratify" not in line))
+
+    again = plan_run(plan_request(tmp_path / "older.toml", {}), TINY, DATASET, max_attempts=1, class_sizes=[5, 5])
+
+    assert again.recipe == run.recipe

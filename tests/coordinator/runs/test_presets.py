@@ -20,6 +20,7 @@ def test_the_notebook_preset_says_all_that_the_notebook_did():
         "optimizer": "nadam", "learning_rate": 0.002, "batch_size": 128, "epochs": 25, "validation_fraction": 0.2,
         "patience": 10, "schedule": "constant", "precision": "float32", "dropout_scale": 1.0, "label_smoothing": 0.0,
         "weight_decay": 0.0, "flip": False, "shift": 0, "cutout": 0, "splits": "random", "calibration_fraction": 0.0,
+        "stratify": False,
     }  # fmt: skip
 
 
