@@ -21,7 +21,7 @@ from deepchord.shared.errors import CheckpointError, StorageError
 from deepchord.shared.messages import EnsembleEvaluation, MemberEvaluation, Trainer
 from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.engines import Engine, Network
-from deepchord.worker.evaluation.metrics import RunningMean, confusion, misclassified, score
+from deepchord.worker.evaluation.metrics import RunningMean, balanced, confusion, misclassified, score
 from deepchord.worker.evaluation.prediction import predict
 from deepchord.worker.evaluation.uncertainty import UncertaintyCollector
 
@@ -131,10 +131,11 @@ def evaluate_members(
         members=tuple(sorted(members, key=lambda member: member.index)),
         train=score(train, dataset.y_train),
         test=score(test, dataset.y_test),
-        confusion=confusion(test, dataset.y_test, classes),
+        confusion=tuple(map(tuple, confusion(test, dataset.y_test).tolist())),
         misclassified=misclassified(test, dataset.y_test),
         probabilities_sha256=hashlib.sha256(encoded).hexdigest(),
         uncertainty=measured.uncertainty,
+        balanced=balanced(test, dataset.y_test),
     )
     return EvaluatedEnsemble(evaluation=evaluation, encoded_probabilities=encoded, probabilities=averaged)
 
@@ -163,6 +164,7 @@ def _evaluate_member(
         test=score(on_test, dataset.y_test),
         parity=_parity(candidate, on_test),
         predicted_classes=len(np.unique(on_test.argmax(axis=1))),
+        balanced=balanced(on_test, dataset.y_test),
     )
 
 
