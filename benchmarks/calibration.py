@@ -90,13 +90,13 @@ class _Members:
     def __init__(self, resources: Resources, run: RunSpec) -> None:
         dataset, store, classes = resources.dataset(run.dataset), resources.store, run.dataset.classes
         self.train_labels, self.test_labels = dataset.y_train, dataset.y_test
-        self.calibration = calibration_images(run)
+        self.calibration = calibration_images(run, dataset.y_train)
         trained = [each.member for each in store.records(run.run_id, run.members)]
         candidates = run_candidates(
             store,
             run,
             [member for member in trained if isinstance(member, TrainedMember)],
-            lambda member: member_split(run, member).validation,
+            lambda member: member_split(run, member, dataset.y_train).validation,
         )
         on_test, on_calibration, self.validation_losses = [], [], []
         #: By halves, as the evaluation keeps them: [2, training images, classes], and how many members they are of.

@@ -116,7 +116,8 @@ def _evaluate_here(storage: str) -> dict[str, Any]:
     members = (record.member for record in store.records(run.run_id, run.members))
     trained = (member for member in members if member.status == "trained")
     # The idle members' own probabilities are not those of their weights.
-    read = run_candidates(store, run, trained, lambda member: member_split(run, member).validation)
+    labels = resources.dataset(run.dataset).y_train
+    read = run_candidates(store, run, trained, lambda member: member_split(run, member, labels).validation)
     candidates = (replace(one, own_probabilities=None) for one in read)
     evaluate_members(
         Evaluator(engine=resources.engine, trainer=resources.trainer),

@@ -14,6 +14,7 @@ from deepchord.coordinator.runs import (
     cancel_run,
     check_broker,
     extend_run,
+    next_extension,
     plan_distillation,
     plan_extension,
     resume_run,
@@ -126,7 +127,7 @@ class Run:
         cancel_run(self._store, self.spec, self._settings.host)
 
     def resume(self) -> "Run":
-        """Go on with a run that was cancelled, interrupted or lost; return it.
+        """Go on with a run that was cancelled, interrupted or lost, or is to get more members by itself; return it.
 
         Raises:
             InputError: The run is evaluated, or this process follows it already.
@@ -134,7 +135,11 @@ class Run:
         self._check_not_followed()
         spec = self.spec
         check_broker(self._settings, spec.require)
-        self._go_on(spec, lambda: resume_run(self._store, spec))
+        more = next_extension(self._store, spec)
+        if more is not None:
+            self._go_on(more, lambda: extend_run(self._store, more))
+        else:
+            self._go_on(spec, lambda: resume_run(self._store, spec))
         return self
 
     def extend(self, members: int, *, min_members: int | None = None) -> "Run":

@@ -51,6 +51,7 @@ class RecipeOptions(TypedDict, total=False):
     validation_fraction: float
     calibration_fraction: float
     splits: str
+    stratify: bool
     flip: bool
     shift: int
     cutout: int

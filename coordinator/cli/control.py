@@ -73,7 +73,8 @@ def reconcile(
 ) -> None:
     """Send again what got lost, until the run has ended; with --all until Ctrl-C, as a service.
 
-    `train` and `watch` do so for the run that they follow.
+    `train` and `watch` do so for the run that they follow. Runs with `members = "auto"` get the members that help, as
+    from `train`.
     """
     from deepchord.shared.logs import configure_logging
 
@@ -99,12 +100,15 @@ def _reconcile_all(settings: "Settings", alive: Path | None) -> None:
 def _reconcile_run(settings: "Settings", name: str) -> None:
     from deepchord.coordinator.monitoring import raise_if_failed, view_run
     from deepchord.coordinator.reconciliation import reconcile_run
+    from deepchord.coordinator.runs import decide_members
 
     with _reconciling(settings, "the run loses"):
         store, spec = find_run(settings, name)
         reconcile_run(settings, store, spec.run_id)
-    raise_if_failed(view_run(settings, store, store.run(spec.run_id)))
-    typer.echo(f"Run {spec.run_id} is evaluated.")
+    view = view_run(settings, store, store.run(spec.run_id))
+    raise_if_failed(view)
+    decision = decide_members(view.run, view.evaluation)
+    typer.echo(f"Run {spec.run_id} is evaluated." if decision is None else decision.reason)
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def follow(session: "BrokerSession", store: "RunStore", run: "RunSpec") -> "RunS
         watch = command_hint(f"watch {run.run_id}", session.settings)
         goes_on = f"run {run.run_id} goes on at the workers; {watch} follows it."
     try:
-        views = watch_run(session.settings, store, run, session.check, embedded=session.embedded)
+        views = watch_run(session.settings, store, run, session.check, embedded=session.embedded, extends=True)
         view = show(views, new_console(), _notices(session))
     except KeyboardInterrupt:
         if session.embedded:  # to stop them takes a while

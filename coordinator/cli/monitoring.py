@@ -94,9 +94,11 @@ def status(run: Run, broker: Broker = None, storage: Storage = None, as_json: Js
 def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
     """Follow a run until it ends, from any host that sees broker and storage; Ctrl-C leaves the run alone.
 
-    With --json, one line each time that something has changed.
+    A run with `members = "auto"` has ended when it has enough members. With --json, one line each time that something
+    has changed.
     """
     from deepchord.coordinator.monitoring import raise_if_failed, show, watch_run
+    from deepchord.coordinator.runs import decide_members
     from deepchord.shared.command_line import new_console
     from deepchord.shared.process import terminations_as_interrupts
 
@@ -109,6 +111,9 @@ def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Jso
         raise InterruptedRunError(f"Stopped watching; run {spec.run_id} goes on.") from None
     raise_if_failed(view)
     if view.evaluation and not as_json:
+        decision = decide_members(view.run, view.evaluation)
+        if decision is not None:
+            typer.echo(decision.reason)
         typer.echo(
             f"Ensemble test accuracy {view.evaluation.test.accuracy:.2%}; "
             f"`deepchord collect {spec.run_id}` copies the results here."
@@ -234,6 +239,7 @@ def _view_json(view: "RunView") -> dict[str, Any]:
         "notes": dict(view.notes),
         "evaluation_note": view.evaluation_note,
         "unserved": view.stall_reason,
+        "awaited_members": view.awaited_members,
         "evaluation": view.evaluation.model_dump(mode="json") if view.evaluation else None,
         "failure": view.failure.model_dump(mode="json") if view.failure else None,
     }

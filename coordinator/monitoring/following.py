@@ -10,6 +10,7 @@ import redis
 from deepchord.coordinator.monitoring.run_supervisor import RunSupervisor, connect_if_given
 from deepchord.coordinator.monitoring.run_view import RunView, RunWatcher
 from deepchord.coordinator.reconciliation import EVERY_S
+from deepchord.coordinator.runs import decide_members
 from deepchord.shared.broker import ProgressBoard
 from deepchord.shared.datasets import load_dataset
 from deepchord.shared.errors import DeepchordError, RunCancelledError, RunFailedError, StorageError, WorkersStoppedError
@@ -42,7 +43,7 @@ def view_run(settings: Settings, store: RunStore, run: RunSpec) -> RunView:
         StorageError: Storage does not answer.
         BrokerError: The broker refuses this user.
     """
-    return _new_watcher(store, run, connect_if_given(settings), settings.cache).look()
+    return _with_awaited(_new_watcher(store, run, connect_if_given(settings), settings.cache).look())
 
 
 def watch_run(
@@ -52,8 +53,12 @@ def watch_run(
     check: Callable[[], None] = lambda: None,
     *,
     embedded: bool = False,
+    extends: bool = False,
 ) -> Iterator[RunView]:
     """Yield a run as it is now, again and again, until it has ended.
+
+    A run with `members = "auto"` ends with the evaluation that says that it has enough. Before that it waits after each
+    evaluation for whoever looks after it, who adds members.
 
     A run with an embedded broker of its own is reconciled by the command that started that broker. Other commands only
     watch it, on that broker as soon as it is there: on their own broker all of its members would seem lost.
@@ -64,6 +69,7 @@ def watch_run(
         run: The run.
         check: Called between two views; raises `WorkersStoppedError` if no worker is left.
         embedded: Whether this command has started the broker for the run.
+        extends: Whether the caller adds members to the run: then the views end with its next evaluation.
 
     Raises:
         RunFailedError: Lost parts were sent again several times in vain.
@@ -77,7 +83,7 @@ def watch_run(
     seen_at: float | None = None
     while True:
         began = time.thread_time()
-        view = _look(watcher, seen_at)
+        view = _look(watcher, seen_at) if extends else _with_awaited(_look(watcher, seen_at))
         seen_at = time.monotonic()
         yield replace(view, stall_reason=supervisor.stall_reason(view))
         if view.has_ended:
@@ -90,7 +96,8 @@ def watch_run(
         if time.monotonic() - supervised_at >= _SUPERVISE_EVERY_S:
             supervised_at = time.monotonic()
             newest = _newest(store, run)
-            is_moved = supervisor.supervise(newest, view)
+            # Nothing of an evaluated run can be lost: its evaluation would only be sent again.
+            is_moved = view.evaluation is None and supervisor.supervise(newest, view)
             if newest != run or is_moved:  # somebody has extended it, or resumed it
                 run, watcher = newest, _new_watcher(store, newest, supervisor.client, settings.cache)
         time.sleep(min(_MAX_PAUSE_S, max(_MIN_PAUSE_S, _PAUSE_FACTOR * (time.thread_time() - began))))
@@ -115,6 +122,13 @@ def _new_watcher(store: RunStore, run: RunSpec, client: redis.Redis | None, cach
     except DeepchordError:
         labels = None  # the views lack the ensemble so far; the evaluation reports what is wrong
     return RunWatcher(store, run, board, labels)
+
+
+def _with_awaited(view: RunView) -> RunView:
+    """Return a view that tells whether its run waits for more members."""
+    decision = decide_members(view.run, view.evaluation)
+    extended = None if decision is None else decision.extended
+    return view if extended is None else replace(view, awaited_members=extended.members)
 
 
 def _look(watcher: RunWatcher, seen_at: float | None) -> RunView:

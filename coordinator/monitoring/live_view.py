@@ -14,6 +14,7 @@ from deepchord.coordinator.monitoring.phrases import (
     OFFLINE,
     PLACE_WIDTH,
     activity,
+    awaited,
     clock,
     headline,
     is_offline,
@@ -108,6 +109,8 @@ def render(view: RunView, width: int, height: int | None = None) -> RenderableTy
     parts.extend(Text(text, style="yellow") for text in troubles(view)[-_MIN_LINES:])
     if view.failure is not None:
         parts.append(Text(f"failed: {one_line(view.failure.reason)}", style="red"))
+    if view.awaited_members is not None:
+        parts.append(Text(awaited(view), style="yellow"))
     if is_offline(view):
         parts.append(Text(OFFLINE, style="yellow"))
     if view.stall_reason is not None:

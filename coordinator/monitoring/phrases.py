@@ -83,6 +83,16 @@ def is_offline(view: RunView) -> bool:
     return not view.live and not view.has_ended
 
 
+def awaited(view: RunView) -> str:
+    """Return that more members are to be added, and by whom; an empty text if none are."""
+    if view.awaited_members is None:
+        return ""
+    return (
+        f"more members still help, {view.awaited_members} in all: the command that trains the run adds them, or "
+        f"`deepchord reconcile`; if both are gone, `deepchord resume {view.run.run_id}` goes on"
+    )
+
+
 def one_line(text: str) -> str:
     """Return a text without line breaks and control characters, cut if it is very long."""
     line = label(" ".join(text.split()))

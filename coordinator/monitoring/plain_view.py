@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from deepchord.coordinator.monitoring.phrases import (
     OFFLINE,
     PLACE_WIDTH,
+    awaited,
     evaluation_trouble,
     headline,
     is_offline,
@@ -56,6 +57,7 @@ def _sentences(view: RunView) -> dict[str, str]:
     sentences = {
         "evaluation": view.evaluation_note and evaluation_trouble(view.evaluation_note),
         "so far": view.so_far and so_far(view),
+        "awaited": awaited(view),
         "stall": view.stall_reason,
         "offline": OFFLINE if is_offline(view) else None,
     }

@@ -62,6 +62,9 @@ class RunView:
     live: bool = True
     #: Why the run stands still; None if it does not, or nobody knows.
     stall_reason: str | None = None
+    #: Of an evaluated run that more members would help: how many it is to have. Whoever looks after it adds them. None:
+    #: it gets no more by itself.
+    awaited_members: int | None = None
 
     @property
     def state(self) -> RunState:
@@ -78,8 +81,8 @@ class RunView:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the run is evaluated, failed or cancelled."""
-        return self.state in ("evaluated", "failed", "cancelled")
+        """Whether the run is evaluated, failed or cancelled, and gets no more members by itself."""
+        return self.state in ("evaluated", "failed", "cancelled") and self.awaited_members is None
 
     @property
     def trained(self) -> int:

@@ -14,8 +14,17 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from deepchord.coordinator.reconciliation.resend_policy import MAX_FRUITLESS_RESENDS, Observations, ResendState, due
-from deepchord.coordinator.runs import evaluation_task_id, member_task_id, resend_evaluation, resend_member
+from deepchord.coordinator.runs import (
+    decide_members,
+    evaluation_task_id,
+    extend_run,
+    member_task_id,
+    resend_evaluation,
+    resend_member,
+    submit_remaining,
+)
 from deepchord.shared.broker import KEY_PREFIX, Leases, ProgressBoard, evaluation_lease, permanent_error
+from deepchord.shared.errors import BrokerError, InputError
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.queue import QUEUE, create_app, queue_for, queue_length, queued_task_ids
 from deepchord.shared.settings import Settings
@@ -96,6 +105,26 @@ class Reconciler:
                 raise refused from error
             logger.info("Run %s could not be reconciled: %s.", run.run_id, error, extra={"run_id": run.run_id})
             return None
+
+    def add_members(self, run: RunSpec) -> bool:
+        """Add members to a run that has ended if it asked for that and more would help.
+
+        Returns:
+            Whether it goes on. If the broker does not answer, what was not sent is found to be lost later.
+
+        Raises:
+            StorageError: Storage does not answer.
+        """
+        decision = None if run.auto is None else decide_members(run, self._store.evaluation(run).result())
+        if decision is None or decision.extended is None:
+            return False
+        logger.info("Run %s: %s", run.run_id, decision.reason, extra={"run_id": run.run_id})
+        try:
+            extend_run(self._store, decision.extended)
+            submit_remaining(self._app, self._store, decision.extended)
+        except (InputError, BrokerError) as error:  # another command was faster, or the broker is away
+            logger.info("%s", error, extra={"run_id": run.run_id})
+        return True
 
     def _recorded(self, run: RunSpec, seen: Observations) -> set[int]:
         """Return the members that have a record; a damaged record is set aside, so that its member is trained again."""

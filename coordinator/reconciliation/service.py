@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from deepchord.coordinator.reconciliation.active_runs import ActiveRuns
 from deepchord.coordinator.reconciliation.reconciler import EVERY_S, Reconciler
+from deepchord.coordinator.runs import next_extension
 from deepchord.shared.broker import connect_lazily
 from deepchord.shared.errors import DeepchordError, InputError, RunFailedError
 from deepchord.shared.settings import Settings
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 def reconcile_run(settings: Settings, store: RunStore, run_id: str) -> None:
     """Reconcile a run until it is evaluated, has failed, or is cancelled.
 
+    A run with `members = "auto"` gets the members that help, and is evaluated each time.
+
     Args:
         settings: With a broker.
         store: Shared storage.
@@ -27,13 +30,19 @@ def reconcile_run(settings: Settings, store: RunStore, run_id: str) -> None:
         RunFailedError: The run cannot go on.
         StorageError: Storage does not answer.
     """
-    if store.is_local(run_id) and not store.evaluation(store.run(run_id)).has_ended():
+    run = store.run(run_id)
+    if store.is_local(run_id) and (not store.evaluation(run).has_ended() or next_extension(store, run) is not None):
         raise InputError(
             f"Run {run_id} has an embedded broker of its own: the command that trains it looks after it, and when that "
             f"is gone, `deepchord resume {run_id}` goes on."
         )
     reconciler = Reconciler(settings, store, connect_lazily(settings))
-    while not store.evaluation(run := store.run(run_id)).has_ended() and not store.is_cancelled(run_id):
+    while not store.is_cancelled(run_id):
+        run = store.run(run_id)
+        if store.evaluation(run).has_ended():
+            if not reconciler.add_members(run):
+                return
+            run = store.run(run_id)
         obstacle = reconciler.reconcile(run)
         if obstacle is not None:
             raise RunFailedError(f"Run {run_id} cannot go on: {obstacle}.")
@@ -57,10 +66,11 @@ def reconcile_all(settings: Settings, store: RunStore, after_round: Callable[[],
         for run_id in _ids(active_runs):
             try:
                 run = store.run(run_id)
-                if store.evaluation(run).has_ended():
+                is_local = store.is_local(run_id)
+                if store.evaluation(run).has_ended() and (is_local or not reconciler.add_members(run)):
                     active_runs.mark_ended(run_id)
                     continue
-                trouble = None if store.is_local(run_id) else reconciler.reconcile(run)
+                trouble = None if is_local else reconciler.reconcile(store.run(run_id))
             except DeepchordError as error:
                 trouble = str(error)
             if trouble is not None and logged.get(run_id) != trouble:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from deepchord.coordinator.running.broker_session import BrokerSession
-from deepchord.coordinator.runs import extend_run, next_extension, submit_remaining
+from deepchord.coordinator.runs import decide_members, extend_run, submit_remaining
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.queue import create_app
@@ -34,11 +34,13 @@ def extend_by_itself(
     """
     if run.auto is None:
         return None
-    extended = next_extension(store, run)
-    if extended is None:
-        report(f"Run {run.run_id} has enough members: {run.members}, and may have {run.auto.at_most}.")
+    decision = decide_members(run, store.evaluation(run).result())
+    if decision is None:
         return None
-    report(f"More members still help: {extended.members - run.members} more, {extended.members} in all.")
+    report(decision.reason)
+    extended = decision.extended
+    if extended is None:
+        return None
     try:
         extend_run(store, extended)
     except InputError:  # another command follows it, too, and was faster

@@ -161,7 +161,7 @@ class BackgroundRun:
             self._raise_if_stopped(session)
             session.check()
 
-        for view in watch_run(session.settings, self._store, run, check, embedded=session.embedded):
+        for view in watch_run(session.settings, self._store, run, check, embedded=session.embedded, extends=True):
             self._view = view
             self._run = view.run
 

@@ -3,7 +3,7 @@
 Also changes runs that are under way: cancels, resumes and extends them, and drains workers.
 """
 
-from deepchord.coordinator.runs.automatic import next_extension
+from deepchord.coordinator.runs.automatic import MemberDecision, decide_members, next_extension
 from deepchord.coordinator.runs.control import (
     cancel_member,
     cancel_run,
@@ -31,11 +31,13 @@ from deepchord.coordinator.runs.worker_names import shorten_names
 
 __all__ = [
     "PRESETS",
+    "MemberDecision",
     "cancel_member",
     "cancel_run",
     "check_broker",
     "check_not_detached",
     "check_unfinished",
+    "decide_members",
     "drain",
     "evaluation_task_id",
     "extend_run",

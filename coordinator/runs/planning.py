@@ -2,6 +2,7 @@
 
 import math
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from deepchord.shared.network import Architecture, default_architecture
 #: The number of members that a run with `members = "auto"` begins with if it has calibration images. Every member
 #: predicts these images, so this many members suffice to estimate what the next one would bring.
 _FIRST_WITH_CALIBRATION_IMAGES = 4
+
+#: A class that would have fewer held-out images than this, on average, has its share of them by stratification: by
+#: chance their number would vary by 15 % and more.
+_FEWEST_BY_CHANCE = 50
 
 
 def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes: int) -> Architecture:
@@ -46,6 +51,7 @@ def plan_run(
     *,
     max_attempts: int,
     now: datetime | None = None,
+    class_sizes: Sequence[int] = (),
 ) -> RunSpec:
     """Return a new run, with a new id, and with a random seed if the request has none.
 
@@ -55,8 +61,11 @@ def plan_run(
         dataset: The published data set.
         max_attempts: How often a member is tried at most.
         now: When the run is created, in UTC; None: now.
+        class_sizes: How many training images each class has; they decide `stratify` if the request does not.
     """
     now, recipe, auto = now or datetime.now(UTC), request.recipe(), request.auto()
+    if not request.decides_stratify:
+        recipe = recipe.model_copy(update={"stratify": has_small_class(recipe, class_sizes)})
     members = int(request.members) if auto is None else first_members(recipe, auto.at_most)
     return RunSpec(
         run_id=new_run_id(now),
@@ -72,6 +81,18 @@ def plan_run(
         require=request.require,
         auto=auto,
     )
+
+
+def has_small_class(recipe: Recipe, class_sizes: Sequence[int]) -> bool:
+    """Return whether chance alone could leave a class with clearly too few of the images that are held out.
+
+    Args:
+        recipe: Which shares are held out for the calibration and for the validation.
+        class_sizes: How many training images each class has; classes without any do not count.
+    """
+    shares = [recipe.validation_fraction * (1 - recipe.calibration_fraction), recipe.calibration_fraction]
+    smallest = min((size for size in class_sizes if size > 0), default=None)
+    return smallest is not None and smallest * min(share for share in shares if share > 0) < _FEWEST_BY_CHANCE
 
 
 def new_run_id(now: datetime) -> str:

@@ -64,7 +64,8 @@ def prepare(
         checking=long_step(f"Checking what is published of {dataset.name}", size_bytes, "read"),
         publishing=long_step(f"Publishing {dataset.name}", size_bytes, "write"),
     )
-    return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts)
+    sizes = np.bincount(dataset.y_train, minlength=len(dataset.class_names)).tolist()
+    return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts, class_sizes=sizes)
 
 
 def check_not_detached(settings: Settings, *, is_automatic: bool) -> None:

@@ -85,6 +85,11 @@ class RunRequest(Recipe):
         """Return the recipe of each member."""
         return Recipe.model_validate({name: getattr(self, name) for name in Recipe.model_fields})
 
+    @property
+    def decides_stratify(self) -> bool:
+        """Whether `stratify` was given; otherwise it follows from the sizes of the classes."""
+        return "stratify" in self.model_fields_set
+
 
 def plan_request(recipe_file: Path | None, options: Mapping[str, Any]) -> RunRequest:
     """Return the request. Options override the recipe file, and that overrides the preset.
@@ -101,6 +106,9 @@ def plan_request(recipe_file: Path | None, options: Mapping[str, Any]) -> RunReq
     preset = given.get("preset", recipe.get("preset", "quick"))
     if not isinstance(preset, str) or preset not in PRESETS:
         raise InputError(f"There is no preset {preset!r}{with_full_stop(suggestion(str(preset), PRESETS))}")
+    if "stratify" not in recipe and "splits" in {*recipe, *given}:
+        # So do recipes that earlier versions wrote: who names the splits gets them as they were.
+        recipe["stratify"] = False
     if "architecture" in given:
         recipe.pop("layers", None)
     try:

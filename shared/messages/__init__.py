@@ -4,7 +4,13 @@ Each is a frozen, validated type.
 """
 
 from deepchord.shared.messages.ensemble import DescribedMember, EnsembleDescription
-from deepchord.shared.messages.evaluation import EnsembleEvaluation, MemberEvaluation, Misclassified, Scores
+from deepchord.shared.messages.evaluation import (
+    BalancedScores,
+    EnsembleEvaluation,
+    MemberEvaluation,
+    Misclassified,
+    Scores,
+)
 from deepchord.shared.messages.member import (
     AttemptFailure,
     AttemptNote,
@@ -37,6 +43,7 @@ from deepchord.shared.messages.study import (
     Detection,
     DetectionMeasure,
     Fitting,
+    MemberDetection,
     ShiftedScores,
     ShiftKind,
     ShortScores,
@@ -70,6 +77,7 @@ __all__ = [
     "AttemptFailure",
     "AttemptNote",
     "AutoMembers",
+    "BalancedScores",
     "Calibration",
     "CalibrationSource",
     "Cancellation",
@@ -87,6 +95,7 @@ __all__ = [
     "Estimate",
     "FailedMember",
     "Fitting",
+    "MemberDetection",
     "MemberEvaluation",
     "MemberGain",
     "MemberProgress",

@@ -25,6 +25,16 @@ class Scores(Message):
     accuracy: Share
 
 
+class BalancedScores(Message):
+    """Scores of the test images in which every class counts the same; `deepchord.shared.uncertainty` defines them."""
+
+    #: The mean recall, and the mean F1, of the classes that have test images.
+    balanced_accuracy: Share
+    macro_f1: Share
+    #: The area under the ROC curve of two classes; None: there are more, or test images of one class only.
+    area_under_roc: Share | None = None
+
+
 class MemberEvaluation(Message):
     """The scores of one member alone, with its committed weights."""
 
@@ -36,6 +46,12 @@ class MemberEvaluation(Message):
     parity: Share | None = None
     #: How many different classes the member predicts on all test images; None: an earlier version did not count them.
     predicted_classes: PositiveInt | None = None
+    #: None: an earlier version did not measure them.
+    balanced: BalancedScores | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_was_not_measured(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _written(self, write, "balanced")
 
 
 class Misclassified(Message):
@@ -67,6 +83,8 @@ class EnsembleEvaluation(Versioned):
     probabilities_sha256: Sha256
     #: How far the probabilities can be trusted; None: an earlier version did not measure it.
     uncertainty: EnsembleUncertainty | None = None
+    #: None: an earlier version did not measure them; the first two follow from `confusion`.
+    balanced: BalancedScores | None = None
 
     @model_validator(mode="after")
     def _check_sizes(self) -> "EnsembleEvaluation":
@@ -78,11 +96,7 @@ class EnsembleEvaluation(Versioned):
 
     @model_serializer(mode="wrap")
     def _without_what_was_not_measured(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Return an evaluation of an earlier version as that version wrote it."""
-        written: dict[str, Any] = write(self)
-        if self.uncertainty is None:
-            written.pop("uncertainty", None)
-        return written
+        return _written(self, write, "uncertainty", "balanced")
 
     @property
     def mean_member_accuracy(self) -> float:
@@ -93,3 +107,12 @@ class EnsembleEvaluation(Versioned):
     def best_member_accuracy(self) -> float:
         """The test accuracy of the best member."""
         return max(member.test.accuracy for member in self.members)
+
+
+def _written(message: Message, write: SerializerFunctionWrapHandler, *fields: str) -> dict[str, Any]:
+    """Return a message of an earlier version as that version wrote it: without fields that it did not know."""
+    written: dict[str, Any] = write(message)
+    for field in fields:
+        if getattr(message, field) is None:
+            written.pop(field, None)
+    return written

@@ -70,6 +70,9 @@ class Recipe(Message):
     #: The share of the training images that no member trains on: the ensemble's probabilities are calibrated on them.
     #: With 0 they are calibrated on the images that members held out.
     calibration_fraction: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0
+    #: Whether each class has its share of the images for the calibration and for the validation; otherwise chance
+    #: decides, as it did in runs of earlier versions.
+    stratify: bool = False
     #: Training stops when the validation loss has not fallen for this many epochs.
     patience: PositiveInt
     #: `bfloat16` multiplies in bfloat16 on devices that are faster with it, else in float32; weights stay float32.

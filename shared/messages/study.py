@@ -1,6 +1,7 @@
 """A study: an evaluated run looked at once more, on another engine or other images, unseen ones and shifted ones."""
 
 import re
+from statistics import fmean
 from typing import Annotated, Literal, get_args
 
 from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
@@ -58,6 +59,13 @@ class Detection(Message):
     false_positive_rate_at_95: Share
 
 
+class MemberDetection(Message):
+    """How well one member by itself tells unseen images from test images; it has no mutual information."""
+
+    index: NonNegativeInt
+    detection: tuple[Detection, ...] = Field(min_length=1)
+
+
 class UnseenScores(Message):
     """What an ensemble makes of images of kinds that its members were not trained on."""
 
@@ -67,11 +75,22 @@ class UnseenScores(Message):
     mean_confidence: Share
     test_mean_confidence: Share
     detection: tuple[Detection, ...] = Field(min_length=1)
+    #: The same of each member alone, in the order of their indices; empty: an earlier version did not measure it.
+    members: tuple[MemberDetection, ...] = ()
 
     @property
     def best(self) -> Detection:
         """The measure with the largest area under the ROC curve."""
         return max(self.detection, key=lambda each: each.area_under_roc)
+
+    @property
+    def average_members(self) -> dict[DetectionMeasure, float]:
+        """The mean of the members' own areas under the ROC curve, by measure; empty if they were not measured."""
+        areas: dict[DetectionMeasure, list[float]] = {}
+        for member in self.members:
+            for each in member.detection:
+                areas.setdefault(each.measure, []).append(each.area_under_roc)
+        return {measure: fmean(found) for measure, found in areas.items()}
 
 
 class ShortScores(Message):

@@ -161,7 +161,8 @@ class EnsembleUncertainty(Message):
     selective: SelectivePrediction
     #: By number of members, of the probabilities as they are; empty for a single member.
     by_size: tuple[SizedEnsemble, ...] = ()
-    #: The same on the images for the calibration, which all members predict; empty: there are none.
+    #: The same on the images for the calibration, which all members predict. Without such images it is out of bag: each
+    #: image is predicted by members that held it out for their validation. Empty: no two members held out an image.
     by_size_held_out: tuple[SizedEnsemble, ...] = ()
     #: None: no image was held out by two members.
     next_member: MemberGain | None = None

@@ -4,6 +4,7 @@ All of it works on NumPy arrays of probabilities, whatever engine computed them;
 """
 
 from deepchord.shared.uncertainty.calibrator import Calibrator, calibrator_of, fit_calibrator
+from deepchord.shared.uncertainty.class_scores import ClassScores, area_under_roc, class_scores
 from deepchord.shared.uncertainty.conformal import (
     ConformalMethod,
     class_thresholds,
@@ -36,6 +37,7 @@ __all__ = [
     "BINS",
     "SMALLEST_PROBABILITY",
     "Calibrator",
+    "ClassScores",
     "ConformalMethod",
     "DetectionScores",
     "ImageUncertainty",
@@ -44,7 +46,9 @@ __all__ = [
     "accuracy",
     "area_under_generalized_risk",
     "area_under_risk_coverage",
+    "area_under_roc",
     "calibrator_of",
+    "class_scores",
     "class_thresholds",
     "conformal_scores",
     "conformal_sets",

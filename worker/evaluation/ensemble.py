@@ -21,7 +21,7 @@ from deepchord.shared.errors import CheckpointError, StorageError
 from deepchord.shared.messages import EnsembleEvaluation, MemberEvaluation, Trainer
 from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.engines import Engine, Network
-from deepchord.worker.evaluation.metrics import RunningMean, confusion, misclassified, score
+from deepchord.worker.evaluation.metrics import RunningMean, balanced, confusion, misclassified, score
 from deepchord.worker.evaluation.prediction import predict
 from deepchord.worker.evaluation.uncertainty import UncertaintyCollector
 
@@ -29,6 +29,10 @@ logger = logging.getLogger(__name__)
 
 #: Returns a member's probabilities, float32 [size, classes], of images [size, height, width, channels].
 Predict = Callable[[NDArray[Any]], NDArray[np.float32]]
+
+#: Is told of a member: its index, its probabilities of the test images, float32 [test_size, classes], and a function
+#: that returns those of any other images.
+Observe = Callable[[int, NDArray[np.float32], Predict], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +78,7 @@ def evaluate_members(
     candidates: Iterable[Candidate],
     requested: int,
     calibration_images: NDArray[np.int64] | None = None,
-    observe: Callable[[Predict], None] = lambda _: None,
+    observe: Observe | None = None,
 ) -> EvaluatedEnsemble:
     """Evaluate an ensemble on all training and test images; one member's weights are in memory at a time.
 
@@ -84,7 +88,7 @@ def evaluate_members(
         candidates: The members, at least one. A network is built anew only if it differs from the one before.
         requested: How many members were asked for.
         calibration_images: Indices of the training images that no member was trained on; None: there are none.
-        observe: Called once for each member, with a function that returns its probabilities of any images.
+        observe: Called once for each member; None: nobody is told.
 
     Raises:
         CheckpointError: A member's weights give NaN instead of probabilities; the message names the member.
@@ -104,7 +108,8 @@ def evaluate_members(
         held_out = candidate.held_out() if candidate.held_out is not None else None
         collector.add(candidate.index, on_train, on_test, held_out)
         members.append(_evaluate_member(candidate, dataset, on_train, on_test))
-        observe(predict_images)
+        if observe is not None:
+            observe(candidate.index, on_test, predict_images)
         evaluator.advance()
     train = train_mean.mean()
     measured = collector.result()
@@ -126,10 +131,11 @@ def evaluate_members(
         members=tuple(sorted(members, key=lambda member: member.index)),
         train=score(train, dataset.y_train),
         test=score(test, dataset.y_test),
-        confusion=confusion(test, dataset.y_test, classes),
+        confusion=tuple(map(tuple, confusion(test, dataset.y_test).tolist())),
         misclassified=misclassified(test, dataset.y_test),
         probabilities_sha256=hashlib.sha256(encoded).hexdigest(),
         uncertainty=measured.uncertainty,
+        balanced=balanced(test, dataset.y_test),
     )
     return EvaluatedEnsemble(evaluation=evaluation, encoded_probabilities=encoded, probabilities=averaged)
 
@@ -158,6 +164,7 @@ def _evaluate_member(
         test=score(on_test, dataset.y_test),
         parity=_parity(candidate, on_test),
         predicted_classes=len(np.unique(on_test.argmax(axis=1))),
+        balanced=balanced(on_test, dataset.y_test),
     )
 
 

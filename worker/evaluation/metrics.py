@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.shared.messages import Misclassified, Scores
-from deepchord.shared.uncertainty import accuracy, negative_log_likelihood
+from deepchord.shared.messages import BalancedScores, Misclassified, Scores
+from deepchord.shared.uncertainty import accuracy, area_under_roc, class_scores, negative_log_likelihood
 
 
 class RunningMean:
@@ -38,16 +38,31 @@ def score(probabilities: NDArray[np.float32], labels: NDArray[np.integer]) -> Sc
     return Scores(loss=negative_log_likelihood(probabilities, labels), accuracy=accuracy(probabilities, labels))
 
 
-def confusion(
-    probabilities: NDArray[np.float32], labels: NDArray[np.integer], classes: int
-) -> tuple[tuple[int, ...], ...]:
-    """Return the confusion matrix: rows are actual classes, columns predicted ones."""
-    from sklearn.metrics import (
-        confusion_matrix,
-    )  # importing it takes a second; a worker's parent process does not need it
+def confusion(probabilities: NDArray[np.float32], labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return the confusion matrix [classes, classes]: rows are actual classes, columns predicted ones.
 
-    counts = confusion_matrix(labels, probabilities.argmax(axis=1), labels=np.arange(classes))
-    return tuple(tuple(int(count) for count in row) for row in counts)
+    Args:
+        probabilities: [size, classes].
+        labels: [size], class indices.
+    """
+    counts = np.zeros((probabilities.shape[1],) * 2, dtype=np.int64)
+    np.add.at(counts, (labels, probabilities.argmax(axis=1)), 1)
+    return counts
+
+
+def balanced(probabilities: NDArray[np.float32], labels: NDArray[np.integer]) -> BalancedScores:
+    """Return the scores in which every class counts the same.
+
+    Args:
+        probabilities: [size, classes], of at least one image.
+        labels: [size], class indices.
+    """
+    scores = class_scores(confusion(probabilities, labels))
+    return BalancedScores(
+        balanced_accuracy=scores.balanced_accuracy,
+        macro_f1=scores.macro_f1,
+        area_under_roc=area_under_roc(probabilities, labels),
+    )
 
 
 def misclassified(

@@ -23,6 +23,7 @@ from deepchord.shared.uncertainty import (
 )
 from deepchord.worker.evaluation.ensemble_sizes import EnsembleSizes
 from deepchord.worker.evaluation.held_out import HeldOut
+from deepchord.worker.evaluation.out_of_bag_sizes import OutOfBagSizes
 from deepchord.worker.evaluation.thresholds import (
     LabelledProbabilities,
     all_sets,
@@ -74,6 +75,7 @@ class UncertaintyCollector:
         self._running = RunningUncertainty(len(test_labels), classes)
         self._sizes = EnsembleSizes(test_labels)
         self._sizes_held_out = EnsembleSizes(train_labels[self._calibration_images])
+        self._sizes_out_of_bag: OutOfBagSizes | None = None
         self._held_out: HeldOut | None = None
         self._members: list[MemberScores] = []
         self._predictions: dict[int, NDArray[np.int16]] = {}
@@ -101,6 +103,10 @@ class UncertaintyCollector:
         images = self._calibration_images if len(self._calibration_images) else held_out
         if len(self._calibration_images):
             self._sizes_held_out.add(on_train[self._calibration_images])
+        elif held_out is not None:
+            if self._sizes_out_of_bag is None:
+                self._sizes_out_of_bag = OutOfBagSizes(self._train_labels, self._classes)
+            self._sizes_out_of_bag.add(held_out, on_train[held_out])
         if images is not None:
             if self._held_out is None:
                 self._held_out = HeldOut(len(on_train), self._classes)
@@ -127,7 +133,7 @@ class UncertaintyCollector:
                 confidence_thresholds(calibration, chosen_on),
             ),
             by_size=self._sizes.result(),
-            by_size_held_out=self._sizes_held_out.result(),
+            by_size_held_out=(self._sizes_out_of_bag or self._sizes_held_out).result(),
             next_member=self._next_member(),
         )
         return MeasuredUncertainty(

@@ -35,8 +35,9 @@ def attempt_evaluation(resources: Resources, run: RunSpec, advance: Callable[[],
         threads=resources.evaluation_threads(),
         advance=advance,
     )
-    candidates = run_candidates(store, run, trained, lambda member: member_split(run, member).validation)
-    ensemble = evaluate_members(evaluator, dataset, candidates, run.members, calibration_images(run))
+    labels = dataset.y_train
+    candidates = run_candidates(store, run, trained, lambda member: member_split(run, member, labels).validation)
+    ensemble = evaluate_members(evaluator, dataset, candidates, run.members, calibration_images(run, labels))
     stored = store.evaluation(run)
     if not stored.commit_result(ensemble.evaluation, ensemble.encoded_probabilities) and not stored.has_result():
         raise RunCancelled

@@ -79,7 +79,7 @@ def attempt_member(
             architecture=run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes),
             recipe=run.recipe,
             seeds=spec.seeds,
-            split=member_split(run, spec),
+            split=member_split(run, spec, dataset.y_train),
             dataset=dataset,
             targets=None if taught is None else taught_targets(resources.store, taught, dataset),
         )

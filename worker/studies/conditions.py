@@ -15,6 +15,7 @@ from deepchord.shared.messages import (
     STRENGTHS,
     Calibration,
     Detection,
+    MemberDetection,
     ShiftedScores,
     ShiftKind,
     ShortScores,
@@ -26,6 +27,7 @@ from deepchord.shared.uncertainty import (
     accuracy,
     calibrator_of,
     detection_scores,
+    entropy,
     expected_calibration_error,
     negative_log_likelihood,
 )
@@ -51,10 +53,23 @@ class UnseenCollector:
     def __init__(self, images: Images, classes: int) -> None:
         self._images = images
         self._running = RunningUncertainty(len(images.pixels), classes)
+        self._members: list[MemberDetection] = []
 
-    def add(self, predict: Predict) -> None:
-        """Add a member."""
-        self._running.add(predict(self._images.pixels))
+    def add(self, index: int, on_test: NDArray[np.float32], predict: Predict) -> None:
+        """Add a member.
+
+        Args:
+            index: Its index.
+            on_test: float32 [test images, classes], its probabilities of the test images.
+            predict: Returns its probabilities of any images.
+        """
+        on_unseen = predict(self._images.pixels)
+        self._running.add(on_unseen)
+        detection = (
+            _detection("confidence", 1 - on_test.max(axis=1), 1 - on_unseen.max(axis=1)),
+            _detection("predictive_entropy", entropy(on_test), entropy(on_unseen)),
+        )
+        self._members.append(MemberDetection(index=index, detection=detection))
 
     def mean(self) -> NDArray[np.float32]:
         """Return the mean probabilities, float32 [images, classes]."""
@@ -81,6 +96,7 @@ class UnseenCollector:
                 _detection("predictive_entropy", of_test.predictive_entropy, unseen.predictive_entropy),
                 _detection("mutual_information", of_test.mutual_information, unseen.mutual_information),
             ),
+            members=tuple(sorted(self._members, key=lambda member: member.index)),
         )
 
 
@@ -161,7 +177,7 @@ def _short_scores(values: "NDArray[np.float64] | list[float]") -> ShortScores:
     )
 
 
-def _detection(measure: str, known: NDArray[np.float32], unknown: NDArray[np.float32]) -> Detection:
+def _detection(measure: str, known: NDArray[np.floating], unknown: NDArray[np.floating]) -> Detection:
     found = detection_scores(known, unknown)
     return Detection.model_validate(
         {

@@ -58,9 +58,9 @@ def study_members(
     unseen = UnseenCollector(conditions.unseen, len(dataset.class_names)) if conditions.unseen is not None else None
     shifts = ShiftCollector(dataset) if conditions.shifts else None
 
-    def observe(predict: Predict) -> None:
+    def observe(index: int, on_test: NDArray[np.float32], predict: Predict) -> None:
         if unseen is not None:
-            unseen.add(predict)
+            unseen.add(index, on_test, predict)
         if shifts is not None:
             shifts.add(predict)
 
@@ -108,12 +108,13 @@ def study_run(resources: Resources, run: RunSpec, spec: StudySpec, advance: Call
         threads=resources.evaluation_threads(),
         advance=advance,
     )
-    candidates = run_candidates(store, run, trained, lambda member: member_split(run, member).validation)
+    labels = dataset.y_train
+    candidates = run_candidates(store, run, trained, lambda member: member_split(run, member, labels).validation)
     if spec.dataset is not None:
         # The test probabilities that the members stored are of other images.
         candidates = (dataclasses.replace(candidate, own_probabilities=None) for candidate in candidates)
     conditions = Conditions(unseen=unseen, shifts=spec.shifts)
-    return study_members(evaluator, dataset, candidates, run.members, conditions, calibration_images(run))
+    return study_members(evaluator, dataset, candidates, run.members, conditions, calibration_images(run, labels))
 
 
 def study_dataset(resources: Resources, run: RunSpec, spec: StudySpec) -> Dataset:

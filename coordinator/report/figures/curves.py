@@ -49,8 +49,11 @@ def draw_sizes(content: ReportContent) -> Figure | None:
         )
         if curve.held_out:
             held_out = [point.score.value for point in curve.held_out]
-            axes.plot([point.members for point in curve.held_out], held_out, color=MUTED, lw=1.2, label="calibration")
-        axes.plot(members, [score.value for score in scores], color=ACCENT, lw=1.3, marker="o", ms=4, label="test")
+            of_held_out = [point.members for point in curve.held_out]
+            axes.plot(of_held_out, held_out, color=MUTED, lw=1.2, marker="o", ms=3, label=curve.held_out_name)
+        axes.plot(
+            members, [score.value for score in scores], color=ACCENT, lw=1.3, marker="o", ms=4, label="test images"
+        )
         write_key(axes)
         tidy_axes(axes, curve.title, "Members")
         low, high = axes.get_ylim()

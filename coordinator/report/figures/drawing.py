@@ -42,6 +42,9 @@ def new_sheet(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     """Return a figure with a title and one pair of axes, in inches from the upper left corner."""
     figure = new_figure(width, height)
     figure.set_layout_engine("none")
+    # Pictures stand in an SVG one by one: joined to one, each is drawn onto all of the sheet, which took more than five
+    # minutes for those of a thousand classes.
+    figure.suppressComposite = True
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
     axes.text(0.1, 0.22, title, fontsize=11, color=INK, va="center")

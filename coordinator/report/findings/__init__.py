@@ -13,6 +13,8 @@ from deepchord.coordinator.report.findings.certainty import accuracy_interval, c
 from deepchord.coordinator.report.findings.conformal_sets import ConformalTable, conformal_sentence, conformal_table
 from deepchord.coordinator.report.findings.confusion import (
     ConfusionMatrix,
+    balance_sentence,
+    balanced_scores,
     confusion_matrix,
     confusion_pixels,
     confusion_strengths,
@@ -116,6 +118,8 @@ __all__ = [
     "abstention_source",
     "accuracy_gains",
     "accuracy_interval",
+    "balance_sentence",
+    "balanced_scores",
     "calibration_gain",
     "calibration_source",
     "certainty",

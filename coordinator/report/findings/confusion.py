@@ -1,4 +1,4 @@
-"""The confusion matrix as it is shown, and the classes that are confused most often."""
+"""The confusion matrix as it is shown, how well each class is told, and the classes that are confused most often."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -6,11 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.coordinator.report.content import ReportContent
+from deepchord.coordinator.report.content import ReportContent, percent
 from deepchord.coordinator.report.findings.pictures import Pixels
+from deepchord.shared.messages import BalancedScores
+from deepchord.shared.uncertainty import area_under_roc, class_scores
 
+#: The sizes of two classes differ if one has this many times the test images of the other: below that the scores in
+#: which every class counts the same hardly tell more than the others.
+_UNEVEN = 1.5
 #: With more classes than this the counts no longer fit, and the matrix becomes a picture.
 MAX_CLASSES_WITH_COUNTS = 25
+#: In a picture of more classes each point stands for several of them: smaller points could not be seen on a screen.
+_MAX_POINTS = 320
 #: How many confusions are named.
 _WORST = 8
 
@@ -35,6 +42,10 @@ class ConfusionRow:
     #: How many test images the class has, and how many of them the ensemble gets right.
     images: int
     right: int
+    #: The share of the images predicted to be of the class that are; None: none was.
+    precision: float | None
+    #: The harmonic mean of precision and recall; None: the class has no test images.
+    f1: float | None
 
     @property
     def recall(self) -> float | None:
@@ -60,6 +71,8 @@ class ConfusionMatrix:
     rows: tuple[ConfusionRow, ...]
     #: The most frequent confusions, most frequent first.
     worst: tuple[Confusion, ...]
+    #: The classes whose scores fit onto the page: all of them, or those with the lowest F1, lowest first.
+    scored: tuple[ConfusionRow, ...]
     #: How many test images there are, and how many of them the ensemble gets wrong.
     images: int
     errors: int
@@ -68,6 +81,11 @@ class ConfusionMatrix:
     def has_counts(self) -> bool:
         """Whether the counts fit onto the page."""
         return len(self.class_names) <= MAX_CLASSES_WITH_COUNTS
+
+    @property
+    def classes_per_point(self) -> int:
+        """How many classes a point of the picture stands for, in each direction."""
+        return -(-len(self.class_names) // _MAX_POINTS)
 
     @property
     def hardest(self) -> tuple[ConfusionRow, ...]:
@@ -93,7 +111,7 @@ def confusion_matrix(content: ReportContent) -> ConfusionMatrix:
     """Return the matrix of the evaluation; the largest count off the diagonal has the strength 1."""
     counts = np.array(content.evaluation.confusion, dtype=np.int64)
     names = content.dataset.class_names
-    strengths, totals = confusion_strengths(content), counts.sum(axis=1)
+    strengths, scores = confusion_strengths(content), class_scores(counts)
     columns = range(len(names) if len(names) <= MAX_CLASSES_WITH_COUNTS else 0)
     rows = tuple(
         ConfusionRow(
@@ -106,8 +124,10 @@ def confusion_matrix(content: ReportContent) -> ConfusionMatrix:
                 )
                 for column in columns
             ),
-            images=int(totals[row]),
+            images=int(scores.support[row]),
             right=int(counts[row, row]),
+            precision=_known(scores.precision[row]),
+            f1=_known(scores.f1[row]),
         )
         for row, name in enumerate(names)
     )
@@ -115,8 +135,39 @@ def confusion_matrix(content: ReportContent) -> ConfusionMatrix:
         class_names=names,
         rows=rows,
         worst=_worst(counts, strengths, names),
-        images=int(totals.sum()),
-        errors=int(totals.sum() - counts.trace()),
+        scored=_scored(rows),
+        images=int(counts.sum()),
+        errors=int(counts.sum() - counts.trace()),
+    )
+
+
+def balanced_scores(content: ReportContent) -> BalancedScores:
+    """Return the scores in which every class counts the same; of an earlier version's evaluation they are computed."""
+    if content.evaluation.balanced is not None:
+        return content.evaluation.balanced
+    scores = class_scores(content.evaluation.confusion)
+    return BalancedScores(
+        balanced_accuracy=scores.balanced_accuracy,
+        macro_f1=scores.macro_f1,
+        area_under_roc=area_under_roc(content.probabilities.test, content.dataset.y_test),
+    )
+
+
+def has_uneven_classes(content: ReportContent) -> bool:
+    """Return whether some class has clearly more test images than another one; classes without any do not count."""
+    sizes = [size for size in map(sum, content.evaluation.confusion) if size]
+    return max(sizes) >= _UNEVEN * min(sizes)
+
+
+def balance_sentence(content: ReportContent) -> str:
+    """Return the scores in which every class counts the same; empty where they say nothing new."""
+    scores = balanced_scores(content)
+    if scores.area_under_roc is None and not has_uneven_classes(content):
+        return ""
+    area = "" if scores.area_under_roc is None else f", ROC-AUC {scores.area_under_roc:.4f}"
+    return (
+        f"Balanced accuracy {percent(scores.balanced_accuracy)}, macro F1 {percent(scores.macro_f1)}{area}: "
+        "here every class counts the same"
     )
 
 
@@ -127,15 +178,40 @@ def confusion_strengths(content: ReportContent) -> NDArray[np.float64]:
     return np.asarray(off_diagonal / max(1.0, off_diagonal.max()))
 
 
-def confusion_pixels(content: ReportContent, colour: tuple[int, int, int]) -> Pixels:
-    """Return the matrix as an RGBA picture [classes, classes, 4]: grey diagonal, transparent without confusions."""
+def confusion_pixels(content: ReportContent, colour: tuple[int, int, int], classes_per_point: int = 1) -> Pixels:
+    """Return the matrix as an RGBA picture: grey diagonal, transparent without confusions.
+
+    Args:
+        content: What is reported.
+        colour: Of the confusions.
+        classes_per_point: How many classes a point stands for; its colour is that of the confusions among them.
+
+    Returns:
+        [points, points, 4], where points is the number of classes divided by those of a point, rounded up.
+    """
     strengths = confusion_strengths(content)
-    pixels = np.zeros((*strengths.shape, 4), dtype=np.uint8)
+    missing = -len(strengths) % classes_per_point
+    points = (len(strengths) + missing) // classes_per_point
+    padded = np.pad(strengths, (0, missing)).reshape(points, classes_per_point, points, classes_per_point)
+    summed = padded.sum(axis=(1, 3))
+    pixels = np.zeros((points, points, 4), dtype=np.uint8)
     pixels[..., :3] = colour
-    pixels[..., 3] = np.rint(255 * np.sqrt(strengths))
-    diagonal = np.arange(len(pixels))
-    pixels[diagonal, diagonal] = (128, 128, 128, 90)
+    pixels[..., 3] = np.rint(255 * np.sqrt(summed / max(summed.max(), 1e-12)))
+    diagonal = np.arange(points)
+    is_clear = summed[diagonal, diagonal] == 0
+    pixels[diagonal[is_clear], diagonal[is_clear]] = (128, 128, 128, 90)
     return pixels
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _scored(rows: tuple[ConfusionRow, ...]) -> tuple[ConfusionRow, ...]:
+    if len(rows) <= MAX_CLASSES_WITH_COUNTS:
+        return rows
+    tested = [(row.f1, place) for place, row in enumerate(rows) if row.f1 is not None]
+    return tuple(rows[place] for _, place in sorted(tested)[:MAX_CLASSES_WITH_COUNTS])
 
 
 def _worst(counts: NDArray[np.int64], strengths: NDArray[np.float64], names: tuple[str, ...]) -> tuple[Confusion, ...]:

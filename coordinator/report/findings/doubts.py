@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.coordinator.report.content import ReportContent, percent
+from deepchord.shared.uncertainty import class_scores
 
 #: An accuracy is doubtful if it is above that of guessing by at most the smaller of these two: so many standard errors,
 #: or this share. Without the second, few test images would make every result doubtful.
@@ -40,18 +41,40 @@ def _constant(content: ReportContent) -> Iterable[str]:
 def _guessing(content: ReportContent, of_classes: NDArray[np.int64]) -> Iterable[str]:
     size = int(of_classes.sum())
     guessed = int(of_classes.max()) / size
-    margin = min(_MOST_ABOVE, _STANDARD_ERRORS * float(np.sqrt(guessed * (1 - guessed) / size)))
+    reached = guessed + _margin(guessed, size)
+    # Where one class is frequent, an accuracy below that of naming it may well tell the classes apart.
+    balanced = _balanced_by_guessing(of_classes)
     naming = f"naming the most frequent class for every test image is right about {percent(guessed)}"
-    if content.evaluation.test.accuracy <= guessed + margin:
+    scores = class_scores(content.evaluation.confusion)
+    if content.evaluation.test.accuracy <= reached and scores.balanced_accuracy <= balanced:
         yield (
             f"The ensemble's test accuracy of {percent(content.evaluation.test.accuracy)} is not clearly better than "
             f"guessing: {naming}."
         )
         return
-    members = content.member_evaluations
-    names = [content.name(index) for index, member in members.items() if member.test.accuracy <= guessed + margin]
+    names = [
+        content.name(index)
+        for index, member in content.member_evaluations.items()
+        if member.test.accuracy <= reached
+        and (member.balanced is None or member.balanced.balanced_accuracy <= balanced)
+    ]
     if names:
         yield f"{_members(names)} {'are' if len(names) > 1 else 'is'} not clearly better than guessing: {naming}."
+
+
+def _margin(share: float, images: int) -> float:
+    return min(_MOST_ABOVE, _STANDARD_ERRORS * float(np.sqrt(share * (1 - share) / images)))
+
+
+def _balanced_by_guessing(of_classes: NDArray[np.int64]) -> float:
+    """Return the highest balanced accuracy that guessing is likely to reach.
+
+    Naming one class always has one over the number of classes; that of guesses varies with the images of each class.
+    """
+    tested = of_classes[of_classes > 0]
+    share = 1 / len(tested)
+    error = np.sqrt((share * (1 - share) / tested).sum()) / len(tested)
+    return share + max(_MOST_ABOVE, _STANDARD_ERRORS * float(error))
 
 
 def _reordered(counts: NDArray[np.int64]) -> Iterable[str]:

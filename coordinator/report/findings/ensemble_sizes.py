@@ -33,8 +33,10 @@ class SizeCurve:
     is_share: bool
     #: On the test images.
     points: tuple[SizePoint, ...]
-    #: On the images for the calibration; empty: there are none.
+    #: On the images for the calibration, or out of bag; empty: there are none.
     held_out: tuple[SizePoint, ...] = ()
+    #: What the latter images are called.
+    held_out_name: str = ""
 
 
 def size_curves(content: ReportContent) -> tuple[SizeCurve, ...]:
@@ -42,12 +44,14 @@ def size_curves(content: ReportContent) -> tuple[SizeCurve, ...]:
     uncertainty = content.evaluation.uncertainty
     if uncertainty is None or not uncertainty.by_size:
         return ()
+    source = None if uncertainty.calibration is None else uncertainty.calibration.source
     return tuple(
         SizeCurve(
             title=f"{title} by members",
             is_share=is_share,
             points=_points(uncertainty.by_size, field),
             held_out=_points(uncertainty.by_size_held_out, field),
+            held_out_name="out of bag" if source == "out_of_bag" else "calibration images",
         )
         for field, (title, is_share) in SCORE_TITLES.items()
     )

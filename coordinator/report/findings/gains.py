@@ -48,7 +48,8 @@ class KeptRow(Message):
     loss: float
     #: In [0, 1]; None: an earlier version did not measure it.
     calibration_error: float | None
-    #: The best area under the ROC curve, by the name of the unseen images; empty: not asked for.
+    #: The area under the ROC curve by the measure that is best, by the name of the unseen images; of the average member
+    #: the mean of the members' own areas. Without images that were not asked for, or by an earlier version.
     unseen: dict[str, float] = Field(default_factory=dict)
 
 
@@ -59,11 +60,13 @@ def kept_rows(content: ReportContent) -> tuple[KeptRow, ...]:
         return ()
     uncertainty = teacher.evaluation.uncertainty
     errors = () if uncertainty is None else uncertainty.members
+    alone = {name: pair[0].average_members for name, pair in teacher.unseen.items()}
     average = KeptRow(
         name="average member",
         accuracy=teacher.evaluation.mean_member_accuracy,
         loss=fmean(member.test.loss for member in teacher.evaluation.members),
         calibration_error=fmean(each.scores.expected_calibration_error.value for each in errors) if errors else None,
+        unseen={name: max(areas.values()) for name, areas in alone.items() if areas},
     )
     taught = {name: pair[0].best.area_under_roc for name, pair in teacher.unseen.items()}
     own = {name: pair[1].best.area_under_roc for name, pair in teacher.unseen.items()}

@@ -42,6 +42,8 @@ class DetectionRow:
     area_under_roc: float
     area_under_precision_recall: float
     false_positive_rate_at_95: float
+    #: The mean of the members' own areas under the ROC curve; None: a member has no such measure, or it is not known.
+    average_member: float | None
     is_best: bool
 
 
@@ -94,9 +96,11 @@ def unseen_line(content: ReportContent) -> str:
     if unseen is None:
         return ""
     best = unseen.best
+    average = unseen.average_members if content.evaluation.trained > 1 else {}
+    of_members = f" ({average[best.measure]:.3f} for the average member)" if best.measure in average else ""
     return (
         f"{count(unseen.images, 'unseen image')} of {unseen.name}: AUROC {best.area_under_roc:.3f} by "
-        f"{_MEASURES[best.measure].lower()}; a threshold that finds 95\u00a0% of them turns away "
+        f"{_MEASURES[best.measure].lower()}{of_members}; a threshold that finds 95\u00a0% of them turns away "
         f"{percent(best.false_positive_rate_at_95, 1)} of the test images"
     )
 
@@ -106,12 +110,14 @@ def detection_rows(content: ReportContent) -> tuple[DetectionRow, ...]:
     unseen = content.unseen
     if unseen is None:
         return ()
+    average = unseen.average_members if content.evaluation.trained > 1 else {}
     return tuple(
         DetectionRow(
             measure=_MEASURES[each.measure],
             area_under_roc=each.area_under_roc,
             area_under_precision_recall=each.area_under_precision_recall,
             false_positive_rate_at_95=each.false_positive_rate_at_95,
+            average_member=average.get(each.measure),
             is_best=each == unseen.best,
         )
         for each in unseen.detection

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from deepchord.coordinator.report.content import ReportContent, count, duration, isolated, percent
-from deepchord.coordinator.report.findings import Scale, Tick
+from deepchord.coordinator.report.findings import Scale, Tick, balance_sentence, balanced_scores
 from deepchord.shared.messages import Trainer
 
 #: More dots than this are drawn smaller.
@@ -97,6 +97,7 @@ def facts(content: ReportContent) -> tuple[Fact, ...]:
             more=f"{len(dataset.y_train):,} + {len(dataset.y_test):,} images, {shape}, "
             f"{len(dataset.class_names)} classes",
         ),
+        *_balance(content),
         _engines(content),
         Fact(
             label="On the training images",
@@ -105,6 +106,15 @@ def facts(content: ReportContent) -> tuple[Fact, ...]:
         ),
     ]
     return (*known, *_time(content))
+
+
+def _balance(content: ReportContent) -> tuple[Fact, ...]:
+    if not balance_sentence(content):
+        return ()
+    scores = balanced_scores(content)
+    area = "" if scores.area_under_roc is None else f", ROC-AUC {scores.area_under_roc:.4f}"
+    more = f"every class counts the same; macro F1 {percent(scores.macro_f1)}{area}"
+    return (Fact(label="Balanced accuracy", value=percent(scores.balanced_accuracy), more=more),)
 
 
 def _engines(content: ReportContent) -> Fact:

@@ -4,7 +4,16 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from deepchord.coordinator.report.content import ACCURACY_DIGITS, LOSS_DIGITS, ReportContent
-from deepchord.coordinator.report.tables import TRAINER, Column, Group, SummaryRow, columns, summary_rows, trainer_of
+from deepchord.coordinator.report.tables import (
+    BALANCED,
+    TRAINER,
+    Column,
+    Group,
+    SummaryRow,
+    columns,
+    summary_rows,
+    trainer_of,
+)
 
 #: More rows than this make a page slow; `summary.csv` has them all.
 MAX_ROWS = 200
@@ -12,8 +21,8 @@ MAX_ROWS = 200
 _ROWS_IN_SIGHT = 24
 #: More columns than this are printed in smaller letters.
 _COLUMNS_ON_PAPER = 16
-#: This column would make the table wider than a desktop page; `summary.csv` has it, the section on trust has its mean.
-_LEFT_OUT = ("test_brier_score",)
+#: These columns would make the table wider than a desktop page; `summary.csv` has them, other sections the ensemble's.
+_LEFT_OUT = ("test_brier_score", *BALANCED)
 _HEADINGS: dict[Group, str] = {
     "member": "",
     "test": "Test",

@@ -24,6 +24,7 @@ from deepchord.coordinator.report.findings import (
     KeptRow,
     LayerLine,
     abstention_source,
+    balance_sentence,
     calibration_source,
     certainty,
     conformal_sentence,
@@ -103,7 +104,7 @@ def render_page(content: ReportContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = (certainty, gain_words, kept_sentence, disagreement_of_gains, isolated, image_kind)
+    words = (certainty, balance_sentence, gain_words, kept_sentence, disagreement_of_gains, isolated, image_kind)
     of_trust = (trust_conclusion, calibration_source, abstention_source, conformal_sentence, size_sentence)
     of_studies = (unseen_sentence, shift_sentence)
     for used in (*words, *of_trust, *of_studies, percent, points, duration, count, failure_of):
@@ -126,7 +127,7 @@ def _page(content: ReportContent) -> Page:
         numbered=any(name.endswith(f" #{number}") for number, name in enumerate(short.values())),
         panels=curve_panels(content),
         confusion=confusion,
-        confusion_picture=None if confusion.has_counts else data_uri(confusion_pixels(content, _HEAT)),
+        confusion_picture=None if confusion.has_counts else _picture(content, confusion),
         trust=trust(content),
         kept=kept_rows(content),
         mistakes=mistakes(content),
@@ -139,6 +140,10 @@ def _page(content: ReportContent) -> Page:
         version=deepchord_version(),
         written_at=datetime.now(UTC),
     )
+
+
+def _picture(content: ReportContent, confusion: ConfusionMatrix) -> str:
+    return data_uri(confusion_pixels(content, _HEAT, confusion.classes_per_point))
 
 
 def _place(percentage: float) -> str:

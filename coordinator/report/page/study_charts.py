@@ -1,11 +1,14 @@
 """The charts of smaller ensembles and of shifted images, as SVG paths on a plane of 100 by 100."""
 
+from collections.abc import Sequence
+
 from deepchord.coordinator.report.content import LOSS_DIGITS, ReportContent, count, percent
 from deepchord.coordinator.report.findings import (
     Plane,
     Scale,
     ShiftCurve,
     SizeCurve,
+    SizePoint,
     scale_around,
     shift_curves,
     size_curves,
@@ -33,44 +36,36 @@ def _size_chart(curve: SizeCurve) -> Chart:
     forth = [(point.members, point.score.low) for point in curve.points]
     back = [(point.members, point.score.high) for point in reversed(curve.points)]
 
-    def written(value: float) -> str:
-        return percent(value) if curve.is_share else f"{value:.{LOSS_DIGITS}f}"
+    def line(kind: str, label: str, points: Sequence[SizePoint]) -> ChartLine:
+        return ChartLine(
+            kind=kind,
+            label=label,
+            path=plane.path((point.members, point.score.value) for point in points),
+            spots=tuple(
+                spot(plane, point.members, point.score.value, SPOT_PX, _point_title(point, curve.is_share))
+                for point in points
+            ),
+        )
 
     return Chart(
         title=curve.title,
         x_title="Members",
         lines=(
             ChartLine(kind="interval", label="95\u00a0% of their orders", path=f"{plane.path([*forth, *back])}Z"),
-            *(
-                (
-                    ChartLine(
-                        kind="before",
-                        label="calibration images",
-                        path=plane.path((point.members, point.score.value) for point in curve.held_out),
-                    ),
-                )
-                if curve.held_out
-                else ()
-            ),
-            ChartLine(
-                kind="after",
-                label="test images",
-                path=plane.path((point.members, point.score.value) for point in curve.points),
-                spots=tuple(
-                    spot(
-                        plane,
-                        point.members,
-                        point.score.value,
-                        SPOT_PX,
-                        f"{count(point.members, 'member')}: {written(point.score.value)}",
-                    )
-                    for point in curve.points
-                ),
-            ),
+            *((line("before", curve.held_out_name, curve.held_out),) if curve.held_out else ()),
+            line("after", "test images", curve.points),
         ),
         x_ticks=plane.x.ticks(8, integer=True),
         y_ticks=percents(plane.y) if curve.is_share else plane.y.ticks(5),
     )
+
+
+def _point_title(point: SizePoint, is_share: bool) -> str:
+    value, low, high = (
+        percent(score) if is_share else f"{score:.{LOSS_DIGITS}f}"
+        for score in (point.score.value, point.score.low, point.score.high)
+    )
+    return f"{count(point.members, 'member')}: {value}; 95\u00a0% of their orders have {low} to {high}"
 
 
 def _shift_chart(curve: ShiftCurve) -> Chart:

@@ -1,6 +1,7 @@
 """The summary table of a report: its values, and how the terminal, CSV and JSON show them."""
 
 from deepchord.coordinator.report.tables.columns import (
+    BALANCED,
     TRAINER,
     Column,
     Group,
@@ -13,6 +14,7 @@ from deepchord.coordinator.report.tables.summary import summary_csv, summary_jso
 from deepchord.coordinator.report.tables.terminal import summary_table
 
 __all__ = [
+    "BALANCED",
     "TRAINER",
     "Column",
     "Group",

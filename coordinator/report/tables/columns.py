@@ -57,6 +57,8 @@ def _loss(field: str, label: str, short: str, group: Group) -> Column:
 
 #: What evaluations of earlier versions did not measure.
 _MEASURED = ("test_brier_score", "test_expected_calibration_error")
+#: Scores in which every class counts the same: earlier versions did not measure them, the last is of two classes only.
+BALANCED = ("test_balanced_accuracy", "test_macro_f1", "test_area_under_roc")
 #: What matters most comes first: it is what a narrow screen shows.
 _COLUMNS = (
     Column(field="member", label="Member", short="Member", group="member"),
@@ -64,6 +66,9 @@ _COLUMNS = (
     _loss("test_loss", "Test Loss", "Loss", "test"),
     _loss("test_brier_score", "Test Brier Score", "Brier Score", "test"),
     _loss("test_expected_calibration_error", "Test Expected Calibration Error", "Calib Error", "test"),
+    _accuracy("test_balanced_accuracy", "Test Balanced Accuracy", "Balanced Acc", "test"),
+    _accuracy("test_macro_f1", "Test Macro F1", "Macro F1", "test"),
+    _accuracy("test_area_under_roc", "Test Area Under ROC", "ROC-AUC", "test"),
     Column(field="kept_epoch", label="Kept Epoch", short="Epoch", group="kept"),
     _accuracy("kept_validation_accuracy", "Kept Val Acc", "Val Acc", "kept"),
     _loss("kept_validation_loss", "Kept Val Loss", "Val Loss", "kept"),
@@ -91,6 +96,10 @@ class SummaryRow(Message):
     test_brier_score: float | None = None
     #: The share by which confidence and accuracy differ, on average.
     test_expected_calibration_error: float | None = None
+    #: Scores in which every class counts the same; the last is of two classes only.
+    test_balanced_accuracy: float | None = None
+    test_macro_f1: float | None = None
+    test_area_under_roc: float | None = None
     #: The epoch, counted from 1, with the best validation accuracy, whose weights were kept; in the Average row the
     #: mean of them.
     kept_epoch: int | float | None = None
@@ -115,8 +124,10 @@ class SummaryRow(Message):
 def columns(content: ReportContent) -> tuple[Column, ...]:
     """Return the columns of the table: those that the records and the evaluation fill."""
     of_records = tuple(column for column in _COLUMNS if content.records or column.group in ("member", "test"))
-    is_measured = content.evaluation.uncertainty is not None
-    return tuple(column for column in of_records if is_measured or column.field not in _MEASURED)
+    measured = _MEASURED if content.evaluation.uncertainty is not None else ()
+    balanced = {field for member in _of_test(content).values() for field in BALANCED if field in member}
+    unknown = {*_MEASURED, *BALANCED}.difference(measured, balanced)
+    return tuple(column for column in of_records if column.field not in unknown)
 
 
 def trainer_of(row: SummaryRow) -> str:
@@ -160,6 +171,9 @@ def _of_test(content: ReportContent) -> dict[int, dict[str, float]]:
         index: {"test_accuracy": member.test.accuracy, "test_loss": member.test.loss}
         for index, member in content.member_evaluations.items()
     }
+    for index, member in content.member_evaluations.items():
+        known = {} if member.balanced is None else member.balanced.model_dump(exclude_none=True)
+        fields[index] |= {f"test_{name}": value for name, value in known.items()}
     for index, scores in content.member_scores.items():
         fields[index]["test_brier_score"] = scores.brier_score.value
         fields[index]["test_expected_calibration_error"] = scores.expected_calibration_error.value

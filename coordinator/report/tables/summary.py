@@ -4,7 +4,14 @@ import csv
 import io
 
 from deepchord.coordinator.report.content import ACCURACY_DIGITS, LOSS_DIGITS, ReportContent
-from deepchord.coordinator.report.findings import KeptRow, accuracy_interval, doubts, kept_rows
+from deepchord.coordinator.report.findings import (
+    KeptRow,
+    accuracy_interval,
+    balanced_scores,
+    confusion_matrix,
+    doubts,
+    kept_rows,
+)
 from deepchord.coordinator.report.tables.columns import SummaryRow, columns, summary_rows
 from deepchord.shared.messages import (
     Calibration,
@@ -35,6 +42,18 @@ class UncertaintySummary(Message):
     next_member: MemberGain | None = None
 
 
+class ClassSummary(Message):
+    """How well the ensemble tells one class, on the test images; None: it is not known."""
+
+    name: str
+    test_images: int
+    #: The share of the images predicted to be of the class that are; None: none was.
+    precision: float | None
+    #: The share of the class's images that are predicted to be of it, and the harmonic mean of both; None: it has none.
+    recall: float | None
+    f1: float | None
+
+
 class EnsembleSummary(Message):
     """The ensemble in the summary: its scores and what it gains over its members."""
 
@@ -49,6 +68,11 @@ class EnsembleSummary(Message):
     test_images_right: int
     test_accuracy_low: float
     test_accuracy_high: float
+    #: Every class counts the same: the mean recall and F1 of the classes that have test images, and of two classes the
+    #: area under the ROC curve.
+    test_balanced_accuracy: float
+    test_macro_f1: float
+    test_area_under_roc: float | None
     average_member_test_loss: float
     average_member_test_accuracy: float
     best_member_test_accuracy: float
@@ -63,6 +87,8 @@ class EnsembleSummary(Message):
     #: What a study found about images of other kinds, and about shifted test images.
     unseen: UnseenScores | None = None
     shifted: tuple[ShiftedScores, ...] | None = None
+    #: In the order of the data set.
+    classes: tuple[ClassSummary, ...]
 
 
 class Summary(Message):
@@ -81,6 +107,7 @@ def summary(content: ReportContent) -> Summary:
     """Return the summary as it lies in `summary.json`."""
     *members, average = summary_rows(content)
     evaluation, interval = content.evaluation, accuracy_interval(content)
+    balanced = balanced_scores(content)
     ensemble = EnsembleSummary(
         requested=evaluation.requested,
         trained=evaluation.trained,
@@ -92,6 +119,9 @@ def summary(content: ReportContent) -> Summary:
         test_images_right=interval.right,
         test_accuracy_low=round(interval.low, ACCURACY_DIGITS),
         test_accuracy_high=round(interval.high, ACCURACY_DIGITS),
+        test_balanced_accuracy=round(balanced.balanced_accuracy, ACCURACY_DIGITS),
+        test_macro_f1=round(balanced.macro_f1, ACCURACY_DIGITS),
+        test_area_under_roc=_rounded_share(balanced.area_under_roc),
         average_member_test_loss=round(content.mean_member_loss, LOSS_DIGITS),
         average_member_test_accuracy=round(evaluation.mean_member_accuracy, ACCURACY_DIGITS),
         best_member_test_accuracy=round(evaluation.best_member_accuracy, ACCURACY_DIGITS),
@@ -102,6 +132,16 @@ def summary(content: ReportContent) -> Summary:
         kept=kept_rows(content) or None,
         unseen=None if content.unseen is None else UnseenScores.model_validate(_rounded(content.unseen.model_dump())),
         shifted=tuple(ShiftedScores.model_validate(_rounded(each.model_dump())) for each in content.shifted) or None,
+        classes=tuple(
+            ClassSummary(
+                name=row.name,
+                test_images=row.images,
+                precision=_rounded_share(row.precision),
+                recall=_rounded_share(row.recall),
+                f1=_rounded_share(row.f1),
+            )
+            for row in confusion_matrix(content).rows
+        ),
     )
     return Summary(
         title=content.title,
@@ -136,6 +176,10 @@ def _uncertainty(content: ReportContent) -> UncertaintySummary | None:
         return None
     known = found.model_dump(include=set(UncertaintySummary.model_fields))
     return UncertaintySummary.model_validate(_rounded(known))
+
+
+def _rounded_share(share: float | None) -> float | None:
+    return None if share is None else round(share, ACCURACY_DIGITS)
 
 
 def _rounded(value: object) -> object:

@@ -12,6 +12,7 @@ from deepchord.coordinator.report.content import ReportContent, count, failure_o
 from deepchord.coordinator.report.findings import (
     abstention_line,
     accuracy_gains,
+    balance_sentence,
     calibration_gain,
     certainty,
     disagreement_of_gains,
@@ -21,7 +22,15 @@ from deepchord.coordinator.report.findings import (
     shift_sentence,
     unseen_line,
 )
-from deepchord.coordinator.report.tables.columns import TRAINER, Column, SummaryRow, columns, summary_rows, trainer_of
+from deepchord.coordinator.report.tables.columns import (
+    BALANCED,
+    TRAINER,
+    Column,
+    SummaryRow,
+    columns,
+    summary_rows,
+    trainer_of,
+)
 
 #: Replaces host, engine and device if those do not fit.
 _ON = Column(field="on", label="On", short="On", group="training")
@@ -31,6 +40,7 @@ _SHORTEST_NAME = 8
 _GAP = 2
 #: What a narrow terminal leaves out, in this order, until the rest fits.
 _LEAST_NEEDED = (
+    *reversed(BALANCED),
     "test_expected_calibration_error",
     "test_brier_score",
     "lowest_train_loss",
@@ -159,7 +169,7 @@ def _natural_width(shown: tuple[Column, ...], rows: tuple[SummaryRow, ...], lett
 
 def _comparison(content: ReportContent) -> list[str]:
     """Return how sure the accuracy is, what the ensemble gains over several members, and what calibration brings."""
-    lines = [certainty(content)]
+    lines = [certainty(content), balance_sentence(content)]
     if content.evaluation.trained > 1:
         lines += [accuracy_gains(content), loss_gain(content), disagreement_of_gains(content)]
     lines += [

@@ -7,10 +7,14 @@ import pytest
 
 from deepchord.coordinator.local import local_session
 from deepchord.coordinator.monitoring import RunView, following, raise_if_failed, view_run, watch_run
+from deepchord.coordinator.monitoring.plain_view import changes
+from deepchord.coordinator.reconciliation import Reconciler
+from deepchord.coordinator.runs import next_extension
 from deepchord.shared.errors import RunCancelledError, RunFailedError, StorageError, WorkersStoppedError
-from deepchord.shared.messages import Cancellation, RunSpec
+from deepchord.shared.messages import AutoMembers, Cancellation, RunSpec
 from deepchord.shared.settings import Settings, load_settings
 from deepchord.shared.storage import RunStore
+from tests.coordinator.evaluated_run import evaluate
 from tests.coordinator.followed_run import IDLE_WORKER, NOW, commit, fail, published_run
 
 
@@ -129,3 +133,47 @@ def test_a_broker_that_goes_away_between_two_looks_does_not_stop_the_views(setti
     assert not next(seen).live
     fail(store, run)
     assert [view.state for view in seen] == ["failed"]
+
+
+def test_a_run_that_adds_members_by_itself_is_followed_until_it_has_enough(settings, store, run, monkeypatch):
+    monkeypatch.setattr(following, "_SUPERVISE_EVERY_S", 0.0)
+    run = run.model_copy(update={"auto": AutoMembers(at_most=9, least_fall=0.005)})
+    store.create_run(run)
+    seen = watch_run(settings, store, run)
+    assert next(seen).state == "waiting"
+    evaluate(store, run, share=0.1)
+
+    # Nobody has added them yet: it goes on looking, and says what it waits for.
+    for view in (next(seen), next(seen), view_run(settings, store, run)):
+        assert (view.state, view.awaited_members, view.has_ended) == ("evaluated", 3, False)
+        assert any("3 in all: the command that trains the run adds them" in line for line in changes(None, view))
+
+    more = next_extension(store, run)
+    store.extend_run(more)
+    assert [(view.run.members, view.state) for view in (next(seen), next(seen))][-1] == (3, "waiting")
+    evaluate(store, more, share=0.001)
+    (*_, last) = seen
+    assert (last.run, last.state, last.has_ended) == (more, "evaluated", True)
+
+
+def test_who_adds_the_members_sees_the_run_until_its_next_evaluation(settings, store, run):
+    run = run.model_copy(update={"auto": AutoMembers(at_most=9, least_fall=0.005)})
+    evaluate(store, run, share=0.1)
+
+    (view,) = watch_run(settings, store, run, extends=True)
+
+    assert view.has_ended
+
+
+def test_nothing_of_an_evaluated_run_that_waits_for_members_is_sent_again(
+    settings, store, run, broker_url, monkeypatch
+):
+    monkeypatch.setattr(following, "_SUPERVISE_EVERY_S", 0.0)
+    monkeypatch.setattr(Reconciler, "reconcile", lambda *_: pytest.fail("it is evaluated"))
+    run = run.model_copy(update={"auto": AutoMembers(at_most=9, least_fall=0.005)})
+    store.create_run(run)
+    evaluate(store, run, share=0.1)
+
+    seen = watch_run(settings.model_copy(update={"broker": broker_url}), store, run)
+
+    assert [next(seen).awaited_members for _ in range(3)] == [3, 3, 3]

@@ -6,12 +6,14 @@ import pytest
 
 from deepchord.coordinator.reconciliation import Reconciler, reconcile_all, reconcile_run
 from deepchord.coordinator.runs import plan_request, plan_run, submit
+from deepchord.shared.broker import connect
 from deepchord.shared.errors import InputError, RunFailedError
-from deepchord.shared.messages import Cancellation, DatasetInfo, RunFailure, RunSpec
+from deepchord.shared.messages import AutoMembers, Cancellation, DatasetInfo, RunFailure, RunSpec
 from deepchord.shared.network import Architecture, Dense, Flatten
-from deepchord.shared.queue import create_app
+from deepchord.shared.queue import QUEUE, create_app, queued_task_ids
 from deepchord.shared.settings import Settings, load_settings
 from deepchord.shared.storage import RunStore
+from tests.coordinator.evaluated_run import evaluate
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 DATASET = DatasetInfo(
@@ -109,3 +111,61 @@ def test_a_cancelled_run_needs_nobody_to_look_after_it(settings, store, run):
     store.cancel_run(run.run_id, Cancellation(host="here", cancelled_at=NOW))
 
     reconcile_run(settings, store, run.run_id)
+
+
+@pytest.fixture
+def growing(store: RunStore, run: RunSpec) -> RunSpec:
+    """A run that asked for as many members as help, evaluated, whose command died before it added any."""
+    growing = run.model_copy(update={"run_id": "growing", "auto": AutoMembers(at_most=4, least_fall=0.005)})
+    store.create_run(growing)
+    evaluate(store, growing, share=0.1)
+    return growing
+
+
+def test_a_run_whose_command_died_gets_the_members_that_help(settings, store, growing, monkeypatch):
+    rounds: list[int] = []
+
+    def pause(_: float) -> None:
+        extended = store.run("growing")
+        rounds.append(extended.members)
+        with connect(settings) as client:
+            assert "growing.member-003" in queued_task_ids(client, QUEUE)
+        evaluate(store, extended, share=0.1)
+
+    monkeypatch.setattr("deepchord.coordinator.reconciliation.service.time.sleep", pause)
+
+    reconcile_run(settings, store, "growing")
+
+    assert rounds == [4]
+    assert store.run("growing").extension == 1
+
+
+def test_all_runs_that_ask_for_it_get_the_members_that_help_unless_they_have_a_broker_of_their_own(
+    settings, store, growing, monkeypatch
+):
+    local = growing.model_copy(update={"run_id": "local"})
+    store.create_run(local)
+    store.set_local("local", local=True)
+    evaluate(store, local, share=0.1)
+
+    def stop(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deepchord.coordinator.reconciliation.service.time.sleep", stop)
+
+    with pytest.raises(KeyboardInterrupt):
+        reconcile_all(settings, store)
+
+    assert (store.run("growing").members, store.run("local").members) == (4, 3)
+    with pytest.raises(InputError, match=r"embedded broker of its own.*`deepchord resume local`"):
+        reconcile_run(settings, store, "local")
+
+
+def test_two_commands_that_look_after_a_run_add_members_once(settings, store, growing, monkeypatch):
+    with connect(settings) as client:
+        reconciler = Reconciler(settings, store, client)
+        assert reconciler.add_members(growing)
+        assert reconciler.add_members(growing)
+        assert not reconciler.add_members(store.run("growing"))
+
+    assert [spec.members for spec in store.specs("growing")] == [4, 3]

@@ -32,6 +32,7 @@ from deepchord.shared.messages import (
     Trainer,
 )
 from deepchord.shared.network import Architecture, Conv2D, Dense, Flatten
+from deepchord.worker.evaluation.metrics import balanced
 from deepchord.worker.evaluation.uncertainty import UncertaintyCollector
 from deepchord.worker.studies.conditions import ShiftCollector, UnseenCollector
 
@@ -106,6 +107,7 @@ def build_content(
             train=Scores(loss=0.2, accuracy=0.93),
             test=scores(output, dataset.y_test),
             parity=parity if records else None,
+            balanced=balanced(output, dataset.y_test) if measured else None,
         )
         for index, output in zip(trained, outputs, strict=True)
     )
@@ -140,7 +142,12 @@ def measured_content(
     found = collector.result()
     return replace(
         content,
-        evaluation=content.evaluation.model_copy(update={"uncertainty": found.uncertainty}),
+        evaluation=content.evaluation.model_copy(
+            update={
+                "uncertainty": found.uncertainty,
+                "balanced": balanced(content.probabilities.test, dataset.y_test),
+            }
+        ),
         probabilities=replace(
             content.probabilities,
             calibrated_test=found.calibrated_test,
@@ -162,8 +169,8 @@ def studied_content(content: ReportContent) -> ReportContent:
     def predict(images: NDArray[Any]) -> NDArray[np.float32]:
         return random.dirichlet(np.ones(classes), len(images)).astype(np.float32)
 
-    for _ in content.evaluation.members:
-        unseen.add(predict)
+    for member in content.evaluation.members:
+        unseen.add(member.index, predict(dataset.x_test), predict)
         shifts.add(predict)
     return replace(
         content,

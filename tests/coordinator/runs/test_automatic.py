@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepchord.coordinator.runs import plan_extension, plan_request, plan_run
-from deepchord.coordinator.runs.automatic import enough_members
+from deepchord.coordinator.runs.automatic import decide_members, enough_members
 from deepchord.coordinator.runs.planning import first_members
 from deepchord.shared.errors import InputError
-from deepchord.shared.messages import AutoMembers, DatasetInfo, MemberGain, Recipe
+from deepchord.shared.messages import AutoMembers, DatasetInfo, MemberGain, Recipe, RunSpec
 from deepchord.shared.network import Architecture, Dense, Flatten
+from tests.coordinator.evaluated_run import evaluation_with, gain_of
 
 DATASET = DatasetInfo(
     name="digits", sha256="0" * 64, input_shape=(28, 28, 1), class_names=("0", "1"), train_size=10, test_size=5
@@ -106,3 +107,49 @@ def test_a_person_who_extends_a_run_decides_its_number():
     assert (run.members, run.min_members, run.auto) == (4, 2, AutoMembers(at_most=9, least_fall=0.005))
     assert plan_extension(run, 6, None, automatic=True).auto == run.auto
     assert plan_extension(run, 6, None).auto is None
+
+
+def automatic(members: int, at_most: int) -> RunSpec:
+    request = plan_request(None, {"members": "auto", "at_most": at_most})
+    return plan_run(request, TINY, DATASET, max_attempts=3).model_copy(update={"members": members})
+
+
+@pytest.mark.parametrize(
+    ("members", "share", "extended", "reason"),
+    [
+        (4, 0.1, 6, "More members still help: 2 more, 6 in all."),
+        (8, 0.1, 9, "More members still help: 1 more, 9 in all."),
+        (4, 0.001, None, "has enough members, 4: one more would lower the loss by 0.10 %, and 0.5 % is asked for."),
+        (9, 0.001, None, "has enough members, 9: one more would lower the loss by 0.10 %, and 0.5 % is asked for."),
+        (
+            9,
+            0.012,
+            None,
+            "has the 9 members that it may have at most: one more would lower the loss by 1.20 %, and from 0.5 % on "
+            "more would help.",
+        ),
+    ],
+)
+def test_the_real_reason_for_the_number_of_members_is_told(members, share, extended, reason):
+    run = automatic(members, at_most=9)
+
+    decision = decide_members(run, evaluation_with(run, gain_of(share)))
+
+    assert (None if decision.extended is None else decision.extended.members) == extended
+    assert decision.reason.endswith(reason)
+
+
+def test_where_nobody_knows_what_helps_no_members_are_added():
+    run = automatic(4, at_most=9)
+
+    decision = decide_members(run, evaluation_with(run, None))
+
+    assert decision.extended is None
+    assert "no image was held out by two" in decision.reason
+
+
+def test_nothing_is_decided_before_an_evaluation_and_of_runs_that_did_not_ask():
+    run = automatic(4, at_most=9)
+
+    assert decide_members(run, None) is None
+    assert decide_members(run.model_copy(update={"auto": None}), evaluation_with(run, gain_of(0.1))) is None

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepchord.coordinator.report.findings import recipe_toml
 from deepchord.coordinator.runs import plan_architecture, plan_member, plan_request, plan_run
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import DatasetInfo, RunSpec
@@ -143,3 +144,44 @@ def test_seeds_are_spawned_from_the_seed_of_the_run_and_the_index(seed, index):
 @given(seeds)
 def test_no_two_members_of_a_run_have_the_same_seeds(seed):
     assert len({plan_member("run", seed, index).seeds for index in range(20)}) == 20
+
+
+@pytest.mark.parametrize(
+    ("preset", "class_sizes", "stratify"),
+    [
+        ("fast", [6_000] * 10, False),  # Fashion-MNIST
+        ("best", [5_421, 6_742], False),  # the smallest and the largest class of MNIST
+        ("fast", [500] * 100, True),  # CIFAR-100
+        ("quick", [95_000, 400], True),
+        ("quick", [95_000, 5_000], False),
+        ("quick", [50, 50, 50], True),
+        ("quick", [6_000, 0], False),  # nothing to have a share of
+        ("notebook", [100, 20], True),
+    ],
+)
+def test_a_new_run_with_a_small_class_holds_out_its_share_of_it(preset, class_sizes, stratify):
+    request = plan_request(None, {"preset": preset})
+    run = plan_run(request, TINY, DATASET, max_attempts=1, class_sizes=class_sizes)
+
+    assert run.recipe.stratify is stratify
+
+
+@pytest.mark.parametrize(
+    ("options", "stratify"),
+    [({"stratify": False}, False), ({"stratify": True}, True), ({"splits": "rotating"}, False)],
+)
+def test_a_recipe_that_says_how_to_split_is_taken_at_its_word(options, stratify):
+    for class_sizes in ([50, 50], [90_000, 90_000]):
+        run = plan_run(plan_request(None, options), TINY, DATASET, max_attempts=1, class_sizes=class_sizes)
+
+        assert run.recipe.stratify is stratify
+
+
+def test_a_recipe_that_an_earlier_version_wrote_keeps_its_splits(tmp_path):
+    run = plan_run(plan_request(None, {"seed": 1}), TINY, DATASET, max_attempts=1, class_sizes=[90_000] * 2)
+    lines = recipe_toml(run).splitlines()
+    (tmp_path / "older.toml").write_text("\n".join(line for line in lines if "stratify" not in line))
+
+    again = plan_run(plan_request(tmp_path / "older.toml", {}), TINY, DATASET, max_attempts=1, class_sizes=[5, 5])
+
+    assert again.recipe == run.recipe

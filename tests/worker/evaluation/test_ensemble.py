@@ -199,8 +199,8 @@ def test_weights_that_give_no_probabilities_are_named(
         evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, candidates, 2)
 
 
-def validation_images(run: RunSpec) -> Callable[[MemberSpec], NDArray[np.int64]]:
-    return lambda member: member_split(run, member).validation
+def validation_images(run: RunSpec, dataset: Dataset) -> Callable[[MemberSpec], NDArray[np.int64]]:
+    return lambda member: member_split(run, member, dataset.y_train).validation
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def trained(resources: object, run: RunSpec, members: tuple[MemberSpec, ...]) ->
 def test_the_members_of_a_run_are_read_from_storage_when_it_is_their_turn(
     store: RunStore, run: RunSpec, trained: list, engine: Engine, trainer: Trainer, dataset: Dataset
 ):
-    candidates = run_candidates(store, run, trained, validation_images(run))
+    candidates = run_candidates(store, run, trained, validation_images(run, dataset))
 
     found = evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, candidates, 3).evaluation
 
@@ -232,7 +232,7 @@ def test_weights_in_storage_that_are_not_those_of_the_record_are_refused(
         evaluate_members(
             Evaluator(engine=engine, trainer=trainer),
             dataset,
-            run_candidates(store, run, trained, validation_images(run)),
+            run_candidates(store, run, trained, validation_images(run, dataset)),
             3,
         )
 
@@ -245,7 +245,7 @@ def test_probabilities_of_a_member_that_were_lost_cost_its_parity_only(
     ensemble = evaluate_members(
         Evaluator(engine=engine, trainer=trainer),
         dataset,
-        run_candidates(store, run, trained, validation_images(run)),
+        run_candidates(store, run, trained, validation_images(run, dataset)),
         3,
     )
 
@@ -255,12 +255,12 @@ def test_probabilities_of_a_member_that_were_lost_cost_its_parity_only(
 def test_a_run_is_calibrated_on_the_images_that_its_members_held_out(
     store: RunStore, run: RunSpec, trained: list, engine: Engine, trainer: Trainer, dataset: Dataset
 ):
-    candidates = run_candidates(store, run, trained, validation_images(run))
+    candidates = run_candidates(store, run, trained, validation_images(run, dataset))
 
     found = evaluate_members(Evaluator(engine=engine, trainer=trainer), dataset, candidates, 3)
 
     uncertainty = found.evaluation.uncertainty
-    held_out = np.concatenate([validation_images(run)(member.spec) for member in trained])
+    held_out = np.concatenate([validation_images(run, dataset)(member.spec) for member in trained])
     assert uncertainty.calibration.source == "out_of_bag"
     assert uncertainty.calibration.images == len(set(held_out))
     assert uncertainty.calibration.members_per_image == pytest.approx(len(held_out) / len(set(held_out)))
@@ -278,8 +278,8 @@ def test_images_that_no_member_was_trained_on_calibrate_a_run_that_has_them(
     store: RunStore, run: RunSpec, trained: list, engine: Engine, trainer: Trainer, dataset: Dataset
 ):
     run = run.model_copy(update={"recipe": run.recipe.model_copy(update={"calibration_fraction": 0.5})})
-    images = calibration_images(run)
-    candidates = run_candidates(store, run, trained, validation_images(run))
+    images = calibration_images(run, dataset.y_train)
+    candidates = run_candidates(store, run, trained, validation_images(run, dataset))
 
     found = evaluate_members(
         Evaluator(engine=engine, trainer=trainer), dataset, candidates, 3, calibration_images=images

@@ -47,7 +47,7 @@ def test_more_members_have_a_lower_loss_and_each_size_is_there_once():
 
 def test_of_many_members_only_as_many_are_kept_as_fit(monkeypatch: pytest.MonkeyPatch):
     members = members_of(9)
-    monkeypatch.setattr(ensemble_sizes, "_KEPT_BYTES", 4 * members[0].nbytes + 1)
+    monkeypatch.setattr(ensemble_sizes, "KEPT_BYTES", 4 * members[0].nbytes + 1)
 
     assert sizes_of(members).result()[-1].members == 4
 

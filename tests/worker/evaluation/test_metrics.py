@@ -8,8 +8,9 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
 
+from deepchord.shared.uncertainty import area_under_roc, class_scores
 from deepchord.worker.evaluation import score
-from deepchord.worker.evaluation.metrics import RunningMean, confusion, misclassified
+from deepchord.worker.evaluation.metrics import RunningMean, balanced, confusion, misclassified
 
 
 @st.composite
@@ -66,7 +67,7 @@ def test_the_confusion_counts_actual_classes_in_rows(drawn: tuple[NDArray[np.flo
     probabilities, labels = drawn
     classes = probabilities.shape[1]
 
-    found = confusion(probabilities, labels, classes)
+    found = confusion(probabilities, labels)
 
     expected = [[0] * classes for _ in range(classes)]
     for row, label in zip(probabilities, labels, strict=True):
@@ -74,6 +75,10 @@ def test_the_confusion_counts_actual_classes_in_rows(drawn: tuple[NDArray[np.flo
     assert [list(row) for row in found] == expected
     matrix = confusion_matrix(labels, probabilities.argmax(1), labels=np.arange(classes))
     np.testing.assert_array_equal(found, matrix)
+    scores = balanced(probabilities, labels)
+    assert scores.balanced_accuracy == pytest.approx(class_scores(matrix).balanced_accuracy)
+    assert scores.macro_f1 == pytest.approx(class_scores(matrix).macro_f1)
+    assert scores.area_under_roc == area_under_roc(probabilities, labels)
 
 
 @given(drawn=predictions(), limit=st.integers(0, 10))

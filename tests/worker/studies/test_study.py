@@ -67,7 +67,7 @@ def test_a_study_of_nothing_more_gives_what_the_evaluation_gave(resources, store
     assert store.study_names(evaluated.run_id) == ["study"]
 
 
-def test_unseen_images_are_told_as_other_implementations_tell_them(resources, store, evaluated, strangers):
+def test_unseen_images_are_told_as_other_implementations_tell_them(resources, store, evaluated, strangers, dataset):
     spec = spec_of(evaluated, unseen=publish_images(strangers, store))
 
     studied = study_run(resources, evaluated, spec, lambda: None)
@@ -83,6 +83,20 @@ def test_unseen_images_are_told_as_other_implementations_tell_them(resources, st
         scores = -scores if detection.measure == "confidence" else scores
         assert detection.area_under_roc == pytest.approx(roc_auc_score(labels, scores), abs=1e-6)
         assert detection.area_under_precision_recall == pytest.approx(average_precision_score(labels, scores), abs=1e-6)
+    resolved = evaluated.architecture.resolve(input_shape=(4, 4, 1), classes=3)
+    network = resources.engine.build(resolved)
+    for each in study.unseen.members:
+        member = store.member(evaluated.run_id, each.index)
+        record = member.record().member
+        data = member.weights(record.attempt, record.weights_sha256)
+        network.set_weights(decode_checkpoint(data, resolved, "it"))
+        images = np.concatenate([dataset.x_test, strangers.pixels]) / np.float32(255)
+        confidence = network.probabilities(images.astype(np.float32)).max(axis=1)
+        assert [one.measure for one in each.detection] == ["confidence", "predictive_entropy"]
+        assert each.detection[0].area_under_roc == pytest.approx(roc_auc_score(labels, -confidence), abs=1e-6)
+    assert [each.index for each in study.unseen.members] == [0, 1]
+    areas = [each.detection[0].area_under_roc for each in study.unseen.members]
+    assert study.unseen.average_members["confidence"] == pytest.approx(np.mean(areas))
     assert found.unseen.shape == (25, 3)
     assert study.unseen.mean_confidence == pytest.approx(found.unseen.max(axis=1).mean(), abs=1e-6)
 

@@ -48,7 +48,8 @@ def run_of(size: int, *, members: int = 7, seed: int = 3, **recipe: Any) -> RunS
 
 
 def splits_of(run: RunSpec) -> list[Split]:
-    return [member_split(run, plan_member(run.run_id, run.seed, index)) for index in range(run.members)]
+    labels = np.arange(run.dataset.train_size) % 2
+    return [member_split(run, plan_member(run.run_id, run.seed, index), labels) for index in range(run.members)]
 
 
 @given(
@@ -58,14 +59,18 @@ def splits_of(run: RunSpec) -> list[Split]:
     seed=SEEDS,
     splits=st.sampled_from(["random", "rotating"]),
     index=st.integers(0, 50),
+    stratify=st.booleans(),
+    classes=st.integers(1, 40),
 )
 def test_every_image_is_learned_from_or_held_out_or_left_for_calibration(
-    size: int, fraction: float, calibration: float, seed: int, splits: str, index: int
+    size: int, fraction: float, calibration: float, seed: int, splits: str, index: int, stratify: bool, classes: int
 ):
-    run = run_of(size, seed=seed, validation_fraction=fraction, calibration_fraction=calibration, splits=splits)
-    kept = calibration_images(run)
+    parts = {"validation_fraction": fraction, "calibration_fraction": calibration, "splits": splits}
+    run = run_of(size, seed=seed, stratify=stratify, **parts)
+    labels = np.random.default_rng(seed).integers(0, classes, size)
+    kept = calibration_images(run, labels)
     try:
-        split = member_split(run, plan_member(run.run_id, run.seed, index))
+        split = member_split(run, plan_member(run.run_id, run.seed, index), labels)
     except InputError:
         remaining = size - len(kept)
         assert int(remaining * (1 - fraction)) == 0 or remaining - int(np.ceil(round(remaining * fraction, 6))) == 0
@@ -134,7 +139,12 @@ def test_the_splits_of_a_seed_are_the_same_on_every_host_and_in_every_version():
     assert random.training.tolist() == [0, 2, 1, 9, 7, 3, 6, 4]
     assert rotating.validation.tolist() == [4, 0]
     assert rotating.training.tolist() == [3, 7, 5, 6, 9, 2, 8, 1]
-    assert calibration_images(run).tolist() == [6, 8, 10, 16]
+    labels = np.arange(20) % 3 // 2
+    assert calibration_images(run, labels).tolist() == [6, 8, 10, 16]
+    stratified = run_of(20, seed=5, calibration_fraction=0.2, stratify=True)
+    assert calibration_images(stratified, labels).tolist() == [1, 7, 11, 19]
+    assert random_split(10, 0.2, 7, labels[:10]).validation.tolist() == [0, 7]
+    assert rotating_split(10, 0.2, 7, 3, labels[:10]).validation.tolist() == [0, 3]
 
 
 @pytest.mark.parametrize(("size", "fraction"), [(1, 0.5), (0, 0.5), (2, 0.9)])
@@ -143,3 +153,41 @@ def test_a_split_that_leaves_a_part_empty_says_what_to_change(size: int, fractio
         random_split(size, fraction, 1)
     with pytest.raises(InputError, match=rf"{size} training images .* validation_fraction = {fraction}"):
         rotating_split(size, fraction, 1, 0)
+
+
+@given(
+    sizes=st.lists(st.integers(0, 60), min_size=1, max_size=30).filter(lambda sizes: sum(sizes) > 4),
+    fraction=st.floats(0.05, 0.6),
+    calibration=st.sampled_from([0.0, 0.05, 0.3]),
+    splits=st.sampled_from(["random", "rotating"]),
+    seed=SEEDS,
+)
+def test_stratified_parts_have_each_class_in_its_share(
+    sizes: list[int], fraction: float, calibration: float, splits: str, seed: int
+):
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    parts = {"validation_fraction": fraction, "calibration_fraction": calibration, "splits": splits}
+    run = run_of(len(labels), seed=seed, stratify=True, **parts)
+    kept = calibration_images(run, labels)
+    try:
+        split = member_split(run, plan_member(run.run_id, run.seed, 2), labels)
+    except InputError:
+        return
+
+    of_kept, of_validation, of_all = (
+        np.bincount(labels[images], minlength=len(sizes)) for images in (kept, split.validation, np.arange(len(labels)))
+    )
+    # One more or less than its share; rounding and the last fold, which takes images from the first, cost another one.
+    assert np.abs(of_kept - len(kept) / len(labels) * of_all).max() < 2
+    remaining = of_all - of_kept
+    assert np.abs(of_validation - len(split.validation) / remaining.sum() * remaining).max() < 3
+    if len(kept) + (of_all == 1).sum() <= len(labels):
+        assert not of_kept[of_all == 1].any()
+
+
+def test_stratified_folds_together_hold_out_every_image():
+    labels = np.repeat([0, 1, 2], [70, 25, 5])
+    held_out = [rotating_split(100, 0.2, 3, index, labels).validation for index in range(5)]
+
+    assert sorted(np.concatenate(held_out).tolist()) == list(range(100))
+    assert [np.bincount(labels[fold], minlength=3).tolist() for fold in held_out] == [[14, 5, 1]] * 5

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deepchord.coordinator.report import ReportContent
-from deepchord.coordinator.report.findings import confusion_matrix, confusion_pixels
+from deepchord.coordinator.report.findings import balance_sentence, confusion_matrix, confusion_pixels
 from deepchord.coordinator.report.page import render_page
 
 MakeContent = Callable[..., ReportContent]
@@ -64,3 +64,44 @@ def test_many_classes_turn_the_matrix_into_a_picture(make_content: MakeContent) 
     assert confusion_pixels(content, (1, 2, 3)).shape == (30, 30, 4)
     assert "confusion-picture" in render_page(content)
     assert '<table class="confusion"' not in render_page(content)
+
+
+def test_each_class_has_its_scores_and_one_without_test_images_a_dash(
+    make_content: MakeContent, page_text: PageText
+) -> None:
+    content = with_confusion(make_content(classes=3), ((150, 10, 0), (20, 20, 0), (0, 0, 0)))
+    first, second, third = confusion_matrix(content).scored
+
+    assert (first.precision, first.recall) == (pytest.approx(150 / 170), pytest.approx(150 / 160))
+    assert second.f1 == pytest.approx(2 * 20 / (40 + 30))
+    assert (third.precision, third.recall, third.f1, third.images) == (None, None, None, 0)
+    text = " ".join(page_text(content).split())
+    assert "class 2\N{EN DASH}\N{EN DASH}\N{EN DASH}0" in text
+    assert "Balanced accuracy 71.88 %, macro F1 74.03 %: here every class counts the same" in text
+
+
+def test_of_many_classes_those_with_the_lowest_f1_are_listed_and_the_picture_keeps_small_confusions(
+    make_content: MakeContent,
+) -> None:
+    counts = np.diag(np.full(700, 3))
+    counts[400, 401] = counts[650, 9] = 3
+    counts[699] = 0
+    content = with_confusion(make_content(classes=700), tuple(map(tuple, counts.tolist())))
+    matrix = confusion_matrix(content)
+
+    assert (len(matrix.scored), matrix.classes_per_point) == (25, 3)
+    assert [row.name for row in matrix.scored[:5]] == [f"class {index}" for index in (9, 400, 401, 650, 0)]
+    assert "class 699" not in [row.name for row in matrix.scored]
+    pixels = confusion_pixels(content, (1, 2, 3), matrix.classes_per_point)
+    assert pixels.shape == (234, 234, 4)
+    assert pixels[133, 133].tolist() == pixels[216, 3].tolist() == [1, 2, 3, 255]
+    assert pixels[0, 0].tolist() == [128, 128, 128, 90]
+    assert render_page(content).count("<td") < 1_000
+
+
+def test_classes_of_about_the_same_size_need_no_scores_in_which_each_counts_the_same(make_content: MakeContent) -> None:
+    content = make_content(classes=3)
+
+    assert balance_sentence(with_confusion(content, ((60, 0, 0), (0, 50, 0), (0, 0, 41)))) == ""
+    assert balance_sentence(with_confusion(content, ((60, 0, 0), (0, 50, 0), (0, 0, 40)))) != ""
+    assert "ROC-AUC" in balance_sentence(make_content(classes=2))

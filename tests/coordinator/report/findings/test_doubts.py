@@ -11,6 +11,7 @@ from deepchord.coordinator.report import ReportContent
 from deepchord.coordinator.report.findings import doubts
 from deepchord.coordinator.report.page import render_page
 from deepchord.coordinator.report.tables import summary_json, summary_table
+from deepchord.shared.messages import BalancedScores
 
 MakeContent = Callable[..., ReportContent]
 
@@ -136,3 +137,20 @@ def test_doubts_stand_in_the_terminal_on_the_page_and_in_the_summary_for_program
     assert causes in page
     assert json.loads(summary_json(content))["warnings"] == [guessing, causes]
     assert 'aria-label="Warnings"' not in render_page(make_content())
+
+
+def test_who_tells_a_rare_class_apart_does_not_guess_although_naming_the_frequent_one_is_right_as_often(
+    make_content: MakeContent,
+):
+    guessing = np.array([[180, 0], [20, 0]])
+    telling = np.array([[160, 20], [4, 16]])  # 88 % right; always naming the first class: 90 %
+    content = changed(make_content(classes=2), telling)
+    balanced = BalancedScores(balanced_accuracy=0.84, macro_f1=0.78)
+    members = tuple(member.model_copy(update={"balanced": balanced}) for member in content.evaluation.members)
+    telling_members = replace(content, evaluation=content.evaluation.model_copy(update={"members": members}))
+
+    assert doubts(telling_members) == ()
+    assert (
+        "are not clearly better than guessing" in doubts(content)[0]
+    )  # of earlier versions only the accuracy is known
+    assert "is not clearly better than guessing" in doubts(changed(content, guessing))[0]

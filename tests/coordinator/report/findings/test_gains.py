@@ -1,10 +1,12 @@
 from collections.abc import Callable
 from dataclasses import replace
+from statistics import fmean
 
 import pytest
 
 from deepchord.coordinator.report import ReportContent
-from deepchord.coordinator.report.findings import accuracy_gains, disagreement_of_gains, loss_gain
+from deepchord.coordinator.report.content import TeacherResults
+from deepchord.coordinator.report.findings import accuracy_gains, disagreement_of_gains, kept_rows, loss_gain
 from deepchord.shared.messages import Scores
 
 MakeContent = Callable[..., ReportContent]
@@ -31,6 +33,23 @@ def test_a_loss_is_no_gain_over_anybody(make_content: MakeContent) -> None:
     content = with_scores(make_content(members=2), Scores(loss=0.2, accuracy=0.91), *members)
 
     assert accuracy_gains(content) == "±0.00 points against the average member, \u22121.00 points against the best"
+
+
+def test_what_was_kept_has_the_unseen_images_of_ensemble_average_member_and_run(make_content: MakeContent) -> None:
+    content, taught = (make_content(measured="out_of_bag", studied=True, members=members) for members in (1, 4))
+    teacher = TeacherResults(
+        run_id="teacher", evaluation=taught.evaluation, unseen={"strangers": (taught.unseen, content.unseen)}
+    )
+
+    ensemble, average, own = kept_rows(replace(content, teacher=teacher))
+
+    areas = [[each.area_under_roc for each in member.detection] for member in taught.unseen.members]
+    assert ensemble.unseen == {"strangers": taught.unseen.best.area_under_roc}
+    assert average.unseen == {"strangers": pytest.approx(max(map(fmean, zip(*areas, strict=True))))}
+    assert own.unseen == {"strangers": content.unseen.best.area_under_roc}
+    older = taught.unseen.model_copy(update={"members": ()})
+    teacher = replace(teacher, unseen={"strangers": (older, content.unseen)})
+    assert kept_rows(replace(content, teacher=teacher))[1].unseen == {}
 
 
 @pytest.mark.parametrize(

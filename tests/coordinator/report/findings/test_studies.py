@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from deepchord.coordinator.report.findings import (
     unseen_line,
     unseen_sentence,
 )
-from deepchord.shared.messages import SHIFT_KINDS, Estimate, MemberGain, SizedEnsemble
+from deepchord.shared.messages import SHIFT_KINDS, Estimate, MemberGain, SizedEnsemble, UnseenScores
 
 MakeContent = Callable[..., ReportContent]
 
@@ -37,9 +38,23 @@ def test_the_best_measure_is_told(make_content: MakeContent) -> None:
     assert [row.is_best for row in detection_rows(content)].count(True) == 1
     assert f"AUROC {best.area_under_roc:.3f} by {words[best.measure]}" in unseen_line(content)
     assert f"{100 * best.area_under_roc:.1f}\u00a0%" in unseen_sentence(content)
+    own = content.unseen.average_members
+    assert [row.average_member for row in detection_rows(content)] == [*own.values(), None]
+    told = f"({own[best.measure]:.3f} for the average member)" if best.measure in own else words[best.measure]
+    assert told in unseen_line(content)
     counts = entropy_counts(content)
     assert counts is not None
     assert sum(counts.unseen) == pytest.approx(1)
+
+
+def test_a_study_of_an_earlier_version_tells_of_no_average_member(make_content: MakeContent) -> None:
+    content = make_content(measured="out_of_bag", studied=True)
+    older = content.unseen.model_dump(exclude={"members"})
+
+    content = replace(content, unseen=UnseenScores.model_validate(older))
+
+    assert [row.average_member for row in detection_rows(content)] == [None, None, None]
+    assert "average member" not in unseen_line(content)
 
 
 @pytest.mark.parametrize("measured", ["calibration_images", "uncalibrated"])

@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score, classification_report, f1_score, roc_auc_score
 
 from deepchord.coordinator.report import ReportContent
 from deepchord.coordinator.report.tables import columns, summary_csv, summary_json
@@ -48,14 +50,62 @@ def test_scores_of_probabilities_follow_the_other_test_columns_where_they_were_m
     labels = [column.label for column in columns(content)]
     rows = summary_rows(content)
 
-    assert labels == [*HEADINGS[:3], "Test Brier Score", "Test Expected Calibration Error", *HEADINGS[3:]]
+    measured_only = [
+        "Test Brier Score",
+        "Test Expected Calibration Error",
+        "Test Balanced Accuracy",
+        "Test Macro F1",
+    ]
+    assert labels == [*HEADINGS[:3], *measured_only, *HEADINGS[3:]]
     for row, member in zip(rows, content.evaluation.uncertainty.members, strict=False):
         assert row.test_brier_score == round(member.scores.brier_score.value, 5)
         assert row.test_expected_calibration_error == round(member.scores.expected_calibration_error.value, 5)
     errors = [member.scores.expected_calibration_error.value for member in content.evaluation.uncertainty.members]
     assert rows[-1].test_expected_calibration_error == round(sum(errors) / len(errors), 5)
     bare = columns(make_content(measured="uncalibrated", records=False))
-    assert [column.label for column in bare] == labels[:5]
+    assert [column.label for column in bare] == labels[:7]
+
+
+def test_scores_in_which_every_class_counts_the_same_have_their_full_names_in_every_file(
+    make_content: MakeContent,
+) -> None:
+    content = make_content(measured="out_of_bag", classes=2, test_labels=np.repeat([0, 1], [180, 20]))
+    predicted = content.probabilities.test.argmax(axis=1)
+
+    first, *_ = csv.DictReader(io.StringIO(summary_csv(content)))
+    ensemble = json.loads(summary_json(content))["ensemble"]
+
+    own = content.evaluation.members[0].balanced
+    assert float(first["Test Balanced Accuracy"]) == pytest.approx(own.balanced_accuracy, abs=1e-4)
+    assert float(first["Test Macro F1"]) == pytest.approx(own.macro_f1, abs=1e-4)
+    assert float(first["Test Area Under ROC"]) == pytest.approx(own.area_under_roc, abs=1e-4)
+    labels, of_second = content.dataset.y_test, content.probabilities.test[:, 1]
+    assert ensemble["test_balanced_accuracy"] == pytest.approx(balanced_accuracy_score(labels, predicted), abs=1e-4)
+    assert ensemble["test_macro_f1"] == pytest.approx(f1_score(labels, predicted, average="macro"), abs=1e-4)
+    assert ensemble["test_area_under_roc"] == pytest.approx(roc_auc_score(labels, of_second), abs=1e-4)
+    told = classification_report(labels, predicted, output_dict=True)
+    for index, found in enumerate(ensemble["classes"]):
+        expected = told[str(index)]
+        assert (found["name"], found["test_images"]) == (f"class {index}", expected["support"])
+        assert [found["precision"], found["recall"], found["f1"]] == pytest.approx(
+            [expected["precision"], expected["recall"], expected["f1-score"]], abs=1e-4
+        )
+
+
+def test_an_evaluation_of_an_earlier_version_has_the_scores_that_follow_from_its_confusion(
+    make_content: MakeContent,
+) -> None:
+    content = make_content(classes=2)
+    assert content.evaluation.balanced is None
+    assert b"balanced" not in content.evaluation.encode()
+
+    ensemble = json.loads(summary_json(content))["ensemble"]
+
+    predicted = content.probabilities.test.argmax(axis=1)
+    assert ensemble["test_balanced_accuracy"] == pytest.approx(
+        balanced_accuracy_score(content.dataset.y_test, predicted), abs=1e-4
+    )
+    assert [column.label for column in columns(content)] == HEADINGS
 
 
 def test_a_failed_member_has_no_scores_of_probabilities(make_content: MakeContent) -> None:
