@@ -3,6 +3,7 @@
 Each is a frozen, validated type.
 """
 
+from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, StratifiedSplit
 from deepchord.shared.messages.ensemble import DescribedMember, EnsembleDescription
 from deepchord.shared.messages.evaluation import EnsembleEvaluation, MemberEvaluation, Misclassified, Scores
 from deepchord.shared.messages.member import (
@@ -74,6 +75,7 @@ __all__ = [
     "CalibrationSource",
     "Cancellation",
     "ConformalSets",
+    "DatasetFinding",
     "DatasetInfo",
     "DescribedMember",
     "Detection",
@@ -86,6 +88,7 @@ __all__ = [
     "Estimate",
     "FailedMember",
     "Fitting",
+    "ImageFiles",
     "MemberEvaluation",
     "MemberGain",
     "MemberProgress",
@@ -110,6 +113,7 @@ __all__ = [
     "ShortScores",
     "SizedEnsemble",
     "Splits",
+    "StratifiedSplit",
     "Study",
     "StudyFailure",
     "StudySpec",

@@ -9,6 +9,7 @@ from pathlib import Path
 from deepchord.shared.command_line import printable_path
 from deepchord.shared.datasets import (
     Dataset,
+    FileOptions,
     Places,
     find_dataset,
     find_images,
@@ -16,6 +17,8 @@ from deepchord.shared.datasets import (
     load_dataset,
     publish_dataset,
     publish_images,
+    value_findings,
+    warn_of,
 )
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import DatasetInfo, Fitting, RunSpec, StudySpec, UnseenInfo, is_study_name
@@ -156,7 +159,14 @@ def _published_dataset(
 ) -> DatasetInfo | None:
     if request.dataset is None:
         return None
-    other = find_dataset(request.dataset, places, request.images_channels_first, labels_are_classes=True)
+    other = find_dataset(
+        request.dataset,
+        places,
+        request.images_channels_first,
+        labels_are_classes=True,
+        options=FileOptions(image_size=_image_size(run.dataset)),
+    )
+    warn_of(value_findings(other), other.name)
     numbers = tuple(str(number) for number in range(len(trained_on.class_names)))
     if other.class_names not in (trained_on.class_names, numbers):
         raise InputError(
@@ -177,6 +187,12 @@ def _published_images(store: RunStore, trained_on: Dataset, request: StudyReques
         return None
     images = find_images(request.unseen, places, request.unseen_channels_first)
     return publish_images(fitted_images(images, trained_on.x_train, request.fitting), store)
+
+
+def _image_size(trained_on: DatasetInfo) -> tuple[int, int] | None:
+    """Return to which size image files are scaled, as those of the training were; None: they were not."""
+    height, width, _ = trained_on.input_shape
+    return (height, width) if trained_on.files is not None and trained_on.files.scaled else None
 
 
 def _made_name(

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
-from deepchord.ensemble.inputs.image_files import read_picture
 from deepchord.shared.errors import InputError
+from deepchord.shared.images import read_picture
 
 GREY, COLOURS = (4, 4, 1), (4, 4, 3)
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 4), dtype=np.uint8)

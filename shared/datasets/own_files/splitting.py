@@ -1,0 +1,48 @@
+"""Draws test images where none are given: a seeded share of each class."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.errors import DatasetError
+
+
+def stratified_split(classes: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
+    """Return which images are kept for the test: about the share of each class, and never all images of one.
+
+    Args:
+        classes: A number for each image [size], its class.
+        share: The share to keep, between 0 and 1.
+        seed: Seeds the draw.
+
+    Returns:
+        [size], true for the test.
+
+    Raises:
+        DatasetError: There are too few images to keep any.
+    """
+    generator, size = np.random.default_rng(seed), len(classes)
+    # Sorted by class, every so many-th image is kept: the shares of the classes stay.
+    order = np.lexsort((generator.random(size), classes))
+    kept = np.zeros(size, dtype=bool)
+    count = min(size - 1, max(1, round(share * size)))
+    kept[order[np.floor((np.arange(count) + 0.5) * size / max(1, count)).astype(int)]] = True
+    for code in np.unique(classes[kept]):
+        if kept[classes == code].all():
+            kept[np.flatnonzero(classes == code)[0]] = False
+    if not kept.any():
+        raise DatasetError(
+            f"{size} images of {len(np.unique(classes))} classes are too few to keep some for the test: give test "
+            "images."
+        )
+    return kept
+
+
+def without_copies(kept: NDArray[np.bool_], images: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Return which images are kept for the test if each that is also a training image goes to the training.
+
+    Args:
+        kept: [size], true for the test.
+        images: [size], a number that equal images share.
+    """
+    chosen: NDArray[np.bool_] = kept & ~np.isin(images, images[~kept])
+    return chosen
