@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files.npz_headers import check_memory, read_header
-from deepchord.shared.files.recognition import describe_kind, kind_of
+from deepchord.shared.files.recognition import NPY, describe_kind, kind_of
 from deepchord.shared.files.regular_files import check_regular
 
 _DAMAGED = (
@@ -53,5 +53,6 @@ def read_npy_file(path: Path, source: str) -> NDArray[Any]:
     except _DAMAGED as error:
         if "allow_pickle" in str(error):
             raise DatasetError(f"{source} holds pickled Python objects, which deepchord never reads.") from error
-        what = describe_kind(kind_of(path))
-        raise DatasetError(f"{source} is no .npy file that can be read: {what or error}.") from error
+        kind = kind_of(path)
+        reason = error if kind in (None, NPY) else describe_kind(kind)
+        raise DatasetError(f"{source} is no .npy file that can be read: {reason}.") from error

@@ -51,8 +51,7 @@ def open_picture(image: Picture, name: str, max_pixels: int = MAX_PIXELS) -> "Im
     """
     from PIL import Image, ImageOps
 
-    with _explained(name, max_pixels):
-        opened = image if isinstance(image, Image.Image) else _opened(image)
+    with _explained(name, max_pixels), _opened(image) as opened:
         _check_size(opened, name, max_pixels)
         upright: Image.Image = ImageOps.exif_transpose(opened)
         upright.load()
@@ -60,7 +59,9 @@ def open_picture(image: Picture, name: str, max_pixels: int = MAX_PIXELS) -> "Im
 
 
 def picture_size(image: Path | bytes, name: str) -> tuple[int, int]:
-    """Return height and width of an image file or of its bytes, upright; it is unpacked only if it lies on its side.
+    """Return height and width of an image file or of its bytes, upright.
+
+    It is unpacked only if it lies on its side, or is a TIFF.
 
     Raises:
         InputError: It is no image that can be read, or is too large.
@@ -69,7 +70,8 @@ def picture_size(image: Path | bytes, name: str) -> tuple[int, int]:
 
     with _explained(name, MAX_PIXELS), _opened(image) as opened:
         _check_size(opened, name, MAX_PIXELS)
-        is_turned = opened.getexif().get(_ORIENTATION) in _ON_THEIR_SIDE
+        # Pillow turns a TIFF itself, and turns it back if its EXIF data were asked for before.
+        is_turned = opened.format == "TIFF" or opened.getexif().get(_ORIENTATION) in _ON_THEIR_SIDE
         width, height = ImageOps.exif_transpose(opened).size if is_turned else opened.size
     return height, width
 
@@ -84,7 +86,8 @@ def picture_pixels(data: bytes, name: str) -> int:
 
     with _explained(name, MAX_PIXELS):
         try:
-            width, height = _opened(data).size
+            with _opened(data) as opened:
+                width, height = opened.size
         except Image.DecompressionBombError:
             return sys.maxsize  # so many that Pillow does not open it
     return int(width * height)
@@ -109,14 +112,22 @@ def _explained(name: str, max_pixels: int) -> Iterator[None]:
         raise InputError(f"{name} cannot be read as an image: {error}.") from error
 
 
-def _opened(image: "str | os.PathLike[str] | bytes") -> "Image":
+@contextmanager
+def _opened(image: Picture) -> "Iterator[Image]":
+    """Open a picture; a file stays open as long as the block lasts."""
     from PIL import Image
 
+    if isinstance(image, Image.Image):
+        yield image
+        return
     if isinstance(image, bytes):
-        return Image.open(io.BytesIO(image), formats=FORMATS)
+        yield Image.open(io.BytesIO(image), formats=FORMATS)
+        return
     path = user_path(Path(image))
     check_regular(path)
-    return Image.open(path, formats=FORMATS)
+    # Of a path Pillow 13 would map a plain TIFF into memory, and then turn it twice.
+    with path.open("rb") as file:
+        yield Image.open(file, formats=FORMATS)
 
 
 def _check_size(image: "Image", name: str, most: int) -> None:

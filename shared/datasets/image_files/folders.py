@@ -15,6 +15,7 @@ from deepchord.shared.datasets.image_files.listing import (
     class_name,
     note,
     numbered_classes,
+    unknown_class,
 )
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.images import SUFFIXES
@@ -117,13 +118,13 @@ def _listing(root: Path, found: _Found, findings: list[DatasetFinding]) -> Listi
 
 def _check_parts(root: Path, found: _Found) -> None:
     """Raise `DatasetError` if some images have no class, or a class is not among those to train on."""
-    known = {name for _, name, part in found.images if part in (None, "train")}
-    for path, name, part in found.images:
-        if name not in known:
-            raise DatasetError(
-                f"{printable_path(path.parent)} is a class of {part}, and {printable_path(root)} has no training "
-                f"images of a class {name!r}: a network cannot know that class."
-            )
+    unknown = unknown_class(found.images)
+    if unknown is not None:
+        path, name, part = unknown
+        raise DatasetError(
+            f"{printable_path(path.parent)} is a class of {part}, and {printable_path(root)} has no training images of "
+            f"a class {name!r}: a network cannot know that class."
+        )
     has_images = {part for _, _, part in found.images}
     if found.loose and "test" not in has_images and any(part is not None for part in has_images):
         raise DatasetError(

@@ -1,7 +1,7 @@
 """A list of image files with their classes, before any of them is opened."""
 
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -63,6 +63,17 @@ def numbered_classes(names: Iterable[str], source: str) -> dict[str, int]:
     are_numbers = all(name.isascii() and name.isdigit() and len(name) < 10 for name in different)
     ordered = sorted(different, key=lambda name: (int(name), name)) if are_numbers else sorted(different)
     return {name: number for number, name in enumerate(ordered)}
+
+
+def unknown_class(images: Sequence[tuple[Path, str, Part | None]]) -> tuple[Path, str, Part | None] | None:
+    """Return the first image whose class has no image to train on; None: there is none.
+
+    Validation images are trained on if there are test images; see `deepchord.shared.datasets.own_files.arranged`.
+    """
+    has_test = any(part == "test" for _, _, part in images)
+    trained_on = (None, "train", "validation") if has_test else (None, "train")
+    known = {name for _, name, part in images if part in trained_on}
+    return next((image for image in images if image[1] not in known), None)
 
 
 def class_name(text: str) -> str:

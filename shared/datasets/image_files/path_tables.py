@@ -13,6 +13,7 @@ from deepchord.shared.datasets.image_files.listing import (
     Part,
     class_name,
     numbered_classes,
+    unknown_class,
 )
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import check_regular
@@ -49,12 +50,11 @@ def list_path_table(path: Path) -> Listing:
     if not rows:
         raise DatasetError(f"{source} names no image files: below its first line there is none.")
     numbers = numbered_classes((label for _, label, _ in rows), source)
-    known = {label for _, label, part in rows if part in (None, "train")}
-    for _, label, part in rows:
-        if label not in known:
-            raise DatasetError(
-                f"{source} has the class {label!r} in rows of {part} alone: a network cannot know that class."
-            )
+    unknown = unknown_class(rows)
+    if unknown is not None:
+        raise DatasetError(
+            f"{source} has the class {unknown[1]!r} in rows of {unknown[2]} alone: a network cannot know that class."
+        )
     images = [
         EncodedImage(name=printable_path(file), content=file, label=numbers[label], part=part)
         for file, label, part in rows
