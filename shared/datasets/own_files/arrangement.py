@@ -11,7 +11,7 @@ from deepchord.shared.datasets.examination.fingerprints import fingerprints
 from deepchord.shared.datasets.image_files import ReadImages
 from deepchord.shared.datasets.labels import check_classes
 from deepchord.shared.datasets.own_files.options import FileOptions
-from deepchord.shared.datasets.own_files.splitting import stratified_split, without_copies
+from deepchord.shared.datasets.own_files.splitting import split_with_copies
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.messages import DatasetFinding, StratifiedSplit
 
@@ -109,10 +109,7 @@ def drawn_test(
         DatasetError: There are too few images.
     """
     try:
-        kept = stratified_split(classes, options.test_share, options.split_seed)
+        kept = split_with_copies(classes, fingerprints(images), options.test_share, options.split_seed)
     except DatasetError as error:
         raise DatasetError(f"{source}: {error}") from error
-    apart = without_copies(kept, fingerprints(images))
-    if not apart.any():
-        raise DatasetError(f"{source}: no test images can be drawn, for each has an equal one among the others.")
-    return apart, StratifiedSplit(share=options.test_share, seed=options.split_seed)
+    return kept, StratifiedSplit(share=options.test_share, seed=options.split_seed)

@@ -37,12 +37,23 @@ def stratified_split(classes: NDArray[np.int64], share: float, seed: int) -> NDA
     return kept
 
 
-def without_copies(kept: NDArray[np.bool_], images: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Return which images are kept for the test if each that is also a training image goes to the training.
+def split_with_copies(
+    classes: NDArray[np.int64], images: NDArray[np.uint64], share: float, seed: int
+) -> NDArray[np.bool_]:
+    """Return which images are kept for the test, as `stratified_split` does, with all copies of an image on one side.
 
     Args:
-        kept: [size], true for the test.
-        images: [size], a number that equal images share.
+        classes: A number for each image [size], its class.
+        images: A number for each image [size], which equal images share.
+        share: The share to keep, between 0 and 1.
+        seed: Seeds the draw.
+
+    Raises:
+        DatasetError: There are too few images to keep any.
     """
-    chosen: NDArray[np.bool_] = kept & ~np.isin(images, images[~kept])
+    _, first, position = np.unique(images, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    kept = np.empty(len(first), dtype=bool)
+    kept[order] = stratified_split(classes[first[order]], share, seed)
+    chosen: NDArray[np.bool_] = kept[position.reshape(-1)]
     return chosen
