@@ -11,6 +11,7 @@ from deepchord.coordinator.report import ReportContent
 from deepchord.coordinator.report.findings import doubts
 from deepchord.coordinator.report.page import render_page
 from deepchord.coordinator.report.tables import summary_json, summary_table
+from deepchord.shared.messages import DatasetFinding
 
 MakeContent = Callable[..., ReportContent]
 
@@ -136,3 +137,16 @@ def test_doubts_stand_in_the_terminal_on_the_page_and_in_the_summary_for_program
     assert causes in page
     assert json.loads(summary_json(content))["warnings"] == [guessing, causes]
     assert 'aria-label="Warnings"' not in render_page(make_content())
+
+
+def test_test_images_that_were_trained_on_are_a_warning_in_every_form_of_a_report(make_content: MakeContent):
+    content = make_content()
+    leak = DatasetFinding(kind="overlap", level="warning", text="3 of 20 test images are training images, too.")
+    scaled = DatasetFinding(kind="scaled", level="note", text="Each image was scaled.")
+    content = replace(content, dataset=replace(content.dataset, findings=(scaled, leak)))
+
+    assert doubts(content) == (leak.text,)
+    assert json.loads(summary_json(content))["warnings"] == [leak.text]
+    page = render_page(content)
+    assert page.count(leak.text) == 1
+    assert scaled.text in page
