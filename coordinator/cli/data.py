@@ -8,6 +8,7 @@ import typer
 from deepchord.coordinator.cli.context import print_json
 from deepchord.coordinator.cli.options import ChannelsFirst, ImageSize, Json, SkipDamaged, TestShare
 from deepchord.shared.command_line import home_path
+from deepchord.shared.errors import InputError
 
 # Heavy modules are imported by the command that needs them, so that `deepchord --help` answers at once.
 
@@ -38,6 +39,8 @@ def data(
     from deepchord.shared.command_line import new_console
     from deepchord.shared.datasets import examine
 
+    if sheet is not None and sheet.suffix.lower() != ".png":
+        raise InputError(f"--sheet is {sheet}, and a PNG is drawn: give a name that ends in .png.")
     options = {
         "dataset": dataset,
         "channels_first": channels_first,

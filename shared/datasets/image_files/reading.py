@@ -62,21 +62,18 @@ def read_listing(listing: Listing, source: str, options: PictureOptions) -> Read
     Raises:
         DatasetError: Files are damaged or of different sizes, or need more memory than is free.
     """
-    damaged = _Damaged()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of damage that it can do without
         size = options.image_size
         if size is None:
-            size = check_one_size(listing.images, source, damaged.add)
-            _refuse_damaged(damaged, len(listing.images), source, options)
-            damaged = _Damaged()
-        return _read(listing, source, size, options, damaged)
+            size = check_one_size(listing.images, source)
+        return _read(listing, source, size, options)
 
 
-def _read(listing: Listing, source: str, size: Size, options: PictureOptions, damaged: _Damaged) -> ReadImages:
+def _read(listing: Listing, source: str, size: Size, options: PictureOptions) -> ReadImages:
     count, kept, transparent = len(listing.images), 0, 0
     pixels = _new_array(count, size, 1, source)
-    labels, parts = np.zeros(count, dtype=np.int64), list[Part | None]()
+    labels, parts, damaged = np.zeros(count, dtype=np.int64), list[Part | None](), _Damaged()
     for image, converted in _converted(listing.images, count, size, options, damaged):
         if converted.pixels.shape[-1] > pixels.shape[-1]:
             pixels = _in_colour(pixels, kept, source)

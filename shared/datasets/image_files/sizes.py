@@ -1,8 +1,9 @@
 """Whether all image files of a list have one size, and which one would suit them if they do not."""
 
+import contextlib
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from deepchord.shared.datasets.image_files.listing import EncodedImage
 from deepchord.shared.errors import DatasetError, InputError
@@ -16,23 +17,20 @@ _TOLD = 3
 Size = tuple[int, int]
 
 
-def check_one_size(images: Iterable[EncodedImage], source: str, on_damage: Callable[[str, Exception], None]) -> Size:
-    """Return the size of all images.
+def check_one_size(images: Iterable[EncodedImage], source: str) -> Size:
+    """Return the size of all images, apart from damaged ones; 1x1 if all are damaged.
 
     Args:
         images: The images.
         source: Where they were found, for the error.
-        on_damage: Is told of images whose size cannot be read.
 
     Raises:
         DatasetError: They have several sizes.
     """
     sizes: Counter[Size] = Counter()
     for image in images:
-        try:
-            sizes[_size(image)] += 1
-        except (InputError, MemoryError) as error:
-            on_damage(image.name, error)
+        with contextlib.suppress(InputError, MemoryError):  # why, says who unpacks it
+            sizes[picture_size(image.content, image.name)] += 1
     if len(sizes) > 1:
         raise DatasetError(_several(sizes, source))
     return next(iter(sizes), (1, 1))
@@ -52,7 +50,3 @@ def _several(sizes: Counter[Size], source: str) -> str:
         f"The images of {source} are of {len(sizes):,} sizes (height x width): {told}{more}. Networks take one: "
         f"--image-size {side}, for example, scales each to {side}x{side} pixels (in a recipe: image_size = {side})."
     )
-
-
-def _size(image: EncodedImage) -> Size:
-    return picture_size(image.content, image.name)
