@@ -14,6 +14,7 @@ from deepchord.shared.datasets.examination import (
     PartOutline,
     all_findings,
     examine,
+    overlap_findings,
     value_findings,
     warn_of,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "is_named_dataset",
     "load_dataset",
     "load_images",
+    "overlap_findings",
     "parse_size",
     "publish_dataset",
     "publish_images",

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from deepchord.shared.datasets import (
     find_images,
     fitted_images,
     load_dataset,
+    overlap_findings,
     publish_dataset,
     publish_images,
     value_findings,
@@ -179,7 +180,10 @@ def _published_dataset(
             f"The test images of {other.name} are {other.x_test.dtype} {list(other.x_test.shape[1:])}, and the "
             f"networks of run {run.run_id} take {trained_on.x_test.dtype} {list(trained_on.x_test.shape[1:])}."
         )
-    return publish_dataset(other, store)
+    # What matters is whether the run was trained on these test images, not on which training images lie beside them.
+    findings = overlap_findings(replace(trained_on, x_test=other.x_test, y_test=other.y_test))
+    warn_of(findings, other.name)
+    return publish_dataset(replace(other, findings=findings), store)
 
 
 def _published_images(store: RunStore, trained_on: Dataset, request: StudyRequest, places: Places) -> UnseenInfo | None:
@@ -216,8 +220,9 @@ def _made_name(
 
 
 def _asked(spec: StudySpec) -> StudySpec:
-    """Return what a study looks at, without when and by which version it was asked for."""
-    return spec.model_copy(update={"requested_at": datetime.min.replace(tzinfo=UTC), "version": ""})
+    """Return what a study looks at, without when and by which version it was asked for, and what that one noticed."""
+    dataset = spec.dataset if spec.dataset is None else spec.dataset.model_copy(update={"findings": ()})
+    return spec.model_copy(update={"requested_at": datetime.min.replace(tzinfo=UTC), "version": "", "dataset": dataset})
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from deepchord.shared.datasets.examination.examination import (
     PartOutline,
     all_findings,
     examine,
+    overlap_findings,
 )
 from deepchord.shared.datasets.examination.values import value_findings
 from deepchord.shared.datasets.examination.warning import warn_of
@@ -18,6 +19,7 @@ __all__ = [
     "PartOutline",
     "all_findings",
     "examine",
+    "overlap_findings",
     "value_findings",
     "warn_of",
 ]

@@ -94,6 +94,12 @@ def all_findings(dataset: "Dataset", copies: Copies | None = None) -> tuple[Data
     )
 
 
+def overlap_findings(dataset: "Dataset") -> tuple[DatasetFinding, ...]:
+    """Return whether test images are training images, too."""
+    copies = count_copies(dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
+    return tuple(_overlap(copies, len(dataset.x_test)))
+
+
 def _outline(images: NDArray[Any]) -> PartOutline:
     height, width, channels = images.shape[1:]
     # In pieces: NumPy's own mean and deviation of all images at once take eight times their memory.
@@ -112,7 +118,7 @@ def _outline(images: NDArray[Any]) -> PartOutline:
     )
 
 
-def _copy_findings(copies: Copies, test_size: int) -> Iterator[DatasetFinding]:
+def _overlap(copies: Copies, test_size: int) -> Iterator[DatasetFinding]:
     if copies.test_in_train:
         are = "is a training image" if copies.test_in_train == 1 else "are training images"
         has = "has" if copies.test_in_train_otherwise == 1 else "have"
@@ -123,6 +129,10 @@ def _copy_findings(copies: Copies, test_size: int) -> Iterator[DatasetFinding]:
             text=f"{copies.test_in_train:,} of {test_size:,} test images {are}, too, to the last bit: the test scores "
             f"are better than those of new images would be.{otherwise if copies.test_in_train_otherwise else ''}",
         )
+
+
+def _copy_findings(copies: Copies, test_size: int) -> Iterator[DatasetFinding]:
+    yield from _overlap(copies, test_size)
     if copies.within_train_otherwise:
         yield DatasetFinding(
             kind="contradictions",
