@@ -49,13 +49,13 @@ def prepare(
     check_broker(settings, request.require)
     store = RunStore.open(settings)
     dataset = given or read_requested(request)
-    dataset = replace(dataset, findings=all_findings(dataset))
-    warn_of(dataset.findings, dataset.name)
     check_parts(request.recipe(), len(dataset.x_train))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     network = architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names))
     check_state_size(store, network, request.optimizer)
     store.check_writable()
+    dataset = replace(dataset, findings=all_findings(dataset))
+    warn_of(dataset.findings, dataset.name)
     size_bytes = dataset.x_train.nbytes + dataset.x_test.nbytes
     published = publish_dataset(
         dataset,

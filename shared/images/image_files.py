@@ -109,7 +109,8 @@ def _explained(name: str, max_pixels: int) -> Iterator[None]:
     except FileNotFoundError as error:
         raise InputError(f"There is no file {name}.") from error
     except Exception as error:
-        raise InputError(f"{name} cannot be read as an image: {error}.") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(f"{name} cannot be read as an image: {reason}.") from error
 
 
 @contextmanager

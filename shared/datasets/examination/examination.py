@@ -137,14 +137,18 @@ def _copy_findings(copies: Copies, test_size: int) -> Iterator[DatasetFinding]:
         yield DatasetFinding(
             kind="contradictions",
             level="warning",
-            text=f"{copies.within_train_otherwise:,} training images occur with several classes; each copy counts.",
+            text=f"{_count(copies.within_train_otherwise, 'occurs', 'occur')} with several classes; each copy counts.",
         )
     if copies.within_train:
         yield DatasetFinding(
             kind="copies",
             level="note",
-            text=f"{copies.within_train:,} training images are equal to an earlier one; each copy counts.",
+            text=f"{_count(copies.within_train, 'is', 'are')} equal to an earlier one; each copy counts.",
         )
+
+
+def _count(images: int, one: str, several: str) -> str:
+    return f"1 training image {one}" if images == 1 else f"{images:,} training images {several}"
 
 
 def _split_findings(dataset: "Dataset") -> Iterator[DatasetFinding]:

@@ -144,14 +144,20 @@ def _in_colour(grey: NDArray[np.uint8], kept: int, source: str) -> NDArray[np.ui
     return coloured
 
 
+def _images(count: int) -> str:
+    return "1 image is" if count == 1 else f"{count:,} images are"
+
+
 def _findings(options: PictureOptions, transparent: int, damaged: _Damaged, channels: int) -> Iterator[DatasetFinding]:
     if transparent:
-        yield note("transparency", f"{transparent:,} images are transparent in places, where they count as white.")
+        yield note("transparency", f"{_images(transparent)} transparent in places, which count as white.")
     if damaged.count:
+        were, more = "was" if damaged.count == 1 else "were", "; …" if damaged.count > _NAMED else ""
         yield DatasetFinding(
             kind="skipped_damaged",
             level="warning",
-            text=f"{damaged.count:,} files that cannot be used were left out: {'; '.join(damaged.sentences)}.",
+            text=f"{damaged.count:,} of the images cannot be used and {were} left out: "
+            f"{'; '.join(damaged.sentences)}{more}.",
         )
     if options.image_size is not None:
         height, width = options.image_size

@@ -30,7 +30,6 @@ def parse_size(text: str) -> tuple[int, int]:
     numbers = [int(side) for side in sides if side.isascii() and side.isdigit() and len(side) < 6]
     if len(numbers) != len(sides) or len(sides) > 2 or not all(0 < number <= MAX_SIDE for number in numbers):
         raise InputError(
-            f"image_size is {text!r}; expected a number of pixels, 64, or height and width, 48x64, each from 1 to "
-            f"{MAX_SIDE}."
+            f"expected a number of pixels, 64, or height and width, 48x64, each from 1 to {MAX_SIDE}, found {text!r}"
         )
     return numbers[0], numbers[-1]

@@ -18,7 +18,7 @@ def stratified_split(classes: NDArray[np.int64], share: float, seed: int) -> NDA
         [size], true for the test.
 
     Raises:
-        DatasetError: There are too few images to keep any.
+        DatasetError: No class has two images.
     """
     generator, size = np.random.default_rng(seed), len(classes)
     # Sorted by class, every so many-th image is kept: the shares of the classes stay.
@@ -29,6 +29,10 @@ def stratified_split(classes: NDArray[np.int64], share: float, seed: int) -> NDA
     for code in np.unique(classes[kept]):
         if kept[classes == code].all():
             kept[np.flatnonzero(classes == code)[0]] = False
+    if not kept.any():
+        # Those that were drawn are the only ones of their classes: one of another class takes their place.
+        _, position, sizes = np.unique(classes, return_inverse=True, return_counts=True)
+        kept[order[sizes[position.reshape(-1)][order] > 1][:1]] = True
     if not kept.any():
         raise DatasetError(
             f"{size} images of {len(np.unique(classes))} classes are too few to keep some for the test: give test "

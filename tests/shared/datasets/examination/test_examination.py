@@ -103,7 +103,7 @@ def test_copies_within_the_training_are_noted_and_those_of_another_class_warned_
 
     warning, noted = all_findings(dataset(x_train=images))
 
-    assert warning.text == "1 training images occur with several classes; each copy counts."
+    assert warning.text == "1 training image occurs with several classes; each copy counts."
     assert noted.text == "2 training images are equal to an earlier one; each copy counts."
 
 

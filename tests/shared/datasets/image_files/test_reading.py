@@ -57,9 +57,7 @@ def test_transparency_is_laid_on_white_and_said(tmp_path: Path):
     read = read_listing(list_folder(tmp_path), "photos", PictureOptions())
 
     assert (read.pixels[0] == 255).all()
-    assert [finding.text for finding in read.findings] == [
-        "1 images are transparent in places, where they count as white."
-    ]
+    assert [finding.text for finding in read.findings] == ["1 image is transparent in places, which count as white."]
 
 
 def test_damaged_files_are_named_or_left_out_as_asked(tmp_path: Path):
@@ -74,7 +72,7 @@ def test_damaged_files_are_named_or_left_out_as_asked(tmp_path: Path):
     for size in (None, (4, 4)):
         read = read_listing(list_folder(tmp_path), "photos", PictureOptions(image_size=size, skip_damaged=True))
         assert (len(read.pixels), len(read.labels), len(read.parts), read.files.skipped) == (9, 9, 9, 3)
-        assert "3 files that cannot be used were left out" in read.findings[0].text
+        assert "3 of the images cannot be used and were left out" in read.findings[0].text
 
 
 def test_nothing_is_left_of_damaged_files_alone(tmp_path: Path):

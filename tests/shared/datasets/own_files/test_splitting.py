@@ -17,7 +17,7 @@ def test_each_class_keeps_its_share_and_is_trained_on(classes: np.ndarray, share
     try:
         kept = stratified_split(classes, share, seed)
     except DatasetError:
-        assert len(classes) < 11  # of so few, one image of each class may be all that there is
+        assert np.bincount(classes).max() == 1
 
     if kept is not None:
         assert set(classes[~kept]) == set(classes)
