@@ -22,7 +22,7 @@ def examination_table(examination: Examination) -> Group:
     if hidden > 0:
         parts.append(Text(f"{hidden:,} more classes, of sizes between these: --json shows all", style="dim"))
     parts += [Text(), Text(_use(examination.train.pixels), style="dim")]
-    for finding in examination.findings:
+    for finding in sorted(examination.findings, key=lambda each: each.level != "warning"):
         is_warning = finding.level == "warning"
         parts.append(Text(f"{finding.level}: {finding.text}", style="yellow" if is_warning else "dim"))
     if not any(finding.level == "warning" for finding in examination.findings):
