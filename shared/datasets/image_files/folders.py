@@ -105,7 +105,7 @@ def _listing(root: Path, found: _Found, findings: list[DatasetFinding]) -> Listi
             DatasetFinding(
                 kind="loose_images",
                 level="warning",
-                text=f"{_files(found.loose, 'image file')} in {source} {_lie(found.loose)} in no folder of a class and "
+                text=f"{_files(found.loose, 'image file')} {_lie(found.loose)} in no folder of a class and "
                 f"{'was' if found.loose == 1 else 'were'} left out.",
             )
         )

@@ -50,6 +50,14 @@ class _Damaged:
         if len(self.sentences) < _NAMED:
             self.sentences.append(str(error).rstrip(".") or f"{name} does not fit into memory")
 
+    def shortened(self, source: str) -> "_Damaged":
+        """Return the same without the folder that the files lie in: a report is for others, who do not know it."""
+        folders = [f"{folder}/" for folder in (source, str(Path(source).parent)) if folder != "."]
+        sentences = self.sentences
+        for folder in folders:
+            sentences = [sentence.replace(folder, "") for sentence in sentences]
+        return _Damaged(self.count, sentences)
+
 
 def read_listing(listing: Listing, source: str, options: PictureOptions) -> ReadImages:
     """Return the images of a list.
@@ -89,7 +97,7 @@ def _read(listing: Listing, source: str, size: Size, options: PictureOptions) ->
         parts=tuple(parts),
         class_names=listing.class_names,
         files=ImageFiles(scaled=options.image_size is not None, skipped=damaged.count),
-        findings=(*listing.findings, *_findings(options, transparent, damaged, pixels.shape[-1])),
+        findings=(*listing.findings, *_findings(options, transparent, damaged.shortened(source), pixels.shape[-1])),
     )
 
 

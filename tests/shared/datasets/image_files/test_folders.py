@@ -79,7 +79,7 @@ def test_what_is_left_out_is_said(tmp_path: Path):
 
     assert found == {
         "other_folders": "1 folder beside train left out: docs.",
-        "loose_images": f"1 image file in {tmp_path} lies in no folder of a class and was left out.",
+        "loose_images": "1 image file lies in no folder of a class and was left out.",
         "other_files": "1 file left out: no image by the name (.txt).",
     }
 

@@ -70,9 +70,11 @@ def test_damaged_files_are_named_or_left_out_as_asked(tmp_path: Path):
         with pytest.raises(DatasetError, match=r"of 12 images of photos cannot be used: .*dog/1\.jpg is no image that"):
             read_listing(list_folder(tmp_path), "photos", options)
     for size in (None, (4, 4)):
-        read = read_listing(list_folder(tmp_path), "photos", PictureOptions(image_size=size, skip_damaged=True))
+        options = PictureOptions(image_size=size, skip_damaged=True)
+        read = read_listing(list_folder(tmp_path), str(tmp_path), options)
         assert (len(read.pixels), len(read.labels), len(read.parts), read.files.skipped) == (9, 9, 9, 3)
         assert "3 of the images cannot be used and were left out" in read.findings[0].text
+        assert "; dog/1.jpg is no image" in read.findings[0].text
 
 
 def test_nothing_is_left_of_damaged_files_alone(tmp_path: Path):
