@@ -1,13 +1,15 @@
 """Arrays of a Python program as a data set."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepchord.shared.datasets import Dataset, dataset_from_arrays, with_channels_last
+from deepchord.shared.datasets import IN_MEMORY, Dataset, dataset_from_arrays, stratified_split, with_channels_last
 from deepchord.shared.errors import InputError
+from deepchord.shared.messages import StratifiedSplit
 
 _SOURCE = "The arrays"
 
@@ -25,26 +27,30 @@ def arrays_as_dataset(
     """Return arrays as a data set; see `train` for the arguments.
 
     Raises:
-        InputError: There are too few images for training and test.
-        DatasetError: The arrays cannot be used.
+        InputError: `test` is neither, or there is not one class for each image.
+        DatasetError: The arrays cannot be used, or are too few for training and test.
     """
-    names = None if class_names is None else tuple(class_names)
+    names, split = None if class_names is None else tuple(class_names), None
     if isinstance(test, tuple | list) and len(test) == 2:
         x_test, y_test = np.asarray(test[0]), np.asarray(test[1])
         names, (y, y_test) = _as_numbers(names, y, y_test)
     elif isinstance(test, float | int):
         names, (y,) = _as_numbers(names, y)
-        kept = _kept_for_test(x, y, test, seed)
+        # A seed that is none is refused with the recipe.
+        split_seed = seed if isinstance(seed, int) and seed >= 0 else 0
+        kept = _kept_for_test(x, y, test, split_seed)
         x, y, x_test, y_test = x[~kept], y[~kept], x[kept], y[kept]
         if sample_weights is not None and sample_weights.shape[:1] == kept.shape:
             sample_weights = sample_weights[~kept]
+        split = StratifiedSplit(share=test, seed=split_seed)
     else:
         raise InputError(f"test is {test!r}; expected test images and their classes, or a share between 0 and 1.")
     arrays = {"x_train": x, "y_train": y, "x_test": x_test, "y_test": y_test}
     if sample_weights is not None:
         arrays["sample_weights_train"] = sample_weights
     turned = with_channels_last(arrays, _SOURCE, channels_first)
-    return dataset_from_arrays(turned, name="arrays", source=_SOURCE, class_names=names)
+    dataset = dataset_from_arrays(turned, name=IN_MEMORY, source=_SOURCE, class_names=names)
+    return replace(dataset, split=split)
 
 
 def _as_numbers(
@@ -59,26 +65,11 @@ def _as_numbers(
     return tuple(found.tolist()), np.split(codes.reshape(-1), np.cumsum([len(each) for each in labels])[:-1])
 
 
-def _kept_for_test(x: NDArray[Any], y: NDArray[Any], share: float, seed: object) -> NDArray[np.bool_]:
+def _kept_for_test(x: NDArray[Any], y: NDArray[Any], share: float, seed: int) -> NDArray[np.bool_]:
     """Return which images are for the test; each class has about its share in both parts, and is trained on."""
     if not 0 < share < 1:
         raise InputError(f"test is {share!r}; expected test images and their classes, or a share between 0 and 1.")
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) < 2:
         raise InputError(f"x has the shape {list(x.shape)} and y {list(y.shape)}; expected one class for each image.")
-    # A seed that is none is refused with the recipe.
-    generator = np.random.default_rng(seed if isinstance(seed, int) and seed >= 0 else 0)
     codes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y), -1)[:, 0]
-    # Sorted by class, every so many-th image is kept: the shares of the classes stay.
-    order = np.lexsort((generator.random(len(x)), codes))
-    kept = np.zeros(len(x), dtype=bool)
-    count = min(len(x) - 1, max(1, round(share * len(x))))
-    kept[order[np.floor((np.arange(count) + 0.5) * len(x) / count).astype(int)]] = True
-    for code in np.unique(codes[kept]):
-        if kept[codes == code].all():
-            kept[np.flatnonzero(codes == code)[0]] = False
-    if not kept.any():
-        raise InputError(
-            f"{len(x)} images of {len(np.unique(codes))} classes are too few to keep some for the test: give test "
-            "images and their classes as test."
-        )
-    return kept
+    return stratified_split(codes, share, seed)

@@ -11,12 +11,10 @@ from numpy.typing import ArrayLike
 from deepchord.arrays import arrays_as_dataset
 from deepchord.coordinator.runs import prepare
 from deepchord.run import Run, submitted_run
+from deepchord.shared.datasets import TEST_SHARE
 from deepchord.shared.errors import InputError
 from deepchord.shared.network import Architecture
 from deepchord.shared.settings import load_settings
-
-#: The share of the images that only score, if no test images are given.
-TEST_SHARE = 0.2
 
 
 class RecipeOptions(TypedDict, total=False):
@@ -67,6 +65,10 @@ class RecipeOptions(TypedDict, total=False):
     cutmix: float
     feature_noise: float
     channels_first: bool
+    image_size: int | str | tuple[int, int]
+    skip_damaged: bool
+    test_share: float
+    split_seed: int
     architecture: str
     layers: Sequence[Mapping[str, Any]]
 
@@ -101,12 +103,13 @@ def train(
         x: Images [size, height, width] or [size, height, width, channels]: whole numbers from 0 to 255, which are
             divided by 255, or floats, which are taken as they are. None: `dataset` is trained on.
         y: Their classes [size]: whole numbers from 0, or strings.
-        test: Images and classes that only score, and decide nothing; or the share of `x` that is kept for that.
+        test: Images and classes that only score, and decide nothing; or the share of `x`, or of a data
+            set without test images, that is kept for that.
         validation: The share of the training images that each member is validated on: `validation_fraction`.
         class_names: The names of the classes, if `y` holds numbers.
         sample_weights: How much each image of `x` counts in the loss of the training [size]; None: all alike. Nothing
             else is weighted, no validation and no test.
-        dataset: `fashion`, `digits`, `cifar10`, or the path of an `.npz`.
+        dataset: `fashion`, `digits`, `cifar10`, or the path of an `.npz`, a folder of images or other files.
         recipe: A recipe file; options override it.
         network: The layers of the members; None: those of the recipe or the preset.
         broker: The URL of the broker; None: `DEEPCHORD_BROKER`, or one of this process's own.
@@ -133,6 +136,8 @@ def train(
         given["layers"] = network.layers
     if dataset is not None:
         given["dataset"] = os.fspath(dataset)
+        if isinstance(test, float) and test != TEST_SHARE:
+            given.setdefault("test_share", test)
     data = None
     if x is not None or y is not None:
         if x is None or y is None or dataset is not None:

@@ -11,7 +11,7 @@ from deepchord.shared.errors import InputError
 
 if TYPE_CHECKING:
     from deepchord.coordinator.report import ReportContent
-    from deepchord.shared.messages import RunSpec
+    from deepchord.shared.messages import DatasetInfo, RunSpec
     from deepchord.shared.settings import Settings
     from deepchord.shared.storage import RunStore
 
@@ -119,6 +119,13 @@ def warn_if_outdated(content: "ReportContent", run: "RunSpec") -> None:
             f"that of {content.spec.members}.",
             err=True,
         )
+
+
+def print_notes(dataset: "DatasetInfo") -> None:
+    """Print what was done when a data set was read; of what may mislead is warned already."""
+    for finding in dataset.findings:
+        if finding.level == "note":
+            typer.echo(f"note: {dataset.name}: {finding.text}", err=True)
 
 
 def print_json(data: Any) -> None:

@@ -37,3 +37,29 @@ Detach = Annotated[
         "--detach", help="Submit and return; `deepchord watch RUN` follows it from any host. [DEEPCHORD_DETACH]"
     ),
 ]
+#: Which data set, and how its files are read: of `train` and `data`.
+DatasetPath = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|PATH",
+        help="fashion, digits, cifar10, an .npz file, a folder of images; others: docs/own_data.md.",
+    ),
+]
+ChannelsFirst = Annotated[
+    bool | None,
+    typer.Option(
+        "--images-channels-first/--images-channels-last",
+        "--channels-first/--channels-last",
+        help="The images of the file are [size, channels, height, width], or not although they look so.",
+    ),
+]
+ImageSize = Annotated[
+    str | None, typer.Option(metavar="N|HxW", help="Scale image files to so many pixels: 64, or 48x64 (height, width).")
+]
+SkipDamaged = Annotated[
+    bool, typer.Option("--skip-damaged", help="Leave damaged image files out; otherwise they are refused.")
+]
+TestShare = Annotated[
+    float | None,
+    typer.Option(help="The share of the images that only score, if the data set has no test images; default: 0.2."),
+]

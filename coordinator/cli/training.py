@@ -5,9 +5,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepchord.coordinator.cli.context import command_hint, find_run, read_settings
+from deepchord.coordinator.cli.context import command_hint, find_run, print_notes, read_settings
 from deepchord.coordinator.cli.following import check_options, run_to_end
-from deepchord.coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
+from deepchord.coordinator.cli.options import (
+    Broker,
+    ChannelsFirst,
+    DatasetPath,
+    Detach,
+    ImageSize,
+    Out,
+    Run,
+    SkipDamaged,
+    Storage,
+    TestShare,
+    Workers,
+)
 from deepchord.shared.command_line import home_path
 from deepchord.shared.errors import InputError
 
@@ -33,17 +45,11 @@ def train(
         ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="What to start from: quick, fast, notebook or best.")] = None,
-    dataset: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="fashion, digits, cifar10, or an .npz file.")
-    ] = None,
-    channels_first: Annotated[
-        bool | None,
-        typer.Option(
-            "--images-channels-first/--images-channels-last",
-            "--channels-first/--channels-last",
-            help="The images of the file are [size, channels, height, width], or not although they look so.",
-        ),
-    ] = None,
+    dataset: DatasetPath = None,
+    channels_first: ChannelsFirst = None,
+    image_size: ImageSize = None,
+    skip_damaged: SkipDamaged = False,
+    test_share: TestShare = None,
     members: Annotated[
         str | None, typer.Option(metavar="N|auto", help="How many networks the ensemble has; auto: as many as help.")
     ] = None,
@@ -90,6 +96,9 @@ def train(
         "preset": preset,
         "dataset": dataset,
         "channels_first": channels_first,
+        "image_size": image_size,
+        "skip_damaged": skip_damaged or None,
+        "test_share": test_share,
         "members": _number_or_word(members),
         "at_most": at_most,
         "architecture": architecture,
@@ -111,6 +120,7 @@ def train(
     )
     check_options(settings, workers, out)
     store, run = prepare(settings, recipe, options)
+    print_notes(run.dataset)
     run_to_end(settings, store, run, submits(store, run), "is submitted", out)
 
 

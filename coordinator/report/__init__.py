@@ -10,15 +10,18 @@ import_plain_matplotlib()
 from deepchord.coordinator.report.collection import collect_run, summary, write_run_report
 from deepchord.coordinator.report.content import ReportContent
 from deepchord.coordinator.report.export import write_report
+from deepchord.coordinator.report.figures import write_samples
 from deepchord.coordinator.report.findings import TRAIN_AGAIN
-from deepchord.coordinator.report.tables import summary_table
+from deepchord.coordinator.report.tables import examination_table, summary_table
 
 __all__ = [
     "TRAIN_AGAIN",
     "ReportContent",
     "collect_run",
+    "examination_table",
     "summary",
     "summary_table",
     "write_report",
     "write_run_report",
+    "write_samples",
 ]

@@ -16,7 +16,13 @@ from deepchord.coordinator.runs.control import (
 from deepchord.coordinator.runs.distillation import plan_distillation
 from deepchord.coordinator.runs.long_steps import long_step
 from deepchord.coordinator.runs.planning import plan_architecture, plan_member, plan_run
-from deepchord.coordinator.runs.preparation import check_broker, check_not_detached, is_embedded, prepare
+from deepchord.coordinator.runs.preparation import (
+    check_broker,
+    check_not_detached,
+    is_embedded,
+    prepare,
+    read_requested,
+)
 from deepchord.coordinator.runs.presets import PRESETS
 from deepchord.coordinator.runs.request import plan_request
 from deepchord.coordinator.runs.submission import (
@@ -52,6 +58,7 @@ __all__ = [
     "plan_request",
     "plan_run",
     "prepare",
+    "read_requested",
     "resend_evaluation",
     "resend_member",
     "resume_run",

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from typing import Literal
 
 import psutil
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deepchord.shared.command_line import PrintableConsole, label, new_console
 
 #: This much is read or written in about a second; a smaller step gets no line.
 _LARGE_BYTES = 64 * 2**20
+#: So many images, too.
+_MANY_IMAGES = 2_000
 #: What a process reads and writes besides: modules, the bar itself.
 _OVERHEAD_BYTES = 2**20
 _UPDATE_EVERY_S = 0.1
@@ -51,6 +53,39 @@ def long_step(
 
         with _counting(way, show):
             yield
+
+
+@contextmanager
+def counted_step(what: str, console: PrintableConsole | None = None) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function to be told how many images were read and how many there are; a bar shows it on stderr.
+
+    Args:
+        what: The step, `Reading photos`.
+        console: Where to show it; None: on stderr.
+    """
+    console = console or new_console(sys.stderr)
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield _told_once(what, console)
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(None),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, expand=True) as progress:
+        task = progress.add_task(label(what), total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _told_once(what: str, console: PrintableConsole) -> Callable[[int, int], None]:
+    """Return a function that prints a line when it is first called, if there are many images."""
+
+    def tell(done: int, total: int) -> None:
+        if done == 1 and total >= _MANY_IMAGES:
+            console.print(f"{label(what)} ({total:,} images)", highlight=False, markup=False, soft_wrap=True)
+
+    return tell
 
 
 @contextmanager

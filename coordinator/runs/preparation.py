@@ -1,18 +1,19 @@
 """Prepares a run for submission: checks all that can be checked, then publishes the data set."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from deepchord.coordinator.runs.long_steps import long_step
+from deepchord.coordinator.runs.long_steps import counted_step, long_step
 from deepchord.coordinator.runs.planning import plan_architecture, plan_run
 from deepchord.coordinator.runs.request import RunRequest, plan_request
 from deepchord.coordinator.runs.suitability import check_class_weights, check_feature_noise, check_parts
 from deepchord.shared.broker import probe_broker
 from deepchord.shared.command_line import user_path
-from deepchord.shared.datasets import Dataset, Places, find_dataset, publish_dataset
+from deepchord.shared.datasets import Dataset, Places, all_findings, find_dataset, publish_dataset, warn_of
 from deepchord.shared.errors import InputError
 from deepchord.shared.host import choose_engine
 from deepchord.shared.messages import Recipe, RunSpec
@@ -22,6 +23,8 @@ from deepchord.shared.storage import RunStore
 
 #: How many numbers each optimizer stores per parameter; `sgd` has one with momentum.
 _OPTIMIZER_SLOTS = {"sgd": 0, "rmsprop": 1, "adagrad": 1, "lion": 1, "adam": 2, "adamw": 2, "nadam": 2}
+#: Files of arrays, which are read in one go; of other files the images are counted.
+_ARRAY_FILES = (".npz", ".npy", ".mat")
 
 
 def prepare(
@@ -48,7 +51,7 @@ def prepare(
     check_not_detached(settings, is_automatic=request.members == "auto")
     check_broker(settings, request.require)
     store = RunStore.open(settings)
-    dataset = given or _read(request)
+    dataset = given or read_requested(request)
     check_parts(request.recipe(), len(dataset.x_train))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     network = architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names))
@@ -57,6 +60,8 @@ def prepare(
     _check_engine(request.require or settings.engine, network)
     check_state_size(store, network, request)
     store.check_writable()
+    dataset = replace(dataset, findings=all_findings(dataset))
+    warn_of(dataset.findings, dataset.name)
     size_bytes = dataset.x_train.nbytes + dataset.x_test.nbytes
     published = publish_dataset(
         dataset,
@@ -108,15 +113,26 @@ def is_embedded(settings: Settings) -> bool:
     return settings.local or settings.broker is None
 
 
-def _read(request: RunRequest) -> Dataset:
-    with long_step(f"Reading {request.dataset}", _file_bytes(request.dataset), "read"):
-        return find_dataset(request.dataset, Places(keras_home=keras_home()), request.channels_first)
+def read_requested(request: RunRequest) -> Dataset:
+    """Return the data set of a request; how far its reading is, is shown.
+
+    Raises:
+        DatasetError: It was not found or cannot be used.
+    """
+    what, places = f"Reading {request.dataset}", Places(keras_home=keras_home())
+    size_bytes = _npz_bytes(request.dataset)
+    if size_bytes is not None:
+        with long_step(what, size_bytes, "read"):
+            return find_dataset(request.dataset, places, request.channels_first, options=request.file_options())
+    with counted_step(what) as progress:
+        return find_dataset(request.dataset, places, request.channels_first, options=request.file_options(progress))
 
 
-def _file_bytes(dataset: str) -> int | None:
-    """Return the size of a data set's file; None if the data set is not given as a file that exists."""
+def _npz_bytes(dataset: str) -> int | None:
+    """Return the size of a data set's file of arrays; None if the data set is not given as one that exists."""
     try:
-        return user_path(dataset).stat().st_size
+        path = user_path(dataset)
+        return path.stat().st_size if path.is_file() and path.suffix.lower() in _ARRAY_FILES else None
     except (OSError, RuntimeError, ValueError):  # also for `~name` of an unknown user
         return None
 

@@ -3,13 +3,14 @@
 import math
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from deepchord.coordinator.runs.presets import PRESETS
+from deepchord.shared.datasets import TEST_SHARE, FileOptions, is_named_dataset, parse_size
 from deepchord.shared.errors import InputError
 from deepchord.shared.files import read_short_text
 from deepchord.shared.messages import MAX_MEMBERS, AutoMembers, Recipe, Requirement, Seed, Splits
@@ -30,6 +31,14 @@ class RunRequest(Recipe):
     dataset: Annotated[str, Field(min_length=1)] = "fashion"
     #: Whether the images are [size, channels, height, width]; None: images that look so are refused.
     channels_first: bool | None = None
+    #: Height and width to which image files are scaled; None: they must be of one size.
+    image_size: tuple[int, int] | None = None
+    #: Whether damaged image files are left out.
+    skip_damaged: bool = False
+    #: The share of the images that only score where the data set has no test images, and the seed that draws them. It
+    #: is not the run's, so that runs with other seeds have the same test images.
+    test_share: Annotated[float, Field(gt=0.0, lt=1.0)] = TEST_SHARE
+    split_seed: Seed = 0
     #: `auto`: members are added until one more would hardly lower the loss.
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] | Literal["auto"]
     #: With `auto`: the largest number of members, and the share of the loss that a member must bring.
@@ -44,6 +53,18 @@ class RunRequest(Recipe):
     #: A TOML or JSON file with `layers`. If this and `layers` are None, the network of the preset is used.
     architecture: str | None = None
     layers: tuple[Annotated[Layer, Field(discriminator="type")], ...] | None = None
+
+    @field_validator("image_size", mode="before")
+    @classmethod
+    def _parse_size(cls, value: object) -> object:
+        if isinstance(value, list | tuple):
+            value = "x".join(map(str, value))
+        if value is None or isinstance(value, bool) or not isinstance(value, int | str):
+            return value
+        try:
+            return parse_size(str(value))
+        except InputError as error:
+            raise ValueError(str(error)) from error
 
     @model_validator(mode="after")
     def _check(self) -> "RunRequest":
@@ -79,6 +100,20 @@ class RunRequest(Recipe):
             at_most=self.at_most or AT_MOST,
             least_fall=self.least_fall or _LEAST_FALL,
             min_members=self.min_members,
+        )
+
+    def file_options(self, progress: Callable[[int, int], None] | None = None) -> FileOptions:
+        """Return how the files of the data set are read.
+
+        Args:
+            progress: Is told how many images were read, and how many there are.
+        """
+        return FileOptions(
+            image_size=self.image_size,
+            skip_damaged=self.skip_damaged,
+            test_share=self.test_share,
+            split_seed=self.split_seed,
+            progress=progress,
         )
 
     def recipe(self) -> Recipe:
@@ -136,6 +171,7 @@ def _read_recipe(path: Path) -> dict[str, Any]:
     # A file that the recipe names may lie beside it.
     for name in ("architecture", "dataset"):
         value = recipe.get(name)
-        if isinstance(value, str) and os.path.isfile(path.parent / value):  # noqa: PTH113  Path.is_file raises for some names
+        is_there = os.path.isfile if name == "architecture" or is_named_dataset(str(value)) else os.path.exists
+        if isinstance(value, str) and is_there(path.parent / value):  # pathlib's raise for some names
             recipe[name] = str(path.parent / value)
     return recipe

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.ensemble.inputs.image_files import is_picture, read_picture
 from deepchord.ensemble.inputs.values import check_values
 from deepchord.shared.errors import InputError
-from deepchord.shared.images import checked_images, fitted_pixels
+from deepchord.shared.images import checked_images, fitted_pixels, is_picture, read_picture
 from deepchord.shared.messages import DatasetInfo, Fitting
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def as_images(
 def _one(image: Any, number: int, dataset: DatasetInfo, fit: Fitting) -> NDArray[Any]:
     """Return one image of a list as [1, height, width, channels]."""
     if _is_single_file(image):
-        return read_picture(image, dataset.input_shape, fit)[None]
+        return read_picture(image, dataset.input_shape, fit, files=dataset.files)[None]
     array = np.asarray(image)
     pixels = _laid_out(array, dataset, fit, f"image {number}")
     if len(pixels) != 1:

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.ensemble.inputs.arrays import as_images
-from deepchord.ensemble.inputs.image_files import SUFFIXES, read_picture
 from deepchord.ensemble.inputs.values import check_values
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.errors import DeepchordError, InputError
 from deepchord.shared.files import npz_outlines, npz_rows, read_npz
-from deepchord.shared.images import images_with_channels_last
+from deepchord.shared.images import SUFFIXES, images_with_channels_last, read_picture
 from deepchord.shared.messages import DatasetInfo, Fitting
 
 #: How many images are read before they are predicted.
@@ -153,7 +152,7 @@ def read_inputs(
 
 def as_pixels(content: Path | bytes, name: str, dataset: DatasetInfo, fit: Fitting) -> NDArray[np.uint8]:
     """Return an image file, or its bytes, as the networks take it; see `read_picture` for the error."""
-    pixels = read_picture(content, dataset.input_shape, fit, name)
+    pixels = read_picture(content, dataset.input_shape, fit, name, files=dataset.files)
     check_values(pixels, dataset)
     return pixels
 

@@ -17,12 +17,12 @@ from starlette.requests import Request
 
 from deepchord.ensemble.answers import Question, ask
 from deepchord.ensemble.inputs import as_images
-from deepchord.ensemble.inputs.image_files import picture_pixels, read_picture
 from deepchord.ensemble.inputs.values import check_values
 from deepchord.ensemble.serving.limits import ServeLimits
 from deepchord.ensemble.thresholds import parse_share
 from deepchord.shared.command_line import label
 from deepchord.shared.errors import DeepchordError
+from deepchord.shared.images import picture_pixels, read_picture
 from deepchord.shared.messages import DatasetInfo, EnsembleDescription, Fitting
 
 #: The query parameters; see `Ensemble.predict`, where `abstain` is called `risk`.
@@ -202,7 +202,7 @@ def _from_files(
     if sum(picture_pixels(data, name) for name, data in files) > limits.max_pixels:
         raise _too_many_pixels(limits)
     pictures = [
-        read_picture(data, dataset.input_shape, fit, name, max_pixels=limits.max_pixels) for name, data in files
+        read_picture(data, dataset.input_shape, fit, name, limits.max_pixels, dataset.files) for name, data in files
     ]
     pixels = np.stack(pictures)
     check_values(pixels, dataset)

@@ -2,14 +2,26 @@
 
 from deepchord.shared.datasets.class_weights import weights_of_classes
 from deepchord.shared.datasets.dataset import (
+    IN_MEMORY,
     Dataset,
     dataset_from_arrays,
     encode_dataset,
     load_dataset,
     publish_dataset,
 )
+from deepchord.shared.datasets.examination import (
+    OVERLAP,
+    Examination,
+    PartOutline,
+    all_findings,
+    examine,
+    overlap_findings,
+    value_findings,
+    warn_of,
+)
 from deepchord.shared.datasets.outlines import with_channels_last
-from deepchord.shared.datasets.sources import Places, find_dataset
+from deepchord.shared.datasets.own_files import TEST_SHARE, FileOptions, parse_size, stratified_split
+from deepchord.shared.datasets.sources import Places, find_dataset, is_named_dataset
 from deepchord.shared.datasets.unlabelled import (
     Images,
     find_images,
@@ -19,18 +31,32 @@ from deepchord.shared.datasets.unlabelled import (
 )
 
 __all__ = [
+    "IN_MEMORY",
+    "OVERLAP",
+    "TEST_SHARE",
     "Dataset",
+    "Examination",
+    "FileOptions",
     "Images",
+    "PartOutline",
     "Places",
+    "all_findings",
     "dataset_from_arrays",
     "encode_dataset",
+    "examine",
     "find_dataset",
     "find_images",
     "fitted_images",
+    "is_named_dataset",
     "load_dataset",
     "load_images",
+    "overlap_findings",
+    "parse_size",
     "publish_dataset",
     "publish_images",
+    "stratified_split",
+    "value_findings",
+    "warn_of",
     "weights_of_classes",
     "with_channels_last",
 ]

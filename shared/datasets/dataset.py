@@ -6,7 +6,7 @@ import logging
 import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from deepchord.shared.datasets.outlines import check_outlines
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import check_regular, read_npz, write_npz
 from deepchord.shared.images import checked_images, pixel_values
-from deepchord.shared.messages import DatasetInfo
+from deepchord.shared.messages import DatasetFinding, DatasetInfo, ImageFiles, StratifiedSplit
 from deepchord.shared.storage import RunStore
 
 #: The arrays that every data set has.
@@ -32,6 +32,8 @@ ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 #: Optional arrays: strings, and how much each training image counts.
 CLASS_NAMES, SAMPLE_WEIGHTS = "class_names", "sample_weights_train"
 OPTIONAL_ARRAYS = (CLASS_NAMES, SAMPLE_WEIGHTS)
+#: What a data set is called that a program gives as arrays.
+IN_MEMORY = "arrays"
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +60,10 @@ class Dataset:
     class_names: tuple[str, ...]
     #: float32 [train_size], how much each training image counts in the loss; None: all alike.
     sample_weights_train: NDArray[np.float32] | None = None
+    #: How image files became its images, how its test images were drawn, and what was noticed; see `DatasetInfo`.
+    files: ImageFiles | None = None
+    split: StratifiedSplit | None = None
+    findings: tuple[DatasetFinding, ...] = ()
 
 
 def dataset_from_arrays(
@@ -171,7 +177,8 @@ def load_dataset(info: DatasetInfo, store: RunStore, cache: Path) -> Dataset:
     if data is None:
         data = store.dataset(info.sha256)
         _keep(copy, data)
-    dataset = decode_dataset(data, info.name, f"Data set {info.sha256[:12]}…")
+    decoded = decode_dataset(data, info.name, f"Data set {info.sha256[:12]}…")
+    dataset = replace(decoded, files=info.files, split=info.split, findings=info.findings)
     actual = _describe(dataset, info.sha256)
     if info.pixels is None:
         actual = actual.model_copy(update={"pixels": None})
@@ -196,6 +203,9 @@ def _describe(dataset: Dataset, sha256: str) -> DatasetInfo:
         test_size=len(dataset.x_test),
         pixels=pixel_values(dataset.x_train),
         has_sample_weights=dataset.sample_weights_train is not None,
+        files=dataset.files,
+        split=dataset.split,
+        findings=dataset.findings,
     )
 
 

@@ -4,30 +4,32 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.datasets.catalog import FASHION, NAMED_DATASETS, Arrays, NamedDataset, read_idx_folder
-from deepchord.shared.datasets.checks import checked_labels
 from deepchord.shared.datasets.dataset import ARRAYS, CLASS_NAMES, OPTIONAL_ARRAYS, Dataset, dataset_from_arrays
 from deepchord.shared.datasets.download import ADDRESS, download
 from deepchord.shared.datasets.keras_download import KerasProcess, keep_download
-from deepchord.shared.datasets.labels import check_classes
 from deepchord.shared.datasets.outlines import check_outlines, with_channels_last
+from deepchord.shared.datasets.own_files import (
+    FileOptions,
+    check_are_classes,
+    path_kind,
+    read_own_files,
+    refuse_image_options,
+    with_some_test,
+    with_test_images,
+)
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import MissingArraysError, describe_kind, is_annexed, kind_of, npz_outlines, read_npz
 from deepchord.shared.validation import suggestion
 
 #: `apt install dataset-fashion-mnist` installs the IDX files here.
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
-#: Standardized floats are well below this value; larger floats are most likely 0..255.
-_LARGE_FLOAT = 16.0
-#: The largest value of five bits; images of bytes normally have larger values.
-_SMALL_BYTE = 31
+_AS_THEY_ARE = FileOptions()
 
 logger = logging.getLogger(__name__)
 
@@ -48,77 +50,94 @@ class Places:
 
 
 def find_dataset(
-    name_or_path: str, places: Places, channels_first: bool | None = None, *, labels_are_classes: bool = False
+    name_or_path: str,
+    places: Places,
+    channels_first: bool | None = None,
+    *,
+    labels_are_classes: bool = False,
+    options: FileOptions = _AS_THEY_ARE,
 ) -> Dataset:
-    """Return the data set with a name, or the one in an `.npz` file; a name wins over a file of the same name.
+    """Return the data set with a name, or the one that a path leads to; a name wins over a file of the same name.
 
     Args:
-        name_or_path: `fashion`, `digits`, `cifar10`, or the path of an `.npz` with `x_train`, `y_train`, `x_test`,
-            `y_test` and optionally `class_names`.
+        name_or_path: `fashion`, `digits`, `cifar10`, or a path; see `read_dataset`.
         places: Where to look for a data set with a name, in this order: the Debian folder (`fashion` only), the Keras
             cache, a download (through Keras if only Keras can read the files).
         channels_first: See `read_dataset`.
         labels_are_classes: See `read_dataset`.
+        options: See `read_dataset`.
 
     Raises:
         DatasetError: Nothing was found, and the message names every place; or the data set cannot be used.
     """
     if name_or_path not in NAMED_DATASETS:
-        return read_dataset(Path(name_or_path), channels_first, labels_are_classes=labels_are_classes)
+        return read_dataset(Path(name_or_path), channels_first, labels_are_classes=labels_are_classes, options=options)
     if channels_first:
         raise DatasetError(f"Data set {name_or_path!r} has its channels last: leave out --images-channels-first.")
+    refuse_image_options(options, f"Data set {name_or_path!r}")
     return find_named_dataset(NAMED_DATASETS[name_or_path], places)
 
 
-def read_dataset(path: Path, channels_first: bool | None = None, *, labels_are_classes: bool = False) -> Dataset:
-    """Return the data set in an `.npz` file; it has the name of the file.
+def read_dataset(
+    path: Path,
+    channels_first: bool | None = None,
+    *,
+    labels_are_classes: bool = False,
+    options: FileOptions = _AS_THEY_ARE,
+) -> Dataset:
+    """Return the data set that a path leads to; it has the name of the file or folder.
 
-    When images are used, uint8 is divided by 255 and floats stay as they are. Nothing is guessed from the values, but
-    warnings are logged for floats that look like 0..255, whole numbers of a few bits, and classes without a training
-    image. Shapes, types and labels are checked before any image is unpacked.
+    When images are used, uint8 is divided by 255 and floats stay as they are; nothing is guessed from the values. Of an
+    `.npz`, shapes, types and labels are checked before any image is unpacked. Test images are drawn from the others if
+    there are none.
 
     Args:
-        path: The file, with `x_train` and `x_test` as [size, height, width] or [size, height, width, channels],
+        path: An `.npz` with `x_train` and `x_test` as [size, height, width] or [size, height, width, channels],
             whole numbers in 0..255, floats or booleans; `y_train` and `y_test` as [size], [size, 1] or one-hot
             [size, classes]; optionally `class_names` as strings [classes] and `sample_weights_train` as numbers [size].
+            Or what `own_files` can read: image files, or arrays in other files.
         channels_first: Whether images of four axes are [size, channels, height, width]; None: images that look so are
             refused.
         labels_are_classes: Whether the networks show that the labels are classes; otherwise labels that look like
             numbers to predict are refused, unless the classes have names.
+        options: How image files become arrays, and how test images are drawn.
 
     Raises:
         DatasetError: There is no such file, or it is not a valid data set.
     """
+    source, own = printable_path(path), user_path(path)
     try:
-        arrays = _read_checked(_checked_kind(user_path(path)), printable_path(path), channels_first, labels_are_classes)
+        kind = path_kind(own)
+        if kind != "npz":
+            return read_own_files(own, kind, options, channels_first, labels_are_classes=labels_are_classes)
+        refuse_image_options(options, source)
+        arrays = _read_checked(_checked_kind(own), source, channels_first, labels_are_classes)
     except MissingArraysError as error:
         if all(name.startswith("y_") for name in error.missing):
             raise DatasetError(
-                f"{printable_path(path)} holds images without labels ({', '.join(error.missing)}): deepchord trains "
+                f"{source} holds images without labels ({', '.join(error.missing)}): deepchord trains "
                 "and evaluates on images whose classes are known; put their labels beside them."
             ) from error
         raise
     except FileNotFoundError as error:
         hint = suggestion(str(path), NAMED_DATASETS)
-        end = "" if hint.endswith("?") else ", or the path of an .npz file."
+        end = "" if hint.endswith("?") else ", or the path of an .npz file or of a folder of images."
         raise DatasetError(f"There is no data set and no file called {str(path)!r}{hint}{end}") from error
-    dataset = dataset_from_arrays(arrays, name=printable_path(path.name), source=printable_path(path))
-    _warn(dataset, path)
-    return dataset
+    arrays, split = with_test_images(arrays, source, options)
+    turned = with_channels_last(arrays, source, channels_first)
+    return replace(dataset_from_arrays(turned, name=printable_path(path.name), source=source), split=split)
 
 
 def _read_checked(path: Path, source: str, channels_first: bool | None, labels_are_classes: bool) -> Arrays:
-    """Return the arrays with channels last; shapes, types and labels are checked before images are unpacked."""
-    outlines = npz_outlines(path, source, ARRAYS, (CLASS_NAMES,))
-    check_outlines(with_channels_last(outlines, source, channels_first), source)
-    labels = read_npz(path, source, ("y_train", "y_test"), OPTIONAL_ARRAYS)
-    given = labels["y_train"]
-    train, _ = checked_labels(given, len(given), f"{source}: y_train")
-    one_hot = given.size != len(given)
-    if not (labels_are_classes or one_hot or CLASS_NAMES in labels):
-        check_classes(train, f"{source}: y_train")
-    images = read_npz(path, source, ("x_train", "x_test"))
-    return with_channels_last(images | labels, source, channels_first)
+    """Return the arrays as they are; shapes, types and labels are checked before images are unpacked."""
+    outlines = npz_outlines(path, source, (), (*ARRAYS, CLASS_NAMES))
+    parts = ("train", "test") if {"x_test", "y_test"} & set(outlines) else ("train",)
+    if not {f"{what}_{part}" for what in "xy" for part in parts} <= set(outlines):
+        npz_outlines(path, source, ARRAYS)  # says what is missing
+    check_outlines(with_channels_last(with_some_test(outlines), source, channels_first), source)
+    labels = read_npz(path, source, tuple(f"y_{part}" for part in parts), OPTIONAL_ARRAYS)
+    check_are_classes(labels, source, labels_are_classes=labels_are_classes)
+    return read_npz(path, source, tuple(f"x_{part}" for part in parts)) | labels
 
 
 def _checked_kind(path: Path) -> Path:
@@ -127,6 +146,11 @@ def _checked_kind(path: Path) -> Path:
     if kind is not None:
         raise DatasetError(f"{printable_path(path)} is no .npz file: {describe_kind(kind)}.")
     return path
+
+
+def is_named_dataset(name: str) -> bool:
+    """Return whether there is a data set with this name."""
+    return name in NAMED_DATASETS
 
 
 def find_named_dataset(named: NamedDataset, places: Places) -> Dataset:
@@ -206,33 +230,4 @@ def _warn_of_damaged(named: NamedDataset, damaged: list[str], used: str) -> None
             used,
             place,
             extra={"action": "dataset_place_damaged"},
-        )
-
-
-def _warn(dataset: Dataset, path: Path) -> None:
-    largest = float(np.abs([dataset.x_train.min(), dataset.x_train.max()]).max())
-    if dataset.x_train.dtype == np.float32 and largest > _LARGE_FLOAT:
-        logger.warning(
-            "Images in %s are floats as large as %g, and floats are used as they are; save uint8 to have them scaled.",
-            path,
-            largest,
-            extra={"action": "dataset_not_scaled"},
-        )
-    if dataset.x_train.dtype == np.uint8 and 0 < largest <= _SMALL_BYTE:
-        logger.warning(
-            "Images in %s are whole numbers of at most %d, and whole numbers are divided by 255 when they are used; "
-            "save floats to have them used as they are.",
-            path,
-            largest,
-            extra={"action": "dataset_scaled_to_little"},
-        )
-    empty = np.flatnonzero(np.bincount(dataset.y_train, minlength=len(dataset.class_names)) == 0)
-    if empty.size:
-        logger.warning(
-            "In %s no training image has the label %s (%d of %d classes); labels count from 0.",
-            path,
-            empty[0],
-            empty.size,
-            len(dataset.class_names),
-            extra={"action": "dataset_empty_class"},
         )

@@ -11,7 +11,8 @@ from deepchord.shared.files.hdf5 import (
     read_text,
 )
 from deepchord.shared.files.idx import read_idx
-from deepchord.shared.files.npz_headers import MissingArraysError
+from deepchord.shared.files.npy_files import read_npy_file
+from deepchord.shared.files.npz_headers import MissingArraysError, check_memory
 from deepchord.shared.files.recognition import GIT_ANNEX, HDF5, JSON, KERAS, TEXT, describe_kind, is_annexed, kind_of
 from deepchord.shared.files.regular_files import SPECIAL_FILES, check_regular, read_short_text
 from deepchord.shared.files.writing import refuse_unwritable, written_aside
@@ -24,6 +25,7 @@ __all__ = [
     "SPECIAL_FILES",
     "TEXT",
     "MissingArraysError",
+    "check_memory",
     "check_regular",
     "describe_kind",
     "find_object",
@@ -38,6 +40,7 @@ __all__ = [
     "read_idx",
     "read_names",
     "read_npy",
+    "read_npy_file",
     "read_npz",
     "read_short_text",
     "read_text",

@@ -3,6 +3,7 @@
 Each is a frozen, validated type.
 """
 
+from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, StratifiedSplit
 from deepchord.shared.messages.ensemble import DescribedMember, EnsembleDescription
 from deepchord.shared.messages.evaluation import (
     BalancedScores,
@@ -83,6 +84,7 @@ __all__ = [
     "Cancellation",
     "ClassWeights",
     "ConformalSets",
+    "DatasetFinding",
     "DatasetInfo",
     "DescribedMember",
     "Detection",
@@ -95,6 +97,7 @@ __all__ = [
     "Estimate",
     "FailedMember",
     "Fitting",
+    "ImageFiles",
     "MemberDetection",
     "MemberEvaluation",
     "MemberGain",
@@ -120,6 +123,7 @@ __all__ = [
     "ShortScores",
     "SizedEnsemble",
     "Splits",
+    "StratifiedSplit",
     "Study",
     "StudyFailure",
     "StudySpec",

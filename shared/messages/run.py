@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeInt, PositiveInt, model_validator
 
+from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, StratifiedSplit
 from deepchord.shared.messages.recipe import Recipe
 from deepchord.shared.network import Architecture
 from deepchord.shared.validation import Message, Sha256, Share, Versioned
@@ -40,6 +41,12 @@ class DatasetInfo(Message):
     pixels: PixelValues | None = None
     #: Whether some training images count more than others.
     has_sample_weights: bool = False
+    #: None: it was made from arrays.
+    files: ImageFiles | None = None
+    #: How the test images were drawn; None: they were given.
+    split: StratifiedSplit | None = None
+    #: What was noticed when it was read; an earlier version noticed nothing.
+    findings: tuple[DatasetFinding, ...] = ()
 
     @property
     def classes(self) -> int:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from deepchord.shared.broker import probe_broker
 from deepchord.shared.checkpoints import EnsembleProbabilities, decode_ensemble_probabilities
 from deepchord.shared.command_line import label, new_console
-from deepchord.shared.datasets import Dataset, Places, find_dataset, find_images, fitted_images
+from deepchord.shared.datasets import Dataset, Places, all_findings, find_dataset, find_images, fitted_images, warn_of
 from deepchord.shared.errors import InterruptedRunError, RunFailedError
 from deepchord.shared.host import choose_engine
 from deepchord.shared.messages import (
@@ -84,6 +84,8 @@ def evaluate_files(settings: Settings, patterns: WeightPatterns, request: StudyR
     dataset = find_dataset(
         request.dataset or USUAL_DATASET, _places(), request.images_channels_first, labels_are_classes=True
     )
+    dataset = replace(dataset, findings=all_findings(dataset))
+    warn_of(dataset.findings, dataset.name)
     groups, notes = find_groups(patterns.weights, patterns.architectures)
     image_shape, classes = dataset.x_train.shape[1:], len(dataset.class_names)
     files = read_members(groups, image_shape, classes, channels_first=patterns.channels_first)

@@ -2,20 +2,24 @@
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from deepchord.shared.command_line import printable_path
 from deepchord.shared.datasets import (
     Dataset,
+    FileOptions,
     Places,
     find_dataset,
     find_images,
     fitted_images,
     load_dataset,
+    overlap_findings,
     publish_dataset,
     publish_images,
+    value_findings,
+    warn_of,
 )
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import DatasetInfo, Fitting, RunSpec, StudySpec, UnseenInfo, is_study_name
@@ -156,7 +160,14 @@ def _published_dataset(
 ) -> DatasetInfo | None:
     if request.dataset is None:
         return None
-    other = find_dataset(request.dataset, places, request.images_channels_first, labels_are_classes=True)
+    other = find_dataset(
+        request.dataset,
+        places,
+        request.images_channels_first,
+        labels_are_classes=True,
+        options=FileOptions(image_size=_image_size(run.dataset)),
+    )
+    warn_of(value_findings(other), other.name)
     numbers = tuple(str(number) for number in range(len(trained_on.class_names)))
     if other.class_names not in (trained_on.class_names, numbers):
         raise InputError(
@@ -169,7 +180,10 @@ def _published_dataset(
             f"The test images of {other.name} are {other.x_test.dtype} {list(other.x_test.shape[1:])}, and the "
             f"networks of run {run.run_id} take {trained_on.x_test.dtype} {list(trained_on.x_test.shape[1:])}."
         )
-    return publish_dataset(other, store)
+    # What matters is whether the run was trained on these test images, not on which training images lie beside them.
+    findings = overlap_findings(replace(trained_on, x_test=other.x_test, y_test=other.y_test))
+    warn_of(findings, other.name)
+    return publish_dataset(replace(other, findings=findings), store)
 
 
 def _published_images(store: RunStore, trained_on: Dataset, request: StudyRequest, places: Places) -> UnseenInfo | None:
@@ -177,6 +191,12 @@ def _published_images(store: RunStore, trained_on: Dataset, request: StudyReques
         return None
     images = find_images(request.unseen, places, request.unseen_channels_first)
     return publish_images(fitted_images(images, trained_on.x_train, request.fitting), store)
+
+
+def _image_size(trained_on: DatasetInfo) -> tuple[int, int] | None:
+    """Return to which size image files are scaled, as those of the training were; None: they were not."""
+    height, width, _ = trained_on.input_shape
+    return (height, width) if trained_on.files is not None and trained_on.files.scaled else None
 
 
 def _made_name(
@@ -200,8 +220,9 @@ def _made_name(
 
 
 def _asked(spec: StudySpec) -> StudySpec:
-    """Return what a study looks at, without when and by which version it was asked for."""
-    return spec.model_copy(update={"requested_at": datetime.min.replace(tzinfo=UTC), "version": ""})
+    """Return what a study looks at, without when and by which version it was asked for, and what that one noticed."""
+    dataset = spec.dataset if spec.dataset is None else spec.dataset.model_copy(update={"findings": ()})
+    return spec.model_copy(update={"requested_at": datetime.min.replace(tzinfo=UTC), "version": "", "dataset": dataset})
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -126,7 +126,9 @@ def study_dataset(resources: Resources, run: RunSpec, spec: StudySpec) -> Datase
     if spec.dataset is None:
         return dataset
     other = load_dataset(spec.dataset, resources.store, resources.settings.cache)
-    return dataclasses.replace(dataset, name=other.name, x_test=other.x_test, y_test=other.y_test)
+    return dataclasses.replace(
+        dataset, name=other.name, x_test=other.x_test, y_test=other.y_test, findings=other.findings
+    )
 
 
 def commit_study(store: RunStore, spec: StudySpec, studied: StudiedEnsemble) -> bool:

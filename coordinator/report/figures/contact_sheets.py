@@ -30,8 +30,12 @@ _LEADING = 0.0175
 
 
 def draw_samples(content: ReportContent) -> Figure:
+    """Return the figure of `draw_class_samples` for the data set of a report."""
+    return draw_class_samples(content.dataset)
+
+
+def draw_class_samples(dataset: Dataset) -> Figure:
     """Return a figure of the first 12 training images of each class, one class per row; many classes in columns."""
-    dataset = content.dataset
     names = _names(dataset)
     is_small, inverted = len(names) > _IN_A_ROW * 2, has_dark_ground(dataset)
     side, fontsize = (0.3, 7.0) if is_small else (0.55, 9.0)

@@ -1,7 +1,8 @@
 """Training curves and confusion matrix, and where all figures are written as PNG and SVG files."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,12 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from deepchord.coordinator.report.content import ReportContent
-from deepchord.coordinator.report.figures.contact_sheets import draw_mean_images, draw_misclassified, draw_samples
+from deepchord.coordinator.report.figures.contact_sheets import (
+    draw_class_samples,
+    draw_mean_images,
+    draw_misclassified,
+    draw_samples,
+)
 from deepchord.coordinator.report.figures.curves import draw_entropies, draw_shifts, draw_sizes
 from deepchord.coordinator.report.figures.drawing import (
     ACCENT,
@@ -33,6 +39,8 @@ from deepchord.coordinator.report.findings import (
     confusion_matrix,
     confusion_strengths,
 )
+from deepchord.shared.datasets import Dataset
+from deepchord.shared.files import written_aside
 from deepchord.shared.messages import TrainedMember
 
 _HEAT = (242, 147, 92)
@@ -55,14 +63,30 @@ def write_figures(content: ReportContent, folder: Path) -> None:
         "members": draw_sizes,
         "shifts": draw_shifts,
     }
-    with warnings.catch_warnings():
-        # Letters that matplotlib's font lacks are drawn as boxes; that is no reason to warn.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+    with _without_warnings():
         for name, draw in drawings.items():
             figure = draw(content)
             if figure is not None:
                 figure.savefig(folder / f"{name}.png")
                 figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+
+
+def write_samples(dataset: Dataset, path: Path) -> None:
+    """Write the figure of some training images of each class as a PNG.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    with _without_warnings(), written_aside(path) as aside:
+        draw_class_samples(dataset).savefig(aside, format="png")
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Have letters that matplotlib's font lacks drawn as boxes; that is no reason to warn."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
 
 
 def draw_training_curves(content: ReportContent) -> Figure | None:

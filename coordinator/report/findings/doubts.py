@@ -1,4 +1,4 @@
-"""What makes a result doubtful, in sentences: guessing reaches its accuracy, or members predict one class only."""
+"""What makes a result doubtful, in sentences: test images that leak, an accuracy as by guessing, one class only."""
 
 from collections.abc import Iterable
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.coordinator.report.content import ReportContent, percent
+from deepchord.shared.datasets import OVERLAP
 from deepchord.shared.uncertainty import class_scores
 
 #: An accuracy is doubtful if it is above that of guessing by at most the smaller of these two: so many standard errors,
@@ -17,7 +18,15 @@ _REORDERED = 0.5
 
 
 def doubts(content: ReportContent) -> tuple[str, ...]:
-    """Return what makes the result doubtful and the likely causes, a sentence each; empty if nothing does."""
+    """Return what makes the result doubtful and the likely causes, a sentence each; empty if nothing does.
+
+    Test images that were trained on come first: they make a result better than it is.
+    """
+    leaks = (finding.text for finding in content.dataset.findings if finding.kind == OVERLAP)
+    return (*leaks, *_poor_results(content))
+
+
+def _poor_results(content: ReportContent) -> tuple[str, ...]:
     counts = np.asarray(content.evaluation.confusion)
     of_classes = counts.sum(axis=1)
     if np.count_nonzero(of_classes) < 2:  # with one class in the test images, naming it is always right

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from deepchord.coordinator.report.content import ReportContent
-from deepchord.shared.messages import RunSpec, Trainer, TrainingPart
+from deepchord.shared.datasets import IN_MEMORY, OVERLAP, Dataset, is_named_dataset
+from deepchord.shared.messages import DatasetInfo, RunSpec, Trainer, TrainingPart
 from deepchord.shared.network import NETWORK_INPUT, PRESET_ARCHITECTURES, ResolvedLayer, notebook_architecture
 
 #: The file in the report's folder from which `deepchord train` trains the same members again.
@@ -50,6 +51,16 @@ def resumptions(content: ReportContent) -> tuple[str, ...]:
         for index, member in sorted(content.trained.items())
         if member.parts
     )
+
+
+def has_own_files(dataset: Dataset) -> bool:
+    """Return whether a data set was read from files that only its owner has."""
+    return dataset.name != IN_MEMORY and not is_named_dataset(dataset.name)
+
+
+def data_notes(dataset: Dataset) -> tuple[str, ...]:
+    """Return what was noticed when a data set was read, apart from test images that leak, which `doubts` are about."""
+    return tuple(finding.text for finding in dataset.findings if finding.kind != OVERLAP)
 
 
 def _part(part: TrainingPart, resumed: bool) -> str:
@@ -98,6 +109,7 @@ def recipe_toml(spec: RunSpec) -> str:
     values = {
         "preset": spec.preset,
         "dataset": spec.dataset.name,
+        **_file_options(spec.dataset),
         "members": spec.members,
         "min_members": spec.min_members,
         "seed": spec.seed,
@@ -117,6 +129,18 @@ def recipe_toml(spec: RunSpec) -> str:
                 *(f"{name} = {_toml(value)}" for name, value in layer.model_dump(exclude_none=True).items()),
             ]
     return "\n".join(lines) + "\n"
+
+
+def _file_options(dataset: DatasetInfo) -> dict[str, object]:
+    """Return what has to be said of the files of a data set so that the same images come out of them."""
+    options: dict[str, object] = {}
+    if dataset.files is not None and dataset.files.scaled:
+        options["image_size"] = list(dataset.input_shape[:2])
+    if dataset.files is not None and dataset.files.skipped:
+        options["skip_damaged"] = True
+    if dataset.split is not None:
+        options |= {"test_share": dataset.split.share, "split_seed": dataset.split.seed}
+    return options
 
 
 def _toml(value: object) -> str:

@@ -31,12 +31,14 @@ from deepchord.coordinator.report.findings import (
     confusion_matrix,
     confusion_pixels,
     curve_panels,
+    data_notes,
     data_uri,
     deepchord_version,
     disagreement_of_gains,
     doubts,
     gain_words,
     has_dark_ground,
+    has_own_files,
     image_kind,
     kept_rows,
     kept_sentence,
@@ -66,7 +68,7 @@ class Page:
 
     content: ReportContent
     facts: tuple[Fact, ...]
-    #: What makes the result doubtful, and the likely causes.
+    #: Test images that were trained on; what makes the result doubtful, and the likely causes.
     doubts: tuple[str, ...]
     strip: MemberStrip
     table: MemberTable
@@ -86,6 +88,10 @@ class Page:
     classes: tuple[ClassPictures, ...]
     #: Grey images on black are drawn like print, dark on light, where the page is light.
     dark_ground: bool
+    #: What was noticed when the data set was read.
+    data_notes: tuple[str, ...]
+    #: Whether the data set has to lie beside the recipe.
+    needs_data: bool
     software: tuple[str, ...]
     #: A line for each member that more than one attempt trained.
     resumptions: tuple[str, ...]
@@ -133,6 +139,8 @@ def _page(content: ReportContent) -> Page:
         mistakes=mistakes(content),
         classes=class_pictures(content.dataset),
         dark_ground=has_dark_ground(content.dataset),
+        data_notes=data_notes(content.dataset),
+        needs_data=has_own_files(content.dataset),
         software=software(content),
         resumptions=resumptions(content),
         network=network(content.spec) if content.spec else (),

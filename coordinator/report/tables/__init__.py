@@ -1,4 +1,4 @@
-"""The summary table of a report: its values, and how the terminal, CSV and JSON show them."""
+"""The summary table of a report: its values, and how the terminal, CSV and JSON show them; and a data set's table."""
 
 from deepchord.coordinator.report.tables.columns import (
     BALANCED,
@@ -10,6 +10,7 @@ from deepchord.coordinator.report.tables.columns import (
     summary_rows,
     trainer_of,
 )
+from deepchord.coordinator.report.tables.examination import examination_table
 from deepchord.coordinator.report.tables.summary import summary_csv, summary_json
 from deepchord.coordinator.report.tables.terminal import summary_table
 
@@ -20,6 +21,7 @@ __all__ = [
     "Group",
     "SummaryRow",
     "columns",
+    "examination_table",
     "summary_csv",
     "summary_json",
     "summary_rows",

@@ -99,7 +99,7 @@ class Summary(Message):
     ensemble: EnsembleSummary
     members: tuple[SummaryRow, ...]
     average: SummaryRow
-    #: What makes the result doubtful, and the likely causes.
+    #: Test images that were trained on; what makes the result doubtful, and the likely causes.
     warnings: tuple[str, ...]
 
 

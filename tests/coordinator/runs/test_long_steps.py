@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deepchord.coordinator.runs.long_steps import long_step
+from deepchord.coordinator.runs.long_steps import counted_step, long_step
 from deepchord.shared.command_line import PrintableConsole
 from deepchord.shared.storage.folder_store import FolderStore
 
@@ -97,3 +97,17 @@ def test_an_error_ends_the_bar():
         raise OSError("no more")
 
     assert not [thread for thread in threading.enumerate() if thread.name == "long-step"]
+
+
+def test_of_many_images_a_line_says_so_and_a_terminal_shows_how_far_it_is():
+    for total, said in ((10, ""), (3_000, "Reading photos (3,000 images)\n")):
+        file = io.StringIO()
+        with counted_step("Reading photos", PrintableConsole(file=file)) as progress:
+            for done in range(1, 4):
+                progress(done, total)
+        assert file.getvalue() == said
+
+    terminal = Terminal()
+    with counted_step("Reading photos", PrintableConsole(file=terminal, force_terminal=True, width=80)) as progress:
+        progress(3, 10)
+    assert "3/10" in terminal.getvalue()

@@ -14,6 +14,7 @@ from deepchord.shared.datasets import load_dataset
 from deepchord.shared.errors import BrokerError, DatasetError, EngineError, InputError, StorageError
 from deepchord.shared.queue import create_app
 from deepchord.shared.settings import Settings, load_settings
+from tests.shared.datasets.image_files.pictures import write_classes
 
 TINY = "layers = [{ type = 'flatten' }, { type = 'dense', units = 'classes', activation = 'softmax' }]\n"
 
@@ -226,3 +227,18 @@ def test_a_network_whose_states_storage_does_not_take_is_refused(settings, recip
     assert prepare(settings, recipe, {})[1].members == 3
     recipe.write_text(recipe.read_text().replace("dataset", "optimizer = 'sgd'\ndataset", 1))
     assert prepare(in_broker, recipe, {})[1].recipe.optimizer == "sgd"
+
+
+def test_a_folder_of_images_is_described_and_what_is_suspicious_is_warned_of(settings, recipe, caplog):
+    folder = write_classes(recipe.parent / "photos", 20)
+    for number in range(5):
+        (folder / "cat" / f"copy{number}.png").write_bytes((folder / "dog" / f"{number}.png").read_bytes())
+    options = {"dataset": str(folder), "image_size": "6", "seed": 1}
+
+    _, run = prepare(settings, recipe, options)
+
+    assert (run.dataset.name, run.dataset.input_shape) == ("photos", (6, 6, 1))
+    assert [record.action for record in caplog.records] == ["dataset_contradictions"]
+    kinds = [finding.kind for finding in run.dataset.findings]
+    assert kinds == ["scaled", "contradictions", "copies", "drawn_test"]
+    assert run.dataset.split.seed == 0

@@ -214,3 +214,27 @@ def test_files_that_are_not_beside_the_recipe_and_names_are_left_as_they_are(wri
 def test_names_that_no_file_can_have_are_left_to_whoever_looks_for_the_data_set(write):
     for name in ("a" * 5000, "a\\u0000b"):
         assert len(plan_request(write(f'dataset = "{name}"'), {}).dataset) >= 3
+
+
+@pytest.mark.parametrize("size", ["48", "'48'", "'48x48'", "[48, 48]"])
+def test_the_size_of_image_files_is_said_in_one_of_four_ways(write, size):
+    recipe = write(f"image_size = {size}\nskip_damaged = true\ntest_share = 0.3\nsplit_seed = 4")
+
+    options = plan_request(recipe, {}).file_options()
+
+    assert (options.image_size, options.skip_damaged) == ((48, 48), True)
+    assert (options.test_share, options.split_seed) == (0.3, 4)
+
+
+@pytest.mark.parametrize("text", ["image_size = 'wide'", "image_size = true", "image_size = 0", "test_share = 1.0"])
+def test_files_cannot_be_read_in_any_way(write, text):
+    with pytest.raises(InputError, match=text.split(" ", maxsplit=1)[0]):
+        plan_request(write(text), {})
+
+
+def test_a_folder_beside_the_recipe_is_its_data_set_and_one_that_is_called_like_a_known_one_is_not(write, tmp_path):
+    for name in ("photos", "fashion"):
+        (tmp_path / name).mkdir()
+
+    assert plan_request(write("dataset = 'photos'"), {}).dataset == str(tmp_path / "photos")
+    assert plan_request(write("dataset = 'fashion'"), {}).dataset == "fashion"

@@ -31,16 +31,17 @@ def test_a_member_always_has_images_to_train_on_and_for_its_validation(size, val
     run = run.model_copy(
         update={"recipe": recipe, "dataset": DATASET.model_copy(update={"train_size": size})},
     )
+    labels = np.zeros(size, dtype=np.int64)
 
     try:
-        split = member_split(run, plan_member(run.run_id, run.seed, 0))
+        split = member_split(run, plan_member(run.run_id, run.seed, 0), labels)
     except InputError:
         with pytest.raises(InputError, match="each needs at least one"):
             check_parts(recipe, size)
     else:
         check_parts(recipe, size)
         assert min(len(split.training), len(split.validation)) > 0
-        assert len(split.training) + len(split.validation) + len(calibration_images(run)) == size
+        assert len(split.training) + len(split.validation) + len(calibration_images(run, labels)) == size
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (1, 30, 1), (30,)])

@@ -25,6 +25,7 @@ from deepchord.worker.studies import (
     ended_version,
     evaluate_command,
     place_study,
+    study_dataset,
     study_run,
 )
 from deepchord.worker.studies.conditions import ShiftCollector
@@ -189,6 +190,17 @@ def test_another_data_set_of_the_same_classes_is_scored_with_the_calibration_of_
         decode_ensemble_probabilities(store.evaluation(evaluated).probabilities(first.probabilities_sha256), "it").test,
     )
     assert {member.parity for member in studied.evaluation.members} == {None}
+
+
+def test_test_images_that_the_run_was_trained_on_are_noticed(place, resources, store, evaluated, tmp_path, dataset):
+    other = write_dataset(tmp_path / "other.npz", dataset, x_test=dataset.x_train[:30], y_test=dataset.y_train[:30])
+
+    spec = place(dataset=other, name="leak")
+
+    (finding,) = spec.dataset.findings
+    assert finding.text.startswith("30 of 30 test images are training images, too")
+    assert study_dataset(resources, evaluated, spec).findings == (finding,)
+    assert study_dataset(resources, evaluated, place(name="own")).findings == dataset.findings
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from deepchord.coordinator.report import ReportContent
 from deepchord.coordinator.report.findings import doubts
 from deepchord.coordinator.report.page import render_page
 from deepchord.coordinator.report.tables import summary_json, summary_table
-from deepchord.shared.messages import BalancedScores
+from deepchord.shared.messages import BalancedScores, DatasetFinding
 
 MakeContent = Callable[..., ReportContent]
 
@@ -154,3 +154,16 @@ def test_who_tells_a_rare_class_apart_does_not_guess_although_naming_the_frequen
         "are not clearly better than guessing" in doubts(content)[0]
     )  # of earlier versions only the accuracy is known
     assert "is not clearly better than guessing" in doubts(changed(content, guessing))[0]
+
+
+def test_test_images_that_were_trained_on_are_a_warning_in_every_form_of_a_report(make_content: MakeContent):
+    content = make_content()
+    leak = DatasetFinding(kind="overlap", level="warning", text="3 of 20 test images are training images, too.")
+    scaled = DatasetFinding(kind="scaled", level="note", text="Each image was scaled.")
+    content = replace(content, dataset=replace(content.dataset, findings=(scaled, leak)))
+
+    assert doubts(content) == (leak.text,)
+    assert json.loads(summary_json(content))["warnings"] == [leak.text]
+    page = render_page(content)
+    assert page.count(leak.text) == 1
+    assert scaled.text in page

@@ -10,7 +10,7 @@ from deepchord.coordinator.report.findings import recipe_toml
 from deepchord.coordinator.report.findings.provenance import network
 from deepchord.coordinator.report.page import render_page
 from deepchord.coordinator.runs import plan_request
-from deepchord.shared.messages import MemberRecord, TrainingPart
+from deepchord.shared.messages import ImageFiles, MemberRecord, StratifiedSplit, TrainingPart
 from deepchord.shared.network import ActivationLayer, Architecture, Conv2D, Residual, notebook_architecture
 
 MakeContent = Callable[..., ReportContent]
@@ -42,6 +42,19 @@ def test_recipe_plans_the_same_run_again(make_content: MakeContent, tmp_path: Pa
     assert request.recipe() == spec.recipe
     assert request.layers == spec.architecture.layers
     assert (request.members, request.min_members, request.seed) == (spec.members, spec.min_members, spec.seed)
+
+
+def test_a_recipe_says_how_image_files_were_read_and_the_test_drawn(make_content: MakeContent, tmp_path: Path) -> None:
+    spec = make_content().spec
+    assert spec is not None
+    made = {"files": ImageFiles(scaled=True, skipped=2), "split": StratifiedSplit(share=0.3, seed=5)}
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe_toml(spec.model_copy(update={"dataset": spec.dataset.model_copy(update=made)})))
+
+    options = plan_request(path, {}).file_options()
+
+    assert options.image_size == spec.dataset.input_shape[:2]
+    assert (options.skip_damaged, options.test_share, options.split_seed) == (True, 0.3, 5)
 
 
 def test_a_residual_block_is_told_as_the_sum_behind_its_layers(make_content: MakeContent) -> None:

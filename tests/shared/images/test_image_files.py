@@ -7,8 +7,8 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
-from deepchord.ensemble.inputs.image_files import read_picture
 from deepchord.shared.errors import InputError
+from deepchord.shared.images import picture_size, read_picture
 
 GREY, COLOURS = (4, 4, 1), (4, 4, 3)
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 4), dtype=np.uint8)
@@ -74,6 +74,17 @@ def test_a_photo_that_lies_on_its_side_is_turned_upright():
     found = read_picture(encoded(picture, "TIFF", exif=exif), GREY, "none")
 
     assert (found[..., 0] == np.rot90(PIXELS, -1)).all()
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "JPEG", "PNG"])
+def test_a_file_is_turned_as_its_bytes_are(tmp_path, kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(Image.fromarray(PIXELS[:3]), kind, exif=exif)
+    (tmp_path / "it").write_bytes(data)
+
+    assert picture_size(tmp_path / "it", "it") == picture_size(data, "it") == (4, 3)
+    assert (read_picture(tmp_path / "it", (4, 3, 1), "none") == read_picture(data, (4, 3, 1), "none")).all()
 
 
 def test_sixteen_bits_are_refused_because_their_range_is_unknown():

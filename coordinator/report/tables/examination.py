@@ -1,0 +1,80 @@
+"""What a data set holds, for the terminal: its arrays, its classes with bars, and what was noticed."""
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from deepchord.shared.command_line import label
+from deepchord.shared.datasets import Examination, PartOutline
+from deepchord.shared.messages import PixelValues
+
+#: Of more classes the largest and the smallest are shown.
+_MAX_CLASSES = 40
+_BAR_WIDTH = 30
+_EIGHTHS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"
+
+
+def examination_table(examination: Examination) -> Group:
+    """Return tables of the images and of the classes, and below them what was noticed."""
+    parts: list[RenderableType] = [_images(examination), Text(), _classes(examination)]
+    hidden = len(examination.classes) - _MAX_CLASSES
+    if hidden > 0:
+        parts.append(Text(f"{hidden:,} more classes, of sizes between these: --json shows all", style="dim"))
+    parts += [Text(), Text(_use(examination.train.pixels), style="dim")]
+    for finding in sorted(examination.findings, key=lambda each: each.level != "warning"):
+        is_warning = finding.level == "warning"
+        parts.append(Text(f"{finding.level}: {finding.text}", style="yellow" if is_warning else "dim"))
+    if not any(finding.level == "warning" for finding in examination.findings):
+        parts.append(Text("Nothing suspicious was found.", style="green"))
+    return Group(*parts)
+
+
+def _images(examination: Examination) -> Table:
+    table = Table(title=Text(label(examination.name), style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
+    table.pad_edge = table.show_edge = False
+    table.add_column("")
+    for name in ("training", "test"):
+        table.add_column(name, justify="right")
+    both = (examination.train, examination.test)
+    table.add_row("images", *(f"{part.size:,}" for part in both))
+    table.add_row("height x width x channels", *("x".join(map(str, part.shape)) for part in both))
+    table.add_row("type", *(part.pixels.type for part in both))
+    table.add_row("values", *(f"{part.pixels.lowest:g} to {part.pixels.highest:g}" for part in both))
+    table.add_row("mean, standard deviation", *map(_spread, both))
+    table.add_row(
+        "equal to a training image", f"{examination.copies_within_train:,}", f"{examination.test_images_in_train:,}"
+    )
+    return table
+
+
+def _spread(part: PartOutline) -> str:
+    return f"{part.mean:.4g}, {part.standard_deviation:.4g}"
+
+
+def _classes(examination: Examination) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.pad_edge = table.show_edge = False
+    table.add_column("class")
+    for name in ("training", "test"):
+        table.add_column(name, justify="right")
+    table.add_column("training images", no_wrap=True)
+    shown = examination.classes
+    if len(shown) > _MAX_CLASSES:
+        ordered = sorted(shown, key=lambda each: -each.train)
+        shown = (*ordered[: _MAX_CLASSES // 2], *ordered[-_MAX_CLASSES // 2 :])
+    largest = max(each.train for each in shown)
+    for each in shown:
+        table.add_row(Text(label(each.name)), f"{each.train:,}", f"{each.test:,}", _bar(each.train / largest))
+    return table
+
+
+def _bar(share: float) -> str:
+    eighths = round(share * _BAR_WIDTH * 8)
+    return "\u2588" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def _use(pixels: PixelValues) -> str:
+    if pixels.type == "uint8":
+        return "Whole numbers are divided by 255 when they are used."
+    return "Floats are used as they are."

@@ -1,0 +1,25 @@
+"""Looks at a data set before anything is trained on it: what it holds, and what could mislead."""
+
+from deepchord.shared.datasets.examination.examination import (
+    OVERLAP,
+    ClassCount,
+    Examination,
+    PartOutline,
+    all_findings,
+    examine,
+    overlap_findings,
+)
+from deepchord.shared.datasets.examination.values import value_findings
+from deepchord.shared.datasets.examination.warning import warn_of
+
+__all__ = [
+    "OVERLAP",
+    "ClassCount",
+    "Examination",
+    "PartOutline",
+    "all_findings",
+    "examine",
+    "overlap_findings",
+    "value_findings",
+    "warn_of",
+]

@@ -1,0 +1,136 @@
+"""What the values of images and the counts of their classes tell, in sentences that say what deepchord does."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.messages import DatasetFinding
+
+if TYPE_CHECKING:
+    from deepchord.shared.datasets.dataset import Dataset
+
+#: Standardized floats are well below this value; larger floats are most likely 0..255.
+_LARGE_FLOAT = 16.0
+#: The largest value of five bits; images of bytes normally have larger values.
+_SMALL_BYTE = 31
+#: The ranges of training and test differ suspiciously if one is so many times the other.
+_OTHER_RANGE = 4.0
+#: A class has few images if it has fewer than this, and classes are unequal from this factor on.
+_FEW_IMAGES, _UNEQUAL = 10, 10
+#: So many classes are named.
+_NAMED = 4
+#: So many images are looked at in one go.
+_PIECE = 4096
+
+
+def value_findings(dataset: "Dataset") -> Iterator[DatasetFinding]:
+    """Yield what is suspicious about the values of the images and about the classes, without comparing images."""
+    yield from _scale(dataset)
+    yield from _classes(dataset)
+
+
+def constant_findings(dataset: "Dataset") -> Iterator[DatasetFinding]:
+    """Yield how many images are of one value all over; for this each image is looked at."""
+    for part, images in (("training", dataset.x_train), ("test", dataset.x_test)):
+        constant, black = _constant(images)
+        if constant:
+            of_them = f", {black:,} of them all black" if black else ""
+            yield _finding(
+                "constant_images",
+                f"{_count(constant, f'{part} image')} of one value all over{of_them}: nothing can be learnt from them, "
+                "and they are used as they are.",
+            )
+
+
+def shape_findings(dataset: "Dataset") -> Iterator[DatasetFinding]:
+    """Yield what is unusual about the shape of the images."""
+    height, width, channels = dataset.x_train.shape[1:]
+    if height != width:
+        yield _finding("not_square", f"Images are {height}x{width} pixels, and are used so.", "note")
+    if channels not in (1, 3):
+        yield _finding("channels", f"Images have {channels} channels; all are used.", "note")
+
+
+def _scale(dataset: "Dataset") -> Iterator[DatasetFinding]:
+    largest, of_test = _largest(dataset.x_train), _largest(dataset.x_test)
+    is_float = dataset.x_train.dtype == np.float32
+    if is_float and largest > _LARGE_FLOAT:
+        yield _finding(
+            "not_scaled",
+            f"Images are floats as large as {largest:g}, and floats are used as they are; save uint8 to have them "
+            "scaled.",
+        )
+    if not is_float and 0 < largest <= _SMALL_BYTE:
+        yield _finding(
+            "scaled_to_little",
+            f"Images are whole numbers of at most {largest:.0f}, and whole numbers are divided by 255 when they are "
+            "used; save floats to have them used as they are.",
+        )
+    lower, higher = sorted((largest, of_test))
+    if lower > 0 and higher / lower >= _OTHER_RANGE:
+        yield _finding(
+            "other_range",
+            f"Training images reach {largest:g} and test images {of_test:g}: if they were scaled differently, scale "
+            "them alike; they are used as they are.",
+        )
+
+
+def _classes(dataset: "Dataset") -> Iterator[DatasetFinding]:
+    names = dataset.class_names
+    train = np.bincount(dataset.y_train, minlength=len(names))
+    test = np.bincount(dataset.y_test, minlength=len(names))
+    empty = np.flatnonzero(train == 0)
+    if empty.size:
+        hint = "labels count from 0" if empty[0] == 0 else "it is never predicted"
+        yield _finding(
+            "empty_class",
+            f"No training image has the label {empty[0]} ({empty.size} of {len(names)} classes); {hint}.",
+        )
+    untested = np.flatnonzero((test == 0) & (train > 0))
+    if untested.size:
+        yield _finding("untested_class", f"No test image is of {_named(untested, names)}: nothing is measured there.")
+    few = np.flatnonzero((train > 0) & (train < _FEW_IMAGES))
+    if few.size:
+        yield _finding(
+            "few_images",
+            f"{'Fewer than' if few.size > 1 else 'Only'} {_FEW_IMAGES if few.size > 1 else train[few[0]]} training "
+            f"images are of {_named(few, names)}: hardly anything can be learnt of so few.",
+        )
+    used = train[train > 0]
+    if not few.size and used.max() >= _UNEQUAL * used.min():
+        yield _finding(
+            "unequal_classes",
+            f"Classes have from {used.min():,} to {used.max():,} training images; each image counts alike.",
+            "note",
+        )
+
+
+def _named(classes: NDArray[np.intp], names: tuple[str, ...]) -> str:
+    named = ", ".join(names[index] for index in classes[:_NAMED])
+    more = f" and {len(classes) - _NAMED:,} more" if len(classes) > _NAMED else ""
+    return f"{'class' if len(classes) == 1 else f'{len(classes):,} classes:'} {named}{more}"
+
+
+def _largest(images: NDArray[Any]) -> float:
+    return float(np.abs([images.min(), images.max()]).max())
+
+
+def _constant(images: NDArray[Any]) -> tuple[int, int]:
+    """Return how many images have one value all over, and how many of them are 0."""
+    constant = black = 0
+    for start in range(0, len(images), _PIECE):
+        rows = images[start : start + _PIECE].reshape(min(_PIECE, len(images) - start), -1)
+        lowest, highest = rows.min(axis=1), rows.max(axis=1)
+        constant += int((lowest == highest).sum())
+        black += int(((lowest == 0) & (highest == 0)).sum())
+    return constant, black
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun} is" if count == 1 else f"{count:,} {noun}s are"
+
+
+def _finding(kind: str, text: str, level: Literal["warning", "note"] = "warning") -> DatasetFinding:
+    return DatasetFinding(kind=kind, level=level, text=text)

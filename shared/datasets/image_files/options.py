@@ -1,0 +1,16 @@
+"""What a person may say about image files."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureOptions:
+    """How image files become arrays."""
+
+    #: Height and width to which they are scaled; None: they must be of one size.
+    image_size: tuple[int, int] | None = None
+    #: Whether damaged ones are left out; otherwise they are refused.
+    skip_damaged: bool = False
+    #: Is told how many were read, and how many there are.
+    progress: Callable[[int, int], None] | None = None

@@ -1,0 +1,118 @@
+"""Images of one kind of file as the parts of a data set: training and test, drawn where nothing says which."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.datasets.checks import checked_labels
+from deepchord.shared.datasets.examination.fingerprints import fingerprints
+from deepchord.shared.datasets.image_files import ReadImages
+from deepchord.shared.datasets.labels import check_classes
+from deepchord.shared.datasets.own_files.options import FileOptions
+from deepchord.shared.datasets.own_files.splitting import split_with_copies
+from deepchord.shared.errors import DatasetError
+from deepchord.shared.messages import DatasetFinding, StratifiedSplit
+
+Arrays = Mapping[str, NDArray[Any]]
+Findings = tuple[DatasetFinding, ...]
+
+
+def with_some_test(arrays: Arrays) -> Arrays:
+    """Return arrays, or outlines of them, in which those for training stand for those of a test that are missing."""
+    return (
+        arrays
+        if {"x_test", "y_test"} & set(arrays)
+        else {**arrays, "x_test": arrays["x_train"], "y_test": arrays["y_train"]}
+    )
+
+
+def check_are_classes(arrays: Arrays, source: str, *, labels_are_classes: bool) -> None:
+    """Raise `DatasetError` if labels look like numbers to predict, and nothing tells that they are classes.
+
+    Args:
+        arrays: `y_train` and perhaps `class_names`.
+        source: Where they came from, for errors.
+        labels_are_classes: Whether the networks show that they are.
+    """
+    given = arrays["y_train"]
+    train, _ = checked_labels(given, len(given), f"{source}: y_train")
+    one_hot = given.size != len(given)
+    if not (labels_are_classes or one_hot or "class_names" in arrays):
+        check_classes(train, f"{source}: y_train")
+
+
+def with_test_images(arrays: Arrays, source: str, options: FileOptions) -> tuple[Arrays, StratifiedSplit | None]:
+    """Return arrays with test images, which are drawn from those for training if there are none.
+
+    Args:
+        arrays: `x_train`, `y_train` and others.
+        source: Where they came from, for errors.
+        options: How many are drawn, and the seed.
+
+    Returns:
+        The arrays, and how the test images were drawn; None: they were given.
+
+    Raises:
+        DatasetError: The labels cannot be used, or there are too few images.
+    """
+    if "x_test" in arrays:
+        return arrays, None
+    images, labels = arrays["x_train"], arrays["y_train"]
+    codes, _ = checked_labels(labels, len(images), f"{source}: y_train")
+    kept, split = drawn_test(images, codes, source, options)
+    parts = {"x_train": images[~kept], "y_train": labels[~kept], "x_test": images[kept], "y_test": labels[kept]}
+    weights = arrays.get("sample_weights_train")
+    if weights is not None and weights.shape[:1] == kept.shape:
+        parts["sample_weights_train"] = weights[~kept]
+    return dict(arrays) | parts, split
+
+
+def arranged(read: ReadImages, source: str, options: FileOptions) -> tuple[Arrays, StratifiedSplit | None, Findings]:
+    """Return images that were read from files as the arrays of a data set.
+
+    Validation images are test images if there are no others; otherwise they are training images, of which each member
+    holds out some of its own.
+
+    Raises:
+        DatasetError: There are no training images, or too few images to draw some for the test.
+    """
+    parts = np.array([part or "" for part in read.parts])
+    names = np.array(read.class_names)
+    findings, split = list(read.findings), None
+    if (parts == "test").any() or (parts == "validation").any():
+        kept = parts == ("test" if (parts == "test").any() else "validation")
+        if (count := int((parts == "validation").sum())) and not kept[parts == "validation"].any():
+            text = f"{count:,} validation images are training images, too: each member holds out some of its own."
+            findings.append(DatasetFinding(kind="validation_joined", level="note", text=text))
+        elif count:
+            text = f"There are no images called test: the {count:,} for validation are the test images."
+            findings.append(DatasetFinding(kind="validation_as_test", level="note", text=text))
+        if kept.all() or not kept.any():
+            raise DatasetError(f"{source} holds no {'training' if kept.all() else 'test'} images that can be used.")
+    else:
+        kept, split = drawn_test(read.pixels, read.labels, source, options)
+    arrays = {
+        "x_train": read.pixels[~kept],
+        "y_train": read.labels[~kept],
+        "x_test": read.pixels[kept],
+        "y_test": read.labels[kept],
+        "class_names": names,
+    }
+    return arrays, split, tuple(findings)
+
+
+def drawn_test(
+    images: NDArray[Any], classes: NDArray[np.int64], source: str, options: FileOptions
+) -> tuple[NDArray[np.bool_], StratifiedSplit]:
+    """Return which images are kept for the test, and how they were drawn; copies of an image stay on one side.
+
+    Raises:
+        DatasetError: There are too few images.
+    """
+    try:
+        kept = split_with_copies(classes, fingerprints(images), options.test_share, options.split_seed)
+    except DatasetError as error:
+        raise DatasetError(f"{source}: {error}") from error
+    return kept, StratifiedSplit(share=options.test_share, seed=options.split_seed)

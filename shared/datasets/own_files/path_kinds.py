@@ -1,0 +1,79 @@
+"""Chooses by the kind of a path how a data set of a person's own is read, and reads it if it is not one `.npz`."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from deepchord.shared.datasets.array_files import (
+    find_idx_files,
+    find_npy_files,
+    read_idx_files,
+    read_matlab,
+    read_npy_files,
+)
+from deepchord.shared.datasets.image_files import (
+    Listing,
+    is_path_table,
+    list_folder,
+    list_parquet,
+    list_path_table,
+    parquet_files,
+)
+from deepchord.shared.files import kind_of
+from deepchord.shared.messages import DatasetFinding
+
+Arrays = Mapping[str, NDArray[Any]]
+#: What a path holds; `npz` is also what is not known.
+PathKind = Literal["npz", "npy", "idx", "matlab", "image_folder", "path_table", "parquet"]
+
+
+def path_kind(path: Path) -> PathKind:
+    """Return what a path holds, by its name and, of a folder, by the names in it.
+
+    Raises:
+        DatasetError: A folder cannot be read.
+    """
+    suffix = path.suffix.lower()
+    if os.path.isdir(path):  # noqa: PTH112  false where Path.is_dir raises
+        return _folder_kind(path)
+    if suffix in (".csv", ".tsv") or (suffix == ".txt" and is_path_table(path)):
+        return "path_table"
+    if "-idx" in path.name or ".idx" in path.name:
+        return "idx"
+    endings: dict[str, PathKind] = {".npy": "npy", ".mat": "matlab", ".parquet": "parquet"}
+    return endings.get(suffix, "npz")
+
+
+def list_images(path: Path, kind: PathKind) -> Listing | None:
+    """Return the image files that a path means; None: it holds arrays."""
+    listers = {"image_folder": list_folder, "path_table": list_path_table, "parquet": list_parquet}
+    return listers[kind](path) if kind in listers else None
+
+
+def read_array_files(path: Path, kind: PathKind) -> tuple[Arrays, tuple[DatasetFinding, ...]]:
+    """Return the arrays that files of their own hold, those of the test only if they are there; and what was changed.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        DatasetError: A file is missing or damaged.
+    """
+    path.stat()
+    folder = path if path.is_dir() else path.parent
+    if kind == "matlab":
+        arrays, from_one = read_matlab(path)
+        text = "Labels of the MATLAB file count from 1, and were counted from 0."
+        return arrays, (DatasetFinding(kind="labels_from_1", level="note", text=text),) if from_one else ()
+    return (read_npy_files if kind == "npy" else read_idx_files)(folder), ()
+
+
+def _folder_kind(folder: Path) -> PathKind:
+    if kind_of(folder) is not None:  # a model, for example
+        return "npz"
+    if parquet_files(folder):
+        return "parquet"
+    if find_npy_files(folder):
+        return "npy"
+    return "idx" if find_idx_files(folder) else "image_folder"

@@ -1,0 +1,58 @@
+"""Reads an array from an `.npy` file; its header is checked before anything is read."""
+
+import math
+import struct
+import tokenize
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.errors import DatasetError
+from deepchord.shared.files.npz_headers import check_memory, read_header
+from deepchord.shared.files.recognition import NPY, describe_kind, kind_of
+from deepchord.shared.files.regular_files import check_regular
+
+_DAMAGED = (
+    ValueError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    OverflowError,
+    SyntaxError,
+    struct.error,
+    tokenize.TokenError,
+)
+
+
+def read_npy_file(path: Path, source: str) -> NDArray[Any]:
+    """Return the array of an `.npy` file.
+
+    Args:
+        path: The file.
+        source: Its name in errors.
+
+    Raises:
+        DatasetError: It cannot be read, is damaged, holds pickled objects, or needs more memory than is free.
+    """
+    try:
+        check_regular(path)
+        with path.open("rb") as file:
+            shape, _, dtype = read_header(file)
+            stated, there = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
+            if any(length < 0 for length in shape) or stated != there:
+                raise ValueError(f"its header tells of {stated} bytes {list(shape)}, and {there} are there")
+            check_memory(stated, source)
+            file.seek(0)
+            array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+            return array
+    except OSError as error:
+        raise DatasetError(f"{source} cannot be read: {error.strerror or error}.") from error
+    except _DAMAGED as error:
+        if "allow_pickle" in str(error):
+            raise DatasetError(f"{source} holds pickled Python objects, which deepchord never reads.") from error
+        kind = kind_of(path)
+        reason = error if kind in (None, NPY) else describe_kind(kind)
+        raise DatasetError(f"{source} is no .npy file that can be read: {reason}.") from error

@@ -1,0 +1,43 @@
+"""The command data, as people meet it."""
+
+import json
+
+import pytest
+
+from tests.coordinator.cli.processes import sentence_of
+from tests.shared.datasets.image_files.pictures import write_classes, write_picture
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_folder_is_shown_with_its_classes_and_what_is_suspicious_and_nothing_is_stored(command, tmp_path):
+    write_classes(tmp_path / "photos", 5)
+
+    ended = command("data", tmp_path / "photos", "--sheet", "sheet.png")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    for text in ("photos", "6x6x1", "cat", "warning: Fewer than 10 training images", "2 were drawn"):
+        assert text in " ".join(ended.stdout.split())
+    assert (tmp_path / "here" / "sheet.png").read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "storage").exists()
+
+
+def test_for_scripts_it_is_json(command, data):
+    found = json.loads(command("data", data, "--json").stdout)
+
+    assert found["train"]["shape"] == [6, 6, 1]
+    assert found["classes"][0]["name"] == "0"
+    assert found["findings"] == []
+
+
+def test_what_train_would_refuse_is_refused_in_the_same_words(command, tmp_path):
+    write_picture(write_classes(tmp_path / "photos") / "cat" / "9.png", size=(9, 9))
+
+    sentences = [sentence_of(command(*words, tmp_path / "photos")) for words in (("data",), ("train", "--dataset"))]
+
+    assert "are of 2 sizes (height x width)" in sentences[0]
+    assert sentences[0] == sentences[1]
+
+
+def test_a_sheet_is_a_png(command, data):
+    assert sentence_of(command("data", data, "--sheet", "x.html")).startswith("--sheet is x.html, and a PNG is drawn")
