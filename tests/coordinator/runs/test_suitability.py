@@ -1,5 +1,6 @@
 """Whether a recipe suits a data set."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
