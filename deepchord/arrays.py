@@ -1,44 +1,103 @@
-"""Arrays of a Python program as a data set."""
+"""Arrays and data frames of a Python program as a data set."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepchord.shared.datasets import Dataset, dataset_from_arrays, with_channels_last
+from deepchord.shared.datasets import (
+    Dataset,
+    LabelledRows,
+    dataset_from_arrays,
+    dataset_of_table,
+    kept_for_test,
+    labelled_dataset,
+    with_channels_last,
+)
+from deepchord.shared.datasets.checks import checked_labels
 from deepchord.shared.errors import InputError
+from deepchord.shared.tables import Table, is_frame, table_of_frame, table_of_rows
 
+#: Images, or rows: an array [size, features], or a data frame of pandas or polars.
+Inputs: TypeAlias = Any
 _SOURCE = "The arrays"
 
 
+def frame_as_dataset(frame: Any, target: str | None, *, test: Any, seed: object = None) -> Dataset:
+    """Return a data frame, one column of which is predicted, as a data set; see `train` for the arguments.
+
+    Raises:
+        InputError: There are too few rows for training and test, or `test` is neither a frame nor a share.
+        DatasetError: The frame cannot be learnt from.
+    """
+    if is_frame(test):
+        test = table_of_frame(test, "the data frame of test rows")
+    elif not isinstance(test, float | int) or not 0 < test < 1:
+        raise InputError(f"test is {test!r:.60}; expected a data frame of test rows, or a share between 0 and 1.")
+    return dataset_of_table(table_of_frame(frame), name="data frame", target=target, test=test, seed=_split_seed(seed))
+
+
 def arrays_as_dataset(
-    x: NDArray[Any],
-    y: NDArray[Any],
+    x: Inputs,
+    y: ArrayLike,
     *,
-    test: Sequence[ArrayLike] | float,
+    test: Sequence[Any] | float,
     class_names: Sequence[str] | None = None,
     seed: object = None,
     channels_first: bool | None = None,
 ) -> Dataset:
-    """Return arrays as a data set; see `train` for the arguments.
+    """Return arrays, or a data frame and the class of each row, as a data set; see `train` for the arguments.
 
     Raises:
         InputError: There are too few images for training and test.
         DatasetError: The arrays cannot be used.
     """
     names = None if class_names is None else tuple(class_names)
+    inputs, labels = _as_array_or_table(x, "x"), np.asarray(y)
+    share = None
     if isinstance(test, tuple | list) and len(test) == 2:
-        x_test, y_test = np.asarray(test[0]), np.asarray(test[1])
-        names, (y, y_test) = _as_numbers(names, y, y_test)
+        test_inputs, test_labels = _as_array_or_table(test[0], "test"), np.asarray(test[1])
+        names, (labels, test_labels) = _as_numbers(names, labels, test_labels)
     elif isinstance(test, float | int):
-        names, (y,) = _as_numbers(names, y)
-        x, y, x_test, y_test = _split(x, y, test, seed)
+        share = float(test)
+        names, (labels,) = _as_numbers(names, labels)
+        kept = _kept(inputs, labels, share, seed)
+        inputs, test_inputs = _part(inputs, ~kept), _part(inputs, kept)
+        labels, test_labels = labels[~kept], labels[kept]
     else:
         raise InputError(f"test is {test!r}; expected test images and their classes, or a share between 0 and 1.")
-    arrays = {"x_train": x, "y_train": y, "x_test": x_test, "y_test": y_test}
+    if isinstance(inputs, Table) or isinstance(test_inputs, Table):
+        return labelled_dataset(
+            _labelled(inputs, labels, "y"),
+            _labelled(test_inputs, test_labels, "y of the test"),
+            name="arrays",
+            source=_SOURCE,
+            target="y",
+            class_names=names,
+            test_share=share,
+        )
+    arrays = {"x_train": inputs, "y_train": labels, "x_test": test_inputs, "y_test": test_labels}
     turned = with_channels_last(arrays, _SOURCE, channels_first)
     return dataset_from_arrays(turned, name="arrays", source=_SOURCE, class_names=names)
+
+
+def _as_array_or_table(inputs: Inputs, name: str) -> NDArray[Any] | Table:
+    """Return images as an array, and rows as a table."""
+    if is_frame(inputs):
+        return table_of_frame(inputs)
+    array = np.asarray(inputs)
+    return table_of_rows(array, source=name) if array.ndim == 2 else array
+
+
+def _part(inputs: NDArray[Any] | Table, chosen: NDArray[np.bool_]) -> NDArray[Any] | Table:
+    return inputs.rows(chosen) if isinstance(inputs, Table) else inputs[chosen]
+
+
+def _labelled(inputs: NDArray[Any] | Table, labels: NDArray[Any], name: str) -> LabelledRows:
+    if not isinstance(inputs, Table):
+        raise InputError(f"x and the test differ: one has rows, the other an array of the shape {list(inputs.shape)}.")
+    return LabelledRows(rows=inputs, labels=checked_labels(labels, inputs.size, name)[0])
 
 
 def _as_numbers(
@@ -53,28 +112,18 @@ def _as_numbers(
     return tuple(found.tolist()), np.split(codes.reshape(-1), np.cumsum([len(each) for each in labels])[:-1])
 
 
-def _split(
-    x: NDArray[Any], y: NDArray[Any], share: float, seed: object
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return training and test images and their classes; each class has about its share in both, and is trained on."""
+def _kept(inputs: NDArray[Any] | Table, labels: NDArray[Any], share: float, seed: object) -> NDArray[np.bool_]:
+    """Return which images or rows are kept for the test."""
     if not 0 < share < 1:
         raise InputError(f"test is {share!r}; expected test images and their classes, or a share between 0 and 1.")
-    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) < 2:
-        raise InputError(f"x has the shape {list(x.shape)} and y {list(y.shape)}; expected one class for each image.")
-    # A seed that is none is refused with the recipe.
-    generator = np.random.default_rng(seed if isinstance(seed, int) and seed >= 0 else 0)
-    codes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y), -1)[:, 0]
-    # Sorted by class, every so many-th image is kept: the shares of the classes stay.
-    order = np.lexsort((generator.random(len(x)), codes))
-    kept = np.zeros(len(x), dtype=bool)
-    count = min(len(x) - 1, max(1, round(share * len(x))))
-    kept[order[np.floor((np.arange(count) + 0.5) * len(x) / count).astype(int)]] = True
-    for code in np.unique(codes[kept]):
-        if kept[codes == code].all():
-            kept[np.flatnonzero(codes == code)[0]] = False
-    if not kept.any():
-        raise InputError(
-            f"{len(x)} images of {len(np.unique(codes))} classes are too few to keep some for the test: give test "
-            "images and their classes as test."
-        )
-    return x[~kept], y[~kept], x[kept], y[kept]
+    shape = [inputs.size, len(inputs.columns)] if isinstance(inputs, Table) else list(inputs.shape)
+    if not shape or labels.ndim == 0 or shape[0] != len(labels) or shape[0] < 2:
+        raise InputError(f"x has the shape {shape} and y {list(labels.shape)}; expected one class for each image.")
+    is_one_hot = labels.ndim == 2 and labels.shape[1] > 1
+    codes = labels.argmax(axis=1) if is_one_hot else labels.reshape(len(labels), -1)[:, 0]
+    return kept_for_test(codes, share, _split_seed(seed))
+
+
+def _split_seed(seed: object) -> int:
+    """Return what draws the test rows: the run's seed; one that is none is refused with the recipe."""
+    return seed if isinstance(seed, int) and seed >= 0 else 0

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from deepchord.arrays import arrays_as_dataset
+from deepchord.arrays import arrays_as_dataset, frame_as_dataset
 from deepchord.coordinator.runs import prepare
 from deepchord.run import Run, submitted_run
 from deepchord.shared.errors import InputError
 from deepchord.shared.network import Architecture
 from deepchord.shared.settings import load_settings
+from deepchord.shared.tables import is_frame
 
 #: The share of the images that only score, if no test images are given.
 TEST_SHARE = 0.2
@@ -51,10 +51,11 @@ class RecipeOptions(TypedDict, total=False):
 
 
 def train(
-    x: ArrayLike | None = None,
+    x: ArrayLike | Any | None = None,
     y: ArrayLike | None = None,
     *,
-    test: tuple[ArrayLike, ArrayLike] | float = TEST_SHARE,
+    target: str | None = None,
+    test: tuple[ArrayLike, ArrayLike] | Any | float = TEST_SHARE,
     validation: float | None = None,
     class_names: Sequence[str] | None = None,
     dataset: str | os.PathLike[str] | None = None,
@@ -77,12 +78,16 @@ def train(
 
     Args:
         x: Images [size, height, width] or [size, height, width, channels]: whole numbers from 0 to 255, which are
-            divided by 255, or floats, which are taken as they are. None: `dataset` is trained on.
-        y: Their classes [size]: whole numbers from 0, or strings.
-        test: Images and classes that only score, and decide nothing; or the share of `x` that is kept for that.
+            divided by 255, or floats, which are taken as they are. Or rows of a table, which are prepared as
+            docs/tables.md says: an array [size, features], or a data frame of pandas or polars. None: `dataset` is
+            trained on.
+        y: Their classes [size]: whole numbers from 0, or strings. None: they are a column of the data frame.
+        target: The column of a table that is predicted; None: target, label, class or y, or else the last.
+        test: Images and classes that only score, and decide nothing; a data frame with the same columns; or the share
+            of `x` that is kept for that.
         validation: The share of the training images that each member is validated on: `validation_fraction`.
         class_names: The names of the classes, if `y` holds numbers.
-        dataset: `fashion`, `digits`, `cifar10`, or the path of an `.npz`.
+        dataset: `fashion`, `digits`, `cifar10`, or the path of an `.npz`, `.csv` or `.parquet`.
         recipe: A recipe file; options override it.
         network: The layers of the members; None: those of the recipe or the preset.
         broker: The URL of the broker; None: `DEEPCHORD_BROKER`, or one of this process's own.
@@ -110,12 +115,18 @@ def train(
     if dataset is not None:
         given["dataset"] = os.fspath(dataset)
     data = None
-    if x is not None or y is not None:
-        if x is None or y is None or dataset is not None:
-            raise InputError("Give either x and y, images and their classes, or dataset.")
+    if x is None and y is None:
+        given["target"] = target
+    elif dataset is not None or x is None or (y is None and not is_frame(x)):
+        raise InputError("Give either x and y, images or rows and their classes, or a data frame, or dataset.")
+    elif y is None:
+        data = frame_as_dataset(x, target, test=test, seed=given.get("seed"))
+    elif target is not None:
+        raise InputError("Give either y or target, a column of x: both say what is predicted.")
+    else:
         data = arrays_as_dataset(
-            np.asarray(x),
-            np.asarray(y),
+            x,
+            y,
             test=test,
             class_names=class_names,
             seed=given.get("seed"),

@@ -62,8 +62,8 @@ class Ensemble:
         return self.description.dataset.class_names
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of an image."""
+    def input_shape(self) -> tuple[int, ...]:
+        """Height, width and channels of an image; of a table the number of features."""
         return self.description.dataset.input_shape
 
     @property

@@ -32,9 +32,19 @@ def train(
             metavar="[RECIPE.TOML]", callback=home_path, help="A recipe file; options go before what it says."
         ),
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="What to start from: quick, fast, notebook or best.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="What to start from: quick, fast, notebook, best, or tabular for tables.")
+    ] = None,
     dataset: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="fashion, digits, cifar10, or an .npz file.")
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="fashion, digits, cifar10, or a file: .npz, .csv or .parquet."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="The column of a table that is predicted; default: target, label, class, y, or the last.",
+        ),
     ] = None,
     channels_first: Annotated[
         bool | None,
@@ -90,6 +100,7 @@ def train(
         "preset": preset,
         "dataset": dataset,
         "channels_first": channels_first,
+        "target": target,
         "members": _number_or_word(members),
         "at_most": at_most,
         "architecture": architecture,

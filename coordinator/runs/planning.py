@@ -22,7 +22,7 @@ def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes
 
     Args:
         request: The request.
-        input_shape: Height, width and channels of an image.
+        input_shape: Height, width and channels of an image, or the number of features.
         classes: The number of classes of the data set.
 
     Raises:
@@ -35,6 +35,10 @@ def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes
     else:
         architecture = default_architecture(request.preset)
     architecture.resolve(input_shape=input_shape, classes=classes)
+    if len(input_shape) == 1:
+        if request.flip or request.shift or request.cutout:
+            raise InputError("flip, shift and cutout change images, and the data set is a table: leave them out.")
+        return architecture
     if request.shift + request.cutout >= min(input_shape[:2]):
         raise InputError(
             f"shift = {request.shift} and cutout = {request.cutout} could leave nothing to be seen of images of "

@@ -46,6 +46,8 @@ def prepare(
     check_broker(settings, request.require)
     store = RunStore.open(settings)
     dataset = given or _read(request)
+    if dataset.table is not None:
+        request = plan_request(recipe_file, options, table_rows=len(dataset.x_train))
     check_parts(request.recipe(), len(dataset.x_train))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     network = architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names))
@@ -103,7 +105,8 @@ def is_embedded(settings: Settings) -> bool:
 
 def _read(request: RunRequest) -> Dataset:
     with long_step(f"Reading {request.dataset}", _file_bytes(request.dataset), "read"):
-        return find_dataset(request.dataset, Places(keras_home=keras_home()), request.channels_first)
+        places = Places(keras_home=keras_home())
+        return find_dataset(request.dataset, places, request.channels_first, target=request.target)
 
 
 def _file_bytes(dataset: str) -> int | None:

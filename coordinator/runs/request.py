@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from deepchord.coordinator.runs.presets import PRESETS
+from deepchord.coordinator.runs.presets import PRESETS, TABULAR, preset_values
 from deepchord.shared.errors import InputError
 from deepchord.shared.files import read_short_text
 from deepchord.shared.messages import MAX_MEMBERS, AutoMembers, Recipe, Requirement, Seed, Splits
@@ -30,6 +30,8 @@ class RunRequest(Recipe):
     dataset: Annotated[str, Field(min_length=1)] = "fashion"
     #: Whether the images are [size, channels, height, width]; None: images that look so are refused.
     channels_first: bool | None = None
+    #: The column of a table that is predicted; None: one with a usual name, or else the last.
+    target: str | None = None
     #: `auto`: members are added until one more would hardly lower the loss.
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] | Literal["auto"]
     #: With `auto`: the largest number of members, and the share of the loss that a member must bring.
@@ -86,19 +88,21 @@ class RunRequest(Recipe):
         return Recipe.model_validate({name: getattr(self, name) for name in Recipe.model_fields})
 
 
-def plan_request(recipe_file: Path | None, options: Mapping[str, Any]) -> RunRequest:
+def plan_request(recipe_file: Path | None, options: Mapping[str, Any], *, table_rows: int | None = None) -> RunRequest:
     """Return the request. Options override the recipe file, and that overrides the preset.
 
     Args:
         recipe_file: A TOML file, or None.
         options: Options of the command line, by their names in a recipe file; None counts as not given.
+        table_rows: How many training rows the data set has, if it is a table: then `tabular` is the usual preset, and
+            suits its values to them. None: the data set is none, or not read yet.
 
     Raises:
         InputError: The file cannot be read or is not TOML, or a name or value is not valid.
     """
     given = {name: value for name, value in options.items() if value is not None}
     recipe = _read_recipe(recipe_file) if recipe_file else {}
-    preset = given.get("preset", recipe.get("preset", "quick"))
+    preset = given.get("preset", recipe.get("preset", "quick" if table_rows is None else TABULAR))
     if not isinstance(preset, str) or preset not in PRESETS:
         raise InputError(f"There is no preset {preset!r}{with_full_stop(suggestion(str(preset), PRESETS))}")
     if "architecture" in given:
@@ -106,7 +110,7 @@ def plan_request(recipe_file: Path | None, options: Mapping[str, Any]) -> RunReq
     try:
         if "layers" in recipe:
             recipe["layers"] = Architecture.model_validate({"layers": recipe["layers"]}).layers
-        return RunRequest.model_validate({**PRESETS[preset], **recipe, **given, "preset": preset})
+        return RunRequest.model_validate({**preset_values(preset, table_rows), **recipe, **given, "preset": preset})
     except ValidationError as error:
         source = f"Recipe {recipe_file}" if recipe_file and not _is_about(given, error) else "The options given"
         raise InputError(f"{source}: {with_full_stop(explain(error))}") from error

@@ -202,7 +202,7 @@ def _from_files(
     if sum(picture_pixels(data, name) for name, data in files) > limits.max_pixels:
         raise _too_many_pixels(limits)
     pictures = [
-        read_picture(data, dataset.input_shape, fit, name, max_pixels=limits.max_pixels) for name, data in files
+        read_picture(data, dataset.image_shape, fit, name, max_pixels=limits.max_pixels) for name, data in files
     ]
     pixels = np.stack(pictures)
     check_values(pixels, dataset)

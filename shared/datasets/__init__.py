@@ -9,6 +9,8 @@ from deepchord.shared.datasets.dataset import (
 )
 from deepchord.shared.datasets.outlines import with_channels_last
 from deepchord.shared.datasets.sources import Places, find_dataset
+from deepchord.shared.datasets.splitting import kept_for_test
+from deepchord.shared.datasets.tables import LabelledRows, dataset_of_table, labelled_dataset, split_dataset
 from deepchord.shared.datasets.unlabelled import (
     Images,
     find_images,
@@ -20,15 +22,20 @@ from deepchord.shared.datasets.unlabelled import (
 __all__ = [
     "Dataset",
     "Images",
+    "LabelledRows",
     "Places",
     "dataset_from_arrays",
+    "dataset_of_table",
     "encode_dataset",
     "find_dataset",
     "find_images",
     "fitted_images",
+    "kept_for_test",
+    "labelled_dataset",
     "load_dataset",
     "load_images",
     "publish_dataset",
     "publish_images",
+    "split_dataset",
     "with_channels_last",
 ]

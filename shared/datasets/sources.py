@@ -18,6 +18,7 @@ from deepchord.shared.datasets.download import ADDRESS, download
 from deepchord.shared.datasets.keras_download import KerasProcess, keep_download
 from deepchord.shared.datasets.labels import check_classes
 from deepchord.shared.datasets.outlines import check_outlines, with_channels_last
+from deepchord.shared.datasets.tables import is_table_file, read_table_dataset
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import MissingArraysError, describe_kind, is_annexed, kind_of, npz_outlines, read_npz
 from deepchord.shared.validation import suggestion
@@ -48,26 +49,43 @@ class Places:
 
 
 def find_dataset(
-    name_or_path: str, places: Places, channels_first: bool | None = None, *, labels_are_classes: bool = False
+    name_or_path: str,
+    places: Places,
+    channels_first: bool | None = None,
+    *,
+    labels_are_classes: bool = False,
+    target: str | None = None,
 ) -> Dataset:
-    """Return the data set with a name, or the one in an `.npz` file; a name wins over a file of the same name.
+    """Return the data set with a name, or the one in a file; a name wins over a file of the same name.
 
     Args:
         name_or_path: `fashion`, `digits`, `cifar10`, or the path of an `.npz` with `x_train`, `y_train`, `x_test`,
-            `y_test` and optionally `class_names`.
+            `y_test` and optionally `class_names`, or of a table.
         places: Where to look for a data set with a name, in this order: the Debian folder (`fashion` only), the Keras
             cache, a download (through Keras if only Keras can read the files).
         channels_first: See `read_dataset`.
         labels_are_classes: See `read_dataset`.
+        target: The column of a table that is predicted; see `read_table_dataset`.
 
     Raises:
         DatasetError: Nothing was found, and the message names every place; or the data set cannot be used.
     """
     if name_or_path not in NAMED_DATASETS:
-        return read_dataset(Path(name_or_path), channels_first, labels_are_classes=labels_are_classes)
+        return _read_file(Path(name_or_path), channels_first, target, labels_are_classes=labels_are_classes)
+    if target is not None:
+        raise DatasetError(f"Data set {name_or_path!r} holds images, which have no column {target!r} to predict.")
     if channels_first:
         raise DatasetError(f"Data set {name_or_path!r} has its channels last: leave out --images-channels-first.")
     return find_named_dataset(NAMED_DATASETS[name_or_path], places)
+
+
+def _read_file(path: Path, channels_first: bool | None, target: str | None, *, labels_are_classes: bool) -> Dataset:
+    """Return the data set in a file: the kind of the file decides who reads it."""
+    if is_table_file(path):
+        return read_table_dataset(path, target)
+    if target is not None:
+        raise DatasetError(f"{printable_path(path)} holds images, which have no column {target!r} to predict.")
+    return read_dataset(path, channels_first, labels_are_classes=labels_are_classes)
 
 
 def read_dataset(path: Path, channels_first: bool | None = None, *, labels_are_classes: bool = False) -> Dataset:
@@ -100,7 +118,7 @@ def read_dataset(path: Path, channels_first: bool | None = None, *, labels_are_c
         raise
     except FileNotFoundError as error:
         hint = suggestion(str(path), NAMED_DATASETS)
-        end = "" if hint.endswith("?") else ", or the path of an .npz file."
+        end = "" if hint.endswith("?") else ", or the path of an .npz, .csv or .parquet file."
         raise DatasetError(f"There is no data set and no file called {str(path)!r}{hint}{end}") from error
     dataset = dataset_from_arrays(arrays, name=printable_path(path.name), source=printable_path(path))
     _warn(dataset, path)

@@ -107,7 +107,7 @@ class Architecture(Layered):
         """Return the architecture with the name and shapes of each layer.
 
         Args:
-            input_shape: Height, width and channels of an image.
+            input_shape: Height, width and channels of an image, or the number of a table's features.
             classes: The number of classes of the data set; the last layer must have as many outputs.
 
         Raises:
@@ -200,7 +200,10 @@ def _named(**shapes: Shape) -> tuple[WeightShape, ...]:
 
 def _image(name: str, shape: Shape) -> tuple[int, int, int]:
     if len(shape) != 3:
-        raise InputError(f"Layer {name} needs an image (height, width, channels), found the shape {shape}.")
+        raise InputError(
+            f"Layer {name} needs an image (height, width, channels), found the shape {shape}: rows of a table are for "
+            "dense layers, such as those of --preset tabular."
+        )
     return shape[0], shape[1], shape[2]
 
 

@@ -1,0 +1,30 @@
+"""Labels of rows as texts, and as the numbers of known classes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.tables.table import Column
+from deepchord.shared.tables.values import as_texts
+
+#: A label that is not printable is shown with this in place of the characters that are not.
+_UNPRINTABLE = "\ufffd"
+
+
+def label_texts(column: Column) -> list[str]:
+    """Return labels, none of which is missing, as texts that can be printed."""
+    return [_printable(text or "") for text in as_texts(column).tolist()]
+
+
+def known_labels(column: Column, class_names: Sequence[str]) -> NDArray[np.int64]:
+    """Return the class of each row, -1 where it is missing or not known."""
+    places = {name: place for place, name in enumerate(class_names)}
+    texts = as_texts(column).tolist()
+    return np.fromiter(
+        (-1 if each is None else places.get(_printable(each), -1) for each in texts), np.int64, len(texts)
+    )
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(each if each.isprintable() else _UNPRINTABLE for each in text)
