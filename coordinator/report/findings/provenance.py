@@ -90,6 +90,7 @@ def recipe_toml(spec: RunSpec) -> str:
     values = {
         "preset": spec.preset,
         "dataset": spec.dataset.name,
+        **({"target": spec.dataset.table.target} if spec.dataset.table else {}),
         "members": spec.members,
         "min_members": spec.min_members,
         "seed": spec.seed,
