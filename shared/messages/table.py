@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
 
 from deepchord.shared.validation import Message, Share
 
@@ -93,6 +93,8 @@ class DroppedColumn(Message):
 
     name: str
     reason: DropReason
+    #: Its place among all columns but the predicted one, from 0.
+    place: NonNegativeInt
 
 
 class TablePreprocessing(Message):
@@ -114,6 +116,14 @@ class TablePreprocessing(Message):
     def names(self) -> tuple[str, ...]:
         """The names of the columns that are needed."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """The names of all columns but the predicted one, in the order of the training rows."""
+        names = list(self.names)
+        for each in sorted(self.dropped, key=lambda dropped: dropped.place):
+            names.insert(each.place, each.name)
+        return tuple(names)
 
     @model_validator(mode="after")
     def _check_names(self) -> "TablePreprocessing":

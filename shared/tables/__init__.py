@@ -1,7 +1,7 @@
 """Tables: rows of named columns from files and data frames, and the preprocessing that makes them a network's input."""
 
 from deepchord.shared.tables.encoding import EncodedRows, checked_rows, encode_rows, feature_names
-from deepchord.shared.tables.files import TABLE_SUFFIXES, read_table_file, table_suffix
+from deepchord.shared.tables.files import TABLE_SUFFIXES, read_table, read_table_file, table_suffix
 from deepchord.shared.tables.fitting import fit_preprocessing
 from deepchord.shared.tables.frames import is_frame, table_of_frame, table_of_objects, table_of_rows
 from deepchord.shared.tables.labels import known_labels, label_texts
@@ -21,6 +21,7 @@ __all__ = [
     "is_frame",
     "known_labels",
     "label_texts",
+    "read_table",
     "read_table_file",
     "shown_rows",
     "table_of_frame",

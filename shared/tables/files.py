@@ -18,6 +18,7 @@ from deepchord.shared.tables.values import MISSING_TEXTS
 
 _CSV = (".csv", ".tsv", ".tab", ".txt", ".data")
 _PARQUET = (".parquet", ".pq")
+_PARQUET_MARK = b"PAR1"
 _GZIP = ".gz"
 #: What the names of tables end in.
 TABLE_SUFFIXES = (*_CSV, *_PARQUET)
@@ -48,13 +49,23 @@ def read_table_file(path: str | Path, *, as_text: Collection[str] = ()) -> Table
         DatasetError: It cannot be read, or is no table; or polars is not installed.
     """
     source = printable_path(path)
+    _polars(source)
+    return read_table(_content(user_path(path), source), source, as_text=as_text)
+
+
+def read_table(data: bytes, source: str, *, as_text: Collection[str] = ()) -> Table:
+    """Return the table in the bytes of a file; see `read_table_file`.
+
+    Args:
+        data: CSV in any encoding, or Parquet.
+        source: What it is called in errors.
+        as_text: Columns of CSV that stay texts.
+    """
     polars = _polars(source)
-    data = _content(user_path(path), source)
-    if table_suffix(path) in _PARQUET or data.startswith(b"PAR1"):
+    if data.startswith(_PARQUET_MARK):
         return _parquet(polars, data, source)
     text = decoded_text(data, source)
-    layout = csv_layout(text, source)
-    return _csv(polars, text, layout, source, as_text)
+    return _csv(polars, text, csv_layout(text, source), source, as_text)
 
 
 def _polars(source: str) -> Any:

@@ -13,6 +13,7 @@ from deepchord.shared.messages import (
     CategoryColumn,
     DateColumn,
     DroppedColumn,
+    DropReason,
     NumberColumn,
     TableColumn,
     TablePreprocessing,
@@ -54,9 +55,12 @@ def fit_preprocessing(table: Table, target: str, *, test_share: float | None = N
     """
     columns: list[TableColumn] = []
     dropped: list[DroppedColumn] = []
-    for name, values in table.columns.items():
+    for place, (name, values) in enumerate(table.columns.items()):
         found = _fitted(values, name, table.source)
-        columns.append(found) if not isinstance(found, DroppedColumn) else dropped.append(found)
+        if isinstance(found, str):
+            dropped.append(DroppedColumn(name=name, reason=found, place=place))
+        else:
+            columns.append(found)
     _warn_of(dropped, table.source)
     if not columns:
         reasons = ", ".join(f"{each.name!r} is {_WORDS[each.reason]}" for each in dropped[:10]) or "there is no other"
@@ -64,12 +68,12 @@ def fit_preprocessing(table: Table, target: str, *, test_share: float | None = N
     return TablePreprocessing(target=target, columns=tuple(columns), dropped=tuple(dropped), test_share=test_share)
 
 
-def _fitted(values: Column, name: str, source: str) -> TableColumn | DroppedColumn:
+def _fitted(values: Column, name: str, source: str) -> TableColumn | DropReason:
     missing = missing_rows(values)
     known = values[~missing]
     has_missing = bool(missing.any())
     if len(known) == 0:
-        return DroppedColumn(name=name, reason="empty")
+        return "empty"
     match _kind(known):
         case "number":
             return _number(as_numbers(values, name, source), name, has_missing=has_missing)
@@ -103,12 +107,12 @@ def _is_date(value: object) -> bool:
     return date_of_text(value) is not None if isinstance(value, str) else hasattr(value, "year")
 
 
-def _number(numbers: NDArray[np.float64], name: str, *, has_missing: bool) -> NumberColumn | DroppedColumn:
+def _number(numbers: NDArray[np.float64], name: str, *, has_missing: bool) -> NumberColumn | DropReason:
     known = numbers[~np.isnan(numbers)]
     if known.min() == known.max() and not has_missing:
-        return DroppedColumn(name=name, reason="constant")
+        return "constant"
     if len(known) >= _MIN_ROWS and known[0] in (0, 1) and np.array_equal(known, known[0] + np.arange(len(known))):
-        return DroppedColumn(name=name, reason="row_number")
+        return "row_number"
     center, scale = _scale(known)
     return NumberColumn(name=name, center=center, scale=scale, has_missing=has_missing)
 
@@ -121,29 +125,29 @@ def _scale(known: NDArray[np.float64]) -> tuple[float, float]:
     return center, max(scale, _SMALLEST_SCALE)
 
 
-def _boolean(known: Column, name: str, *, has_missing: bool) -> BooleanColumn | DroppedColumn:
+def _boolean(known: Column, name: str, *, has_missing: bool) -> BooleanColumn | DropReason:
     truths = [bool(boolean_of(value)) for value in known.tolist()]
     share = sum(truths) / len(truths)
     if share in (0, 1) and not has_missing:
-        return DroppedColumn(name=name, reason="constant")
+        return "constant"
     return BooleanColumn(name=name, usual=share >= 0.5, has_missing=has_missing)
 
 
-def _date(dates: NDArray[np.datetime64], name: str, *, has_missing: bool) -> DateColumn | DroppedColumn:
+def _date(dates: NDArray[np.datetime64], name: str, *, has_missing: bool) -> DateColumn | DropReason:
     numbers = days(dates)
     known = numbers[~np.isnan(numbers)]
     if known.min() == known.max() and not has_missing:
-        return DroppedColumn(name=name, reason="constant")
+        return "constant"
     center, scale = _scale(known)
     return DateColumn(name=name, center=center, scale=scale, has_time=has_time(dates), has_missing=has_missing)
 
 
-def _category(texts: list[str], name: str, rows: int, *, has_missing: bool) -> CategoryColumn | DroppedColumn:
+def _category(texts: list[str], name: str, rows: int, *, has_missing: bool) -> CategoryColumn | DropReason:
     counted = Counter(texts)
     if len(counted) == 1 and not has_missing:
-        return DroppedColumn(name=name, reason="constant")
+        return "constant"
     if rows >= _MIN_ROWS and len(texts) >= _MIN_ROWS and len(counted) > _IDENTIFIER_SHARE * len(texts):
-        return DroppedColumn(name=name, reason="identifier")
+        return "identifier"
     # The most frequent ones; of equally frequent ones the first by name, whatever the order of the rows.
     kept = sorted(counted, key=lambda text: (-counted[text], text))[:MAX_CATEGORIES]
     has_other = len(counted) > MAX_CATEGORIES
