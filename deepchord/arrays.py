@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from deepchord.shared.datasets import (
     Dataset,
     LabelledRows,
+    RowsDescription,
     dataset_from_arrays,
     dataset_of_table,
     kept_for_test,
@@ -68,15 +69,9 @@ def arrays_as_dataset(
     else:
         raise InputError(f"test is {test!r}; expected test images and their classes, or a share between 0 and 1.")
     if isinstance(inputs, Table) or isinstance(test_inputs, Table):
-        return labelled_dataset(
-            _labelled(inputs, labels, "y"),
-            _labelled(test_inputs, test_labels, "y of the test"),
-            name="arrays",
-            source=_SOURCE,
-            target="y",
-            class_names=names,
-            test_share=share,
-        )
+        described = RowsDescription(name="arrays", source=_SOURCE, target="y", class_names=names)
+        rows, test_rows = _labelled(inputs, labels, "y"), _labelled(test_inputs, test_labels, "y of the test")
+        return labelled_dataset(rows, test_rows, described, test_share=share)
     arrays = {"x_train": inputs, "y_train": labels, "x_test": test_inputs, "y_test": test_labels}
     turned = with_channels_last(arrays, _SOURCE, channels_first)
     return dataset_from_arrays(turned, name="arrays", source=_SOURCE, class_names=names)

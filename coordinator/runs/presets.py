@@ -65,18 +65,18 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     # For tables, whatever their size: see `preset_values`. docs/tables.md tells how it was chosen.
     TABULAR: {
         "members": 8,
-        "epochs": 40,
+        "epochs": 30,
         "batch_size": 128,
         "optimizer": "adam",
         "learning_rate": 0.003,
         "schedule": "one_cycle",
         "weight_decay": 0.02,
-        "validation_fraction": 0.1,
-        "patience": 100,
+        "validation_fraction": 0.2,
+        "patience": 50,
     },
 }
 #: A member takes about so many steps, whatever the number of rows, and goes over all of them at least so often.
-_STEPS, _MIN_EPOCHS, _MAX_EPOCHS = 1_200, 12, 100
+_STEPS, _MIN_EPOCHS, _MAX_EPOCHS = 500, 12, 50
 #: Rows per step: so many steps an epoch, within these limits.
 _STEPS_PER_EPOCH, _MIN_BATCH, _MAX_BATCH = 16, 16, 256
 

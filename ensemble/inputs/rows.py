@@ -112,11 +112,11 @@ def _as_table(rows: RowsLike, preprocessing: TablePreprocessing, name: str) -> T
 def _as_array(rows: RowsLike, name: str) -> NDArray[Any]:
     if isinstance(rows, np.ndarray):
         return rows
-    try:
-        # Objects: a list of numbers and texts would all become texts.
-        return np.array(rows, dtype=object)
-    except ValueError as error:
-        raise InputError(f"{name} has rows that differ in length: expected one value for each column.") from error
+    # Objects: a list of numbers and texts would all become texts.
+    array = np.array(rows, dtype=object)
+    if array.ndim == 1 and any(isinstance(each, list | tuple | np.ndarray) for each in array):
+        raise InputError(f"{name} has rows that differ in length: expected one value for each column.")
+    return array
 
 
 def _read(text: str, preprocessing: TablePreprocessing) -> Table:

@@ -10,7 +10,7 @@ from deepchord.shared.datasets.dataset import (
 from deepchord.shared.datasets.outlines import with_channels_last
 from deepchord.shared.datasets.sources import Places, find_dataset
 from deepchord.shared.datasets.splitting import kept_for_test
-from deepchord.shared.datasets.tables import LabelledRows, dataset_of_table, labelled_dataset, split_dataset
+from deepchord.shared.datasets.tables import LabelledRows, RowsDescription, dataset_of_table, labelled_dataset
 from deepchord.shared.datasets.unlabelled import (
     Images,
     find_images,
@@ -24,6 +24,7 @@ __all__ = [
     "Images",
     "LabelledRows",
     "Places",
+    "RowsDescription",
     "dataset_from_arrays",
     "dataset_of_table",
     "encode_dataset",
@@ -36,6 +37,5 @@ __all__ = [
     "load_images",
     "publish_dataset",
     "publish_images",
-    "split_dataset",
     "with_channels_last",
 ]

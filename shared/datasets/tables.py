@@ -17,6 +17,7 @@ from deepchord.shared.errors import DatasetError, DeepchordError, InputError
 from deepchord.shared.files import npz_outlines, read_npz
 from deepchord.shared.tables import (
     Table,
+    counting_columns,
     encode_rows,
     find_target,
     fit_preprocessing,
@@ -48,6 +49,22 @@ class LabelledRows:
     def part(self, chosen: NDArray[np.bool_]) -> "LabelledRows":
         """Return some of the rows."""
         return LabelledRows(rows=self.rows.rows(chosen), labels=self.labels[chosen])
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowsDescription:
+    """What is known of rows besides their values."""
+
+    #: The name of the data set.
+    name: str
+    #: Where the rows came from, for errors.
+    source: str
+    #: What is predicted.
+    target: str
+    #: Names of the classes; None: their numbers.
+    class_names: tuple[str, ...] | None = None
+    #: The names of columns that count the rows.
+    row_numbers: tuple[str, ...] = ()
 
 
 def is_table_file(path: str | Path) -> bool:
@@ -106,71 +123,56 @@ def dataset_of_table(
     predicted = find_target(table, target)
     codes, class_names, known = target_classes(table, predicted)
     given = LabelledRows(rows=table.without(predicted).rows(known), labels=codes)
+    described = RowsDescription(
+        name=name,
+        source=table.source,
+        target=predicted,
+        class_names=class_names,
+        row_numbers=counting_columns(table.without(predicted)),
+    )
     if isinstance(test, Table):
-        separate = _labelled(test, predicted, class_names)
-        return labelled_dataset(
-            given, separate, name=name, source=table.source, target=predicted, class_names=class_names
-        )
-    return split_dataset(given, test, seed, name=name, source=table.source, target=predicted, class_names=class_names)
+        return labelled_dataset(given, _labelled(test, predicted, class_names), described)
+    return split_dataset(given, test, seed, described)
 
 
-def split_dataset(
-    given: LabelledRows,
-    share: float,
-    seed: int,
-    *,
-    name: str,
-    source: str,
-    target: str,
-    class_names: tuple[str, ...] | None = None,
-) -> Dataset:
+def split_dataset(given: LabelledRows, share: float, seed: int, described: RowsDescription) -> Dataset:
     """Return labelled rows as a data set; a share of each class is drawn for the test. See `labelled_dataset`."""
     if not 0 < share < 1:
         raise InputError(f"test is {share!r}; expected test rows and their classes, or a share between 0 and 1.")
     kept = kept_for_test(given.labels, share, seed)
-    return labelled_dataset(
-        given.part(~kept),
-        given.part(kept),
-        name=name,
-        source=source,
-        target=target,
-        class_names=class_names,
-        test_share=share,
-    )
+    return labelled_dataset(given.part(~kept), given.part(kept), described, test_share=share)
 
 
 def labelled_dataset(
-    train: LabelledRows,
-    test: LabelledRows,
-    *,
-    name: str,
-    source: str,
-    target: str,
-    class_names: tuple[str, ...] | None = None,
-    test_share: float | None = None,
+    train: LabelledRows, test: LabelledRows, described: RowsDescription, *, test_share: float | None = None
 ) -> Dataset:
     """Return rows for training and test as a data set; the training rows alone decide how columns become features.
 
     Args:
         train: The training rows.
         test: The rows that only score.
-        name: The name of the data set.
-        source: Where the rows came from, for errors.
-        target: What is predicted.
-        class_names: Names of the classes; None: their numbers.
+        described: What else is known of them.
         test_share: The share of all rows that was drawn for the test; None: they came separately.
 
     Raises:
         DatasetError: The rows cannot be learnt from, or do not fit each other.
     """
-    preprocessing = fit_preprocessing(train.rows, target, test_share=test_share)
+    preprocessing = fit_preprocessing(
+        train.rows, described.target, test_share=test_share, row_numbers=described.row_numbers
+    )
     arrays = {
         "x_train": encode_rows(train.rows, preprocessing).features,
         "y_train": train.labels,
         "x_test": encode_rows(test.rows, preprocessing).features,
         "y_test": test.labels,
     }
-    return dataset_from_arrays(arrays, name=name, source=source, class_names=class_names, table=preprocessing)
+    return dataset_from_arrays(
+        arrays,
+        name=described.name,
+        source=described.source,
+        class_names=described.class_names,
+        table=preprocessing,
+    )
 
 
 def _labelled(test: Table, target: str, class_names: tuple[str, ...]) -> LabelledRows:
@@ -189,17 +191,16 @@ def _labelled(test: Table, target: str, class_names: tuple[str, ...]) -> Labelle
 def _of_archive(path: Path, source: str, target: str | None) -> Dataset:
     given = read_npz(path, source, ARRAYS[:2], (*ARRAYS[2:], CLASS_NAMES, _FEATURE_NAMES))
     names = [str(each) for each in given[_FEATURE_NAMES].tolist()] if _FEATURE_NAMES in given else None
-    name, called = printable_path(path.name), target or _LABELS
     train = _archived(given, "train", names, source)
     if not (CLASS_NAMES in given or given["y_train"].size != len(given["y_train"])):
         check_classes(train.labels, f"{source}: y_train")
     class_names = tuple(str(each) for each in given[CLASS_NAMES].tolist()) if CLASS_NAMES in given else None
-    if "x_test" in given and "y_test" in given:
-        test = _archived(given, "test", names, source)
-        return labelled_dataset(train, test, name=name, source=source, target=called, class_names=class_names)
-    return split_dataset(
-        train, TEST_SHARE, _SPLIT_SEED, name=name, source=source, target=called, class_names=class_names
+    described = RowsDescription(
+        name=printable_path(path.name), source=source, target=target or _LABELS, class_names=class_names
     )
+    if "x_test" in given and "y_test" in given:
+        return labelled_dataset(train, _archived(given, "test", names, source), described)
+    return split_dataset(train, TEST_SHARE, _SPLIT_SEED, described)
 
 
 def _archived(arrays: Mapping[str, NDArray[Any]], part: str, names: list[str] | None, source: str) -> LabelledRows:

@@ -62,8 +62,8 @@ def residual_architecture() -> Architecture:
 
 
 def tabular_architecture() -> Architecture:
-    """Return a network for rows of a table: three dense layers with batch normalization and dropout."""
-    return Architecture(layers=(*_dense(256), *_dense(256), *_dense(256), Dense(units="classes", activation="softmax")))
+    """Return a network for rows of a table: two dense layers with batch normalization and dropout, and the last one."""
+    return Architecture(layers=(*_dense(128), *_dense(128), Dense(units="classes", activation="softmax")))
 
 
 def default_architecture(preset: str) -> Architecture:
@@ -84,7 +84,7 @@ def _normalized(filters: int) -> tuple[SimpleLayer, ...]:
 
 def _dense(units: int) -> tuple[SimpleLayer, ...]:
     normalized = BatchNormalization(momentum=0.9)
-    return Dense(units=units), normalized, ActivationLayer(activation="relu"), Dropout(rate=0.15)
+    return Dense(units=units), normalized, ActivationLayer(activation="relu"), Dropout(rate=0.3)
 
 
 #: The network of each preset.

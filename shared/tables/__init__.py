@@ -2,7 +2,7 @@
 
 from deepchord.shared.tables.encoding import EncodedRows, checked_rows, encode_rows, feature_names
 from deepchord.shared.tables.files import TABLE_SUFFIXES, read_table, read_table_file, table_suffix
-from deepchord.shared.tables.fitting import fit_preprocessing
+from deepchord.shared.tables.fitting import counting_columns, fit_preprocessing
 from deepchord.shared.tables.frames import is_frame, table_of_frame, table_of_objects, table_of_rows
 from deepchord.shared.tables.labels import known_labels, label_texts
 from deepchord.shared.tables.table import Table
@@ -14,6 +14,7 @@ __all__ = [
     "EncodedRows",
     "Table",
     "checked_rows",
+    "counting_columns",
     "encode_rows",
     "feature_names",
     "find_target",

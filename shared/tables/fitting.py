@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,9 @@ _SMALLEST_SCALE = 1e-150
 logger = logging.getLogger(__name__)
 
 
-def fit_preprocessing(table: Table, target: str, *, test_share: float | None = None) -> TablePreprocessing:
+def fit_preprocessing(
+    table: Table, target: str, *, test_share: float | None = None, row_numbers: Collection[str] = ()
+) -> TablePreprocessing:
     """Return the preprocessing that training rows give.
 
     Columns with one value or none are left out, and, with a warning, those in which each row has its own text and those
@@ -49,6 +51,7 @@ def fit_preprocessing(table: Table, target: str, *, test_share: float | None = N
         table: The training rows, without the column that is predicted.
         target: The name of that column.
         test_share: The share of all rows that were drawn for the test; None: the test rows came separately.
+        row_numbers: The names of columns that count the rows.
 
     Raises:
         DatasetError: No column is left, or one holds values that do not belong together.
@@ -56,7 +59,7 @@ def fit_preprocessing(table: Table, target: str, *, test_share: float | None = N
     columns: list[TableColumn] = []
     dropped: list[DroppedColumn] = []
     for place, (name, values) in enumerate(table.columns.items()):
-        found = _fitted(values, name, table.source)
+        found = "row_number" if name in row_numbers else _fitted(values, name, table.source)
         if isinstance(found, str):
             dropped.append(DroppedColumn(name=name, reason=found, place=place))
         else:
@@ -66,6 +69,19 @@ def fit_preprocessing(table: Table, target: str, *, test_share: float | None = N
         reasons = ", ".join(f"{each.name!r} is {_WORDS[each.reason]}" for each in dropped[:10]) or "there is no other"
         raise DatasetError(f"{table.source} has no column to predict {target!r} from: {reasons}.")
     return TablePreprocessing(target=target, columns=tuple(columns), dropped=tuple(dropped), test_share=test_share)
+
+
+def counting_columns(table: Table) -> tuple[str, ...]:
+    """Return the names of columns that count the rows of a whole table, from 0 or 1."""
+    steps = np.arange(table.size)
+    return tuple(
+        name
+        for name, values in table.columns.items()
+        if table.size >= _MIN_ROWS
+        and values.dtype == np.float64
+        and values[0] in (0, 1)
+        and np.array_equal(values, values[0] + steps)
+    )
 
 
 def _fitted(values: Column, name: str, source: str) -> TableColumn | DropReason:
@@ -111,8 +127,6 @@ def _number(numbers: NDArray[np.float64], name: str, *, has_missing: bool) -> Nu
     known = numbers[~np.isnan(numbers)]
     if known.min() == known.max() and not has_missing:
         return "constant"
-    if len(known) >= _MIN_ROWS and known[0] in (0, 1) and np.array_equal(known, known[0] + np.arange(len(known))):
-        return "row_number"
     center, scale = _scale(known)
     return NumberColumn(name=name, center=center, scale=scale, has_missing=has_missing)
 
