@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from starlette.applications import Starlette
@@ -197,6 +198,7 @@ class Server:
                         "run_id": ensemble.description.run_id,
                         "members": len(ensemble),
                         "input_shape": list(ensemble.input_shape),
+                        "columns": _columns(ensemble),
                         "class_names": list(ensemble.class_names),
                         "test_accuracy": ensemble.description.test.accuracy,
                         "risks": [each.risk for each in ensemble.description.abstentions],
@@ -207,6 +209,14 @@ class Server:
                 ]
             }
         )
+
+
+def _columns(ensemble: Ensemble) -> list[dict[str, Any]] | None:
+    """Return the columns that rows of a table need; None: the ensemble takes images."""
+    table = ensemble.description.dataset.table
+    if table is None:
+        return None
+    return [column.model_dump(mode="json", include={"name", "kind", "categories"}) for column in table.columns]
 
 
 def _bounded(request: Request, limits: ServeLimits) -> Request:

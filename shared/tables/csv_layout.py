@@ -45,9 +45,9 @@ def decoded_text(data: bytes, source: str) -> str:
         DatasetError: It is no text.
     """
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), None)
-    if encoding is None and b"\0" in data[:4096]:
-        # Latin letters in UTF-16 without its mark: every other byte is zero.
-        encoding = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
+    if encoding is None and len(data) % 2 == 0 and b"\0" in data[:2]:
+        # A Latin letter in UTF-16 without its mark: one of its bytes is zero.
+        encoding = "utf-16-le" if data[1] == 0 else "utf-16-be"
     try:
         text = data.decode(encoding or "utf-8")
     except UnicodeDecodeError as error:
@@ -109,10 +109,10 @@ def _fitness(lines: list[list[str]]) -> tuple[float, int]:
 
 
 def _has_header(lines: list[list[str]]) -> bool:
-    """Return whether the first line names the columns: it holds different texts, and no values like those below it."""
+    """Return whether the first line names the columns: it holds texts, and no values like those below it."""
     first, below = lines[0], lines[1:]
     names = [field.strip() for field in first if field.strip()]
-    if any(_is_value(name) for name in names) or len(set(names)) < len(names) or not names:
+    if any(_is_value(name) for name in names) or not names:
         return False
     if any(any(_is_value(line[place]) for line in below if place < len(line)) for place in range(len(first))):
         return True

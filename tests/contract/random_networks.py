@@ -41,7 +41,7 @@ def random_weights(architecture: ResolvedArchitecture, seed: int = 0) -> Weights
 
 @st.composite
 def random_architectures(draw: st.DrawFn) -> ResolvedArchitecture:
-    """Small networks of all layers and options, for images of odd sizes."""
+    """Small networks of all layers and options, for images of odd sizes, or for rows of a table."""
     activation = st.sampled_from(ACTIVATIONS)
     padding = st.sampled_from(["same", "valid"])
     small = st.integers(1, 4)
@@ -59,13 +59,14 @@ def random_architectures(draw: st.DrawFn) -> ResolvedArchitecture:
     same = st.builds(Conv2D, filters=small, kernel_size=small, activation=activation)
     on_images |= st.builds(Residual, layers=st.lists(st.one_of(same, *anywhere), min_size=1, max_size=3))
     on_rows = st.one_of(st.builds(Dense, units=small, activation=activation), *anywhere)
-    layers = (
+    shape: tuple[int, ...] = draw(st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3)))
+    before: tuple[Layer, ...] = (
         *draw(st.lists(on_images, max_size=4)),
         draw(st.sampled_from([Flatten(), GlobalAveragePooling2D()])),
-        *draw(st.lists(on_rows, max_size=2)),
-        Dense(units="classes", activation="softmax"),
     )
-    shape = draw(st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3)))
+    if draw(st.integers(0, 3)) == 0:
+        shape, before = shape[:1], ()
+    layers = (*before, *draw(st.lists(on_rows, max_size=2)), Dense(units="classes", activation="softmax"))
     try:
         return Architecture(layers=layers).resolve(input_shape=shape, classes=3)
     except InputError:

@@ -36,10 +36,13 @@ def halves(size: int, seed: int, *, floats: bool = False) -> tuple[np.ndarray, n
     return (images / np.float32(100) - 1 if floats else images), labels
 
 
-def make_run(folder: Path, *, floats: bool = False, run_id: str = RUN) -> None:
+def make_run(folder: Path, *, floats: bool = False, run_id: str = RUN, data: Dataset | None = None) -> None:
     """Train and evaluate three members into a storage; the calibration has 900 images, enough for its map."""
-    (x_train, y_train), (x_test, y_test) = halves(1800, 1, floats=floats), halves(400, 2, floats=floats)
-    data = Dataset(name="halves", x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, class_names=CLASSES)
+    if data is None:
+        (x_train, y_train), (x_test, y_test) = halves(1800, 1, floats=floats), halves(400, 2, floats=floats)
+        data = Dataset(
+            name="halves", x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, class_names=CLASSES
+        )
     # Nobody answers at this broker: progress is shown nowhere.
     nowhere = "redis://127.0.0.1:1/0"
     resources = Resources(load_settings(broker=nowhere, storage=str(folder), cache=folder.parent / "cache"))
