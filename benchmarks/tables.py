@@ -55,13 +55,15 @@ def main() -> None:
 def _split(name: str, seed: int, engine: str) -> dict[str, dict[str, float]]:
     """Return the scores of both on one split."""
     rows, classes = _DATASETS[name](return_X_y=True)
-    parts = train_test_split(rows, classes, test_size=_TEST_SHARE, stratify=classes, random_state=seed)
+    x_train, x_test, y_train, y_test = train_test_split(
+        rows, classes, test_size=_TEST_SHARE, stratify=classes, random_state=seed
+    )
     found = {}
     for method, predict in (("deepchord", _deepchord), ("trees", _trees)):
         started = time.perf_counter()
-        probabilities = predict(*parts, seed, engine)
+        probabilities = predict(x_train, x_test, y_train, y_test, seed, engine)
         took = time.perf_counter() - started
-        found[method] = {score.__name__: float(score(probabilities, parts[3])) for score in _SCORES} | {"seconds": took}
+        found[method] = {score.__name__: float(score(probabilities, y_test)) for score in _SCORES} | {"seconds": took}
     sys.stderr.write(f"{name} {seed}: {found}\n")
     return found
 
