@@ -17,38 +17,8 @@ from deepchord.ensemble.answers import Question
 from deepchord.ensemble.cli import commands
 from deepchord.ensemble.serving.limits import ServeLimits
 from deepchord.ensemble.serving.requests import _from_json
-from deepchord.shared.datasets import dataset_of_table
 from deepchord.shared.errors import DatasetError, DeepchordError, InputError
-from deepchord.shared.tables import table_of_frame
-from tests.ensemble.conftest import RUN, make_run
-
-
-def flowers(size: int, seed: int) -> pd.DataFrame:
-    """Return flowers of three kinds; a column is the same in all of them, and a length is missing."""
-    generator = np.random.default_rng(seed)
-    kinds = generator.integers(0, 3, size)
-    lengths = generator.normal(size=size) + kinds
-    lengths[1] = np.nan
-    return pd.DataFrame(
-        {
-            "garden": "north",
-            "length": lengths,
-            "colour": np.array(["red", "white", "blue"])[(kinds + (generator.random(size) < 0.2)) % 3],
-            "kind": np.array(["aster", "rose", "tulip"])[kinds],
-        }
-    )
-
-
-@pytest.fixture(scope="module")
-def table_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tables") / "storage"
-    make_run(folder, data=dataset_of_table(table_of_frame(flowers(600, 1)), name="flowers", target="kind"))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def gardener(table_storage: Path) -> Ensemble:
-    return Ensemble.load(RUN, storage=str(table_storage))
+from tests.ensemble.conftest import flowers
 
 
 @pytest.fixture
