@@ -278,7 +278,9 @@ def test_a_mistyped_name_is_answered_with_the_nearest(places: Places):
 
 @pytest.mark.parametrize("path", ["/nowhere/none.npz", "~nobody-of-that-name/none.npz"])
 def test_a_path_that_leads_nowhere_is_answered_with_what_is_valid(places: Places, path: str):
-    message = rf"called '{path}'; valid are cifar10, digits, fashion, or the path of an \.npz file\.$"
+    message = (
+        rf"called '{path}'; valid are cifar10, digits, fashion, or the path of an \.npz, \.csv or \.parquet file\.$"
+    )
 
     with pytest.raises(DatasetError, match=message):
         find_dataset(path, places)
