@@ -18,6 +18,7 @@ def _lines(description: EnsembleDescription, place: str) -> list[tuple[str, str]
     dataset, calibration = description.dataset, description.calibration
     network = description.architecture.resolve(input_shape=dataset.input_shape, classes=dataset.classes)
     trained = len(description.members)
+    held_out = "images" if dataset.table is None else "rows"
     engines = ", ".join(sorted({member.engine for member in description.members}))
     of = "" if trained == description.requested else f" of {description.requested} requested"
     return [
@@ -35,7 +36,7 @@ def _lines(description: EnsembleDescription, place: str) -> list[tuple[str, str]
             if calibration is None
             else f"temperature {calibration.temperature:.3f}"
             + (" and a map of confidence" if calibration.confidence_map else "")
-            + f", from {calibration.images:,} images ({calibration.source.replace('_', ' ')})",
+            + f", from {calibration.images:,} {held_out} ({calibration.source.replace('_', ' ')})",
         ),
     ]
 

@@ -22,8 +22,8 @@ _BYTE_ORDER_MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-#: The longest field that is read; csv's own limit is lower, and settings of the module are everybody's.
-_LONGEST_LINE = 2**20
+#: The first lines are looked for in so many characters.
+_SAMPLE_LENGTH = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +65,11 @@ def csv_layout(text: str, source: str) -> CsvLayout:
     Raises:
         DatasetError: It has no lines, or one is longer than any table has.
     """
-    found = {separator: list(islice(_lines(text, separator, source), _SAMPLE)) for separator in _SEPARATORS}
+    sample = text if len(text) <= _SAMPLE_LENGTH else text[: text.rfind("\n", 0, _SAMPLE_LENGTH) + 1]
+    found = {separator: list(islice(_lines(sample, separator, source), _SAMPLE)) for separator in _SEPARATORS}
     if not found[","]:
-        raise DatasetError(f"{source} is empty: expected a table, its columns separated by commas.")
+        what = "has a line too long for a table" if text.strip() else "is empty"
+        raise DatasetError(f"{source} {what}: expected a table, its columns separated by commas.")
     separator = max(_SEPARATORS, key=lambda each: _fitness(found[each]))
     lines = found[separator] if len(found[separator][0]) > 1 else found[","]
     separator = separator if len(found[separator][0]) > 1 else ","

@@ -29,6 +29,8 @@ MAX_CATEGORIES = 32
 _MIN_ROWS = 20
 #: Texts are identifiers, or prose, if more than this share of them are different.
 _IDENTIFIER_SHARE = 0.9
+#: A longer text is prose.
+_LONGEST_CATEGORY = 200
 #: If so many of a column's texts are numbers, the others are mistakes.
 _MOSTLY = 0.9
 #: Larger numbers count as this: sums and squares of them are finite.
@@ -161,6 +163,8 @@ def _category(texts: list[str], name: str, rows: int, *, has_missing: bool) -> C
     if len(counted) == 1 and not has_missing:
         return "constant"
     if rows >= _MIN_ROWS and len(texts) >= _MIN_ROWS and len(counted) > _IDENTIFIER_SHARE * len(texts):
+        return "identifier"
+    if max(map(len, counted)) > _LONGEST_CATEGORY:
         return "identifier"
     # The most frequent ones; of equally frequent ones the first by name, whatever the order of the rows.
     kept = sorted(counted, key=lambda text: (-counted[text], text))[:MAX_CATEGORIES]
