@@ -1118,6 +1118,7 @@ CHECKS = (
     batch_normalization_remembers_mean_and_variance_of_its_batches,
     a_dropout_rate_of_zero_is_no_dropout,
     images_of_other_sizes_and_with_colours_are_trained_on,
+    rows_of_a_table_are_trained_on,
     a_network_is_trained_and_asked_in_batches_of_one_shape_where_another_is_compiled_anew,
     networks_that_are_made_one_after_another_are_not_warned_of,
     the_network_of_the_notebook_is_built,

@@ -118,7 +118,7 @@ def place_study(
         InputError: The data do not fit the run, or there is a study of that name that looks at something else.
         DatasetError: Data cannot be found or read.
     """
-    _check_table(run, request)
+    check_request(run, request)
     trained_on = load_dataset(run.dataset, store, settings.cache)
     dataset = _published_dataset(store, run, trained_on, request, places)
     unseen = _published_images(store, trained_on, request, places)
@@ -143,7 +143,7 @@ def place_study(
     return present
 
 
-def _check_table(run: RunSpec, request: StudyRequest) -> None:
+def check_request(run: RunSpec, request: StudyRequest) -> None:
     """Raise `InputError` if something is asked of a run on a table that only images have."""
     if run.dataset.table is None:
         return
