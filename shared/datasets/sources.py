@@ -70,22 +70,16 @@ def find_dataset(
     Raises:
         DatasetError: Nothing was found, and the message names every place; or the data set cannot be used.
     """
-    if name_or_path not in NAMED_DATASETS:
-        return _read_file(Path(name_or_path), channels_first, target, labels_are_classes=labels_are_classes)
-    if target is not None:
-        raise DatasetError(f"Data set {name_or_path!r} holds images, which have no column {target!r} to predict.")
-    if channels_first:
-        raise DatasetError(f"Data set {name_or_path!r} has its channels last: leave out --images-channels-first.")
-    return find_named_dataset(NAMED_DATASETS[name_or_path], places)
-
-
-def _read_file(path: Path, channels_first: bool | None, target: str | None, *, labels_are_classes: bool) -> Dataset:
-    """Return the data set in a file: the kind of the file decides who reads it."""
-    if is_table_file(path):
+    path, is_named = Path(name_or_path), name_or_path in NAMED_DATASETS
+    if not is_named and is_table_file(path):
         return read_table_dataset(path, target)
     if target is not None:
         raise DatasetError(f"{printable_path(path)} holds images, which have no column {target!r} to predict.")
-    return read_dataset(path, channels_first, labels_are_classes=labels_are_classes)
+    if not is_named:
+        return read_dataset(path, channels_first, labels_are_classes=labels_are_classes)
+    if channels_first:
+        raise DatasetError(f"Data set {name_or_path!r} has its channels last: leave out --images-channels-first.")
+    return find_named_dataset(NAMED_DATASETS[name_or_path], places)
 
 
 def read_dataset(path: Path, channels_first: bool | None = None, *, labels_are_classes: bool = False) -> Dataset:

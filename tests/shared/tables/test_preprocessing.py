@@ -26,6 +26,7 @@ from deepchord.shared.tables import (
     feature_names,
     find_target,
     fit_preprocessing,
+    known_labels,
     shown_rows,
     table_of_frame,
     table_of_objects,
@@ -194,6 +195,13 @@ def test_classes_are_sorted_and_rows_without_one_are_left_out():
     codes, names, known = target_classes(table, "y")
 
     assert (codes.tolist(), names, known.tolist()) == ([1, 0, 1, 0], ("2", "10"), [True, True, False, True, True])
+
+
+def test_labels_are_found_by_their_texts_or_numbers():
+    column = np.array(["1.0", 2.0, "x", None, "y"], dtype=object)
+
+    assert known_labels(column, ("1", "2", "x")).tolist() == [0, 1, 2, -1, -1]
+    assert known_labels(np.array([1.0, 2.0]), ("1.0", "2.0")).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("values", [np.linspace(0, 1, 50), np.arange(1900, 1960), [0.5, 1.5, 2.5, 3.5, 4.5, 6.5] * 9])
