@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
 
 import deepchord
 from benchmarks.machine import describe
@@ -80,8 +81,10 @@ def _deepchord(
 def _trees(
     x_train: NDArray[Any], x_test: NDArray[Any], y_train: NDArray[Any], _: NDArray[Any], seed: int, __: str
 ) -> NDArray[np.float32]:
-    trees = HistGradientBoostingClassifier(random_state=seed).fit(x_train, y_train)
-    return np.asarray(trees.predict_proba(x_test), dtype=np.float32)
+    # Beside other work its threads wait for each other for minutes.
+    with threadpool_limits(1):
+        trees = HistGradientBoostingClassifier(random_state=seed).fit(x_train, y_train)
+        return np.asarray(trees.predict_proba(x_test), dtype=np.float32)
 
 
 def _summary(found: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
