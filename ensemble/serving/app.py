@@ -198,7 +198,7 @@ class Server:
                         "run_id": ensemble.description.run_id,
                         "members": len(ensemble),
                         "input_shape": list(ensemble.input_shape),
-                        "columns": _columns(ensemble),
+                        **_columns(ensemble),
                         "class_names": list(ensemble.class_names),
                         "test_accuracy": ensemble.description.test.accuracy,
                         "risks": [each.risk for each in ensemble.description.abstentions],
@@ -211,12 +211,10 @@ class Server:
         )
 
 
-def _columns(ensemble: Ensemble) -> list[dict[str, Any]] | None:
-    """Return the columns that rows of a table need; None: the ensemble takes images."""
-    table = ensemble.description.dataset.table
-    if table is None:
-        return None
-    return [column.model_dump(mode="json", include={"name", "kind", "categories"}) for column in table.columns]
+def _columns(ensemble: Ensemble) -> dict[str, Any]:
+    """Return the columns that rows of a table need; nothing for an ensemble that takes images."""
+    table, told = ensemble.description.dataset.table, {"name", "kind", "categories"}
+    return {} if table is None else {"columns": [each.model_dump(mode="json", include=told) for each in table.columns]}
 
 
 def _bounded(request: Request, limits: ServeLimits) -> Request:
