@@ -1,56 +1,109 @@
-"""Arrays of a Python program as a data set."""
+"""Arrays and data frames of a Python program as a data set."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepchord.shared.datasets import IN_MEMORY, Dataset, dataset_from_arrays, stratified_split, with_channels_last
+from deepchord.shared.datasets import (
+    IN_MEMORY,
+    Dataset,
+    LabelledRows,
+    RowsDescription,
+    dataset_from_arrays,
+    dataset_of_table,
+    labelled_dataset,
+    stratified_split,
+    with_channels_last,
+)
+from deepchord.shared.datasets.checks import checked_labels
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import StratifiedSplit
+from deepchord.shared.tables import Table, is_frame, table_of_frame, table_of_rows
 
+#: Images, or rows: an array [size, features], or a data frame of pandas or polars.
+Inputs: TypeAlias = Any
 _SOURCE = "The arrays"
 
 
+def frame_as_dataset(frame: Any, target: str | None, *, test: Any, seed: object = None) -> Dataset:
+    """Return a data frame, one column of which is predicted, as a data set; see `train` for the arguments.
+
+    Raises:
+        InputError: There are too few rows for training and test, or `test` is neither a frame nor a share.
+        DatasetError: The frame cannot be learnt from.
+    """
+    if is_frame(test):
+        test = table_of_frame(test, "the data frame of test rows")
+    elif isinstance(test, float | int) and 0 < test < 1:
+        test = StratifiedSplit(share=test, seed=_split_seed(seed))
+    else:
+        raise InputError(f"test is {test!r:.60}; expected a data frame of test rows, or a share between 0 and 1.")
+    return dataset_of_table(table_of_frame(frame), name="data frame", target=target, test=test)
+
+
 def arrays_as_dataset(
-    x: NDArray[Any],
-    y: NDArray[Any],
+    x: Inputs,
+    y: ArrayLike,
     *,
-    test: Sequence[ArrayLike] | float,
+    test: Sequence[Any] | float,
     class_names: Sequence[str] | None = None,
     seed: object = None,
     channels_first: bool | None = None,
     sample_weights: NDArray[Any] | None = None,
 ) -> Dataset:
-    """Return arrays as a data set; see `train` for the arguments.
+    """Return arrays, or a data frame and the class of each row, as a data set; see `train` for the arguments.
 
     Raises:
         InputError: `test` is neither, or there is not one class for each image.
         DatasetError: The arrays cannot be used, or are too few for training and test.
     """
-    names, split = None if class_names is None else tuple(class_names), None
+    names = None if class_names is None else tuple(class_names)
+    inputs, labels = _as_array_or_table(x, "x"), np.asarray(y)
+    split = None
     if isinstance(test, tuple | list) and len(test) == 2:
-        x_test, y_test = np.asarray(test[0]), np.asarray(test[1])
-        names, (y, y_test) = _as_numbers(names, y, y_test)
+        test_inputs, test_labels = _as_array_or_table(test[0], "test"), np.asarray(test[1])
+        names, (labels, test_labels) = _as_numbers(names, labels, test_labels)
     elif isinstance(test, float | int):
-        names, (y,) = _as_numbers(names, y)
-        # A seed that is none is refused with the recipe.
-        split_seed = seed if isinstance(seed, int) and seed >= 0 else 0
-        kept = _kept_for_test(x, y, test, split_seed)
-        x, y, x_test, y_test = x[~kept], y[~kept], x[kept], y[kept]
+        split = StratifiedSplit(share=_checked_share(test), seed=_split_seed(seed))
+        names, (labels,) = _as_numbers(names, labels)
+        kept = _kept(inputs, labels, split)
+        inputs, test_inputs = _part(inputs, ~kept), _part(inputs, kept)
+        labels, test_labels = labels[~kept], labels[kept]
         if sample_weights is not None and sample_weights.shape[:1] == kept.shape:
             sample_weights = sample_weights[~kept]
-        split = StratifiedSplit(share=test, seed=split_seed)
     else:
         raise InputError(f"test is {test!r}; expected test images and their classes, or a share between 0 and 1.")
-    arrays = {"x_train": x, "y_train": y, "x_test": x_test, "y_test": y_test}
+    if isinstance(inputs, Table) or isinstance(test_inputs, Table):
+        described = RowsDescription(name=IN_MEMORY, source=_SOURCE, target="y", class_names=names)
+        rows, test_rows = _labelled(inputs, labels, "y"), _labelled(test_inputs, test_labels, "y of the test")
+        return labelled_dataset(replace(rows, weights=sample_weights), test_rows, described, split=split)
+    arrays = {"x_train": inputs, "y_train": labels, "x_test": test_inputs, "y_test": test_labels}
     if sample_weights is not None:
         arrays["sample_weights_train"] = sample_weights
     turned = with_channels_last(arrays, _SOURCE, channels_first)
     dataset = dataset_from_arrays(turned, name=IN_MEMORY, source=_SOURCE, class_names=names)
     return replace(dataset, split=split)
+
+
+def _as_array_or_table(inputs: Inputs, name: str) -> NDArray[Any] | Table:
+    """Return images as an array, and rows as a table."""
+    if is_frame(inputs):
+        return table_of_frame(inputs)
+    array = np.asarray(inputs)
+    return table_of_rows(array, source=name) if array.ndim == 2 else array
+
+
+def _part(inputs: NDArray[Any] | Table, chosen: NDArray[np.bool_]) -> NDArray[Any] | Table:
+    return inputs.rows(chosen) if isinstance(inputs, Table) else inputs[chosen]
+
+
+def _labelled(inputs: NDArray[Any] | Table, labels: NDArray[Any], name: str) -> LabelledRows:
+    if not isinstance(inputs, Table):
+        raise InputError(f"x and the test differ: one has rows, the other an array of the shape {list(inputs.shape)}.")
+    return LabelledRows(rows=inputs, labels=checked_labels(labels, inputs.size, name)[0])
 
 
 def _as_numbers(
@@ -65,11 +118,22 @@ def _as_numbers(
     return tuple(found.tolist()), np.split(codes.reshape(-1), np.cumsum([len(each) for each in labels])[:-1])
 
 
-def _kept_for_test(x: NDArray[Any], y: NDArray[Any], share: float, seed: int) -> NDArray[np.bool_]:
-    """Return which images are for the test; each class has about its share in both parts, and is trained on."""
+def _checked_share(share: float) -> float:
     if not 0 < share < 1:
         raise InputError(f"test is {share!r}; expected test images and their classes, or a share between 0 and 1.")
-    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) < 2:
-        raise InputError(f"x has the shape {list(x.shape)} and y {list(y.shape)}; expected one class for each image.")
-    codes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y), -1)[:, 0]
-    return stratified_split(codes, share, seed)
+    return float(share)
+
+
+def _kept(inputs: NDArray[Any] | Table, labels: NDArray[Any], split: StratifiedSplit) -> NDArray[np.bool_]:
+    """Return which images or rows are kept for the test."""
+    shape = [inputs.size, len(inputs.columns)] if isinstance(inputs, Table) else list(inputs.shape)
+    if not shape or labels.ndim == 0 or shape[0] != len(labels) or shape[0] < 2:
+        raise InputError(f"x has the shape {shape} and y {list(labels.shape)}; expected one class for each image.")
+    is_one_hot = labels.ndim == 2 and labels.shape[1] > 1
+    codes = labels.argmax(axis=1) if is_one_hot else labels.reshape(len(labels), -1)[:, 0]
+    return stratified_split(codes, split.share, split.seed)
+
+
+def _split_seed(seed: object) -> int:
+    """Return what draws the test rows: the run's seed; one that is none is refused with the recipe."""
+    return seed if isinstance(seed, int) and seed >= 0 else 0

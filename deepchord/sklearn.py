@@ -9,30 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from deepchord.ensemble import Ensemble, Prediction
 from deepchord.shared.errors import DatasetError, InputError
 from deepchord.shared.messages import EnsembleEvaluation
+from deepchord.shared.tables import is_frame
 from deepchord.training import RecipeOptions, train
 
-#: For rows of features, where nothing else is given: networks of two hidden layers, and more epochs of smaller batches
-#: than for tens of thousands of images.
-_FOR_FEATURES: Mapping[str, Any] = {
-    "layers": (
-        {"type": "flatten"},
-        {"type": "dense", "units": 64, "activation": "relu"},
-        {"type": "dense", "units": 64, "activation": "relu"},
-        {"type": "dense", "units": "classes", "activation": "softmax"},
-    ),
-    "members": 5,
-    "epochs": 40,
-    "batch_size": 32,
-    "learning_rate": 0.003,
-    "patience": 40,
-    "validation_fraction": 0.1,
-    "calibration_fraction": 0.1,
-}
 _PLACES = ("broker", "storage", "engine", "device", "workers", "threads")
 #: Workers that are started here stay so long for the next fit: a search or a cross-validation has many.
 _KEEP_WORKERS_S = 30.0
@@ -57,8 +41,8 @@ class DeepEnsembleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         show: Whether `fit` shows the run while it goes on, as `deepchord train` does.
 
     All others are the options of a recipe, by their names there (docs/recipes.md): `preset`, `members`, `epochs`,
-    `layers` … Those that are None are the preset's. Without a preset that is `quick` for images; rows of features are
-    learned by small dense networks, and should be scaled first (`StandardScaler`).
+    `layers` … Those that are None are the preset's. Without a preset that is `quick` for images and `tabular` for rows,
+    which need no scaling: numbers, texts, dates and missing values are prepared as docs/tables.md says.
 
     Attributes:
         classes_: The classes, sorted [classes].
@@ -143,27 +127,28 @@ class DeepEnsembleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         """Train an ensemble; return the estimator.
 
         Args:
-            X: Images [images, height, width] or [images, height, width, channels], or features [rows, features].
-                Images of whole numbers from 0 to 255 are divided by 255; all others are taken as they are.
+            X: Images [images, height, width] or [images, height, width, channels], whole numbers from 0 to 255, which
+                are divided by 255, or floats, which are taken as they are; or rows, an array [rows, features] of
+                numbers, NaN where one is missing, or a data frame of pandas or polars.
             y: The class of each, numbers or strings [images].
 
         Raises:
             ValueError: The images, classes or options cannot be used.
             DeepchordError: The run failed, or a broker, an engine or the storage cannot be used.
         """
-        values, labels = validate_data(self, X, y, allow_nd=True)
+        values, labels = self._validated(X, y)
         check_classification_targets(labels)
         self.classes_, codes = np.unique(column_or_1d(labels, warn=True), return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"DeepEnsembleClassifier needs at least 2 classes; y holds 1 class, {self.classes_[0]!r}.")
         try:
             run = train(
-                _as_images(values),
+                values,
                 codes,
                 class_names=_names(self.classes_),
                 test=self.test_fraction,
                 keep_workers=_KEEP_WORKERS_S,
-                **self._arguments(is_features=values.ndim == 2),
+                **self._arguments(),
             )
         except (InputError, DatasetError) as error:
             raise ValueError(str(error)) from error
@@ -204,27 +189,37 @@ class DeepEnsembleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             ValueError: The images are not as those of `fit`, or an option is not valid.
         """
         check_is_fitted(self, "ensemble_")
-        values = validate_data(self, X, allow_nd=True, reset=False)
+        values = (
+            validate_data(self, X, skip_check_array=True, reset=False)
+            if is_frame(X)
+            else validate_data(self, X, allow_nd=True, ensure_all_finite="allow-nan", reset=False)
+        )
         try:
-            return self.ensemble_.predict(_as_images(values), **question)
+            return self.ensemble_.predict(values, **question)
         except (InputError, DatasetError) as error:
             raise ValueError(str(error)) from error
 
-    def _arguments(self, *, is_features: bool) -> dict[str, Any]:
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _validated(self, x: Any, y: ArrayLike) -> tuple[Any, NDArray[Any]]:
+        """Return checked inputs and labels; a data frame stays one, with its texts and dates."""
+        if is_frame(x):
+            frame, labels = validate_data(self, x, column_or_1d(y, warn=True), skip_check_array=True)
+            check_consistent_length(frame, labels)
+            return frame, labels
+        values, labels = validate_data(self, x, y, allow_nd=True, ensure_all_finite="allow-nan")
+        return values, labels
+
+    def _arguments(self) -> dict[str, Any]:
         """Return what `train` is given beside the images and classes."""
         given = {name: getattr(self, name) for name in (*RecipeOptions.__annotations__, *_PLACES) if name != "seed"}
         arguments = {name: value for name, value in given.items() if value is not None}
-        if is_features and self.preset is None:
-            network = {} if self.architecture is None else {"layers": None}
-            arguments = {**_FOR_FEATURES, **network, **arguments}
         if self.random_state is not None:
             arguments["seed"] = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         return arguments
-
-
-def _as_images(values: NDArray[Any]) -> NDArray[Any]:
-    """Return rows of features as images of one line, and images as they are."""
-    return values if values.ndim != 2 else values.astype(np.float32)[:, None, :, None]
 
 
 def _names(classes: NDArray[Any]) -> list[str] | None:

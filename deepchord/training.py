@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from deepchord.arrays import arrays_as_dataset
+from deepchord.arrays import arrays_as_dataset, frame_as_dataset
 from deepchord.coordinator.runs import prepare
 from deepchord.run import Run, submitted_run
 from deepchord.shared.datasets import TEST_SHARE
 from deepchord.shared.errors import InputError
 from deepchord.shared.network import Architecture
 from deepchord.shared.settings import load_settings
+from deepchord.shared.tables import is_frame
 
 
 class RecipeOptions(TypedDict, total=False):
@@ -74,10 +74,11 @@ class RecipeOptions(TypedDict, total=False):
 
 
 def train(
-    x: ArrayLike | None = None,
+    x: ArrayLike | Any | None = None,
     y: ArrayLike | None = None,
     *,
-    test: tuple[ArrayLike, ArrayLike] | float = TEST_SHARE,
+    target: str | None = None,
+    test: tuple[ArrayLike, ArrayLike] | Any | float = TEST_SHARE,
     validation: float | None = None,
     class_names: Sequence[str] | None = None,
     sample_weights: ArrayLike | None = None,
@@ -101,15 +102,18 @@ def train(
 
     Args:
         x: Images [size, height, width] or [size, height, width, channels]: whole numbers from 0 to 255, which are
-            divided by 255, or floats, which are taken as they are. None: `dataset` is trained on.
-        y: Their classes [size]: whole numbers from 0, or strings.
-        test: Images and classes that only score, and decide nothing; or the share of `x`, or of a data
-            set without test images, that is kept for that.
+            divided by 255, or floats, which are taken as they are. Or rows of a table, which are prepared as
+            docs/tables.md says: an array [size, features], or a data frame of pandas or polars. None: `dataset` is
+            trained on.
+        y: Their classes [size]: whole numbers from 0, or strings. None: they are a column of the data frame.
+        target: The column of a table that is predicted; None: target, label, class or y, or else the last.
+        test: Images and classes that only score, and decide nothing; a data frame with the same columns; or the share
+            of `x`, or of a data set without test images, that is kept for that.
         validation: The share of the training images that each member is validated on: `validation_fraction`.
         class_names: The names of the classes, if `y` holds numbers.
         sample_weights: How much each image of `x` counts in the loss of the training [size]; None: all alike. Nothing
             else is weighted, no validation and no test.
-        dataset: `fashion`, `digits`, `cifar10`, or the path of an `.npz`, a folder of images or other files.
+        dataset: `fashion`, `digits`, `cifar10`, or the path of an `.npz`, a table, a folder of images or other files.
         recipe: A recipe file; options override it.
         network: The layers of the members; None: those of the recipe or the preset.
         broker: The URL of the broker; None: `DEEPCHORD_BROKER`, or one of this process's own.
@@ -139,20 +143,26 @@ def train(
         if isinstance(test, float) and test != TEST_SHARE:
             given.setdefault("test_share", test)
     data = None
-    if x is not None or y is not None:
-        if x is None or y is None or dataset is not None:
-            raise InputError("Give either x and y, images and their classes, or dataset.")
+    if sample_weights is not None and y is None:
+        raise InputError("sample_weights are for x and y; an .npz holds its own, as sample_weights_train.")
+    if x is None and y is None:
+        given["target"] = target
+    elif dataset is not None or x is None or (y is None and not is_frame(x)):
+        raise InputError("Give either x and y, images or rows and their classes, or a data frame, or dataset.")
+    elif y is None:
+        data = frame_as_dataset(x, target, test=test, seed=given.get("seed"))
+    elif target is not None:
+        raise InputError("Give either y or target, a column of x: both say what is predicted.")
+    else:
         data = arrays_as_dataset(
-            np.asarray(x),
-            np.asarray(y),
+            x,
+            y,
             test=test,
             class_names=class_names,
             seed=given.get("seed"),
             channels_first=given.get("channels_first"),
             sample_weights=None if sample_weights is None else np.asarray(sample_weights),
         )
-    elif sample_weights is not None:
-        raise InputError("sample_weights are for x and y; an .npz holds its own, as sample_weights_train.")
     settings = load_settings(
         broker=broker, storage=storage, engine=engine, device=device, workers=workers, threads=threads
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.ensemble.graph import IMAGES, MEMBER_PROBABILITIES, InputType
+from deepchord.ensemble.graph import MEMBER_PROBABILITIES, InputType
 from deepchord.ensemble.prediction import Prediction, joined
 from deepchord.ensemble.thresholds import confidence_threshold, conformal_thresholds
 from deepchord.shared.errors import InputError
@@ -83,6 +83,7 @@ class Answers:
         """
         self._session = session
         self._input_type = input_type
+        self._input = session.get_inputs()[0].name
         self._place = place
         self._class_names = description.dataset.class_names
         self._temperature = description.calibration.temperature if description.calibration else 1.0
@@ -97,7 +98,7 @@ class Answers:
         """Return what the ensemble says of images.
 
         Args:
-            pixels: [images, height, width, channels], uint8 or float32.
+            pixels: [images, height, width, channels], uint8 or float32; or encoded rows, float32 [rows, features].
             question: What is asked about them.
             threads: How many chunks are computed at once; None: as many as there are cores.
 
@@ -124,7 +125,7 @@ class Answers:
 
     def _chunk(self, pixels: NDArray[Any], question: Question) -> Prediction:
         fed = np.ascontiguousarray(pixels) if self._input_type == "uint8" else scaled(pixels)
-        (of_members,) = self._session.run([MEMBER_PROBABILITIES], {IMAGES: fed})
+        (of_members,) = self._session.run([MEMBER_PROBABILITIES], {self._input: fed})
         running = RunningUncertainty(len(pixels), len(self._class_names))
         for member in range(of_members.shape[1]):
             running.add(of_members[:, member])

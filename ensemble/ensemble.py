@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepchord.ensemble.answers import Answers, ask
 from deepchord.ensemble.graph import InputType, open_session
-from deepchord.ensemble.inputs import ImageLike, as_images
+from deepchord.ensemble.inputs import ImageLike, RowsLike, as_images, as_rows
 from deepchord.ensemble.member import Member
 from deepchord.ensemble.prediction import Prediction
 from deepchord.ensemble.sources import EnsembleMembers, ExportedModel, find_source
@@ -62,8 +62,8 @@ class Ensemble:
         return self.description.dataset.class_names
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of an image."""
+    def input_shape(self) -> tuple[int, ...]:
+        """Height, width and channels of an image; of a table the number of features."""
         return self.description.dataset.input_shape
 
     @property
@@ -99,7 +99,7 @@ class Ensemble:
 
     def predict(
         self,
-        images: ImageLike | Sequence[ImageLike],
+        images: ImageLike | Sequence[ImageLike] | RowsLike,
         *,
         risk: float | None = None,
         sets: float | None = None,
@@ -108,12 +108,14 @@ class Ensemble:
         members: bool = False,
         fit: Fitting = "none",
     ) -> Prediction:
-        """Return what the ensemble says of images.
+        """Return what the ensemble says of images, or of rows.
 
         Args:
             images: An array [images, height, width, channels] or [images, height, width], or a single image without the
                 first axis; the path of an image file; an image of Pillow; or a list of those. Whole numbers from 0 to
-                255 are divided by 255, floats are taken as they are, as in training.
+                255 are divided by 255, floats are taken as they are, as in training. For an ensemble that was trained
+                on a table: the path of a table, a data frame of pandas or polars, an array [rows, columns] in the order
+                of the training's columns, or a list of objects by their names.
             risk: The share of answers that may be wrong: `abstains` tells which images are better not answered. One of
                 the risks of the run's evaluation, 0.05, 0.02, 0.01 or 0.005.
             sets: The probability with which `sets` hold the actual class: 0.9, 0.95 or 0.99.
@@ -130,9 +132,13 @@ class Ensemble:
         question = ask(
             self.description, risk=risk, sets=sets, set_method=set_method, per_class=per_class, members=members
         )
-        return self._answers.answer(as_images(images, self.description.dataset, fit), question)
+        dataset = self.description.dataset
+        inputs = as_images(images, dataset, fit) if dataset.table is None else as_rows(images, dataset)
+        return self._answers.answer(inputs, question)
 
-    def predict_proba(self, images: ImageLike | Sequence[ImageLike], *, fit: Fitting = "none") -> NDArray[np.float32]:
+    def predict_proba(
+        self, images: ImageLike | Sequence[ImageLike] | RowsLike, *, fit: Fitting = "none"
+    ) -> NDArray[np.float32]:
         """Return calibrated probabilities, float32 [images, classes]; see `predict` for arguments and errors."""
         return self.predict(images, fit=fit).probabilities
 

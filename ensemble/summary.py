@@ -16,9 +16,9 @@ def summarize(description: EnsembleDescription, place: str) -> str:
 
 def _lines(description: EnsembleDescription, place: str) -> list[tuple[str, str]]:
     dataset, calibration = description.dataset, description.calibration
-    height, width, channels = dataset.input_shape
     network = description.architecture.resolve(input_shape=dataset.input_shape, classes=dataset.classes)
     trained = len(description.members)
+    held_out = "images" if dataset.table is None else "rows"
     engines = ", ".join(sorted({member.engine for member in description.members}))
     of = "" if trained == description.requested else f" of {description.requested} requested"
     return [
@@ -26,7 +26,7 @@ def _lines(description: EnsembleDescription, place: str) -> list[tuple[str, str]
         ("run", f"{description.run_id}, preset {description.preset}, seed {description.seed}"),
         ("members", f"{trained}{of}, trained by {engines}"),
         ("network", f"{len(network.layers)} layers, {network.parameters:,} parameters"),
-        ("images", f"{height}x{width}x{channels}{_values(description)}"),
+        _input(description),
         ("classes", ", ".join(map(label, dataset.class_names[:20])) + (" …" if dataset.classes > 20 else "")),
         ("data set", f"{label(dataset.name)}, SHA-256 {dataset.sha256[:12]}…"),
         ("test scores", _scores(description)),
@@ -36,9 +36,21 @@ def _lines(description: EnsembleDescription, place: str) -> list[tuple[str, str]
             if calibration is None
             else f"temperature {calibration.temperature:.3f}"
             + (" and a map of confidence" if calibration.confidence_map else "")
-            + f", from {calibration.images:,} images ({calibration.source.replace('_', ' ')})",
+            + f", from {calibration.images:,} {held_out} ({calibration.source.replace('_', ' ')})",
         ),
     ]
+
+
+def _input(description: EnsembleDescription) -> tuple[str, str]:
+    dataset = description.dataset
+    if dataset.table is None:
+        return "images", f"{'x'.join(map(str, dataset.image_shape))}{_values(description)}"
+    names = [label(name) for name in dataset.table.names]
+    shown = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
+    return (
+        "rows",
+        f"{len(names)} columns, {dataset.table.features} features: {shown}; target {label(dataset.table.target)}",
+    )
 
 
 def _values(description: EnsembleDescription) -> str:

@@ -10,8 +10,8 @@ from tests.environments import ROOT
 
 #: What only some installations have: engines and extras.
 OPTIONAL = (
-    *("flower", "jax", "keras", "obstore", "onnx", "onnxruntime", "plaidml", "prometheus_client", "pyarrow"),
-    *("tensorflow", "torch"),
+    *("flower", "jax", "keras", "obstore", "onnx", "onnxruntime", "pandas", "plaidml", "polars", "prometheus_client"),
+    *("pyarrow", "tensorflow", "torch"),
 )
 FACES = [
     ".".join(("deepchord", *path.parent.relative_to(ROOT).parts))

@@ -42,7 +42,13 @@ DatasetPath = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|PATH",
-        help="fashion, digits, cifar10, an .npz file, a folder of images; others: docs/own_data.md.",
+        help="fashion, digits, cifar10, an .npz file, a table, a folder of images; others: docs/own_data.md.",
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="The column of a table that is predicted; default: target, label, class, y, or the last."
     ),
 ]
 ChannelsFirst = Annotated[

@@ -17,6 +17,7 @@ from deepchord.coordinator.cli.options import (
     Run,
     SkipDamaged,
     Storage,
+    Target,
     TestShare,
     Workers,
 )
@@ -44,8 +45,11 @@ def train(
             metavar="[RECIPE.TOML]", callback=home_path, help="A recipe file; options go before what it says."
         ),
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="What to start from: quick, fast, notebook or best.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="What to start from: quick, fast, notebook, best, or tabular for tables.")
+    ] = None,
     dataset: DatasetPath = None,
+    target: Target = None,
     channels_first: ChannelsFirst = None,
     image_size: ImageSize = None,
     skip_damaged: SkipDamaged = False,
@@ -99,6 +103,7 @@ def train(
         "image_size": image_size,
         "skip_damaged": skip_damaged or None,
         "test_share": test_share,
+        "target": target,
         "members": _number_or_word(members),
         "at_most": at_most,
         "architecture": architecture,

@@ -27,7 +27,7 @@ def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes
 
     Args:
         request: The request.
-        input_shape: Height, width and channels of an image.
+        input_shape: Height, width and channels of an image, or the number of features.
         classes: The number of classes of the data set.
 
     Raises:

@@ -52,6 +52,8 @@ def prepare(
     check_broker(settings, request.require)
     store = RunStore.open(settings)
     dataset = given or read_requested(request)
+    if dataset.table is not None:
+        request = plan_request(recipe_file, options, table_rows=len(dataset.x_train))
     check_parts(request.recipe(), len(dataset.x_train))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
     network = architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names))

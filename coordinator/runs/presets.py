@@ -1,8 +1,11 @@
 """The recipes that come with deepchord."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+#: The preset for tables, and the usual one for them.
+TABULAR = "tabular"
 #: The presets; a recipe file and options override their values.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     # The values of the notebook; the learning rate is the default of Nadam in Keras 2.2.4.
@@ -59,4 +62,43 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "calibration_fraction": 0.1,
         "patience": 10,
     },
+    # For tables, whatever their size: see `preset_values`. docs/tables.md tells how it was chosen.
+    TABULAR: {
+        "members": 8,
+        "epochs": 30,
+        "batch_size": 128,
+        "optimizer": "adam",
+        "learning_rate": 0.003,
+        "schedule": "one_cycle",
+        "weight_decay": 0.02,
+        "validation_fraction": 0.2,
+        "patience": 50,
+    },
 }
+#: A member takes about so many steps, whatever the number of rows, and goes over all of them at least so often.
+_STEPS, _MIN_EPOCHS, _MAX_EPOCHS = 500, 12, 50
+#: Rows per step: so many steps an epoch, within these limits.
+_STEPS_PER_EPOCH, _MIN_BATCH, _MAX_BATCH = 16, 16, 256
+
+
+def preset_values(preset: str, table_rows: int | None = None) -> Mapping[str, Any]:
+    """Return the values of a preset; those of `tabular` suit the number of rows.
+
+    Few rows are taken in small batches, many times: a member learns by its steps, not by its epochs.
+
+    Args:
+        preset: Its name, one of `PRESETS`.
+        table_rows: How many training rows there are; None: that is not known, or they are images.
+    """
+    values = PRESETS[preset]
+    if preset != TABULAR or table_rows is None:
+        return values
+    trained_on = max(1, math.floor(table_rows * (1 - values["validation_fraction"])))
+    wanted = min(_MAX_BATCH, max(_MIN_BATCH, trained_on / _STEPS_PER_EPOCH))
+    steps = max(1, round(trained_on / wanted))
+    # All batches are about as large: batch normalization learns little of a last one with two rows.
+    return {
+        **values,
+        "batch_size": math.ceil(trained_on / steps),
+        "epochs": min(_MAX_EPOCHS, max(_MIN_EPOCHS, math.ceil(_STEPS / steps))),
+    }

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from deepchord.coordinator.runs.presets import PRESETS
+from deepchord.coordinator.runs.presets import PRESETS, TABULAR, preset_values
 from deepchord.shared.datasets import TEST_SHARE, FileOptions, is_named_dataset, parse_size
 from deepchord.shared.errors import InputError
 from deepchord.shared.files import read_short_text
@@ -39,6 +39,8 @@ class RunRequest(Recipe):
     #: is not the run's, so that runs with other seeds have the same test images.
     test_share: Annotated[float, Field(gt=0.0, lt=1.0)] = TEST_SHARE
     split_seed: Seed = 0
+    #: The column of a table that is predicted; None: one with a usual name, or else the last.
+    target: str | None = None
     #: `auto`: members are added until one more would hardly lower the loss.
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] | Literal["auto"]
     #: With `auto`: the largest number of members, and the share of the loss that a member must bring.
@@ -113,6 +115,7 @@ class RunRequest(Recipe):
             skip_damaged=self.skip_damaged,
             test_share=self.test_share,
             split_seed=self.split_seed,
+            target=self.target,
             progress=progress,
         )
 
@@ -126,19 +129,21 @@ class RunRequest(Recipe):
         return "stratify" in self.model_fields_set
 
 
-def plan_request(recipe_file: Path | None, options: Mapping[str, Any]) -> RunRequest:
+def plan_request(recipe_file: Path | None, options: Mapping[str, Any], *, table_rows: int | None = None) -> RunRequest:
     """Return the request. Options override the recipe file, and that overrides the preset.
 
     Args:
         recipe_file: A TOML file, or None.
         options: Options of the command line, by their names in a recipe file; None counts as not given.
+        table_rows: How many training rows the data set has, if it is a table: then `tabular` is the usual preset, and
+            suits its values to them. None: the data set is none, or not read yet.
 
     Raises:
         InputError: The file cannot be read or is not TOML, or a name or value is not valid.
     """
     given = {name: value for name, value in options.items() if value is not None}
     recipe = _read_recipe(recipe_file) if recipe_file else {}
-    preset = given.get("preset", recipe.get("preset", "quick"))
+    preset = given.get("preset", recipe.get("preset", "quick" if table_rows is None else TABULAR))
     if not isinstance(preset, str) or preset not in PRESETS:
         raise InputError(f"There is no preset {preset!r}{with_full_stop(suggestion(str(preset), PRESETS))}")
     if "stratify" not in recipe and "splits" in {*recipe, *given}:
@@ -149,7 +154,7 @@ def plan_request(recipe_file: Path | None, options: Mapping[str, Any]) -> RunReq
     try:
         if "layers" in recipe:
             recipe["layers"] = Architecture.model_validate({"layers": recipe["layers"]}).layers
-        return RunRequest.model_validate({**PRESETS[preset], **recipe, **given, "preset": preset})
+        return RunRequest.model_validate({**preset_values(preset, table_rows), **recipe, **given, "preset": preset})
     except ValidationError as error:
         source = f"Recipe {recipe_file}" if recipe_file and not _is_about(given, error) else "The options given"
         raise InputError(f"{source}: {with_full_stop(explain(error))}") from error

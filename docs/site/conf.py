@@ -22,6 +22,7 @@ from diagrams import DOCS, picture_of
 NAVIGATION = {
     "Guides": (
         "own_data",
+        "tables",
         "In scikit-learn <scikit_learn>",
         "Uncertainty <uncertainty>",
         "Prediction and serving <prediction>",

@@ -2,19 +2,20 @@
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
+from deepchord.ensemble.answers import ask
 from deepchord.ensemble.ensemble import Ensemble
-from deepchord.ensemble.inputs import Damaged, Lot, find_inputs, read_inputs
+from deepchord.ensemble.inputs import Damaged, Inputs, Lot, TableInputs, find_inputs, find_rows, read_inputs
 from deepchord.ensemble.prediction import Prediction
 from deepchord.ensemble.tables import LabelledScores, RunningScores, TableFile, json_table, open_table
 from deepchord.shared.command_line import label, printable_path
-from deepchord.shared.messages import Fitting
+from deepchord.shared.messages import DatasetInfo, Fitting
 from deepchord.shared.uncertainty import ConformalMethod
 
 #: So many images are shown on a terminal.
@@ -62,44 +63,56 @@ def predict_inputs(
     """
     ensemble = Ensemble.load(source, storage=storage)
     dataset = ensemble.description.dataset
-    found = find_inputs(inputs, dataset)
-    scores, shown, damaged, predicted = RunningScores(), _Shown(), 0, 0
-    with _table(out, as_json) as table, _bar(len(found)) as advance, _warnings_told_once():
-        for lot in read_inputs(found, dataset, asked.fit, asked.channels_first):
-            if isinstance(lot, Damaged):
-                if strict:
-                    raise lot.error
-                typer.echo(f"left out: {lot.error}", err=True)
-                damaged += 1
-                continue
-            prediction = ensemble.predict(
-                lot.pixels,
-                risk=asked.risk,
-                sets=asked.sets,
-                set_method=asked.set_method,
-                per_class=asked.per_class,
-            )
-            table.add(prediction, lot.names, lot.labels) if table else shown.add(prediction, lot)
-            if lot.labels is not None:
-                scores.add(prediction, lot.labels)
-            predicted += len(prediction)
-            advance(len(prediction))
+    item = "image" if dataset.table is None else "row"
+    question = ask(
+        ensemble.description,
+        risk=asked.risk,
+        sets=asked.sets,
+        set_method=asked.set_method,
+        per_class=asked.per_class,
+        members=False,
+    )
+    scores, shown, damaged, predicted = RunningScores(), _Shown(item), 0, 0
+    with _warnings_told_once():
+        found = find_inputs(inputs, dataset) if dataset.table is None else find_rows(inputs, dataset)
+        with _table(out, as_json) as table, _bar(len(found)) as advance:
+            for lot in _lots(found, dataset, asked):
+                if isinstance(lot, Damaged):
+                    if strict:
+                        raise lot.error
+                    typer.echo(f"left out: {lot.error}", err=True)
+                    damaged += 1
+                    continue
+                prediction = ensemble.answers.answer(lot.pixels, question)
+                table.add(prediction, lot.names, lot.labels, item) if table else shown.add(prediction, lot)
+                if lot.labels is not None:
+                    scores.add(prediction, lot.labels)
+                predicted += len(prediction)
+                advance(len(prediction))
     if not as_json:
         shown.print()
-        _print_end(predicted, len(found), damaged, scores.result(), out)
+        for line in _end(predicted, len(found), damaged, scores.result(), out, f"{item}s"):
+            typer.echo(line)
     return damaged
+
+
+def _lots(found: Inputs | TableInputs, dataset: DatasetInfo, asked: Asked) -> Iterable[Lot | Damaged]:
+    return (
+        found.lots if isinstance(found, TableInputs) else read_inputs(found, dataset, asked.fit, asked.channels_first)
+    )
 
 
 class _Shown:
     """The first rows, for a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, item: str) -> None:
+        self._item = item
         self._rows: list[tuple[str, ...]] = []
         self._header: tuple[str, ...] = ()
 
     def add(self, prediction: Prediction, lot: Lot) -> None:
         for index in range(min(len(prediction), _MOST_ROWS - len(self._rows))):
-            row = dict(_row(prediction, lot, index))
+            row = dict(_row(prediction, lot, index, self._item))
             self._header = tuple(row)
             self._rows.append(tuple(row.values()))
 
@@ -120,10 +133,10 @@ class _Shown:
         print_table(table)
 
 
-def _row(prediction: Prediction, lot: Lot, index: int) -> Iterator[tuple[str, str]]:
+def _row(prediction: Prediction, lot: Lot, index: int, item: str) -> Iterator[tuple[str, str]]:
     """Yield the cells of one image, by the names of their columns."""
     names = prediction.class_names
-    yield "image", lot.names[index]
+    yield item, lot.names[index]
     yield "predicted", label(names[prediction.labels[index]])
     yield "confidence", f"{prediction.confidence[index]:.1%}"
     yield "entropy", f"{prediction.predictive_entropy[index]:.2f}"
@@ -137,21 +150,21 @@ def _row(prediction: Prediction, lot: Lot, index: int) -> Iterator[tuple[str, st
         yield "actual", label(names[actual]) if actual >= 0 else _EMPTY_NAME
 
 
-def _print_end(predicted: int, asked: int, damaged: int, scores: LabelledScores | None, out: Path | None) -> None:
-    lines = []
+def _end(
+    predicted: int, asked: int, damaged: int, scores: LabelledScores | None, out: Path | None, items: str
+) -> Iterator[str]:
+    """Yield the last lines; `items` are images or rows."""
     if out is not None:
-        lines.append(f"{predicted:,} predictions: {printable_path(out)}")
+        yield f"{predicted:,} predictions: {printable_path(out)}"
     elif predicted > _MOST_ROWS:
-        lines.append(f"… and {predicted - _MOST_ROWS:,} more images; --out predictions.csv writes all.")
+        yield f"… and {predicted - _MOST_ROWS:,} more {items}; --out predictions.csv writes all."
     if damaged:
-        lines.append(f"{damaged:,} of {asked:,} images were left out, see above.")
+        yield f"{damaged:,} of {asked:,} {items} were left out, see above."
     if scores is not None:
-        lines.append(
-            f"Of {scores.images:,} images with a label {scores.accuracy:.2%} are right; negative log-likelihood "
+        yield (
+            f"Of {scores.images:,} {items} with a label {scores.accuracy:.2%} are right; negative log-likelihood "
             f"{scores.negative_log_likelihood:.4f}, expected calibration error {scores.expected_calibration_error:.2%}."
         )
-    for line in lines:
-        typer.echo(line)
 
 
 def _table(out: Path | None, as_json: bool) -> AbstractContextManager[TableFile | None]:

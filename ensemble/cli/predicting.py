@@ -21,7 +21,8 @@ def predict(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Image files, folders of them, .npz files (images, x_test or x; with labels they are scored), or `-`.",
+            help="Image files, folders of them, .npz files (images, x_test or x; with labels they are scored), or `-`; "
+            "for an ensemble of a table .csv or .parquet files.",
         ),
     ],
     out: Annotated[
@@ -60,7 +61,7 @@ def predict(
     storage: Storage = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts instead of a table.")] = False,
 ) -> None:
-    """Predict images with a finished ensemble: calibrated probabilities, and how far they can be trusted.
+    """Predict images or rows with a finished ensemble: calibrated probabilities, and how far they can be trusted.
 
     Images that cannot be read are named and left out; the exit code is 2 then.
     """

@@ -82,7 +82,7 @@ def _keras() -> Any:
 def _input(keras: Any, source: EnsembleMembers) -> tuple[Any, Any]:
     """Return the input of a model, and the same as the networks take it."""
     dataset = source.description.dataset
-    images = keras.Input(dataset.input_shape, name="images")
+    images = keras.Input(dataset.input_shape, name="images" if dataset.table is None else "features")
     takes_floats = dataset.pixels is not None and dataset.pixels.type == "float32"
     return images, images if takes_floats else keras.layers.Rescaling(1 / 255, name="scaled")(images)
 

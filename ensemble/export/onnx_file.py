@@ -8,9 +8,10 @@ from pathlib import Path
 from deepchord.ensemble.graph import METADATA, GraphOptions, InputType
 from deepchord.ensemble.sources import EnsembleMembers
 from deepchord.ensemble.thresholds import confidence_threshold
-from deepchord.shared.errors import EngineError
+from deepchord.shared.errors import EngineError, InputError
 from deepchord.shared.files import written_aside
 from deepchord.shared.messages import EnsembleDescription
+from deepchord.shared.tables import feature_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,8 @@ def export_onnx(source: EnsembleMembers, path: Path, options: ExportOptions) -> 
     from deepchord.ensemble.graph.model import write_graph
 
     description = source.description
+    if options.input_type == "uint8" and description.dataset.table is not None:
+        raise InputError("Rows of a table are floats when networks take them: leave --input uint8 out.")
     graph = GraphOptions(
         input_type=options.input_type or _usual_input(description),
         half=options.half,
@@ -82,6 +85,7 @@ def _metadata(description: EnsembleDescription, options: ExportOptions) -> dict[
     dataset, calibration = description.dataset, description.calibration
     return {
         "class_names": json.dumps(dataset.class_names, ensure_ascii=False),
+        **({"feature_names": json.dumps(feature_names(dataset.table), ensure_ascii=False)} if dataset.table else {}),
         "run_id": description.run_id,
         "seed": str(description.seed),
         "dataset": dataset.name,

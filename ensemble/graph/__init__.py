@@ -4,11 +4,12 @@ The package `onnx` is needed for writing a graph, and ONNX Runtime for computing
 asked.
 """
 
-from deepchord.ensemble.graph.names import IMAGES, MEMBER_PROBABILITIES, METADATA, OUTPUTS
+from deepchord.ensemble.graph.names import FEATURES, IMAGES, MEMBER_PROBABILITIES, METADATA, OUTPUTS
 from deepchord.ensemble.graph.options import GraphOptions, InputType
 from deepchord.ensemble.graph.session import open_session
 
 __all__ = [
+    "FEATURES",
     "IMAGES",
     "MEMBER_PROBABILITIES",
     "METADATA",

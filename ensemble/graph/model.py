@@ -76,7 +76,7 @@ def _parts(description: EnsembleDescription, weights: Iterable[Weights], options
         pixels = entry.add("Cast", names.IMAGES, to=TensorProto.FLOAT)
         entry.add("Div", pixels, entry.constant("255", np.array(255, dtype=np.float32)), output=_SCALED)
     yield entry.encode()
-    images = _SCALED if options.input_type == "uint8" else names.IMAGES
+    images = _SCALED if options.input_type == "uint8" else _input(description)
     members = []
     for member, own in zip(description.members, weights, strict=True):
         part = GraphPart(f"member_{member.index}/", half=options.half)
@@ -99,7 +99,8 @@ def _signature(description: EnsembleDescription, options: GraphOptions) -> onnx.
     """Return a graph without nodes: its name, its input and its outputs."""
     graph = onnx.GraphProto(name=description.run_id)
     kind = TensorProto.UINT8 if options.input_type == "uint8" else TensorProto.FLOAT
-    graph.input.append(helper.make_tensor_value_info(names.IMAGES, kind, ["images", *description.dataset.input_shape]))
+    shape: list[str | int] = ["images", *description.dataset.input_shape]
+    graph.input.append(helper.make_tensor_value_info(_input(description), kind, shape))
     shapes = {
         names.PROBABILITIES: (description.dataset.classes,),
         names.MEMBER_PROBABILITIES: (len(description.members), description.dataset.classes),
@@ -109,6 +110,10 @@ def _signature(description: EnsembleDescription, options: GraphOptions) -> onnx.
         shape = ["images", *shapes.get(name, ())]
         graph.output.append(helper.make_tensor_value_info(name, kinds.get(name, TensorProto.FLOAT), shape))
     return graph
+
+
+def _input(description: EnsembleDescription) -> str:
+    return names.IMAGES if description.dataset.table is None else names.FEATURES
 
 
 def _outputs(options: GraphOptions) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from typing import Final
 
 #: The input: [images, height, width, channels], uint8 or float32.
 IMAGES: Final = "images"
+#: The input where rows of a table are predicted: encoded, float32 [rows, features].
+FEATURES: Final = "features"
 
 #: float32 [images, classes], of each member: what all others follow from.
 MEMBER_PROBABILITIES: Final = "member_probabilities"

@@ -1,6 +1,19 @@
-"""Images as people have them: arrays, files, folders, pictures of Pillow; turned into what the networks take."""
+"""Images and rows as people have them: arrays, files, data frames, pictures; turned into what the networks take."""
 
 from deepchord.ensemble.inputs.arrays import ImageLike, as_images
-from deepchord.ensemble.inputs.streams import Damaged, Lot, find_inputs, read_inputs
+from deepchord.ensemble.inputs.rows import RowsLike, TableInputs, as_rows, find_rows
+from deepchord.ensemble.inputs.streams import Damaged, Inputs, Lot, find_inputs, read_inputs
 
-__all__ = ["Damaged", "ImageLike", "Lot", "as_images", "find_inputs", "read_inputs"]
+__all__ = [
+    "Damaged",
+    "ImageLike",
+    "Inputs",
+    "Lot",
+    "RowsLike",
+    "TableInputs",
+    "as_images",
+    "as_rows",
+    "find_inputs",
+    "find_rows",
+    "read_inputs",
+]

@@ -54,28 +54,28 @@ def as_images(
 def _one(image: Any, number: int, dataset: DatasetInfo, fit: Fitting) -> NDArray[Any]:
     """Return one image of a list as [1, height, width, channels]."""
     if _is_single_file(image):
-        return read_picture(image, dataset.input_shape, fit, files=dataset.files)[None]
+        return read_picture(image, dataset.image_shape, fit, files=dataset.files)[None]
     array = np.asarray(image)
     pixels = _laid_out(array, dataset, fit, f"image {number}")
     if len(pixels) != 1:
         raise InputError(
             f"Image {number} of the list has the shape {list(array.shape)}: expected a single image "
-            f"{list(dataset.input_shape)}; give several as one array."
+            f"{list(dataset.image_shape)}; give several as one array."
         )
     return pixels
 
 
 def _laid_out(array: NDArray[Any], dataset: DatasetInfo, fit: Fitting, name: str) -> NDArray[Any]:
     """Return an array of one or more images with all four axes."""
-    height, width, channels = dataset.input_shape
-    batch = array[None] if _is_single(array, dataset.input_shape) else array
+    height, width, channels = dataset.image_shape
+    batch = array[None] if _is_single(array, dataset.image_shape) else array
     if batch.ndim not in (3, 4) or 0 in batch.shape:
         raise InputError(
             f"Expected images as [images, {height}, {width}, {channels}]"
             f"{f' or [images, {height}, {width}]' if channels == 1 else ''}, at least one; {name} has the shape "
             f"{list(array.shape)}."
         )
-    return fitted_pixels(checked_images(batch, name), dataset.input_shape, fit, name)
+    return fitted_pixels(checked_images(batch, name), dataset.image_shape, fit, name)
 
 
 def _is_single(array: NDArray[Any], shape: tuple[int, int, int]) -> bool:

@@ -152,7 +152,7 @@ def read_inputs(
 
 def as_pixels(content: Path | bytes, name: str, dataset: DatasetInfo, fit: Fitting) -> NDArray[np.uint8]:
     """Return an image file, or its bytes, as the networks take it; see `read_picture` for the error."""
-    pixels = read_picture(content, dataset.input_shape, fit, name, files=dataset.files)
+    pixels = read_picture(content, dataset.image_shape, fit, name, files=dataset.files)
     check_values(pixels, dataset)
     return pixels
 

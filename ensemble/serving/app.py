@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from starlette.applications import Starlette
@@ -197,6 +198,7 @@ class Server:
                         "run_id": ensemble.description.run_id,
                         "members": len(ensemble),
                         "input_shape": list(ensemble.input_shape),
+                        **_columns(ensemble),
                         "class_names": list(ensemble.class_names),
                         "test_accuracy": ensemble.description.test.accuracy,
                         "risks": [each.risk for each in ensemble.description.abstentions],
@@ -207,6 +209,12 @@ class Server:
                 ]
             }
         )
+
+
+def _columns(ensemble: Ensemble) -> dict[str, Any]:
+    """Return the columns that rows of a table need; nothing for an ensemble that takes images."""
+    table, told = ensemble.description.dataset.table, {"name", "kind", "categories"}
+    return {} if table is None else {"columns": [each.model_dump(mode="json", include=told) for each in table.columns]}
 
 
 def _bounded(request: Request, limits: ServeLimits) -> Request:

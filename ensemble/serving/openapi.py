@@ -89,6 +89,11 @@ def openapi(models: Sequence[str], *, needs_token: bool) -> dict[str, Any]:
 
 def _predict() -> dict[str, Any]:
     images = {"type": "array", "description": "One image or several, as nested lists; uint8 or floats as in training."}
+    rows = {
+        "type": "array",
+        "items": {"type": "object"},
+        "description": "For an ensemble of a table: rows, by the names of their columns; /models lists the columns.",
+    }
     binary = {"type": "string", "format": "binary"}
     files = {"type": "object", "properties": {"files": {"type": "array", "items": binary}}}
     refused = {
@@ -112,9 +117,7 @@ def _predict() -> dict[str, Any]:
         "requestBody": {
             "required": True,
             "content": {
-                "application/json": {
-                    "schema": {"type": "object", "required": ["images"], "properties": {"images": images}}
-                },
+                "application/json": {"schema": {"type": "object", "properties": {"images": images, "rows": rows}}},
                 "multipart/form-data": {"schema": files},
                 "image/*": {"schema": binary},
             },

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from deepchord.ensemble.answers import Question, ask
-from deepchord.ensemble.inputs import as_images
+from deepchord.ensemble.inputs import as_images, as_rows
 from deepchord.ensemble.inputs.values import check_values
 from deepchord.ensemble.serving.limits import ServeLimits
 from deepchord.ensemble.thresholds import parse_share
@@ -178,6 +179,8 @@ def _from_json(
         data = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f"The body is not valid JSON: {error}.") from error
+    if dataset.table is not None:
+        return _from_rows(data, dataset, limits)
     if not isinstance(data, dict) or set(data) != {"images"}:
         raise HTTPException(422, 'Expected {"images": […]}, one or more images as nested lists of numbers.')
     try:
@@ -195,14 +198,37 @@ def _from_json(
     return tuple(str(index) for index in range(len(pixels))), pixels
 
 
+def _from_rows(data: Any, dataset: DatasetInfo, limits: ServeLimits) -> tuple[tuple[str, ...], NDArray[Any]]:
+    """Return rows of a table, as the networks take them."""
+    rows = data.get("rows") if isinstance(data, dict) and set(data) == {"rows"} else None
+    if not isinstance(rows, list) or not rows or not (_all(rows, dict) or _all(rows, list)):
+        raise HTTPException(
+            422,
+            'Expected {"rows": [{…}]}, one or more objects with the values by the names of their columns, or lists of '
+            "the values in the order of the columns.",
+        )
+    if len(rows) > limits.max_images:
+        raise _too_many(limits)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a client does not see what is warned of here
+        features = as_rows(rows, dataset, name="the request")
+    return tuple(str(index) for index in range(len(features))), features
+
+
+def _all(rows: list[Any], kind: type) -> bool:
+    return all(isinstance(row, kind) for row in rows)
+
+
 def _from_files(
     files: Sequence[tuple[str, bytes]], dataset: DatasetInfo, fit: Fitting, limits: ServeLimits
 ) -> tuple[tuple[str, ...], NDArray[Any]]:
     """Return the images of files; all of their pixels together are limited, as they are before they are fitted."""
+    if dataset.table is not None:
+        raise HTTPException(415, "This ensemble takes rows of a table, as application/json.")
     if sum(picture_pixels(data, name) for name, data in files) > limits.max_pixels:
         raise _too_many_pixels(limits)
     pictures = [
-        read_picture(data, dataset.input_shape, fit, name, limits.max_pixels, dataset.files) for name, data in files
+        read_picture(data, dataset.image_shape, fit, name, limits.max_pixels, dataset.files) for name, data in files
     ]
     pixels = np.stack(pictures)
     check_values(pixels, dataset)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepchord.ensemble.graph import IMAGES, MEMBER_PROBABILITIES, METADATA, InputType, open_session
+from deepchord.ensemble.graph import FEATURES, IMAGES, MEMBER_PROBABILITIES, METADATA, InputType, open_session
 from deepchord.shared.command_line import printable_path
 from deepchord.shared.errors import InputError
 from deepchord.shared.files import check_regular
@@ -53,16 +53,17 @@ def exported_model(data: bytes, source: str) -> ExportedModel:
     session = open_session(data, source)
     described = session.get_modelmeta().custom_metadata_map.get(METADATA)
     inputs = {each.name: each.type for each in session.get_inputs()}
+    taken = FEATURES if FEATURES in inputs else IMAGES
     has_members = any(output.name == MEMBER_PROBABILITIES for output in session.get_outputs())
-    if described is None or inputs.get(IMAGES) not in _INPUT_TYPES or not has_members:
+    if described is None or inputs.get(taken) not in _INPUT_TYPES or not has_members:
         raise InputError(
             f"{source} is an ONNX model, but none that `deepchord export` wrote: expected the metadata {METADATA}, the "
-            f"input {IMAGES} and the output {MEMBER_PROBABILITIES}."
+            f"input {IMAGES} or {FEATURES} and the output {MEMBER_PROBABILITIES}."
         )
     return ExportedModel(
         description=EnsembleDescription.decode(described, f"The description in {source}"),
         session=session,
-        input_type=_INPUT_TYPES[inputs[IMAGES]],
+        input_type=_INPUT_TYPES[inputs[taken]],
         data=data,
         place=source,
     )

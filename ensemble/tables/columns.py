@@ -16,17 +16,18 @@ Labels: TypeAlias = NDArray[np.int64] | None
 _BETWEEN = "|"
 
 
-def columns_of(prediction: Prediction, names: Sequence[str], labels: Labels) -> Columns:
+def columns_of(prediction: Prediction, names: Sequence[str], labels: Labels, item: str = "image") -> Columns:
     """Return the columns of some images.
 
     Args:
         prediction: What the ensemble says of them.
         names: What each image is called.
         labels: Their actual classes; None: there are no columns for them.
+        item: What was predicted, the name of the column of names: `image` or `row`.
     """
     classes = np.array(prediction.class_names, dtype=str)
     columns: Columns = {
-        "image": np.array(names, dtype=str),
+        item: np.array(names, dtype=str),
         "predicted_label": prediction.labels,
         "predicted_class": classes[prediction.labels],
         "confidence": prediction.confidence,

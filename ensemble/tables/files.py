@@ -24,7 +24,7 @@ from deepchord.shared.files import write_npy, written_aside
 class TableFile(Protocol):
     """A table that is being written."""
 
-    def add(self, prediction: Prediction, names: Sequence[str], labels: Labels) -> None:
+    def add(self, prediction: Prediction, names: Sequence[str], labels: Labels, item: str = "image") -> None:
         """Append a row for each image; see `columns_of`. All calls tell the same of their images."""
         ...
 
@@ -49,8 +49,8 @@ class _Csv:
         self._writer = csv.writer(file)
         self._has_header = False
 
-    def add(self, prediction: Prediction, names: Sequence[str], labels: Labels) -> None:
-        columns = columns_of(prediction, names, labels)
+    def add(self, prediction: Prediction, names: Sequence[str], labels: Labels, item: str = "image") -> None:
+        columns = columns_of(prediction, names, labels, item)
         if not self._has_header:
             self._writer.writerow(columns)
             self._has_header = True
@@ -62,8 +62,8 @@ class _Json:
         self._file = file
         self._begins = True
 
-    def add(self, prediction: Prediction, names: Sequence[str], labels: Labels) -> None:
-        columns = columns_of(prediction, names, labels)
+    def add(self, prediction: Prediction, names: Sequence[str], labels: Labels, item: str = "image") -> None:
+        columns = columns_of(prediction, names, labels, item)
         for row in _rows(columns):
             self._file.write("[\n" if self._begins else ",\n")
             self._begins = False
@@ -83,8 +83,8 @@ class _Npz:
         self._class_names: tuple[str, ...] = ()
         self._images = 0
 
-    def add(self, prediction: Prediction, names: Sequence[str], labels: Labels) -> None:
-        for name, array in _arrays(prediction, names, labels).items():
+    def add(self, prediction: Prediction, names: Sequence[str], labels: Labels, item: str = "image") -> None:
+        for name, array in _arrays(prediction, names, labels, item).items():
             if name not in self._arrays:
                 file: IO[bytes] = self._files.enter_context(TemporaryFile())  # noqa: SIM115  closed with the others
                 self._arrays[name] = file, array.dtype, array.shape[1:]
@@ -110,11 +110,11 @@ class _Parquet:
         self._files = files
         self._writer: Any = None
 
-    def add(self, prediction: Prediction, names: Sequence[str], labels: Labels) -> None:
+    def add(self, prediction: Prediction, names: Sequence[str], labels: Labels, item: str = "image") -> None:
         import pyarrow as pa
         from pyarrow.parquet import ParquetWriter
 
-        columns = columns_of(prediction, names, labels)
+        columns = columns_of(prediction, names, labels, item)
         table = pa.table({name: pa.array(column) for name, column in columns.items()})
         if self._writer is None:
             self._writer = self._files.enter_context(ParquetWriter(self._path, table.schema))
@@ -165,9 +165,9 @@ FORMATS = {".csv": _csv, ".json": _json, ".npz": _npz, ".parquet": _parquet}
 _LONGEST_NAME = 256
 
 
-def _arrays(prediction: Prediction, names: Sequence[str], labels: Labels) -> dict[str, NDArray[Any]]:
+def _arrays(prediction: Prediction, names: Sequence[str], labels: Labels, item: str) -> dict[str, NDArray[Any]]:
     """Return the arrays of an `.npz`, the images along their first axis."""
-    arrays: dict[str, NDArray[Any]] = {"images": np.array(names, dtype=f"<U{_LONGEST_NAME}")}
+    arrays: dict[str, NDArray[Any]] = {f"{item}s": np.array(names, dtype=f"<U{_LONGEST_NAME}")}
     for field in fields(prediction):
         value = getattr(prediction, field.name)
         if isinstance(value, np.ndarray) and field.name != "members":

@@ -22,6 +22,7 @@ from deepchord.shared.datasets.examination import (
 from deepchord.shared.datasets.outlines import with_channels_last
 from deepchord.shared.datasets.own_files import TEST_SHARE, FileOptions, parse_size, stratified_split
 from deepchord.shared.datasets.sources import Places, find_dataset, is_named_dataset
+from deepchord.shared.datasets.tables import LabelledRows, RowsDescription, dataset_of_table, labelled_dataset
 from deepchord.shared.datasets.unlabelled import (
     Images,
     find_images,
@@ -38,16 +39,20 @@ __all__ = [
     "Examination",
     "FileOptions",
     "Images",
+    "LabelledRows",
     "PartOutline",
     "Places",
+    "RowsDescription",
     "all_findings",
     "dataset_from_arrays",
+    "dataset_of_table",
     "encode_dataset",
     "examine",
     "find_dataset",
     "find_images",
     "fitted_images",
     "is_named_dataset",
+    "labelled_dataset",
     "load_dataset",
     "load_images",
     "overlap_findings",

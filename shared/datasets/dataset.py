@@ -24,8 +24,15 @@ from deepchord.shared.datasets.outlines import check_outlines
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import check_regular, read_npz, write_npz
 from deepchord.shared.images import checked_images, pixel_values
-from deepchord.shared.messages import DatasetFinding, DatasetInfo, ImageFiles, StratifiedSplit
+from deepchord.shared.messages import (
+    DatasetFinding,
+    DatasetInfo,
+    ImageFiles,
+    StratifiedSplit,
+    TablePreprocessing,
+)
 from deepchord.shared.storage import RunStore
+from deepchord.shared.tables import checked_rows
 
 #: The arrays that every data set has.
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
@@ -40,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """Images and labels for training and testing.
+    """Images, or the encoded rows of a table, and labels for training and testing.
 
     A data set from `find_dataset`, `load_dataset` or `decode_dataset` is checked, and its arrays are read-only, because
     a worker uses one data set for many members.
@@ -48,11 +55,11 @@ class Dataset:
 
     #: `fashion`, `digits`, `cifar10`, or the name of the file it came from.
     name: str
-    #: [train_size, height, width, channels], uint8 or float32, as given.
+    #: [train_size, height, width, channels], uint8 or float32, as given; of a table float32 [train_size, features].
     x_train: NDArray[Any]
     #: int64 [train_size], class indices.
     y_train: NDArray[Any]
-    #: [test_size, height, width, channels], of the type of `x_train`.
+    #: [test_size, height, width, channels] or [test_size, features], of the type of `x_train`.
     x_test: NDArray[Any]
     #: int64 [test_size], class indices.
     y_test: NDArray[Any]
@@ -64,10 +71,17 @@ class Dataset:
     files: ImageFiles | None = None
     split: StratifiedSplit | None = None
     findings: tuple[DatasetFinding, ...] = ()
+    #: How a table's rows became features; None: these are images.
+    table: TablePreprocessing | None = None
 
 
 def dataset_from_arrays(
-    arrays: Mapping[str, NDArray[Any]], *, name: str, source: str, class_names: tuple[str, ...] | None = None
+    arrays: Mapping[str, NDArray[Any]],
+    *,
+    name: str,
+    source: str,
+    class_names: tuple[str, ...] | None = None,
+    table: TablePreprocessing | None = None,
 ) -> Dataset:
     """Return the data set of these arrays.
 
@@ -77,13 +91,16 @@ def dataset_from_arrays(
         name: The name of the data set.
         source: Where the arrays came from, for errors.
         class_names: Names of the classes; they win over those in `arrays`.
+        table: How the rows of a table became `x_train` and `x_test`, which are [size, features] then; None: they are
+            images.
 
     Raises:
         DatasetError: An array is not valid, or the arrays do not fit each other.
     """
-    check_outlines(arrays, source)
-    x_train = checked_images(arrays["x_train"], f"{source}: x_train")
-    x_test = checked_images(arrays["x_test"], f"{source}: x_test")
+    check_outlines(arrays, source, is_table=table is not None)
+    checked = checked_images if table is None else checked_rows
+    x_train = checked(arrays["x_train"], f"{source}: x_train")
+    x_test = checked(arrays["x_test"], f"{source}: x_test")
     check_alike(x_train, x_test, source)
     y_train, train_classes = checked_labels(arrays["y_train"], len(x_train), f"{source}: y_train")
     y_test, test_classes = checked_labels(arrays["y_test"], len(x_test), f"{source}: y_test")
@@ -101,6 +118,7 @@ def dataset_from_arrays(
         y_test=_read_only(y_test),
         class_names=checked_class_names(names, classes, source, lowest),
         sample_weights_train=weights,
+        table=table,
     )
 
 
@@ -116,19 +134,20 @@ def encode_dataset(dataset: Dataset) -> bytes:
     return write_npz(arrays | labels | {CLASS_NAMES: np.array(dataset.class_names)} | optional)
 
 
-def decode_dataset(data: bytes, name: str, source: str) -> Dataset:
+def decode_dataset(data: bytes, name: str, source: str, table: TablePreprocessing | None = None) -> Dataset:
     """Return the data set from the bytes of `encode_dataset`.
 
     Args:
         data: The `.npz`.
         name: The name of the data set.
         source: Where the bytes came from, for errors.
+        table: See `dataset_from_arrays`.
 
     Raises:
         DatasetError: The bytes are not a data set.
     """
     arrays = read_npz(io.BytesIO(data), source, ARRAYS, OPTIONAL_ARRAYS)
-    return dataset_from_arrays(arrays, name=name, source=source)
+    return dataset_from_arrays(arrays, name=name, source=source, table=table)
 
 
 def publish_dataset(
@@ -177,7 +196,7 @@ def load_dataset(info: DatasetInfo, store: RunStore, cache: Path) -> Dataset:
     if data is None:
         data = store.dataset(info.sha256)
         _keep(copy, data)
-    decoded = decode_dataset(data, info.name, f"Data set {info.sha256[:12]}…")
+    decoded = decode_dataset(data, info.name, f"Data set {info.sha256[:12]}…", info.table)
     dataset = replace(decoded, files=info.files, split=info.split, findings=info.findings)
     actual = _describe(dataset, info.sha256)
     if info.pixels is None:
@@ -193,11 +212,10 @@ def load_dataset(info: DatasetInfo, store: RunStore, cache: Path) -> Dataset:
 
 
 def _describe(dataset: Dataset, sha256: str) -> DatasetInfo:
-    height, width, channels = dataset.x_train.shape[1:]
     return DatasetInfo(
         name=dataset.name,
         sha256=sha256,
-        input_shape=(height, width, channels),
+        input_shape=dataset.x_train.shape[1:],
         class_names=dataset.class_names,
         train_size=len(dataset.x_train),
         test_size=len(dataset.x_test),
@@ -206,6 +224,7 @@ def _describe(dataset: Dataset, sha256: str) -> DatasetInfo:
         files=dataset.files,
         split=dataset.split,
         findings=dataset.findings,
+        table=dataset.table,
     )
 
 

@@ -34,12 +34,15 @@ def with_channels_last(arrays: Arrays, source: str, channels_first: bool | None)
     return turned
 
 
-def check_outlines(arrays: Arrays, source: str) -> None:
-    """Raise `DatasetError` unless the arrays' shapes and types are those of one data set."""
+def check_outlines(arrays: Arrays, source: str, *, is_table: bool = False) -> None:
+    """Raise `DatasetError` unless the arrays' shapes and types are those of one data set, of images or of a table."""
     for part in ("train", "test"):
-        check_image_outline(arrays[f"x_{part}"], f"{source}: x_{part}")
+        if not is_table:
+            check_image_outline(arrays[f"x_{part}"], f"{source}: x_{part}")
         check_label_outline(arrays[f"y_{part}"], len(arrays[f"x_{part}"]), f"{source}: y_{part}")
     train, test = arrays["x_train"], arrays["x_test"]
+    if is_table:
+        return  # one preprocessing has made both
     if _pixels(train) != _pixels(test):
         raise DatasetError(
             f"{source}: images of x_train are {_shape(train)} (height x width x channels), "

@@ -20,9 +20,11 @@ from deepchord.shared.datasets.own_files import (
     path_kind,
     read_own_files,
     refuse_image_options,
+    refuse_target,
     with_some_test,
     with_test_images,
 )
+from deepchord.shared.datasets.tables import read_table_dataset
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import MissingArraysError, describe_kind, is_annexed, kind_of, npz_outlines, read_npz
 from deepchord.shared.validation import suggestion
@@ -75,6 +77,7 @@ def find_dataset(
     if channels_first:
         raise DatasetError(f"Data set {name_or_path!r} has its channels last: leave out --images-channels-first.")
     refuse_image_options(options, f"Data set {name_or_path!r}")
+    refuse_target(options, f"Data set {name_or_path!r}")
     return find_named_dataset(NAMED_DATASETS[name_or_path], places)
 
 
@@ -95,12 +98,12 @@ def read_dataset(
         path: An `.npz` with `x_train` and `x_test` as [size, height, width] or [size, height, width, channels],
             whole numbers in 0..255, floats or booleans; `y_train` and `y_test` as [size], [size, 1] or one-hot
             [size, classes]; optionally `class_names` as strings [classes] and `sample_weights_train` as numbers [size].
-            Or what `own_files` can read: image files, or arrays in other files.
+            Or what `own_files` can read: image files, or arrays in other files; or a table.
         channels_first: Whether images of four axes are [size, channels, height, width]; None: images that look so are
             refused.
         labels_are_classes: Whether the networks show that the labels are classes; otherwise labels that look like
             numbers to predict are refused, unless the classes have names.
-        options: How image files become arrays, and how test images are drawn.
+        options: How image files become arrays, which column is predicted, and how test images are drawn.
 
     Raises:
         DatasetError: There is no such file, or it is not a valid data set.
@@ -108,6 +111,10 @@ def read_dataset(
     source, own = printable_path(path), user_path(path)
     try:
         kind = path_kind(own)
+        if kind == "table":
+            refuse_image_options(options, source)
+            return read_table_dataset(own, options)
+        refuse_target(options, source)
         if kind != "npz":
             return read_own_files(own, kind, options, channels_first, labels_are_classes=labels_are_classes)
         refuse_image_options(options, source)
@@ -121,7 +128,7 @@ def read_dataset(
         raise
     except FileNotFoundError as error:
         hint = suggestion(str(path), NAMED_DATASETS)
-        end = "" if hint.endswith("?") else ", or the path of an .npz file or of a folder of images."
+        end = "" if hint.endswith("?") else ", or the path of an .npz file, of a table or of a folder of images."
         raise DatasetError(f"There is no data set and no file called {str(path)!r}{hint}{end}") from error
     arrays, split = with_test_images(arrays, source, options)
     turned = with_channels_last(arrays, source, channels_first)

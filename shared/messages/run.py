@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeInt, Positive
 
 from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, StratifiedSplit
 from deepchord.shared.messages.recipe import Recipe
+from deepchord.shared.messages.table import TablePreprocessing
 from deepchord.shared.network import Architecture
 from deepchord.shared.validation import Message, Sha256, Share, Versioned
 
@@ -32,8 +33,8 @@ class DatasetInfo(Message):
     #: `fashion`, `digits`, `cifar10`, or the name of the file it came from.
     name: str
     sha256: Sha256
-    #: Height, width and channels of an image.
-    input_shape: tuple[PositiveInt, PositiveInt, PositiveInt]
+    #: Height, width and channels of an image; of a table the number of features.
+    input_shape: tuple[PositiveInt, PositiveInt, PositiveInt] | tuple[PositiveInt]
     class_names: tuple[str, ...] = Field(min_length=2)
     train_size: PositiveInt
     test_size: PositiveInt
@@ -47,6 +48,21 @@ class DatasetInfo(Message):
     split: StratifiedSplit | None = None
     #: What was noticed when it was read; an earlier version noticed nothing.
     findings: tuple[DatasetFinding, ...] = ()
+    #: How rows of a table become the network's input; None: these are images.
+    table: TablePreprocessing | None = None
+
+    @model_validator(mode="after")
+    def _check_table(self) -> "DatasetInfo":
+        expected = 3 if self.table is None else 1
+        if len(self.input_shape) != expected or (self.table and self.input_shape != (self.table.features,)):
+            raise ValueError(f"input_shape is {self.input_shape}, and not that of the images or of the table's columns")
+        return self
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image; a table has none."""
+        assert len(self.input_shape) == 3, "only images have three axes"  # noqa: S101  for the type checker
+        return self.input_shape
 
     @property
     def classes(self) -> int:

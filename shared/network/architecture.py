@@ -47,7 +47,7 @@ class Architecture(Layered):
         """Return the architecture with the name, the inputs and the shapes of each layer.
 
         Args:
-            input_shape: Height, width and channels of an image.
+            input_shape: Height, width and channels of an image, or the number of a table's features.
             classes: The number of classes of the data set; the last layer must have as many outputs.
 
         Raises:

@@ -61,6 +61,11 @@ def residual_architecture() -> Architecture:
     )
 
 
+def tabular_architecture() -> Architecture:
+    """Return a network for rows of a table: two dense layers with batch normalization and dropout, and the last one."""
+    return Architecture(layers=(*_dense(128), *_dense(128), Dense(units="classes", activation="softmax")))
+
+
 def default_architecture(preset: str) -> Architecture:
     """Return the network that a preset trains by default.
 
@@ -77,10 +82,16 @@ def _normalized(filters: int) -> tuple[SimpleLayer, ...]:
     return convolution, BatchNormalization(momentum=0.9), ActivationLayer(activation="relu")
 
 
+def _dense(units: int) -> tuple[SimpleLayer, ...]:
+    normalized = BatchNormalization(momentum=0.9)
+    return Dense(units=units), normalized, ActivationLayer(activation="relu"), Dropout(rate=0.3)
+
+
 #: The network of each preset.
 PRESET_ARCHITECTURES: Mapping[str, Callable[[], Architecture]] = {
     "notebook": notebook_architecture,
     "fast": notebook_architecture,
     "best": residual_architecture,
     "quick": notebook_architecture,
+    "tabular": tabular_architecture,
 }

@@ -839,6 +839,23 @@ def images_of_other_sizes_and_with_colours_are_trained_on(engine: Engine) -> Non
         np.testing.assert_allclose(network.probabilities(images), expected, atol=1e-5)
 
 
+def rows_of_a_table_are_trained_on(engine: Engine) -> None:
+    hidden = (Dense(units=7), BatchNormalization(momentum=0.9), ActivationLayer(activation="relu"), Dropout(rate=0.3))
+    architecture = resolved(Architecture(layers=(*hidden, Dense(units="classes", activation="softmax"))), (64,))
+    images, labels = digits(200)
+    network = built(engine, architecture, batch_size=16)
+    network.set_weights(initial_weights(architecture, 1))
+    first, _ = one_epoch(network, images.reshape(-1, 64), labels)
+    for _ in range(4):
+        last, _ = one_epoch(network, images.reshape(-1, 64), labels)
+
+    rows = images[:20].reshape(-1, 64)
+    expected = expected_probabilities(architecture, network.weights(), rows)
+
+    np.testing.assert_allclose(network.probabilities(rows), expected, atol=1e-5)
+    assert last < first
+
+
 def a_network_is_trained_and_asked_in_batches_of_one_shape_where_another_is_compiled_anew(engine: Engine) -> None:
     images, labels = digits(205)
     network = started(engine, batch_size=32)
@@ -1182,6 +1199,7 @@ CHECKS = (
     batch_normalization_remembers_mean_and_variance_of_its_batches,
     a_dropout_rate_of_zero_is_no_dropout,
     images_of_other_sizes_and_with_colours_are_trained_on,
+    rows_of_a_table_are_trained_on,
     a_network_is_trained_and_asked_in_batches_of_one_shape_where_another_is_compiled_anew,
     networks_that_are_made_one_after_another_are_not_warned_of,
     the_network_of_the_notebook_is_built,

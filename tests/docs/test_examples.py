@@ -66,6 +66,19 @@ def test_the_examples_of_prediction_ask_a_run_and_a_file(desk):
 
 
 @pytest.mark.slow
+def test_a_table_is_trained_on_predicted_and_exported(place):
+    (block,) = code_blocks(ROOT / "docs" / "tables.md", "python")
+    more = "run.report('flowers'); deepchord.load(run.ensemble.to_onnx('flowers.onnx')).predict(flowers).names()"
+
+    program = place.start(command=[sys.executable, "-P", "-c", f"{block}\n{more}"], DEEPCHORD_WORKERS="1")
+
+    assert program.ended() == 0, program.err
+    assert program.out[-1].startswith("('2', '2', '2')")
+    page = (place.folder / "flowers" / "index.html").read_text().replace("\u00a0", " ")
+    assert "120 training rows and 30 test rows, 4 columns; predicted is <bdi>target</bdi>." in page
+
+
+@pytest.mark.slow
 def test_data_of_ones_own_is_submitted_and_saved(tmp_path, monkeypatch, broker_url):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DEEPCHORD_BROKER", broker_url)  # nobody works there

@@ -5,16 +5,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from deepchord.ensemble import Ensemble
 from deepchord.ensemble.sources import EnsembleMembers, find_source
 from deepchord.shared.checkpoints import EnsembleProbabilities, decode_ensemble_probabilities
-from deepchord.shared.datasets import Dataset, publish_dataset
+from deepchord.shared.datasets import Dataset, dataset_of_table, publish_dataset
 from deepchord.shared.messages import MemberSeeds, MemberSpec, Recipe, RunSpec
 from deepchord.shared.network import Architecture, Dense, Flatten
 from deepchord.shared.settings import load_settings
 from deepchord.shared.storage import RunStore
+from deepchord.shared.tables import table_of_frame
 from deepchord.worker.execution.evaluation_attempt import attempt_evaluation
 from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member
 from deepchord.worker.resources import Resources
@@ -36,10 +38,13 @@ def halves(size: int, seed: int, *, floats: bool = False) -> tuple[np.ndarray, n
     return (images / np.float32(100) - 1 if floats else images), labels
 
 
-def make_run(folder: Path, *, floats: bool = False, run_id: str = RUN) -> None:
+def make_run(folder: Path, *, floats: bool = False, run_id: str = RUN, data: Dataset | None = None) -> None:
     """Train and evaluate three members into a storage; the calibration has 900 images, enough for its map."""
-    (x_train, y_train), (x_test, y_test) = halves(1800, 1, floats=floats), halves(400, 2, floats=floats)
-    data = Dataset(name="halves", x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, class_names=CLASSES)
+    if data is None:
+        (x_train, y_train), (x_test, y_test) = halves(1800, 1, floats=floats), halves(400, 2, floats=floats)
+        data = Dataset(
+            name="halves", x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, class_names=CLASSES
+        )
     # Nobody answers at this broker: progress is shown nowhere.
     nowhere = "redis://127.0.0.1:1/0"
     resources = Resources(load_settings(broker=nowhere, storage=str(folder), cache=folder.parent / "cache"))
@@ -72,12 +77,40 @@ def make_run(folder: Path, *, floats: bool = False, run_id: str = RUN) -> None:
     attempt_evaluation(resources, run, lambda: None)
 
 
+def flowers(size: int, seed: int) -> pd.DataFrame:
+    """Return flowers of three kinds; a column is the same in all of them, and a length is missing."""
+    generator = np.random.default_rng(seed)
+    kinds = generator.integers(0, 3, size)
+    lengths = generator.normal(size=size) + kinds
+    lengths[1] = np.nan
+    return pd.DataFrame(
+        {
+            "garden": "north",
+            "length": lengths,
+            "colour": np.array(["red", "white", "blue"])[(kinds + (generator.random(size) < 0.2)) % 3],
+            "kind": np.array(["aster", "rose", "tulip"])[kinds],
+        }
+    )
+
+
 @pytest.fixture(scope="session")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A storage with one evaluated run; nobody may change it."""
     folder = tmp_path_factory.mktemp("ensemble") / "storage"
     make_run(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def table_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tables") / "storage"
+    make_run(folder, data=dataset_of_table(table_of_frame(flowers(600, 1)), name="flowers", target="kind"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def gardener(table_storage: Path) -> Ensemble:
+    return Ensemble.load(RUN, storage=str(table_storage))
 
 
 @pytest.fixture(scope="session")

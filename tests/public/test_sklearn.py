@@ -5,6 +5,7 @@ import pickle
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
 from mapie.classification import SplitConformalClassifier
@@ -119,6 +120,23 @@ def test_images_are_trained_on_as_images_and_their_uncertainty_is_told():
     assert fitted.ensemble_.description.dataset.pixels.type == "uint8"
     with pytest.raises(ValueError, match="the networks take 6x6x1"):
         fitted.predict(images[:, :, :5])
+
+
+@pytest.mark.slow
+def test_data_frames_keep_their_texts_dates_and_gaps():
+    generator = np.random.default_rng(0)
+    kinds = generator.integers(0, 2, 120)
+    size = np.where(generator.random(120) < 0.1, np.nan, kinds + generator.normal(0, 0.2, 120))
+    frame = pd.DataFrame({"size": size, "colour": np.array(["red", "blue"])[kinds], "seen": pd.Timestamp("2026-01-01")})
+    frame.loc[::7, "seen"] = pd.Timestamp("2026-03-01")
+
+    fitted = _small().fit(frame[:100], kinds[:100])
+
+    assert fitted.score(frame[100:], kinds[100:]) > 0.8
+    assert (fitted.n_features_in_, fitted.feature_names_in_.tolist()) == (3, ["size", "colour", "seen"])
+    assert fitted.ensemble_.description.dataset.table.names == ("size", "colour", "seen")
+    with pytest.raises(ValueError, match="feature names"):
+        fitted.predict(frame.rename(columns={"size": "length"}))
 
 
 @pytest.mark.parametrize(

@@ -4,24 +4,27 @@ import time
 
 import hypothesis
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import strategies as st
 
 import deepchord
-from deepchord.arrays import arrays_as_dataset
+from deepchord.arrays import arrays_as_dataset, frame_as_dataset
 from deepchord.coordinator.runs.request import RunRequest
 from deepchord.live_display import is_notebook, show_views
 from deepchord.shared.errors import DatasetError, DeepchordError, InputError, RunCancelledError
+from deepchord.shared.messages import StratifiedSplit
 from deepchord.training import RecipeOptions
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (60, 6, 6), dtype=np.uint8)
 LABELS = np.arange(60) % 3
+FRAME = pd.DataFrame({"size": IMAGES[:, 0, 0], "kind": np.array(["cat", "ant", "bee"])[LABELS]})
 LAYERS = [{"type": "flatten"}, {"type": "dense", "units": "classes", "activation": "softmax"}]
 
 
 def test_the_options_are_those_of_a_recipe():
-    # The data set and the seed of arrays have arguments of their own, or none.
-    assert set(RecipeOptions.__annotations__) | {"dataset"} == set(RunRequest.model_fields)
+    # What is trained on has arguments of its own.
+    assert set(RecipeOptions.__annotations__) | {"dataset", "target"} == set(RunRequest.model_fields)
 
 
 @hypothesis.given(
@@ -39,7 +42,7 @@ def test_test_images_are_kept_from_all_classes_and_no_image_is_in_both(sizes, sh
     assert kept | set(data.x_train[:, 0, 0, 0].tolist()) == set(range(len(labels)))
     assert len(data.x_test) == round(share * len(labels))
     for label, size in enumerate(sizes):
-        assert abs((data.y_test == label).sum() - share * size) <= 1
+        assert abs((data.y_test == label).sum() - size * len(data.x_test) / len(labels)) <= 1
 
 
 def test_classes_may_be_strings_and_keep_their_names():
@@ -58,6 +61,28 @@ def test_weights_of_images_go_with_those_that_are_trained_on():
     data = arrays_as_dataset(images, LABELS, test=0.2, sample_weights=1 + np.arange(60))
 
     np.testing.assert_array_equal(data.sample_weights_train, 1 + data.x_train[:, 0, 0, 0])
+
+
+@pytest.mark.parametrize("test", [0.2, (FRAME[["size"]][:3], ["cat", "ant", "bee"])])
+def test_rows_are_data_frames_or_arrays(test):
+    labels = FRAME["kind"]
+    by_frame = arrays_as_dataset(FRAME[["size"]], labels, test=test)
+    also = test if isinstance(test, float) else (test[0].to_numpy(), test[1])
+    by_array = arrays_as_dataset(FRAME[["size"]].to_numpy(), labels.to_numpy(), test=also)
+
+    np.testing.assert_array_equal(by_frame.x_train, by_array.x_train)
+    np.testing.assert_array_equal(by_frame.y_test, by_array.y_test)
+    assert by_frame.class_names == ("ant", "bee", "cat")
+    assert by_frame.table.names == ("size",)
+    assert by_frame.split == (StratifiedSplit(share=test, seed=0) if isinstance(test, float) else None)
+
+
+@pytest.mark.parametrize("test", [0.5, FRAME[:30]])
+def test_a_column_of_a_data_frame_is_predicted(test):
+    data = frame_as_dataset(FRAME, "kind", test=test, seed=1)
+
+    assert (data.table.target, data.class_names) == ("kind", ("ant", "bee", "cat"))
+    assert len(data.x_test) == 30
 
 
 def test_a_column_of_objects_is_as_good_as_strings_and_channels_may_come_first():
@@ -81,7 +106,11 @@ def test_a_column_of_objects_is_as_good_as_strings_and_channels_may_come_first()
         ({"x": IMAGES, "y": LABELS, "members": 0}, "members"),
         ({"x": IMAGES, "y": LABELS, "epoch": 3}, "unknown option 'epoch'.*epochs"),
         ({"x": IMAGES, "y": LABELS.astype(str), "class_names": "abc"}, "The classes have names already"),
-        ({"x": IMAGES[:, 0], "y": LABELS}, "expected images as"),
+        ({"x": IMAGES[:, 0, 0], "y": LABELS}, "expected images as"),
+        ({"x": IMAGES[:, 0], "y": LABELS, "test": (IMAGES, LABELS)}, "one has rows, the other an array of the shape"),
+        ({"x": FRAME, "y": LABELS, "target": "kind"}, "Give either y or target"),
+        ({"x": FRAME, "target": "sort"}, "no column 'sort' to predict"),
+        ({"x": FRAME, "test": 2}, "test is 2; expected a data frame of test rows, or a share"),
         ({"x": np.zeros((60, 3, 8, 8)), "y": LABELS}, "channels that come first"),
         ({"x": IMAGES, "y": LABELS, "seed": -1}, "seed"),
         ({"x": IMAGES, "y": LABELS, "test": "half"}, "test is 'half'; expected test images"),

@@ -14,7 +14,7 @@ from deepchord.shared.broker import probe_broker
 from deepchord.shared.checkpoints import EnsembleProbabilities, decode_ensemble_probabilities
 from deepchord.shared.command_line import label, new_console
 from deepchord.shared.datasets import Dataset, Places, all_findings, find_dataset, find_images, fitted_images, warn_of
-from deepchord.shared.errors import InterruptedRunError, RunFailedError
+from deepchord.shared.errors import InputError, InterruptedRunError, RunFailedError
 from deepchord.shared.host import choose_engine
 from deepchord.shared.messages import (
     EnsembleEvaluation,
@@ -84,6 +84,11 @@ def evaluate_files(settings: Settings, patterns: WeightPatterns, request: StudyR
     dataset = find_dataset(
         request.dataset or USUAL_DATASET, _places(), request.images_channels_first, labels_are_classes=True
     )
+    if dataset.table is not None:
+        raise InputError(
+            f"{dataset.name} is a table: how its columns became the input of these weights is not known; evaluate the "
+            "run that trained them."
+        )
     dataset = replace(dataset, findings=all_findings(dataset))
     warn_of(dataset.findings, dataset.name)
     groups, notes = find_groups(patterns.weights, patterns.architectures)

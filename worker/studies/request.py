@@ -122,6 +122,7 @@ def place_study(
         InputError: The data do not fit the run, or there is a study of that name that looks at something else.
         DatasetError: Data cannot be found or read.
     """
+    check_request(run, request)
     trained_on = load_dataset(run.dataset, store, settings.cache)
     dataset = _published_dataset(store, run, trained_on, request, places)
     unseen = _published_images(store, trained_on, request, places)
@@ -144,6 +145,21 @@ def place_study(
             "with --name."
         )
     return present
+
+
+def check_request(run: RunSpec, request: StudyRequest) -> None:
+    """Raise `InputError` if something is asked of a run on a table that only images have."""
+    if run.dataset.table is None:
+        return
+    if request.shifts or request.unseen is not None:
+        raise InputError(
+            f"Run {run.run_id} was trained on a table: --shift and --ood are about images, leave them out."
+        )
+    if request.dataset is not None:
+        raise InputError(
+            f"Run {run.run_id} was trained on a table: `deepchord predict {run.run_id} FILE` scores other rows that "
+            f"have the column {run.dataset.table.target!r}."
+        )
 
 
 def check_name(name: str | None) -> None:

@@ -13,6 +13,7 @@ from deepchord.coordinator.report.content.formats import (
     points,
 )
 from deepchord.coordinator.report.content.names import elided, isolated, short_names, shortened
+from deepchord.coordinator.report.content.wording import in_rows
 
 __all__ = [
     "ACCURACY_DIGITS",
@@ -24,6 +25,7 @@ __all__ = [
     "duration",
     "elided",
     "failure_of",
+    "in_rows",
     "isolated",
     "percent",
     "percent_range",

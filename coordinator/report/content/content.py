@@ -8,6 +8,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.coordinator.report.content.wording import in_rows
 from deepchord.shared.checkpoints import EnsembleProbabilities
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.messages import (
@@ -83,6 +84,10 @@ class ReportContent:
         """The scores of the members' own probabilities, by their indices; empty if they were not measured."""
         uncertainty = self.evaluation.uncertainty
         return {member.index: member.scores for member in uncertainty.members} if uncertainty is not None else {}
+
+    def worded(self, text: str) -> str:
+        """Return a text of deepchord's own about images in the words for what the data set holds."""
+        return text if self.dataset.table is None else in_rows(text)
 
     @property
     def best_test_probabilities(self) -> NDArray[np.float32]:

@@ -27,8 +27,8 @@ def draw_entropies(content: ReportContent) -> Figure | None:
         if shares:
             edges = [place / len(shares) for place in range(len(shares) + 1)]
             axes.stairs(shares, edges, color=colour, lw=1.3)
-            axes.stairs(shares, edges, color=colour, alpha=0.2, fill=True, label=f"{name} images")
-    tidy_axes(axes, "Entropy of images", "Predictive entropy, of the largest possible")
+            axes.stairs(shares, edges, color=colour, alpha=0.2, fill=True, label=content.worded(f"{name} images"))
+    tidy_axes(axes, content.worded("Entropy of images"), "Predictive entropy, of the largest possible")
     axes.set_xlim(0, 1)
     _write_values(axes, Scale(start=0, end=axes.get_ylim()[1]), is_share=True)
     write_key(axes)

@@ -51,12 +51,15 @@ _NAME_WIDTH = 2.2
 
 def write_figures(content: ReportContent, folder: Path) -> None:
     """Write all figures that can be drawn from the content into an existing folder, as PNG and SVG files."""
-    drawings: Mapping[str, Callable[[ReportContent], Figure | None]] = {
+    of_images: Mapping[str, Callable[[ReportContent], Figure | None]] = {
         "samples": draw_samples,
         "mean_images": draw_mean_images,
+        "misclassified": draw_misclassified,
+    }
+    drawings: Mapping[str, Callable[[ReportContent], Figure | None]] = {
+        **({} if content.dataset.table else of_images),
         "training_curves": draw_training_curves,
         "confusion_matrix": draw_confusion_matrix,
-        "misclassified": draw_misclassified,
         "reliability": draw_reliability,
         "risk_coverage": draw_risk_coverage,
         "entropies": draw_entropies,

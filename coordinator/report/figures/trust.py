@@ -46,12 +46,17 @@ def draw_risk_coverage(content: ReportContent) -> Figure | None:
     coverages = [point.coverage for point in found.points]
     marker = "." if len(coverages) == 1 else None
     axes.plot(
-        coverages, [point.risk for point in found.points], color=ACCENT, lw=1.3, marker=marker, label="test images"
+        coverages,
+        [point.risk for point in found.points],
+        color=ACCENT,
+        lw=1.3,
+        marker=marker,
+        label=content.worded("test images"),
     )
     if found.chosen:
         chosen = [point.coverage for point in found.chosen], [point.risk for point in found.chosen]
         axes.plot(*chosen, "o", color=ACCENT, ms=5, mec="white", mew=0.7, label="chosen thresholds of confidence")
-    tidy_axes(axes, "Wrong answers by coverage", "Coverage: answered images, most confident first")
+    tidy_axes(axes, "Wrong answers by coverage", content.worded("Coverage: answered images, most confident first"))
     highest = max(point.risk for point in (*found.points, *found.chosen))
     _write_percents(axes, max(_SHORTEST, highest * (1 + _ROOM)))
     write_key(axes)

@@ -101,6 +101,11 @@ def _reordered(counts: NDArray[np.int64]) -> Iterable[str]:
 
 
 def _causes(content: ReportContent) -> str:
+    if content.dataset.table is not None:
+        return (
+            "Likely causes: columns that tell nothing of the classes; labels that do not belong to their rows; a "
+            "learning rate that is too high or too few epochs."
+        )
     images = content.dataset.x_train
     if images.dtype == np.uint8:
         values = "whole numbers are divided by 255 here"

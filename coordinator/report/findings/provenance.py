@@ -110,6 +110,7 @@ def recipe_toml(spec: RunSpec) -> str:
         "preset": spec.preset,
         "dataset": spec.dataset.name,
         **_file_options(spec.dataset),
+        **({"target": spec.dataset.table.target} if spec.dataset.table else {}),
         "members": spec.members,
         "min_members": spec.min_members,
         "seed": spec.seed,

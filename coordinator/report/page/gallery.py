@@ -16,6 +16,7 @@ from deepchord.coordinator.report.findings import (
     shown_pixels,
 )
 from deepchord.shared.datasets import Dataset
+from deepchord.shared.tables import shown_rows
 
 #: Samples of more classes, or of more bytes, would make the page slow; `figures/samples.png` has all of them.
 _MAX_CLASSES = 24
@@ -24,6 +25,8 @@ _MAX_BYTES = 1_800_000
 _MAX_BARS = 25
 #: How many images are shown that the ensemble is uncertain about, and how many confident mistakes.
 _SHOWN = 12
+#: A card shows at most so many columns of a row.
+_MAX_CELLS = 8
 #: Images of which this is said are not uncertain.
 _NOTHING = "0.000"
 
@@ -63,7 +66,10 @@ class Votes:
 class ImageCard:
     """A test image with what the ensemble says of it."""
 
+    #: As a data URI of a PNG; empty for a row of a table.
     picture: str
+    #: The first columns of a row, with its values; empty for an image.
+    cells: tuple[tuple[str, str], ...]
     test_index: int
     actual: str
     predicted: str
@@ -141,18 +147,23 @@ def _cards(content: ReportContent, indices: Sequence[int], notes: Sequence[str] 
     """Return the cards of test images, each with its note if there are any."""
     if len(indices) == 0:
         return ()
-    images = shown_pixels(content.dataset.x_test[list(indices)], content.dataset)
-    return tuple(
-        _card(content, index, data_uri(image), note)
-        for index, image, note in zip(indices, images, notes or [""] * len(indices), strict=True)
-    )
+    said = zip(indices, notes or [""] * len(indices), strict=True)
+    chosen, table = content.dataset.x_test[list(indices)], content.dataset.table
+    if table is not None:
+        rows = (cells[:_MAX_CELLS] for cells in shown_rows(chosen, table))
+        return tuple(_card(content, index, note, cells=cells) for (index, note), cells in zip(said, rows, strict=True))
+    images = map(data_uri, shown_pixels(chosen, content.dataset))
+    return tuple(_card(content, index, note, picture=uri) for (index, note), uri in zip(said, images, strict=True))
 
 
-def _card(content: ReportContent, index: int, picture: str, note: str) -> ImageCard:
+def _card(
+    content: ReportContent, index: int, note: str, *, picture: str = "", cells: tuple[tuple[str, str], ...] = ()
+) -> ImageCard:
     probabilities, names = content.best_test_probabilities[index], content.dataset.class_names
     actual, predicted = int(content.dataset.y_test[index]), int(probabilities.argmax())
     return ImageCard(
         picture=picture,
+        cells=cells,
         test_index=index,
         actual=names[actual],
         predicted=names[predicted],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from deepchord.coordinator.report.content import ReportContent, count, duration, isolated, percent
 from deepchord.coordinator.report.findings import Scale, Tick, balance_sentence, balanced_scores
+from deepchord.coordinator.report.page.columns import table_kind
 from deepchord.shared.messages import Trainer
 
 #: More dots than this are drawn smaller.
@@ -89,18 +90,18 @@ def facts(content: ReportContent) -> tuple[Fact, ...]:
     """Return the other facts of the first screen: members, data set, engines, time."""
     evaluation, dataset = content.evaluation, content.dataset
     shape = "\u00d7".join(str(size) for size in dataset.x_train.shape[1:3])
+    kind = f"images, {shape}" if dataset.table is None else f"rows, {table_kind(dataset.table)}"
     known = [
         _members(content),
         Fact(
             label="Data set",
             value=dataset.name,
-            more=f"{len(dataset.y_train):,} + {len(dataset.y_test):,} images, {shape}, "
-            f"{len(dataset.class_names)} classes",
+            more=f"{len(dataset.y_train):,} + {len(dataset.y_test):,} {kind}, {len(dataset.class_names)} classes",
         ),
         *_balance(content),
         _engines(content),
         Fact(
-            label="On the training images",
+            label=content.worded("On the training images"),
             value=percent(evaluation.train.accuracy),
             more=f"ensemble train accuracy, loss {evaluation.train.loss:.5f}",
         ),

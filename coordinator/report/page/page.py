@@ -1,11 +1,11 @@
 """One self-contained HTML page: all values that the templates show, and the templates filled in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BaseLoader, Environment, FunctionLoader, StrictUndefined
 
 from deepchord.coordinator.report.content import (
     ReportContent,
@@ -51,6 +51,7 @@ from deepchord.coordinator.report.findings import (
     trust_conclusion,
     unseen_sentence,
 )
+from deepchord.coordinator.report.page.columns import ColumnLine, column_lines, table_kind, table_sentences
 from deepchord.coordinator.report.page.gallery import ClassPictures, ImageCard, class_pictures, mistakes
 from deepchord.coordinator.report.page.headline import Fact, MemberStrip, facts, member_strip
 from deepchord.coordinator.report.page.member_table import MemberTable, member_table
@@ -86,6 +87,8 @@ class Page:
     kept: tuple[KeptRow, ...]
     mistakes: tuple[ImageCard, ...]
     classes: tuple[ClassPictures, ...]
+    #: Of a table; of images there are none.
+    columns: tuple[ColumnLine, ...]
     #: Grey images on black are drawn like print, dark on light, where the page is light.
     dark_ground: bool
     #: What was noticed when the data set was read.
@@ -104,16 +107,18 @@ class Page:
 def render_page(content: ReportContent) -> str:
     """Return the page as HTML; it needs no network and no other file."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=_loader(content),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = (certainty, balance_sentence, gain_words, kept_sentence, disagreement_of_gains, isolated, image_kind)
     of_trust = (trust_conclusion, calibration_source, abstention_source, conformal_sentence, size_sentence)
     of_studies = (unseen_sentence, shift_sentence)
-    for used in (*words, *of_trust, *of_studies, percent, points, duration, count, failure_of):
+    for sentence in (*of_trust, *of_studies, certainty, kept_sentence, disagreement_of_gains):
+        environment.filters[sentence.__name__] = _worded(content, sentence)
+    of_data = (image_kind, table_kind, table_sentences, balance_sentence)
+    for used in (*of_data, gain_words, isolated, percent, points, duration, count, failure_of, content.worded):
         environment.filters[used.__name__] = used
     environment.filters["place"] = _place
     environment.globals["max_sheet_classes"] = MAX_SHEET_CLASSES
@@ -126,7 +131,7 @@ def _page(content: ReportContent) -> Page:
     return Page(
         content=content,
         facts=facts(content),
-        doubts=doubts(content),
+        doubts=tuple(map(content.worded, doubts(content))),
         strip=member_strip(content),
         table=member_table(content),
         short=short,
@@ -137,8 +142,9 @@ def _page(content: ReportContent) -> Page:
         trust=trust(content),
         kept=kept_rows(content),
         mistakes=mistakes(content),
-        classes=class_pictures(content.dataset),
-        dark_ground=has_dark_ground(content.dataset),
+        classes=() if content.dataset.table else class_pictures(content.dataset),
+        columns=column_lines(content.dataset),
+        dark_ground=content.dataset.table is None and has_dark_ground(content.dataset),
         data_notes=data_notes(content.dataset),
         needs_data=has_own_files(content.dataset),
         software=software(content),
@@ -152,6 +158,21 @@ def _page(content: ReportContent) -> Page:
 
 def _picture(content: ReportContent, confusion: ConfusionMatrix) -> str:
     return data_uri(confusion_pixels(content, _HEAT, confusion.classes_per_point))
+
+
+def _loader(content: ReportContent) -> BaseLoader:
+    """Return what loads the templates, which speak of images; for a table they speak of rows."""
+    folder = Path(__file__).parent / "templates"
+
+    def load(name: str) -> str:
+        return content.worded((folder / name).read_text(encoding="utf-8"))
+
+    return FunctionLoader(load)
+
+
+def _worded(content: ReportContent, sentence: Callable[..., str]) -> Callable[..., str]:
+    """Return a function that writes the same sentence in the words for what the data set holds."""
+    return lambda *arguments: content.worded(sentence(*arguments))
 
 
 def _place(percentage: float) -> str:

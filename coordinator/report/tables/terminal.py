@@ -179,7 +179,7 @@ def _comparison(content: ReportContent) -> list[str]:
         unseen_line(content),
         shift_sentence(content),
     ]
-    return [line for line in lines if line]
+    return [content.worded(line) for line in lines if line]
 
 
 def _caption(content: ReportContent, notes: list[str]) -> Text:
@@ -191,7 +191,7 @@ def _caption(content: ReportContent, notes: list[str]) -> Text:
             f", train accuracy {percent(evaluation.train.accuracy)}",
         ),
         *(Text(line) for line in _comparison(content)),
-        *(Text(f"warning: {doubt}", style="yellow") for doubt in doubts(content)),
+        *(Text(f"warning: {content.worded(doubt)}", style="yellow") for doubt in doubts(content)),
         *(Text(note, style="dim") for note in notes),
     ]
     if content.largest_parity is not None:

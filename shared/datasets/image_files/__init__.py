@@ -3,7 +3,7 @@
 from deepchord.shared.datasets.image_files.folders import list_folder
 from deepchord.shared.datasets.image_files.listing import EncodedImage, Listing
 from deepchord.shared.datasets.image_files.options import PictureOptions
-from deepchord.shared.datasets.image_files.parquet import list_parquet, parquet_files
+from deepchord.shared.datasets.image_files.parquet import has_images, list_parquet, parquet_files
 from deepchord.shared.datasets.image_files.path_tables import is_path_table, list_path_table
 from deepchord.shared.datasets.image_files.reading import ReadImages, read_listing
 
@@ -12,6 +12,7 @@ __all__ = [
     "Listing",
     "PictureOptions",
     "ReadImages",
+    "has_images",
     "is_path_table",
     "list_folder",
     "list_parquet",

@@ -98,6 +98,15 @@ def list_parquet(path: Path) -> Listing:
     return Listing(images=_ParquetImages(files, numbers, count), class_names=class_names)
 
 
+def has_images(path: Path) -> bool:
+    """Return whether a Parquet file has a column of images; a file that cannot be read has none."""
+    try:
+        with _opened(path) as file:
+            return _image_column(file.schema_arrow) is not None
+    except (DatasetError, OSError):
+        return False
+
+
 def _part(file: Path) -> Part | None:
     word = "".join(letter if letter.isalpha() else " " for letter in file.stem.lower()).split()
     return PART_NAMES.get(word[0]) if word else None

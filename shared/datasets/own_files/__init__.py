@@ -3,7 +3,7 @@
 from deepchord.shared.datasets.own_files.arrangement import check_are_classes, with_some_test, with_test_images
 from deepchord.shared.datasets.own_files.options import TEST_SHARE, FileOptions, parse_size
 from deepchord.shared.datasets.own_files.path_kinds import path_kind
-from deepchord.shared.datasets.own_files.reading import read_own_files, refuse_image_options
+from deepchord.shared.datasets.own_files.reading import read_own_files, refuse_image_options, refuse_target
 from deepchord.shared.datasets.own_files.splitting import stratified_split
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "path_kind",
     "read_own_files",
     "refuse_image_options",
+    "refuse_target",
     "stratified_split",
     "with_some_test",
     "with_test_images",

@@ -18,6 +18,8 @@ class FileOptions(PictureOptions):
     #: The share of the images that are kept for the test if no test images are given, and the seed that draws them.
     test_share: float = TEST_SHARE
     split_seed: int = 0
+    #: The column of a table that is predicted; None: one with a usual name, or else the last.
+    target: str | None = None
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from deepchord.shared.command_line import printable_path
 from deepchord.shared.datasets.array_files import (
     find_idx_files,
     find_npy_files,
@@ -16,18 +17,21 @@ from deepchord.shared.datasets.array_files import (
 )
 from deepchord.shared.datasets.image_files import (
     Listing,
+    has_images,
     is_path_table,
     list_folder,
     list_parquet,
     list_path_table,
     parquet_files,
 )
-from deepchord.shared.files import kind_of
+from deepchord.shared.errors import DeepchordError
+from deepchord.shared.files import kind_of, npz_outlines
 from deepchord.shared.messages import DatasetFinding
+from deepchord.shared.tables import table_suffix
 
 Arrays = Mapping[str, NDArray[Any]]
 #: What a path holds; `npz` is also what is not known.
-PathKind = Literal["npz", "npy", "idx", "matlab", "image_folder", "path_table", "parquet"]
+PathKind = Literal["npz", "npy", "idx", "matlab", "image_folder", "path_table", "parquet", "table"]
 
 
 def path_kind(path: Path) -> PathKind:
@@ -39,11 +43,15 @@ def path_kind(path: Path) -> PathKind:
     suffix = path.suffix.lower()
     if os.path.isdir(path):  # noqa: PTH112  false where Path.is_dir raises
         return _folder_kind(path)
-    if suffix in (".csv", ".tsv") or (suffix == ".txt" and is_path_table(path)):
+    if suffix in (".csv", ".tsv", ".txt") and is_path_table(path):
         return "path_table"
+    if suffix == ".parquet" and has_images(path):
+        return "parquet"
+    if table_suffix(path) is not None or (suffix == ".npz" and _has_rows(path)):
+        return "table"
     if "-idx" in path.name or ".idx" in path.name:
         return "idx"
-    endings: dict[str, PathKind] = {".npy": "npy", ".mat": "matlab", ".parquet": "parquet"}
+    endings: dict[str, PathKind] = {".npy": "npy", ".mat": "matlab"}
     return endings.get(suffix, "npz")
 
 
@@ -67,6 +75,15 @@ def read_array_files(path: Path, kind: PathKind) -> tuple[Arrays, tuple[DatasetF
         text = "Labels of the MATLAB file count from 1, and were counted from 0."
         return arrays, (DatasetFinding(kind="labels_from_1", level="note", text=text),) if from_one else ()
     return (read_npy_files if kind == "npy" else read_idx_files)(folder), ()
+
+
+def _has_rows(path: Path) -> bool:
+    """Return whether the inputs of an `.npz` are rows, not images."""
+    try:
+        outlines = npz_outlines(path, printable_path(path), (), ("x_train",))
+    except (DeepchordError, OSError, ValueError):
+        return False  # whoever reads it says what is wrong
+    return "x_train" in outlines and outlines["x_train"].ndim == 2
 
 
 def _folder_kind(folder: Path) -> PathKind:

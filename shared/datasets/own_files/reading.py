@@ -59,6 +59,12 @@ def read_own_files(
     return replace(dataset_from_arrays(turned, name=name, source=source), split=split, findings=findings)
 
 
+def refuse_target(options: FileOptions, source: str) -> None:
+    """Raise `DatasetError` if a column was named, and there are images."""
+    if options.target is not None:
+        raise DatasetError(f"{source} holds images, which have no column {options.target!r} to predict.")
+
+
 def refuse_image_options(options: FileOptions, source: str) -> None:
     """Raise `DatasetError` if something was said about image files, and there are none."""
     if options.image_size is not None or options.skip_damaged:

@@ -49,7 +49,8 @@ class Place:
         """
         if len(self.shape) != 3:
             raise InputError(
-                f"Layer {self.name} needs an image (height, width, channels), found the shape {self.shape}."
+                f"Layer {self.name} needs an image (height, width, channels), found the shape {self.shape}: rows of a "
+                "table are for dense layers, such as those of --preset tabular."
             )
         return self.shape[0], self.shape[1], self.shape[2]
 

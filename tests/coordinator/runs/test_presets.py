@@ -1,8 +1,11 @@
 """The recipes that come with deepchord."""
 
+import math
+
 import pytest
 
 from deepchord.coordinator.runs import PRESETS, plan_architecture, plan_request, plan_run
+from deepchord.shared.errors import InputError
 from deepchord.shared.messages import DatasetInfo
 from deepchord.shared.network import Architecture, Dense, Flatten
 
@@ -45,7 +48,30 @@ def test_every_preset_has_a_network(preset, parameters):
 
 
 def test_no_preset_was_forgotten_here():
-    assert sorted(PRESETS) == ["best", "fast", "notebook", "quick"]
+    assert sorted(PRESETS) == ["best", "fast", "notebook", "quick", "tabular"]
+
+
+@pytest.mark.parametrize("rows", [4, 20, 120, 1_000, 50_000])
+def test_the_preset_tabular_suits_the_number_of_rows(rows):
+    request = plan_request(None, {}, table_rows=rows)
+
+    trained_on = math.floor(rows * (1 - request.validation_fraction))
+    steps = math.ceil(trained_on / request.batch_size)
+    assert request.preset == "tabular"
+    assert request.epochs == 50 or request.epochs * steps >= 500
+    # The last batch is not much smaller than the others.
+    assert trained_on - (steps - 1) * request.batch_size > request.batch_size / 2
+    assert plan_request(None, {"epochs": 3, "batch_size": 7}, table_rows=rows).epochs == 3
+
+
+def test_a_table_is_trained_with_dense_layers():
+    request = plan_request(None, {}, table_rows=100)
+
+    assert plan_architecture(request, (9,), 3).resolve(input_shape=(9,), classes=3).parameters == 19_203
+    with pytest.raises(InputError, match=r"conv2d_1 needs an image .*, found the shape \(9,\): rows of a table"):
+        plan_architecture(plan_request(None, {"preset": "quick"}, table_rows=100), (9,), 3)
+    with pytest.raises(InputError, match="flip, shift and cutout change images, and the data set is a table"):
+        plan_architecture(plan_request(None, {"flip": True}, table_rows=100), (9,), 3)
 
 
 def test_the_preset_best_can_be_trained_with_another_network(write):

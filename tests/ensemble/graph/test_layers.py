@@ -45,9 +45,10 @@ def test_random_networks_of_all_layers_compute_what_numpy_computes(network: Reso
 
 @pytest.mark.parametrize("preset", PRESET_ARCHITECTURES)
 def test_the_networks_of_the_presets_compute_what_numpy_computes(preset: str):
-    network = PRESET_ARCHITECTURES[preset]().resolve(input_shape=(28, 28, 1), classes=10)
+    shape = (30,) if preset == "tabular" else (28, 28, 1)
+    network = PRESET_ARCHITECTURES[preset]().resolve(input_shape=shape, classes=10)
     weights = tuple(tuple(array * np.float32(0.2) for array in arrays) for arrays in random_weights(network))
-    images = np.random.default_rng(0).random((2, 28, 28, 1), dtype=np.float32)
+    images = np.random.default_rng(0).random((2, *shape), dtype=np.float32)
 
     found = computed(model_of(network, weights), images)
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.browsers import DESKTOP, PHONE, Browser
-from tests.ensemble.conftest import CLASSES, halves
+from tests.ensemble.conftest import CLASSES, RUN, halves
 from tests.ensemble.serving.conftest import TOKEN
 
 pytestmark = pytest.mark.slow
@@ -136,3 +136,25 @@ def test_a_server_with_a_token_asks_for_it(browser, start, exported):
 
         eventually(browser, "document.getElementById('model').options.length", 1)
         assert browser.evaluate("document.getElementById('login').hidden")
+
+
+_FILL = """(() => {
+    const fields = document.getElementById("columns").elements;
+    fields.namedItem("length").value = "2.5";
+    fields.namedItem("colour").value = "blue";
+    document.getElementById("columns").dispatchEvent(new Event("input"));
+})()"""
+
+
+def test_a_row_of_a_table_is_filled_in_and_answered(browser, start, table_storage, gardener):
+    expected = gardener.predict({"length": 2.5, "colour": "blue"})
+
+    with start(str(table_storage / "runs" / RUN)) as server:
+        browser.open(server.url, DESKTOP, "light")
+        eventually(browser, "document.getElementById('columns').elements.length", 2)
+        assert "Fill in what you know of a row" in browser.evaluate(text("about"))
+        assert browser.evaluate("document.getElementById('pad').hidden")
+        browser.evaluate(_FILL)
+        eventually(browser, text("answer"), expected.names()[0])
+
+    assert browser.complaints() == []

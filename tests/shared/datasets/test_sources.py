@@ -280,7 +280,7 @@ def test_a_mistyped_name_is_answered_with_the_nearest(places: Places):
 
 @pytest.mark.parametrize("path", ["/nowhere/none.npz", "~nobody-of-that-name/none.npz"])
 def test_a_path_that_leads_nowhere_is_answered_with_what_is_valid(places: Places, path: str):
-    others = r"or the path of an \.npz file or of a folder of images\.$"
+    others = r"or the path of an \.npz file, of a table or of a folder of images\.$"
     message = rf"called '{path}'; valid are cifar10, digits, fashion, {others}"
 
     with pytest.raises(DatasetError, match=message):

@@ -1,0 +1,170 @@
+"""Tables in files: CSV of any kind, and Parquet; polars reads them."""
+
+import gzip
+import zlib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepchord.shared.command_line import printable_path, user_path
+from deepchord.shared.errors import DatasetError
+from deepchord.shared.files import check_regular
+from deepchord.shared.tables.csv_layout import CsvLayout, csv_layout, decoded_text, first_uneven
+from deepchord.shared.tables.frames import column_of_polars
+from deepchord.shared.tables.table import Column, Table, new_table, unique_names
+from deepchord.shared.tables.values import MISSING_TEXTS
+
+_CSV = (".csv", ".tsv", ".tab", ".txt", ".data")
+_PARQUET = (".parquet", ".pq")
+_PARQUET_MARK = b"PAR1"
+_GZIP = ".gz"
+#: What the names of tables end in.
+TABLE_SUFFIXES = (*_CSV, *_PARQUET)
+#: A file may unpack to at most so much.
+_MOST_BYTES = 8 * 2**30
+_MOST_COLUMNS = 20_000
+
+
+def table_suffix(path: str | Path) -> str | None:
+    """Return the ending by which a file is a table, without that of gzip; None if it is none by its name."""
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    if suffixes and suffixes[-1] == _GZIP:
+        suffixes.pop()
+    return suffixes[-1] if suffixes and suffixes[-1] in TABLE_SUFFIXES else None
+
+
+def read_table_file(path: str | Path, *, as_text: Collection[str] = ()) -> Table:
+    """Return the table in a file.
+
+    Columns of a CSV file whose values are all numbers are numbers, all others are texts.
+
+    Args:
+        path: `.csv` (also `.tsv`, `.tab`, `.txt`, `.data`) or `.parquet`, also with `.gz`.
+        as_text: Columns of a CSV file that stay texts, also if all of their values are numbers.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        DatasetError: It cannot be read, or is no table; or polars is not installed.
+    """
+    source = printable_path(path)
+    _polars(source)
+    return read_table(_content(user_path(path), source), source, as_text=as_text)
+
+
+def read_table(data: bytes, source: str, *, as_text: Collection[str] = ()) -> Table:
+    """Return the table in the bytes of a file; see `read_table_file`.
+
+    Args:
+        data: CSV in any encoding, or Parquet.
+        source: What it is called in errors.
+        as_text: Columns of CSV that stay texts.
+    """
+    polars = _polars(source)
+    if data.startswith(_PARQUET_MARK):
+        return _parquet(polars, data, source)
+    text = decoded_text(data, source)
+    return _csv(polars, text, csv_layout(text, source), source, as_text)
+
+
+def _polars(source: str) -> Any:
+    try:
+        import polars as pl
+    except ImportError as error:
+        raise DatasetError(
+            f"{source} is a table, and polars, which reads it, cannot be imported ({error}): pip install "
+            "'deepchord[tables]'."
+        ) from error
+    return pl
+
+
+def _content(path: Path, source: str) -> bytes:
+    try:
+        check_regular(path)
+        with path.open("rb") as file:
+            is_packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path, "rb") if is_packed else path.open("rb") as opened:
+            data = opened.read(_MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise
+    except (OSError, EOFError, zlib.error) as error:
+        raise DatasetError(f"{source} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    if len(data) > _MOST_BYTES:
+        raise DatasetError(f"{source} is larger than {_MOST_BYTES // 2**30} GiB, more than a table may have.")
+    return data
+
+
+def _csv(polars: Any, text: str, layout: CsvLayout, source: str, as_text: Collection[str]) -> Table:
+    frame: Any = None
+    failed: BaseException | None = None
+    try:
+        frame = polars.read_csv(
+            text.encode("utf-8", "replace"),
+            separator=layout.separator,
+            has_header=False,
+            infer_schema=False,
+            null_values=None,
+        )
+    except (Exception, polars.exceptions.PanicException) as error:  # noqa: BLE001  a panic is no Exception
+        failed = error
+    if frame is None or frame.width != layout.width or frame.to_series(frame.width - 1).has_nulls():
+        uneven = first_uneven(text, layout, source)
+        if uneven is not None:
+            row, fields = uneven
+            raise DatasetError(
+                f"{source}: row {row} has {fields} fields, and the first line has {layout.width}; correct it, or quote "
+                f"fields that hold {layout.separator!r}."
+            )
+    if frame is None or frame.width != layout.width:
+        reason = (
+            str(failed).partition("\n")[0] if failed else f"{frame.width} columns where {layout.width} are expected"
+        )
+        raise DatasetError(f"{source} is no CSV file that can be read: {reason}.") from failed
+    if frame.width > _MOST_COLUMNS:
+        raise DatasetError(f"{source} has {frame.width:,} columns; at most {_MOST_COLUMNS:,} are read.")
+    names = [""] * frame.width
+    if layout.has_header:
+        names, frame = [name or "" for name in frame.row(0)], frame.slice(1)
+    named = unique_names(names, source)
+    return new_table(
+        {
+            name: _texts_or_numbers(polars, frame.to_series(place), layout, stays=name in as_text)
+            for place, name in enumerate(named)
+        },
+        source,
+    )
+
+
+def _texts_or_numbers(polars: Any, series: Any, layout: CsvLayout, *, stays: bool) -> Column:
+    """Return a column of texts, or of numbers if all of its texts are some, and it does not stay as it is."""
+    stripped = series.str.strip_chars()
+    missing = stripped.str.to_lowercase().is_in(list(MISSING_TEXTS)) | stripped.is_null()
+    known = stripped.set(missing, None)
+    if not stays:
+        texts = known
+        if layout.decimal_comma and bool(known.str.contains(r"^[+-]?\d+(,\d+)?$").all()):
+            texts = known.str.replace(",", ".", literal=True)
+        numbers = texts.cast(polars.Float64, strict=False)
+        if numbers.null_count() == missing.sum() < len(numbers):
+            return np.asarray(numbers.to_numpy(), dtype=np.float64)
+    column = np.empty(len(known), dtype=object)
+    column[:] = known.to_list()
+    return column
+
+
+def _parquet(polars: Any, data: bytes, source: str) -> Table:
+    try:
+        frame = polars.read_parquet(data)
+    except (Exception, polars.exceptions.PanicException) as error:
+        raise DatasetError(
+            f"{source} is no Parquet file that can be read: {str(error).partition(chr(10))[0]}."
+        ) from error
+    names = unique_names(list(frame.columns), source)
+    return new_table(
+        {name: column_of_polars(frame.to_series(place), name, source) for place, name in enumerate(names)}, source
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or repr(error)).partition("\n")[0].rstrip(".")
