@@ -211,7 +211,7 @@ def _published_images(store: RunStore, trained_on: Dataset, request: StudyReques
 
 def _image_size(trained_on: DatasetInfo) -> tuple[int, int] | None:
     """Return to which size image files are scaled, as those of the training were; None: they were not."""
-    height, width, _ = trained_on.input_shape
+    height, width, _ = trained_on.image_shape
     return (height, width) if trained_on.files is not None and trained_on.files.scaled else None
 
 

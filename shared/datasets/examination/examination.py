@@ -84,20 +84,22 @@ def all_findings(dataset: "Dataset", copies: Copies | None = None) -> tuple[Data
         copies: How many of its images are equal to others; None: they are counted.
     """
     copies = copies or count_copies(dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
-    return (
-        *dataset.findings,
-        *_copy_findings(copies, len(dataset.x_test)),
-        *value_findings(dataset),
-        *constant_findings(dataset),
-        *shape_findings(dataset),
-        *_split_findings(dataset),
-    )
+    found = (*dataset.findings, *_copy_findings(copies, len(dataset.x_test)), *value_findings(dataset))
+    if dataset.table is None:
+        return (*found, *constant_findings(dataset), *shape_findings(dataset), *_split_findings(dataset))
+    in_rows = (each.model_copy(update={"text": _of_rows(each.text)}) for each in (*found, *_split_findings(dataset)))
+    return tuple(in_rows)
 
 
 def overlap_findings(dataset: "Dataset") -> tuple[DatasetFinding, ...]:
     """Return whether test images are training images, too."""
     copies = count_copies(dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
     return tuple(_overlap(copies, len(dataset.x_test)))
+
+
+def _of_rows(text: str) -> str:
+    """Return a sentence about images as one about the rows of a table."""
+    return text.replace("images", "rows").replace("image", "row")
 
 
 def _outline(images: NDArray[Any]) -> PartOutline:

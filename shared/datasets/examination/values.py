@@ -27,7 +27,8 @@ _PIECE = 4096
 
 def value_findings(dataset: "Dataset") -> Iterator[DatasetFinding]:
     """Yield what is suspicious about the values of the images and about the classes, without comparing images."""
-    yield from _scale(dataset)
+    if dataset.table is None:  # the features of a table are scaled
+        yield from _scale(dataset)
     yield from _classes(dataset)
 
 
