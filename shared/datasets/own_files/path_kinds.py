@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from deepchord.shared.command_line import printable_path
 from deepchord.shared.datasets.array_files import (
     find_idx_files,
     find_npy_files,
@@ -22,6 +23,7 @@ from deepchord.shared.datasets.image_files import (
     list_path_table,
     parquet_files,
 )
+from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import kind_of
 from deepchord.shared.messages import DatasetFinding
 
@@ -70,8 +72,11 @@ def read_array_files(path: Path, kind: PathKind) -> tuple[Arrays, tuple[DatasetF
 
 
 def _folder_kind(folder: Path) -> PathKind:
-    if kind_of(folder) is not None:  # a model, for example
-        return "npz"
+    try:
+        if kind_of(folder) is not None:  # a model, for example
+            return "npz"
+    except OSError as error:
+        raise DatasetError(f"{printable_path(folder)} cannot be read: {error.strerror}.") from error
     if parquet_files(folder):
         return "parquet"
     if find_npy_files(folder):
