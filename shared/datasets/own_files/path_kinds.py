@@ -24,7 +24,7 @@ from deepchord.shared.datasets.image_files import (
     list_path_table,
     parquet_files,
 )
-from deepchord.shared.errors import DeepchordError
+from deepchord.shared.errors import DatasetError, DeepchordError
 from deepchord.shared.files import kind_of, npz_outlines
 from deepchord.shared.messages import DatasetFinding
 from deepchord.shared.tables import table_suffix
@@ -87,8 +87,11 @@ def _has_rows(path: Path) -> bool:
 
 
 def _folder_kind(folder: Path) -> PathKind:
-    if kind_of(folder) is not None:  # a model, for example
-        return "npz"
+    try:
+        if kind_of(folder) is not None:  # a model, for example
+            return "npz"
+    except OSError as error:
+        raise DatasetError(f"{printable_path(folder)} cannot be read: {error.strerror}.") from error
     if parquet_files(folder):
         return "parquet"
     if find_npy_files(folder):
