@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from deepchord.coordinator.report import ReportContent
@@ -25,6 +26,14 @@ CONTENTS: dict[str, dict[str, Any]] = {
     "how far it can be trusted": {"members": 10, "failed": (7,), "classes": 10, "hosts": 3, "measured": "out_of_bag"},
     "a study": {"members": 4, "classes": 10, "measured": "calibration_images", "studied": True},
     "without a calibration": {"records": False, "members": 1, "test_size": 3, "measured": "uncalibrated"},
+    "wide images of 13 channels, a rare class and a missing one": {
+        "classes": 5,
+        "shape": (16, 128, 13),
+        "test_labels": np.repeat([0, 1, 2, 3], [60, 30, 7, 3]),
+        "test_size": 100,
+        "measured": "out_of_bag",
+    },
+    "a thousand classes": {"classes": 1000, "test_size": 1500, "accuracy": 0.5},
     "names without spaces": {
         "title": "r" * 200,
         "class_names": ("a" * 90, "b" * 90, "c" * 90, "d" * 90),
