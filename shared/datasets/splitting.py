@@ -30,7 +30,7 @@ def kept_for_test(classes: NDArray[Any], share: float, seed: int) -> NDArray[np.
             kept[np.flatnonzero(classes == each)[0]] = False
     if not kept.any():
         raise InputError(
-            f"{size} images of {len(np.unique(classes))} classes are too few to keep some for the test: give test "
-            "images and their classes as test."
+            f"{size} images or rows of {len(np.unique(classes))} classes are too few to keep some for the test: give "
+            "those for the test by themselves."
         )
     return kept
