@@ -8,6 +8,7 @@ from deepchord.shared.tables.labels import known_labels, label_texts
 from deepchord.shared.tables.table import Table
 from deepchord.shared.tables.target import find_target, target_classes
 from deepchord.shared.tables.texts import shown_rows
+from deepchord.shared.tables.wording import in_rows
 
 __all__ = [
     "TABLE_SUFFIXES",
@@ -19,6 +20,7 @@ __all__ = [
     "feature_names",
     "find_target",
     "fit_preprocessing",
+    "in_rows",
     "is_frame",
     "known_labels",
     "label_texts",

@@ -13,7 +13,6 @@ from deepchord.coordinator.report.content.formats import (
     points,
 )
 from deepchord.coordinator.report.content.names import elided, isolated, short_names, shortened
-from deepchord.coordinator.report.content.wording import in_rows
 
 __all__ = [
     "ACCURACY_DIGITS",
@@ -25,7 +24,6 @@ __all__ = [
     "duration",
     "elided",
     "failure_of",
-    "in_rows",
     "isolated",
     "percent",
     "percent_range",

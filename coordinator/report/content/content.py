@@ -8,7 +8,6 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.coordinator.report.content.wording import in_rows
 from deepchord.shared.checkpoints import EnsembleProbabilities
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.messages import (
@@ -21,7 +20,8 @@ from deepchord.shared.messages import (
     ShiftedScores,
     TrainedMember,
     UnseenScores,
-)
+)from deepchord.shared.tables import in_rows
+
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

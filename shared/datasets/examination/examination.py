@@ -10,6 +10,7 @@ from deepchord.shared.datasets.examination.copies import Copies, count_copies
 from deepchord.shared.datasets.examination.values import constant_findings, shape_findings, value_findings
 from deepchord.shared.images import pixel_values
 from deepchord.shared.messages import DatasetFinding, ImageFiles, PixelValues, StratifiedSplit
+from deepchord.shared.tables import in_rows
 from deepchord.shared.validation import Message
 
 if TYPE_CHECKING:
@@ -87,19 +88,14 @@ def all_findings(dataset: "Dataset", copies: Copies | None = None) -> tuple[Data
     found = (*dataset.findings, *_copy_findings(copies, len(dataset.x_test)), *value_findings(dataset))
     if dataset.table is None:
         return (*found, *constant_findings(dataset), *shape_findings(dataset), *_split_findings(dataset))
-    in_rows = (each.model_copy(update={"text": _of_rows(each.text)}) for each in (*found, *_split_findings(dataset)))
-    return tuple(in_rows)
+    all_found = (*found, *_split_findings(dataset))
+    return tuple(each.model_copy(update={"text": in_rows(each.text)}) for each in all_found)
 
 
 def overlap_findings(dataset: "Dataset") -> tuple[DatasetFinding, ...]:
     """Return whether test images are training images, too."""
     copies = count_copies(dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
     return tuple(_overlap(copies, len(dataset.x_test)))
-
-
-def _of_rows(text: str) -> str:
-    """Return a sentence about images as one about the rows of a table."""
-    return text.replace("images", "rows").replace("image", "row")
 
 
 def _outline(images: NDArray[Any]) -> PartOutline:

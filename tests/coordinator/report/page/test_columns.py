@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from deepchord.coordinator.report import ReportContent, summary_table
-from deepchord.coordinator.report.content import in_rows
 from deepchord.coordinator.report.figures import write_figures
 from deepchord.coordinator.report.page import render_page
 from deepchord.shared.datasets import LabelledRows, RowsDescription, labelled_dataset
 from deepchord.shared.network import default_architecture
-from deepchord.shared.tables import table_of_objects
+from deepchord.shared.tables import in_rows, table_of_objects
 from tests.coordinator.report.page.test_page import Parsed
 
 MakeContent = Callable[..., ReportContent]

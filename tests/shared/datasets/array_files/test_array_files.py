@@ -69,7 +69,7 @@ def test_an_npz_without_test_images_is_split_and_copies_stay_on_one_side(tmp_pat
         ({"x_train": IMAGES}, r"lacks y_train\.npy"),
         ({"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES}, r"lacks y_test\.npy"),
         ({"x_train": IMAGES, "y_train": LABELS[:9]}, "y_train holds 9 labels for 40 images"),
-        ({"x_train": IMAGES[:2], "y_train": LABELS[:2]}, "2 images of 2 classes are too few to keep some"),
+        ({"x_train": IMAGES[:2], "y_train": LABELS[:2]}, "2 images or rows of 2 classes are too few to keep some"),
         ({"x_train": np.moveaxis(IMAGES, 0, -1), "y_train": LABELS}, "its images lie along the last axis"),
         ({"x_train": np.float32(3), "y_train": LABELS}, "expected images as"),
         ({"x_train": np.array(["a"]), "y_train": LABELS}, "expected"),

@@ -27,5 +27,5 @@ def test_each_class_keeps_its_share_and_is_trained_on(classes: np.ndarray, share
 
 
 def test_too_few_images_are_refused():
-    with pytest.raises(DatasetError, match="2 images of 2 classes are too few to keep some for the test"):
+    with pytest.raises(DatasetError, match="2 images or rows of 2 classes are too few to keep some for the test"):
         stratified_split(np.array([0, 1]), 0.5, 0)
