@@ -20,8 +20,8 @@ from deepchord.shared.messages import (
     ShiftedScores,
     TrainedMember,
     UnseenScores,
-)from deepchord.shared.tables import in_rows
-
+)
+from deepchord.shared.tables import in_rows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

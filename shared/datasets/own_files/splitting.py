@@ -35,8 +35,8 @@ def stratified_split(classes: NDArray[np.int64], share: float, seed: int) -> NDA
         kept[order[sizes[position.reshape(-1)][order] > 1][:1]] = True
     if not kept.any():
         raise DatasetError(
-            f"{size} images or rows of {len(np.unique(classes))} classes are too few to keep some for the test: give some "
-            "for it."
+            f"{size} images or rows of {len(np.unique(classes))} classes are too few to keep some for the test: give "
+            "some for it."
         )
     return kept
 
