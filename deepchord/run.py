@@ -133,13 +133,9 @@ class Run:
             InputError: The run is evaluated, or this process follows it already.
         """
         self._check_not_followed()
-        spec = self.spec
+        more = next_extension(self._store, spec := self.spec)
         check_broker(self._settings, spec.require)
-        more = next_extension(self._store, spec)
-        if more is not None:
-            self._go_on(more, lambda: extend_run(self._store, more))
-        else:
-            self._go_on(spec, lambda: resume_run(self._store, spec))
+        self._go_on(more or spec, lambda: extend_run(self._store, more) if more else resume_run(self._store, spec))
         return self
 
     def extend(self, members: int, *, min_members: int | None = None) -> "Run":

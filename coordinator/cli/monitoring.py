@@ -1,10 +1,9 @@
 """The commands that look at runs and workers: runs, status, watch, collect, report, workers, metrics, flower."""
 
-import json
 from dataclasses import replace
 from importlib.util import find_spec
 from threading import Event
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,12 +17,8 @@ from deepchord.coordinator.cli.context import (
     with_live_broker,
 )
 from deepchord.coordinator.cli.options import Broker, Json, Out, Run, Storage
+from deepchord.coordinator.cli.views_as_json import print_views, view_as_json
 from deepchord.shared.errors import BrokerError, DeepchordError, InputError, InterruptedRunError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from deepchord.coordinator.monitoring import RunView
 
 # Heavy modules are imported by the command that needs them, so that `deepchord --help` answers at once.
 
@@ -82,7 +77,7 @@ def status(run: Run, broker: Broker = None, storage: Storage = None, as_json: Js
         view = replace(view, stall_reason=unreachable_broker(settings, store, spec))
     studies = store.study_names(spec.run_id)
     if as_json:
-        print_json(_view_json(view) | {"studies": studies})
+        print_json(view_as_json(view) | {"studies": studies})
         return
     console = new_console()
     console.print(render(view, console.width))
@@ -94,8 +89,7 @@ def status(run: Run, broker: Broker = None, storage: Storage = None, as_json: Js
 def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
     """Follow a run until it ends, from any host that sees broker and storage; Ctrl-C leaves the run alone.
 
-    A run with `members = "auto"` has ended when it has enough members. With --json, one line each time that something
-    has changed.
+    With `members = "auto"` it ends with enough members. With --json, one line each time that something has changed.
     """
     from deepchord.coordinator.monitoring import raise_if_failed, show, watch_run
     from deepchord.coordinator.runs import decide_members
@@ -106,13 +100,12 @@ def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Jso
     views = watch_run(settings, store, spec)
     try:
         with terminations_as_interrupts():
-            view = _print_views(views) if as_json else show(views, new_console())
+            view = print_views(views) if as_json else show(views, new_console())
     except KeyboardInterrupt:
         raise InterruptedRunError(f"Stopped watching; run {spec.run_id} goes on.") from None
     raise_if_failed(view)
     if view.evaluation and not as_json:
-        decision = decide_members(view.run, view.evaluation)
-        if decision is not None:
+        if decision := decide_members(view.run, view.evaluation):
             typer.echo(decision.reason)
         typer.echo(
             f"Ensemble test accuracy {view.evaluation.test.accuracy:.2%}; "
@@ -222,35 +215,3 @@ def flower(
             process.wait()
     except KeyboardInterrupt:
         raise InterruptedRunError("Interrupted: Flower is stopped.") from None
-
-
-def _view_json(view: "RunView") -> dict[str, Any]:
-    return {
-        "run_id": view.run.run_id,
-        "state": view.state,
-        "members": view.run.members,
-        "trained": view.trained,
-        "share_done": round(view.share_done, 4),
-        "elapsed_s": round(view.elapsed_s(), 1),
-        "live": view.live,
-        "ensemble_so_far": None if view.so_far is None else view.so_far.test_accuracy,
-        "records": {index: record.member.model_dump(mode="json") for index, record in view.records.items()},
-        "progress": {index: line.model_dump(mode="json") for index, line in view.progress.items()},
-        "notes": dict(view.notes),
-        "evaluation_note": view.evaluation_note,
-        "unserved": view.stall_reason,
-        "awaited_members": view.awaited_members,
-        "evaluation": view.evaluation.model_dump(mode="json") if view.evaluation else None,
-        "failure": view.failure.model_dump(mode="json") if view.failure else None,
-    }
-
-
-def _print_views(views: "Iterable[RunView]") -> "RunView":
-    """Print a line of JSON for each view in which more has changed than the time, and return the last view."""
-    before: dict[str, Any] = {}
-    for view in views:
-        now = _view_json(view)
-        if {**now, "elapsed_s": 0} != {**before, "elapsed_s": 0}:
-            typer.echo(json.dumps(now))
-        before = now
-    return view

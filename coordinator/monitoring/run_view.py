@@ -62,8 +62,7 @@ class RunView:
     live: bool = True
     #: Why the run stands still; None if it does not, or nobody knows.
     stall_reason: str | None = None
-    #: Of an evaluated run that more members would help: how many it is to have. Whoever looks after it adds them. None:
-    #: it gets no more by itself.
+    #: Of an evaluated run that is to get more members by itself: how many in all.
     awaited_members: int | None = None
 
     @property
@@ -209,8 +208,7 @@ class RunWatcher:
             self._notes = self._board.troubles(self._run.run_id)
             self._evaluation_note = self._board.evaluation_trouble(self._run)
         except redis.RedisError as error:
-            refused = permanent_error(error)
-            if refused is not None:
+            if (refused := permanent_error(error)) is not None:
                 raise refused from error
             return False
         return True
