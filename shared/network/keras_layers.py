@@ -84,7 +84,7 @@ def connected(architecture: ResolvedArchitecture, layers: Mapping[str, Any], ten
 def _make_layer(layers: Any, resolved: ResolvedLayer, dropout_scale: float) -> Any:
     layer, name = resolved.layer, resolved.name
     # Options with default values that Keras 2 does not know are left out.
-    options = layer.model_dump(exclude={"type", "name", "inputs"})
+    options = layer.model_dump(exclude={"type", "name", "inputs", "kernel_l1", "kernel_l2"})
     match layer:
         # Kernels start as zeros, because all weights are set later. Drawing random ones would take seconds in JAX.
         case Conv2D() | Conv2DTranspose() | Conv1D():

@@ -964,6 +964,26 @@ def every_layer_computes_what_numpy_computes_and_passes_gradients(engine: Engine
             raise AssertionError(f"the gradient through {name}: {error}") from error
 
 
+def penalties_draw_kernels_and_no_biases_towards_zero(engine: Engine) -> None:
+    images, labels = digits(16)
+    how = {"optimizer": "sgd", "learning_rate": 0.5, "batch_size": 16}
+    penalized = Dense(units="classes", activation="softmax", kernel_l1=0.01, kernel_l2=0.02)
+    end = {"without": PLAIN.layers[1:], "with": (penalized,)}
+    trained = {}
+    for name, layers in end.items():
+        architecture = Architecture(layers=(Flatten(), *layers))
+        network = started(engine, architecture, **how)
+        kernel = network.weights()[0][0]
+        loss, _ = one_epoch(network, images, labels)
+        trained[name] = network.weights()[0], loss
+    (kernel_with, bias_with), loss_with = trained["with"]
+    (kernel_without, bias_without), loss_without = trained["without"]
+    step = -0.5 * (0.01 * np.sign(kernel) + 2 * 0.02 * kernel)
+    np.testing.assert_allclose(kernel_with - kernel_without, step, atol=1e-6)
+    np.testing.assert_allclose(bias_with, bias_without, atol=1e-6)
+    assert abs(loss_with - loss_without) < 1e-5
+
+
 def noise_is_drawn_in_training_and_only_there(engine: Engine) -> None:
     images, labels = digits(32)
     network = started(engine, IN_TRAINING_ONLY, optimizer="sgd", learning_rate=0.1)
@@ -1206,6 +1226,7 @@ CHECKS = (
     random_networks_compute_what_numpy_computes,
     every_layer_computes_what_numpy_computes_and_passes_gradients,
     noise_is_drawn_in_training_and_only_there,
+    penalties_draw_kernels_and_no_biases_towards_zero,
     a_residual_block_passes_gradients_on_both_ways,
     max_pooling_passes_gradients_to_where_the_maximum_was,
     a_step_uses_the_memory_of_the_one_before,

@@ -8,8 +8,8 @@ from deepchord.shared.errors import InputError
 from deepchord.shared.network.layers.layer import (
     Activation,
     Filters,
-    NetworkLayer,
     Padding,
+    PenalizedLayer,
     Window,
     Windows,
     pair,
@@ -20,7 +20,7 @@ Groups = Annotated[int, Field(ge=1, le=65536)]
 Multiplier = Annotated[int, Field(ge=1, le=64)]
 
 
-class Conv2D(NetworkLayer):
+class Conv2D(PenalizedLayer):
     """Two-dimensional convolution; weights `kernel` [h, w, in / groups, filters] and `bias` [filters]."""
 
     added_options: ClassVar = ("dilation_rate", "groups", "use_bias")
@@ -50,7 +50,7 @@ class Conv2D(NetworkLayer):
         return Outline((*counts, self.filters), weights)
 
 
-class DepthwiseConv2D(NetworkLayer):
+class DepthwiseConv2D(PenalizedLayer):
     """Convolves each channel alone; weights `depthwise_kernel` [h, w, in, multiplier] and `bias` [in multiplier]."""
 
     type: Literal["depthwise_conv2d"] = "depthwise_conv2d"
@@ -74,7 +74,7 @@ class DepthwiseConv2D(NetworkLayer):
         return Outline((*_depthwise_counts(self, place), filters), weights)
 
 
-class SeparableConv2D(NetworkLayer):
+class SeparableConv2D(PenalizedLayer):
     """Convolves each channel alone, then mixes the channels of each pixel (Chollet 2017).
 
     Weights: `depthwise_kernel` [h, w, in, multiplier], `pointwise_kernel` [1, 1, in multiplier, filters] and `bias`
@@ -102,7 +102,7 @@ class SeparableConv2D(NetworkLayer):
         return Outline((*_depthwise_counts(self, place), self.filters), weights)
 
 
-class Conv2DTranspose(NetworkLayer):
+class Conv2DTranspose(PenalizedLayer):
     """The gradient of a convolution as a layer: it makes images larger.
 
     Weights: `kernel` [h, w, filters, in] and `bias` [filters].
@@ -130,7 +130,7 @@ class Conv2DTranspose(NetworkLayer):
         return Outline((*made, self.filters), weights)
 
 
-class Conv1D(NetworkLayer):
+class Conv1D(PenalizedLayer):
     """Convolution of a sequence [length, channels]; weights `kernel` [k, in / groups, filters] and `bias` [filters]."""
 
     type: Literal["conv1d"] = "conv1d"

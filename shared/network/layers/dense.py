@@ -5,11 +5,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from deepchord.shared.errors import InputError
-from deepchord.shared.network.layers.layer import Activation, Filters, NetworkLayer
+from deepchord.shared.network.layers.layer import Activation, Filters, NetworkLayer, PenalizedLayer
 from deepchord.shared.network.layers.place import Outline, Place, named_weights
 
 
-class Dense(NetworkLayer):
+class Dense(PenalizedLayer):
     """A fully connected layer; weights `kernel` [in, units] and `bias` [units]."""
 
     added_options: ClassVar = ("use_bias",)

@@ -33,6 +33,7 @@ Window = Annotated[int, Field(ge=1, le=64)]
 #: One length for height and width, or one for each.
 Windows = Window | tuple[Window, Window]
 Filters = Annotated[int, Field(ge=1, le=65536)]
+Penalty = Annotated[float, Field(ge=0.0, le=1000.0)]
 Epsilon = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
@@ -61,10 +62,18 @@ class NetworkLayer(Message):
     @model_serializer(mode="wrap")
     def _leave_out_added_options(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = handler(self)
-        for option in ("name", "inputs", *self.added_options):
-            if getattr(self, option) == type(self).model_fields[option].default:
+        for option in ("name", "inputs", "kernel_l1", "kernel_l2", *self.added_options):
+            if option in written and getattr(self, option) == type(self).model_fields[option].default:
                 written.pop(option, None)
         return written
+
+
+class PenalizedLayer(NetworkLayer):
+    """A layer with kernels, on which there may be a penalty while it is trained."""
+
+    #: Added to the loss: this times the sum of the absolute values of its kernels, and of their squares.
+    kernel_l1: Penalty = 0.0
+    kernel_l2: Penalty = 0.0
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:

@@ -16,8 +16,9 @@ from deepchord.shared.messages import Precision, Recipe
 from deepchord.shared.network import NoiseLayer, ResolvedArchitecture, connected, keras_layers
 from deepchord.worker.engines.engine import Batch, Images, Probabilities, check_optimizer_state
 from deepchord.worker.engines.keras3.backend import Backend, Loss
-from deepchord.worker.engines.keras3.optimizers import build_optimizer, make_optimizer
+from deepchord.worker.engines.keras3.optimizers import build_optimizer, make_optimizer, penalize_kernels
 from deepchord.worker.engines.padding import filled_batches, prediction_batch
+from deepchord.worker.engines.penalties import kernel_penalties
 
 _Item = TypeVar("_Item")
 
@@ -68,6 +69,7 @@ class Keras3Network:
         self._model.compile(optimizer=optimizer, jit_compile=options.xla)
         if recipe:
             build_optimizer(self._model, recipe)
+            penalize_kernels(keras, self._model, kernel_penalties(architecture, made))
             self._steps = backend.training(self._model, _loss(keras, recipe))
             fitting = _CALL_BYTES // (4 * recipe.batch_size * math.prod(architecture.input_shape))
             self._steps_at_once = max(1, min(options.steps_at_once, fitting))

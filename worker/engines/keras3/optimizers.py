@@ -1,8 +1,10 @@
 """The optimizers of a recipe in Keras 3."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from deepchord.shared.messages import Recipe
+from deepchord.worker.engines.penalties import KernelPenalty
 
 
 def make_optimizer(optimizers: Any, recipe: Recipe) -> Any:
@@ -23,6 +25,25 @@ def make_optimizer(optimizers: Any, recipe: Recipe) -> Any:
             return optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7, **options)
         case "adagrad":
             return optimizers.Adagrad(rate, initial_accumulator_value=0.1, epsilon=1e-7, **options)
+
+
+def penalize_kernels(keras: Any, model: Any, penalties: Mapping[int, KernelPenalty]) -> None:
+    """Let a model's optimizer add the gradients of penalties, before gradients are clipped and steps computed."""
+    if not penalties:
+        return
+    variables, optimizer = model.trainable_variables, model.optimizer
+    apply = optimizer.apply
+
+    def apply_penalized(gradients: list[Any], trainable_variables: Any = None) -> Any:
+        penalized = list(gradients)
+        for place, variable in enumerate(variables):
+            penalty = penalties.get(id(variable))
+            if penalty is not None:
+                kernel = keras.ops.convert_to_tensor(variable)
+                penalized[place] = penalized[place] + penalty.gradient(kernel, keras.ops.sign)
+        return apply(penalized, trainable_variables)
+
+    optimizer.apply = apply_penalized
 
 
 def build_optimizer(model: Any, recipe: Recipe) -> None:

@@ -13,6 +13,7 @@ from deepchord.shared.messages import Recipe
 from deepchord.shared.network import ResolvedArchitecture, connected, keras_layers
 from deepchord.worker.engines.engine import Batch, Images, Labels, Probabilities, check_optimizer_state
 from deepchord.worker.engines.padding import filled, filled_batches, prediction_batch
+from deepchord.worker.engines.penalties import kernel_penalties
 from deepchord.worker.engines.plaidml.layers import completed_layers
 from deepchord.worker.engines.plaidml.optimizers import make_optimizer
 
@@ -43,9 +44,8 @@ class PlaidMLNetwork:
             self._model = keras.models.Model(inputs, connected(architecture, made, inputs))
         if recipe is not None:
             self._smoothing = recipe.label_smoothing
-            self._model.compile(
-                make_optimizer(keras, recipe), "categorical_crossentropy", weighted_metrics=["categorical_accuracy"]
-            )
+            optimizer = make_optimizer(keras, recipe, kernel_penalties(architecture, made))
+            self._model.compile(optimizer, "categorical_crossentropy", weighted_metrics=["categorical_accuracy"])
         self._prediction_batch: int | None = None
         self._learning_rate: float | None = None
 

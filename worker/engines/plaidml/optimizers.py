@@ -1,14 +1,24 @@
 """The optimizers of a recipe in Keras 2, made to compute what those of Keras 3 do."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from deepchord.shared.messages import Recipe
+from deepchord.worker.engines.penalties import KernelPenalty
 from deepchord.worker.engines.plaidml.added_optimizers import adagrad, lion
 
 
-def make_optimizer(keras: Any, recipe: Recipe) -> Any:
-    """Return the optimizer with every hyperparameter given, and the formulas of Keras 3."""
+def make_optimizer(keras: Any, recipe: Recipe, penalties: Mapping[int, KernelPenalty]) -> Any:
+    """Return the optimizer with every hyperparameter given, and the formulas of Keras 3.
+
+    Args:
+        keras: Keras 2.
+        recipe: Names the optimizer.
+        penalties: On kernels, by the `id` of their variables.
+    """
     optimizer = _without_decay(keras, recipe)
+    if penalties:
+        _penalize_kernels(keras, optimizer, penalties)
     if recipe.global_clipnorm:
         _clip_gradients(keras, optimizer, recipe.global_clipnorm)
     _wait_for_all_gradients(keras, optimizer)
@@ -33,6 +43,19 @@ def _without_decay(keras: Any, recipe: Recipe) -> Any:
             return lion(keras, rate)
         case "adagrad":
             return adagrad(keras, rate)
+
+
+def _penalize_kernels(keras: Any, optimizer: Any, penalties: Mapping[int, KernelPenalty]) -> None:
+    """Add the gradients of penalties to those of the loss."""
+    get_gradients = optimizer.get_gradients
+
+    def get_penalized_gradients(loss: Any, params: list[Any]) -> list[Any]:
+        return [
+            gradient + penalties[id(one)].gradient(one, keras.backend.sign) if id(one) in penalties else gradient
+            for one, gradient in zip(params, get_gradients(loss, params), strict=True)
+        ]
+
+    optimizer.get_gradients = get_penalized_gradients
 
 
 def _clip_gradients(keras: Any, optimizer: Any, most: float) -> None:
