@@ -24,7 +24,13 @@ def distill(
         float | None, typer.Option(help="Above 1: learn less certain probabilities than the ensemble's; default: 1.")
     ] = None,
     architecture: Annotated[
-        str | None, typer.Option(metavar="FILE.TOML", help="The network; default: that of the ensemble.")
+        str | None,
+        typer.Option(
+            "--architecture",
+            "--network",
+            metavar="FILE",
+            help="The network: TOML or JSON, or a model that Keras saved; default: that of the ensemble.",
+        ),
     ] = None,
     members: Annotated[int | None, typer.Option(help="How many networks are trained so; default: 1.")] = None,
     epochs: Annotated[int | None, typer.Option(help="At most so many passes; default: as the ensemble.")] = None,

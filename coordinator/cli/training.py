@@ -59,7 +59,13 @@ def train(
     ] = None,
     at_most: Annotated[int | None, typer.Option(help="With --members auto: at most so many; default: 20.")] = None,
     architecture: Annotated[
-        str | None, typer.Option(metavar="FILE.TOML", help="The network; default: that of the preset.")
+        str | None,
+        typer.Option(
+            "--architecture",
+            "--network",
+            metavar="FILE",
+            help="The network: TOML or JSON, or a model that Keras saved; default: that of the preset.",
+        ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="At most so many passes over a member's training split.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per training step.")] = None,

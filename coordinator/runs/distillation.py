@@ -12,7 +12,7 @@ from deepchord.coordinator.runs.preparation import check_state_size
 from deepchord.coordinator.runs.suitability import check_augmentation, check_class_weights, check_feature_noise
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import MAX_MEMBERS, Distillation, Recipe, RunSpec, Seed
-from deepchord.shared.network import Architecture
+from deepchord.shared.saved_models import network_to_train
 from deepchord.shared.storage import RunStore
 from deepchord.shared.validation import Message, Share, explain, with_full_stop
 
@@ -57,7 +57,9 @@ def plan_distillation(
     except ValidationError as error:
         raise InputError(f"The options given: {with_full_stop(explain(error))}") from error
     architecture = (
-        teacher.architecture if request.architecture is None else Architecture.load(Path(request.architecture))
+        teacher.architecture
+        if request.architecture is None
+        else network_to_train(Path(request.architecture), teacher.dataset.input_shape, teacher.dataset.classes)
     )
     network = architecture.resolve(input_shape=teacher.dataset.input_shape, classes=teacher.dataset.classes)
     check_augmentation(recipe, teacher.dataset.input_shape)

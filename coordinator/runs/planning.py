@@ -12,6 +12,7 @@ from deepchord.coordinator.runs.request import RunRequest
 from deepchord.coordinator.runs.suitability import check_augmentation
 from deepchord.shared.messages import DatasetInfo, MemberSeeds, MemberSpec, Recipe, RunSpec
 from deepchord.shared.network import Architecture, default_architecture
+from deepchord.shared.saved_models import network_to_train
 
 #: The number of members that a run with `members = "auto"` begins with if it has calibration images. Every member
 #: predicts these images, so this many members suffice to estimate what the next one would bring.
@@ -31,12 +32,13 @@ def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes
         classes: The number of classes of the data set.
 
     Raises:
+        CheckpointError: A model that Keras saved is damaged, or has what deepchord does not compute.
         InputError: The network is not valid, or the network or the augmentation does not fit images and classes.
     """
     if request.layers is not None:
         architecture = Architecture(layers=request.layers)
     elif request.architecture is not None:
-        architecture = Architecture.load(Path(request.architecture))
+        architecture = network_to_train(Path(request.architecture), input_shape, classes)
     else:
         architecture = default_architecture(request.preset)
     architecture.resolve(input_shape=input_shape, classes=classes)

@@ -10,8 +10,8 @@ from deepchord.shared.checkpoints import decode_checkpoint
 from deepchord.shared.messages import EnsembleEvaluation
 from deepchord.shared.network import Architecture
 from tests.contract.numpy_network import expected_probabilities
+from tests.shared.saved_models.saved import model_file
 from tests.strangers import StrangersFolder
-from tests.worker.saved_models.saved import model_file
 
 CONFIGURATION = {
     "class_name": "Sequential",

@@ -11,10 +11,10 @@ from deepchord.shared.command_line import printable_path
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import InputError
 from deepchord.shared.network import ResolvedArchitecture, Shape, notebook_architecture
+from deepchord.shared.saved_models import SavedNetwork, read_network, read_weights
+from deepchord.shared.saved_models.network_files import load_network
 from deepchord.worker.evaluation.ensemble import Candidate
-from deepchord.worker.evaluation.network_files import load_network
 from deepchord.worker.evaluation.weight_files import distinct, find_weight_files
-from deepchord.worker.saved_models import SavedNetwork, read_network, read_weights
 
 #: How many files a note names.
 _MAX_NAMED = 3

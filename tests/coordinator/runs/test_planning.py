@@ -71,7 +71,7 @@ def test_an_architecture_given_as_an_option_replaces_the_layers_of_the_recipe(tm
     ("recipe", "expected"),
     [
         ("architecture = 'none.toml'", "Architecture file none.toml cannot be read"),
-        ("architecture = ''", "cannot be read: Is a directory"),
+        ("architecture = ''", "is a folder; give the file in it"),
         ("layers = [{type = 'flatten'}]", "End the network with a dense layer"),
         ("layers = [{type = 'dense', units = 3}]", "add a flatten layer"),
     ],

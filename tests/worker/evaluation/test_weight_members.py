@@ -9,10 +9,10 @@ from deepchord.shared.datasets import Dataset
 from deepchord.shared.datasets.dataset import dataset_from_arrays
 from deepchord.shared.errors import CheckpointError, InputError
 from deepchord.shared.network import Architecture, Dense, Flatten
+from deepchord.shared.saved_models.rescaling import NOTE
 from deepchord.worker.evaluation import check_images, find_groups, read_members, weight_candidates, weight_notes
-from deepchord.worker.saved_models.rescaling import NOTE
 from deepchord.worker.training import initial_weights
-from tests.worker.saved_models import saved
+from tests.shared.saved_models import saved
 
 NETWORK = Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax")))
 TOML = """
@@ -94,7 +94,7 @@ def test_each_pattern_may_have_its_network(tmp_path: Path, network_file: Path):
     groups, _ = find_groups(patterns, [model, model])
     found = read_members(groups, saved.SHAPE, 3)
 
-    assert [len(file.network.layers) for file in found] == [4, 4]
+    assert [len(file.network.layers) for file in found] == [5, 5]
     with pytest.raises(InputError, match="3 times and --weights 2 times; give one --architecture for all, or one for"):
         find_groups(patterns, [model] * 3)
 

@@ -8,10 +8,11 @@ import pytest
 
 from deepchord.shared.errors import CheckpointError
 from deepchord.shared.network import Architecture, Conv2D, Dense, Flatten, MaxPooling2D, Residual
-from deepchord.worker.saved_models import network_of_configuration, read_network, read_weights
-from deepchord.worker.saved_models.comparison import difference
+from deepchord.shared.saved_models import read_network, read_weights
+from deepchord.shared.saved_models.comparison import difference
+from deepchord.shared.saved_models.reading import network_of_configuration
 from tests.contract.numpy_network import expected_probabilities
-from tests.worker.saved_models import saved
+from tests.shared.saved_models import saved
 
 Change = Callable[[dict], None]
 
@@ -78,7 +79,7 @@ def test_another_network_of_equal_shapes_is_refused_by_layer(tmp_path: Path, lay
         pytest.param(option(0, strides=1, kernel_size=3), id="one_number_for_both_ways"),
         pytest.param(option(1, strides=None), id="strides_as_the_windows"),
         pytest.param(option(1, pool_size={"class_name": "__tuple__", "items": [2, 2]}), id="tuples_of_tensorflow_2"),
-        pytest.param(kind(3, "SpatialDropout2D", rate=0.2), id="only_in_training"),
+        pytest.param(kind(3, "GaussianDropout", rate=0.2), id="only_in_training"),
         pytest.param(lambda configuration: layers_of(configuration).pop(3), id="without_dropout"),
         pytest.param(
             lambda configuration: layers_of(configuration).insert(

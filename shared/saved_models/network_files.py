@@ -1,6 +1,7 @@
 """Reads the network from a file: a list of layers, a recipe, a run, or a model that Keras saved."""
 
 import json
+import logging
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.errors import InputError
 from deepchord.shared.files import HDF5, JSON, KERAS, TEXT, describe_kind, kind_of, read_short_text
 from deepchord.shared.messages import RunSpec
-from deepchord.shared.network import Architecture, Shape, default_architecture
-from deepchord.worker.saved_models import SavedNetwork, network_of_configuration, read_network
+from deepchord.shared.network import Architecture, Dense, Shape, default_architecture
+from deepchord.shared.saved_models.description import SavedNetwork
+from deepchord.shared.saved_models.reading import network_of_configuration, read_network
 
 #: The preset of a recipe that names none.
 _DEFAULT_PRESET = "quick"
+
+logger = logging.getLogger(__name__)
 
 
 def load_network(path: Path, images: Shape) -> SavedNetwork:
@@ -48,6 +52,22 @@ def load_network(path: Path, images: Shape) -> SavedNetwork:
     if isinstance(data, dict) and "class_name" in data:
         return network_of_configuration(data, images, source)
     return SavedNetwork(architecture=_network_of_data(data, path, source))
+
+
+def network_to_train(path: Path, images: Shape, classes: int) -> Architecture:
+    """Return the network that a file describes, with as many outputs as there are classes; see `load_network`.
+
+    What differs from the network in the file is logged.
+    """
+    found, name = load_network(path, images), printable_path(path)
+    notes = [*found.notes, *(f"has a layer {kind}, which was left out: the recipe augments" for kind in found.left_out)]
+    *before, last = found.architecture.layers
+    if isinstance(last, Dense) and last.units not in ("classes", classes):
+        notes.append(f"has {last.units} outputs: its last layer was given {classes}, one for each class")
+        last = last.model_copy(update={"units": "classes"})
+    for note in notes:
+        logger.warning("The network in %s %s.", name, note, extra={"action": "network_changed"})
+    return Architecture(layers=(*before, last)) if notes else found.architecture
 
 
 def _parsed(text: str, path: Path, source: str) -> Any:

@@ -10,8 +10,8 @@ from deepchord.shared.checkpoints import StoredLayer, stored_layers, weighted_la
 from deepchord.shared.errors import CheckpointError
 from deepchord.shared.files import has_object, plain_array, read_text
 from deepchord.shared.network import ResolvedArchitecture
-from deepchord.worker.saved_models.containers import Container
-from deepchord.worker.saved_models.description import DescribedNetwork
+from deepchord.shared.saved_models.containers import Container
+from deepchord.shared.saved_models.description import DescribedNetwork
 
 #: The groups that contain the layers, in Keras 3 and in Keras 2.13; on Windows both wrote backslashes.
 _FOLDERS = ("layers", "_layer_checkpoint_dependencies")

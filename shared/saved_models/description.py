@@ -19,11 +19,11 @@ from deepchord.shared.network import (
     Shape,
     SimpleLayer,
 )
+from deepchord.shared.saved_models.graph import Sum, chain_of, layers_of
+from deepchord.shared.saved_models.layers import TRAINING_ONLY, Converted, converted
+from deepchord.shared.saved_models.options import Options
+from deepchord.shared.saved_models.rescaling import NOTE, without_rescaling
 from deepchord.shared.validation import explain, with_full_stop
-from deepchord.worker.saved_models.graph import Sum, chain_of, layers_of
-from deepchord.worker.saved_models.layers import TRAINING_ONLY, Converted, converted
-from deepchord.worker.saved_models.options import Options
-from deepchord.worker.saved_models.rescaling import NOTE, without_rescaling
 
 #: Layers that say whether a model takes its images with channels first.
 _ON_IMAGES = ("Conv2D", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D")
@@ -41,6 +41,8 @@ class SavedNetwork:
     notes: tuple[str, ...] = ()
     #: Whether the network in the file divided its images by 255; `architecture` does not.
     rescales: bool = False
+    #: The kinds of layers that only mattered in training, and that `architecture` does without.
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,7 @@ def described(configuration: Any, images: Shape, source: str) -> DescribedNetwor
     _check_images(shape, images, is_first, source)
     _check_axes(flat, is_first, source)
     layers: list[Layer] = [_layer(step) for step in steps]
-    if shape is not None and len(shape) == 1:
+    if shape is not None and len(shape) == 1 and len(images) > 1:
         layers.insert(0, Flatten())
     flattens = [layer for layer in flat if layer.kind in ("Flatten", "Reshape")]
     layers, notes = _with_softmax(layers)
@@ -93,6 +95,7 @@ def described(configuration: Any, images: Shape, source: str) -> DescribedNetwor
         rows_channels_first=is_first and bool(flattens) and not flattens[0].channels_first,
         notes=(*((NOTE,) if rescales else ()), *notes),
         rescales=rescales,
+        left_out=tuple(dict.fromkeys(layer.kind for layer in listed if layer.kind in TRAINING_ONLY)),
     )
 
 
@@ -164,12 +167,21 @@ def _is_channels_first(layers: list[Converted], shape: Shape | None, images: Sha
         raise CheckpointError(f"{source}: its network counts channels first in some layers, and last in others.")
     if orders:
         return True in orders
+    if len(images) != 3:
+        return False
     height, width, channels = images
     return shape == (channels, height, width) != images
 
 
 def _check_images(shape: Shape | None, images: Shape, is_first: bool, source: str) -> None:
     if shape is None:
+        return
+    if len(images) != 3:
+        if shape != images and shape != (0,):
+            raise CheckpointError(
+                f"{source}: its network takes the shape {_times(shape)}, but a row of the data set has {images[0]} "
+                "features."
+            )
         return
     height, width, channels = images
     wanted: Shape = (channels, height, width) if is_first else images

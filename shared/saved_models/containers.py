@@ -15,7 +15,7 @@ import h5py
 from deepchord.shared.command_line import printable_path
 from deepchord.shared.errors import CheckpointError
 from deepchord.shared.files import GIT_ANNEX, KERAS, describe_kind, is_annexed, kind_of, open_hdf5, read_text
-from deepchord.worker.saved_models.memory_bound import bounded_memory
+from deepchord.shared.saved_models.memory_bound import bounded_memory
 
 #: More than the configuration of 512 layers needs.
 _MAX_CONFIGURATION_BYTES = 2**22

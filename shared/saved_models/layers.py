@@ -10,12 +10,15 @@ from deepchord.shared.network import (
     BatchNormalization,
     Conv2D,
     Dense,
+    Dropout,
     Flatten,
+    GaussianNoise,
     GlobalAveragePooling2D,
     MaxPooling2D,
     SimpleLayer,
+    SpatialDropout2D,
 )
-from deepchord.worker.saved_models.options import Options
+from deepchord.shared.saved_models.options import Options
 
 #: Older and alternative names of classes.
 _ALIASES = {
@@ -26,10 +29,10 @@ _ALIASES = {
     "BatchNormalizationV1": "BatchNormalization",
     "BatchNormalizationV2": "BatchNormalization",
 }
-#: Layers that do nothing in predictions.
+#: Layers that do nothing in predictions, and that deepchord does not train with.
 TRAINING_ONLY = frozenset(
     {
-        *("Dropout", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "AlphaDropout"),
+        *("GaussianDropout", "AlphaDropout"),
         *("ActivityRegularization", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"),
         *("RandomContrast", "RandomBrightness"),
     }
@@ -152,6 +155,20 @@ def _softmax(options: Options) -> Converted:
     return _stored(options, ActivationLayer(activation="softmax"))
 
 
+def _noise(options: Options) -> Converted:
+    rate = options.number("rate", "p", default=0.0)
+    if not 0.0 <= rate < 1.0:
+        options.refuse(f"has the rate {rate:g}")
+    return _stored(options, (SpatialDropout2D if options.kind == "SpatialDropout2D" else Dropout)(rate=rate))
+
+
+def _gaussian_noise(options: Options) -> Converted:
+    deviation = options.number("stddev", "sigma", default=0.0)
+    if not 0.0 <= deviation <= 1000.0:
+        options.refuse(f"has the standard deviation {deviation:g}")
+    return _stored(options, GaussianNoise(stddev=deviation))
+
+
 def _bias(options: Options) -> tuple[str, ...]:
     return ("bias",) if options.flag("use_bias", "bias", default=True) else ()
 
@@ -182,5 +199,8 @@ _CONVERSIONS: Mapping[str, Callable[[Options], Converted]] = MappingProxyType(
         "ReLU": _relu,
         "ELU": _elu,
         "Softmax": _softmax,
+        "Dropout": _noise,
+        "SpatialDropout2D": _noise,
+        "GaussianNoise": _gaussian_noise,
     }
 )

@@ -6,10 +6,10 @@ import pytest
 
 from deepchord.shared.errors import CheckpointError
 from deepchord.shared.network import Architecture, AveragePooling2D, Conv2D, Dense, Flatten
-from deepchord.worker.saved_models import read_network, read_weights
-from deepchord.worker.saved_models.comparison import difference
+from deepchord.shared.saved_models import read_network, read_weights
+from deepchord.shared.saved_models.comparison import difference
 from tests.contract.numpy_network import expected_probabilities
-from tests.worker.saved_models import saved
+from tests.shared.saved_models import saved
 
 
 def given(path: Path, *, channels_first: bool = False) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from deepchord.shared.errors import CheckpointError
 from deepchord.shared.network import MAX_LAYERS
-from deepchord.worker.saved_models.layers import canonical
-from deepchord.worker.saved_models.options import Options
+from deepchord.shared.saved_models.layers import canonical
+from deepchord.shared.saved_models.options import Options
 
 #: More than `MAX_LAYERS`, because activations, dropout and inputs are layers in Keras.
 _MAX_KERAS_LAYERS = 4 * MAX_LAYERS

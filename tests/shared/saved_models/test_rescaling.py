@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from deepchord.shared.errors import CheckpointError
-from deepchord.worker.saved_models import SavedNetwork, network_of_configuration
-from deepchord.worker.saved_models.comparison import difference
-from deepchord.worker.saved_models.rescaling import NOTE
-from tests.worker.saved_models import saved
-from tests.worker.saved_models.test_description import ADD, CONVOLUTION, FLATTEN, INPUT, OUTPUT, functional
+from deepchord.shared.saved_models import SavedNetwork
+from deepchord.shared.saved_models.comparison import difference
+from deepchord.shared.saved_models.reading import network_of_configuration
+from deepchord.shared.saved_models.rescaling import NOTE
+from tests.shared.saved_models import saved
+from tests.shared.saved_models.test_description import ADD, CONVOLUTION, FLATTEN, INPUT, OUTPUT, functional
 
 
 def told_of(configuration: dict[str, Any]) -> SavedNetwork:

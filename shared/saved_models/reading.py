@@ -8,17 +8,17 @@ from typing import Any
 from deepchord.shared.checkpoints import StoredLayer, Weights, check_fit, weighted_layers
 from deepchord.shared.errors import CheckpointError, InputError
 from deepchord.shared.network import BatchNormalization, ResolvedArchitecture, Shape
-from deepchord.worker.saved_models.arrays import found_layers, writer
-from deepchord.worker.saved_models.comparison import difference
-from deepchord.worker.saved_models.containers import Container, opened_model
-from deepchord.worker.saved_models.conversion import (
+from deepchord.shared.saved_models.arrays import found_layers, writer
+from deepchord.shared.saved_models.comparison import difference
+from deepchord.shared.saved_models.containers import Container, opened_model
+from deepchord.shared.saved_models.conversion import (
     Conversion,
     check_theano,
     converted_weights,
     depends_on_order,
     stored_outputs_first,
 )
-from deepchord.worker.saved_models.description import DescribedNetwork, SavedNetwork, described
+from deepchord.shared.saved_models.description import DescribedNetwork, SavedNetwork, described
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepchord.shared.errors import CheckpointError, DeepchordError
-from deepchord.worker.saved_models import network_of_configuration, read_network, read_weights
-from tests.worker.saved_models import saved
+from deepchord.shared.saved_models import read_network, read_weights
+from deepchord.shared.saved_models.reading import network_of_configuration
+from tests.shared.saved_models import saved
 
 CHANGES = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=16)
 JSON = st.recursive(

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from deepchord.worker.saved_models.graph import Chain, Sum
-from deepchord.worker.saved_models.options import Options
+from deepchord.shared.saved_models.graph import Chain, Sum
+from deepchord.shared.saved_models.options import Options
 
 #: The note about a network without its scaling layer.
 NOTE = "divides its images by 255: that layer was left out, because deepchord gives it images in 0..1"

@@ -10,9 +10,9 @@ from deepchord.shared.errors import InputError
 from deepchord.shared.messages import DatasetInfo, Recipe, RunSpec
 from deepchord.shared.network import Architecture, notebook_architecture
 from deepchord.shared.network.builtin import residual_architecture
-from deepchord.worker.evaluation.network_files import load_network
-from deepchord.worker.saved_models.comparison import difference
-from tests.worker.saved_models import saved
+from deepchord.shared.saved_models.comparison import difference
+from deepchord.shared.saved_models.network_files import load_network
+from tests.shared.saved_models import saved
 
 TOML = """
 [[layers]]

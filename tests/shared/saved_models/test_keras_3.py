@@ -8,9 +8,9 @@ import pytest
 from deepchord.shared.errors import CheckpointError
 from deepchord.shared.images import scaled
 from deepchord.shared.network import ResolvedArchitecture
-from deepchord.worker.evaluation.network_files import load_network
-from deepchord.worker.saved_models import SavedNetwork, read_network, read_weights
-from deepchord.worker.saved_models.rescaling import NOTE
+from deepchord.shared.saved_models import SavedNetwork, read_network, read_weights
+from deepchord.shared.saved_models.network_files import load_network
+from deepchord.shared.saved_models.rescaling import NOTE
 from tests.contract.numpy_network import expected_probabilities
 from tests.keras_models import NOTEBOOK
 
