@@ -68,6 +68,22 @@ def residual():
     return keras.Model(inputs, layers.Dense(3, activation="softmax")(values))
 
 
+def branching():
+    inputs = keras.Input((8, 8, 2))
+    trunk = layers.Conv2D(4, (3, 2), strides=(2, 1), padding="same", activation="swish", use_bias=False)(inputs)
+    trunk = layers.GroupNormalization(2)(layers.LayerNormalization()(trunk))
+    wide = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2, activation="relu6")(trunk)
+    wide = layers.SeparableConv2D(4, 3, dilation_rate=2, padding="same")(wide)
+    strong = layers.LeakyReLU(0.1)(layers.MaxPooling2D(3, strides=1, padding="same")(trunk))
+    shares = layers.Dense(4, "sigmoid")(layers.GlobalMaxPooling2D()(trunk))
+    scaled = layers.Multiply()([strong, layers.Reshape((1, 1, 4))(shares)])
+    joined = layers.Concatenate()([wide, layers.Average()([wide, strong]), scaled])
+    joined = layers.ReLU(6.0)(layers.ZeroPadding2D(((0, 1), (1, 0)))(joined))
+    joined = layers.Rescaling(0.5, 0.1)(layers.UpSampling2D((2, 1))(joined))
+    made = layers.Conv2DTranspose(2, 3, strides=2)(layers.Conv2D(4, 1, groups=2)(layers.SpatialDropout2D(0.2)(joined)))
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(made)))
+
+
 def rescaled(scale=1 / 255, offset=0.0):
     return keras.Sequential([
         keras.Input((8, 8, 2)),
@@ -86,7 +102,7 @@ def save(model, name):
         file.write(model.to_json())
 
 
-for name, make in (("varied", varied), ("residual", residual)):
+for name, make in (("varied", varied), ("residual", residual), ("branching", branching)):
     model = make()
     generator = np.random.default_rng(1)
     model.set_weights([generator.uniform(0.1, 1.0, array.shape) for array in model.get_weights()])

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator
 from deepchord.shared.network import (
     NETWORK_INPUT,
     ActivationLayer,
+    Add,
     Architecture,
+    Average,
     Flatten,
+    Multiply,
     NoiseLayer,
     ResolvedArchitecture,
     ResolvedLayer,
@@ -29,6 +32,8 @@ def difference(saved: Architecture, given: ResolvedArchitecture) -> str | None:
     classes = given.layers[-1].output_shape[0]
     theirs = resolve_layers(saved.layers, given.input_shape, classes)
     for number, (one, other) in enumerate(itertools.zip_longest(_steps(theirs), _steps(given.layers)), 1):
+        if one is not None and other is not None and one.get("use_bias") is False and "use_bias" not in other:
+            one = {name: value for name, value in one.items() if name != "use_bias"}  # a bias of zeros is none
         if one == other:
             continue
         if one is None or other is None:
@@ -49,6 +54,8 @@ def _steps(layers: Iterable[ResolvedLayer]) -> Iterator[Step]:
     made_by, count = {NETWORK_INPUT: 0}, 0
     for layer in layers:
         taken = [made_by[name] for name in layer.inputs]
+        if isinstance(layer.layer, Add | Multiply | Average):  # their order makes no difference
+            taken.sort()
         for step in _computed(layer):
             yield step if taken == [count] else step | {"inputs": ", ".join(f"step {number}" for number in taken)}
             count += 1

@@ -12,24 +12,27 @@ from deepchord.shared.network import (
     ActivationLayer,
     Architecture,
     Dense,
-    Flatten,
     GlobalAveragePooling2D,
     Layer,
-    Residual,
     Shape,
-    SimpleLayer,
 )
-from deepchord.shared.saved_models.graph import Sum, chain_of, layers_of
-from deepchord.shared.saved_models.layers import TRAINING_ONLY, Converted, converted
+from deepchord.shared.saved_models.assembly import MAX_AXIS, Assembled, assembled
+from deepchord.shared.saved_models.graph import layers_of, steps_of
+from deepchord.shared.saved_models.kinds import TRAINING_ONLY, Converted
 from deepchord.shared.saved_models.options import Options
-from deepchord.shared.saved_models.rescaling import NOTE, without_rescaling
+from deepchord.shared.saved_models.rescaling import NOTE
 from deepchord.shared.validation import explain, with_full_stop
 
 #: Layers that say whether a model takes its images with channels first.
 _ON_IMAGES = ("Conv2D", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D")
 _SHAPES = ("batch_shape", "batch_input_shape")
-#: The longest allowed axis of an image.
-_MAX_AXIS = 2**20
+#: Layers that are converted of networks with channels first, too.
+_WITH_CHANNELS_FIRST = frozenset(
+    {
+        *(*_ON_IMAGES, "Flatten", "Reshape", "Dense", "BatchNormalization", "Add"),
+        *("Activation", "ReLU", "ELU", "Softmax", "Dropout", "GaussianNoise"),
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,51 +75,25 @@ def described(configuration: Any, images: Shape, source: str) -> DescribedNetwor
             images of another shape.
     """
     listed = layers_of(configuration, source)
-    all_steps = chain_of(configuration, listed, source)
-    chain, rescales = without_rescaling(tuple(step for step in all_steps if _computes(step)))
-    shape = _input_shape(listed)
-    if chain and isinstance(chain[0], Options) and chain[0].kind == "Reshape":
-        shape, chain = _reshaped(chain[0], shape, images), chain[1:]
-    steps = [_converted(step) for step in chain]
-    flat = [layer for step in steps for layer in (step if isinstance(step, list) else [step])]
-    is_first = _is_channels_first(flat, shape, images, source)
-    _check_images(shape, images, is_first, source)
-    _check_axes(flat, is_first, source)
-    layers: list[Layer] = [_layer(step) for step in steps]
-    if shape is not None and len(shape) == 1 and len(images) > 1:
-        layers.insert(0, Flatten())
-    flattens = [layer for layer in flat if layer.kind in ("Flatten", "Reshape")]
-    layers, notes = _with_softmax(layers)
+    first = listed[0]
+    found = assembled(steps_of(configuration, listed, source), _input_shape(first), images)
+    is_first = _is_channels_first(found.converted, found.shape, images, source)
+    _check_images(found.shape, images, is_first, source)
+    if is_first:
+        _check_kinds(found.converted, source)
+    _check_axes(found, is_first, source)
+    flattens = [layer for layer in found.converted if layer.kind in ("Flatten", "Reshape")]
+    layers, notes = _with_softmax(found.layers)
     return DescribedNetwork(
         architecture=_architecture(layers, source),
-        weighted=tuple(layer for layer in flat if layer.weights),
+        weighted=tuple(layer for layer in found.converted if layer.weights),
         listed=listed,
         channels_first=is_first,
         rows_channels_first=is_first and bool(flattens) and not flattens[0].channels_first,
-        notes=(*((NOTE,) if rescales else ()), *notes),
-        rescales=rescales,
+        notes=(*((NOTE,) if found.rescales else ()), *notes),
+        rescales=found.rescales,
         left_out=tuple(dict.fromkeys(layer.kind for layer in listed if layer.kind in TRAINING_ONLY)),
     )
-
-
-def _computes(step: Options | Sum) -> bool:
-    return step.kind != "InputLayer" and step.kind not in TRAINING_ONLY
-
-
-def _converted(step: Options | Sum) -> Converted | list[Converted]:
-    if isinstance(step, Sum):
-        return [converted(layer) for layer in step.layers if _computes(layer)]
-    target = step.get("target_shape")
-    if step.kind == "Reshape" and isinstance(target, list) and len(target) == 1:
-        return Converted(layer=Flatten(), kind=step.kind, name=step.name)
-    return converted(step)
-
-
-def _layer(step: Converted | list[Converted]) -> Layer:
-    if isinstance(step, Converted):
-        return step.layer
-    inside: tuple[SimpleLayer, ...] = tuple(layer.layer for layer in step)
-    return Residual.model_construct(layers=inside)
 
 
 def _with_softmax(layers: Sequence[Layer]) -> tuple[list[Layer], tuple[str, ...]]:
@@ -140,25 +117,15 @@ def _architecture(layers: Sequence[Layer], source: str) -> Architecture:
         raise CheckpointError(f"{source}: its network is not valid: {with_full_stop(explain(error))}") from error
 
 
-def _input_shape(listed: tuple[Options, ...]) -> Shape | None:
+def _input_shape(first: Options) -> Shape | None:
     """Return the input shape of a model without the batch axis, unknown lengths as 0; None if it has none."""
-    first = listed[0]
     found = first.get(*_SHAPES)
     if not isinstance(found, list) or not 2 <= len(found) <= 4:
         return None
     lengths = [0 if length is None else length for length in found[1:]]
-    if not all(isinstance(length, int) and 0 <= length <= _MAX_AXIS for length in lengths):
+    if not all(isinstance(length, int) and 0 <= length <= MAX_AXIS for length in lengths):
         first.refuse(f"takes the shape {found!r:.60}")
     return tuple(lengths)
-
-
-def _reshaped(reshape: Options, shape: Shape | None, images: Shape) -> Shape:
-    target = reshape.get("target_shape")
-    lengths = target if isinstance(target, list) else []
-    fits = len(lengths) == 3 and all(isinstance(length, int) and length <= _MAX_AXIS for length in lengths)
-    if not fits or (shape is not None and math.prod(shape) not in (0, math.prod(images))):
-        reshape.refuse(f"makes the shape {target!r:.60} of its input")
-    return tuple(max(0, length) for length in lengths)
 
 
 def _is_channels_first(layers: list[Converted], shape: Shape | None, images: Shape, source: str) -> bool:
@@ -196,15 +163,23 @@ def _check_images(shape: Shape | None, images: Shape, is_first: bool, source: st
         )
 
 
-def _check_axes(layers: list[Converted], is_first: bool, source: str) -> None:
-    is_image = True
+def _check_kinds(layers: Sequence[Converted], source: str) -> None:
+    """Raise `CheckpointError` if a network with channels first has a layer that is only known with channels last."""
     for layer in layers:
-        is_image = is_image and layer.kind not in ("Flatten", "Reshape", "GlobalAveragePooling2D", "Dense")
+        if layer.kind not in _WITH_CHANNELS_FIRST:
+            raise CheckpointError(
+                f"{source}: its network counts channels first, and has the layer {layer.name!r} of the type "
+                f"{layer.kind}; expected a network with channels last."
+            )
+
+
+def _check_axes(found: Assembled, is_first: bool, source: str) -> None:
+    for layer, is_image in zip(found.converted, found.are_images, strict=True):
         allowed = ((1, -3) if is_first else (-1, 3)) if is_image else (-1, 1)
         if layer.axis is not None and layer.axis not in allowed:
             raise CheckpointError(
-                f"{source}: its layer {layer.name!r} normalizes over the axis {layer.axis!r:.20}, which is not "
-                "the channels'."
+                f"{source}: its layer {layer.name!r} works along the axis {layer.axis!r:.20}, which is not the "
+                "channels'."
             )
 
 

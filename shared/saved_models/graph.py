@@ -1,12 +1,12 @@
-"""Finds the order of the layers of a saved model: a Sequential one, or a functional chain with sums."""
+"""Finds the order of the layers of a saved model, and what each takes: of a Sequential one, or a functional one."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from deepchord.shared.errors import CheckpointError
 from deepchord.shared.network import MAX_LAYERS
-from deepchord.shared.saved_models.layers import canonical
+from deepchord.shared.saved_models.kinds import canonical
 from deepchord.shared.saved_models.options import Options
 
 #: More than `MAX_LAYERS`, because activations, dropout and inputs are layers in Keras.
@@ -15,19 +15,16 @@ _MAX_KERAS_LAYERS = 4 * MAX_LAYERS
 _KERAS_MODULES = ("keras", "tf_keras", "tensorflow")
 #: Keras writes about 12 levels, and as many more for a model within a model; Python's recursion limit is 1000.
 _MAX_LEVELS = 100
+#: What the first layer of a Sequential model takes that does not list its input.
+MODEL_INPUT = "the model's input"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sum:
-    """A layer that adds the input of some layers to their output."""
+class Step:
+    """A layer of a saved model, and the names of the layers whose outputs it takes; none for the model's input."""
 
-    layers: tuple[Options, ...]
-    #: The class of Keras that adds.
-    kind: Literal["Add"] = "Add"
-
-
-#: What data flows through, in order.
-Chain = tuple[Options | Sum, ...]
+    options: Options
+    inputs: tuple[str, ...]
 
 
 def layers_of(configuration: Any, source: str) -> tuple[Options, ...]:
@@ -50,17 +47,19 @@ def layers_of(configuration: Any, source: str) -> tuple[Options, ...]:
     return tuple(_options(layer, position, source) for position, layer in enumerate(listed))
 
 
-def chain_of(configuration: Any, layers: tuple[Options, ...], source: str) -> Chain:
-    """Return the layers and sums through which the data flows, in order.
+def steps_of(configuration: Any, layers: tuple[Options, ...], source: str) -> tuple[Step, ...]:
+    """Return the layers through which the data flows, each after its inputs.
 
     Raises:
-        CheckpointError: The network has branches that are no sums.
+        CheckpointError: The model has several inputs or outputs, or runs in a circle.
     """
-    body = configuration["config"]
     if configuration["class_name"] == "Sequential":
-        return layers
-    graph = _Graph(layers, body, source)
-    return tuple(graph.chain())
+        names = [layer.name for layer in layers]
+        takes_input = layers[0].kind == "InputLayer"
+        first: tuple[str, ...] = () if takes_input else (MODEL_INPUT,)
+        before = [first, *((name,) for name in names)]
+        return tuple(Step(options=layer, inputs=inputs) for layer, inputs in zip(layers, before, strict=False))
+    return _Graph(layers, configuration["config"], source).steps()
 
 
 def _check_depth(configuration: Any, source: str) -> None:
@@ -106,54 +105,40 @@ class _Graph:
         self._begin = self._end_of(body, "input_layers")
         self._end = self._end_of(body, "output_layers")
 
-    def chain(self) -> Iterator[Options | Sum]:
-        """Return the layers from the input to the output."""
-        found: list[Options | Sum] = []
-        name = self._end
-        while name != self._begin:
-            layer = self._layer(name)
-            if layer.kind == "Add":
-                name, block = self._block(name)
-                found.append(Sum(layers=block))
-            else:
-                found.append(layer)
-                name = self._only_input(name)
-            if len(found) > _MAX_KERAS_LAYERS:
+    def steps(self) -> tuple[Step, ...]:
+        """Return the layers that the output depends on, each after its inputs."""
+        found: list[Step] = []
+        done: set[str] = set()
+        waiting: dict[str, None] = {}
+        path = [self._end]
+        while path:
+            name = path[-1]
+            missing = next((each for each in self._taken(name) if each not in done), None)
+            if name in done or missing is None:
+                path.pop()
+                waiting.pop(name, None)
+                if name not in done:
+                    done.add(name)
+                    found.append(Step(options=self._layer(name), inputs=self._taken(name)))
+            elif missing in waiting or missing == name:
                 raise self._error("runs in a circle")
-        found.append(self._layer(name))
-        return reversed(found)
+            else:
+                waiting[name] = None
+                path.append(missing)
+        return tuple(found)
 
-    def _block(self, name: str) -> tuple[str, tuple[Options, ...]]:
-        """Return the layer before a block with a sum, and the layers of the block."""
-        inputs = self._inputs[name]
-        if len(inputs) == 2:
-            for skipped, made in (inputs, inputs[::-1]):
-                layers = self._between(skipped, made)
-                if layers:
-                    return skipped, layers
-        raise self._error(f"adds in the layer {name!r} what is not a block's input and its output")
-
-    def _between(self, begin: str, end: str) -> tuple[Options, ...]:
-        found: list[Options] = []
-        name = end
-        while name != begin:
-            inputs = self._inputs.get(name, ())
-            if len(inputs) != 1 or len(found) > _MAX_KERAS_LAYERS:
-                return ()
-            found.append(self._layer(name))
-            name = inputs[0]
-        return tuple(reversed(found))
+    def _taken(self, name: str) -> tuple[str, ...]:
+        inputs = () if name == self._begin else self._inputs.get(name, ())
+        if name != self._begin and not inputs:
+            raise self._error(f"takes the layer {name!r} as another input")
+        for each in inputs:
+            self._layer(each)
+        return inputs
 
     def _layer(self, name: str) -> Options:
         if name not in self._layers:
             raise self._error("names a layer that it does not have")
         return self._layers[name]
-
-    def _only_input(self, name: str) -> str:
-        inputs = self._inputs.get(name, ())
-        if len(inputs) != 1:
-            raise self._error(f"is no chain: the layer {name!r} has {len(inputs)} inputs")
-        return inputs[0]
 
     def _sources(self, name: str, calls: Any) -> tuple[str, ...]:
         if not isinstance(calls, list):
@@ -176,9 +161,7 @@ class _Graph:
         return name
 
     def _error(self, what: str) -> CheckpointError:
-        return CheckpointError(
-            f"{self._source}: its network {what}; expected a chain of layers, or blocks that add their input."
-        )
+        return CheckpointError(f"{self._source}: its network {what}; expected one input, layers, and one output.")
 
 
 def _collect(value: Any, found: list[str], depth: int) -> None:

@@ -10,6 +10,8 @@ from deepchord.shared.network import Activation, Padding
 from deepchord.shared.validation import shortened
 
 _ACTIVATIONS: tuple[str, ...] = get_args(Activation)
+#: Other names of activations in Keras.
+_OTHER_NAMES = {"swish": "silu", "hard_swish": "hard_silu"}
 _PADDINGS: tuple[str, ...] = get_args(Padding)
 
 
@@ -66,6 +68,14 @@ class Options:
             self.refuse(f"has {names[0]} {shortened(found)}")
         return side
 
+    def sides(self, *names: str, default: Any = None) -> int | tuple[int, int]:
+        """Return the height and width of a window, or of a stride; one number if they are equal."""
+        found = self.get(*names)
+        sides = list(found) if isinstance(found, Sequence) and not isinstance(found, str) else [found]
+        if len(sides) == 2 and sides[0] != sides[1] and all(type(side) is int for side in sides):
+            return sides[0], sides[1]
+        return self.side(*names, default=default)
+
     def padding(self) -> Any:
         """Return `same` or `valid`."""
         return self._one_of(_PADDINGS, "padding", "border_mode", default="valid")
@@ -73,6 +83,8 @@ class Options:
     def activation(self) -> Any:
         """Return the name of the activation."""
         found = self.get("activation")
+        if isinstance(found, str) and found in _OTHER_NAMES:
+            return _OTHER_NAMES[found]
         return "linear" if found is None else self._one_of(_ACTIVATIONS, "activation")
 
     def flag(self, *names: str, default: bool) -> bool:

@@ -7,9 +7,9 @@ import pytest
 
 from deepchord.shared.errors import CheckpointError
 from deepchord.shared.images import scaled
-from deepchord.shared.network import ResolvedArchitecture
+from deepchord.shared.network import Dropout, ResolvedArchitecture
 from deepchord.shared.saved_models import SavedNetwork, read_network, read_weights
-from deepchord.shared.saved_models.network_files import load_network
+from deepchord.shared.saved_models.network_files import load_network, network_to_train
 from deepchord.shared.saved_models.rescaling import NOTE
 from tests.contract.numpy_network import expected_probabilities
 from tests.keras_models import NOTEBOOK
@@ -24,7 +24,7 @@ def resolved(told: SavedNetwork) -> ResolvedArchitecture:
 
 
 @pytest.mark.parametrize("end", ["keras", "h5", "weights.h5"])
-@pytest.mark.parametrize("name", ["varied", "residual"])
+@pytest.mark.parametrize("name", ["varied", "residual", "branching"])
 def test_what_keras_3_saved_gives_the_same_probabilities(keras_3: Path, name: str, end: str):
     path = keras_3 / f"{name}.{end}"
     if (name, end) == ("varied", "weights.h5"):  # three of four arrays of its normalization, and no word which
@@ -71,3 +71,13 @@ def test_the_native_weights_of_keras_3_fit_the_notebooks_network_and_no_other(ke
     other = resolved(load_network(keras_3 / "varied.json", SHAPE))
     with pytest.raises(CheckpointError, match=r"notebook\.weights\.h5 does not fit the network: it .* of a layer"):
         read_weights(path, other)
+
+
+def test_a_network_that_keras_3_saved_is_trained_with_as_many_outputs_as_there_are_classes(
+    keras_3: Path, caplog: pytest.LogCaptureFixture
+):
+    network = network_to_train(keras_3 / "branching.keras", SHAPE, 5)
+
+    assert network.resolve(input_shape=SHAPE, classes=5).layers[-1].output_shape == (5,)
+    assert "branching.keras has 3 outputs: its last layer was given 5, one for each class." in caplog.text
+    assert network_to_train(keras_3 / "varied.json", SHAPE, 3).layers[5] == Dropout(rate=0.5)

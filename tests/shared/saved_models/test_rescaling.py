@@ -71,7 +71,7 @@ def test_so_it_is_in_functional_networks_also_before_a_sum(kept: bool):
 
     told = told_of(functional(("in", INPUT, []), ("scaled", SCALED, ["in"]), *calls, kept=kept))
 
-    assert [layer.type for layer in told.architecture.layers] == ["residual", "flatten", "dense"]
+    assert [layer.type for layer in told.architecture.layers] == ["conv2d", "add", "flatten", "dense"]
     assert told.rescales
 
 
@@ -105,21 +105,22 @@ def test_another_scale_is_refused_with_what_was_found_and_what_to_do(options: di
 
 
 @pytest.mark.parametrize("position", [1, 2, 3])
-def test_one_that_comes_later_is_refused(position: int):
-    with pytest.raises(
-        CheckpointError,
-        match=r"adds 0.0 after other layers, which .*: train a network that has it first, or does without\.$",
-    ):
-        told_of(with_layers(position, rescaling(scale=1 / 255)))
+def test_one_that_comes_later_is_a_layer_as_others(position: int):
+    told = told_of(with_layers(position, rescaling(scale=0.5, offset=[1.0, 2.0, 3.0, 4.0])))
+
+    layer = told.architecture.layers[position]
+    assert (layer.type, layer.scale, layer.offset) == ("rescaling", 0.5, (1.0, 2.0, 3.0, 4.0))
+    assert (told.notes, told.rescales) == ((), False)
 
 
-def test_a_second_one_and_one_within_a_block_are_refused():
+def test_a_second_one_is_a_layer_and_so_is_one_of_a_branch():
     block = functional(
         ("in", INPUT, []), ("a", SCALED, ["in"]), ("sum", ADD, ["in", "a"]),
         ("flat", FLATTEN, ["sum"]), ("out", OUTPUT, ["flat"]), kept=True,
     )  # fmt: skip
     twice = with_layers(0, rescaling(scale=1 / 255), rescaling(scale=1 / 255))
 
-    for configuration in (block, twice):
-        with pytest.raises(CheckpointError, match="after other layers"):
-            told_of(configuration)
+    assert [layer.type for layer in told_of(block).architecture.layers] == ["rescaling", "add", "flatten", "dense"]
+    assert not told_of(block).rescales
+    assert told_of(twice).architecture.layers[0].type == "rescaling"
+    assert told_of(twice).rescales

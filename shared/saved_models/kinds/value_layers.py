@@ -1,0 +1,153 @@
+"""Converts layers that work on values alone: dense ones, normalizations, activations, noise, and what joins others."""
+
+import math
+from collections.abc import Callable
+
+from deepchord.shared.network import (
+    ActivationLayer,
+    Add,
+    Average,
+    BatchNormalization,
+    Concatenate,
+    Dense,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    GroupNormalization,
+    LayerNormalization,
+    LeakyReLU,
+    Multiply,
+    Rescaling,
+    Reshape,
+    SpatialDropout2D,
+)
+from deepchord.shared.saved_models.kinds.converted import Converted, bias_names, bounded, epsilon, has_bias, stored
+from deepchord.shared.saved_models.options import Options
+
+
+def dense(options: Options) -> Converted:
+    """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
+    units = bounded(options, options.whole("units", "output_dim"), 65536)
+    layer = Dense(units=units, activation=options.activation(), use_bias=has_bias(options))
+    return stored(options, layer, "kernel", *bias_names(options))
+
+
+def normalization(options: Options) -> Converted:
+    """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
+    options.only((0,), "mode")
+    options.only((False,), "renorm")
+    options.only((None,), "virtual_batch_size")
+    axis = options.side("axis", default=-1)
+    found = BatchNormalization(epsilon=epsilon(options), momentum=_momentum(options))
+    return stored(options, found, *_scaled(options), "moving_mean", "moving_variance", axis=axis)
+
+
+def _momentum(options: Options) -> float:
+    momentum = options.number("momentum", default=0.99)
+    if not 0.0 <= momentum < 1.0:
+        options.refuse(f"has the momentum {momentum:g}")
+    return momentum
+
+
+def _scaled(options: Options) -> list[str]:
+    """Return the weights with which a normalization scales and moves its values."""
+    trained = (("gamma", options.flag("scale", default=True)), ("beta", options.flag("center", default=True)))
+    return [name for name, is_there in trained if is_there]
+
+
+def layer_normalization(options: Options) -> Converted:
+    """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
+    options.only((False,), "rms_scaling")
+    layer = LayerNormalization(epsilon=epsilon(options))
+    return stored(options, layer, *_scaled(options), axis=options.side("axis", default=-1))
+
+
+def group_normalization(options: Options) -> Converted:
+    """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
+    layer = GroupNormalization(
+        groups=bounded(options, options.side("groups", default=32), 65536), epsilon=epsilon(options)
+    )
+    return stored(options, layer, *_scaled(options), axis=options.side("axis", default=-1))
+
+
+def activation_layer(options: Options) -> Converted:
+    """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
+    return stored(options, ActivationLayer(activation=options.activation()))
+
+
+def relu(options: Options) -> Converted:
+    """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
+    options.only((None, 6, 6.0), "max_value")
+    for name in ("negative_slope", "threshold"):
+        options.only((0.0, 0, None, (0.0,)), name)
+    name = "relu" if options.get("max_value") is None else "relu6"
+    return stored(options, ActivationLayer.model_validate({"activation": name}))
+
+
+def leaky_relu(options: Options) -> Converted:
+    """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
+    slope = options.number("negative_slope", "alpha", default=0.3)
+    if not 0.0 <= slope <= 1.0:
+        options.refuse(f"has the slope {slope:g}")
+    return stored(options, LeakyReLU(negative_slope=slope))
+
+
+def elu(options: Options) -> Converted:
+    """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
+    options.only((1.0, 1), "alpha")
+    return stored(options, ActivationLayer(activation="elu"))
+
+
+def softmax(options: Options) -> Converted:
+    """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
+    options.only((-1,), "axis")
+    return stored(options, ActivationLayer(activation="softmax"))
+
+
+def dropout(options: Options) -> Converted:
+    """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
+    rate = options.number("rate", "p", default=0.0)
+    if not 0.0 <= rate < 1.0:
+        options.refuse(f"has the rate {rate:g}")
+    return stored(options, (SpatialDropout2D if options.kind == "SpatialDropout2D" else Dropout)(rate=rate))
+
+
+def gaussian_noise(options: Options) -> Converted:
+    """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
+    deviation = options.number("stddev", "sigma", default=0.0)
+    if not 0.0 <= deviation <= 1000.0:
+        options.refuse(f"has the standard deviation {deviation:g}")
+    return stored(options, GaussianNoise(stddev=deviation))
+
+
+def reshaped(options: Options) -> Converted:
+    """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
+    target = options.get("target_shape")
+    lengths = target if isinstance(target, list) else []
+    if lengths == [-1] or (len(lengths) == 1 and type(lengths[0]) is int):
+        return stored(options, Flatten())
+    if not 2 <= len(lengths) <= 3 or not all(type(each) is int and 1 <= each <= 2**20 for each in lengths):
+        options.refuse(f"makes the shape {options.shown('target_shape')}")
+    return stored(options, Reshape(target_shape=tuple(lengths)))
+
+
+def rescaled(options: Options) -> Converted:
+    """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
+    numbers = [options.get("scale"), options.get("offset", default=0.0)]
+    for name, given in zip(("scale", "offset"), numbers, strict=True):
+        listed = given if isinstance(given, list) else [given]
+        is_number = all(isinstance(each, int | float) and math.isfinite(each) for each in listed)
+        if not listed or not is_number or any(isinstance(each, bool) for each in listed):
+            options.refuse(f"has {name} {options.shown(name)}")
+    scale, offset = (tuple(map(float, each)) if isinstance(each, list) else float(each) for each in numbers)
+    return stored(options, Rescaling(scale=scale, offset=offset))
+
+
+def joined(kind: type[Add | Multiply | Average]) -> Callable[[Options], Converted]:
+    """Return what converts layers of one kind that join others."""
+    return lambda options: stored(options, kind())
+
+
+def concatenated(options: Options) -> Converted:
+    """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
+    return stored(options, Concatenate(), axis=options.side("axis", default=-1))
