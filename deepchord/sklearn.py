@@ -92,6 +92,7 @@ class DeepEnsembleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         validation_fraction: float | None = None,
         calibration_fraction: float | None = None,
         splits: str | None = None,
+        stratify: bool | None = None,
         flip: bool | None = None,
         shift: int | None = None,
         cutout: int | None = None,

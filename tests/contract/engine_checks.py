@@ -28,7 +28,6 @@ from every_layer import EVERY_LAYER, IN_TRAINING_ONLY
 from hypothesis import strategies as st
 from numpy_network import expected_probabilities
 from random_networks import random_architectures, random_weights
-from sklearn.datasets import load_digits
 
 from deepchord.shared.checkpoints import Weights, decode_checkpoint, encode_checkpoint, weighted_layers
 from deepchord.shared.datasets import Dataset
@@ -105,6 +104,9 @@ def recipe(**changes: object) -> Recipe:
 
 def digits(size: int = 288) -> tuple[Images, Labels]:
     """Real images of handwritten digits, [size, 8, 8, 1] in [0, 1], and their classes."""
+    # Not before an engine is opened: scikit-learn imports pandas where there is one, which starts threads.
+    from sklearn.datasets import load_digits
+
     images, labels = load_digits(return_X_y=True)
     return (images[:size].reshape(-1, 8, 8, 1) / 16).astype(np.float32), labels[:size].astype(np.int64)
 

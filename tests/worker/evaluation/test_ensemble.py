@@ -63,7 +63,7 @@ def test_an_ensemble_is_scored_by_the_mean_of_its_members_probabilities(
     assert found.train.loss == pytest.approx(score(train, dataset.y_train).loss, abs=1e-6)
     assert found.test.loss == pytest.approx(score(test, dataset.y_test).loss, abs=1e-6)
     assert found.test.accuracy == score(test, dataset.y_test).accuracy
-    assert found.confusion == confusion(test, dataset.y_test, 3)
+    assert found.confusion == tuple(map(tuple, confusion(test, dataset.y_test).tolist()))
     assert [item.test_index for item in found.misclassified] == [
         item.test_index for item in misclassified(test, dataset.y_test)
     ]

@@ -162,7 +162,7 @@ def _loss(keras: Any, recipe: Recipe) -> Loss:
     def loss(labels: Any, probabilities: Any, weights: Any) -> tuple[Any, Any]:
         logs = ops.log(ops.clip(probabilities, _LEAST_PROBABILITY, 1.0))
         if len(labels.shape) == 2:
-            losses, labels = -ops.sum(labels * logs, axis=1), ops.argmax(labels, axis=1)
+            losses, labels = -ops.sum(ops.multiply(labels, logs), axis=1), ops.argmax(labels, axis=1)
         else:
             losses = -ops.squeeze(ops.take_along_axis(logs, labels[:, None], axis=1), axis=1)
         if smoothing:

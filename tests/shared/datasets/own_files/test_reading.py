@@ -103,11 +103,11 @@ def test_copies_of_an_image_are_kept_on_one_side(tmp_path: Path):
     [
         ("a.npz", "npz"),
         ("a", "npz"),
-        ("a.CSV", "path_table"),
+        ("a.CSV", "table"),
         ("a.mat", "matlab"),
         ("a.npy", "npy"),
         ("train-images-idx3-ubyte.gz", "idx"),
-        ("a.parquet", "parquet"),
+        ("a.parquet", "table"),
         ("a\0b", "npz"),
         ("x" * 300, "npz"),
     ],
