@@ -9,7 +9,7 @@ import pytest
 from deepchord.shared.datasets import Places, dataset_of_table, find_dataset, load_dataset, publish_dataset
 from deepchord.shared.datasets.own_files import FileOptions, path_kind
 from deepchord.shared.errors import DatasetError
-from deepchord.shared.messages import DatasetInfo
+from deepchord.shared.messages import DatasetInfo, StratifiedSplit
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 from deepchord.shared.tables import table_of_frame
@@ -38,13 +38,16 @@ def test_a_csv_file_is_a_data_set(flowers: pd.DataFrame, tmp_path: Path):
     assert (found.x_train.shape, found.x_test.shape) == ((40, 3), (10, 3))
     assert np.bincount(found.y_test).tolist() == [5, 5]
     assert found.table is not None
-    assert (found.table.target, found.table.names, found.table.test_share) == ("kind", ("length", "colour"), 0.2)
+    assert (found.table.target, found.table.names) == ("kind", ("length", "colour"))
+    assert found.split == StratifiedSplit(share=0.2, seed=0)
 
 
 def test_the_same_rows_are_drawn_again(flowers: pd.DataFrame):
     table = table_of_frame(flowers)
 
-    first, second, other = (dataset_of_table(table, name="flowers", seed=seed) for seed in (0, 0, 1))
+    first, second, other = (
+        dataset_of_table(table, name="flowers", test=StratifiedSplit(share=0.2, seed=seed)) for seed in (0, 0, 1)
+    )
 
     np.testing.assert_array_equal(first.x_test, second.x_test)
     assert not np.array_equal(first.x_test, other.x_test)
@@ -59,8 +62,7 @@ def test_test_rows_decide_nothing(flowers: pd.DataFrame):
 
     assert changed.table == usual.table
     np.testing.assert_array_equal(changed.x_train, usual.x_train)
-    assert usual.table is not None
-    assert usual.table.test_share is None
+    assert usual.split is None
 
 
 def test_test_rows_of_other_classes_are_refused(flowers: pd.DataFrame):

@@ -77,6 +77,7 @@ def test_the_terminal_speaks_of_rows(content: ReportContent) -> None:
     [
         ("Images and an image, 3 images.", "Rows and a row, 3 rows."),
         ('figures/mean_images.png, <img src="data:image/png">', 'figures/mean_images.png, <img src="data:image/png">'),
+        ("Column 'image', left out; an image", "Column 'image', left out; a row"),
         ("x.images, test_images, image-rendering, images=", "x.images, test_images, image-rendering, images="),
     ],
 )
