@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from deepchord.coordinator.cli.context import print_json
-from deepchord.coordinator.cli.options import ChannelsFirst, ImageSize, Json, SkipDamaged, TestShare
+from deepchord.coordinator.cli.options import ChannelsFirst, ImageSize, Json, SkipDamaged, Target, TestShare
 from deepchord.shared.command_line import home_path
 from deepchord.shared.errors import InputError
 
@@ -20,13 +20,18 @@ def data(
     dataset: Annotated[
         str, typer.Argument(metavar="NAME|PATH", help="The data set, as --dataset of `train` takes it.")
     ],
+    target: Target = None,
     channels_first: ChannelsFirst = None,
     image_size: ImageSize = None,
     skip_damaged: SkipDamaged = False,
     test_share: TestShare = None,
     sheet: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.PNG", callback=home_path, help="Also draw some training images of each class."),
+        typer.Option(
+            metavar="FILE.PNG",
+            callback=home_path,
+            help="Also draw some training images of each class, or what a table's columns hold in each class.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -43,6 +48,7 @@ def data(
         raise InputError(f"--sheet is {sheet}, and a PNG is drawn: give a name that ends in .png.")
     options = {
         "dataset": dataset,
+        "target": target,
         "channels_first": channels_first,
         "image_size": image_size,
         "skip_damaged": skip_damaged or None,
@@ -57,4 +63,4 @@ def data(
         return
     new_console().print(examination_table(examination))
     if sheet is not None:
-        typer.echo(f"Images: {sheet.absolute().as_uri()}")
+        typer.echo(f"{'Images' if read.table is None else 'Columns'}: {sheet.absolute().as_uri()}")

@@ -62,7 +62,7 @@ def prepare(
     _check_engine(request.require or settings.engine, network)
     check_state_size(store, network, request)
     store.check_writable()
-    dataset = replace(dataset, findings=all_findings(dataset))
+    dataset = replace(dataset, findings=all_findings(dataset), rows=None)
     warn_of(dataset.findings, dataset.name)
     size_bytes = dataset.x_train.nbytes + dataset.x_test.nbytes
     published = publish_dataset(

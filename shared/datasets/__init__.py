@@ -10,7 +10,9 @@ from deepchord.shared.datasets.dataset import (
     publish_dataset,
 )
 from deepchord.shared.datasets.examination import (
+    LEFT_OUT,
     OVERLAP,
+    ColumnOutline,
     Examination,
     PartOutline,
     all_findings,
@@ -33,8 +35,10 @@ from deepchord.shared.datasets.unlabelled import (
 
 __all__ = [
     "IN_MEMORY",
+    "LEFT_OUT",
     "OVERLAP",
     "TEST_SHARE",
+    "ColumnOutline",
     "Dataset",
     "Examination",
     "FileOptions",

@@ -32,7 +32,7 @@ from deepchord.shared.messages import (
     TablePreprocessing,
 )
 from deepchord.shared.storage import RunStore
-from deepchord.shared.tables import checked_rows
+from deepchord.shared.tables import Table, checked_rows
 
 #: The arrays that every data set has.
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
@@ -73,6 +73,8 @@ class Dataset:
     findings: tuple[DatasetFinding, ...] = ()
     #: How a table's rows became features; None: these are images.
     table: TablePreprocessing | None = None
+    #: The rows for training and test as they were read, to look at; None: images, or a data set from storage.
+    rows: tuple[Table, Table] | None = None
 
 
 def dataset_from_arrays(

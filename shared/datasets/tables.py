@@ -156,7 +156,7 @@ def labelled_dataset(
         class_names=described.class_names,
         table=preprocessing,
     )
-    return replace(dataset, split=split)
+    return replace(dataset, split=split, rows=(train.rows, test.rows))
 
 
 def _labelled(test: Table, target: str, class_names: tuple[str, ...]) -> LabelledRows:

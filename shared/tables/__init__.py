@@ -1,29 +1,41 @@
 """Tables: rows of named columns from files and data frames, and the preprocessing that makes them a network's input."""
 
+from deepchord.shared.tables.dates import days, has_time
 from deepchord.shared.tables.encoding import EncodedRows, checked_rows, encode_rows, feature_names
 from deepchord.shared.tables.files import TABLE_SUFFIXES, read_table, read_table_file, table_suffix
-from deepchord.shared.tables.fitting import counting_columns, fit_preprocessing
+from deepchord.shared.tables.fitting import ColumnKind, column_kind, counting_columns, fit_preprocessing
 from deepchord.shared.tables.frames import is_frame, table_of_frame, table_of_objects, table_of_rows
 from deepchord.shared.tables.labels import known_labels, label_texts
 from deepchord.shared.tables.table import Table
 from deepchord.shared.tables.target import find_target, target_classes
-from deepchord.shared.tables.texts import shown_rows
-from deepchord.shared.tables.wording import in_rows
+from deepchord.shared.tables.texts import number_text, shown_rows
+from deepchord.shared.tables.values import as_dates, as_numbers, as_texts, missing_rows
+from deepchord.shared.tables.wording import DROP_WORDS, in_rows
 
 __all__ = [
+    "DROP_WORDS",
     "TABLE_SUFFIXES",
+    "ColumnKind",
     "EncodedRows",
     "Table",
+    "as_dates",
+    "as_numbers",
+    "as_texts",
     "checked_rows",
+    "column_kind",
     "counting_columns",
+    "days",
     "encode_rows",
     "feature_names",
     "find_target",
     "fit_preprocessing",
+    "has_time",
     "in_rows",
     "is_frame",
     "known_labels",
     "label_texts",
+    "missing_rows",
+    "number_text",
     "read_table",
     "read_table_file",
     "shown_rows",

@@ -1,8 +1,8 @@
 """Fits the preprocessing of a table to its training rows: what kind each column is, and how it becomes features."""
 
-import logging
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from deepchord.shared.messages import (
 from deepchord.shared.tables.dates import date_of_text, days, has_time
 from deepchord.shared.tables.table import Column, Table
 from deepchord.shared.tables.values import as_dates, as_numbers, as_texts, boolean_of, missing_rows, number_of
+from deepchord.shared.tables.wording import DROP_WORDS
 from deepchord.shared.validation import shortened
 
 #: A column has at most so many categories of its own; all rarer ones together are one more.
@@ -38,14 +39,15 @@ _LARGEST = 1e150
 #: So that a division by it is finite.
 _SMALLEST_SCALE = 1e-150
 
-logger = logging.getLogger(__name__)
+#: What all values of a column are that are not missing.
+ColumnKind = Literal["number", "boolean", "date", "category"]
 
 
 def fit_preprocessing(table: Table, target: str, *, row_numbers: Collection[str] = ()) -> TablePreprocessing:
     """Return the preprocessing that training rows give.
 
-    Columns with one value or none are left out, and, with a warning, those in which each row has its own text and those
-    that count the rows.
+    Columns with one value or none are left out, and those in which each row has its own text and those that count the
+    rows.
 
     Args:
         table: The training rows, without the column that is predicted.
@@ -63,9 +65,10 @@ def fit_preprocessing(table: Table, target: str, *, row_numbers: Collection[str]
             dropped.append(DroppedColumn(name=name, reason=found, place=place))
         else:
             columns.append(found)
-    _warn_of(dropped, table.source)
     if not columns:
-        reasons = ", ".join(f"{each.name!r} is {_WORDS[each.reason]}" for each in dropped[:10]) or "there is no other"
+        reasons = (
+            ", ".join(f"{each.name!r} is {DROP_WORDS[each.reason]}" for each in dropped[:10]) or "there is no other"
+        )
         raise DatasetError(f"{table.source} has no column to predict {target!r} from: {reasons}.")
     return TablePreprocessing(target=target, columns=tuple(columns), dropped=tuple(dropped))
 
@@ -81,6 +84,12 @@ def counting_columns(table: Table) -> tuple[str, ...]:
         and values[0] in (0, 1)
         and np.array_equal(values, values[0] + steps)
     )
+
+
+def column_kind(values: Column) -> ColumnKind | None:
+    """Return of which kind the values of a column are; None: all are missing."""
+    known = values[~missing_rows(values)]
+    return _kind(known) if len(known) else None
 
 
 def _fitted(values: Column, name: str, source: str) -> TableColumn | DropReason:
@@ -101,9 +110,9 @@ def _fitted(values: Column, name: str, source: str) -> TableColumn | DropReason:
     return _category(texts, name, len(values), has_missing=has_missing)
 
 
-def _kind(known: Column) -> str:
+def _kind(known: Column) -> ColumnKind:
     """Return what the values of a column are that are not missing."""
-    by_type = {"f": "number", "b": "boolean", "M": "date"}
+    by_type: dict[str, ColumnKind] = {"f": "number", "b": "boolean", "M": "date"}
     if known.dtype.kind != "O":
         return by_type[known.dtype.kind]
     values = known.tolist()
@@ -184,24 +193,3 @@ def _check_alike(values: Column, name: str, source: str) -> None:
 
 def _is_odd(value: str) -> bool:
     return number_of(value) is None and not missing_rows(np.array([value], dtype=object))[0]
-
-
-def _warn_of(dropped: Iterable[DroppedColumn], source: str) -> None:
-    for each in dropped:
-        level = logging.WARNING if each.reason in ("identifier", "row_number") else logging.INFO
-        logger.log(
-            level,
-            "Column %r of %s is left out: it is %s.",
-            each.name,
-            source,
-            _WORDS[each.reason],
-            extra={"action": "column_dropped"},
-        )
-
-
-_WORDS = {
-    "constant": "the same in all rows",
-    "empty": "empty",
-    "identifier": "an identifier or prose, nearly each row has its own",
-    "row_number": "the number of the row",
-}

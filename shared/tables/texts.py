@@ -27,6 +27,11 @@ def shown_rows(rows: NDArray[np.float32], preprocessing: TablePreprocessing) -> 
     return [tuple(cells) for cells in zip(*shown, strict=True)]
 
 
+def number_text(number: float) -> str:
+    """Return a number in four digits, or with all of those before its point."""
+    return f"{number:.4g}" if abs(number) < 1e4 else f"{number:,.0f}" if abs(number) < 1e9 else f"{number:.3e}"
+
+
 def _texts(column: TableColumn, features: NDArray[np.float32]) -> Iterator[str]:
     for row in features.astype(np.float64):
         yield MISSING if column.has_missing and row[-1] > 0.5 else _text(column, row)
@@ -42,7 +47,7 @@ def _text(column: TableColumn, row: NDArray[np.float64]) -> str:
     number = float(column.center + column.scale * unclipped(row[:1])[0])
     if isinstance(column, DateColumn):
         return _date(number, column)
-    return f"{number:.4g}" if abs(number) < 1e4 else f"{number:,.0f}" if abs(number) < 1e9 else f"{number:.3e}"
+    return number_text(number)
 
 
 def _date(days: float, column: DateColumn) -> str:

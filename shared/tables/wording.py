@@ -1,9 +1,19 @@
 """What a report calls the things that are classified: images, or the rows of a table."""
 
 import re
+from collections.abc import Mapping
 
-#: The word in texts of deepchord's own, and not in names of files, fields or styles.
-_IMAGES = re.compile(r"(?<![\w.:-])(an )?([Ii])mage(s?)(?![\w=-])")
+from deepchord.shared.messages import DropReason
+
+#: Why a column is left out: "it is …".
+DROP_WORDS: Mapping[DropReason, str] = {
+    "constant": "the same in all rows",
+    "empty": "empty",
+    "identifier": "an identifier or prose, nearly each row has its own",
+    "row_number": "the number of the row",
+}
+#: The word in texts of deepchord's own, and not in names of files, fields, styles, or columns in quotes.
+_IMAGES = re.compile(r"(?<![\w.:'-])(an )?([Ii])mage(s?)(?![\w=-])")
 
 
 def in_rows(text: str) -> str:

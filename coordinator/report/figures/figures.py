@@ -29,6 +29,7 @@ from deepchord.coordinator.report.figures.drawing import (
     fitted_names,
     new_figure,
 )
+from deepchord.coordinator.report.figures.histograms import draw_histograms
 from deepchord.coordinator.report.figures.trust import draw_reliability, draw_risk_coverage
 from deepchord.coordinator.report.findings import (
     MAX_MEMBERS,
@@ -75,13 +76,14 @@ def write_figures(content: ReportContent, folder: Path) -> None:
 
 
 def write_samples(dataset: Dataset, path: Path) -> None:
-    """Write the figure of some training images of each class as a PNG.
+    """Write a figure as a PNG: some training images of each class, or what a table's columns hold in each class.
 
     Raises:
         InputError: It cannot be written.
     """
+    draw = draw_class_samples if dataset.table is None else draw_histograms
     with _without_warnings(), written_aside(path) as aside:
-        draw_class_samples(dataset).savefig(aside, format="png")
+        draw(dataset).savefig(aside, format="png")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from deepchord.coordinator.report.content import ReportContent
-from deepchord.shared.datasets import IN_MEMORY, OVERLAP, Dataset, is_named_dataset
+from deepchord.shared.datasets import IN_MEMORY, LEFT_OUT, OVERLAP, Dataset, is_named_dataset
 from deepchord.shared.messages import DatasetInfo, RunSpec, Trainer, TrainingPart
 from deepchord.shared.network import NETWORK_INPUT, PRESET_ARCHITECTURES, ResolvedLayer, notebook_architecture
 
@@ -59,8 +59,12 @@ def has_own_files(dataset: Dataset) -> bool:
 
 
 def data_notes(dataset: Dataset) -> tuple[str, ...]:
-    """Return what was noticed when a data set was read, apart from test images that leak, which `doubts` are about."""
-    return tuple(finding.text for finding in dataset.findings if finding.kind != OVERLAP)
+    """Return what was noticed when a data set was read.
+
+    Left to others: test images that leak, which `doubts` are about, and columns that are left out, which stand beside
+    those that are used.
+    """
+    return tuple(finding.text for finding in dataset.findings if finding.kind not in (OVERLAP, LEFT_OUT))
 
 
 def _part(part: TrainingPart, resumed: bool) -> str:

@@ -8,16 +8,10 @@ from numpy.typing import NDArray
 from deepchord.coordinator.report.content import count
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.messages import CategoryColumn, TablePreprocessing
-from deepchord.shared.tables import shown_rows
+from deepchord.shared.tables import DROP_WORDS, shown_rows
 
 #: More columns or classes would make the page slow, and nobody reads them.
 MAX_COLUMNS, MAX_COLUMN_CLASSES = 60, 12
-_REASONS = {
-    "constant": "the same in all rows",
-    "empty": "empty",
-    "identifier": "another text in nearly each row",
-    "row_number": "the number of the row",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +36,7 @@ def column_lines(dataset: Dataset) -> tuple[ColumnLine, ...]:
 
 def table_sentences(table: TablePreprocessing) -> tuple[str, ...]:
     """Return in words which columns are left out."""
-    left_out = [f"{each.name} ({_REASONS[each.reason]})" for each in table.dropped[:MAX_COLUMNS]]
+    left_out = [f"{each.name} ({DROP_WORDS[each.reason]})" for each in table.dropped[:MAX_COLUMNS]]
     return (f"Left out: {', '.join(left_out)}.",) if left_out else ()
 
 

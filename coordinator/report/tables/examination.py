@@ -1,13 +1,13 @@
-"""What a data set holds, for the terminal: its arrays, its classes with bars, and what was noticed."""
+"""What a data set holds, for the terminal: its arrays or columns, its classes with bars, and what was noticed."""
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from deepchord.coordinator.report.tables.columns_of_rows import columns_table, use_of_columns
 from deepchord.shared.command_line import label
 from deepchord.shared.datasets import Examination, PartOutline
-from deepchord.shared.messages import PixelValues
 
 #: Of more classes the largest and the smallest are shown.
 _MAX_CLASSES = 40
@@ -16,12 +16,14 @@ _EIGHTHS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"
 
 
 def examination_table(examination: Examination) -> Group:
-    """Return tables of the images and of the classes, and below them what was noticed."""
-    parts: list[RenderableType] = [_images(examination), Text(), _classes(examination)]
+    """Return tables of the images or rows, of the classes and of a table's columns, and below what was noticed."""
+    parts: list[RenderableType] = [_arrays(examination), Text(), _classes(examination)]
     hidden = len(examination.classes) - _MAX_CLASSES
     if hidden > 0:
         parts.append(Text(f"{hidden:,} more classes, of sizes between these: --json shows all", style="dim"))
-    parts += [Text(), Text(_use(examination.train.pixels), style="dim")]
+    if examination.columns:
+        parts += [Text(), *columns_table(examination.columns)]
+    parts += [Text(), Text(_use(examination), style="dim")]
     for finding in sorted(examination.findings, key=lambda each: each.level != "warning"):
         is_warning = finding.level == "warning"
         parts.append(Text(f"{finding.level}: {finding.text}", style="yellow" if is_warning else "dim"))
@@ -30,22 +32,28 @@ def examination_table(examination: Examination) -> Group:
     return Group(*parts)
 
 
-def _images(examination: Examination) -> Table:
+def _arrays(examination: Examination) -> Table:
     table = Table(title=Text(label(examination.name), style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
     table.pad_edge = table.show_edge = False
     table.add_column("")
     for name in ("training", "test"):
         table.add_column(name, justify="right")
     both = (examination.train, examination.test)
-    table.add_row("images", *(f"{part.size:,}" for part in both))
-    table.add_row("height x width x channels", *("x".join(map(str, part.shape)) for part in both))
-    table.add_row("type", *(part.pixels.type for part in both))
-    table.add_row("values", *(f"{part.pixels.lowest:g} to {part.pixels.highest:g}" for part in both))
-    table.add_row("mean, standard deviation", *map(_spread, both))
-    table.add_row(
-        "equal to a training image", f"{examination.copies_within_train:,}", f"{examination.test_images_in_train:,}"
-    )
+    noun = _noun(examination)
+    table.add_row(f"{noun}s", *(f"{part.size:,}" for part in both))
+    pixels = [part.pixels for part in both if part.pixels is not None]
+    if pixels:
+        table.add_row("height x width x channels", *("x".join(map(str, part.shape)) for part in both))
+        table.add_row("type", *(each.type for each in pixels))
+        table.add_row("values", *(f"{each.lowest:g} to {each.highest:g}" for each in pixels))
+        table.add_row("mean, standard deviation", *map(_spread, both))
+    copies = examination.copies_within_train, examination.test_images_in_train
+    table.add_row(f"equal to a training {noun}", *(f"{each:,}" for each in copies))
     return table
+
+
+def _noun(examination: Examination) -> str:
+    return "image" if examination.target is None else "row"
 
 
 def _spread(part: PartOutline) -> str:
@@ -55,10 +63,10 @@ def _spread(part: PartOutline) -> str:
 def _classes(examination: Examination) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.pad_edge = table.show_edge = False
-    table.add_column("class")
+    table.add_column(Text("class" if examination.target is None else label(examination.target)))
     for name in ("training", "test"):
         table.add_column(name, justify="right")
-    table.add_column("training images", no_wrap=True)
+    table.add_column(f"training {_noun(examination)}s", no_wrap=True)
     shown = examination.classes
     if len(shown) > _MAX_CLASSES:
         ordered = sorted(shown, key=lambda each: -each.train)
@@ -74,7 +82,10 @@ def _bar(share: float) -> str:
     return "\u2588" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-def _use(pixels: PixelValues) -> str:
+def _use(examination: Examination) -> str:
+    pixels = examination.train.pixels
+    if pixels is None:
+        return use_of_columns(examination)
     if pixels.type == "uint8":
         return "Whole numbers are divided by 255 when they are used."
     return "Floats are used as they are."

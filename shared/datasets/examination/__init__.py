@@ -1,5 +1,6 @@
 """Looks at a data set before anything is trained on it: what it holds, and what could mislead."""
 
+from deepchord.shared.datasets.examination.columns import LEFT_OUT, ColumnOutline
 from deepchord.shared.datasets.examination.examination import (
     OVERLAP,
     ClassCount,
@@ -13,8 +14,10 @@ from deepchord.shared.datasets.examination.values import value_findings
 from deepchord.shared.datasets.examination.warning import warn_of
 
 __all__ = [
+    "LEFT_OUT",
     "OVERLAP",
     "ClassCount",
+    "ColumnOutline",
     "Examination",
     "PartOutline",
     "all_findings",

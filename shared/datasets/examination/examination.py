@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.shared.datasets.examination.columns import ColumnOutline, column_outlines, left_out_findings
 from deepchord.shared.datasets.examination.copies import Copies, count_copies
 from deepchord.shared.datasets.examination.values import constant_findings, shape_findings, value_findings
 from deepchord.shared.images import pixel_values
@@ -23,7 +24,7 @@ _PIECE = 2**22
 
 
 class ClassCount(Message):
-    """How many images a class has."""
+    """How many images or rows a class has."""
 
     name: str
     train: int
@@ -31,13 +32,15 @@ class ClassCount(Message):
 
 
 class PartOutline(Message):
-    """The images of training or test."""
+    """The images, or the rows of a table, of training or test."""
 
     size: int
-    shape: tuple[int, int, int]
-    pixels: PixelValues
-    mean: float
-    standard_deviation: float
+    #: Height, width and channels of images; the number of a row's features.
+    shape: tuple[int, int, int] | tuple[int]
+    #: Of images only; the columns of a table have their own outlines.
+    pixels: PixelValues | None = None
+    mean: float | None = None
+    standard_deviation: float | None = None
 
 
 class Examination(Message):
@@ -49,14 +52,17 @@ class Examination(Message):
     classes: tuple[ClassCount, ...]
     files: ImageFiles | None
     split: StratifiedSplit | None
-    #: Test images that are training images, too; training images that are equal to an earlier one.
+    #: Test images (or rows) that are training images, too; training images that are equal to an earlier one.
     test_images_in_train: int
     copies_within_train: int
     findings: tuple[DatasetFinding, ...]
+    #: Of a table: the column that is predicted, and all others.
+    target: str | None = None
+    columns: tuple[ColumnOutline, ...] = ()
 
 
 def examine(dataset: "Dataset") -> Examination:
-    """Return what a data set holds and what was noticed, also when it was read; each image is looked at."""
+    """Return what a data set holds and what was noticed, also when it was read; each image or row is looked at."""
     train, test = (
         np.bincount(labels, minlength=len(dataset.class_names)).tolist() for labels in (dataset.y_train, dataset.y_test)
     )
@@ -74,6 +80,8 @@ def examine(dataset: "Dataset") -> Examination:
         test_images_in_train=copies.test_in_train,
         copies_within_train=copies.within_train,
         findings=all_findings(dataset, copies),
+        target=None if dataset.table is None else dataset.table.target,
+        columns=column_outlines(dataset),
     )
 
 
@@ -85,11 +93,12 @@ def all_findings(dataset: "Dataset", copies: Copies | None = None) -> tuple[Data
         copies: How many of its images are equal to others; None: they are counted.
     """
     copies = copies or count_copies(dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
-    found = (*dataset.findings, *_copy_findings(copies, len(dataset.x_test)), *value_findings(dataset))
     if dataset.table is None:
+        found = (*dataset.findings, *_copy_findings(copies, len(dataset.x_test)), *value_findings(dataset))
         return (*found, *constant_findings(dataset), *shape_findings(dataset), *_split_findings(dataset))
-    all_found = (*found, *_split_findings(dataset))
-    return tuple(each.model_copy(update={"text": in_rows(each.text)}) for each in all_found)
+    of_rows = (*_copies_of_rows(copies, dataset), *value_findings(dataset), *_split_findings(dataset))
+    in_words = (each.model_copy(update={"text": in_rows(each.text)}) for each in of_rows)
+    return (*dataset.findings, *left_out_findings(dataset.table), *in_words)
 
 
 def overlap_findings(dataset: "Dataset") -> tuple[DatasetFinding, ...]:
@@ -99,6 +108,8 @@ def overlap_findings(dataset: "Dataset") -> tuple[DatasetFinding, ...]:
 
 
 def _outline(images: NDArray[Any]) -> PartOutline:
+    if images.ndim == 2:
+        return PartOutline(size=len(images), shape=(images.shape[1],))
     height, width, channels = images.shape[1:]
     # In pieces: NumPy's own mean and deviation of all images at once take eight times their memory.
     total = square = 0.0
@@ -143,6 +154,33 @@ def _copy_findings(copies: Copies, test_size: int) -> Iterator[DatasetFinding]:
             level="note",
             text=f"{_count(copies.within_train, 'is', 'are')} equal to an earlier one; each copy counts.",
         )
+
+
+def _copies_of_rows(copies: Copies, dataset: "Dataset") -> Iterator[DatasetFinding]:
+    """Yield what equal rows tell: where columns have few values rows are equal by chance, and need not be one case."""
+    train, test = len(dataset.x_train), len(dataset.x_test)
+    if 2 * copies.within_train > train:
+        yield DatasetFinding(
+            kind="common_rows",
+            level="note",
+            text=f"{copies.within_train:,} of {train:,} training rows are equal to an earlier one in all columns that "
+            f"are used, and {copies.test_in_train:,} of {test:,} test rows to a training row, as rows of few different "
+            "values are; each row counts.",
+        )
+    elif copies.test_in_train:
+        are = "is equal to a training row" if copies.test_in_train == 1 else "are equal to training rows"
+        has = "has" if copies.test_in_train_otherwise == 1 else "have"
+        otherwise = f" {copies.test_in_train_otherwise:,} of them {has} another class there."
+        yield DatasetFinding(
+            kind=OVERLAP,
+            level="warning",
+            text=f"{copies.test_in_train:,} of {test:,} test rows {are} in all columns that are used: if they are the "
+            "same cases, the test scores are better than those of new rows would be."
+            f"{otherwise if copies.test_in_train_otherwise else ''}",
+        )
+    for finding in _copy_findings(copies, test):
+        if finding.kind == "contradictions" or (finding.kind == "copies" and 2 * copies.within_train <= train):
+            yield finding.model_copy(update={"level": "note"})
 
 
 def _count(images: int, one: str, several: str) -> str:

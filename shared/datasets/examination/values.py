@@ -96,8 +96,7 @@ def _classes(dataset: "Dataset") -> Iterator[DatasetFinding]:
     if few.size:
         yield _finding(
             "few_images",
-            f"{'Fewer than' if few.size > 1 else 'Only'} {_FEW_IMAGES if few.size > 1 else train[few[0]]} training "
-            f"images are of {_named(few, names)}: hardly anything can be learnt of so few.",
+            f"{_few(train[few])} of {_named(few, names)}: hardly anything can be learnt of so few.",
         )
     used = train[train > 0]
     if not few.size and used.max() >= _UNEQUAL * used.min():
@@ -106,6 +105,12 @@ def _classes(dataset: "Dataset") -> Iterator[DatasetFinding]:
             f"Classes have from {used.min():,} to {used.max():,} training images; each image counts alike.",
             "note",
         )
+
+
+def _few(sizes: NDArray[np.intp]) -> str:
+    if len(sizes) > 1:
+        return f"Fewer than {_FEW_IMAGES} training images are"
+    return "Only 1 training image is" if sizes[0] == 1 else f"Only {sizes[0]} training images are"
 
 
 def _named(classes: NDArray[np.intp], names: tuple[str, ...]) -> str:

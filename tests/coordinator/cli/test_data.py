@@ -22,6 +22,18 @@ def test_a_folder_is_shown_with_its_classes_and_what_is_suspicious_and_nothing_i
     assert not (tmp_path / "storage").exists()
 
 
+def test_a_table_is_shown_with_its_columns_and_drawn(command, tmp_path):
+    lines = [f"{number},{number % 7 - 0.5},{'cat' if number % 3 else 'dog'},red" for number in range(60)]
+    (tmp_path / "rows.csv").write_text("\n".join(["number,length,kind,colour", *lines]))
+
+    ended = command("data", tmp_path / "rows.csv", "--target", "kind", "--sheet", "sheet.png")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    for text in ("rows 48 12", "-0.5 to 5.5", "1 column becomes 1 feature", "Column 'number' is left out", "Columns: "):
+        assert text in " ".join(ended.stdout.split())
+    assert (tmp_path / "here" / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_for_scripts_it_is_json(command, data):
     found = json.loads(command("data", data, "--json").stdout)
 

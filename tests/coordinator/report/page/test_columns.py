@@ -11,7 +11,7 @@ import pytest
 from deepchord.coordinator.report import ReportContent, summary_table
 from deepchord.coordinator.report.figures import write_figures
 from deepchord.coordinator.report.page import render_page
-from deepchord.shared.datasets import LabelledRows, RowsDescription, labelled_dataset
+from deepchord.shared.datasets import LabelledRows, RowsDescription, all_findings, labelled_dataset
 from deepchord.shared.messages import StratifiedSplit
 from deepchord.shared.network import default_architecture
 from deepchord.shared.tables import in_rows, table_of_objects
@@ -33,9 +33,9 @@ def of_table(content: ReportContent) -> ReportContent:
 
     images = content.dataset
     described = RowsDescription(name="made-up.csv", source="rows", target="kind", class_names=images.class_names)
-    dataset = labelled_dataset(
-        rows(images.y_train), rows(images.y_test), described, split=StratifiedSplit(share=0.2, seed=0)
-    )
+    split = StratifiedSplit(share=0.2, seed=0)
+    dataset = labelled_dataset(rows(images.y_train), rows(images.y_test), described, split=split)
+    dataset = replace(dataset, findings=all_findings(dataset))
     spec = content.spec
     assert spec is not None
     network = default_architecture("tabular")
@@ -53,7 +53,9 @@ def test_the_page_shows_rows_and_columns(content: ReportContent) -> None:
 
     text = re.sub(r"<style>.*?</style>|<script>.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r"(?<!data:)\bimages?\b", text)
+    assert "about 20% of each class, with the seed 0." in text
     assert "Left out: same (the same in all rows)." in text
+    assert text.count("the same in all rows") == 1
     assert "&lt;b&gt;size" in text
     assert "<b>size" not in text
     assert not [value for tag, name, value in Parsed(page).attributes if (tag, name) == ("img", "src")]
@@ -80,6 +82,7 @@ def test_the_terminal_speaks_of_rows(content: ReportContent) -> None:
     [
         ("Images and an image, 3 images.", "Rows and a row, 3 rows."),
         ('figures/mean_images.png, <img src="data:image/png">', 'figures/mean_images.png, <img src="data:image/png">'),
+        ("Column 'image', left out; an image", "Column 'image', left out; a row"),
         ("x.images, test_images, image-rendering, images=", "x.images, test_images, image-rendering, images="),
     ],
 )
