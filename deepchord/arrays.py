@@ -1,5 +1,6 @@
 """Arrays and data frames of a Python program as a data set."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -14,12 +15,14 @@ from deepchord.shared.datasets import (
     RowsDescription,
     dataset_from_arrays,
     dataset_of_table,
+    fingerprints,
     labelled_dataset,
+    split_with_copies,
     stratified_split,
     with_channels_last,
 )
-from deepchord.shared.datasets.checks import checked_labels
-from deepchord.shared.errors import InputError
+from deepchord.shared.datasets.checks import checked_labels, checked_sample_weights
+from deepchord.shared.errors import DatasetError, InputError
 from deepchord.shared.messages import StratifiedSplit
 from deepchord.shared.tables import Table, is_frame, table_of_frame, table_of_rows
 
@@ -41,7 +44,7 @@ def frame_as_dataset(frame: Any, target: str | None, *, test: Any, seed: object 
         test = StratifiedSplit(share=test, seed=_split_seed(seed))
     else:
         raise InputError(f"test is {test!r:.60}; expected a data frame of test rows, or a share between 0 and 1.")
-    return dataset_of_table(table_of_frame(frame), name="data frame", target=target, test=test)
+    return dataset_of_table(table_of_frame(frame), name=IN_MEMORY, target=target, test=test)
 
 
 def arrays_as_dataset(
@@ -63,6 +66,8 @@ def arrays_as_dataset(
     names = None if class_names is None else tuple(class_names)
     inputs, labels = _as_array_or_table(x, "x"), np.asarray(y)
     split = None
+    if sample_weights is not None:
+        sample_weights = checked_sample_weights(sample_weights, len(labels), "sample_weights")
     if isinstance(test, tuple | list) and len(test) == 2:
         test_inputs, test_labels = _as_array_or_table(test[0], "test"), np.asarray(test[1])
         names, (labels, test_labels) = _as_numbers(names, labels, test_labels)
@@ -72,7 +77,7 @@ def arrays_as_dataset(
         kept = _kept(inputs, labels, split)
         inputs, test_inputs = _part(inputs, ~kept), _part(inputs, kept)
         labels, test_labels = labels[~kept], labels[kept]
-        if sample_weights is not None and sample_weights.shape[:1] == kept.shape:
+        if sample_weights is not None:
             sample_weights = sample_weights[~kept]
     else:
         raise InputError(f"test is {test!r}; expected test images and their classes, or a share between 0 and 1.")
@@ -131,9 +136,13 @@ def _kept(inputs: NDArray[Any] | Table, labels: NDArray[Any], split: StratifiedS
         raise InputError(f"x has the shape {shape} and y {list(labels.shape)}; expected one class for each image.")
     is_one_hot = labels.ndim == 2 and labels.shape[1] > 1
     codes = labels.argmax(axis=1) if is_one_hot else labels.reshape(len(labels), -1)[:, 0]
+    if not isinstance(inputs, Table):
+        # Copies of an image stay on one side, unless nothing were left for the other.
+        with contextlib.suppress(DatasetError):
+            return split_with_copies(codes, fingerprints(inputs), split.share, split.seed)
     return stratified_split(codes, split.share, split.seed)
 
 
 def _split_seed(seed: object) -> int:
     """Return what draws the test rows: the run's seed; one that is none is refused with the recipe."""
-    return seed if isinstance(seed, int) and seed >= 0 else 0
+    return int(seed) if isinstance(seed, int | np.integer) and seed >= 0 else 0

@@ -195,6 +195,9 @@ class DeepEnsembleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             if is_frame(X)
             else validate_data(self, X, allow_nd=True, ensure_all_finite="allow-nan", reset=False)
         )
+        if self.ensemble_.description.dataset.table is None and not is_frame(values) and values.ndim == 2:
+            # An earlier version trained on features as images of one line.
+            values = values.astype(np.float32)[:, None, :, None]
         try:
             return self.ensemble_.predict(values, **question)
         except (InputError, DatasetError) as error:
@@ -216,8 +219,8 @@ class DeepEnsembleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
 
     def _arguments(self) -> dict[str, Any]:
         """Return what `train` is given beside the images and classes."""
-        given = {name: getattr(self, name) for name in (*RecipeOptions.__annotations__, *_PLACES) if name != "seed"}
-        arguments = {name: value for name, value in given.items() if value is not None}
+        wanted, own = {*RecipeOptions.__annotations__, *_PLACES}, self.get_params(deep=False)
+        arguments = {name: value for name, value in own.items() if name in wanted and value is not None}
         if self.random_state is not None:
             arguments["seed"] = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         return arguments

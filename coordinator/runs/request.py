@@ -146,8 +146,8 @@ def plan_request(recipe_file: Path | None, options: Mapping[str, Any], *, table_
     preset = given.get("preset", recipe.get("preset", "quick" if table_rows is None else TABULAR))
     if not isinstance(preset, str) or preset not in PRESETS:
         raise InputError(f"There is no preset {preset!r}{with_full_stop(suggestion(str(preset), PRESETS))}")
-    if "stratify" not in recipe and "splits" in {*recipe, *given}:
-        # So do recipes that earlier versions wrote: who names the splits gets them as they were.
+    if "stratify" not in recipe and "splits" in recipe:
+        # So do recipes that earlier versions wrote: whose recipe names the splits gets them as they were.
         recipe["stratify"] = False
     if "architecture" in given:
         recipe.pop("layers", None)

@@ -17,12 +17,13 @@ from deepchord.shared.datasets.examination import (
     PartOutline,
     all_findings,
     examine,
+    fingerprints,
     overlap_findings,
     value_findings,
     warn_of,
 )
 from deepchord.shared.datasets.outlines import with_channels_last
-from deepchord.shared.datasets.own_files import TEST_SHARE, FileOptions, parse_size, stratified_split
+from deepchord.shared.datasets.own_files import TEST_SHARE, FileOptions, parse_size, split_with_copies, stratified_split
 from deepchord.shared.datasets.sources import Places, find_dataset, is_named_dataset
 from deepchord.shared.datasets.tables import LabelledRows, RowsDescription, dataset_of_table, labelled_dataset
 from deepchord.shared.datasets.unlabelled import (
@@ -54,6 +55,7 @@ __all__ = [
     "examine",
     "find_dataset",
     "find_images",
+    "fingerprints",
     "fitted_images",
     "is_named_dataset",
     "labelled_dataset",
@@ -63,6 +65,7 @@ __all__ = [
     "parse_size",
     "publish_dataset",
     "publish_images",
+    "split_with_copies",
     "stratified_split",
     "value_findings",
     "warn_of",

@@ -9,8 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.command_line import printable_path
-from deepchord.shared.datasets.checks import checked_labels
-from deepchord.shared.datasets.dataset import ARRAYS, CLASS_NAMES, SAMPLE_WEIGHTS, Dataset, dataset_from_arrays
+from deepchord.shared.datasets.checks import checked_labels, checked_sample_weights
+from deepchord.shared.datasets.dataset import (
+    ARRAYS,
+    CLASS_NAMES,
+    OPTIONAL_ARRAYS,
+    SAMPLE_WEIGHTS,
+    Dataset,
+    dataset_from_arrays,
+)
 from deepchord.shared.datasets.labels import check_classes
 from deepchord.shared.datasets.own_files import TEST_SHARE, FileOptions, stratified_split
 from deepchord.shared.errors import DatasetError
@@ -83,7 +90,8 @@ def read_table_dataset(path: Path, options: FileOptions) -> Dataset:
     if table_suffix(path) is None:
         return _of_archive(path, printable_path(path), options)
     target, split = options.target, StratifiedSplit(share=options.test_share, seed=options.split_seed)
-    table = read_table_file(path, as_text=() if target is None else (target,))
+    # The target as all columns: otherwise classes would have other names if their column is named.
+    table = read_table_file(path)
     return dataset_of_table(table, name=printable_path(path.name), target=target, test=split)
 
 
@@ -173,18 +181,37 @@ def _labelled(test: Table, target: str, class_names: tuple[str, ...]) -> Labelle
 
 
 def _of_archive(path: Path, source: str, options: FileOptions) -> Dataset:
-    given = read_npz(path, source, ARRAYS[:2], (*ARRAYS[2:], CLASS_NAMES, _FEATURE_NAMES))
-    names = [str(each) for each in given[_FEATURE_NAMES].tolist()] if _FEATURE_NAMES in given else None
-    train = _archived(given, "train", names, source)
+    given = read_npz(path, source, ARRAYS[:2], (*ARRAYS[2:], *OPTIONAL_ARRAYS, _FEATURE_NAMES))
+    if ("x_test" in given) != ("y_test" in given):
+        there, lacking = ("x_test", "y_test") if "x_test" in given else ("y_test", "x_test")
+        raise DatasetError(f"{source} has {there} without {lacking}: give both, or neither, and test rows are drawn.")
+    names = _names(given, _FEATURE_NAMES, source)
+    weights = given.get(SAMPLE_WEIGHTS)
+    if weights is not None:
+        weights = checked_sample_weights(weights, len(given["x_train"]), f"{source}: {SAMPLE_WEIGHTS}")
+    train = replace(_archived(given, "train", names, source), weights=weights)
     if not (CLASS_NAMES in given or given["y_train"].size != len(given["y_train"])):
         check_classes(train.labels, f"{source}: y_train")
-    class_names = tuple(str(each) for each in given[CLASS_NAMES].tolist()) if CLASS_NAMES in given else None
+    class_names = _names(given, CLASS_NAMES, source)
     described = RowsDescription(
-        name=printable_path(path.name), source=source, target=options.target or _LABELS, class_names=class_names
+        name=printable_path(path.name),
+        source=source,
+        target=options.target or _LABELS,
+        class_names=None if class_names is None else tuple(class_names),
     )
-    if "x_test" in given and "y_test" in given:
+    if "x_test" in given:
         return labelled_dataset(train, _archived(given, "test", names, source), described)
     return _drawn(train, described, StratifiedSplit(share=options.test_share, seed=options.split_seed))
+
+
+def _names(given: Mapping[str, NDArray[Any]], array: str, source: str) -> list[str] | None:
+    """Return the names that an archive gives columns or classes; None: none."""
+    if array not in given:
+        return None
+    names = given[array]
+    if names.ndim != 1:
+        raise DatasetError(f"{source}: {array} has the shape {names.shape}; expected one name after the other.")
+    return [each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in names.tolist()]
 
 
 def _archived(arrays: Mapping[str, NDArray[Any]], part: str, names: list[str] | None, source: str) -> LabelledRows:

@@ -99,7 +99,7 @@ def _make_layer(layers: Any, resolved: ResolvedLayer, dropout_scale: float) -> A
             options["rate"] = layer.rate * dropout_scale
         case Flatten() if len(resolved.input_shape) == 1:
             # Keras 2 refuses to flatten an input that is already flat.
-            return layers.Activation("linear", name=name)
+            return layers.Activation(activation="linear", name=name)
     if isinstance(layer, NoiseLayer):
         # Seeds are set for each epoch.
         options["seed"] = 0

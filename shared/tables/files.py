@@ -164,7 +164,3 @@ def _parquet(polars: Any, data: bytes, source: str) -> Table:
     return new_table(
         {name: column_of_polars(frame.to_series(place), name, source) for place, name in enumerate(names)}, source
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or repr(error)).partition("\n")[0].rstrip(".")

@@ -80,6 +80,7 @@ EVERY_LAYER: dict[str, Architecture] = {
     "the largest value of all pixels": _of(
         Conv2D(filters=6, kernel_size=2, activation="hard_silu"),
         GlobalMaxPooling2D(),
+        Flatten(),
         Dense(units=4, activation="hard_sigmoid", use_bias=False),
         *_END[1:],
     ),

@@ -63,6 +63,23 @@ def test_weights_of_images_go_with_those_that_are_trained_on():
     np.testing.assert_array_equal(data.sample_weights_train, 1 + data.x_train[:, 0, 0, 0])
 
 
+def test_weights_that_are_not_one_for_each_image_are_refused():
+    images = np.zeros((60, 2, 2), np.float32)
+
+    with pytest.raises(
+        DatasetError, match=r"sample_weights: expected a number for each of 60 images, found .* \(48,\)"
+    ):
+        arrays_as_dataset(images, LABELS, test=0.2, sample_weights=np.ones(48))
+
+
+def test_copies_of_an_image_stay_on_one_side():
+    images = np.arange(30, dtype=np.float32).reshape(-1, 1, 1).repeat(2, axis=0) * np.ones((1, 2, 2), np.float32)
+
+    data = arrays_as_dataset(images, np.arange(60) // 2 % 3, test=0.3)
+
+    assert not set(data.x_train[:, 0, 0, 0]) & set(data.x_test[:, 0, 0, 0])
+
+
 @pytest.mark.parametrize("test", [0.2, (FRAME[["size"]][:3], ["cat", "ant", "bee"])])
 def test_rows_are_data_frames_or_arrays(test):
     labels = FRAME["kind"]
@@ -117,7 +134,7 @@ def test_a_column_of_objects_is_as_good_as_strings_and_channels_may_come_first()
         ({"x": IMAGES, "y": np.zeros(60)}, "at least 2 classes"),
         (
             {"x": IMAGES, "y": LABELS, "sample_weights": [1, 2]},
-            "sample_weights_train: expected a number for each",
+            "sample_weights: expected a number for each",
         ),
         ({"dataset": "fashion", "sample_weights": [1, 2]}, "sample_weights are for x and y"),
     ],

@@ -153,13 +153,13 @@ def _toml(value: object) -> str:
         return "{ " + ", ".join(f"{_toml_key(name)} = {_toml(each)}" for name, each in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    # What JSON writes for strings, numbers and truth values is TOML too.
-    return json.dumps(value, ensure_ascii=False)
+    # What JSON writes for strings, numbers and truth values is TOML too, but for one control character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _toml_key(name: str) -> str:
     """Return a name as a key: names of classes may hold anything."""
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
 
 
 def _software(trainer: Trainer) -> str:

@@ -17,6 +17,7 @@ _NAMES = {
     "x_test": ("x_test", "test_x", "test_images", "images_test"),
     "y_test": ("y_test", "test_y", "test_labels", "labels_test"),
     "class_names": ("class_names", "classes"),
+    "sample_weights_train": ("sample_weights_train", "sample_weights"),
 }
 
 

@@ -10,6 +10,7 @@ from deepchord.shared.datasets.examination.examination import (
     examine,
     overlap_findings,
 )
+from deepchord.shared.datasets.examination.fingerprints import fingerprints
 from deepchord.shared.datasets.examination.values import value_findings
 from deepchord.shared.datasets.examination.warning import warn_of
 
@@ -22,6 +23,7 @@ __all__ = [
     "PartOutline",
     "all_findings",
     "examine",
+    "fingerprints",
     "overlap_findings",
     "value_findings",
     "warn_of",

@@ -4,7 +4,7 @@ from deepchord.shared.datasets.own_files.arrangement import check_are_classes, w
 from deepchord.shared.datasets.own_files.options import TEST_SHARE, FileOptions, parse_size
 from deepchord.shared.datasets.own_files.path_kinds import path_kind
 from deepchord.shared.datasets.own_files.reading import read_own_files, refuse_image_options, refuse_target
-from deepchord.shared.datasets.own_files.splitting import stratified_split
+from deepchord.shared.datasets.own_files.splitting import split_with_copies, stratified_split
 
 __all__ = [
     "TEST_SHARE",
@@ -15,6 +15,7 @@ __all__ = [
     "read_own_files",
     "refuse_image_options",
     "refuse_target",
+    "split_with_copies",
     "stratified_split",
     "with_some_test",
     "with_test_images",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.shared.datasets.checks import checked_labels
+from deepchord.shared.datasets.checks import checked_labels, checked_sample_weights
 from deepchord.shared.datasets.examination.fingerprints import fingerprints
 from deepchord.shared.datasets.image_files import ReadImages
 from deepchord.shared.datasets.labels import check_classes
@@ -63,9 +63,11 @@ def with_test_images(arrays: Arrays, source: str, options: FileOptions) -> tuple
     codes, _ = checked_labels(labels, len(images), f"{source}: y_train")
     kept, split = drawn_test(images, codes, source, options)
     parts = {"x_train": images[~kept], "y_train": labels[~kept], "x_test": images[kept], "y_test": labels[kept]}
-    weights = arrays.get("sample_weights_train")
-    if weights is not None and weights.shape[:1] == kept.shape:
-        parts["sample_weights_train"] = weights[~kept]
+    if "sample_weights_train" in arrays:
+        weights = arrays["sample_weights_train"]
+        parts["sample_weights_train"] = checked_sample_weights(weights, len(images), f"{source}: sample_weights_train")[
+            ~kept
+        ]
     return dict(arrays) | parts, split
 
 

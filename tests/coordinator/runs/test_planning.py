@@ -168,7 +168,7 @@ def test_a_new_run_with_a_small_class_holds_out_its_share_of_it(preset, class_si
 
 @pytest.mark.parametrize(
     ("options", "stratify"),
-    [({"stratify": False}, False), ({"stratify": True}, True), ({"splits": "rotating"}, False)],
+    [({"stratify": False}, False), ({"stratify": True}, True)],
 )
 def test_a_recipe_that_says_how_to_split_is_taken_at_its_word(options, stratify):
     for class_sizes in ([50, 50], [90_000, 90_000]):

@@ -105,6 +105,36 @@ def test_an_archive_of_rows_is_a_table(with_test: bool, tmp_path: Path):
     assert (found.class_names, len(found.x_test)) == (("a", "b", "c"), 30 if with_test else 6)
 
 
+def test_an_archive_of_rows_may_have_weights_and_names_as_bytes(tmp_path: Path):
+    rows = {
+        "x_train": np.arange(120.0).reshape(60, 2),
+        "y_train": np.arange(60) % 2,
+        "class_names": np.array([b"a", b"b"]),
+    }
+    np.savez(tmp_path / "rows.npz", **rows, sample_weights_train=1.0 + np.arange(60))
+    np.savez(tmp_path / "half.npz", **rows, x_test=rows["x_train"])
+
+    found = find_dataset(str(tmp_path / "rows.npz"), Places(keras_home=tmp_path))
+
+    assert found.class_names == ("a", "b")
+    assert found.sample_weights_train is not None
+    assert len(found.sample_weights_train) == len(found.x_train) == 48
+    with pytest.raises(DatasetError, match="has x_test without y_test"):
+        find_dataset(str(tmp_path / "half.npz"), Places(keras_home=tmp_path))
+
+
+def test_classes_are_called_alike_whether_their_column_is_named_or_found(tmp_path: Path):
+    lines = ["size,kind", *(f"{number * 0.37 % 5:.2f},{number % 2 + 1}.0" for number in range(40))]
+    (tmp_path / "rows.csv").write_text("\n".join(lines))
+    options = [FileOptions(), FileOptions(target="kind")]
+
+    found, named = (
+        find_dataset(str(tmp_path / "rows.csv"), Places(keras_home=tmp_path), options=each) for each in options
+    )
+
+    assert found.class_names == named.class_names == ("1", "2")
+
+
 def test_images_and_tables_are_told_apart(tmp_path: Path):
     np.savez(tmp_path / "images.npz", x_train=np.zeros((2, 4, 4)))
     (tmp_path / "damaged.npz").write_bytes(b"PK")
