@@ -49,7 +49,7 @@ def test_the_attempts_are_those_of_the_settings(settings, recipe):
 
 
 @pytest.mark.parametrize("in_memory", [False, True])
-@pytest.mark.parametrize("option", [{"min_members": 5}, {"warmup_epochs": 10.0}])
+@pytest.mark.parametrize("option", [{"min_members": 5}, {"schedule": "cosine", "warmup_epochs": 10.0}])
 def test_what_the_preset_of_tables_allows_is_allowed(settings, tmp_path, in_memory, option):
     rows = pd.DataFrame({"size": np.arange(60.0) % 7, "kind": ["cat", "dog", "dog"] * 20})
     rows.to_csv(tmp_path / "rows.csv", index=False)
