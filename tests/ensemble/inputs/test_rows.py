@@ -110,6 +110,28 @@ def test_the_command_takes_rows_from_standard_input(in_a_folder: Path, few: pd.D
     assert "actual_label" not in json.loads(ended.stdout)[0]
 
 
+def test_rows_of_an_archive_are_predicted_and_scored(in_a_folder: Path, gardener: Ensemble, few: pd.DataFrame):
+    inputs, labels = few.drop(columns="kind").to_numpy().astype(str), pd.factorize(few["kind"], sort=True)[0]
+    np.savez("few.npz", x_test=inputs, y_test=labels)
+    turned = {"x": inputs[:, ::-1], "feature_names": list(few.columns[:3])[::-1]}
+    np.savez("turned.npz", **turned)
+    np.savez("other.npz", x_train=inputs)
+    np.savez("many.npz", x=inputs, y=np.arange(40))
+
+    shown = CliRunner().invoke(commands, ["predict", "last", "few.npz"])
+    piped = CliRunner().invoke(commands, ["predict", "last", "-", "--json"], input=Path("turned.npz").read_bytes())
+
+    assert "Of 40 rows with a label " in shown.stdout
+    assert "actual_label" not in json.loads(piped.stdout)[0]
+    expected = gardener.predict(few).probabilities
+    for name in ("few.npz", "turned.npz"):
+        np.testing.assert_allclose(gardener.predict(name).probabilities, expected, atol=1e-6)
+    with pytest.raises(InputError, match=r"other\.npz holds no rows: expected them as x_test or x\."):
+        gardener.predict("other.npz")
+    with pytest.raises(InputError, match=r"many\.npz: y tells of 40 classes, and the networks know 3"):
+        gardener.predict("many.npz")
+
+
 def test_a_server_takes_rows(gardener: Ensemble, few: pd.DataFrame):
     rows = json.loads(few.drop(columns="kind").to_json(orient="records"))
     dataset, limits = gardener.description.dataset, ServeLimits()
