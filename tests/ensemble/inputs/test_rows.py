@@ -147,3 +147,14 @@ def test_a_server_takes_rows(gardener: Ensemble, few: pd.DataFrame):
             _from_json(json.dumps(wrong).encode(), dataset, "none", limits)
     with pytest.raises(DatasetError, match="the request: row 1, column 'length' holds 'x'"):
         _from_json(b'{"rows": [{"length": "x", "colour": "red"}]}', dataset, "none", limits)
+    with pytest.raises(Exception, match=r"too many rows; at most 1,024 at once"):
+        _from_json(json.dumps({"rows": [{}] * 1025}).encode(), dataset, "none", limits)
+
+
+def test_a_column_whose_name_no_answer_can_hold_is_refused_in_words_that_it_can(gardener: Ensemble):
+    body = json.dumps({"rows": [{"\ud800": 1}]}).encode()
+
+    with pytest.raises(DatasetError, match=r"no column 'length', .*valid are \?") as raised:
+        _from_json(body, gardener.description.dataset, "none", ServeLimits())
+
+    str(raised.value).encode()
