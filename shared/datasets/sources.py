@@ -20,6 +20,7 @@ from deepchord.shared.datasets.own_files import (
     check_are_classes,
     path_kind,
     read_own_files,
+    refuse_channels,
     refuse_image_options,
     refuse_target,
     with_some_test,
@@ -114,6 +115,7 @@ def read_dataset(
         kind = path_kind(own)
         if kind == "table":
             refuse_image_options(options, source)
+            refuse_channels(channels_first, source)
             return read_table_dataset(own, options)
         refuse_target(options, source)
         if kind != "npz":

@@ -3,7 +3,12 @@
 from deepchord.shared.datasets.own_files.arrangement import check_are_classes, with_some_test, with_test_images
 from deepchord.shared.datasets.own_files.options import TEST_SHARE, FileOptions, parse_size
 from deepchord.shared.datasets.own_files.path_kinds import IMAGE_KINDS, PathKind, path_kind
-from deepchord.shared.datasets.own_files.reading import read_own_files, refuse_image_options, refuse_target
+from deepchord.shared.datasets.own_files.reading import (
+    read_own_files,
+    refuse_channels,
+    refuse_image_options,
+    refuse_target,
+)
 from deepchord.shared.datasets.own_files.splitting import stratified_split
 
 __all__ = [
@@ -15,6 +20,7 @@ __all__ = [
     "parse_size",
     "path_kind",
     "read_own_files",
+    "refuse_channels",
     "refuse_image_options",
     "refuse_target",
     "stratified_split",

@@ -101,6 +101,13 @@ def test_the_command_predicts_and_scores_rows(in_a_folder: Path, few: pd.DataFra
     assert pd.read_csv("out.csv")["row"].tolist()[-1] == "few.csv:40"
 
 
+def test_the_command_refuses_what_is_said_of_channels(in_a_folder: Path):
+    ended = CliRunner().invoke(commands, ["predict", "last", "few.csv", "--images-channels-last"])
+
+    assert isinstance(ended.exception, InputError)
+    assert "rows of a table, which have no channels" in str(ended.exception)
+
+
 def test_the_command_takes_rows_from_standard_input(in_a_folder: Path, few: pd.DataFrame):
     text = few.drop(columns="kind").to_csv(index=False)
 
