@@ -11,11 +11,19 @@ from numpy.typing import ArrayLike
 from deepchord.arrays import arrays_as_dataset, frame_as_dataset
 from deepchord.coordinator.runs import prepare
 from deepchord.run import Run, submitted_run
-from deepchord.shared.datasets import TEST_SHARE
+from deepchord.shared.datasets import TEST_SHARE, Dataset
 from deepchord.shared.errors import InputError
 from deepchord.shared.network import Architecture
 from deepchord.shared.settings import load_settings
 from deepchord.shared.tables import is_frame
+
+#: What only data sets use that are read, and what to do instead for arrays and data frames.
+_OF_DATASETS = {
+    "test_share": "give the share as test",
+    "split_seed": "leave it out, seed draws what is kept for the test",
+    "image_size": "leave it out",
+    "skip_damaged": "leave it out",
+}
 
 
 class RecipeOptions(TypedDict, total=False):
@@ -141,13 +149,12 @@ def train(
         given["layers"] = network.layers
     if dataset is not None:
         given["dataset"] = os.fspath(dataset)
-        if isinstance(test, float) and test != TEST_SHARE:
-            given.setdefault("test_share", test)
     data = None
     if sample_weights is not None and y is None:
         raise InputError("sample_weights are for x and y; an .npz holds its own, as sample_weights_train.")
     if x is None and y is None:
         given["target"] = target
+        _set_test_share(given, test)
     elif dataset is not None or x is None or (y is None and not is_frame(x)):
         raise InputError("Give either x and y, images or rows and their classes, or a data frame, or dataset.")
     elif y is None:
@@ -164,8 +171,28 @@ def train(
             channels_first=given.get("channels_first"),
             sample_weights=None if sample_weights is None else np.asarray(sample_weights),
         )
+    if data is not None:
+        _refuse_unused(given, data)
     settings = load_settings(
         broker=broker, storage=storage, engine=engine, device=device, workers=workers, threads=threads
     )
     store, spec = prepare(settings, None if recipe is None else Path(recipe), given, data)
     return submitted_run(settings, store, spec, keep_s=keep_workers)
+
+
+def _set_test_share(given: dict[str, Any], test: object) -> None:
+    """Set the share of a data set that is kept for the test, unless the usual one; raise `InputError` if it is none."""
+    if not isinstance(test, float):
+        raise InputError("test is for x; a data set brings its test images or rows, or test is the share to draw.")
+    if test != TEST_SHARE:
+        given.setdefault("test_share", test)
+
+
+def _refuse_unused(given: Mapping[str, Any], data: Dataset) -> None:
+    """Raise `InputError` if an option was given that what is in memory does not use."""
+    unused = next((name for name in _OF_DATASETS if given.get(name) is not None), None)
+    if unused is not None:
+        instead = _OF_DATASETS[unused]
+        raise InputError(f"{unused} is for a dataset, and x is in memory: {instead}.")
+    if data.table is not None and given.get("channels_first") is not None:
+        raise InputError("channels_first is for images, and x holds rows of a table: leave it out.")

@@ -47,12 +47,15 @@ def prepare(
         DatasetError: The data set was not found or cannot be used.
         StorageError: Storage cannot be written.
     """
-    request = plan_request(recipe_file, options)
+    rows = None if given is None or given.table is None else len(given.x_train)
+    if given is not None:
+        options = {**options, "dataset": given.name}  # whatever the recipe names is not trained on
+    request = plan_request(recipe_file, options, table_rows=rows)
     check_not_detached(settings, is_automatic=request.members == "auto")
     check_broker(settings, request.require)
     store = RunStore.open(settings)
     dataset = given or read_requested(request)
-    if dataset.table is not None:
+    if given is None and dataset.table is not None:
         request = plan_request(recipe_file, options, table_rows=len(dataset.x_train))
     check_parts(request.recipe(), len(dataset.x_train))
     architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from deepchord.coordinator.runs.presets import PRESETS, TABULAR, preset_values
-from deepchord.shared.datasets import TEST_SHARE, FileOptions, is_named_dataset, parse_size
+from deepchord.shared.datasets import TEST_SHARE, FileOptions, is_named_dataset, kind_of_dataset, parse_size
 from deepchord.shared.errors import InputError
 from deepchord.shared.files import read_short_text
 from deepchord.shared.messages import MAX_MEMBERS, AutoMembers, Recipe, Requirement, Seed, Splits
@@ -135,15 +135,19 @@ def plan_request(recipe_file: Path | None, options: Mapping[str, Any], *, table_
     Args:
         recipe_file: A TOML file, or None.
         options: Options of the command line, by their names in a recipe file; None counts as not given.
-        table_rows: How many training rows the data set has, if it is a table: then `tabular` is the usual preset, and
-            suits its values to them. None: the data set is none, or not read yet.
+        table_rows: How many training rows the data set has, if it is a table: the preset `tabular`, which is the usual
+            one of tables, suits its values to them. None: the data set is none, or not read yet.
 
     Raises:
         InputError: The file cannot be read or is not TOML, or a name or value is not valid.
+        DatasetError: The folder of the data set cannot be read.
     """
     given = {name: value for name, value in options.items() if value is not None}
     recipe = _read_recipe(recipe_file) if recipe_file else {}
-    preset = given.get("preset", recipe.get("preset", "quick" if table_rows is None else TABULAR))
+    preset = given.get("preset", recipe.get("preset"))
+    if preset is None:
+        is_table = table_rows is not None or _names_table(given.get("dataset", recipe.get("dataset")))
+        preset = TABULAR if is_table else "quick"
     if not isinstance(preset, str) or preset not in PRESETS:
         raise InputError(f"There is no preset {preset!r}{with_full_stop(suggestion(str(preset), PRESETS))}")
     if "stratify" not in recipe and "splits" in recipe:
@@ -158,6 +162,11 @@ def plan_request(recipe_file: Path | None, options: Mapping[str, Any], *, table_
     except ValidationError as error:
         source = f"Recipe {recipe_file}" if recipe_file and not _is_about(given, error) else "The options given"
         raise InputError(f"{source}: {with_full_stop(explain(error))}") from error
+
+
+def _names_table(dataset: object) -> bool:
+    """Return whether a data set, as it was given, is a table; what is no name and no path is refused later."""
+    return isinstance(dataset, str) and kind_of_dataset(dataset) == "table"
 
 
 def _is_about(given: Mapping[str, Any], error: ValidationError) -> bool:

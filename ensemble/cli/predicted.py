@@ -15,6 +15,7 @@ from deepchord.ensemble.inputs import Damaged, Inputs, Lot, TableInputs, find_in
 from deepchord.ensemble.prediction import Prediction
 from deepchord.ensemble.tables import LabelledScores, RunningScores, TableFile, json_table, open_table
 from deepchord.shared.command_line import label, printable_path
+from deepchord.shared.errors import InputError
 from deepchord.shared.messages import DatasetInfo, Fitting
 from deepchord.shared.uncertainty import ConformalMethod
 
@@ -64,6 +65,10 @@ def predict_inputs(
     ensemble = Ensemble.load(source, storage=storage)
     dataset = ensemble.description.dataset
     item = "image" if dataset.table is None else "row"
+    if dataset.table is not None and asked.channels_first is not None:
+        raise InputError(
+            "The ensemble takes rows of a table, which have no channels: leave out --images-channels-first."
+        )
     question = ask(
         ensemble.description,
         risk=asked.risk,

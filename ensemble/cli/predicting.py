@@ -22,7 +22,7 @@ def predict(
         typer.Argument(
             metavar="INPUT...",
             help="Image files, folders of them, .npz files (images, x_test or x; with labels they are scored), or `-`; "
-            "for an ensemble of a table .csv or .parquet files.",
+            "for an ensemble of a table .csv, .parquet or .npz files.",
         ),
     ],
     out: Annotated[

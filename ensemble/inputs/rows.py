@@ -1,5 +1,6 @@
 """Rows of tables as people have them, as what the networks take: files, data frames, arrays, objects of JSON."""
 
+import io
 import os
 import sys
 import warnings
@@ -11,7 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.ensemble.inputs.streams import LOT, STDIN, Lot
+from deepchord.ensemble.inputs.row_archives import read_row_archive
+from deepchord.ensemble.inputs.streams import LOT, STDIN, ZIP, Lot
 from deepchord.shared.command_line import label, printable_path, user_path
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import CategoryColumn, DatasetInfo, TablePreprocessing
@@ -28,8 +30,8 @@ from deepchord.shared.tables import (
     table_of_rows,
 )
 
-#: The path of a table; a data frame of pandas or polars; an array [rows, columns] or [columns]; an object by the names
-#: of the columns, or a list of those.
+#: The path of a table or of an `.npz`; a data frame of pandas or polars; an array [rows, columns] or [columns]; an
+#: object by the names of the columns, or a list of those.
 RowsLike: TypeAlias = Any
 #: A warning names at most so many columns.
 _MOST_NAMED = 8
@@ -60,7 +62,7 @@ def as_rows(rows: RowsLike, dataset: DatasetInfo, *, name: str = "the array") ->
         DatasetError: A file cannot be read, a column is missing, or a value is not of its column's kind.
     """
     table = _preprocessing(dataset)
-    encoded = encode_rows(_as_table(rows, table, name), table)
+    encoded = encode_rows(_as_table(rows, dataset, name), table)
     _warn_of(encoded)
     return encoded.features
 
@@ -69,8 +71,8 @@ def find_rows(inputs: Sequence[str], dataset: DatasetInfo) -> TableInputs:
     """Return the rows of some files, in lots that can be predicted together.
 
     Args:
-        inputs: Tables, as `read_table_file` reads them, or `-` for CSV on standard input. Where they have the column
-            that is predicted, it is their label.
+        inputs: Tables, as `read_table_file` reads them; `.npz` files, as `read_row_archive` does; or `-` for CSV or an
+            `.npz` on standard input. Where they have the column that is predicted, it is their label.
         dataset: What the networks were trained on.
 
     Raises:
@@ -78,7 +80,7 @@ def find_rows(inputs: Sequence[str], dataset: DatasetInfo) -> TableInputs:
         DatasetError: One is no table, a column is missing, or a value is not of its column's kind.
     """
     preprocessing = _preprocessing(dataset)
-    tables = [(_short_name(text), _read(text, preprocessing)) for text in inputs]
+    tables = [(_short_name(text), _read(text, dataset)) for text in inputs]
     labelled = any(preprocessing.target in table.columns for _, table in tables)
     lots: list[Lot] = []
     for name, table in tables:
@@ -94,9 +96,9 @@ def _preprocessing(dataset: DatasetInfo) -> TablePreprocessing:
     return dataset.table
 
 
-def _as_table(rows: RowsLike, preprocessing: TablePreprocessing, name: str) -> Table:
+def _as_table(rows: RowsLike, dataset: DatasetInfo, name: str) -> Table:
     if isinstance(rows, str | os.PathLike):
-        return _read(os.fspath(rows), preprocessing)
+        return _read(os.fspath(rows), dataset)
     if is_frame(rows):
         return table_of_frame(rows)
     if isinstance(rows, Mapping):
@@ -106,7 +108,7 @@ def _as_table(rows: RowsLike, preprocessing: TablePreprocessing, name: str) -> T
     array = _as_array(rows, name)
     if array.ndim == 1 and array.size:
         array = array[None]
-    return table_of_rows(array, preprocessing.all_names, name)
+    return table_of_rows(array, _preprocessing(dataset).all_names, name)
 
 
 def _as_array(rows: RowsLike, name: str) -> NDArray[Any]:
@@ -119,18 +121,24 @@ def _as_array(rows: RowsLike, name: str) -> NDArray[Any]:
     return array
 
 
-def _read(text: str, preprocessing: TablePreprocessing) -> Table:
+def _read(text: str, dataset: DatasetInfo) -> Table:
+    preprocessing = _preprocessing(dataset)
     as_text = [column.name for column in preprocessing.columns if isinstance(column, CategoryColumn)]
     as_text.append(preprocessing.target)
     if text == STDIN:
         data = sys.stdin.buffer.read()
         if not data:
-            raise InputError("Standard input is empty: expected a table as CSV on it.")
+            raise InputError("Standard input is empty: expected a table as CSV or an .npz on it.")
+        if data.startswith(ZIP):
+            return read_row_archive(io.BytesIO(data), "standard input", dataset, preprocessing)
         return read_table(data, "standard input", as_text=as_text)
+    path = user_path(text)
     try:
+        if path.suffix.lower() == ".npz":
+            return read_row_archive(path, printable_path(path), dataset, preprocessing)
         return read_table_file(text, as_text=as_text)
     except FileNotFoundError as error:
-        raise InputError(f"There is no file {printable_path(user_path(text))}.") from error
+        raise InputError(f"There is no file {printable_path(path)}.") from error
 
 
 def _labels(table: Table, dataset: DatasetInfo, preprocessing: TablePreprocessing) -> NDArray[np.int64]:

@@ -26,7 +26,8 @@ STDIN = "-"
 #: The arrays of images in an archive, the first that is there, and the labels that belong to each.
 _ARRAYS = {"images": "labels", "x_test": "y_test", "x": "y"}
 _OPTION = "--images-channels"
-_ZIP = b"PK\x03\x04"
+#: The beginning of an `.npz`.
+ZIP = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -170,7 +171,7 @@ def _from_stdin() -> Source:
     data = sys.stdin.buffer.read()
     if not data:
         raise InputError("Standard input is empty: expected an image file or an .npz on it.")
-    return _archive(data, "standard input") if data.startswith(_ZIP) else data
+    return _archive(data, "standard input") if data.startswith(ZIP) else data
 
 
 def _in_folder(folder: Path, dataset: DatasetInfo) -> list[Source]:

@@ -167,7 +167,8 @@ class Server:
         except DeepchordError as error:
             raise HTTPException(422, str(error)) from error
         if not np.isfinite(prediction.probabilities).all():
-            raise HTTPException(422, "The values of the images are so large that no probabilities follow from them.")
+            items = "images" if ensemble.description.dataset.table is None else "rows"
+            raise HTTPException(422, f"The values of the {items} are so large that no probabilities follow from them.")
         self._metrics.images.labels(name).inc(len(prediction))
         if prediction.abstains is not None:
             self._metrics.abstained.labels(name).inc(int(prediction.abstains.sum()))

@@ -129,8 +129,8 @@ def too_large(limits: ServeLimits) -> HTTPException:
     return HTTPException(413, f"The request is larger than the {limits.max_bytes:,} bytes that are taken.")
 
 
-def _too_many(limits: ServeLimits) -> HTTPException:
-    return HTTPException(413, f"The request has too many images; at most {limits.max_images:,} at once.")
+def _too_many(limits: ServeLimits, items: str = "images") -> HTTPException:
+    return HTTPException(413, f"The request has too many {items}; at most {limits.max_images:,} at once.")
 
 
 def _too_many_pixels(limits: ServeLimits) -> HTTPException:
@@ -208,7 +208,7 @@ def _from_rows(data: Any, dataset: DatasetInfo, limits: ServeLimits) -> tuple[tu
             "the values in the order of the columns.",
         )
     if len(rows) > limits.max_images:
-        raise _too_many(limits)
+        raise _too_many(limits, "rows")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a client does not see what is warned of here
         features = as_rows(rows, dataset, name="the request")

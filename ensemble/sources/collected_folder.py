@@ -6,7 +6,7 @@ from deepchord.ensemble.sources.members import EnsembleMembers
 from deepchord.shared.checkpoints import DESCRIPTION_FILE, weights_file
 from deepchord.shared.command_line import printable_path
 from deepchord.shared.errors import InputError
-from deepchord.shared.files import check_regular, read_short_text
+from deepchord.shared.files import MAX_DESCRIPTION_BYTES, check_regular, read_short_text
 from deepchord.shared.messages import DescribedMember, EnsembleDescription
 
 
@@ -19,7 +19,7 @@ def members_of_folder(folder: Path) -> EnsembleMembers:
     """
     described = folder / DESCRIPTION_FILE
     try:
-        text = read_short_text(described)
+        text = read_short_text(described, MAX_DESCRIPTION_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{printable_path(described)} cannot be read: {reason}. Collect the run once more.") from error

@@ -23,8 +23,15 @@ from deepchord.shared.datasets.examination import (
     warn_of,
 )
 from deepchord.shared.datasets.outlines import with_channels_last
-from deepchord.shared.datasets.own_files import TEST_SHARE, FileOptions, parse_size, split_with_copies, stratified_split
-from deepchord.shared.datasets.sources import Places, find_dataset, is_named_dataset
+from deepchord.shared.datasets.own_files import (
+    IMAGE_KINDS,
+    TEST_SHARE,
+    FileOptions,
+    parse_size,
+    split_with_copies,
+    stratified_split,
+)
+from deepchord.shared.datasets.sources import Places, find_dataset, is_named_dataset, kind_of_dataset
 from deepchord.shared.datasets.tables import LabelledRows, RowsDescription, dataset_of_table, labelled_dataset
 from deepchord.shared.datasets.unlabelled import (
     Images,
@@ -35,6 +42,7 @@ from deepchord.shared.datasets.unlabelled import (
 )
 
 __all__ = [
+    "IMAGE_KINDS",
     "IN_MEMORY",
     "LEFT_OUT",
     "OVERLAP",
@@ -58,6 +66,7 @@ __all__ = [
     "fingerprints",
     "fitted_images",
     "is_named_dataset",
+    "kind_of_dataset",
     "labelled_dataset",
     "load_dataset",
     "load_images",

@@ -16,9 +16,11 @@ from deepchord.shared.datasets.keras_download import KerasProcess, keep_download
 from deepchord.shared.datasets.outlines import check_outlines, with_channels_last
 from deepchord.shared.datasets.own_files import (
     FileOptions,
+    PathKind,
     check_are_classes,
     path_kind,
     read_own_files,
+    refuse_channels,
     refuse_image_options,
     refuse_target,
     with_some_test,
@@ -113,6 +115,7 @@ def read_dataset(
         kind = path_kind(own)
         if kind == "table":
             refuse_image_options(options, source)
+            refuse_channels(channels_first, source)
             return read_table_dataset(own, options)
         refuse_target(options, source)
         if kind != "npz":
@@ -158,6 +161,11 @@ def _checked_kind(path: Path) -> Path:
 def is_named_dataset(name: str) -> bool:
     """Return whether there is a data set with this name."""
     return name in NAMED_DATASETS
+
+
+def kind_of_dataset(name_or_path: str) -> PathKind | None:
+    """Return what the path of a data set holds, as `path_kind` does; None: it is a name."""
+    return None if is_named_dataset(name_or_path) else path_kind(user_path(name_or_path))
 
 
 def find_named_dataset(named: NamedDataset, places: Places) -> Dataset:

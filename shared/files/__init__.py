@@ -14,7 +14,12 @@ from deepchord.shared.files.idx import read_idx
 from deepchord.shared.files.npy_files import read_npy_file
 from deepchord.shared.files.npz_headers import MissingArraysError, check_memory
 from deepchord.shared.files.recognition import GIT_ANNEX, HDF5, JSON, KERAS, TEXT, describe_kind, is_annexed, kind_of
-from deepchord.shared.files.regular_files import SPECIAL_FILES, check_regular, read_short_text
+from deepchord.shared.files.regular_files import (
+    MAX_DESCRIPTION_BYTES,
+    SPECIAL_FILES,
+    check_regular,
+    read_short_text,
+)
 from deepchord.shared.files.writing import refuse_unwritable, written_aside
 
 __all__ = [
@@ -22,6 +27,7 @@ __all__ = [
     "HDF5",
     "JSON",
     "KERAS",
+    "MAX_DESCRIPTION_BYTES",
     "SPECIAL_FILES",
     "TEXT",
     "MissingArraysError",

@@ -7,6 +7,9 @@ from pathlib import Path
 
 #: Texts that people write by hand are shorter.
 _MAX_TEXT_BYTES = 2**20
+#: So are the texts that deepchord writes about a run: that of a table of 20,000 columns has about 3 MiB, and names and
+#: categories may be long.
+MAX_DESCRIPTION_BYTES = 2**26
 #: The names of special files with their articles, by file type.
 SPECIAL_FILES = {
     stat.S_IFIFO: "a FIFO",
@@ -28,15 +31,19 @@ def check_regular(path: Path) -> None:
         raise OSError(errno.EINVAL, f"it is {kind}, and only regular files are read", str(path))
 
 
-def read_short_text(path: Path) -> str:
+def read_short_text(path: Path, max_bytes: int = _MAX_TEXT_BYTES) -> str:
     """Return the UTF-8 text of a file that people write; it may be a pipe, such as `<(command)` of a shell.
 
+    Args:
+        path: The file.
+        max_bytes: A longer text is refused; a whole number of MiB. `MAX_DESCRIPTION_BYTES` is for what deepchord wrote.
+
     Raises:
-        OSError: The file cannot be read, or is longer than 1 MiB; `strerror` says which.
+        OSError: The file cannot be read, or is too long; `strerror` says which.
         UnicodeDecodeError: The text is not UTF-8.
     """
     with path.open("rb") as file:
-        data = file.read(_MAX_TEXT_BYTES + 1)
-    if len(data) > _MAX_TEXT_BYTES:
-        raise OSError(errno.EFBIG, "it is longer than 1 MiB", str(path))
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise OSError(errno.EFBIG, f"it is longer than {max_bytes // 2**20} MiB", str(path))
     return data.decode("utf-8-sig")  # Windows writes a byte order mark

@@ -8,7 +8,16 @@ from typing import Any
 
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.errors import InputError
-from deepchord.shared.files import HDF5, JSON, KERAS, TEXT, describe_kind, kind_of, read_short_text
+from deepchord.shared.files import (
+    HDF5,
+    JSON,
+    KERAS,
+    MAX_DESCRIPTION_BYTES,
+    TEXT,
+    describe_kind,
+    kind_of,
+    read_short_text,
+)
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.network import Architecture, Dense, Shape, default_architecture
 from deepchord.shared.saved_models.description import SavedNetwork
@@ -43,7 +52,8 @@ def load_network(path: Path, images: Shape) -> SavedNetwork:
             return _network_of_model(path, images, source)
         if kind not in (None, JSON, TEXT):
             raise InputError(f"{source} tells no network: {describe_kind(kind)}.")
-        text = read_short_text(path)
+        # A run.json tells the columns of its table, too.
+        text = read_short_text(path, MAX_DESCRIPTION_BYTES)
     except OSError as error:
         raise InputError(f"{source} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:

@@ -52,10 +52,15 @@ def table_of_objects(objects: Sequence[Mapping[str, Any]], source: str) -> Table
     """Return objects, such as JSON has, as a table; what an object does not have is missing.
 
     Raises:
-        DatasetError: There are none, or one has a value that is neither a number, a text, true, false nor null.
+        DatasetError: There are none, one has a value that is neither a number, a text, true, false nor null, or two
+            keys name one column.
     """
-    names = list(dict.fromkeys(name for each in objects for name in each))
-    return new_table({name: _objects([each.get(name) for each in objects], name, source) for name in names}, source)
+    keys = list(dict.fromkeys(key for each in objects for key in each))
+    names = unique_names([str(key) for key in keys], source)
+    columns = {
+        name: _objects([each.get(key) for each in objects], name, source) for key, name in zip(keys, names, strict=True)
+    }
+    return new_table(columns, source)
 
 
 def column_of_polars(series: Any, name: str, source: str) -> Column:

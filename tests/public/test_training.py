@@ -137,6 +137,13 @@ def test_a_column_of_objects_is_as_good_as_strings_and_channels_may_come_first()
             "sample_weights: expected a number for each",
         ),
         ({"dataset": "fashion", "sample_weights": [1, 2]}, "sample_weights are for x and y"),
+        ({"dataset": "fashion", "test": (IMAGES, LABELS)}, "test is for x; a data set brings its test images"),
+        ({"dataset": "rows.csv", "test": FRAME}, "test is for x; a data set brings its test images"),
+        ({"x": IMAGES, "y": LABELS, "test_share": 0.3}, "test_share is for a dataset, .*: give the share as test"),
+        ({"x": FRAME, "split_seed": 1}, "split_seed is for a dataset, and x is in memory: leave it out, seed draws"),
+        ({"x": IMAGES, "y": LABELS, "image_size": 64}, "image_size is for a dataset, and x is in memory: leave it out"),
+        ({"x": IMAGES, "y": LABELS, "skip_damaged": True}, "skip_damaged is for a dataset"),
+        ({"x": FRAME, "channels_first": False}, "channels_first is for images, and x holds rows of a table"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_anything_is_written(tmp_path, arguments, sentence):

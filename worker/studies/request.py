@@ -8,12 +8,14 @@ from pathlib import Path
 
 from deepchord.shared.command_line import printable_path
 from deepchord.shared.datasets import (
+    IMAGE_KINDS,
     Dataset,
     FileOptions,
     Places,
     find_dataset,
     find_images,
     fitted_images,
+    kind_of_dataset,
     load_dataset,
     overlap_findings,
     publish_dataset,
@@ -181,7 +183,7 @@ def _published_dataset(
         places,
         request.images_channels_first,
         labels_are_classes=True,
-        options=FileOptions(image_size=_image_size(run.dataset)),
+        options=FileOptions(image_size=_image_size(run.dataset, request.dataset)),
     )
     warn_of(value_findings(other), other.name)
     numbers = tuple(str(number) for number in range(len(trained_on.class_names)))
@@ -209,10 +211,15 @@ def _published_images(store: RunStore, trained_on: Dataset, request: StudyReques
     return publish_images(fitted_images(images, trained_on.x_train, request.fitting), store)
 
 
-def _image_size(trained_on: DatasetInfo) -> tuple[int, int] | None:
-    """Return to which size image files are scaled, as those of the training were; None: they were not."""
+def _image_size(trained_on: DatasetInfo, dataset: str) -> tuple[int, int] | None:
+    """Return to which size the image files of a data set are scaled, as those of the training were.
+
+    None: those were not scaled, or the data set has no image files.
+    """
+    if trained_on.files is None or not trained_on.files.scaled or kind_of_dataset(dataset) not in IMAGE_KINDS:
+        return None
     height, width, _ = trained_on.image_shape
-    return (height, width) if trained_on.files is not None and trained_on.files.scaled else None
+    return height, width
 
 
 def _made_name(

@@ -1,7 +1,7 @@
 """Chooses by the kind of a path how a data set of a person's own is read, and reads it if it is not one `.npz`."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +32,13 @@ from deepchord.shared.tables import table_suffix
 Arrays = Mapping[str, NDArray[Any]]
 #: What a path holds; `npz` is also what is not known.
 PathKind = Literal["npz", "npy", "idx", "matlab", "image_folder", "path_table", "parquet", "table"]
+_LISTERS: Mapping[PathKind, Callable[[Path], Listing]] = {
+    "image_folder": list_folder,
+    "path_table": list_path_table,
+    "parquet": list_parquet,
+}
+#: What holds image files.
+IMAGE_KINDS = frozenset(_LISTERS)
 
 
 def path_kind(path: Path) -> PathKind:
@@ -57,8 +64,7 @@ def path_kind(path: Path) -> PathKind:
 
 def list_images(path: Path, kind: PathKind) -> Listing | None:
     """Return the image files that a path means; None: it holds arrays."""
-    listers = {"image_folder": list_folder, "path_table": list_path_table, "parquet": list_parquet}
-    return listers[kind](path) if kind in listers else None
+    return _LISTERS[kind](path) if kind in _LISTERS else None
 
 
 def read_array_files(path: Path, kind: PathKind) -> tuple[Arrays, tuple[DatasetFinding, ...]]:

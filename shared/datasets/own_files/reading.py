@@ -65,6 +65,14 @@ def refuse_target(options: FileOptions, source: str) -> None:
         raise DatasetError(f"{source} holds images, which have no column {options.target!r} to predict.")
 
 
+def refuse_channels(channels_first: bool | None, source: str) -> None:
+    """Raise `DatasetError` if something was said about the channels of images, and there are rows."""
+    if channels_first is not None:
+        raise DatasetError(
+            f"{source} holds rows of a table, which have no channels: leave out --images-channels-first."
+        )
+
+
 def refuse_image_options(options: FileOptions, source: str) -> None:
     """Raise `DatasetError` if something was said about image files, and there are none."""
     if options.image_size is not None or options.skip_damaged:

@@ -4,16 +4,18 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from deepchord.coordinator.cli.context import read_settings
 from deepchord.coordinator.running import open_broker
 from deepchord.coordinator.runs import check_broker, is_embedded, prepare
 from deepchord.shared.broker import connect
-from deepchord.shared.datasets import load_dataset
+from deepchord.shared.datasets import Dataset, dataset_of_table, load_dataset
 from deepchord.shared.errors import BrokerError, DatasetError, EngineError, InputError, StorageError
 from deepchord.shared.queue import create_app
 from deepchord.shared.settings import Settings, load_settings
+from deepchord.shared.tables import table_of_frame
 from tests.shared.datasets.image_files.pictures import write_classes
 
 TINY = "layers = [{ type = 'flatten' }, { type = 'dense', units = 'classes', activation = 'softmax' }]\n"
@@ -44,6 +46,30 @@ def test_the_attempts_are_those_of_the_settings(settings, recipe):
     settings = settings.model_copy(update={"max_attempts": 7})
 
     assert prepare(settings, recipe, {})[1].max_attempts == 7
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+@pytest.mark.parametrize("option", [{"min_members": 5}, {"schedule": "cosine", "warmup_epochs": 10.0}])
+def test_what_the_preset_of_tables_allows_is_allowed(settings, tmp_path, in_memory, option):
+    rows = pd.DataFrame({"size": np.arange(60.0) % 7, "kind": ["cat", "dog", "dog"] * 20})
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    given = dataset_of_table(table_of_frame(rows), name="data frame") if in_memory else None
+
+    _, run = prepare(settings, None, {"dataset": str(tmp_path / "rows.csv"), **option}, given)
+
+    assert (run.preset, run.members) == ("tabular", 8)
+    assert run.dataset.name == ("data frame" if in_memory else "rows.csv")
+
+
+def test_the_usual_preset_of_images_in_memory_is_quick_whatever_the_recipe_names(settings, recipe, tmp_path):
+    (tmp_path / "data.csv").write_text("size,kind\n1,2\n")
+    images, labels = np.zeros((20, 6, 6, 1), dtype=np.uint8), np.arange(20) % 2
+    given = Dataset(
+        name="images", x_train=images, y_train=labels, x_test=images, y_test=labels, class_names=("cat", "dog")
+    )
+    recipe.write_text("dataset = 'data.csv'\n" + TINY)
+
+    assert prepare(settings, recipe, {}, given)[1].preset == "quick"
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,13 @@ def test_the_command_predicts_and_scores_rows(in_a_folder: Path, few: pd.DataFra
     assert pd.read_csv("out.csv")["row"].tolist()[-1] == "few.csv:40"
 
 
+def test_the_command_refuses_what_is_said_of_channels(in_a_folder: Path):
+    ended = CliRunner().invoke(commands, ["predict", "last", "few.csv", "--images-channels-last"])
+
+    assert isinstance(ended.exception, InputError)
+    assert "rows of a table, which have no channels" in str(ended.exception)
+
+
 def test_the_command_takes_rows_from_standard_input(in_a_folder: Path, few: pd.DataFrame):
     text = few.drop(columns="kind").to_csv(index=False)
 
@@ -108,6 +115,28 @@ def test_the_command_takes_rows_from_standard_input(in_a_folder: Path, few: pd.D
 
     assert [row["row"] for row in json.loads(ended.stdout)][:2] == ["stdin:1", "stdin:2"]
     assert "actual_label" not in json.loads(ended.stdout)[0]
+
+
+def test_rows_of_an_archive_are_predicted_and_scored(in_a_folder: Path, gardener: Ensemble, few: pd.DataFrame):
+    inputs, labels = few.drop(columns="kind").to_numpy().astype(str), pd.factorize(few["kind"], sort=True)[0]
+    np.savez("few.npz", x_test=inputs, y_test=labels)
+    turned = {"x": inputs[:, ::-1], "feature_names": list(few.columns[:3])[::-1]}
+    np.savez("turned.npz", **turned)
+    np.savez("other.npz", x_train=inputs)
+    np.savez("many.npz", x=inputs, y=np.arange(40))
+
+    shown = CliRunner().invoke(commands, ["predict", "last", "few.npz"])
+    piped = CliRunner().invoke(commands, ["predict", "last", "-", "--json"], input=Path("turned.npz").read_bytes())
+
+    assert "Of 40 rows with a label " in shown.stdout
+    assert "actual_label" not in json.loads(piped.stdout)[0]
+    expected = gardener.predict(few).probabilities
+    for name in ("few.npz", "turned.npz"):
+        np.testing.assert_allclose(gardener.predict(name).probabilities, expected, atol=1e-6)
+    with pytest.raises(InputError, match=r"other\.npz holds no rows: expected them as x_test or x\."):
+        gardener.predict("other.npz")
+    with pytest.raises(InputError, match=r"many\.npz: y tells of 40 classes, and the networks know 3"):
+        gardener.predict("many.npz")
 
 
 def test_a_server_takes_rows(gardener: Ensemble, few: pd.DataFrame):
@@ -125,3 +154,14 @@ def test_a_server_takes_rows(gardener: Ensemble, few: pd.DataFrame):
             _from_json(json.dumps(wrong).encode(), dataset, "none", limits)
     with pytest.raises(DatasetError, match="the request: row 1, column 'length' holds 'x'"):
         _from_json(b'{"rows": [{"length": "x", "colour": "red"}]}', dataset, "none", limits)
+    with pytest.raises(Exception, match=r"too many rows; at most 1,024 at once"):
+        _from_json(json.dumps({"rows": [{}] * 1025}).encode(), dataset, "none", limits)
+
+
+def test_a_column_whose_name_no_answer_can_hold_is_refused_in_words_that_it_can(gardener: Ensemble):
+    body = json.dumps({"rows": [{"\ud800": 1}]}).encode()
+
+    with pytest.raises(DatasetError, match=r"no column 'length', .*valid are \?") as raised:
+        _from_json(body, gardener.description.dataset, "none", ServeLimits())
+
+    str(raised.value).encode()

@@ -6,6 +6,7 @@ import pytest
 
 import deepchord
 from deepchord.ensemble.sources import ExportedModel, find_source
+from deepchord.shared.checkpoints import DESCRIPTION_FILE
 from deepchord.shared.errors import (
     CheckpointError,
     CorruptObjectError,
@@ -38,6 +39,14 @@ def test_a_saved_folder_and_an_exported_file_are_the_same_ensemble(ensemble, tmp
     for source in (folder, str(folder), "saved", file, "it.onnx", Path("it.onnx")):
         assert find_source(source).description == ensemble.description
     assert isinstance(find_source(file), ExportedModel)
+
+
+def test_a_saved_folder_may_describe_a_table_of_many_columns(ensemble, tmp_path):
+    folder = ensemble.save(tmp_path / "saved")
+    with (folder / DESCRIPTION_FILE).open("a") as file:
+        file.write(" " * 2**21)
+
+    assert find_source(folder).description == ensemble.description
 
 
 def test_what_is_not_there_is_refused_with_what_was_expected(storage, tmp_path):

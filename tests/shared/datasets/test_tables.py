@@ -152,6 +152,14 @@ def test_a_target_is_for_tables(tmp_path: Path):
             find_dataset(name, Places(keras_home=tmp_path), options=FileOptions(target="kind"))
 
 
+@pytest.mark.parametrize("channels_first", [True, False])
+def test_what_is_said_of_channels_is_for_images(tmp_path: Path, channels_first: bool):
+    (tmp_path / "rows.csv").write_text("size,kind\n1,2\n")
+
+    with pytest.raises(DatasetError, match=r"rows\.csv holds rows of a table, which have no channels: leave out"):
+        find_dataset(str(tmp_path / "rows.csv"), Places(keras_home=tmp_path), channels_first)
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path):
     with pytest.raises(DatasetError, match=r"There is no data set and no file called .*none\.csv"):
         find_dataset(str(tmp_path / "none.csv"), Places(keras_home=tmp_path))

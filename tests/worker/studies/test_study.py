@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from deepchord.shared.checkpoints import decode_checkpoint, decode_ensemble_probabilities
 from deepchord.shared.datasets import Dataset, Images, Places, encode_dataset, fitted_images, publish_images
 from deepchord.shared.errors import CheckpointError, DatasetError, InputError
-from deepchord.shared.messages import RunSpec, StudySpec
+from deepchord.shared.messages import ImageFiles, RunSpec, StudySpec
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 from deepchord.worker.execution.evaluation_attempt import attempt_evaluation
@@ -29,6 +29,7 @@ from deepchord.worker.studies import (
     study_run,
 )
 from deepchord.worker.studies.conditions import ShiftCollector
+from tests.shared.datasets.image_files.pictures import write_classes
 from tests.worker.studies.shifted import shift_images
 
 
@@ -218,6 +219,18 @@ def test_a_data_set_that_does_not_fit_is_refused(place, tmp_path, dataset, chang
 
     with pytest.raises(InputError, match=message):
         place(dataset=other)
+
+
+def test_a_run_on_scaled_image_files_is_evaluated_on_arrays_and_on_files_that_are_scaled_alike(
+    store, settings, evaluated, tmp_path, dataset
+):
+    files = evaluated.dataset.model_copy(update={"files": ImageFiles(scaled=True)})
+    scaled, places = evaluated.model_copy(update={"dataset": files}), Places(keras_home=tmp_path, download=False)
+    pictures = write_classes(tmp_path / "pictures", classes=dataset.class_names)
+
+    for other in (write_dataset(tmp_path / "other.npz", dataset), str(pictures)):
+        spec = place_study(store, scaled, StudyRequest(dataset=other), places, settings, "numpy")
+        assert spec.dataset.image_shape == (4, 4, 1)
 
 
 def test_unseen_images_of_another_shape_are_refused_or_fitted(place, store, tmp_path):
