@@ -118,7 +118,7 @@ def _evaluate_here(storage: str) -> dict[str, Any]:
     # The idle members' own probabilities are not those of their weights.
     labels = resources.dataset(run.dataset).y_train
     read = run_candidates(store, run, trained, lambda member: member_split(run, member, labels).validation)
-    candidates = (replace(one, own_probabilities=None) for one in read)
+    candidates = (replace(one, own_outputs=None) for one in read)
     evaluate_members(
         Evaluator(engine=resources.engine, trainer=resources.trainer),
         resources.dataset(run.dataset),

@@ -11,7 +11,7 @@ from deepchord.shared.messages import Precision, Recipe
 from deepchord.shared.network import ResolvedArchitecture
 from deepchord.shared.queue import create_app
 from deepchord.shared.settings import load_settings
-from deepchord.worker.engines import Batch, Device, Images, Probabilities
+from deepchord.worker.engines import Batch, Device, Images, Outputs
 from deepchord.worker.resources import Resources
 from deepchord.worker.tasks import register_tasks
 from deepchord.worker.training import initial_weights
@@ -47,7 +47,7 @@ class IdleNetwork:
         on_batch(0)
         return float(np.log(self._classes)), 1 / self._classes
 
-    def probabilities(self, images: Images) -> Probabilities:
+    def outputs(self, images: Images) -> Outputs:
         """Return equal probabilities."""
         return np.full((len(images), self._classes), 1 / self._classes, dtype=np.float32)
 

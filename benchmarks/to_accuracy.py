@@ -68,9 +68,7 @@ def _preset(preset: str, seed: int, folder: Path) -> dict[str, Any]:
     store = RunStore.open(load_settings(storage=str(folder / "storage")))
     (run_id,) = store.run_ids()
     run = store.run(run_id)
-    evaluation = store.evaluation(run).result()
-    if evaluation is None:
-        sys.exit(f"Run {run_id} has no evaluation.")
+    _, evaluation = store.last_class_evaluation(run)
     members = [record.member for record in store.records(run_id, run.members)]
     return {
         "seed": seed,

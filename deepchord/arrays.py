@@ -22,8 +22,10 @@ from deepchord.shared.datasets import (
     with_channels_last,
 )
 from deepchord.shared.datasets.checks import checked_labels, checked_sample_weights
+from deepchord.shared.datasets.targets import TARGET_NAMES, checked_numbers
 from deepchord.shared.errors import DatasetError, InputError
 from deepchord.shared.messages import StratifiedSplit
+from deepchord.shared.network import Task
 from deepchord.shared.tables import Table, is_frame, table_of_frame, table_of_rows
 
 #: Images, or rows: an array [size, features], or a data frame of pandas or polars.
@@ -31,7 +33,9 @@ Inputs: TypeAlias = Any
 _SOURCE = "The arrays"
 
 
-def frame_as_dataset(frame: Any, target: str | None, *, test: Any, seed: object = None) -> Dataset:
+def frame_as_dataset(
+    frame: Any, target: str | None, *, test: Any, seed: object = None, task: Task | None = None
+) -> Dataset:
     """Return a data frame, one column of which is predicted, as a data set; see `train` for the arguments.
 
     Raises:
@@ -44,7 +48,7 @@ def frame_as_dataset(frame: Any, target: str | None, *, test: Any, seed: object 
         test = StratifiedSplit(share=test, seed=_split_seed(seed))
     else:
         raise InputError(f"test is {test!r:.60}; expected a data frame of test rows, or a share between 0 and 1.")
-    return dataset_of_table(table_of_frame(frame), name=IN_MEMORY, target=target, test=test)
+    return dataset_of_table(table_of_frame(frame), name=IN_MEMORY, target=target, test=test, task=_checked_task(task))
 
 
 def arrays_as_dataset(
@@ -56,14 +60,18 @@ def arrays_as_dataset(
     seed: object = None,
     channels_first: bool | None = None,
     sample_weights: NDArray[Any] | None = None,
+    task: Task | None = None,
 ) -> Dataset:
-    """Return arrays, or a data frame and the class of each row, as a data set; see `train` for the arguments.
+    """Return arrays, or a data frame and the class or number of each row, as a data set; see `train` for the arguments.
 
     Raises:
         InputError: `test` is neither, or there is not one class for each image.
         DatasetError: The arrays cannot be used, or are too few for training and test.
     """
+    task = _checked_task(task) or "classification"
     names = None if class_names is None else tuple(class_names)
+    if task == "regression" and names is not None:
+        raise InputError("class_names are for classes, and numbers are predicted: leave them or task out.")
     inputs, labels = _as_array_or_table(x, "x"), np.asarray(y)
     split = None
     if sample_weights is not None:
@@ -74,7 +82,7 @@ def arrays_as_dataset(
     elif isinstance(test, float | int):
         split = StratifiedSplit(share=_checked_share(test), seed=_split_seed(seed))
         names, (labels,) = _as_numbers(names, labels)
-        kept = _kept(inputs, labels, split)
+        kept = _kept(inputs, labels, split, task)
         inputs, test_inputs = _part(inputs, ~kept), _part(inputs, kept)
         labels, test_labels = labels[~kept], labels[kept]
         if sample_weights is not None:
@@ -82,12 +90,17 @@ def arrays_as_dataset(
     else:
         raise InputError(f"test is {test!r}; expected test images and their classes, or a share between 0 and 1.")
     if isinstance(inputs, Table) or isinstance(test_inputs, Table):
-        described = RowsDescription(name=IN_MEMORY, source=_SOURCE, target="y", class_names=names)
-        rows, test_rows = _labelled(inputs, labels, "y"), _labelled(test_inputs, test_labels, "y of the test")
+        described = RowsDescription(
+            name=IN_MEMORY, source=_SOURCE, targets=_target_names(y, labels, task), task=task, class_names=names
+        )
+        rows = _labelled(inputs, labels, "y", task)
+        test_rows = _labelled(test_inputs, test_labels, "y of the test", task)
         return labelled_dataset(replace(rows, weights=sample_weights), test_rows, described, split=split)
     arrays = {"x_train": inputs, "y_train": labels, "x_test": test_inputs, "y_test": test_labels}
     if sample_weights is not None:
         arrays["sample_weights_train"] = sample_weights
+    if task == "regression":
+        arrays[TARGET_NAMES] = np.array(_target_names(y, labels, task))
     turned = with_channels_last(arrays, _SOURCE, channels_first)
     dataset = dataset_from_arrays(turned, name=IN_MEMORY, source=_SOURCE, class_names=names)
     return replace(dataset, split=split)
@@ -105,10 +118,28 @@ def _part(inputs: NDArray[Any] | Table, chosen: NDArray[np.bool_]) -> NDArray[An
     return inputs.rows(chosen) if isinstance(inputs, Table) else inputs[chosen]
 
 
-def _labelled(inputs: NDArray[Any] | Table, labels: NDArray[Any], name: str) -> LabelledRows:
+def _labelled(inputs: NDArray[Any] | Table, labels: NDArray[Any], name: str, task: Task) -> LabelledRows:
     if not isinstance(inputs, Table):
         raise InputError(f"x and the test differ: one has rows, the other an array of the shape {list(inputs.shape)}.")
+    if task == "regression":
+        return LabelledRows(rows=inputs, labels=checked_numbers(labels, inputs.size, name))
     return LabelledRows(rows=inputs, labels=checked_labels(labels, inputs.size, name)[0])
+
+
+def _target_names(given: Any, labels: NDArray[Any], task: Task) -> tuple[str, ...]:
+    """Return the names of the columns of labels: those of a data frame, `y`, or `y_0`, `y_1` and so on."""
+    if task == "classification" or labels.ndim == 1 or labels.shape[1] == 1:
+        name = getattr(given, "name", None)
+        return (name if task == "regression" and isinstance(name, str) and name.strip() else "y",)
+    if is_frame(given):
+        return tuple(map(str, given.columns))
+    return tuple(f"y_{number}" for number in range(labels.shape[1]))
+
+
+def _checked_task(task: object) -> Task | None:
+    if task not in (None, "classification", "regression"):
+        raise InputError(f"task is {task!r:.60}; expected 'classification' or 'regression'.")
+    return task
 
 
 def _as_numbers(
@@ -129,13 +160,15 @@ def _checked_share(share: float) -> float:
     return float(share)
 
 
-def _kept(inputs: NDArray[Any] | Table, labels: NDArray[Any], split: StratifiedSplit) -> NDArray[np.bool_]:
+def _kept(inputs: NDArray[Any] | Table, labels: NDArray[Any], split: StratifiedSplit, task: Task) -> NDArray[np.bool_]:
     """Return which images or rows are kept for the test."""
     shape = [inputs.size, len(inputs.columns)] if isinstance(inputs, Table) else list(inputs.shape)
     if not shape or labels.ndim == 0 or shape[0] != len(labels) or shape[0] < 2:
         raise InputError(f"x has the shape {shape} and y {list(labels.shape)}; expected one class for each image.")
     is_one_hot = labels.ndim == 2 and labels.shape[1] > 1
     codes = labels.argmax(axis=1) if is_one_hot else labels.reshape(len(labels), -1)[:, 0]
+    if task == "regression":
+        codes = np.zeros(len(labels), dtype=np.int64)
     if not isinstance(inputs, Table):
         # Copies of an image stay on one side, unless nothing were left for the other.
         with contextlib.suppress(DatasetError):

@@ -26,7 +26,7 @@ from deepchord.live_display import show_views
 from deepchord.report import Report
 from deepchord.shared.datasets import Dataset, load_dataset
 from deepchord.shared.errors import InputError
-from deepchord.shared.messages import EnsembleEvaluation, RunSpec
+from deepchord.shared.messages import Evaluation, RunSpec
 from deepchord.shared.queue import create_app
 from deepchord.shared.settings import Settings, load_settings
 from deepchord.shared.storage import RunStore
@@ -170,7 +170,7 @@ class Run:
         return submitted_run(self._settings, self._store, spec)
 
     @property
-    def evaluation(self) -> EnsembleEvaluation | None:
+    def evaluation(self) -> Evaluation | None:
         """What the run ended with: scores of the ensemble and of its members; None: it has not ended so."""
         found = (self._store.evaluation(version).result() for version in self._store.specs(self.run_id))
         return next((evaluation for evaluation in found if evaluation is not None), None)

@@ -159,7 +159,9 @@ class DeepEnsembleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             with contextlib.suppress(InputError):  # it has ended
                 run.cancel()
             raise
-        self.run_id_, self.evaluation_, self.ensemble_ = run.run_id, run.evaluation, run.ensemble
+        evaluation = run.evaluation
+        self.evaluation_ = evaluation if isinstance(evaluation, EnsembleEvaluation) else None
+        self.run_id_, self.ensemble_ = run.run_id, run.ensemble
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803  scikit-learn's name

@@ -73,6 +73,8 @@ class RecipeOptions(TypedDict, total=False):
     mixup: float
     cutmix: float
     feature_noise: float
+    beta_nll: float
+    task: Literal["classification", "regression"]
     channels_first: bool
     image_size: int | str | tuple[int, int]
     skip_damaged: bool
@@ -114,8 +116,10 @@ def train(
             divided by 255, or floats, which are taken as they are. Or rows of a table, which are prepared as
             docs/tables.md says: an array [size, features], or a data frame of pandas or polars. None: `dataset` is
             trained on.
-        y: Their classes [size]: whole numbers from 0, or strings. None: they are a column of the data frame.
-        target: The column of a table that is predicted; None: target, label, class or y, or else the last.
+        y: Their classes [size]: whole numbers from 0, or strings. With `task="regression"` the numbers to predict,
+            [size] or [size, targets]. None: they are a column of the data frame.
+        target: The column of a table that is predicted, or several numbers with commas between their columns; None:
+            target, label, class or y, or else the last.
         test: Images and classes that only score, and decide nothing; a data frame with the same columns; or the share
             of `x`, or of a data set without test images, that is kept for that.
         validation: The share of the training images that each member is validated on: `validation_fraction`.
@@ -158,7 +162,7 @@ def train(
     elif dataset is not None or x is None or (y is None and not is_frame(x)):
         raise InputError("Give either x and y, images or rows and their classes, or a data frame, or dataset.")
     elif y is None:
-        data = frame_as_dataset(x, target, test=test, seed=given.get("seed"))
+        data = frame_as_dataset(x, target, test=test, seed=given.get("seed"), task=given.get("task"))
     elif target is not None:
         raise InputError("Give either y or target, a column of x: both say what is predicted.")
     else:
@@ -170,6 +174,7 @@ def train(
             seed=given.get("seed"),
             channels_first=given.get("channels_first"),
             sample_weights=None if sample_weights is None else np.asarray(sample_weights),
+            task=given.get("task"),
         )
     if data is not None:
         _refuse_unused(given, data)

@@ -16,7 +16,7 @@ def summarize(description: EnsembleDescription, place: str) -> str:
 
 def _lines(description: EnsembleDescription, place: str) -> list[tuple[str, str]]:
     dataset, calibration = description.dataset, description.calibration
-    network = description.architecture.resolve(input_shape=dataset.input_shape, classes=dataset.classes)
+    network = dataset.network(description.architecture)
     trained = len(description.members)
     held_out = "images" if dataset.table is None else "rows"
     engines = ", ".join(sorted({member.engine for member in description.members}))

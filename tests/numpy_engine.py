@@ -7,7 +7,7 @@ import numpy as np
 from deepchord.shared.checkpoints import Weights
 from deepchord.shared.messages import Recipe
 from deepchord.shared.network import ResolvedArchitecture
-from deepchord.worker.engines import Batch, Device, Images, Probabilities
+from deepchord.worker.engines import Batch, Device, Images, Outputs
 from deepchord.worker.engines.engine import check_optimizer_state
 
 
@@ -39,7 +39,7 @@ class NumpyNetwork:
         losses, hits = [], []
         for number, (pixels, wanted, learning_rate, weights) in enumerate(batches):
             counted = np.ones(len(pixels), np.float32) if weights is None else weights
-            given = self.probabilities(pixels)
+            given = self.outputs(pixels)
             targets = wanted if wanted.ndim == 2 else np.eye(given.shape[1], dtype=np.float32)[wanted]
             gradient = counted[:, None] * (given - targets) / len(targets)
             rows, ((kernel, bias),) = pixels.reshape(len(pixels), -1), self._weights
@@ -51,7 +51,7 @@ class NumpyNetwork:
             on_batch(number)
         return float(np.mean(losses)), float(np.mean(hits))
 
-    def probabilities(self, images: Images) -> Probabilities:
+    def outputs(self, images: Images) -> Outputs:
         ((kernel, bias),) = self._weights
         scores = images.reshape(len(images), -1) @ kernel + bias
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from deepchord.coordinator.cli.context import print_json
-from deepchord.coordinator.cli.options import ChannelsFirst, ImageSize, Json, SkipDamaged, Target, TestShare
+from deepchord.coordinator.cli.options import ChannelsFirst, ImageSize, Json, SkipDamaged, Target, Task, TestShare
 from deepchord.shared.command_line import home_path
 from deepchord.shared.errors import InputError
 
@@ -21,6 +21,7 @@ def data(
         str, typer.Argument(metavar="NAME|PATH", help="The data set, as --dataset of `train` takes it.")
     ],
     target: Target = None,
+    task: Task = None,
     channels_first: ChannelsFirst = None,
     image_size: ImageSize = None,
     skip_damaged: SkipDamaged = False,
@@ -49,6 +50,7 @@ def data(
     options = {
         "dataset": dataset,
         "target": target,
+        "task": task,
         "channels_first": channels_first,
         "image_size": image_size,
         "skip_damaged": skip_damaged or None,

@@ -91,7 +91,7 @@ def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Jso
 
     With `members = "auto"` it ends with enough members. With --json, one line each time that something has changed.
     """
-    from deepchord.coordinator.monitoring import raise_if_failed, show, watch_run
+    from deepchord.coordinator.monitoring import outcome, raise_if_failed, show, watch_run
     from deepchord.coordinator.runs import decide_members
     from deepchord.shared.command_line import new_console
     from deepchord.shared.process import terminations_as_interrupts
@@ -107,10 +107,7 @@ def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Jso
     if view.evaluation and not as_json:
         if decision := decide_members(view.run, view.evaluation):
             typer.echo(decision.reason)
-        typer.echo(
-            f"Ensemble test accuracy {view.evaluation.test.accuracy:.2%}; "
-            f"`deepchord collect {spec.run_id}` copies the results here."
-        )
+        typer.echo(f"{outcome(view.run, view.evaluation)}; `deepchord collect {spec.run_id}` copies the results here.")
 
 
 @commands.command()

@@ -48,7 +48,15 @@ DatasetPath = Annotated[
 Target = Annotated[
     str | None,
     typer.Option(
-        metavar="COLUMN", help="The column of a table that is predicted; default: target, label, class, y, or the last."
+        metavar="COLUMN",
+        help="The column of a table that is predicted, or several numbers, a,b; default: target, label, class, y, or "
+        "the last.",
+    ),
+]
+Task = Annotated[
+    str | None,
+    typer.Option(
+        metavar="classification|regression", help="Predict classes, or numbers; default: what the data set looks like."
     ),
 ]
 ChannelsFirst = Annotated[

@@ -18,6 +18,7 @@ from deepchord.coordinator.cli.options import (
     SkipDamaged,
     Storage,
     Target,
+    Task,
     TestShare,
     Workers,
 )
@@ -50,6 +51,7 @@ def train(
     ] = None,
     dataset: DatasetPath = None,
     target: Target = None,
+    task: Task = None,
     channels_first: ChannelsFirst = None,
     image_size: ImageSize = None,
     skip_damaged: SkipDamaged = False,
@@ -110,6 +112,7 @@ def train(
         "skip_damaged": skip_damaged or None,
         "test_share": test_share,
         "target": target,
+        "task": task,
         "members": _number_or_word(members),
         "at_most": at_most,
         "architecture": architecture,

@@ -115,10 +115,10 @@ def raise_if_failed(view: RunView) -> None:
 
 
 def _new_watcher(store: RunStore, run: RunSpec, client: redis.Redis | None, cache: Path) -> RunWatcher:
-    """Return a watcher with the progress of members, if there is a broker, and the test labels, if they can be read."""
+    """Return a watcher with the progress of members, if there is a broker, and the test classes, if there are any."""
     board = None if client is None else ProgressBoard(client)
     try:
-        labels = load_dataset(run.dataset, store, cache).y_test
+        labels = None if run.dataset.targets else load_dataset(run.dataset, store, cache).y_test
     except DeepchordError:
         labels = None  # the views lack the ensemble so far; the evaluation reports what is wrong
     return RunWatcher(store, run, board, labels)

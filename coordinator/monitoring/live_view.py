@@ -1,7 +1,7 @@
 """The view of a run on a terminal: a line per member, a bar for all, the ensemble so far; elsewhere plain lines."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from rich.console import Group, RenderableType
@@ -27,19 +27,23 @@ from deepchord.coordinator.monitoring.plain_view import show_plainly
 from deepchord.coordinator.monitoring.run_view import RunView
 from deepchord.coordinator.monitoring.screen import LiveScreen, is_in_front
 from deepchord.shared.command_line import PrintableConsole
-from deepchord.shared.messages import FailedMember, TrainedMember
+from deepchord.shared.messages import EpochMetrics, FailedMember, TrainedMember
+from deepchord.shared.network import Task
 
 #: Which columns follow the member's number on a terminal of at least so many characters; "" is the bar.
 _COLUMNS = (
-    (120, ("trained on", "", "epoch", "loss", "val. acc.", "time")),
-    (72, ("trained on", "epoch", "loss", "val. acc.", "time")),
-    (60, ("trained on", "epoch", "val. acc.", "time")),
+    (120, ("trained on", "", "epoch", "loss", "validated", "time")),
+    (72, ("trained on", "epoch", "loss", "validated", "time")),
+    (60, ("trained on", "epoch", "validated", "time")),
     (0, ("epoch", "time")),
 )
 #: The heading of the bar.
 _BAR = ""
+#: How a member did on its validation images: the column, and its heading by what is predicted.
+_VALIDATED = "validated"
+_VALIDATED_HEADINGS: Mapping[Task, str] = {"classification": "val. acc.", "regression": "val. RMSE"}
 #: The widths of some columns, in characters.
-_COLUMN_WIDTHS = {"loss": 8, "val. acc.": 11}
+_COLUMN_WIDTHS = {"loss": 8, "validated": 11}
 #: The width of all other columns together, in characters, without the column of host, engine and device.
 _OTHER_COLUMNS_WIDTH = 36
 #: How many members are shown at most: those in training and their neighbours.
@@ -133,7 +137,8 @@ def _members(view: RunView, shown: Iterable[int], width: int) -> Table:
         elif name == "trained on":
             table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=place_width)
         else:
-            table.add_column(name, justify="right", no_wrap=True)
+            heading = _VALIDATED_HEADINGS[view.run.dataset.outputs.task] if name == _VALIDATED else name
+            table.add_column(heading, justify="right", no_wrap=True)
     for index in shown:
         cells = _cells(view, index, place_width)
         if "trained on" not in columns and "time" not in cells:
@@ -169,7 +174,7 @@ def _cells(view: RunView, index: int, place_width: int) -> dict[str, RenderableT
         _BAR: bar,
         "epoch": f"{line.epochs_done}/{line.epochs}",
         "loss": f"{line.last.train_loss:.4f}" if line.last else Text("…", style="dim"),
-        "val. acc.": f"{line.last.validation_accuracy:.2%}" if line.last else Text("…", style="dim"),
+        _VALIDATED: _score(line.last) if line.last else Text("…", style="dim"),
     }
     if line.phase == "waiting":
         return {**cells, "trained on": Text("waiting", style="dim")}
@@ -184,9 +189,15 @@ def _trained_cells(member: TrainedMember, place_width: int) -> dict[str, Rendera
         # The epoch whose weights were kept: loss and accuracy are of that one, too.
         "epoch": f"{member.best_epoch}/{len(member.history)}",
         "loss": f"{best.train_loss:.4f}",
-        "val. acc.": f"{best.validation_accuracy:.2%}",
+        _VALIDATED: _score(best),
         "time": Text(f"{clock(member.duration_s)} ✓", style="green"),
     }
+
+
+def _score(epoch: EpochMetrics) -> str:
+    if epoch.validation_accuracy is None:
+        return f"{epoch.validation_error:.3f} SD"
+    return f"{epoch.validation_accuracy:.2%}"
 
 
 def _bar(share: float, width: int | None = None) -> ProgressBar:

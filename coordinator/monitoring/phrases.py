@@ -2,7 +2,15 @@
 
 from deepchord.coordinator.monitoring.run_view import RunView
 from deepchord.shared.command_line import label
-from deepchord.shared.messages import FailedMember, MemberProgress, RunSpec, Trainer
+from deepchord.shared.messages import (
+    EnsembleEvaluation,
+    EpochMetrics,
+    Evaluation,
+    FailedMember,
+    MemberProgress,
+    RunSpec,
+    Trainer,
+)
 
 OFFLINE = "no broker answers here: this is what storage tells"
 #: Columns for host, engine and device where there is room.
@@ -52,8 +60,26 @@ def result(view: RunView, index: int) -> str:
     best = member.history[member.best_epoch - 1]
     return (
         f"trained in {clock(member.duration_s)}, best epoch {member.best_epoch} of {len(member.history)}, "
-        f"val. accuracy {best.validation_accuracy:.2%}"
+        f"{validated(best)}"
     )
+
+
+def validated(epoch: EpochMetrics) -> str:
+    """Return how an epoch did on the validation images: the accuracy, or the error in standard deviations."""
+    if epoch.validation_accuracy is None:
+        return f"val. RMSE {epoch.validation_error:.4f} SD"
+    return f"val. accuracy {epoch.validation_accuracy:.2%}"
+
+
+def outcome(run: RunSpec, evaluation: Evaluation) -> str:
+    """Return in a few words how good an ensemble is."""
+    if isinstance(evaluation, EnsembleEvaluation):
+        return f"Ensemble test accuracy {evaluation.test.accuracy:.2%}"
+    errors = (
+        f"{scores.root_mean_squared_error:.4g} ({one_line(target.name)})"
+        for target, scores in zip(run.dataset.targets, evaluation.test, strict=True)
+    )
+    return f"Ensemble test RMSE {', '.join(errors)}"
 
 
 def troubles(view: RunView) -> list[str]:

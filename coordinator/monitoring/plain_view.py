@@ -13,6 +13,7 @@ from deepchord.coordinator.monitoring.phrases import (
     place,
     result,
     so_far,
+    validated,
 )
 from deepchord.coordinator.monitoring.run_view import RunView
 from deepchord.shared.command_line import PrintableConsole
@@ -67,4 +68,4 @@ def _sentences(view: RunView) -> dict[str, str]:
 def _metrics(line: MemberProgress) -> str:
     if line.last is None:
         return ""
-    return f"loss {line.last.train_loss:.4f} val. accuracy {line.last.validation_accuracy:.2%}"
+    return f"loss {line.last.train_loss:.4f} {validated(line.last)}"

@@ -11,11 +11,11 @@ import redis
 from numpy.typing import NDArray
 
 from deepchord.shared.broker import ProgressBoard, permanent_error
-from deepchord.shared.checkpoints import decode_member_probabilities
+from deepchord.shared.checkpoints import decode_member_outputs
 from deepchord.shared.errors import DamagedRecordError, StorageError
 from deepchord.shared.messages import (
     Cancellation,
-    EnsembleEvaluation,
+    Evaluation,
     MemberProgress,
     MemberRecord,
     RunFailure,
@@ -54,7 +54,7 @@ class RunView:
     #: The last trouble of the evaluation.
     evaluation_note: str | None = None
     so_far: EnsembleSoFar | None = None
-    evaluation: EnsembleEvaluation | None = None
+    evaluation: Evaluation | None = None
     failure: RunFailure | None = None
     #: Who cancelled the run, and when; None if nobody did.
     cancellation: Cancellation | None = None
@@ -234,7 +234,7 @@ class RunWatcher:
             stored = self._store.member(self._run.run_id, member.spec.index)
             data = stored.probabilities(member.attempt, member.probabilities_sha256)
             source = f"Probabilities of member {member.spec.index} of run {self._run.run_id}"
-            probabilities = decode_member_probabilities(data, source)
+            probabilities = decode_member_outputs(data, source)
         except StorageError as error:  # a number in a view is no reason to stop
             logger.warning("The ensemble so far goes without member %d: %s", member.spec.index, error)
             return

@@ -12,7 +12,7 @@ from deepchord.coordinator.report.findings import TRAIN_AGAIN
 from deepchord.shared.checkpoints import DESCRIPTION_FILE, decode_ensemble_probabilities, weights_file
 from deepchord.shared.datasets import load_dataset
 from deepchord.shared.errors import CorruptObjectError, MessageDecodeError, RunNotFoundError, StorageError
-from deepchord.shared.messages import EnsembleDescription, RunSpec, TrainedMember, UnseenScores
+from deepchord.shared.messages import EnsembleDescription, EnsembleEvaluation, RunSpec, TrainedMember, UnseenScores
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 
@@ -25,7 +25,7 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
         InputError: It has not ended yet.
         CorruptObjectError: Records of members that were evaluated are gone.
     """
-    run, evaluation = store.last_evaluation(run)
+    run, evaluation = store.last_class_evaluation(run)
     data = store.evaluation(run).probabilities(evaluation.probabilities_sha256)
     records = store.evaluated_records(run, evaluation)
     trained = [record.member for record in records.values() if isinstance(record.member, TrainedMember)]
@@ -52,7 +52,7 @@ def _teacher(store: RunStore, run: RunSpec) -> TeacherResults | None:
     except (RunNotFoundError, CorruptObjectError):
         return None
     evaluation = store.evaluation(teacher).result()
-    if evaluation is None:
+    if not isinstance(evaluation, EnsembleEvaluation):
         return None
     taught, own = _unseen(store, teacher), _unseen(store, run)
     both = {name: (taught[name], own[name]) for name in taught if name in own}
@@ -128,7 +128,7 @@ def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
         "dataset": run.dataset.name,
         "members": run.members,
         "ended": len(recorded),
-        "ensemble_test_accuracy": evaluation.test.accuracy if evaluation else None,
+        "ensemble_test_accuracy": evaluation.test.accuracy if isinstance(evaluation, EnsembleEvaluation) else None,
     }
 
 

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from deepchord.coordinator.runs.control import plan_extension
-from deepchord.shared.messages import AutoMembers, EnsembleEvaluation, MemberGain, RunSpec
+from deepchord.shared.messages import AutoMembers, EnsembleEvaluation, Evaluation, MemberGain, RunSpec
 from deepchord.shared.storage import RunStore
 
 #: At most this share of the members there are is added at once: what is extrapolated further is less certain.
@@ -27,7 +27,7 @@ class MemberDecision:
     reason: str
 
 
-def decide_members(run: RunSpec, evaluation: EnsembleEvaluation | None) -> MemberDecision | None:
+def decide_members(run: RunSpec, evaluation: Evaluation | None) -> MemberDecision | None:
     """Return whether a run gets more members; None if it is not evaluated, or did not ask for it.
 
     Args:
@@ -35,7 +35,7 @@ def decide_members(run: RunSpec, evaluation: EnsembleEvaluation | None) -> Membe
         evaluation: The evaluation of all of its members; None: there is none yet.
     """
     auto = run.auto
-    if auto is None or evaluation is None:
+    if auto is None or not isinstance(evaluation, EnsembleEvaluation):
         return None
     gain = evaluation.uncertainty.next_member if evaluation.uncertainty is not None else None
     if gain is None:

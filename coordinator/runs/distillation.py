@@ -47,7 +47,7 @@ def plan_distillation(
         InputError: The run has not ended, or an option is not valid.
         RunFailedError: The run has ended without an evaluation.
     """
-    teacher, _ = store.last_evaluation(run)
+    teacher, _ = store.last_class_evaluation(run)
     now = now or datetime.now(UTC)
     given = {name: value for name, value in options.items() if value is not None}
     own = {name: given.pop(name) for name in DistillationRequest.model_fields if name in given}
@@ -61,7 +61,7 @@ def plan_distillation(
         if request.architecture is None
         else network_to_train(Path(request.architecture), teacher.dataset.input_shape, teacher.dataset.classes)
     )
-    network = architecture.resolve(input_shape=teacher.dataset.input_shape, classes=teacher.dataset.classes)
+    network = teacher.dataset.network(architecture)
     check_augmentation(recipe, teacher.dataset.input_shape)
     check_class_weights(recipe, teacher.dataset.class_names)
     pixels = teacher.dataset.pixels

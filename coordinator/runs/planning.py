@@ -23,25 +23,29 @@ _FIRST_WITH_CALIBRATION_IMAGES = 4
 _FEWEST_BY_CHANCE = 50
 
 
-def plan_architecture(request: RunRequest, input_shape: tuple[int, ...], classes: int) -> Architecture:
+def plan_architecture(
+    request: RunRequest, input_shape: tuple[int, ...], classes: int = 0, targets: int = 0
+) -> Architecture:
     """Return the network of a request; without one, that of the preset.
 
     Args:
         request: The request.
         input_shape: Height, width and channels of an image, or the number of features.
-        classes: The number of classes of the data set.
+        classes: The number of classes of the data set; 0: numbers are predicted.
+        targets: How many numbers are predicted; 0: classes are.
 
     Raises:
         CheckpointError: A model that Keras saved is damaged, or has what deepchord does not compute.
-        InputError: The network is not valid, or the network or the augmentation does not fit images and classes.
+        InputError: The network is not valid, or the network or the augmentation does not fit the images and what is
+        predicted.
     """
     if request.layers is not None:
         architecture = Architecture(layers=request.layers)
     elif request.architecture is not None:
-        architecture = network_to_train(Path(request.architecture), input_shape, classes)
+        architecture = network_to_train(Path(request.architecture), input_shape, classes, targets)
     else:
-        architecture = default_architecture(request.preset)
-    architecture.resolve(input_shape=input_shape, classes=classes)
+        architecture = default_architecture(request.preset, "regression" if targets else "classification")
+    architecture.resolve(input_shape=input_shape, classes=classes, targets=targets)
     check_augmentation(request, input_shape)
     return architecture
 

@@ -10,14 +10,14 @@ import numpy as np
 from deepchord.coordinator.runs.long_steps import counted_step, long_step
 from deepchord.coordinator.runs.planning import plan_architecture, plan_run
 from deepchord.coordinator.runs.request import RunRequest, plan_request
-from deepchord.coordinator.runs.suitability import check_class_weights, check_feature_noise, check_parts
+from deepchord.coordinator.runs.suitability import check_class_weights, check_feature_noise, check_parts, check_task
 from deepchord.shared.broker import probe_broker
 from deepchord.shared.command_line import user_path
 from deepchord.shared.datasets import Dataset, Places, all_findings, find_dataset, publish_dataset, warn_of
 from deepchord.shared.errors import InputError
 from deepchord.shared.host import choose_engine
 from deepchord.shared.messages import Recipe, RunSpec
-from deepchord.shared.network import ResolvedArchitecture, refusal
+from deepchord.shared.network import ResolvedArchitecture, Task, refusal
 from deepchord.shared.settings import Settings, keras_home
 from deepchord.shared.storage import RunStore
 
@@ -50,19 +50,22 @@ def prepare(
     rows = None if given is None or given.table is None else len(given.x_train)
     if given is not None:
         options = {**options, "dataset": given.name}  # whatever the recipe names is not trained on
-    request = plan_request(recipe_file, options, table_rows=rows)
+    request = plan_request(recipe_file, options, table_rows=rows, task=None if given is None else task_of(given))
     check_not_detached(settings, is_automatic=request.members == "auto")
     check_broker(settings, request.require)
     store = RunStore.open(settings)
     dataset = given or read_requested(request)
-    if given is None and dataset.table is not None:
-        request = plan_request(recipe_file, options, table_rows=len(dataset.x_train))
+    if given is None and (dataset.table is not None or dataset.targets):
+        rows = None if dataset.table is None else len(dataset.x_train)
+        request = plan_request(recipe_file, options, table_rows=rows, task=task_of(dataset))
     check_parts(request.recipe(), len(dataset.x_train))
-    architecture = plan_architecture(request, dataset.x_train.shape[1:], len(dataset.class_names))
-    network = architecture.resolve(input_shape=dataset.x_train.shape[1:], classes=len(dataset.class_names))
+    input_shape, classes, targets = dataset.x_train.shape[1:], len(dataset.class_names), len(dataset.targets)
+    architecture = plan_architecture(request, input_shape, classes, targets)
+    network = architecture.resolve(input_shape=input_shape, classes=classes, targets=targets)
+    check_task(request, network.outputs.task, is_automatic=request.members == "auto")
     check_class_weights(request, dataset.class_names)
-    check_feature_noise(request, dataset.x_train.shape[1:], are_floats=dataset.x_train.dtype != np.uint8)
-    _check_engine(request.require or settings.engine, network)
+    check_feature_noise(request, input_shape, are_floats=dataset.x_train.dtype != np.uint8)
+    _check_engine(request.require or settings.engine, network, request)
     check_state_size(store, network, request)
     store.check_writable()
     dataset = replace(dataset, findings=all_findings(dataset), rows=None)
@@ -74,8 +77,13 @@ def prepare(
         checking=long_step(f"Checking what is published of {dataset.name}", size_bytes, "read"),
         publishing=long_step(f"Publishing {dataset.name}", size_bytes, "write"),
     )
-    sizes = np.bincount(dataset.y_train, minlength=len(dataset.class_names)).tolist()
+    sizes = [] if targets else np.bincount(dataset.y_train, minlength=classes).tolist()
     return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts, class_sizes=sizes)
+
+
+def task_of(dataset: Dataset) -> Task:
+    """Return what the networks of a data set predict."""
+    return "regression" if dataset.targets else "classification"
 
 
 def check_not_detached(settings: Settings, *, is_automatic: bool) -> None:
@@ -142,9 +150,11 @@ def _npz_bytes(dataset: str) -> int | None:
         return None
 
 
-def _check_engine(wanted: str | None, network: ResolvedArchitecture) -> None:
-    """Raise `InputError` if the engine that is to train the network cannot compute it."""
+def _check_engine(wanted: str | None, network: ResolvedArchitecture, recipe: Recipe) -> None:
+    """Raise `InputError` if the engine that is to train the network cannot compute it, or not as the recipe says."""
     reason = None if wanted is None else refusal(wanted, network)
+    if wanted == "plaidml" and recipe.beta_nll:
+        reason = "PlaidML cannot hold a gradient back, as beta_nll needs it: leave it out, or take another engine."
     if reason is not None:
         raise InputError(reason)
 

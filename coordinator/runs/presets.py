@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from deepchord.shared.network import Task
+
 #: The preset for tables, and the usual one for them.
 TABULAR = "tabular"
 #: The presets; a recipe file and options override their values.
@@ -81,7 +83,7 @@ _STEPS, _MIN_EPOCHS, _MAX_EPOCHS = 500, 12, 50
 _STEPS_PER_EPOCH, _MIN_BATCH, _MAX_BATCH = 16, 16, 256
 
 
-def preset_values(preset: str, table_rows: int | None = None) -> Mapping[str, Any]:
+def preset_values(preset: str, table_rows: int | None = None, task: Task | None = None) -> Mapping[str, Any]:
     """Return the values of a preset; those of `tabular` suit the number of rows.
 
     Few rows are taken in small batches, many times: a member learns by its steps, not by its epochs.
@@ -89,8 +91,11 @@ def preset_values(preset: str, table_rows: int | None = None) -> Mapping[str, An
     Args:
         preset: Its name, one of `PRESETS`.
         table_rows: How many training rows there are; None: that is not known, or they are images.
+        task: What is predicted; None: that is not known.
     """
     values = PRESETS[preset]
+    if task == "regression":
+        values = {name: value for name, value in values.items() if name != "label_smoothing"}
     if preset != TABULAR or table_rows is None:
         return values
     trained_on = max(1, math.floor(table_rows * (1 - values["validation_fraction"])))

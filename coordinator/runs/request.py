@@ -14,7 +14,7 @@ from deepchord.shared.datasets import TEST_SHARE, FileOptions, is_named_dataset,
 from deepchord.shared.errors import InputError
 from deepchord.shared.files import read_short_text
 from deepchord.shared.messages import MAX_MEMBERS, AutoMembers, Recipe, Requirement, Seed, Splits
-from deepchord.shared.network import Architecture, Layer
+from deepchord.shared.network import Architecture, Layer, Task
 from deepchord.shared.validation import explain, suggestion, with_full_stop
 
 #: With `members = "auto"`: the largest number of members, and the share of the loss that one more must bring.
@@ -39,8 +39,11 @@ class RunRequest(Recipe):
     #: is not the run's, so that runs with other seeds have the same test images.
     test_share: Annotated[float, Field(gt=0.0, lt=1.0)] = TEST_SHARE
     split_seed: Seed = 0
-    #: The column of a table that is predicted; None: one with a usual name, or else the last.
+    #: The column of a table that is predicted, or several with commas between them; None: one with a usual name, or
+    #: else the last.
     target: str | None = None
+    #: What is predicted; None: what the data set tells, or its values look like.
+    task: Task | None = None
     #: `auto`: members are added until one more would hardly lower the loss.
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] | Literal["auto"]
     #: With `auto`: the largest number of members, and the share of the loss that a member must bring.
@@ -116,6 +119,7 @@ class RunRequest(Recipe):
             test_share=self.test_share,
             split_seed=self.split_seed,
             target=self.target,
+            task=self.task,
             progress=progress,
         )
 
@@ -129,7 +133,13 @@ class RunRequest(Recipe):
         return "stratify" in self.model_fields_set
 
 
-def plan_request(recipe_file: Path | None, options: Mapping[str, Any], *, table_rows: int | None = None) -> RunRequest:
+def plan_request(
+    recipe_file: Path | None,
+    options: Mapping[str, Any],
+    *,
+    table_rows: int | None = None,
+    task: Task | None = None,
+) -> RunRequest:
     """Return the request. Options override the recipe file, and that overrides the preset.
 
     Args:
@@ -137,6 +147,7 @@ def plan_request(recipe_file: Path | None, options: Mapping[str, Any], *, table_
         options: Options of the command line, by their names in a recipe file; None counts as not given.
         table_rows: How many training rows the data set has, if it is a table: the preset `tabular`, which is the usual
             one of tables, suits its values to them. None: the data set is none, or not read yet.
+        task: What the data set wants predicted: presets leave out what is for classes only. None: not known yet.
 
     Raises:
         InputError: The file cannot be read or is not TOML, or a name or value is not valid.
@@ -158,7 +169,9 @@ def plan_request(recipe_file: Path | None, options: Mapping[str, Any], *, table_
     try:
         if "layers" in recipe:
             recipe["layers"] = Architecture.model_validate({"layers": recipe["layers"]}).layers
-        return RunRequest.model_validate({**preset_values(preset, table_rows), **recipe, **given, "preset": preset})
+        return RunRequest.model_validate(
+            {**preset_values(preset, table_rows, task), **recipe, **given, "preset": preset}
+        )
     except ValidationError as error:
         source = f"Recipe {recipe_file}" if recipe_file and not _is_about(given, error) else "The options given"
         raise InputError(f"{source}: {with_full_stop(explain(error))}") from error

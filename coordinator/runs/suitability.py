@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from deepchord.shared.datasets import weights_of_classes
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import Recipe
+from deepchord.shared.network import Task
 
 #: What changes the place of pixels or hides some of them; it needs images of at least two lines and columns.
 _OF_PLACES = ("rotation", "zoom", "random_erasing", "cutmix", "rand_augment")
+#: What needs classes, and what needs numbers to predict.
+_OF_CLASSES = ("label_smoothing", "class_weights", "mixup", "cutmix", "stratify")
+_OF_NUMBERS = ("beta_nll",)
 #: What else is for images only.
 _OF_IMAGES = ("flip", "shift", "cutout", "brightness", "contrast", "noise")
 
@@ -58,6 +62,21 @@ def check_class_weights(recipe: Recipe, class_names: Sequence[str]) -> None:
     """Raise `InputError` if the recipe has weights of classes that the data set does not have."""
     if recipe.class_weights is not None and recipe.class_weights != "balanced":
         weights_of_classes(recipe.class_weights, class_names)
+
+
+def check_task(recipe: Recipe, task: Task, *, is_automatic: bool) -> None:
+    """Raise `InputError` if the recipe, or the number of members, asks for what only the other task has."""
+    if is_automatic and task == "regression":
+        raise InputError(
+            'members = "auto" is for runs that predict classes, and this one predicts numbers: give a number.'
+        )
+    wrong = _OF_CLASSES if task == "regression" else _OF_NUMBERS
+    asked = [name for name in wrong if getattr(recipe, name)]
+    if asked:
+        what, predicted = ("classes", "numbers") if task == "regression" else ("numbers", "classes")
+        raise InputError(
+            f"{asked[0]} is for runs that predict {what}, and this one predicts {predicted}: leave it out."
+        )
 
 
 def check_feature_noise(recipe: Recipe, input_shape: tuple[int, ...], *, are_floats: bool) -> None:

@@ -67,9 +67,7 @@ def write_graph(
 
 def _parts(description: EnsembleDescription, weights: Iterable[Weights], options: GraphOptions) -> Iterator[bytes]:
     """Yield the graph of an ensemble: its input, each member, its outputs."""
-    network = description.architecture.resolve(
-        input_shape=description.dataset.input_shape, classes=description.dataset.classes
-    )
+    network = description.dataset.network(description.architecture)
     yield _signature(description, options).SerializeToString()
     entry = GraphPart("input/")
     if options.input_type == "uint8":

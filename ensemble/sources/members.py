@@ -31,7 +31,7 @@ class EnsembleMembers:
     def network(self) -> ResolvedArchitecture:
         """The network of all members, with its shapes."""
         dataset = self.description.dataset
-        return self.description.architecture.resolve(input_shape=dataset.input_shape, classes=dataset.classes)
+        return dataset.network(self.description.architecture)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the content: all weights, so that no storage is needed to load it."""

@@ -38,17 +38,17 @@ class EnsembleProbabilities:
     unseen_uncertainty: ImageUncertainty | None = None
 
 
-def encode_member_probabilities(probabilities: NDArray[np.float32]) -> bytes:
-    """Return the probabilities of one member as an `.npy` file.
+def encode_member_outputs(outputs: NDArray[np.float32]) -> bytes:
+    """Return the outputs of one member as an `.npy` file.
 
     Args:
-        probabilities: float32 [test_size, classes].
+        outputs: float32 [test_size, outputs]: probabilities, or what tells numbers and their variances.
     """
-    return write_npy(probabilities)
+    return write_npy(outputs)
 
 
-def decode_member_probabilities(data: bytes, source: str) -> NDArray[np.float32]:
-    """Return the probabilities of a member, float32 [test_size, classes], from an `.npy` file.
+def decode_member_outputs(data: bytes, source: str) -> NDArray[np.float32]:
+    """Return the outputs of a member, float32 [test_size, outputs], from an `.npy` file.
 
     Args:
         data: The bytes of the `.npy`.

@@ -13,14 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.shared.datasets.checks import (
-    check_alike,
-    check_coverage,
-    checked_class_names,
-    checked_labels,
-    checked_sample_weights,
-)
+from deepchord.shared.datasets.checks import check_alike, checked_sample_weights
 from deepchord.shared.datasets.outlines import check_outlines
+from deepchord.shared.datasets.predicted import CLASS_NAMES, checked_predicted
+from deepchord.shared.datasets.targets import TARGET_NAMES
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import check_regular, read_npz, write_npz
 from deepchord.shared.images import checked_images, pixel_values
@@ -30,15 +26,16 @@ from deepchord.shared.messages import (
     ImageFiles,
     StratifiedSplit,
     TablePreprocessing,
+    Target,
 )
 from deepchord.shared.storage import RunStore
 from deepchord.shared.tables import Table, checked_rows
 
 #: The arrays that every data set has.
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-#: Optional arrays: strings, and how much each training image counts.
-CLASS_NAMES, SAMPLE_WEIGHTS = "class_names", "sample_weights_train"
-OPTIONAL_ARRAYS = (CLASS_NAMES, SAMPLE_WEIGHTS)
+#: Optional arrays: how much each training image counts, and the names of classes or of numbers.
+SAMPLE_WEIGHTS = "sample_weights_train"
+OPTIONAL_ARRAYS = (CLASS_NAMES, SAMPLE_WEIGHTS, TARGET_NAMES)
 #: What a data set is called that a program gives as arrays.
 IN_MEMORY = "arrays"
 
@@ -47,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """Images, or the encoded rows of a table, and labels for training and testing.
+    """Images, or the encoded rows of a table, and labels or numbers to predict, for training and testing.
 
     A data set from `find_dataset`, `load_dataset` or `decode_dataset` is checked, and its arrays are read-only, because
     a worker uses one data set for many members.
@@ -57,14 +54,16 @@ class Dataset:
     name: str
     #: [train_size, height, width, channels], uint8 or float32, as given; of a table float32 [train_size, features].
     x_train: NDArray[Any]
-    #: int64 [train_size], class indices.
+    #: int64 [train_size], class indices; or the numbers of a regression, float64 [train_size, targets].
     y_train: NDArray[Any]
     #: [test_size, height, width, channels] or [test_size, features], of the type of `x_train`.
     x_test: NDArray[Any]
-    #: int64 [test_size], class indices.
+    #: int64 [test_size], class indices; or float64 [test_size, targets].
     y_test: NDArray[Any]
-    #: One name per class, by index.
-    class_names: tuple[str, ...]
+    #: One name per class, by index; empty: numbers are predicted.
+    class_names: tuple[str, ...] = ()
+    #: The numbers that are predicted; empty: classes are.
+    targets: tuple[Target, ...] = ()
     #: float32 [train_size], how much each training image counts in the loss; None: all alike.
     sample_weights_train: NDArray[np.float32] | None = None
     #: How image files became its images, how its test images were drawn, and what was noticed; see `DatasetInfo`.
@@ -90,6 +89,7 @@ def dataset_from_arrays(
     Args:
         arrays: `x_train`, `y_train`, `x_test`, `y_test` and optionally `class_names` and `sample_weights_train`, in the
             forms that `checked_images`, `checked_labels`, `checked_class_names` and `checked_sample_weights` accept.
+            With `target_names` the labels are numbers to predict, in the forms of `checked_numbers`.
         name: The name of the data set.
         source: Where the arrays came from, for errors.
         class_names: Names of the classes; they win over those in `arrays`.
@@ -104,21 +104,18 @@ def dataset_from_arrays(
     x_train = checked(arrays["x_train"], f"{source}: x_train")
     x_test = checked(arrays["x_test"], f"{source}: x_test")
     check_alike(x_train, x_test, source)
-    y_train, train_classes = checked_labels(arrays["y_train"], len(x_train), f"{source}: y_train")
-    y_test, test_classes = checked_labels(arrays["y_test"], len(x_test), f"{source}: y_test")
-    check_coverage(y_train, y_test, source)
-    names = arrays.get(CLASS_NAMES) if class_names is None else np.array(class_names)
     weights = arrays.get(SAMPLE_WEIGHTS)
     if weights is not None:
         weights = _read_only(checked_sample_weights(weights, len(x_train), f"{source}: {SAMPLE_WEIGHTS}"))
-    classes, lowest = max(train_classes, test_classes), int(min(y_train.min(), y_test.min()))
+    predicted = checked_predicted(arrays, source, class_names)
     return Dataset(
         name=name,
         x_train=_read_only(x_train),
-        y_train=_read_only(y_train),
+        y_train=_read_only(predicted.train),
         x_test=_read_only(x_test),
-        y_test=_read_only(y_test),
-        class_names=checked_class_names(names, classes, source, lowest),
+        y_test=_read_only(predicted.test),
+        class_names=predicted.class_names,
+        targets=predicted.targets,
         sample_weights_train=weights,
         table=table,
     )
@@ -130,10 +127,16 @@ def encode_dataset(dataset: Dataset) -> bytes:
     The name is not included, so that storage keeps the same content under two names only once.
     """
     arrays = {name: getattr(dataset, name) for name in ARRAYS}
-    labels = {name: arrays[name].astype(np.int64, copy=False) for name in ("y_train", "y_test")}
+    kind = np.float64 if dataset.targets else np.int64
+    labels = {name: arrays[name].astype(kind, copy=False) for name in ("y_train", "y_test")}
     weights = dataset.sample_weights_train
     optional = {} if weights is None else {SAMPLE_WEIGHTS: weights}
-    return write_npz(arrays | labels | {CLASS_NAMES: np.array(dataset.class_names)} | optional)
+    names = (
+        {TARGET_NAMES: np.array([target.name for target in dataset.targets])}
+        if dataset.targets
+        else {CLASS_NAMES: np.array(dataset.class_names)}
+    )
+    return write_npz(arrays | labels | names | optional)
 
 
 def decode_dataset(data: bytes, name: str, source: str, table: TablePreprocessing | None = None) -> Dataset:
@@ -219,6 +222,7 @@ def _describe(dataset: Dataset, sha256: str) -> DatasetInfo:
         sha256=sha256,
         input_shape=dataset.x_train.shape[1:],
         class_names=dataset.class_names,
+        targets=dataset.targets,
         train_size=len(dataset.x_train),
         test_size=len(dataset.x_test),
         pixels=pixel_values(dataset.x_train),

@@ -20,7 +20,8 @@ _HARDLY_ANY_IMAGES = 2
 #: The sum of float16 probabilities differs from 1 by no more than this.
 _ROUNDING = 1e-2
 
-_REGRESSION = "deepchord predicts classes, and no numbers yet (regression)"
+#: What to do where labels are numbers.
+_REGRESSION = "for numbers to be predicted give --task regression (in Python task=)"
 
 
 def check_classes(labels: NDArray[np.int64], label: str) -> None:

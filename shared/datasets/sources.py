@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.datasets.catalog import FASHION, NAMED_DATASETS, Arrays, NamedDataset, read_idx_folder
-from deepchord.shared.datasets.dataset import ARRAYS, CLASS_NAMES, OPTIONAL_ARRAYS, Dataset, dataset_from_arrays
+from deepchord.shared.datasets.dataset import ARRAYS, OPTIONAL_ARRAYS, Dataset, dataset_from_arrays
 from deepchord.shared.datasets.download import ADDRESS, download
 from deepchord.shared.datasets.keras_download import KerasProcess, keep_download
 from deepchord.shared.datasets.outlines import check_outlines, with_channels_last
@@ -26,9 +26,14 @@ from deepchord.shared.datasets.own_files import (
     with_some_test,
     with_test_images,
 )
+from deepchord.shared.datasets.predicted import CLASS_NAMES
+from deepchord.shared.datasets.row_archives import read_row_archive
 from deepchord.shared.datasets.tables import read_table_dataset
+from deepchord.shared.datasets.targets import with_target_names
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import MissingArraysError, describe_kind, is_annexed, kind_of, npz_outlines, read_npz
+from deepchord.shared.network import Task
+from deepchord.shared.tables import table_suffix
 from deepchord.shared.validation import suggestion
 
 #: `apt install dataset-fashion-mnist` installs the IDX files here.
@@ -100,6 +105,7 @@ def read_dataset(
         path: An `.npz` with `x_train` and `x_test` as [size, height, width] or [size, height, width, channels],
             whole numbers in 0..255, floats or booleans; `y_train` and `y_test` as [size], [size, 1] or one-hot
             [size, classes]; optionally `class_names` as strings [classes] and `sample_weights_train` as numbers [size].
+            With `target_names`, strings [targets], the labels are numbers to predict, [size] or [size, targets].
             Or what `own_files` can read: image files, or arrays in other files; or a table.
         channels_first: Whether images of four axes are [size, channels, height, width]; None: images that look so are
             refused.
@@ -116,12 +122,12 @@ def read_dataset(
         if kind == "table":
             refuse_image_options(options, source)
             refuse_channels(channels_first, source)
-            return read_table_dataset(own, options)
+            return read_row_archive(own, options) if table_suffix(own) is None else read_table_dataset(own, options)
         refuse_target(options, source)
         if kind != "npz":
             return read_own_files(own, kind, options, channels_first, labels_are_classes=labels_are_classes)
         refuse_image_options(options, source)
-        arrays = _read_checked(_checked_kind(own), source, channels_first, labels_are_classes)
+        arrays = _read_checked(_checked_kind(own), source, channels_first, labels_are_classes, options.task)
     except MissingArraysError as error:
         if all(name.startswith("y_") for name in error.missing):
             raise DatasetError(
@@ -138,7 +144,9 @@ def read_dataset(
     return replace(dataset_from_arrays(turned, name=printable_path(path.name), source=source), split=split)
 
 
-def _read_checked(path: Path, source: str, channels_first: bool | None, labels_are_classes: bool) -> Arrays:
+def _read_checked(
+    path: Path, source: str, channels_first: bool | None, labels_are_classes: bool, task: Task | None
+) -> Arrays:
     """Return the arrays as they are; shapes, types and labels are checked before images are unpacked."""
     outlines = npz_outlines(path, source, (), (*ARRAYS, CLASS_NAMES))
     parts = ("train", "test") if {"x_test", "y_test"} & set(outlines) else ("train",)
@@ -146,8 +154,9 @@ def _read_checked(path: Path, source: str, channels_first: bool | None, labels_a
         npz_outlines(path, source, ARRAYS)  # says what is missing
     check_outlines(with_channels_last(with_some_test(outlines), source, channels_first), source)
     labels = read_npz(path, source, tuple(f"y_{part}" for part in parts), OPTIONAL_ARRAYS)
-    check_are_classes(labels, source, labels_are_classes=labels_are_classes)
-    return read_npz(path, source, tuple(f"x_{part}" for part in parts)) | labels
+    named = with_target_names(labels, source, task)
+    check_are_classes(named, source, labels_are_classes=labels_are_classes)
+    return {**read_npz(path, source, tuple(f"x_{part}" for part in parts)), **named}
 
 
 def _checked_kind(path: Path) -> Path:

@@ -1,6 +1,7 @@
-"""Tables as data sets: the target and its classes, test rows, and features that training rows decide."""
+"""Tables as data sets: the targets, their classes or numbers, test rows, and features that training rows decide."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,31 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.command_line import printable_path
-from deepchord.shared.datasets.checks import checked_labels, checked_sample_weights
 from deepchord.shared.datasets.dataset import (
-    ARRAYS,
-    CLASS_NAMES,
-    OPTIONAL_ARRAYS,
     SAMPLE_WEIGHTS,
     Dataset,
     dataset_from_arrays,
 )
-from deepchord.shared.datasets.labels import check_classes
 from deepchord.shared.datasets.own_files import TEST_SHARE, FileOptions, stratified_split
+from deepchord.shared.datasets.targets import TARGET_NAMES
 from deepchord.shared.errors import DatasetError
-from deepchord.shared.files import read_npz
 from deepchord.shared.messages import StratifiedSplit
+from deepchord.shared.network import Task
 from deepchord.shared.tables import (
     Table,
     counting_columns,
     encode_rows,
-    find_target,
+    find_targets,
     fit_preprocessing,
     known_labels,
+    looks_like_numbers,
     read_table_file,
-    table_of_rows,
-    table_suffix,
     target_classes,
+    target_numbers,
 )
 
 #: What an archive calls the column of its labels.
@@ -41,14 +38,16 @@ _LABELS = "y"
 _FEATURE_NAMES = "feature_names"
 _USUAL_SPLIT = StratifiedSplit(share=TEST_SHARE, seed=0)
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelledRows:
-    """Rows and the class of each."""
+    """Rows, and the class of each or its numbers."""
 
-    #: Without the column that is predicted.
+    #: Without the columns that are predicted.
     rows: Table
-    #: Class indices, or any labels that `checked_labels` takes, [size].
+    #: Class indices, or any labels that `checked_labels` takes, [size]; or numbers, [size, targets].
     labels: NDArray[Any]
     #: How much each row counts in the loss of the training [size]; None: all alike.
     weights: NDArray[Any] | None = None
@@ -67,8 +66,9 @@ class RowsDescription:
     name: str
     #: Where the rows came from, for errors.
     source: str
-    #: What is predicted.
-    target: str
+    #: What is predicted, by the names of columns.
+    targets: tuple[str, ...]
+    task: Task = "classification"
     #: Names of the classes; None: their numbers.
     class_names: tuple[str, ...] | None = None
     #: The names of columns that count the rows.
@@ -76,23 +76,20 @@ class RowsDescription:
 
 
 def read_table_dataset(path: Path, options: FileOptions) -> Dataset:
-    """Return the data set in a table; test rows are drawn, unless an archive has some.
+    """Return the data set in a table; test rows are drawn.
 
     Args:
-        path: `.csv`, `.parquet` and others that `read_table_file` reads, or an `.npz` with `x_train` as
-            [size, features], `y_train` and optionally `x_test`, `y_test`, `class_names` and `feature_names`.
+        path: `.csv`, `.parquet` and others that `read_table_file` reads.
         options: Which column is predicted, and how test rows are drawn.
 
     Raises:
         FileNotFoundError: There is no such file.
         DatasetError: it is no table that can be learnt from.
     """
-    if table_suffix(path) is None:
-        return _of_archive(path, printable_path(path), options)
     target, split = options.target, StratifiedSplit(share=options.test_share, seed=options.split_seed)
     # The target as all columns: otherwise classes would have other names if their column is named.
     table = read_table_file(path)
-    return dataset_of_table(table, name=printable_path(path.name), target=target, test=split)
+    return dataset_of_table(table, name=printable_path(path.name), target=target, test=split, task=options.task)
 
 
 def dataset_of_table(
@@ -101,36 +98,72 @@ def dataset_of_table(
     name: str,
     target: str | None = None,
     test: Table | StratifiedSplit = _USUAL_SPLIT,
+    task: Task | None = None,
 ) -> Dataset:
-    """Return a table, one column of which is predicted, as a data set.
+    """Return a table, one column of which is predicted or several, as a data set.
 
     Args:
         table: The rows; those whose target is missing are left out.
         name: The name of the data set.
-        target: The column that is predicted; None: one with a usual name, or else the last.
+        target: The column that is predicted, or several with commas between them; None: one with a usual name, or else
+            the last.
         test: Rows that only score, with the same columns; or how they are drawn.
+        task: Whether classes or numbers are predicted; None: what the column looks like, which is logged for numbers.
 
     Raises:
         DatasetError: The table cannot be learnt from, or test rows do not fit it.
     """
-    predicted = find_target(table, target)
-    codes, class_names, known = target_classes(table, predicted)
-    given = LabelledRows(rows=table.without(predicted).rows(known), labels=codes)
+    predicted = find_targets(table, target)
     described = RowsDescription(
         name=name,
         source=table.source,
-        target=predicted,
-        class_names=class_names,
-        row_numbers=counting_columns(table.without(predicted)),
+        targets=predicted,
+        task=_task(table, predicted, task),
+        row_numbers=counting_columns(_without(table, predicted)),
     )
+    labels: NDArray[Any]
+    if described.task == "regression":
+        labels, known = target_numbers(table, predicted)
+    else:
+        labels, class_names, known = target_classes(table, predicted[0])
+        described = replace(described, class_names=class_names)
+    given = LabelledRows(rows=_without(table, predicted).rows(known), labels=labels)
     if isinstance(test, Table):
-        return labelled_dataset(given, _labelled(test, predicted, class_names), described)
-    return _drawn(given, described, test)
+        return labelled_dataset(given, _labelled(test, described), described)
+    return drawn_dataset(given, described, test)
 
 
-def _drawn(given: LabelledRows, described: RowsDescription, split: StratifiedSplit) -> Dataset:
-    """Return labelled rows as a data set; a share of each class is drawn for the test."""
-    kept = stratified_split(given.labels, split.share, split.seed)
+def _task(table: Table, targets: Sequence[str], asked: Task | None) -> Task:
+    """Return whether columns are predicted as classes or as numbers."""
+    if asked == "classification" and len(targets) > 1:
+        raise DatasetError(
+            f"{table.source}: {len(targets)} columns are to be predicted ({', '.join(targets)}), but only one can tell "
+            "the class of a row; give one, or --task regression."
+        )
+    if asked is not None:
+        return asked
+    if len(targets) == 1 and not looks_like_numbers(table, targets[0]):
+        return "classification"
+    logger.warning(
+        "%s of %s is predicted as a number (regression); --task classification (in Python task=) makes classes of it.",
+        " and ".join(map(repr, targets)),
+        table.source,
+        extra={"action": "task_chosen"},
+    )
+    return "regression"
+
+
+def _without(table: Table, names: Iterable[str]) -> Table:
+    for name in names:
+        table = table.without(name)
+    return table
+
+
+def drawn_dataset(given: LabelledRows, described: RowsDescription, split: StratifiedSplit) -> Dataset:
+    """Return labelled rows as a data set; a share of each class, or of all rows, is drawn for the test."""
+    is_regression = described.task == "regression"
+    classes = np.zeros(given.rows.size, dtype=np.int64) if is_regression else given.labels
+    kept = stratified_split(classes, split.share, split.seed)
     return labelled_dataset(given.part(~kept), given.part(kept), described, split=split)
 
 
@@ -148,7 +181,7 @@ def labelled_dataset(
     Raises:
         DatasetError: The rows cannot be learnt from, or do not fit each other.
     """
-    preprocessing = fit_preprocessing(train.rows, described.target, row_numbers=described.row_numbers)
+    preprocessing = fit_preprocessing(train.rows, described.targets, row_numbers=described.row_numbers)
     arrays = {
         "x_train": encode_rows(train.rows, preprocessing).features,
         "y_train": train.labels,
@@ -157,6 +190,8 @@ def labelled_dataset(
     }
     if train.weights is not None:
         arrays[SAMPLE_WEIGHTS] = train.weights
+    if described.task == "regression":
+        arrays[TARGET_NAMES] = np.array(described.targets)
     dataset = dataset_from_arrays(
         arrays,
         name=described.name,
@@ -167,9 +202,14 @@ def labelled_dataset(
     return replace(dataset, split=split, rows=(train.rows, test.rows))
 
 
-def _labelled(test: Table, target: str, class_names: tuple[str, ...]) -> LabelledRows:
-    if target not in test.columns:
-        raise DatasetError(f"{test.source} has no column {target!r}, which is predicted: test rows need it.")
+def _labelled(test: Table, described: RowsDescription) -> LabelledRows:
+    for name in described.targets:
+        if name not in test.columns:
+            raise DatasetError(f"{test.source} has no column {name!r}, which is predicted: test rows need it.")
+    if described.task == "regression":
+        numbers, known = target_numbers(test, described.targets)
+        return LabelledRows(rows=_without(test, described.targets).rows(known), labels=numbers)
+    target, class_names = described.targets[0], described.class_names or ()
     labels = known_labels(test.columns[target], class_names)
     if (labels < 0).any():
         row = int(np.argmax(labels < 0))
@@ -178,43 +218,3 @@ def _labelled(test: Table, target: str, class_names: tuple[str, ...]) -> Labelle
             f"class of the training rows ({', '.join(class_names[:20])})."
         )
     return LabelledRows(rows=test.without(target), labels=labels)
-
-
-def _of_archive(path: Path, source: str, options: FileOptions) -> Dataset:
-    given = read_npz(path, source, ARRAYS[:2], (*ARRAYS[2:], *OPTIONAL_ARRAYS, _FEATURE_NAMES))
-    if ("x_test" in given) != ("y_test" in given):
-        there, lacking = ("x_test", "y_test") if "x_test" in given else ("y_test", "x_test")
-        raise DatasetError(f"{source} has {there} without {lacking}: give both, or neither, and test rows are drawn.")
-    names = _names(given, _FEATURE_NAMES, source)
-    weights = given.get(SAMPLE_WEIGHTS)
-    if weights is not None:
-        weights = checked_sample_weights(weights, len(given["x_train"]), f"{source}: {SAMPLE_WEIGHTS}")
-    train = replace(_archived(given, "train", names, source), weights=weights)
-    if not (CLASS_NAMES in given or given["y_train"].size != len(given["y_train"])):
-        check_classes(train.labels, f"{source}: y_train")
-    class_names = _names(given, CLASS_NAMES, source)
-    described = RowsDescription(
-        name=printable_path(path.name),
-        source=source,
-        target=options.target or _LABELS,
-        class_names=None if class_names is None else tuple(class_names),
-    )
-    if "x_test" in given:
-        return labelled_dataset(train, _archived(given, "test", names, source), described)
-    return _drawn(train, described, StratifiedSplit(share=options.test_share, seed=options.split_seed))
-
-
-def _names(given: Mapping[str, NDArray[Any]], array: str, source: str) -> list[str] | None:
-    """Return the names that an archive gives columns or classes; None: none."""
-    if array not in given:
-        return None
-    names = given[array]
-    if names.ndim != 1:
-        raise DatasetError(f"{source}: {array} has the shape {names.shape}; expected one name after the other.")
-    return [each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in names.tolist()]
-
-
-def _archived(arrays: Mapping[str, NDArray[Any]], part: str, names: list[str] | None, source: str) -> LabelledRows:
-    rows = table_of_rows(arrays[f"x_{part}"], names, f"{source}: x_{part}")
-    labels, _ = checked_labels(arrays[f"y_{part}"], rows.size, f"{source}: y_{part}")
-    return LabelledRows(rows=rows, labels=labels)

@@ -24,6 +24,16 @@ from deepchord.shared.messages.member import (
 )
 from deepchord.shared.messages.progress import MemberProgress
 from deepchord.shared.messages.recipe import ClassWeights, Precision, Recipe, Splits
+from deepchord.shared.messages.regression import (
+    Intervals,
+    QuantileCalibration,
+    RegressionEvaluation,
+    RegressionMember,
+    ScalingSource,
+    SizedRegression,
+    TargetScores,
+    VarianceScaling,
+)
 from deepchord.shared.messages.run import (
     MAX_MEMBERS,
     AutoMembers,
@@ -65,6 +75,7 @@ from deepchord.shared.messages.table import (
     TableColumn,
     TablePreprocessing,
 )
+from deepchord.shared.messages.target import Target
 from deepchord.shared.messages.uncertainty import (
     Abstention,
     Calibration,
@@ -79,6 +90,9 @@ from deepchord.shared.messages.uncertainty import (
     SelectivePrediction,
     SizedEnsemble,
 )
+
+#: How a run ended, by what its networks predict.
+Evaluation = EnsembleEvaluation | RegressionEvaluation
 
 __all__ = [
     "MAX_MEMBERS",
@@ -110,9 +124,11 @@ __all__ = [
     "EnsembleUncertainty",
     "EpochMetrics",
     "Estimate",
+    "Evaluation",
     "FailedMember",
     "Fitting",
     "ImageFiles",
+    "Intervals",
     "MemberDetection",
     "MemberEvaluation",
     "MemberGain",
@@ -126,11 +142,15 @@ __all__ = [
     "PixelValues",
     "Precision",
     "ProbabilityScores",
+    "QuantileCalibration",
     "Recipe",
+    "RegressionEvaluation",
+    "RegressionMember",
     "ReliabilityBin",
     "Requirement",
     "RunFailure",
     "RunSpec",
+    "ScalingSource",
     "Scores",
     "Seed",
     "SelectivePrediction",
@@ -138,6 +158,7 @@ __all__ = [
     "ShiftedScores",
     "ShortScores",
     "SizedEnsemble",
+    "SizedRegression",
     "Splits",
     "StratifiedSplit",
     "Study",
@@ -145,11 +166,14 @@ __all__ = [
     "StudySpec",
     "TableColumn",
     "TablePreprocessing",
+    "Target",
+    "TargetScores",
     "TrainedMember",
     "Trainer",
     "TrainingPart",
     "UnseenInfo",
     "UnseenScores",
+    "VarianceScaling",
     "is_run_id",
     "is_study_name",
 ]

@@ -1,8 +1,17 @@
 """What is stored about a member: its attempts, the epochs that they trained, and its one record."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    AwareDatetime,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from deepchord.shared.messages.recipe import Precision
 from deepchord.shared.messages.run import MemberSpec
@@ -39,14 +48,40 @@ class AttemptFailure(Message):
 
 
 class EpochMetrics(Message):
-    """The loss (cross-entropy in nats) and the accuracy of one epoch."""
+    """The loss in nats of one epoch, and the accuracy, or of predicted numbers the error."""
 
     train_loss: float
-    train_accuracy: Share
+    #: None: numbers are predicted.
+    train_accuracy: Share | None = None
     validation_loss: float
-    validation_accuracy: Share
+    validation_accuracy: Share | None = None
+    #: The root mean squared error over all targets, in their standard deviations; None: classes are predicted.
+    train_error: NonNegativeFloat | None = None
+    validation_error: NonNegativeFloat | None = None
     #: Seconds for training and validation.
     duration_s: NonNegativeFloat
+
+    @property
+    def accuracies(self) -> tuple[float, float]:
+        """The training and the validation accuracy.
+
+        Raises:
+            ValueError: Numbers are predicted.
+        """
+        if self.train_accuracy is None or self.validation_accuracy is None:
+            raise ValueError("an epoch of predicted numbers has no accuracy")
+        return self.train_accuracy, self.validation_accuracy
+
+    @model_validator(mode="after")
+    def _check_measured(self) -> "EpochMetrics":
+        if (self.validation_accuracy is None) == (self.validation_error is None):
+            raise ValueError("an epoch has either validation_accuracy or validation_error")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_the_other_task(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is not measured: earlier versions do not know errors."""
+        return {name: value for name, value in write(self).items() if value is not None}
 
 
 class TrainingPart(Message):
@@ -70,13 +105,14 @@ class TrainedMember(Message):
     started_at: AwareDatetime
     finished_at: AwareDatetime
     history: tuple[EpochMetrics, ...] = Field(min_length=1)
-    #: The epoch, counted from 1, with the best validation accuracy, and among equals the lowest validation loss. The
-    #: member has the weights of this epoch.
+    #: The epoch, counted from 1, with the best validation accuracy, and among equals the lowest validation loss; where
+    #: numbers are predicted, the loss alone decides. The member has the weights of this epoch.
     best_epoch: PositiveInt
     #: The precision of multiplications on the device of the last attempt; the weights are float32.
     precision: Precision = "float32"
     weights_sha256: Sha256
-    #: The SHA-256 of the member's own test probabilities, float32 [test_size, classes].
+    #: The SHA-256 of the member's own outputs for the test images, float32 [test_size, outputs]: probabilities, or the
+    #: means and variances of numbers as `deepchord.shared.regression` reads them.
     probabilities_sha256: Sha256
     #: Which attempts trained which epochs, in order; empty if one attempt trained them all.
     parts: tuple[TrainingPart, ...] = ()

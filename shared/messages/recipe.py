@@ -79,6 +79,9 @@ class Recipe(Message):
     precision: Precision = "float32"
     #: A factor for the rates of the network's dropout layers.
     dropout_scale: Share = 1.0
+    #: Of a regression: 0 learns by the likelihood alone, which gives rows with a large variance little weight; up to 1
+    #: all rows count more alike (beta-NLL, Seitzer et al. 2022, eq. 5; they recommend 0.5).
+    beta_nll: Share = 0.0
     #: The share of the target probability that is spread evenly over all classes (Szegedy et al. 2016, section 7).
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     #: Each step subtracts from every kernel this share of it, times the learning rate (Loshchilov and Hutter 2019).

@@ -2,17 +2,28 @@
 
 import math
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    AwareDatetime,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, StratifiedSplit
 from deepchord.shared.messages.recipe import Recipe
 from deepchord.shared.messages.table import TablePreprocessing
-from deepchord.shared.network import Architecture
+from deepchord.shared.messages.target import Target
+from deepchord.shared.network import Architecture, Outputs, ResolvedArchitecture
 from deepchord.shared.validation import Message, Sha256, Share, Versioned
 
 MAX_MEMBERS = 100_000
+MIN_CLASSES = 2
 _RUN_ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
 
 RunId = Annotated[str, Field(pattern=_RUN_ID)]
@@ -35,7 +46,10 @@ class DatasetInfo(Message):
     sha256: Sha256
     #: Height, width and channels of an image; of a table the number of features.
     input_shape: tuple[PositiveInt, PositiveInt, PositiveInt] | tuple[PositiveInt]
-    class_names: tuple[str, ...] = Field(min_length=2)
+    #: Empty: numbers are predicted.
+    class_names: tuple[str, ...] = ()
+    #: The numbers that are predicted; empty: classes are.
+    targets: tuple[Target, ...] = ()
     train_size: PositiveInt
     test_size: PositiveInt
     #: None: an earlier version did not describe them.
@@ -52,11 +66,27 @@ class DatasetInfo(Message):
     table: TablePreprocessing | None = None
 
     @model_validator(mode="after")
+    def _check_task(self) -> "DatasetInfo":
+        if self.targets and self.class_names:
+            raise ValueError("either class_names or targets are predicted, not both")
+        if not self.targets and len(self.class_names) < MIN_CLASSES:
+            raise ValueError(f"class_names holds {len(self.class_names)} names; at least {MIN_CLASSES} are needed")
+        return self
+
+    @model_validator(mode="after")
     def _check_table(self) -> "DatasetInfo":
         expected = 3 if self.table is None else 1
         if len(self.input_shape) != expected or (self.table and self.input_shape != (self.table.features,)):
             raise ValueError(f"input_shape is {self.input_shape}, and not that of the images or of the table's columns")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_targets_of_classes(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `targets` where there are none: earlier versions do not know them."""
+        written: dict[str, Any] = write(self)
+        if not self.targets:
+            written.pop("targets", None)
+        return written
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -66,8 +96,21 @@ class DatasetInfo(Message):
 
     @property
     def classes(self) -> int:
-        """The number of classes."""
+        """The number of classes; 0 if numbers are predicted."""
         return len(self.class_names)
+
+    @property
+    def outputs(self) -> Outputs:
+        """What a network gives for an image or row."""
+        return Outputs(classes=self.classes, targets=len(self.targets))
+
+    def network(self, architecture: Architecture) -> ResolvedArchitecture:
+        """Return an architecture as the network for this data set.
+
+        Raises:
+            InputError: It does not fit the data set.
+        """
+        return architecture.resolve(input_shape=self.input_shape, classes=self.classes, targets=len(self.targets))
 
     @property
     def train_pixels(self) -> int:

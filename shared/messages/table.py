@@ -1,8 +1,15 @@
 """How the columns of a table become the input of a network: data, fitted on training rows and applied everywhere."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
+from pydantic import (
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from deepchord.shared.validation import Message
 
@@ -100,10 +107,17 @@ class DroppedColumn(Message):
 class TablePreprocessing(Message):
     """All columns of a table, in the order of their features."""
 
-    #: The column that is predicted.
+    #: The column that is predicted; the first one if several are.
     target: str
     columns: tuple[Annotated[TableColumn, Field(discriminator="kind")], ...] = Field(min_length=1)
     dropped: tuple[DroppedColumn, ...] = ()
+    #: The other columns that are predicted.
+    further_targets: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All columns that are predicted."""
+        return (self.target, *self.further_targets)
 
     @property
     def features(self) -> int:
@@ -122,6 +136,14 @@ class TablePreprocessing(Message):
         for each in sorted(self.dropped, key=lambda dropped: dropped.place):
             names.insert(each.place, each.name)
         return tuple(names)
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_new(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `further_targets` where there are none: earlier versions do not know them."""
+        written: dict[str, Any] = write(self)
+        if not self.further_targets:
+            written.pop("further_targets", None)
+        return written
 
     @model_validator(mode="after")
     def _check_names(self) -> "TablePreprocessing":

@@ -49,6 +49,7 @@ from deepchord.shared.network.layers import (
 )
 from deepchord.shared.network.limits import refusal
 from deepchord.shared.network.resolution import ResolvedArchitecture, ResolvedLayer, resolve_layers
+from deepchord.shared.network.task import Outputs, Task
 
 __all__ = [
     "MAX_LAYERS",
@@ -84,6 +85,7 @@ __all__ = [
     "MergingLayer",
     "Multiply",
     "NoiseLayer",
+    "Outputs",
     "Padding",
     "Rescaling",
     "Reshape",
@@ -94,6 +96,7 @@ __all__ = [
     "Shape",
     "SimpleLayer",
     "SpatialDropout2D",
+    "Task",
     "UpSampling2D",
     "WeightShape",
     "ZeroPadding2D",

@@ -12,6 +12,7 @@ from deepchord.shared.errors import InputError
 from deepchord.shared.files import read_short_text
 from deepchord.shared.network.layers import LAYER_TYPES, Layer, Layered, Shape
 from deepchord.shared.network.resolution import ResolvedArchitecture, resolve_layers
+from deepchord.shared.network.task import Outputs
 
 #: A larger network is a mistake or an attack: 100 million float32 values take 400 MB.
 MAX_PARAMETERS = 100_000_000
@@ -43,34 +44,24 @@ class Architecture(Layered):
             raise InputError(f"Architecture file {path} is neither valid TOML nor JSON: {error}.") from error
         return cls.parse(data, f"Architecture file {path}", InputError)
 
-    def resolve(self, *, input_shape: Shape, classes: int) -> ResolvedArchitecture:
+    def resolve(self, *, input_shape: Shape, classes: int = 0, targets: int = 0) -> ResolvedArchitecture:
         """Return the architecture with the name, the inputs and the shapes of each layer.
 
         Args:
             input_shape: Height, width and channels of an image, or the number of a table's features.
-            classes: The number of classes of the data set; the last layer must have as many outputs.
+            classes: The number of classes of the data set; 0: numbers are predicted.
+            targets: How many numbers are predicted; 0: classes are.
 
         Raises:
-            InputError: The layers do not fit each other, the input or the classes.
+            InputError: The layers do not fit each other, the input or what is predicted.
         """
-        layers = resolve_layers(self.layers, input_shape, classes)
-        network = ResolvedArchitecture(input_shape=input_shape, layers=layers)
+        outputs = Outputs(classes=classes, targets=targets)
+        layers = resolve_layers(self.layers, input_shape, outputs)
+        network = ResolvedArchitecture(input_shape=input_shape, layers=layers, outputs=outputs)
         if len(layers) > MAX_LAYERS:
             raise InputError(f"The network has {len(layers)} layers; at most {MAX_LAYERS}.")
-        _check_output(network, classes)
+        last = layers[-1]
+        outputs.check_last(last.name, last.output_shape, getattr(last.layer, "activation", None))
         if network.parameters > MAX_PARAMETERS:
             raise InputError(f"The network has {network.parameters:,} parameters; at most {MAX_PARAMETERS:,}.")
         return network
-
-
-def _check_output(network: ResolvedArchitecture, classes: int) -> None:
-    last = network.layers[-1]
-    if last.output_shape != (classes,):
-        raise InputError(
-            f"The last layer {last.name} gives the shape {last.output_shape}; expected ({classes},), one output "
-            f'per class. End the network with a dense layer of units = "classes".'
-        )
-    if getattr(last.layer, "activation", None) != "softmax":
-        raise InputError(
-            f"The last layer {last.name} must have the activation 'softmax', so that members give probabilities."
-        )

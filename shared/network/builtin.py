@@ -16,6 +16,7 @@ from deepchord.shared.network.layers import (
     Residual,
     SimpleLayer,
 )
+from deepchord.shared.network.task import Task
 from deepchord.shared.validation import suggestion, with_full_stop
 
 
@@ -66,15 +67,18 @@ def tabular_architecture() -> Architecture:
     return Architecture(layers=(*_dense(128), *_dense(128), Dense(units="classes", activation="softmax")))
 
 
-def default_architecture(preset: str) -> Architecture:
-    """Return the network that a preset trains by default.
+def default_architecture(preset: str, task: Task = "classification") -> Architecture:
+    """Return the network that a preset trains by default; only its last layer differs between tasks.
 
     Raises:
         InputError: There is no such preset; the message names the most similar one.
     """
     if preset not in PRESET_ARCHITECTURES:
         raise InputError(f"There is no preset {preset!r:.60}{with_full_stop(suggestion(preset, PRESET_ARCHITECTURES))}")
-    return PRESET_ARCHITECTURES[preset]()
+    architecture = PRESET_ARCHITECTURES[preset]()
+    if task == "classification":
+        return architecture
+    return Architecture(layers=(*architecture.layers[:-1], Dense(units="outputs")))
 
 
 def _normalized(filters: int) -> tuple[SimpleLayer, ...]:

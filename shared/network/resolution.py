@@ -18,6 +18,7 @@ from deepchord.shared.network.layers import (
     SimpleLayer,
     WeightShape,
 )
+from deepchord.shared.network.task import Outputs
 from deepchord.shared.validation import suggestion
 
 #: A layer that gives more values for an image is a mistake or an attack: 16 million float32 values take 64 MiB.
@@ -45,11 +46,12 @@ class ResolvedLayer:
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedArchitecture:
-    """An architecture with all shapes, for one input shape and one number of classes."""
+    """An architecture with all shapes, for one input shape and what is predicted."""
 
     input_shape: Shape
     #: Each layer comes after its inputs; the last one gives the network's output.
     layers: tuple[ResolvedLayer, ...]
+    outputs: Outputs
 
     @property
     def parameters(self) -> int:
@@ -57,25 +59,25 @@ class ResolvedArchitecture:
         return sum(math.prod(weight.shape) for layer in self.layers for weight in layer.weights)
 
 
-def resolve_layers(layers: Iterable[Layer], input_shape: Shape, classes: int) -> tuple[ResolvedLayer, ...]:
+def resolve_layers(layers: Iterable[Layer], input_shape: Shape, outputs: Outputs) -> tuple[ResolvedLayer, ...]:
     """Return the layers as a graph in which each has a name; a residual block becomes its layers and an `add`.
 
     Args:
         layers: In the order of the network.
         input_shape: The shape of the network's input.
-        classes: The number of classes of the data set.
+        outputs: What the last layer is to give.
 
     Raises:
         InputError: The layers do not fit each other or the input, or a name is not known or not used.
     """
-    return _Resolution(input_shape, classes).run(layers)
+    return _Resolution(input_shape, outputs).run(layers)
 
 
 class _Resolution:
     """The layers that have been resolved so far."""
 
-    def __init__(self, input_shape: Shape, classes: int) -> None:
-        self._classes = classes
+    def __init__(self, input_shape: Shape, outputs: Outputs) -> None:
+        self._outputs = outputs
         self._resolved: list[ResolvedLayer] = []
         self._shapes = {NETWORK_INPUT: input_shape}
         self._counts: Counter[str] = Counter()
@@ -129,7 +131,7 @@ class _Resolution:
                 f"Layer {name} takes one input, found {len(inputs)}: an add or concatenate layer joins several."
             )
         shapes = tuple(self._shapes[each] for each in inputs)
-        outline = layer.outline(Place(name=name, inputs=shapes, classes=self._classes))
+        outline = layer.outline(Place(name=name, inputs=shapes, outputs=self._outputs))
         if math.prod(outline.output_shape) > _MAX_VALUES:
             raise InputError(
                 f"Layer {name} gives the shape {outline.output_shape} for each image, which is "

@@ -29,8 +29,7 @@ def difference(saved: Architecture, given: ResolvedArchitecture) -> str | None:
     Raises:
         InputError: The layers of the network in the file do not fit each other, or the images.
     """
-    classes = given.layers[-1].output_shape[0]
-    theirs = resolve_layers(saved.layers, given.input_shape, classes)
+    theirs = resolve_layers(saved.layers, given.input_shape, given.outputs)
     for number, (one, other) in enumerate(itertools.zip_longest(_steps(theirs), _steps(given.layers)), 1):
         if one is not None and other is not None and one.get("use_bias") is False and "use_bias" not in other:
             one = {name: value for name, value in one.items() if name != "use_bias"}  # a bias of zeros is none

@@ -19,7 +19,7 @@ from deepchord.shared.files import (
     read_short_text,
 )
 from deepchord.shared.messages import RunSpec
-from deepchord.shared.network import Architecture, Dense, Shape, default_architecture
+from deepchord.shared.network import Architecture, Dense, Outputs, Shape, default_architecture
 from deepchord.shared.saved_models.description import SavedNetwork
 from deepchord.shared.saved_models.reading import network_of_configuration, read_network
 
@@ -64,15 +64,19 @@ def load_network(path: Path, images: Shape) -> SavedNetwork:
     return SavedNetwork(architecture=_network_of_data(data, path, source))
 
 
-def network_to_train(path: Path, images: Shape, classes: int) -> Architecture:
-    """Return the network that a file describes, with as many outputs as there are classes; see `load_network`.
+def network_to_train(path: Path, images: Shape, classes: int = 0, targets: int = 0) -> Architecture:
+    """Return the network that a file describes, with the outputs that the classes or numbers need; see `load_network`.
 
     What differs from the network in the file is logged.
     """
     found, name = load_network(path, images), printable_path(path)
     notes = [*found.notes, *(f"has a layer {kind}, which was left out: the recipe augments" for kind in found.left_out)]
     *before, last = found.architecture.layers
-    if isinstance(last, Dense) and last.units not in ("classes", classes):
+    if isinstance(last, Dense) and targets and (last.units, last.activation) != ("outputs", "linear"):
+        outputs = Outputs(targets=targets).size
+        notes.append(f"has a last layer of its own: it was given {outputs} linear outputs, two for each number")
+        last = last.model_copy(update={"units": "outputs", "activation": "linear"})
+    elif isinstance(last, Dense) and not targets and last.units not in ("classes", "outputs", classes):
         notes.append(f"has {last.units} outputs: its last layer was given {classes}, one for each class")
         last = last.model_copy(update={"units": "classes"})
     for note in notes:

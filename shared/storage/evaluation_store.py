@@ -6,7 +6,16 @@ Each extension of a run has its own evaluation.
 from typing import TypeVar
 
 from deepchord.shared.errors import ObjectNotFoundError
-from deepchord.shared.messages import EnsembleEvaluation, RunFailure, RunSpec, Study, StudyFailure, StudySpec
+from deepchord.shared.messages import (
+    EnsembleEvaluation,
+    Evaluation,
+    RegressionEvaluation,
+    RunFailure,
+    RunSpec,
+    Study,
+    StudyFailure,
+    StudySpec,
+)
 from deepchord.shared.storage import keys
 from deepchord.shared.storage.attempt_log import AttemptLog
 from deepchord.shared.storage.documents import read_document, read_newest_spec, read_verified
@@ -26,14 +35,26 @@ class EvaluationStore(AttemptLog):
         super().__init__(objects, keys.evaluations(run))
         self._run = run
 
-    def commit_result(self, evaluation: EnsembleEvaluation, probabilities: bytes) -> bool:
-        """Commit the evaluation and the ensemble's probabilities; return False if the run has ended or is cancelled."""
-        self._objects.replace(keys.ensemble_probabilities(self._run, evaluation.probabilities_sha256), probabilities)
+    def commit_result(self, evaluation: Evaluation, arrays: bytes) -> bool:
+        """Commit the evaluation and what the ensemble predicts; return False if the run has ended or is cancelled.
+
+        Args:
+            evaluation: The evaluation, which names the SHA-256 of the arrays.
+            arrays: Probabilities, or the predictions of numbers, as `deepchord.shared.checkpoints` encodes them.
+        """
+        if isinstance(evaluation, RegressionEvaluation):
+            key = keys.ensemble_predictions(self._run, evaluation.predictions_sha256)
+        else:
+            key = keys.ensemble_probabilities(self._run, evaluation.probabilities_sha256)
+        self._objects.replace(key, arrays)
         return self._commit(keys.evaluation(self._run), evaluation.encode())
 
-    def result(self) -> EnsembleEvaluation | None:
-        """Return the committed evaluation; None if there is none."""
-        return self._read(EnsembleEvaluation, keys.evaluation(self._run))
+    def result(self) -> Evaluation | None:
+        """Return the committed evaluation, of classes or of numbers as the run predicts them; None if there is none."""
+        key = keys.evaluation(self._run)
+        return (
+            self._read(RegressionEvaluation, key) if self._run.dataset.targets else self._read(EnsembleEvaluation, key)
+        )
 
     def has_result(self) -> bool:
         """Return whether the run was evaluated."""
@@ -42,6 +63,10 @@ class EvaluationStore(AttemptLog):
     def probabilities(self, sha256: str) -> bytes:
         """Return the ensemble's probabilities: `.npz` with `train` and `test`, float32 [size, classes]."""
         return read_verified(self._objects, keys.ensemble_probabilities(self._run, sha256), sha256)
+
+    def predictions(self, sha256: str) -> bytes:
+        """Return the numbers that the ensemble predicts: `.npz`, see `encode_ensemble_predictions`."""
+        return read_verified(self._objects, keys.ensemble_predictions(self._run, sha256), sha256)
 
     def commit_failure(self, failure: RunFailure) -> bool:
         """Commit that the run ended without an evaluation; return False if it has ended before or is cancelled."""

@@ -160,6 +160,11 @@ def ensemble_probabilities(spec: RunSpec, sha256: str) -> str:
     return f"{_ending(spec)}probabilities-{sha256[:12]}.npz"
 
 
+def ensemble_predictions(spec: RunSpec, sha256: str) -> str:
+    """Return the key of the numbers that the ensemble predicts."""
+    return f"{_ending(spec)}predictions-{sha256[:12]}.npz"
+
+
 def studies(run_id: str) -> str:
     """Return the folder of a run's studies."""
     return f"{RUNS}{run_id}/studies/"

@@ -12,7 +12,7 @@ from deepchord.shared.errors import (
     RunNotFoundError,
     StorageError,
 )
-from deepchord.shared.messages import Cancellation, EnsembleEvaluation, MemberRecord, RunSpec, is_run_id
+from deepchord.shared.messages import Cancellation, EnsembleEvaluation, Evaluation, MemberRecord, RunSpec, is_run_id
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import keys
 from deepchord.shared.storage.attempt_log import attempts_from_names
@@ -145,7 +145,7 @@ class RunStore:
         """Return the evaluation of a run, for the extension in its spec, in storage; nothing is read yet."""
         return EvaluationStore(self.objects, run)
 
-    def last_evaluation(self, run: RunSpec) -> tuple[RunSpec, EnsembleEvaluation]:
+    def last_evaluation(self, run: RunSpec) -> tuple[RunSpec, Evaluation]:
         """Return a run as it was last evaluated, and that evaluation; it may have been extended since.
 
         Raises:
@@ -165,6 +165,18 @@ class RunStore:
             f"`deepchord watch {run.run_id}` follows it, and if nobody trains it any more, "
             f"`deepchord resume {run.run_id}` goes on."
         )
+
+    def last_class_evaluation(self, run: RunSpec) -> tuple[RunSpec, EnsembleEvaluation]:
+        """Return what `last_evaluation` does, of a run that predicts classes.
+
+        Raises:
+            RunFailedError: The run has ended without an evaluation.
+            InputError: It has not ended yet, or predicts numbers.
+        """
+        version, evaluation = self.last_evaluation(run)
+        if not isinstance(evaluation, EnsembleEvaluation):
+            raise InputError(f"Run {run.run_id} predicts numbers; expected a run that predicts classes.")
+        return version, evaluation
 
     def study(self, run_id: str, name: str) -> StudyStore:
         """Return a study of a run in storage; nothing is read yet."""
@@ -192,7 +204,7 @@ class RunStore:
         results = (self.member(run_id, index).record() for index in range(members))
         return (record for record in results if record is not None)
 
-    def evaluated_records(self, run: RunSpec, evaluation: EnsembleEvaluation) -> dict[int, MemberRecord]:
+    def evaluated_records(self, run: RunSpec, evaluation: Evaluation) -> dict[int, MemberRecord]:
         """Return all committed records of an evaluated run, by index.
 
         Raises:

@@ -7,7 +7,7 @@ from deepchord.shared.tables.fitting import ColumnKind, column_kind, counting_co
 from deepchord.shared.tables.frames import is_frame, table_of_frame, table_of_objects, table_of_rows
 from deepchord.shared.tables.labels import known_labels, label_texts
 from deepchord.shared.tables.table import Table
-from deepchord.shared.tables.target import find_target, target_classes
+from deepchord.shared.tables.target import find_targets, looks_like_numbers, target_classes, target_numbers
 from deepchord.shared.tables.texts import number_text, shown_rows
 from deepchord.shared.tables.values import as_dates, as_numbers, as_texts, missing_rows
 from deepchord.shared.tables.wording import DROP_WORDS, in_rows
@@ -27,13 +27,14 @@ __all__ = [
     "days",
     "encode_rows",
     "feature_names",
-    "find_target",
+    "find_targets",
     "fit_preprocessing",
     "has_time",
     "in_rows",
     "is_frame",
     "known_labels",
     "label_texts",
+    "looks_like_numbers",
     "missing_rows",
     "number_text",
     "read_table",
@@ -44,4 +45,5 @@ __all__ = [
     "table_of_rows",
     "table_suffix",
     "target_classes",
+    "target_numbers",
 ]

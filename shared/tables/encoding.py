@@ -59,7 +59,7 @@ def encode_rows(table: Table, preprocessing: TablePreprocessing) -> EncodedRows:
         parts.extend(_encoded(column, values, table.source))
         if isinstance(column, CategoryColumn) and not column.has_other:
             unknown[column.name] = _unknown(column, values)
-    known = {*preprocessing.names, preprocessing.target, *(each.name for each in preprocessing.dropped)}
+    known = {*preprocessing.names, *preprocessing.targets, *(each.name for each in preprocessing.dropped)}
     return EncodedRows(
         features=np.concatenate(parts, axis=1, dtype=np.float32),
         unknown=+unknown,

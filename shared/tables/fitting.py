@@ -1,7 +1,7 @@
 """Fits the preprocessing of a table to its training rows: what kind each column is, and how it becomes features."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import numpy as np
@@ -43,15 +43,15 @@ _SMALLEST_SCALE = 1e-150
 ColumnKind = Literal["number", "boolean", "date", "category"]
 
 
-def fit_preprocessing(table: Table, target: str, *, row_numbers: Collection[str] = ()) -> TablePreprocessing:
+def fit_preprocessing(table: Table, targets: Sequence[str], *, row_numbers: Collection[str] = ()) -> TablePreprocessing:
     """Return the preprocessing that training rows give.
 
     Columns with one value or none are left out, and those in which each row has its own text and those that count the
     rows.
 
     Args:
-        table: The training rows, without the column that is predicted.
-        target: The name of that column.
+        table: The training rows, without the columns that are predicted.
+        targets: The names of those columns.
         row_numbers: The names of columns that count the rows.
 
     Raises:
@@ -69,8 +69,11 @@ def fit_preprocessing(table: Table, target: str, *, row_numbers: Collection[str]
         reasons = (
             ", ".join(f"{each.name!r} is {DROP_WORDS[each.reason]}" for each in dropped[:10]) or "there is no other"
         )
-        raise DatasetError(f"{table.source} has no column to predict {target!r} from: {reasons}.")
-    return TablePreprocessing(target=target, columns=tuple(columns), dropped=tuple(dropped))
+        raise DatasetError(f"{table.source} has no column to predict {targets[0]!r} from: {reasons}.")
+    target, *further = targets
+    return TablePreprocessing(
+        target=target, columns=tuple(columns), dropped=tuple(dropped), further_targets=tuple(further)
+    )
 
 
 def counting_columns(table: Table) -> tuple[str, ...]:

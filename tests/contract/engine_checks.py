@@ -258,7 +258,7 @@ def a_device_that_it_does_not_have_is_refused_with_the_list(engine: Engine) -> N
 def it_keeps_to_the_number_of_threads_that_it_was_given(engine: Engine) -> None:
     if engine.name == "plaidml":  # it has no such setting: docs/plaidml.md
         return
-    engine.build(resolved()).probabilities(digits()[0])
+    engine.build(resolved()).outputs(digits()[0])
     framework = sys.modules[engine.name]
     if engine.name == "tensorflow":
         threads = framework.config.threading.get_intra_op_parallelism_threads()
@@ -364,7 +364,7 @@ def the_same_seeds_train_the_same_weights_twice_in_one_process(engine: Engine) -
 
 def looking_at_a_network_between_epochs_does_not_change_what_it_learns(engine: Engine) -> None:
     def look(network: Network) -> None:
-        network.probabilities(digits(50)[0])
+        network.outputs(digits(50)[0])
         network.set_weights(network.weights())
 
     assert_weights_equal(two_epochs(engine, between=look), two_epochs_before(engine))
@@ -387,14 +387,14 @@ def training_learns_digits(engine: Engine) -> None:
     network = started(engine)
     progress = [one_epoch(network, images, labels, dropout_seed=epoch) for epoch in range(15)]
     assert progress[-1][0] < progress[0][0] / 2, progress
-    accuracy = (network.probabilities(images).argmax(axis=1) == labels).mean()
+    accuracy = (network.outputs(images).argmax(axis=1) == labels).mean()
     assert accuracy > 0.9, accuracy
 
 
 def the_loss_and_accuracy_of_an_epoch_are_means_over_its_images(engine: Engine) -> None:
     images, labels = digits(45)
     network = started(engine, PLAIN, optimizer="sgd", learning_rate=1e-9, batch_size=PLAIN_BATCH)
-    probabilities = network.probabilities(images)
+    probabilities = network.outputs(images)
     loss, accuracy = one_epoch(network, images, labels)
     np.testing.assert_allclose(loss, -np.log(probabilities[np.arange(45), labels]).mean(), rtol=1e-5)
     np.testing.assert_allclose(accuracy, (probabilities.argmax(axis=1) == labels).mean(), rtol=1e-5)
@@ -501,7 +501,7 @@ def probabilities_are_float32_and_their_rows_sum_to_one(engine: Engine) -> None:
     network = engine.build(resolved())
     network.set_weights(random_weights(resolved()))
     for size in (1, 7, 250):
-        probabilities = network.probabilities(digits(size)[0])
+        probabilities = network.outputs(digits(size)[0])
         assert probabilities.dtype == np.float32
         assert probabilities.shape == (size, 10)
         assert probabilities.min() >= 0
@@ -513,11 +513,11 @@ def probabilities_do_not_depend_on_how_many_images_are_asked_at_once(engine: Eng
     untrained, trainable = engine.build(resolved()), built(engine, resolved(), batch_size=3)
     for network in (untrained, trainable):
         network.set_weights(random_weights(resolved()))
-    together = untrained.probabilities(images)
+    together = untrained.outputs(images)
     for network in (untrained, trainable):
         for size in (1, 999, 1001):
-            np.testing.assert_allclose(network.probabilities(images[:size]), together[:size], atol=1e-6)
-    np.testing.assert_allclose(untrained.probabilities(images[300:600]), together[:300], atol=1e-6)
+            np.testing.assert_allclose(network.outputs(images[:size]), together[:size], atol=1e-6)
+    np.testing.assert_allclose(untrained.outputs(images[300:600]), together[:300], atol=1e-6)
 
 
 def several_threads_may_ask_for_probabilities_at_once(engine: Engine) -> None:
@@ -526,15 +526,15 @@ def several_threads_may_ask_for_probabilities_at_once(engine: Engine) -> None:
     network.set_weights(random_weights(resolved()))
     parts = np.split(images, 6)
     with ThreadPoolExecutor(engine.parallel_predictions()) as pool:
-        found = list(pool.map(network.probabilities, parts))
+        found = list(pool.map(network.outputs, parts))
     for part, probabilities in zip(parts, found, strict=True):
-        np.testing.assert_array_equal(probabilities, network.probabilities(part))
+        np.testing.assert_array_equal(probabilities, network.outputs(part))
 
 
 def dropout_is_off_when_probabilities_are_asked(engine: Engine) -> None:
     images = digits()[0]
     network = started(engine)
-    np.testing.assert_array_equal(network.probabilities(images), network.probabilities(images))
+    np.testing.assert_array_equal(network.outputs(images), network.outputs(images))
 
 
 def every_optimizer_takes_a_step(engine: Engine) -> None:
@@ -765,7 +765,7 @@ def a_member_learns_as_well_in_bfloat16_and_is_scored_in_float32(engine: Engine)
     )
     images = digits(100)[0]
     expected = expected_probabilities(resolved(), trained.best_weights, images)
-    np.testing.assert_allclose(network.probabilities(images), expected, atol=1e-5)
+    np.testing.assert_allclose(network.outputs(images), expected, atol=1e-5)
     assert trained.history[-1].validation_accuracy > 0.8, trained.history
     assert all(array.dtype == np.float32 for arrays in trained.weights for array in arrays)
     _, in_float32 = train(
@@ -838,7 +838,7 @@ def images_of_other_sizes_and_with_colours_are_trained_on(engine: Engine) -> Non
         images = generator.random((10, *shape), dtype=np.float32)
         one_epoch(network, images, np.arange(10))
         expected = expected_probabilities(architecture, network.weights(), images)
-        np.testing.assert_allclose(network.probabilities(images), expected, atol=1e-5)
+        np.testing.assert_allclose(network.outputs(images), expected, atol=1e-5)
 
 
 def rows_of_a_table_are_trained_on(engine: Engine) -> None:
@@ -854,7 +854,7 @@ def rows_of_a_table_are_trained_on(engine: Engine) -> None:
     rows = images[:20].reshape(-1, 64)
     expected = expected_probabilities(architecture, network.weights(), rows)
 
-    np.testing.assert_allclose(network.probabilities(rows), expected, atol=1e-5)
+    np.testing.assert_allclose(network.outputs(rows), expected, atol=1e-5)
     assert last < first
 
 
@@ -880,7 +880,7 @@ def a_network_is_trained_and_asked_in_batches_of_one_shape_where_another_is_comp
     for epoch in range(2):
         one_epoch(network, images, labels, dropout_seed=epoch)
         for part in (images[:131], images, images[:7]):
-            network.probabilities(part)
+            network.outputs(part)
     assert {len(seen) for seen in shapes.values()} == {1}, shapes
 
 
@@ -892,7 +892,7 @@ def networks_that_are_made_one_after_another_are_not_warned_of(engine: Engine) -
     logging.getLogger("tensorflow").addHandler(handler)
     try:
         for _ in range(8):
-            engine.build(resolved()).probabilities(digits(3)[0])
+            engine.build(resolved()).outputs(digits(3)[0])
     finally:
         logging.getLogger("tensorflow").removeHandler(handler)
     assert written == []
@@ -906,7 +906,7 @@ def the_network_of_the_notebook_is_built(engine: Engine) -> None:
     network.set_weights(weights)
     images = np.random.default_rng(0).random((5, 28, 28, 1), dtype=np.float32)
     np.testing.assert_allclose(
-        network.probabilities(images), expected_probabilities(architecture, weights, images), atol=1e-5
+        network.outputs(images), expected_probabilities(architecture, weights, images), atol=1e-5
     )
     one_epoch(network, images, np.arange(5))
     assert sum(array.size for arrays in network.weights() for array in arrays) == 331_450
@@ -921,7 +921,7 @@ def windows_of_average_pooling_that_reach_beyond_the_image_count_only_its_pixels
         network = engine.build(architecture)
         network.set_weights(weights)
         np.testing.assert_allclose(
-            network.probabilities(images), expected_probabilities(architecture, weights, images), atol=1e-5
+            network.outputs(images), expected_probabilities(architecture, weights, images), atol=1e-5
         )
 
 
@@ -943,7 +943,7 @@ def random_networks_compute_what_numpy_computes(engine: Engine) -> None:
         network.set_weights(weights)
         assert_weights_equal(network.weights(), weights)
         np.testing.assert_allclose(
-            network.probabilities(images), expected_probabilities(architecture, weights, images), atol=1e-4
+            network.outputs(images), expected_probabilities(architecture, weights, images), atol=1e-4
         )
 
     compare()
@@ -959,7 +959,7 @@ def every_layer_computes_what_numpy_computes_and_passes_gradients(engine: Engine
         built_here.set_weights(weights)
         assert_weights_equal(built_here.weights(), weights)
         expected = expected_probabilities(network, weights, images)
-        np.testing.assert_allclose(built_here.probabilities(images), expected, atol=1e-4, err_msg=name)
+        np.testing.assert_allclose(built_here.outputs(images), expected, atol=1e-4, err_msg=name)
         try:
             assert_gradient_reaches_the_first_kernel(engine, network)
         except AssertionError as error:
@@ -989,8 +989,8 @@ def penalties_draw_kernels_and_no_biases_towards_zero(engine: Engine) -> None:
 def noise_is_drawn_in_training_and_only_there(engine: Engine) -> None:
     images, labels = digits(32)
     network = started(engine, IN_TRAINING_ONLY, optimizer="sgd", learning_rate=0.1)
-    before = network.probabilities(images)
-    np.testing.assert_array_equal(network.probabilities(images), before)
+    before = network.outputs(images)
+    np.testing.assert_array_equal(network.outputs(images), before)
     trained = []
     for seed in (1, 1, 2):
         network = started(engine, IN_TRAINING_ONLY, optimizer="sgd", learning_rate=0.1)
@@ -1140,7 +1140,7 @@ def an_ensemble_is_the_mean_of_its_members(engine: Engine) -> None:
             index=index,
             network=resolved(),
             weights=lambda index=index: weights[index],
-            own_probabilities=lambda index=index: alone[index],
+            own_outputs=lambda index=index: alone[index],
         )
         for index in range(3)
     ]
@@ -1164,7 +1164,7 @@ def leave_a_trained_checkpoint(engine: Engine) -> None:
         engine, TrainingSetup(architecture=resolved(), recipe=recipe(epochs=4), seeds=SEEDS, dataset=digits_dataset())
     )
     (folder / f"{sys.argv[3]}.hdf5").write_bytes(encode_checkpoint(resolved(), trained.best_weights))
-    np.save(folder / f"{sys.argv[3]}.npy", network.probabilities(images))
+    np.save(folder / f"{sys.argv[3]}.npy", network.outputs(images))
     (folder / "network.json").write_bytes(VARIED.encode())
     np.save(folder / "images.npy", images)
 
@@ -1174,7 +1174,7 @@ def agree_with_the_checkpoint_of(engine: Engine, writer: str) -> None:
     network = engine.build(resolved())
     network.set_weights(decode_checkpoint((folder / f"{writer}.hdf5").read_bytes(), resolved(), writer))
     expected = np.load(folder / f"{writer}.npy")
-    np.testing.assert_allclose(network.probabilities(images), expected, atol=1e-4)
+    np.testing.assert_allclose(network.outputs(images), expected, atol=1e-4)
 
 
 #: One pytest test for each of these on each engine.

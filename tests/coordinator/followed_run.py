@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from deepchord.coordinator.runs import plan_member, plan_request, plan_run
-from deepchord.shared.checkpoints import encode_member_probabilities
+from deepchord.shared.checkpoints import encode_member_outputs
 from deepchord.shared.datasets import publish_dataset
 from deepchord.shared.datasets.dataset import dataset_from_arrays
 from deepchord.shared.messages import EpochMetrics, MemberRecord, RunFailure, RunSpec, TrainedMember, Trainer
@@ -41,7 +41,7 @@ def fail(store: RunStore, run: RunSpec) -> RunFailure:
 
 def commit(store: RunStore, run: RunSpec, index: int) -> None:
     """Record a member as trained; its probabilities are those of the labels."""
-    data = encode_member_probabilities(np.eye(2, dtype=np.float32)[LABELS])
+    data = encode_member_outputs(np.eye(2, dtype=np.float32)[LABELS])
     store.member(run.run_id, index).publish_probabilities(1, data)
     epoch = EpochMetrics(train_loss=1, train_accuracy=0.5, validation_loss=1, validation_accuracy=0.5, duration_s=1)
     member = TrainedMember(

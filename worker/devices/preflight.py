@@ -79,7 +79,7 @@ def solve(engine: Engine) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         )[0]
         for epoch in range(_EPOCHS)
     ]
-    return network.probabilities(images), np.array(losses)
+    return network.outputs(images), np.array(losses)
 
 
 def _problem() -> tuple[NDArray[np.float32], NDArray[np.int64]]:

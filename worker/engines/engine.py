@@ -15,6 +15,11 @@ from deepchord.shared.network import ResolvedArchitecture
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
 Probabilities = NDArray[np.float32]
+#: What a network gives: probabilities [size, classes], or for each number a mean and a variance, [size, 2 targets]; see
+#: `deepchord.shared.regression.means_and_variances`.
+Outputs = NDArray[np.float32]
+#: Numbers to learn, [size, targets], standardised.
+Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +44,9 @@ class Batch(NamedTuple):
 
     #: [size, height, width, channels], float32.
     images: Images
-    #: [size], class indices; or [size, classes], the probabilities that the network is to learn.
-    labels: Labels | Probabilities
+    #: [size], class indices; or [size, classes], the probabilities that the network is to learn; or [size, targets],
+    #: the numbers of a regression.
+    labels: Labels | Probabilities | Numbers
     learning_rate: float
     #: How much each image counts, [size]; None: all count alike. A step follows the gradient of the mean over the size
     #: of the weighted losses, as Keras does.
@@ -81,14 +87,16 @@ class Network(Protocol):
             on_batch: Called after each batch with its number, from 0; an error that it raises ends the training.
 
         Returns:
-            Mean loss in nats (cross-entropy; against the smoothed labels if the recipe smooths them, weighted if the
-            batches have weights) and mean accuracy, both over the images as they were trained on, while the weights
-            changed.
+            Mean loss in nats and mean accuracy, both over the images as they were trained on, while the weights
+            changed. The loss is the cross-entropy, against the smoothed labels if the recipe smooths them; or, of a
+            network that predicts numbers, the negative log-likelihood of the standardised numbers, averaged over
+            them; it is weighted if the batches have weights. Numbers have the mean squared error instead of the
+            accuracy.
         """
         ...
 
-    def probabilities(self, images: Images) -> Probabilities:
-        """Return the class probabilities [size, classes] of images [size, height, width, channels]."""
+    def outputs(self, images: Images) -> Outputs:
+        """Return what the last layer gives, [size, outputs], for images [size, height, width, channels] or rows."""
         ...
 
 

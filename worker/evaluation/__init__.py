@@ -1,13 +1,10 @@
 """Evaluates an ensemble: reads members' weights from storage or files, predicts, averages, and scores the result."""
 
-from deepchord.worker.evaluation.ensemble import (
-    Candidate,
-    Evaluator,
-    Predict,
-    evaluate_members,
-)
+from deepchord.worker.evaluation.candidates import Candidate, Evaluator, Predict
+from deepchord.worker.evaluation.ensemble import evaluate_members
 from deepchord.worker.evaluation.metrics import RunningMean, score
 from deepchord.worker.evaluation.prediction import chunks, predict
+from deepchord.worker.evaluation.regression import evaluate_regression
 from deepchord.worker.evaluation.run_members import run_candidates, trained_members
 from deepchord.worker.evaluation.weight_files import name_members
 from deepchord.worker.evaluation.weight_members import (
@@ -26,6 +23,7 @@ __all__ = [
     "check_images",
     "chunks",
     "evaluate_members",
+    "evaluate_regression",
     "find_groups",
     "name_members",
     "predict",

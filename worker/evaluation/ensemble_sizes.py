@@ -13,7 +13,7 @@ KEPT_BYTES = 2**26
 #: The number of random orders in which the members are averaged.
 ORDERS = 20
 #: The largest number of ensemble sizes to score.
-_SIZES = 12
+MOST_SIZES = 12
 _INTERVAL = (0.025, 0.975)
 _SCORES = (accuracy, negative_log_likelihood, expected_calibration_error)
 
@@ -38,7 +38,7 @@ class EnsembleSizes:
         """
         if len(self._kept) < 2:
             return ()
-        sizes = sorted({round(size) for size in np.geomspace(1, len(self._kept), _SIZES)})
+        sizes = sorted({round(size) for size in np.geomspace(1, len(self._kept), MOST_SIZES)})
         generator = np.random.default_rng(seed)
         orders = [generator.permutation(len(self._kept)) for _ in range(ORDERS)]
         return sized_ensembles(

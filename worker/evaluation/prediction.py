@@ -1,4 +1,4 @@
-"""Predicts the class probabilities of many images, one chunk after another."""
+"""Predicts many images, one chunk after another."""
 
 import math
 from collections.abc import Callable
@@ -21,24 +21,24 @@ _FEWEST_OF_SEVERAL = 256
 def predict(
     network: Network,
     images: NDArray[np.generic],
-    classes: int,
+    outputs: int,
     advance: Callable[[], None] = lambda: None,
     threads: int = 1,
 ) -> NDArray[np.float32]:
-    """Return probabilities, float32 [size, classes], scaling the images a chunk at a time.
+    """Return a network's outputs, float32 [size, outputs], scaling the images a chunk at a time.
 
     Args:
         network: What predicts.
         images: [size, height, width, channels], not scaled yet.
-        classes: How many classes there are.
+        outputs: How many outputs the network has.
         advance: Called after each chunk.
         threads: How many chunks are computed at once, see `Engine.parallel_predictions`.
     """
-    probabilities = np.empty((len(images), classes), dtype=np.float32)
+    predicted = np.empty((len(images), outputs), dtype=np.float32)
     slices = chunks(images, threads)
 
     def compute(chunk: slice) -> NDArray[np.float32]:
-        return network.probabilities(scaled(images[chunk]))
+        return network.outputs(scaled(images[chunk]))
 
     # The first chunk that a network gets decides the size of its batches. With fewer threads than chunks, that is never
     # the last chunk, which is smaller.
@@ -47,11 +47,11 @@ def predict(
     computed = map(compute, slices) if threads == 1 else pool.map(compute, slices)
     try:
         for chunk, result in zip(slices, computed, strict=True):
-            probabilities[chunk] = result
+            predicted[chunk] = result
             advance()
     finally:
         pool.shutdown(cancel_futures=True)
-    return probabilities
+    return predicted
 
 
 def chunks(images: NDArray[np.generic], threads: int = 1) -> list[slice]:

@@ -6,10 +6,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.shared.checkpoints import Weights, decode_checkpoint, decode_member_probabilities
+from deepchord.shared.checkpoints import Weights, decode_checkpoint, decode_member_outputs
 from deepchord.shared.messages import MemberSpec, RunSpec, TrainedMember
 from deepchord.shared.storage import RunStore
-from deepchord.worker.evaluation.ensemble import Candidate
+from deepchord.worker.evaluation.candidates import Candidate
 
 
 def trained_members(store: RunStore, run: RunSpec, advance: Callable[[], None]) -> list[TrainedMember]:
@@ -42,7 +42,7 @@ def run_candidates(
         members: Its trained members.
         held_out: Returns the indices of the training images that a member held out for its validation.
     """
-    architecture = run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes)
+    architecture = run.dataset.network(run.architecture)
     for member in members:
         index, attempt = member.spec.index, member.attempt
 
@@ -52,12 +52,12 @@ def run_candidates(
 
         def own(member: TrainedMember = member, index: int = index, attempt: int = attempt) -> NDArray[np.float32]:
             data = store.member(run.run_id, index).probabilities(attempt, member.probabilities_sha256)
-            return decode_member_probabilities(data, f"Probabilities of member {index} of run {run.run_id}")
+            return decode_member_outputs(data, f"Probabilities of member {index} of run {run.run_id}")
 
         yield Candidate(
             index=index,
             network=architecture,
             weights=weights,
-            own_probabilities=own,
+            own_outputs=own,
             held_out=partial(held_out, member.spec),
         )

@@ -13,7 +13,7 @@ from deepchord.shared.errors import InputError
 from deepchord.shared.network import ResolvedArchitecture, Shape, notebook_architecture
 from deepchord.shared.saved_models import SavedNetwork, read_network, read_weights
 from deepchord.shared.saved_models.network_files import load_network
-from deepchord.worker.evaluation.ensemble import Candidate
+from deepchord.worker.evaluation.candidates import Candidate
 from deepchord.worker.evaluation.weight_files import distinct, find_weight_files
 
 #: How many files a note names.

@@ -5,8 +5,14 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from deepchord.shared.errors import DeepchordError
-from deepchord.shared.messages import RunFailure, RunSpec
-from deepchord.worker.evaluation import Evaluator, evaluate_members, run_candidates, trained_members
+from deepchord.shared.messages import Evaluation, RunFailure, RunSpec
+from deepchord.worker.evaluation import (
+    Evaluator,
+    evaluate_members,
+    evaluate_regression,
+    run_candidates,
+    trained_members,
+)
 from deepchord.worker.execution.outcomes import RunCancelled
 from deepchord.worker.resources import Resources
 from deepchord.worker.training import calibration_images, member_split
@@ -37,9 +43,16 @@ def attempt_evaluation(resources: Resources, run: RunSpec, advance: Callable[[],
     )
     labels = dataset.y_train
     candidates = run_candidates(store, run, trained, lambda member: member_split(run, member, labels).validation)
-    ensemble = evaluate_members(evaluator, dataset, candidates, run.members, calibration_images(run, labels))
+    held_out = calibration_images(run, labels)
+    evaluation: Evaluation
+    if run.dataset.targets:
+        numbers = evaluate_regression(evaluator, dataset, candidates, run.members, held_out)
+        evaluation, arrays = numbers.evaluation, numbers.encoded_predictions
+    else:
+        classes = evaluate_members(evaluator, dataset, candidates, run.members, held_out)
+        evaluation, arrays = classes.evaluation, classes.encoded_probabilities
     stored = store.evaluation(run)
-    if not stored.commit_result(ensemble.evaluation, ensemble.encoded_probabilities) and not stored.has_result():
+    if not stored.commit_result(evaluation, arrays) and not stored.has_result():
         raise RunCancelled
     return "evaluated"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from deepchord.shared.checkpoints import encode_checkpoint, encode_member_probabilities
+from deepchord.shared.checkpoints import encode_checkpoint, encode_member_outputs
 from deepchord.shared.errors import StorageError
 from deepchord.shared.messages import (
     FailedMember,
@@ -76,7 +76,7 @@ def attempt_member(
         dataset = resources.dataset(run.dataset)
         taught = run.distillation
         setup = TrainingSetup(
-            architecture=run.architecture.resolve(input_shape=run.dataset.input_shape, classes=run.dataset.classes),
+            architecture=run.dataset.network(run.architecture),
             recipe=run.recipe,
             seeds=spec.seeds,
             split=member_split(run, spec, dataset.y_train),
@@ -85,8 +85,8 @@ def attempt_member(
         )
         trained = _train(resources, spec, attempt, setup, reporter, observer)
         reporter.scoring()
-        on_test = predict(trained.network, setup.dataset.x_test, run.dataset.classes, observer.predicted)
-        probabilities = encode_member_probabilities(on_test)
+        on_test = predict(trained.network, setup.dataset.x_test, run.dataset.outputs.size, observer.predicted)
+        probabilities = encode_member_outputs(on_test)
         weights = encode_checkpoint(setup.architecture, trained.state.best_weights)
         stored = resources.store.member(run.run_id, spec.index)
         stored.publish_weights(attempt.number, weights)

@@ -63,9 +63,10 @@ class ProgressReporter(Observer):
         history, last = state.history, state.history[-1]
         best = history[state.best_epoch - 1].validation_accuracy
         self._renew(epochs_done=len(history), epoch_share=0.0, last=last, best_validation_accuracy=best)
+        accuracy, error = last.validation_accuracy, last.validation_error
+        measured = f"val_acc {accuracy:.4f}" if accuracy is not None else f"val_error {error:.4f}"
         self._lines.append(
-            f"epoch {len(history)}/{self._progress.epochs} "
-            f"val_loss {last.validation_loss:.4f} val_acc {last.validation_accuracy:.4f}"
+            f"epoch {len(history)}/{self._progress.epochs} val_loss {last.validation_loss:.4f} {measured}"
         )
 
     def scoring(self) -> None:

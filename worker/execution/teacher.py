@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from deepchord.shared.checkpoints import decode_ensemble_probabilities
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import CorruptObjectError
-from deepchord.shared.messages import Distillation
+from deepchord.shared.messages import Distillation, EnsembleEvaluation
 from deepchord.shared.storage import RunStore
 from deepchord.shared.uncertainty import calibrator_of, with_temperature
 
@@ -28,7 +28,7 @@ def taught_targets(store: RunStore, distillation: Distillation, dataset: Dataset
     """
     teacher = store.version(distillation.teacher, distillation.extension)
     evaluation = store.evaluation(teacher).result()
-    if evaluation is None:
+    if not isinstance(evaluation, EnsembleEvaluation):
         raise CorruptObjectError(
             f"Run {teacher.run_id} in {store.objects.url} has no evaluation any more, which members are to learn from: "
             "restore its folder from a copy."

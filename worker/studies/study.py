@@ -112,7 +112,7 @@ def study_run(resources: Resources, run: RunSpec, spec: StudySpec, advance: Call
     candidates = run_candidates(store, run, trained, lambda member: member_split(run, member, labels).validation)
     if spec.dataset is not None:
         # The test probabilities that the members stored are of other images.
-        candidates = (dataclasses.replace(candidate, own_probabilities=None) for candidate in candidates)
+        candidates = (dataclasses.replace(candidate, own_outputs=None) for candidate in candidates)
     conditions = Conditions(unseen=unseen, shifts=spec.shifts)
     return study_members(evaluator, dataset, candidates, run.members, conditions, calibration_images(run, labels))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.images import scaled
 from deepchord.shared.messages import MemberSeeds, Recipe
-from deepchord.worker.engines import Batch, Images, Labels, Probabilities
+from deepchord.worker.engines import Batch, Images, Labels
 from deepchord.worker.training.augmentation import LabelledImages, augmented, mixed, value_range
 from deepchord.worker.training.class_weights import class_weights
 from deepchord.worker.training.schedules import learning_rate
@@ -19,13 +20,13 @@ from deepchord.worker.training.schedules import learning_rate
 class TrainingImages:
     """What a member is trained on, the same in each epoch."""
 
-    #: Training images and labels are used.
+    #: Training images and their weights are used, and the labels for the weights of classes.
     dataset: Dataset
     #: The member's training split, [size].
     indices: NDArray[np.int64]
-    #: What the network is to say of each training image, [train_size, classes], also when it is changed; None: the
-    #: labels.
-    targets: Probabilities | None = None
+    #: What the network is to say of each training image, also when it is changed: class indices [train_size],
+    #: probabilities [train_size, classes], or standardised numbers [train_size, targets].
+    labels: NDArray[Any]
 
 
 class EpochBatches:
@@ -50,7 +51,7 @@ class EpochBatches:
         """
         dataset, indices = images.dataset, images.indices
         self._images, self._classes = dataset.x_train, len(dataset.class_names)
-        self._labels = dataset.y_train if images.targets is None else images.targets
+        self._labels = images.labels
         self._order = indices[np.random.default_rng((seeds.shuffling, epoch - 1)).permutation(len(indices))]
         self._recipe = recipe
         self._values = value_range(dataset.x_train)

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import DivergedError
 from deepchord.shared.images import scaled
-from deepchord.shared.messages import EpochMetrics, MemberSeeds, Recipe, Scores
+from deepchord.shared.messages import EpochMetrics, MemberSeeds, Recipe
 from deepchord.shared.network import ResolvedArchitecture
-from deepchord.worker.engines import Engine, Network, Probabilities
-from deepchord.worker.evaluation import chunks, score
+from deepchord.worker.engines import Engine, Network, Outputs, Probabilities
+from deepchord.worker.evaluation import chunks
 from deepchord.worker.training.batches import EpochBatches, TrainingImages
 from deepchord.worker.training.initialization import initial_weights
+from deepchord.worker.training.objective import Measured, objective_of
 from deepchord.worker.training.observers import Observer
 from deepchord.worker.training.split import Split, random_split
 from deepchord.worker.training.state import TrainingState
@@ -25,7 +26,7 @@ from deepchord.worker.training.state import TrainingState
 class TrainingSetup:
     """What decides how one member is trained; together with the engine it decides its weights."""
 
-    #: For the images and classes of the data set.
+    #: For the images of the data set and what is predicted of them.
     architecture: ResolvedArchitecture
     recipe: Recipe
     #: The member's random streams: split, starting weights, shuffling, dropout.
@@ -59,30 +60,27 @@ def train(
         A network that holds the best weights and predicts in float32, and the state after the last epoch.
 
     Raises:
-        DivergedError: The loss or the validation probabilities became NaN or infinite.
+        DivergedError: The loss or the outputs for the validation images became NaN or infinite.
         EngineError: The optimizer's state is not this engine's.
         InputError: The split leaves no image to train or to validate on.
     """
     observer, recipe = observer or Observer(), setup.recipe
     split = setup.split or random_split(len(setup.dataset.x_train), recipe.validation_fraction, setup.seeds.split)
     validation_images = scaled(setup.dataset.x_train[split.validation])
-    validation_labels = setup.dataset.y_train[split.validation]
+    objective = objective_of(setup.dataset)
+    learnt = objective.learnt(setup.dataset)
+    validation_labels = learnt[split.validation]
     state = start or first_state(setup.architecture, setup.seeds)
     network = _trainable_network(engine, setup, state)
-    images = TrainingImages(dataset=setup.dataset, indices=split.training, targets=setup.targets)
+    wanted = learnt if setup.targets is None else setup.targets
+    images = TrainingImages(dataset=setup.dataset, indices=split.training, labels=wanted)
     while len(state.history) < recipe.epochs and not _has_stalled(state.history, recipe.patience):
         started, epoch = clock(), len(state.history) + 1
         losses = [metrics.validation_loss for metrics in state.history]
         batches = EpochBatches(images, recipe, setup.seeds, epoch, losses)
-        loss, accuracy = _train_epoch(network, batches, setup.seeds, epoch, observer)
-        validation = _validate(network, validation_images, validation_labels, epoch, observer)
-        metrics = EpochMetrics(
-            train_loss=loss,
-            train_accuracy=accuracy,
-            validation_loss=validation.loss,
-            validation_accuracy=validation.accuracy,
-            duration_s=clock() - started,
-        )
+        trained = _train_epoch(network, batches, setup.seeds, epoch, observer)
+        validation = objective.measure(_predict(network, validation_images, epoch, observer), validation_labels)
+        metrics = objective.epoch(trained, validation, clock() - started)
         state = state.followed_by(metrics, network.weights(), network.optimizer_state())
         observer.epoch(state)
     if engine.precision(recipe) != "float32":
@@ -107,29 +105,26 @@ def _trainable_network(engine: Engine, setup: TrainingSetup, state: TrainingStat
 
 def _train_epoch(
     network: Network, batches: EpochBatches, seeds: MemberSeeds, epoch: int, observer: Observer
-) -> tuple[float, float]:
-    """Train once over the images of the split in this epoch's own order; return mean loss and accuracy."""
-    loss, accuracy = network.train_epoch(
+) -> Measured:
+    """Train once over the images of the split in this epoch's own order; return mean loss and score."""
+    loss, score = network.train_epoch(
         batches,
         dropout_seed=_epoch_seed(seeds.dropout, epoch - 1),
         on_batch=lambda batch: observer.batch(epoch - 1, (batch + 1) / len(batches)),
     )
     _check_finite(loss, "training loss", epoch)
-    # A device that sums shares in float32 may return a little more than 1.
-    return loss, min(1.0, accuracy)
+    return Measured(loss=loss, score=score)
 
 
-def _validate(
-    network: Network, images: NDArray[np.float32], labels: NDArray[np.integer], epoch: int, observer: Observer
-) -> Scores:
-    """Return the scores on the validation images [size, height, width, channels], which are scaled already."""
+def _predict(network: Network, images: NDArray[np.float32], epoch: int, observer: Observer) -> Outputs:
+    """Return the outputs for the validation images [size, height, width, channels], which are scaled already."""
     parts = []
     for chunk in chunks(images):
-        parts.append(network.probabilities(images[chunk]))
+        parts.append(network.outputs(images[chunk]))
         observer.predicted()
-    probabilities = np.concatenate(parts)
-    _check_finite(float(probabilities.sum()), "sum of the validation probabilities", epoch)
-    return score(probabilities, labels)
+    outputs = np.concatenate(parts)
+    _check_finite(float(outputs.sum()), "sum of what the network says of the validation images", epoch)
+    return outputs
 
 
 def _has_stalled(history: tuple[EpochMetrics, ...], patience: int) -> bool:

@@ -61,10 +61,12 @@ class TrainingState:
 def is_better(epoch: EpochMetrics, best: EpochMetrics) -> bool:
     """Return whether an epoch is better than the best so far: higher validation accuracy, or equal and a lower loss.
 
-    A small validation split has few possible accuracies, and many epochs reach the highest. Their losses differ.
+    Where numbers are predicted there is no accuracy, and the loss decides. A small validation split has few possible
+    accuracies, and many epochs reach the highest. Their losses differ.
     """
-    if epoch.validation_accuracy != best.validation_accuracy:
-        return epoch.validation_accuracy > best.validation_accuracy
+    accuracy, highest = epoch.validation_accuracy or 0.0, best.validation_accuracy or 0.0
+    if accuracy != highest:
+        return accuracy > highest
     return epoch.validation_loss < best.validation_loss
 
 

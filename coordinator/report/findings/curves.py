@@ -67,8 +67,8 @@ MEASURES = (
     Measure(
         title="Accuracy",
         is_loss=False,
-        train=lambda epoch: epoch.train_accuracy,
-        validation=lambda epoch: epoch.validation_accuracy,
+        train=lambda epoch: epoch.accuracies[0],
+        validation=lambda epoch: epoch.accuracies[1],
         narrowest=0.01,
         possible=(0, 1),
     ),
@@ -133,5 +133,5 @@ def _member_curves(index: int, name: str, member: TrainedMember, measure: Measur
         validation=curves.path([measure.validation(epoch) for epoch in member.history]),
         best=f"M{curves.plane.place(member.best_epoch, measure.validation(best))}h0",
         description=f"Member {isolated(name)}: best epoch {member.best_epoch} of {len(member.history)}, validation "
-        f"accuracy {best.validation_accuracy:.4f}, validation loss {best.validation_loss:.5f}",
+        f"accuracy {best.accuracies[1]:.4f}, validation loss {best.validation_loss:.5f}",
     )

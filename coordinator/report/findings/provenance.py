@@ -76,7 +76,7 @@ def _part(part: TrainingPart, resumed: bool) -> str:
 
 def network(spec: RunSpec) -> tuple[LayerLine, ...]:
     """Return the layers of the run's network."""
-    resolved = spec.architecture.resolve(input_shape=spec.dataset.input_shape, classes=spec.dataset.classes)
+    resolved = spec.dataset.network(spec.architecture)
     lines = []
     before = NETWORK_INPUT
     for layer in resolved.layers:

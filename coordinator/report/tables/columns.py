@@ -185,13 +185,13 @@ def _of_epochs(member: TrainedMember) -> dict[str, float]:
     kept, history = member.history[member.best_epoch - 1], member.history
     return {
         "kept_epoch": member.best_epoch,
-        "kept_validation_accuracy": kept.validation_accuracy,
+        "kept_validation_accuracy": kept.accuracies[1],
         "kept_validation_loss": kept.validation_loss,
-        "kept_train_accuracy": kept.train_accuracy,
+        "kept_train_accuracy": kept.accuracies[0],
         "kept_train_loss": kept.train_loss,
-        "highest_validation_accuracy": max(epoch.validation_accuracy for epoch in history),
+        "highest_validation_accuracy": max(epoch.accuracies[1] for epoch in history),
         "lowest_validation_loss": min(epoch.validation_loss for epoch in history),
-        "highest_train_accuracy": max(epoch.train_accuracy for epoch in history),
+        "highest_train_accuracy": max(epoch.accuracies[0] for epoch in history),
         "lowest_train_loss": min(epoch.train_loss for epoch in history),
     }
 

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from deepchord.coordinator.report.tables.columns_of_rows import columns_table, use_of_columns
 from deepchord.shared.command_line import label
-from deepchord.shared.datasets import Examination, PartOutline
+from deepchord.shared.datasets import Examination, PartOutline, TargetOutline
 
 #: Of more classes the largest and the smallest are shown.
 _MAX_CLASSES = 40
@@ -17,7 +17,8 @@ _EIGHTHS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"
 
 def examination_table(examination: Examination) -> Group:
     """Return tables of the images or rows, of the classes and of a table's columns, and below what was noticed."""
-    parts: list[RenderableType] = [_arrays(examination), Text(), _classes(examination)]
+    predicted = _numbers(examination.numbers) if examination.numbers else _classes(examination)
+    parts: list[RenderableType] = [_arrays(examination), Text(), predicted]
     hidden = len(examination.classes) - _MAX_CLASSES
     if hidden > 0:
         parts.append(Text(f"{hidden:,} more classes, of sizes between these: --json shows all", style="dim"))
@@ -74,6 +75,19 @@ def _classes(examination: Examination) -> Table:
     largest = max(each.train for each in shown)
     for each in shown:
         table.add_row(Text(label(each.name)), f"{each.train:,}", f"{each.test:,}", _bar(each.train / largest))
+    return table
+
+
+def _numbers(targets: tuple[TargetOutline, ...]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.pad_edge = table.show_edge = False
+    table.add_column("number to predict")
+    for name in ("lowest", "mean", "highest", "standard deviation", "mean of the test"):
+        table.add_column(name, justify="right")
+    for target in targets:
+        train = target.train
+        numbers = (train.lowest, train.mean, train.highest, train.standard_deviation, target.test.mean)
+        table.add_row(Text(label(target.name)), *(f"{number:.5g}" for number in numbers))
     return table
 
 

@@ -21,17 +21,18 @@ class Copies:
     within_train_otherwise: int
 
 
-def count_copies(
-    x_train: NDArray[Any], y_train: NDArray[np.int64], x_test: NDArray[Any], y_test: NDArray[np.int64]
-) -> Copies:
+def count_copies(x_train: NDArray[Any], y_train: NDArray[Any], x_test: NDArray[Any], y_test: NDArray[Any]) -> Copies:
     """Return how many images are equal to others.
 
     Args:
         x_train: [train_size, …].
-        y_train: [train_size], class indices.
+        y_train: [train_size], class indices; or numbers, [train_size, targets].
         x_test: [test_size, …], of the same type and shape.
-        y_test: [test_size], class indices.
+        y_test: [test_size], class indices; or numbers, [test_size, targets].
     """
+    if y_train.ndim == 2:
+        _, codes = np.unique(np.concatenate([y_train, y_test]), axis=0, return_inverse=True)
+        y_train, y_test = np.split(codes.reshape(-1), [len(y_train)])
     train, test = fingerprints(x_train), fingerprints(x_test)
     distinct, position = np.unique(train, return_inverse=True)
     several = _with_several_classes(position.reshape(-1), y_train, len(distinct))

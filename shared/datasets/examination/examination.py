@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 #: The kind of the finding that test images are training images, too.
 OVERLAP = "overlap"
+#: What is said of classes, and in its place of numbers to predict.
+_WORDS_OF_NUMBERS = (
+    ("another class there", "another number there"),
+    ("with several classes", "with several numbers"),
+    (" of each class, with the seed", " of all, with the seed"),
+)
 #: So many values are looked at in one go.
 _PIECE = 2**22
 
@@ -29,6 +35,23 @@ class ClassCount(Message):
     name: str
     train: int
     test: int
+
+
+class NumberOutline(Message):
+    """What numbers there are."""
+
+    lowest: float
+    highest: float
+    mean: float
+    standard_deviation: float
+
+
+class TargetOutline(Message):
+    """The numbers to predict, in training and test, each in the target's own unit."""
+
+    name: str
+    train: NumberOutline
+    test: NumberOutline
 
 
 class PartOutline(Message):
@@ -49,6 +72,7 @@ class Examination(Message):
     name: str
     train: PartOutline
     test: PartOutline
+    #: Empty: numbers are predicted.
     classes: tuple[ClassCount, ...]
     files: ImageFiles | None
     split: StratifiedSplit | None
@@ -59,22 +83,18 @@ class Examination(Message):
     #: Of a table: the column that is predicted, and all others.
     target: str | None = None
     columns: tuple[ColumnOutline, ...] = ()
+    #: The numbers that are predicted; empty: classes are.
+    numbers: tuple[TargetOutline, ...] = ()
 
 
 def examine(dataset: "Dataset") -> Examination:
     """Return what a data set holds and what was noticed, also when it was read; each image or row is looked at."""
-    train, test = (
-        np.bincount(labels, minlength=len(dataset.class_names)).tolist() for labels in (dataset.y_train, dataset.y_test)
-    )
     copies = count_copies(dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
     return Examination(
         name=dataset.name,
         train=_outline(dataset.x_train),
         test=_outline(dataset.x_test),
-        classes=tuple(
-            ClassCount(name=name, train=train[index], test=test[index])
-            for index, name in enumerate(dataset.class_names)
-        ),
+        classes=() if dataset.targets else _class_counts(dataset),
         files=dataset.files,
         split=dataset.split,
         test_images_in_train=copies.test_in_train,
@@ -82,6 +102,32 @@ def examine(dataset: "Dataset") -> Examination:
         findings=all_findings(dataset, copies),
         target=None if dataset.table is None else dataset.table.target,
         columns=column_outlines(dataset),
+        numbers=tuple(
+            TargetOutline(
+                name=target.name,
+                train=_number_outline(dataset.y_train[:, place]),
+                test=_number_outline(dataset.y_test[:, place]),
+            )
+            for place, target in enumerate(dataset.targets)
+        ),
+    )
+
+
+def _class_counts(dataset: "Dataset") -> tuple[ClassCount, ...]:
+    train, test = (
+        np.bincount(labels, minlength=len(dataset.class_names)).tolist() for labels in (dataset.y_train, dataset.y_test)
+    )
+    return tuple(
+        ClassCount(name=name, train=train[index], test=test[index]) for index, name in enumerate(dataset.class_names)
+    )
+
+
+def _number_outline(numbers: NDArray[np.float64]) -> NumberOutline:
+    return NumberOutline(
+        lowest=float(numbers.min()),
+        highest=float(numbers.max()),
+        mean=float(numbers.mean()),
+        standard_deviation=float(numbers.std()),
     )
 
 
@@ -93,6 +139,20 @@ def all_findings(dataset: "Dataset", copies: Copies | None = None) -> tuple[Data
         copies: How many of its images are equal to others; None: they are counted.
     """
     copies = copies or count_copies(dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
+    if dataset.targets:
+        return tuple(_in_numbers(each) for each in _all_findings(dataset, copies))
+    return tuple(_all_findings(dataset, copies))
+
+
+def _in_numbers(finding: DatasetFinding) -> DatasetFinding:
+    """Return a finding about classes in the words for numbers."""
+    text = finding.text
+    for of_classes, of_numbers in _WORDS_OF_NUMBERS:
+        text = text.replace(of_classes, of_numbers)
+    return finding.model_copy(update={"text": text})
+
+
+def _all_findings(dataset: "Dataset", copies: Copies) -> tuple[DatasetFinding, ...]:
     if dataset.table is None:
         found = (*dataset.findings, *_copy_findings(copies, len(dataset.x_test)), *value_findings(dataset))
         return (*found, *constant_findings(dataset), *shape_findings(dataset), *_split_findings(dataset))

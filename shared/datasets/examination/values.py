@@ -19,6 +19,8 @@ _SMALL_BYTE = 31
 _OTHER_RANGE = 4.0
 #: A class has few images if it has fewer than this, and classes are unequal from this factor on.
 _FEW_IMAGES, _UNEQUAL = 10, 10
+#: Numbers to predict are of very different sizes if the largest is so many times their median.
+_FAR_ABOVE = 100
 #: So many classes are named.
 _NAMED = 4
 #: So many images are looked at in one go.
@@ -26,10 +28,10 @@ _PIECE = 4096
 
 
 def value_findings(dataset: "Dataset") -> Iterator[DatasetFinding]:
-    """Yield what is suspicious about the values of the images and about the classes, without comparing images."""
+    """Yield what is suspicious about the values of the images and about what is predicted, without comparing images."""
     if dataset.table is None:  # the features of a table are scaled
         yield from _scale(dataset)
-    yield from _classes(dataset)
+    yield from _numbers(dataset) if dataset.targets else _classes(dataset)
 
 
 def constant_findings(dataset: "Dataset") -> Iterator[DatasetFinding]:
@@ -76,6 +78,16 @@ def _scale(dataset: "Dataset") -> Iterator[DatasetFinding]:
             f"Training images reach {largest:g} and test images {of_test:g}: if they were scaled differently, scale "
             "them alike; they are used as they are.",
         )
+
+
+def _numbers(dataset: "Dataset") -> Iterator[DatasetFinding]:
+    for target, numbers in zip(dataset.targets, dataset.y_train.T, strict=True):
+        if numbers.min() > 0 and numbers.max() >= _FAR_ABOVE * np.median(numbers):
+            yield _finding(
+                "wide_range",
+                f"The numbers to predict in {target.name!r} reach {numbers.max() / np.median(numbers):,.0f} "
+                "times their median: if ratios matter rather than differences, predict their logarithm.",
+            )
 
 
 def _classes(dataset: "Dataset") -> Iterator[DatasetFinding]:

@@ -12,6 +12,7 @@ from deepchord.shared.datasets.image_files import ReadImages
 from deepchord.shared.datasets.labels import check_classes
 from deepchord.shared.datasets.own_files.options import FileOptions
 from deepchord.shared.datasets.own_files.splitting import split_with_copies
+from deepchord.shared.datasets.targets import TARGET_NAMES, checked_numbers
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.messages import DatasetFinding, StratifiedSplit
 
@@ -29,13 +30,15 @@ def with_some_test(arrays: Arrays) -> Arrays:
 
 
 def check_are_classes(arrays: Arrays, source: str, *, labels_are_classes: bool) -> None:
-    """Raise `DatasetError` if labels look like numbers to predict, and nothing tells that they are classes.
+    """Raise `DatasetError` if labels look like numbers to predict, and nothing tells what they are.
 
     Args:
-        arrays: `y_train` and perhaps `class_names`.
+        arrays: `y_train` and perhaps `class_names` or `target_names`.
         source: Where they came from, for errors.
         labels_are_classes: Whether the networks show that they are.
     """
+    if TARGET_NAMES in arrays:
+        return
     given = arrays["y_train"]
     train, _ = checked_labels(given, len(given), f"{source}: y_train")
     one_hot = given.size != len(given)
@@ -60,7 +63,10 @@ def with_test_images(arrays: Arrays, source: str, options: FileOptions) -> tuple
     if "x_test" in arrays:
         return arrays, None
     images, labels = arrays["x_train"], arrays["y_train"]
-    codes, _ = checked_labels(labels, len(images), f"{source}: y_train")
+    if TARGET_NAMES in arrays:
+        codes = np.zeros(len(checked_numbers(labels, len(images), f"{source}: y_train")), dtype=np.int64)
+    else:
+        codes, _ = checked_labels(labels, len(images), f"{source}: y_train")
     kept, split = drawn_test(images, codes, source, options)
     parts = {"x_train": images[~kept], "y_train": labels[~kept], "x_test": images[kept], "y_test": labels[kept]}
     if "sample_weights_train" in arrays:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from deepchord.shared.datasets.image_files import PictureOptions
 from deepchord.shared.errors import InputError
+from deepchord.shared.network import Task
 
 #: The share of the images that only score, if no test images are given.
 TEST_SHARE = 0.2
@@ -18,8 +19,11 @@ class FileOptions(PictureOptions):
     #: The share of the images that are kept for the test if no test images are given, and the seed that draws them.
     test_share: float = TEST_SHARE
     split_seed: int = 0
-    #: The column of a table that is predicted; None: one with a usual name, or else the last.
+    #: The column of a table that is predicted, or several with commas between them; None: one with a usual name, or
+    #: else the last.
     target: str | None = None
+    #: What is predicted; None: what the values look like.
+    task: Task | None = None
 
 
 def parse_size(text: str) -> tuple[int, int]:

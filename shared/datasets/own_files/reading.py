@@ -15,6 +15,7 @@ from deepchord.shared.datasets.own_files.arrangement import (
 )
 from deepchord.shared.datasets.own_files.options import FileOptions
 from deepchord.shared.datasets.own_files.path_kinds import PathKind, list_images, read_array_files
+from deepchord.shared.datasets.targets import with_target_names
 from deepchord.shared.errors import DatasetError
 
 
@@ -42,6 +43,11 @@ def read_own_files(
     name, source = printable_path(path.resolve().name), printable_path(path)
     listing = list_images(path, kind)
     if listing is not None:
+        if options.task == "regression":
+            raise DatasetError(
+                f"{source} holds image files, whose folders or labels are classes: for --task regression save arrays, "
+                "x_train and y_train, in an .npz file."
+            )
         if channels_first is not None:
             raise DatasetError(
                 f"{source} holds image files, whose channels are known: leave out --images-channels-first."
@@ -52,6 +58,7 @@ def read_own_files(
         return replace(dataset, files=read.files, split=split, findings=findings)
     refuse_image_options(options, source)
     arrays, findings = read_array_files(path, kind)
+    arrays = with_target_names(arrays, source, options.task)
     check_outlines(with_channels_last(with_some_test(arrays), source, channels_first), source)
     check_are_classes(arrays, source, labels_are_classes=labels_are_classes)
     arrays, split = with_test_images(arrays, source, options)

@@ -15,8 +15,9 @@ class Dense(PenalizedLayer):
     added_options: ClassVar = ("use_bias",)
 
     type: Literal["dense"] = "dense"
-    #: The number of outputs; `classes` stands for the number of classes of the data set.
-    units: Filters | Literal["classes"]
+    #: The number of outputs. `classes` stands for the number of classes of the data set, `outputs` for what the last
+    #: layer needs, whatever is predicted.
+    units: Filters | Literal["classes", "outputs"]
     activation: Activation = "linear"
     use_bias: bool = True
 
@@ -25,7 +26,11 @@ class Dense(PenalizedLayer):
         shape = place.shape
         if len(shape) != 1:
             raise InputError(f"Layer {place.name} needs a flat input, found the shape {shape}: add a flatten layer.")
-        units = place.classes if self.units == "classes" else self.units
+        if self.units == "classes" and not place.outputs.classes:
+            raise InputError(
+                f'Layer {place.name} has units = "classes", but numbers are predicted: expected units = "outputs".'
+            )
+        units = place.outputs.size if isinstance(self.units, str) else self.units
         return Outline((units,), named_weights(kernel=(shape[0], units), bias=(units,) if self.use_bias else None))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from deepchord.shared.errors import InputError
+from deepchord.shared.network.task import Outputs
 
 #: The lengths of the axes of an input or output, without the axis of the batch.
 Shape = tuple[int, ...]
@@ -33,8 +34,8 @@ class Place:
     name: str
     #: The shapes of its inputs; one, unless it joins several.
     inputs: tuple[Shape, ...]
-    #: The number of classes of the data set.
-    classes: int
+    #: What the network's last layer is to give.
+    outputs: Outputs
 
     @property
     def shape(self) -> Shape:

@@ -15,7 +15,7 @@ from deepchord.coordinator.monitoring.run_view import RunWatcher
 from deepchord.coordinator.report import summary
 from deepchord.coordinator.runs import plan_member, plan_request, plan_run
 from deepchord.shared.broker import ProgressBoard, connect_lazily
-from deepchord.shared.checkpoints import encode_member_probabilities
+from deepchord.shared.checkpoints import encode_member_outputs
 from deepchord.shared.messages import (
     Cancellation,
     DatasetInfo,
@@ -113,7 +113,7 @@ def failure(at: datetime = START) -> RunFailure:
 
 
 def commit(store: RunStore, run: RunSpec, index: int, probabilities: Probabilities) -> None:
-    data = encode_member_probabilities(probabilities)
+    data = encode_member_outputs(probabilities)
     store.member(run.run_id, index).publish_probabilities(1, data)
     commit_record(store, trained(run, index, data))
 

@@ -214,7 +214,7 @@ def test_a_network_with_fewer_or_more_layers_is_refused_with_the_first_that_is_m
 
     with refused("its layers end there, expected 4x3 and 3 for dense_2"):
         decode_checkpoint(file_with(drop_last), ARCHITECTURE, "old.hdf5")
-    shorter = ResolvedArchitecture(input_shape=(4, 4, 1), layers=ARCHITECTURE.layers[:-1])
+    shorter = ResolvedArchitecture(input_shape=(4, 4, 1), layers=ARCHITECTURE.layers[:-1], outputs=ARCHITECTURE.outputs)
     with refused("layer dense_13 has the shapes 4x3 and 3, expected no further layer with weights"):
         decode_checkpoint(file_with(lambda file: None), shorter, "old.hdf5")
 

@@ -10,9 +10,9 @@ from hypothesis.extra import numpy as hnp
 from deepchord.shared.checkpoints import (
     EnsembleProbabilities,
     decode_ensemble_probabilities,
-    decode_member_probabilities,
+    decode_member_outputs,
     encode_ensemble_probabilities,
-    encode_member_probabilities,
+    encode_member_outputs,
 )
 from deepchord.shared.errors import CorruptObjectError
 from deepchord.shared.files import write_npy, write_npz
@@ -25,7 +25,7 @@ PROBABILITIES = hnp.arrays(
 
 @given(probabilities=PROBABILITIES)
 def test_probabilities_of_a_member_come_back_as_they_were(probabilities):
-    found = decode_member_probabilities(encode_member_probabilities(probabilities), "there")
+    found = decode_member_outputs(encode_member_outputs(probabilities), "there")
 
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, probabilities)
@@ -42,7 +42,7 @@ def test_probabilities_of_an_ensemble_come_back_as_they_were(train, test):
 
 
 @given(data=st.binary(max_size=200))
-@pytest.mark.parametrize("decode", [decode_member_probabilities, decode_ensemble_probabilities])
+@pytest.mark.parametrize("decode", [decode_member_outputs, decode_ensemble_probabilities])
 def test_bytes_that_are_no_probabilities_are_corrupt(decode, data):
     with pytest.raises(CorruptObjectError, match="there"):
         decode(data, "there")
@@ -52,7 +52,7 @@ def test_bytes_that_are_no_probabilities_are_corrupt(decode, data):
 def test_arrays_that_are_no_probabilities_are_corrupt(array):
     expected = r"there are no probabilities: expected float32 \[size, classes\], found float"
     with pytest.raises(CorruptObjectError, match=expected):
-        decode_member_probabilities(write_npy(array), "there")
+        decode_member_outputs(write_npy(array), "there")
     with pytest.raises(CorruptObjectError, match=expected):
         decode_ensemble_probabilities(write_npz({"train": array, "test": array}), "there")
 
@@ -60,7 +60,7 @@ def test_arrays_that_are_no_probabilities_are_corrupt(array):
 def test_the_bytes_in_storage_are_those_of_earlier_versions():
     rows = np.linspace(0, 1, 6, dtype=np.float32).reshape(3, 2)
 
-    member = encode_member_probabilities(rows)
+    member = encode_member_outputs(rows)
     ensemble = encode_ensemble_probabilities(EnsembleProbabilities(train=rows, test=rows))
 
     assert hashlib.sha256(member).hexdigest() == "28a53ba28720e3901ffa8138f7ded6e7ed99c3997d59760b86320c650a212f9d"

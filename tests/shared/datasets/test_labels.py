@@ -68,7 +68,7 @@ def test_several_classes_in_a_row_are_called_multi_label():
     [
         ([0, 0], "row 1 does not: it holds no 1"),
         ([0.9, 0.1], r"it holds shares \(soft labels\); save labels.argmax"),
-        ([3.5, 12], r"deepchord predicts classes, and no numbers yet \(regression\)"),
+        ([3.5, 12], r"for numbers to be predicted give --task regression"),
     ],
 )
 def test_a_row_that_is_not_one_hot_is_called_what_it_is(row: list[float], said: str):
@@ -77,5 +77,5 @@ def test_a_row_that_is_not_one_hot_is_called_what_it_is(row: list[float], said: 
 
 
 def test_fractions_as_labels_are_called_numbers_to_be_predicted():
-    with pytest.raises(DatasetError, match=r"found 22.6 for image 1; deepchord predicts classes, and no numbers yet"):
+    with pytest.raises(DatasetError, match=r"found 22.6 for image 1; for numbers to be predicted give --task regression"):
         checked_labels(np.array([24.0, 22.6]), 2, "y")

@@ -22,7 +22,7 @@ from deepchord.shared.tables import (
     counting_columns,
     encode_rows,
     feature_names,
-    find_target,
+    find_targets,
     fit_preprocessing,
     known_labels,
     shown_rows,
@@ -176,14 +176,14 @@ def test_two_columns_of_one_name_are_no_preprocessing():
     [(("y", "a"), None, "y"), (("a", "b"), None, "b"), (("Class", "b"), None, "Class"), (("a", "b"), "a", "a")],
 )
 def test_what_is_predicted_is_found_by_its_name_or_place(names, asked, target):
-    assert find_target(table_of_rows(np.ones((1, 2)), names), asked) == target
+    assert find_targets(table_of_rows(np.ones((1, 2)), names), asked) == target
 
 
 def test_a_column_that_is_not_there_cannot_be_predicted():
     with pytest.raises(DatasetError, match="no column 'kinds' to predict; did you mean 'kind'"):
-        find_target(table_of_rows(np.ones((1, 2)), ["kind", "b"]), "kinds")
+        find_targets(table_of_rows(np.ones((1, 2)), ["kind", "b"]), "kinds")
     with pytest.raises(DatasetError, match="has one column, 'a'; expected at least two"):
-        find_target(table_of_rows(np.ones((1, 1)), ["a"]), None)
+        find_targets(table_of_rows(np.ones((1, 1)), ["a"]), None)
 
 
 def test_classes_are_sorted_and_rows_without_one_are_left_out():

@@ -135,9 +135,9 @@ def test_one_members_weights_are_in_memory_at_a_time(
             told.append("set")
             self._network.set_weights(weights)
 
-        def probabilities(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        def outputs(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
             told.append("predict")
-            return self._network.probabilities(images)
+            return self._network.outputs(images)
 
     class TellingEngine:
         def build(self, architecture: object) -> TellingNetwork:
@@ -159,7 +159,7 @@ def test_one_members_weights_are_in_memory_at_a_time(
                 index=at,
                 network=resolve(architecture),
                 weights=lambda at=at: read(at),
-                own_probabilities=lambda at=at: own(at),
+                own_outputs=lambda at=at: own(at),
             )
 
     evaluate_members(Evaluator(engine=TellingEngine(), trainer=trainer), dataset, candidates(), 2)
@@ -168,7 +168,7 @@ def test_one_members_weights_are_in_memory_at_a_time(
     assert told == [*first, "take 1", "read 1", "set", "predict", "predict", "own 1"]
 
 
-def test_parity_is_the_largest_difference_to_the_members_own_probabilities(
+def test_parity_is_the_largest_difference_to_the_members_own_outputs(
     engine: Engine, trainer: Trainer, architecture: Architecture, dataset: Dataset, all_weights: list[Weights]
 ):
     exact = on(dataset.x_test, engine, architecture, all_weights[0])
@@ -176,7 +176,7 @@ def test_parity_is_the_largest_difference_to_the_members_own_probabilities(
     off[7, 1] += 0.25
     own = [None, lambda: exact, lambda: off, lambda: exact + 7]
     candidates = [
-        Candidate(index=at, network=resolve(architecture), weights=lambda: all_weights[0], own_probabilities=each)
+        Candidate(index=at, network=resolve(architecture), weights=lambda: all_weights[0], own_outputs=each)
         for at, each in enumerate(own)
     ]
 

@@ -46,7 +46,7 @@ def test_candidates_hold_the_weights_of_their_files_and_no_probabilities(tmp_pat
 
     expected = [initial_weights(NETWORK.resolve(input_shape=(2, 2, 1), classes=3), seed) for seed in (0, 1)]
     assert [candidate.index for candidate in candidates] == [0, 1]
-    assert [candidate.own_probabilities for candidate in candidates] == [None, None]
+    assert [candidate.own_outputs for candidate in candidates] == [None, None]
     for candidate, wanted in zip(candidates, expected, strict=True):
         np.testing.assert_array_equal(candidate.weights()[0][0], wanted[0][0])
 

@@ -212,13 +212,13 @@ def test_an_evaluation_has_no_more_threads_than_it_is_given(
     resources.settings = resources.settings.model_copy(update=given)
     asked_by = set()
     network = type(engine.build(run.architecture.resolve(input_shape=(4, 4, 1), classes=3)))
-    probabilities = network.probabilities
+    outputs = network.outputs
 
     def told(self: object, images: object) -> object:
         asked_by.add(threading.current_thread())
-        return probabilities(self, images)
+        return outputs(self, images)
 
-    monkeypatch.setattr(network, "probabilities", told)
+    monkeypatch.setattr(network, "outputs", told)
 
     assert evaluate(run.run_id) == "evaluated"
 

@@ -93,7 +93,7 @@ def test_unseen_images_are_told_as_other_implementations_tell_them(resources, st
         data = member.weights(record.attempt, record.weights_sha256)
         network.set_weights(decode_checkpoint(data, resolved, "it"))
         images = np.concatenate([dataset.x_test, strangers.pixels]) / np.float32(255)
-        confidence = network.probabilities(images.astype(np.float32)).max(axis=1)
+        confidence = network.outputs(images.astype(np.float32)).max(axis=1)
         assert [one.measure for one in each.detection] == ["confidence", "predictive_entropy"]
         assert each.detection[0].area_under_roc == pytest.approx(roc_auc_score(labels, -confidence), abs=1e-6)
     assert [each.index for each in study.unseen.members] == [0, 1]
@@ -116,7 +116,7 @@ def test_scores_of_shifted_images_are_those_of_a_few_lines_of_numpy(resources, s
         data = member.weights(record.attempt, record.weights_sha256)
         resolved = evaluated.architecture.resolve(input_shape=(4, 4, 1), classes=3)
         network.set_weights(decode_checkpoint(data, resolved, "it"))
-        outputs.append(network.probabilities(images.astype(np.float32)))
+        outputs.append(network.outputs(images.astype(np.float32)))
     mean = np.mean(outputs, axis=0)
     rows = np.arange(30)
     assert shifted.mean.accuracy == pytest.approx((mean.argmax(axis=1) == dataset.y_test).mean())

@@ -29,7 +29,7 @@ def numbered() -> Dataset:
 def epoch_of(
     dataset: Dataset, how: Recipe, epoch: int = 1, size: int = 100, losses: Sequence[float] = (), **changes: object
 ) -> list[Batch]:
-    images = TrainingImages(dataset=dataset, indices=np.arange(size), **changes)
+    images = TrainingImages(dataset=dataset, indices=np.arange(size), **{"labels": dataset.y_train, **changes})
     return list(EpochBatches(images, how, SEEDS, epoch, losses))
 
 
@@ -39,7 +39,7 @@ def epoch_of(
 def test_every_image_of_the_split_is_in_one_batch_with_its_label(numbered: Dataset):
     indices = np.arange(0, 80, 2)
 
-    epoch = EpochBatches(TrainingImages(dataset=numbered, indices=indices), recipe(), SEEDS, 1)
+    epoch = EpochBatches(TrainingImages(dataset=numbered, indices=indices, labels=numbered.y_train), recipe(), SEEDS, 1)
     batches = list(epoch)
 
     assert [len(batch.images) for batch in batches] == [16, 16, 8]
@@ -107,7 +107,7 @@ def test_mixed_images_have_mixed_labels_of_every_class(numbered: Dataset):
 def test_probabilities_that_stand_for_labels_are_mixed_too(numbered: Dataset):
     targets = np.random.default_rng(0).dirichlet(np.ones(2), 100).astype(np.float32)
 
-    (batch, *_) = epoch_of(numbered, recipe(cutmix=1.0), targets=targets)
+    (batch, *_) = epoch_of(numbered, recipe(cutmix=1.0), labels=targets)
 
     assert not np.isin(batch.labels, targets).all()
     np.testing.assert_allclose(batch.labels.sum(axis=1), 1, atol=1e-6)
@@ -121,7 +121,7 @@ def test_each_image_has_the_weight_of_its_own_class_whatever_it_is_to_be_called(
     two = replace(numbered, y_train=np.repeat([0, 1], [80, 20]))
     targets = np.full((100, 2), 0.5, np.float32)
 
-    for changes in ({}, {"targets": targets}):
+    for changes in ({}, {"labels": targets}):
         for batch in epoch_of(two, recipe(class_weights={"b": 3, "0": 0.5}), **changes):
             numbers = np.rint(batch.images[:, 0, 0, 0] * 255)
             np.testing.assert_array_equal(batch.weights, np.where(numbers < 80, np.float32(0.5), np.float32(3)))

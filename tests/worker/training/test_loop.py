@@ -50,7 +50,7 @@ class ScriptedNetwork:
         self.dropout_seeds.append(dropout_seed)
         return 0.5, 0.5
 
-    def probabilities(self, images: Images) -> Probabilities:
+    def outputs(self, images: Images) -> Probabilities:
         """Give a share of the images right, with the same confidence for all."""
         share, confidence = self._script[int(self._epoch) - 1]
         right = np.arange(len(images)) < share * len(images)
@@ -380,7 +380,7 @@ def test_a_loss_that_is_no_number_is_an_error_that_names_the_epoch(
         def __init__(self) -> None:
             self._network, self._losses = engine.build(resolve(architecture), recipe), iter([0.5, loss])
             self.weights, self.set_weights = self._network.weights, self._network.set_weights
-            self.probabilities, self.optimizer_state = self._network.probabilities, self._network.optimizer_state
+            self.outputs, self.optimizer_state = self._network.outputs, self._network.optimizer_state
 
         def train_epoch(self, *_: object, **__: object) -> tuple[float, float]:
             return next(self._losses), 0.5
@@ -460,7 +460,7 @@ def test_images_are_scaled_a_chunk_at_a_time_and_all_are_predicted(side: int, th
     sizes: list[int] = []
 
     class CountingNetwork:
-        def probabilities(self, images: Images) -> Probabilities:
+        def outputs(self, images: Images) -> Probabilities:
             assert images.dtype == np.float32
             assert images.max() <= 1
             sizes.append(len(images))

@@ -7,14 +7,16 @@ from typing import Any, Protocol
 
 from deepchord.worker.engines.engine import Batch, Device
 
-#: Takes labels [size], probabilities [size, classes] and how much images count, [size] or None; returns the weighted
-#: loss of each image, and 1 if its most probable class is the label, else 0: [size] each.
+#: Takes what is to be learnt of each image, a network's outputs, and how much images count, [size] or None; returns the
+#: weighted loss of each image, and 1 if its most probable class is the label, else 0; of numbers their squared error:
+#: [size] each.
 Loss = Callable[[Any, Any, Any], tuple[Any, Any]]
-#: The sums of losses and of hits over a batch, or one sum per batch for several batches; they are still on the device.
+#: The sums of losses and of hits (or squared errors) over a batch, or one sum per batch for several batches; they are
+#: still on the device.
 Sums = tuple[Any, Any]
 #: Takes a training step for each batch; all batches have one size.
 Steps = Callable[[Sequence[Batch]], Sums]
-#: Takes images [size, height, width, channels]; returns probabilities [size, classes] as an array of the framework.
+#: Takes images [size, height, width, channels]; returns its outputs [size, outputs] as an array of the framework.
 Prediction = Callable[[Any], Any]
 
 _PROCESSORS = Path("/proc/cpuinfo")

@@ -14,16 +14,14 @@ from numpy.typing import NDArray
 from deepchord.shared.checkpoints import Weights
 from deepchord.shared.messages import Precision, Recipe
 from deepchord.shared.network import NoiseLayer, ResolvedArchitecture, connected, keras_layers
-from deepchord.worker.engines.engine import Batch, Images, Probabilities, check_optimizer_state
-from deepchord.worker.engines.keras3.backend import Backend, Loss
+from deepchord.worker.engines.engine import Batch, Images, Outputs, check_optimizer_state
+from deepchord.worker.engines.keras3.backend import Backend
+from deepchord.worker.engines.keras3.losses import make_loss
 from deepchord.worker.engines.keras3.optimizers import build_optimizer, make_optimizer, penalize_kernels
 from deepchord.worker.engines.padding import filled_batches, prediction_batch
 from deepchord.worker.engines.penalties import kernel_penalties
 
 _Item = TypeVar("_Item")
-
-#: Smaller probabilities count as this. With Keras's 1e-7, a confident wrong prediction would give no gradient.
-_LEAST_PROBABILITY = 1e-37
 
 #: How much memory the images of all steps of one call may need.
 _CALL_BYTES = 2**26
@@ -55,7 +53,7 @@ class Keras3Network:
         scale = recipe.dropout_scale if recipe else 1.0
         with _computing_in(keras, options.precision):
             made = keras_layers(backend.layers(keras), architecture, dropout_scale=scale)
-        # The last layer returns probabilities, for which bfloat16 has too few digits.
+        # The last layer returns probabilities or numbers, for which bfloat16 has too few digits.
         made[architecture.layers[-1].name].dtype_policy = "float32"
         inputs = keras.Input(architecture.input_shape)
         self._model = keras.Model(inputs, connected(architecture, made, inputs))
@@ -70,7 +68,7 @@ class Keras3Network:
         if recipe:
             build_optimizer(self._model, recipe)
             penalize_kernels(keras, self._model, kernel_penalties(architecture, made))
-            self._steps = backend.training(self._model, _loss(keras, recipe))
+            self._steps = backend.training(self._model, make_loss(keras, recipe, architecture.outputs.task))
             fitting = _CALL_BYTES // (4 * recipe.batch_size * math.prod(architecture.input_shape))
             self._steps_at_once = max(1, min(options.steps_at_once, fitting))
 
@@ -118,8 +116,8 @@ class Keras3Network:
                     number += 1
         return total_loss / images, total_hits / images
 
-    def probabilities(self, images: Images) -> Probabilities:
-        """Return the class probabilities [size, classes] of images [size, height, width, channels]."""
+    def outputs(self, images: Images) -> Outputs:
+        """Return what the last layer gives; see `Network`."""
         # Not Keras's `predict`: it builds an input pipeline for each call, which takes 60 ms on TensorFlow.
         if self._prediction_batch is None:
             self._prediction_batch = prediction_batch(len(images), self._most_predicted)
@@ -150,28 +148,6 @@ def _one_behind(items: Iterable[_Item]) -> Iterator[_Item]:
         if len(waiting) > 1:
             yield waiting.popleft()
     yield from waiting
-
-
-def _loss(keras: Any, recipe: Recipe) -> Loss:
-    """Return the cross-entropy against smoothed labels, and whether the most probable class is the label.
-
-    Labels are class indices [size], or probabilities [size, classes], of which the most probable class is the label.
-    """
-    ops, smoothing = keras.ops, recipe.label_smoothing
-
-    def loss(labels: Any, probabilities: Any, weights: Any) -> tuple[Any, Any]:
-        logs = ops.log(ops.clip(probabilities, _LEAST_PROBABILITY, 1.0))
-        if len(labels.shape) == 2:
-            losses, labels = -ops.sum(ops.multiply(labels, logs), axis=1), ops.argmax(labels, axis=1)
-        else:
-            losses = -ops.squeeze(ops.take_along_axis(logs, labels[:, None], axis=1), axis=1)
-        if smoothing:
-            losses = (1 - smoothing) * losses - smoothing * ops.mean(logs, axis=1)
-        if weights is not None:
-            losses = ops.multiply(losses, weights)
-        return losses, ops.cast(ops.equal(ops.argmax(probabilities, axis=1), labels), "float32")
-
-    return loss
 
 
 @contextmanager

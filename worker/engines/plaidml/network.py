@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from deepchord.shared.checkpoints import Weights
 from deepchord.shared.messages import Recipe
 from deepchord.shared.network import ResolvedArchitecture, connected, keras_layers
-from deepchord.worker.engines.engine import Batch, Images, Labels, Probabilities, check_optimizer_state
+from deepchord.worker.engines.engine import Batch, Images, Outputs, check_optimizer_state
 from deepchord.worker.engines.padding import filled, filled_batches, prediction_batch
 from deepchord.worker.engines.penalties import kernel_penalties
 from deepchord.worker.engines.plaidml.layers import completed_layers
+from deepchord.worker.engines.plaidml.losses import LEARNERS, Learner
 from deepchord.worker.engines.plaidml.optimizers import make_optimizer
 
 #: Images are predicted in batches of at most this size.
@@ -22,9 +23,6 @@ _MOST_PREDICTED = 1024
 
 #: Batch sizes are a multiple of this: on llvm_cpu, kernels for 97, 101 or 131 images write beyond their arrays.
 _BATCH_UNIT = 8
-
-#: A smaller weight of an image counts as this.
-_LEAST_WEIGHT = np.float32(1e-30)
 
 #: The smallest value of each word of PlaidML's random state, a Tausworthe generator (L'Ecuyer 1996, table 1).
 _LEAST_STATE = (2, 8, 16)
@@ -43,9 +41,9 @@ class PlaidMLNetwork:
         with _recorded_random_states() as self._random_states:
             self._model = keras.models.Model(inputs, connected(architecture, made, inputs))
         if recipe is not None:
-            self._smoothing = recipe.label_smoothing
+            self._learner: Learner = LEARNERS[architecture.outputs.task](keras, recipe, architecture.outputs.size)
             optimizer = make_optimizer(keras, recipe, kernel_penalties(architecture, made))
-            self._model.compile(optimizer, "categorical_crossentropy", weighted_metrics=["categorical_accuracy"])
+            self._model.compile(optimizer, self._learner.loss, weighted_metrics=[self._learner.metric])
         self._prediction_batch: int | None = None
         self._learning_rate: float | None = None
 
@@ -94,11 +92,8 @@ class PlaidMLNetwork:
         return float(loss), float(accuracy)
 
     def _step(self, batch: Batch, full: int) -> NDArray[np.float64]:
-        """Take a step with a batch filled up to `full` images; return mean loss and accuracy of the real images."""
-        images, labels, counted = batch.images, self._smoothed(batch.labels), len(batch.images)
-        if batch.weights is not None:
-            # In the labels they weight the loss, but not the accuracy, whose class would be lost with a weight of 0.
-            labels = labels * np.maximum(batch.weights, _LEAST_WEIGHT)[:, None]
+        """Take a step with a batch filled up to `full` images; return mean loss and score of the real images."""
+        images, labels, counted = batch.images, self._learner.labels(batch), len(batch.images)
         if counted < full:
             rows, _ = filled(np.arange(counted), full)
             images, labels = images[rows], labels[rows]
@@ -107,12 +102,6 @@ class PlaidMLNetwork:
         trained = self._model.train_on_batch(images, labels, sample_weight=is_counted)
         return np.array(trained, dtype=float)
 
-    def _smoothed(self, labels: Labels | Probabilities) -> NDArray[np.float32]:
-        """Return the smoothed labels as probabilities [size, classes]."""
-        classes = self._model.output_shape[-1]
-        wanted = labels if labels.ndim == 2 else np.eye(classes, dtype=np.float32)[labels]
-        return wanted * np.float32(1 - self._smoothing) + np.float32(self._smoothing / classes)
-
     def _set_learning_rate(self, rate: float) -> None:
         if rate != self._learning_rate:
             # The last step may still run and read the rate; reading the weights waits for it.
@@ -120,8 +109,8 @@ class PlaidMLNetwork:
             self._keras.backend.set_value(self._model.optimizer.lr, rate)
             self._learning_rate = rate
 
-    def probabilities(self, images: Images) -> Probabilities:
-        """Return the class probabilities [size, classes] of images [size, height, width, channels]."""
+    def outputs(self, images: Images) -> Outputs:
+        """Return what the last layer gives; see `Network`."""
         if self._prediction_batch is None:
             self._prediction_batch = prediction_batch(len(images), _MOST_PREDICTED)
         batches = filled_batches(images, self._prediction_batch)

@@ -1,0 +1,61 @@
+"""What a data set wants predicted: the classes or the numbers of its arrays, checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.datasets.checks import check_coverage, checked_class_names, checked_labels
+from deepchord.shared.datasets.targets import TARGET_NAMES, checked_numbers, checked_target_names, fitted_targets
+from deepchord.shared.errors import DatasetError
+from deepchord.shared.messages import Target
+
+#: What an array with the names of the classes is called.
+CLASS_NAMES = "class_names"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predicted:
+    """The labels of a data set: classes or numbers."""
+
+    #: Class indices, int64 [size]; or numbers, float64 [size, targets].
+    train: NDArray[Any]
+    test: NDArray[Any]
+    class_names: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
+
+
+def checked_predicted(
+    arrays: Mapping[str, NDArray[Any]], source: str, class_names: tuple[str, ...] | None = None
+) -> Predicted:
+    """Return the classes of arrays, or their numbers if they have `target_names`.
+
+    Args:
+        arrays: `x_train`, `y_train`, `x_test`, `y_test`, and perhaps `class_names` or `target_names`.
+        source: Where they came from, for errors.
+        class_names: Names of the classes; they win over those in `arrays`.
+
+    Raises:
+        DatasetError: The labels are not valid, or those for training and test do not fit each other.
+    """
+    return _numbers(arrays, source) if TARGET_NAMES in arrays else _classes(arrays, source, class_names)
+
+
+def _classes(arrays: Mapping[str, NDArray[Any]], source: str, class_names: tuple[str, ...] | None) -> Predicted:
+    train, train_classes = checked_labels(arrays["y_train"], len(arrays["x_train"]), f"{source}: y_train")
+    test, test_classes = checked_labels(arrays["y_test"], len(arrays["x_test"]), f"{source}: y_test")
+    check_coverage(train, test, source)
+    names = arrays.get(CLASS_NAMES) if class_names is None else np.array(class_names)
+    classes, lowest = max(train_classes, test_classes), int(min(train.min(), test.min()))
+    return Predicted(train=train, test=test, class_names=checked_class_names(names, classes, source, lowest))
+
+
+def _numbers(arrays: Mapping[str, NDArray[Any]], source: str) -> Predicted:
+    train = checked_numbers(arrays["y_train"], len(arrays["x_train"]), f"{source}: y_train")
+    test = checked_numbers(arrays["y_test"], len(arrays["x_test"]), f"{source}: y_test")
+    if train.shape[1] != test.shape[1]:
+        raise DatasetError(f"{source}: y_train holds {train.shape[1]} numbers for each row and y_test {test.shape[1]}.")
+    names = checked_target_names(arrays[TARGET_NAMES], train.shape[1], source)
+    return Predicted(train=train, test=test, targets=fitted_targets(train, names, source))

@@ -1,0 +1,69 @@
+"""What networks of Keras 3 learn by, for each kind of task."""
+
+import math
+from typing import Any
+
+from deepchord.shared.messages import Recipe
+from deepchord.shared.network import Task
+from deepchord.shared.regression import LEAST_VARIANCE
+from deepchord.worker.engines.keras3.backend import Loss
+
+#: Smaller probabilities count as this. With Keras's 1e-7, a confident wrong prediction would give no gradient.
+_LEAST_PROBABILITY = 1e-37
+
+
+def make_loss(keras: Any, recipe: Recipe, task: Task) -> Loss:
+    """Return what a network is trained by.
+
+    Args:
+        keras: Keras 3.
+        recipe: Says what changes the loss.
+        task: What the network predicts.
+    """
+    return _gaussian(keras, recipe.beta_nll) if task == "regression" else _cross_entropy(keras, recipe.label_smoothing)
+
+
+def _cross_entropy(keras: Any, smoothing: float) -> Loss:
+    """Return the cross-entropy against smoothed labels, and whether the most probable class is the label.
+
+    Labels are class indices [size], or probabilities [size, classes], of which the most probable class is the label.
+    """
+    ops = keras.ops
+
+    def loss(labels: Any, probabilities: Any, weights: Any) -> tuple[Any, Any]:
+        logs = ops.log(ops.clip(probabilities, _LEAST_PROBABILITY, 1.0))
+        if len(labels.shape) == 2:
+            losses, labels = -ops.sum(ops.multiply(labels, logs), axis=1), ops.argmax(labels, axis=1)
+        else:
+            losses = -ops.squeeze(ops.take_along_axis(logs, labels[:, None], axis=1), axis=1)
+        if smoothing:
+            losses = (1 - smoothing) * losses - smoothing * ops.mean(logs, axis=1)
+        if weights is not None:
+            losses = ops.multiply(losses, weights)
+        return losses, ops.cast(ops.equal(ops.argmax(probabilities, axis=1), labels), "float32")
+
+    return loss
+
+
+def _gaussian(keras: Any, beta: float) -> Loss:
+    """Return the negative log-likelihood of numbers, and their squared error, both averaged over the targets.
+
+    Each network output is a mean or tells a variance; see `deepchord.shared.regression.means_and_variances`. With
+    beta each loss is multiplied by its variance to the power of beta, through which no gradient goes (Seitzer et al.
+    2022, eq. 5).
+    """
+    ops = keras.ops
+
+    def loss(numbers: Any, outputs: Any, weights: Any) -> tuple[Any, Any]:
+        targets = outputs.shape[1] // 2
+        variances = ops.softplus(outputs[:, targets:]) + LEAST_VARIANCE
+        squared = ops.square(ops.subtract(numbers, outputs[:, :targets]))
+        losses = 0.5 * (ops.log(variances) + squared / variances + math.log(2 * math.pi))
+        if beta:
+            losses = losses * ops.power(ops.stop_gradient(variances), beta)
+        losses = ops.mean(losses, axis=1)
+        if weights is not None:
+            losses = ops.multiply(losses, weights)
+        return losses, ops.mean(squared, axis=1)
+
+    return loss

@@ -1,0 +1,88 @@
+"""What networks of Keras 2 learn by, for each kind of task, with the formulas of Keras 3."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.messages import Recipe
+from deepchord.shared.network import Task
+from deepchord.shared.regression import LEAST_VARIANCE
+from deepchord.worker.engines.engine import Batch
+
+#: A smaller weight of an image counts as this.
+_LEAST_WEIGHT = np.float32(1e-30)
+
+
+class Learner(Protocol):
+    """The loss and the metric of a task, and the arrays that they take."""
+
+    #: What `compile` takes.
+    loss: Any
+    metric: Any
+
+    def labels(self, batch: Batch) -> NDArray[np.float32]:
+        """Return what is to be learnt of a batch, [size, outputs], with the weights of its images in it."""
+        ...
+
+
+class _ClassLearner:
+    """The cross-entropy against smoothed labels, and the accuracy."""
+
+    loss = "categorical_crossentropy"
+    metric = "categorical_accuracy"
+
+    def __init__(self, keras: Any, recipe: Recipe, outputs: int) -> None:
+        del keras
+        self._smoothing, self._classes = recipe.label_smoothing, outputs
+
+    def labels(self, batch: Batch) -> NDArray[np.float32]:
+        labels = batch.labels
+        wanted = labels if labels.ndim == 2 else np.eye(self._classes, dtype=np.float32)[labels]
+        smoothed = wanted * np.float32(1 - self._smoothing) + np.float32(self._smoothing / self._classes)
+        if batch.weights is None:
+            return smoothed
+        # In the labels they weight the loss, but not the accuracy, whose class would be lost with a weight of 0.
+        return smoothed * np.maximum(batch.weights, _LEAST_WEIGHT)[:, None]
+
+
+class _NumberLearner:
+    """The negative log-likelihood of numbers, and their squared error, both averaged over the targets.
+
+    Keras 2 wants as many labels as outputs: the second half of them holds the weights of the images.
+    """
+
+    def __init__(self, keras: Any, recipe: Recipe, outputs: int) -> None:
+        backend, targets, beta = keras.backend, outputs // 2, recipe.beta_nll
+
+        def squared_errors(labels: Any, given: Any) -> Any:
+            return backend.square(labels[:, :targets] - given[:, :targets])
+
+        def loss(labels: Any, given: Any) -> Any:
+            raw = given[:, targets:]
+            # log(1 + exp(raw)), which does not overflow for a large one.
+            positive = backend.maximum(raw, backend.zeros_like(raw))
+            variances = positive + backend.log(1.0 + backend.exp(-backend.abs(raw))) + LEAST_VARIANCE
+            losses = 0.5 * (backend.log(variances) + squared_errors(labels, given) / variances + math.log(2 * math.pi))
+            if beta:
+                losses = losses * backend.pow(backend.stop_gradient(variances), beta)
+            return backend.mean(losses * labels[:, targets:], axis=-1)
+
+        def metric(labels: Any, given: Any) -> Any:
+            return backend.mean(squared_errors(labels, given), axis=-1)
+
+        self.loss, self.metric = loss, metric
+
+    def labels(self, batch: Batch) -> NDArray[np.float32]:
+        numbers = batch.labels.astype(np.float32)
+        weights = np.ones(len(numbers), np.float32) if batch.weights is None else batch.weights
+        return np.concatenate([numbers, np.repeat(weights[:, None], numbers.shape[1], axis=1)], axis=1)
+
+
+#: What makes the learner of each task: called with Keras 2, the recipe and the number of outputs.
+LEARNERS: Mapping[Task, Callable[[Any, Recipe, int], Learner]] = {
+    "classification": _ClassLearner,
+    "regression": _NumberLearner,
+}
