@@ -50,6 +50,7 @@ from deepchord.shared.network import (
     notebook_architecture,
     refusal,
 )
+from deepchord.shared.regression import gaussian_losses, means_and_variances
 from deepchord.worker.devices import check_device
 from deepchord.worker.devices.preflight import REFERENCE, solve
 from deepchord.worker.engines import Batch, Engine, Images, Labels, Network, open_engine
@@ -858,6 +859,46 @@ def rows_of_a_table_are_trained_on(engine: Engine) -> None:
     assert last < first
 
 
+def numbers_are_learnt_by_their_likelihood(engine: Engine) -> None:
+    """One step of plain gradient descent, against differences of the loss that NumPy computes."""
+    generator = np.random.default_rng(0)
+    rows = generator.random((16, 3), dtype=np.float32)
+    numbers, counted = generator.normal(size=(16, 2)).astype(np.float32), generator.random(16).astype(np.float32)
+    architecture = Architecture(layers=(Dense(units="outputs"),)).resolve(input_shape=(3,), targets=2)
+    start = random_weights(architecture)
+    how = {"optimizer": "sgd", "learning_rate": 1.0, "batch_size": 16}
+
+    def losses(kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        means, variances = means_and_variances(rows @ kernel.astype(np.float64) + bias)
+        return gaussian_losses(means, variances, numbers), variances
+
+    for weights, beta in ((None, 0.0), (counted, 0.0), (counted, 0.5)):
+        if beta and engine.name == "plaidml":
+            continue
+        network = built(engine, architecture, beta_nll=beta, **how)
+        network.set_weights(start)
+        kernel, bias = (array.astype(np.float64) for array in start[0])
+        before, variances = losses(kernel, bias)
+        # No gradient goes through these.
+        factors = variances**beta * (1.0 if weights is None else weights[:, None])
+
+        loss, error = network.train_epoch([Batch(rows, numbers, 1.0, weights)], dropout_seed=1, on_batch=ignore)
+
+        np.testing.assert_allclose(loss, (factors * before).mean(), rtol=1e-4)
+        means, _ = means_and_variances(rows @ kernel + bias)
+        np.testing.assert_allclose(error, ((numbers - means) ** 2).mean(), rtol=1e-4)
+        for place, (found, given) in enumerate(zip(network.weights()[0], (kernel, bias), strict=True)):
+            for at in np.ndindex(given.shape):
+                change = np.zeros_like(given)
+                change[at] = 1e-5
+                ends = []
+                for sign in (1, -1):
+                    moved = [kernel, bias]
+                    moved[place] = given + sign * change
+                    ends.append((factors * losses(*moved)[0]).mean())
+                np.testing.assert_allclose(given[at] - found[at], (ends[0] - ends[1]) / 2e-5, atol=1e-4)
+
+
 def a_network_is_trained_and_asked_in_batches_of_one_shape_where_another_is_compiled_anew(engine: Engine) -> None:
     images, labels = digits(205)
     network = started(engine, batch_size=32)
@@ -1222,6 +1263,7 @@ CHECKS = (
     a_dropout_rate_of_zero_is_no_dropout,
     images_of_other_sizes_and_with_colours_are_trained_on,
     rows_of_a_table_are_trained_on,
+    numbers_are_learnt_by_their_likelihood,
     a_network_is_trained_and_asked_in_batches_of_one_shape_where_another_is_compiled_anew,
     networks_that_are_made_one_after_another_are_not_warned_of,
     the_network_of_the_notebook_is_built,

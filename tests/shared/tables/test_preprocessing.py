@@ -25,11 +25,13 @@ from deepchord.shared.tables import (
     find_targets,
     fit_preprocessing,
     known_labels,
+    looks_like_numbers,
     shown_rows,
     table_of_frame,
     table_of_objects,
     table_of_rows,
     target_classes,
+    target_numbers,
 )
 from deepchord.shared.tables.texts import MISSING
 
@@ -173,10 +175,17 @@ def test_two_columns_of_one_name_are_no_preprocessing():
 
 @pytest.mark.parametrize(
     ("names", "asked", "target"),
-    [(("y", "a"), None, "y"), (("a", "b"), None, "b"), (("Class", "b"), None, "Class"), (("a", "b"), "a", "a")],
+    [
+        (("y", "a"), None, ("y",)),
+        (("a", "b"), None, ("b",)),
+        (("Class", "b"), None, ("Class",)),
+        (("a", "b"), "a", ("a",)),
+        (("a", "b", "c"), "c, a", ("c", "a")),
+        (("a,b", "a", "b"), "a,b", ("a,b",)),
+    ],
 )
 def test_what_is_predicted_is_found_by_its_name_or_place(names, asked, target):
-    assert find_targets(table_of_rows(np.ones((1, 2)), names), asked) == target
+    assert find_targets(table_of_rows(np.ones((1, len(names))), names), asked) == target
 
 
 def test_a_column_that_is_not_there_cannot_be_predicted():
@@ -184,6 +193,8 @@ def test_a_column_that_is_not_there_cannot_be_predicted():
         find_targets(table_of_rows(np.ones((1, 2)), ["kind", "b"]), "kinds")
     with pytest.raises(DatasetError, match="has one column, 'a'; expected at least two"):
         find_targets(table_of_rows(np.ones((1, 1)), ["a"]), None)
+    with pytest.raises(DatasetError, match="no other columns than those to predict"):
+        find_targets(table_of_rows(np.ones((1, 2)), ["a", "b"]), "a,b")
 
 
 def test_classes_are_sorted_and_rows_without_one_are_left_out():
@@ -202,9 +213,29 @@ def test_labels_are_found_by_their_texts_or_numbers():
 
 
 @pytest.mark.parametrize("values", [np.linspace(0, 1, 50), np.arange(1900, 1960), [0.5, 1.5, 2.5, 3.5, 4.5, 6.5] * 9])
-def test_measurements_are_no_classes(values):
-    with pytest.raises(DatasetError, match="look like numbers to be predicted"):
-        target_classes(table_of_rows(np.array(values, dtype=float)[:, None], ["y"]), "y")
+def test_measurements_look_like_numbers(values):
+    assert looks_like_numbers(table_of_rows(np.array(values, dtype=float)[:, None], ["y"]), "y")
+
+
+@pytest.mark.parametrize("values", [[0, 1] * 20, [0.5, 1.0, 1.5] * 5, np.arange(130) % 25, ["a", "2.5", "3.5"] * 9])
+def test_classes_do_not_look_like_numbers(values):
+    table = table_of_objects([{"y": value} for value in values], "rows")
+
+    assert not looks_like_numbers(table, "y")
+
+
+def test_rows_without_one_of_the_numbers_are_left_out(caplog: pytest.LogCaptureFixture):
+    table = table_of_objects([{"a": 1.5, "b": "2"}, {"a": None, "b": 3}, {"a": 4, "b": 5.25}], "rows")
+
+    numbers, known = target_numbers(table, ("a", "b"))
+
+    assert numbers.tolist() == [[1.5, 2.0], [4.0, 5.25]]
+    assert known.tolist() == [True, False, True]
+    assert "1 of 3 rows of rows have no 'a', 'b'" in caplog.text
+    with pytest.raises(DatasetError, match="row 1, column 'a' holds 'x'; expected a number"):
+        target_numbers(table_of_objects([{"a": "x"}], "rows"), ("a",))
+    with pytest.raises(DatasetError, match="no row has a number to predict in 'a'"):
+        target_numbers(table_of_objects([{"a": None}], "rows"), ("a",))
 
 
 def test_encoded_rows_are_checked():
