@@ -1,4 +1,4 @@
-"""An engine without a framework: softmax regression in NumPy, which trains at once, and the same everywhere."""
+"""An engine without a framework: one layer in NumPy, which trains at once, and the same everywhere."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,6 +7,7 @@ import numpy as np
 from deepchord.shared.checkpoints import Weights
 from deepchord.shared.messages import Recipe
 from deepchord.shared.network import ResolvedArchitecture
+from deepchord.shared.regression import gaussian_losses, means_and_variances
 from deepchord.worker.engines import Batch, Device, Images, Outputs
 from deepchord.worker.engines.engine import check_optimizer_state
 
@@ -14,7 +15,8 @@ from deepchord.worker.engines.engine import check_optimizer_state
 class NumpyNetwork:
     """A network of one dense layer, trained by gradient descent whose rate falls with the steps."""
 
-    def __init__(self, recipe: Recipe | None) -> None:
+    def __init__(self, architecture: ResolvedArchitecture, recipe: Recipe | None) -> None:
+        self._targets = architecture.outputs.targets
         self._recipe = recipe
         self._weights: Weights = ()
         self._steps = np.zeros(1, dtype=np.int64)
@@ -40,20 +42,36 @@ class NumpyNetwork:
         for number, (pixels, wanted, learning_rate, weights) in enumerate(batches):
             counted = np.ones(len(pixels), np.float32) if weights is None else weights
             given = self.outputs(pixels)
-            targets = wanted if wanted.ndim == 2 else np.eye(given.shape[1], dtype=np.float32)[wanted]
-            gradient = counted[:, None] * (given - targets) / len(targets)
+            learn = self._learn_numbers if self._targets else self._learn_classes
+            gradient, of_each, scores = learn(given, wanted)
+            gradient = counted[:, None] * gradient / len(given)
             rows, ((kernel, bias),) = pixels.reshape(len(pixels), -1), self._weights
             rate = np.float32(learning_rate / (1 + 0.01 * self._steps[0]))
             self._steps += 1
             self._weights = ((kernel - rate * rows.T @ gradient, bias - rate * gradient.sum(axis=0)),)
-            losses.extend(-counted * (targets * np.log(given)).sum(axis=1))
-            hits.extend(given.argmax(axis=1) == targets.argmax(axis=1))
+            losses.extend(counted * of_each)
+            hits.extend(scores)
             on_batch(number)
         return float(np.mean(losses)), float(np.mean(hits))
+
+    def _learn_classes(self, given: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        targets = wanted if wanted.ndim == 2 else np.eye(given.shape[1], dtype=np.float32)[wanted]
+        hits = given.argmax(axis=1) == targets.argmax(axis=1)
+        return given - targets, -(targets * np.log(given)).sum(axis=1), hits
+
+    def _learn_numbers(self, given: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        means, variances = means_and_variances(given)
+        slope = 1 / (1 + np.exp(-given[:, self._targets :]))  # of the variance
+        errors = means - wanted
+        of_variance = 0.5 * (1 / variances - errors**2 / variances**2) * slope
+        gradient = np.concatenate([errors / variances, of_variance], axis=1).astype(np.float32) / self._targets
+        return gradient, gaussian_losses(means, variances, wanted).mean(axis=1), (errors**2).mean(axis=1)
 
     def outputs(self, images: Images) -> Outputs:
         ((kernel, bias),) = self._weights
         scores = images.reshape(len(images), -1) @ kernel + bias
+        if self._targets:
+            return scores.astype(np.float32)
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
         return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 
@@ -68,8 +86,8 @@ class NumpyEngine:
         return (self.device,)
 
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> NumpyNetwork:
-        assert len(architecture.layers) == 2, "this engine knows flatten and one dense layer only"
-        return NumpyNetwork(recipe)
+        assert len(architecture.layers) <= 2, "this engine knows flatten and one dense layer only"
+        return NumpyNetwork(architecture, recipe)
 
     def precision(self, recipe: Recipe) -> str:
         return "float32"
