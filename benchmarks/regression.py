@@ -70,7 +70,8 @@ def _split(name: str, table: Rows, seed: int, engine: str) -> dict[str, dict[str
     """Return the scores of both on one split."""
     parts = train_test_split(*table, test_size=_TEST_SHARE, random_state=seed)
     found = {}
-    for method, score in (("deepchord", _deepchord), ("trees", _trees)):
+    methods: dict[str, Callable[..., dict[str, float]]] = {"deepchord": _deepchord, "trees": _trees}
+    for method, score in methods.items():
         started = time.perf_counter()
         scores = score(*parts, seed, engine)
         found[method] = scores | {"seconds": time.perf_counter() - started}
@@ -127,11 +128,11 @@ def _trees(
 
 def _read_csv(given: str) -> tuple[str, Rows]:
     """Return the name and the rows of `NAME=FILE:TARGET`; a first column without a name counts the rows."""
-    import polars
+    import polars as pl
 
     name, _, rest = given.partition("=")
     file, _, target = rest.rpartition(":")
-    frame = polars.read_csv(file)
+    frame = pl.read_csv(file)
     frame = frame.drop([column for column in frame.columns if column in ("", "_duplicated_0")])
     return name, (frame.drop(target).to_numpy(), frame[target].to_numpy())
 
