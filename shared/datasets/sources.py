@@ -85,6 +85,8 @@ def find_dataset(
         raise DatasetError(f"Data set {name_or_path!r} has its channels last: leave out --images-channels-first.")
     refuse_image_options(options, f"Data set {name_or_path!r}")
     refuse_target(options, f"Data set {name_or_path!r}")
+    if options.task == "regression":
+        raise DatasetError(f"Data set {name_or_path!r} has classes, and no numbers to predict: leave --task out.")
     return find_named_dataset(NAMED_DATASETS[name_or_path], places)
 
 

@@ -150,7 +150,12 @@ def place_study(
 
 
 def check_request(run: RunSpec, request: StudyRequest) -> None:
-    """Raise `InputError` if something is asked of a run on a table that only images have."""
+    """Raise `InputError` if something is asked of a run that only runs on images have, or on classes."""
+    if run.dataset.targets:
+        raise InputError(
+            f"Run {run.run_id} predicts numbers, and `deepchord evaluate` asks runs that predict classes: `deepchord "
+            f"collect {run.run_id}` writes its scores and intervals."
+        )
     if run.dataset.table is None:
         return
     if request.shifts or request.unseen is not None:

@@ -268,3 +268,67 @@ def test_a_folder_of_images_is_described_and_what_is_suspicious_is_warned_of(set
     kinds = [finding.kind for finding in run.dataset.findings]
     assert kinds == ["scaled", "contradictions", "copies", "drawn_test"]
     assert run.dataset.split.seed == 0
+
+
+@pytest.fixture
+def houses(tmp_path: Path) -> Path:
+    area = np.random.default_rng(0).uniform(30, 200, 60)
+    pd.DataFrame({"area": area, "price": 1000 * area}).to_csv(tmp_path / "houses.csv", index=False)
+    return tmp_path / "houses.csv"
+
+
+def test_numbers_are_predicted_with_the_presets_network_and_what_is_for_them(settings, houses):
+    _, run = prepare(settings, None, {"dataset": str(houses), "target": "price"})
+
+    network = run.dataset.network(run.architecture)
+    assert run.preset == "tabular"
+    assert network.layers[-1].output_shape == (2,)
+    assert network.layers[-1].layer.activation == "linear"
+    assert not run.recipe.stratify
+    _, smoothing = prepare(settings, None, {"dataset": str(houses), "preset": "tabular", "beta_nll": 0.5})
+    assert smoothing.recipe.beta_nll == 0.5
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"label_smoothing": 0.1}, "label_smoothing is for runs that predict classes, and this one predicts numbers"),
+        ({"class_weights": "balanced"}, "class_weights is for runs that predict classes"),
+        ({"mixup": 0.2}, "mixup is for runs that predict classes"),
+        ({"members": "auto", "calibration_fraction": 0.2}, 'members = "auto" is for runs that predict classes'),
+        ({"layers": [{"type": "dense", "units": "classes"}]}, 'numbers are predicted: expected units = "outputs"'),
+        (
+            {"layers": [{"type": "dense", "units": 2, "activation": "relu"}]},
+            "has the activation 'relu', with which it could not predict every number",
+        ),
+        (
+            {"layers": [{"type": "dense", "units": 3}]},
+            "expected 2, a mean and a variance for each of 1 predicted numbers",
+        ),
+    ],
+)
+def test_what_is_for_classes_is_refused_for_numbers(settings, houses, options, said):
+    with pytest.raises(InputError, match=said):
+        prepare(settings, None, {"dataset": str(houses), "target": "price", **options})
+
+
+def test_what_plaidml_cannot_learn_is_refused_where_it_is_required(tmp_path, houses, broker_url):
+    settings = load_settings(broker=broker_url, storage=str(tmp_path / "storage"), cache=tmp_path / "cache")
+
+    with pytest.raises(InputError, match="PlaidML cannot hold a gradient back"):
+        prepare(settings, None, {"dataset": str(houses), "target": "price", "require": "plaidml", "beta_nll": 0.5})
+
+
+def test_what_is_for_numbers_is_refused_for_classes(settings, recipe):
+    with pytest.raises(InputError, match="beta_nll is for runs that predict numbers, and this one predicts classes"):
+        prepare(settings, recipe, {"beta_nll": 0.5})
+
+
+def test_presets_leave_out_what_is_for_classes(settings, tmp_path):
+    images, numbers = np.random.default_rng(0).integers(0, 256, (60, 28, 28), np.uint8), np.linspace(0, 1, 60)
+    np.savez(tmp_path / "ages.npz", x_train=images, y_train=numbers, x_test=images[:9], y_test=numbers[:9])
+
+    _, run = prepare(settings, None, {"dataset": str(tmp_path / "ages.npz"), "preset": "fast", "task": "regression"})
+
+    assert run.recipe.label_smoothing == 0.0
+    assert run.dataset.network(run.architecture).layers[-1].output_shape == (2,)
