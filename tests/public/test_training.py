@@ -212,3 +212,25 @@ def test_lines_tell_how_it_goes_on_where_there_is_no_terminal(run, capsys):
 def test_data_that_is_no_data_set_is_refused_with_its_reason():
     with pytest.raises(DatasetError, match="not finite"):
         arrays_as_dataset(np.full((4, 2, 2), np.nan), np.arange(4) % 2, test=0.5)
+
+
+def test_numbers_are_predicted_where_that_is_asked_for():
+    numbers = IMAGES[:, 0, 0] * 1.5 - 3
+    frame = FRAME.assign(weight=numbers).drop(columns="kind")
+    of_frame = frame_as_dataset(frame, "weight", test=0.2, task="regression")
+    of_rows = arrays_as_dataset(frame[["size"]], frame["weight"], test=0.25, seed=1, task="regression")
+    of_images = arrays_as_dataset(
+        IMAGES, np.stack([numbers, -numbers], axis=1), test=(IMAGES[:5], np.zeros((5, 2))), task="regression"
+    )
+
+    assert [target.name for target in of_frame.targets] == ["weight"]
+    assert [target.name for target in of_rows.targets] == ["weight"]
+    assert (len(of_rows.y_train), len(of_rows.y_test)) == (45, 15)
+    assert [target.name for target in of_images.targets] == ["y_0", "y_1"]
+    assert of_images.y_test.shape == (5, 2)
+    with pytest.raises(DatasetError, match=r"for numbers to be predicted give --task regression \(in Python task=\)"):
+        arrays_as_dataset(IMAGES, numbers + 0.25, test=0.2)
+    with pytest.raises(InputError, match="task is 'regresion'; expected 'classification' or 'regression'"):
+        arrays_as_dataset(IMAGES, numbers, test=0.2, task="regresion")
+    with pytest.raises(InputError, match="class_names are for classes, and numbers are predicted"):
+        arrays_as_dataset(IMAGES, numbers, test=0.2, task="regression", class_names=["a", "b"])
