@@ -16,7 +16,7 @@ from deepchord.shared.regression import (
 )
 
 #: The factor of smaller ensembles is extrapolated only from at least so many rows.
-_FEWEST_TO_EXTRAPOLATE = 100
+_FEWEST_TO_EXTRAPOLATE = 30
 
 
 class HeldOutRows:
