@@ -1,8 +1,9 @@
 """Images and rows as people have them: arrays, files, data frames, pictures; turned into what the networks take."""
 
 from deepchord.ensemble.inputs.arrays import ImageLike, as_images
+from deepchord.ensemble.inputs.lots import Damaged, Lot
 from deepchord.ensemble.inputs.rows import RowsLike, TableInputs, as_rows, find_rows
-from deepchord.ensemble.inputs.streams import Damaged, Inputs, Lot, find_inputs, read_inputs
+from deepchord.ensemble.inputs.streams import Inputs, find_inputs, read_inputs
 
 __all__ = [
     "Damaged",

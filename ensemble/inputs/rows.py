@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.ensemble.inputs.lots import LOT, STDIN, ZIP, Lot
 from deepchord.ensemble.inputs.row_archives import read_row_archive
-from deepchord.ensemble.inputs.streams import LOT, STDIN, ZIP, Lot
 from deepchord.shared.command_line import label, printable_path, user_path
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import CategoryColumn, DatasetInfo, TablePreprocessing
