@@ -152,7 +152,7 @@ def _npz(path: Path) -> Iterator[TableFile]:
 @contextmanager
 def _parquet(path: Path) -> Iterator[TableFile]:
     try:
-        import pyarrow as pa  # noqa: F401
+        import pyarrow as pa  # noqa: F401  only whether it is there
     except ImportError as error:
         raise InputError(f"Parquet needs pyarrow ({error}): pip install 'deepchord[tables]', or take .csv.") from error
     with ExitStack() as files:
