@@ -2,7 +2,7 @@
 
 import math
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeInt, PositiveInt, model_validator
 
@@ -10,7 +10,7 @@ from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, St
 from deepchord.shared.messages.recipe import Recipe
 from deepchord.shared.messages.table import TablePreprocessing
 from deepchord.shared.network import Architecture
-from deepchord.shared.validation import Message, Sha256, Share, Versioned
+from deepchord.shared.validation import ExtendedMessage, Message, Sha256, Share, Versioned
 
 MAX_MEMBERS = 100_000
 _RUN_ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
@@ -27,8 +27,10 @@ class PixelValues(Message):
     highest: FiniteFloat
 
 
-class DatasetInfo(Message):
+class DatasetInfo(ExtendedMessage):
     """A published data set: its SHA-256, under which storage keeps it, and its shape, values and classes."""
+
+    added_fields: ClassVar = ("has_sample_weights", "files", "split", "findings", "table")
 
     #: `fashion`, `digits`, `cifar10`, or the name of the file it came from.
     name: str
