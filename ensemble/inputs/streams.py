@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.ensemble.inputs.converted import warn_of
 from deepchord.ensemble.inputs.image_archives import ImageArchive, archive_lots, find_archive
 from deepchord.ensemble.inputs.lots import LOT, STDIN, ZIP, Damaged, Lot
-from deepchord.ensemble.inputs.values import check_values
+from deepchord.ensemble.inputs.values import checked_values
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.errors import DeepchordError, InputError
 from deepchord.shared.images import SUFFIXES, read_picture
@@ -111,7 +112,7 @@ def read_inputs(
 def as_pixels(content: Path | bytes, name: str, dataset: DatasetInfo, fit: Fitting) -> NDArray[np.uint8]:
     """Return an image file, or its bytes, as the networks take it; see `read_picture` for the error."""
     pixels = read_picture(content, dataset.image_shape, fit, name, files=dataset.files)
-    check_values(pixels, dataset)
+    warn_of(checked_values(pixels, dataset))
     return pixels
 
 
