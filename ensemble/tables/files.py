@@ -160,7 +160,7 @@ def _parquet(path: Path) -> Iterator[TableFile]:
 
 
 #: The kinds of tables by the ending of their names.
-FORMATS = {".csv": _csv, ".json": _json, ".npz": _npz, ".parquet": _parquet}
+FORMATS = {".csv": _csv, ".json": _json, ".npz": _npz, ".parquet": _parquet, ".pq": _parquet}
 #: Names of images are cut in `.npz`, whose texts all have one length.
 _LONGEST_NAME = 256
 
