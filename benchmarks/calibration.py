@@ -152,7 +152,12 @@ def _out_of_bag(members: _Members) -> Iterator[tuple[str, Any]]:
         if chosen is by_two:
             halves = [fit_temperature(members.sums[half, chosen] / counts[half][:, None], labels) for half in range(2)]
             sizes = 1 / float((1 / counts).mean()), 1 / float((1 / counts.sum(axis=0)).mean())
-            wanted = extrapolate_temperature(float(np.mean(halves)), fitted, sizes, len(members.on_calibration))
+            wanted = extrapolate_temperature(
+                fitted,
+                (sizes[1], len(members.on_calibration)),
+                of_parts=(float(np.mean(halves)), fitted),
+                parts=sizes,
+            )
             yield f"out of bag, {name} members: extrapolated", with_temperature(members.test, wanted)
             both = Calibrator(temperature=wanted, confidence_map=mapped.confidence_map)
             yield f"out of bag, {name} members: extrapolated, and map", both(members.test)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepchord.ensemble.answers import Answers, ask
 from deepchord.ensemble.graph import InputType, open_session
-from deepchord.ensemble.inputs import ImageLike, RowsLike, as_images, as_rows
+from deepchord.ensemble.inputs import ImageLike, RowsLike, as_images, as_rows, check_fit
 from deepchord.ensemble.member import Member
 from deepchord.ensemble.prediction import Prediction
 from deepchord.ensemble.sources import EnsembleMembers, ExportedModel, find_source
@@ -123,7 +123,7 @@ class Ensemble:
             per_class: Whether that probability holds within each class, not only on average.
             members: Whether the probabilities of each member are returned, too.
             fit: `resize` scales images of another size and turns colours to grey, or grey to colours; `none` refuses
-                them.
+                them. Rows have no size: `resize` is refused.
 
         Raises:
             InputError: The images do not fit the networks, or there are no thresholds for this risk or level.
@@ -133,6 +133,7 @@ class Ensemble:
             self.description, risk=risk, sets=sets, set_method=set_method, per_class=per_class, members=members
         )
         dataset = self.description.dataset
+        check_fit(dataset, fit)
         inputs = as_images(images, dataset, fit) if dataset.table is None else as_rows(images, dataset)
         return self._answers.answer(inputs, question)
 

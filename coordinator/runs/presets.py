@@ -83,21 +83,27 @@ _STEPS, _MIN_EPOCHS, _MAX_EPOCHS = 500, 12, 50
 _STEPS_PER_EPOCH, _MIN_BATCH, _MAX_BATCH = 16, 16, 256
 
 
-def preset_values(preset: str, table_rows: int | None = None, task: Task | None = None) -> Mapping[str, Any]:
+def preset_values(
+    preset: str, table_rows: int | None = None, task: Task | None = None, *, is_unread: bool = False
+) -> Mapping[str, Any]:
     """Return the values of a preset; those of `tabular` suit the number of rows.
 
     Few rows are taken in small batches, many times: a member learns by its steps, not by its epochs.
 
     Args:
         preset: Its name, one of `PRESETS`.
-        table_rows: How many training rows there are; None: that is not known, or they are images.
+        table_rows: How many training rows there are; None: they are images, or not read yet.
         task: What is predicted; None: that is not known.
+        is_unread: Whether they are rows that are not read yet: the epochs are then the most that rows may have, so that
+            nothing is refused which suits their number.
     """
     values = PRESETS[preset]
     if task == "regression":
         values = {name: value for name, value in values.items() if name != "label_smoothing"}
-    if preset != TABULAR or table_rows is None:
+    if preset != TABULAR:
         return values
+    if table_rows is None:
+        return {**values, "epochs": _MAX_EPOCHS} if is_unread else values
     trained_on = max(1, math.floor(table_rows * (1 - values["validation_fraction"])))
     wanted = min(_MAX_BATCH, max(_MIN_BATCH, trained_on / _STEPS_PER_EPOCH))
     steps = max(1, round(trained_on / wanted))

@@ -156,9 +156,10 @@ def plan_request(
     given = {name: value for name, value in options.items() if value is not None}
     recipe = _read_recipe(recipe_file) if recipe_file else {}
     preset = given.get("preset", recipe.get("preset"))
+    may_be_unread = table_rows is None and preset in (None, TABULAR)
+    is_unread = may_be_unread and _names_table(given.get("dataset", recipe.get("dataset")))
     if preset is None:
-        is_table = table_rows is not None or _names_table(given.get("dataset", recipe.get("dataset")))
-        preset = TABULAR if is_table else "quick"
+        preset = TABULAR if is_unread or table_rows is not None else "quick"
     if not isinstance(preset, str) or preset not in PRESETS:
         raise InputError(f"There is no preset {preset!r}{with_full_stop(suggestion(str(preset), PRESETS))}")
     if "stratify" not in recipe and "splits" in recipe:
@@ -170,7 +171,7 @@ def plan_request(
         if "layers" in recipe:
             recipe["layers"] = Architecture.model_validate({"layers": recipe["layers"]}).layers
         return RunRequest.model_validate(
-            {**preset_values(preset, table_rows, task), **recipe, **given, "preset": preset}
+            {**preset_values(preset, table_rows, task, is_unread=is_unread), **recipe, **given, "preset": preset}
         )
     except ValidationError as error:
         source = f"Recipe {recipe_file}" if recipe_file and not _is_about(given, error) else "The options given"

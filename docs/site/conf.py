@@ -79,7 +79,7 @@ html_show_copyright = False
 html_theme_options = {"top_of_page_buttons": []}
 
 
-class _Array(Generic[TypeVar("_Element")]):  # type: ignore[misc]
+class _Array(Generic[TypeVar("_Element")]):  # type: ignore[misc]  # the variable has no name of its own
     """What stands in for an array in the reference."""
 
 

@@ -11,7 +11,16 @@ import typer
 
 from deepchord.ensemble.answers import ask
 from deepchord.ensemble.ensemble import Ensemble
-from deepchord.ensemble.inputs import Damaged, Inputs, Lot, TableInputs, find_inputs, find_rows, read_inputs
+from deepchord.ensemble.inputs import (
+    Damaged,
+    Inputs,
+    Lot,
+    TableInputs,
+    check_fit,
+    find_inputs,
+    find_rows,
+    read_inputs,
+)
 from deepchord.ensemble.prediction import Prediction
 from deepchord.ensemble.tables import LabelledScores, RunningScores, TableFile, json_table, open_table
 from deepchord.shared.command_line import label, printable_path
@@ -69,6 +78,7 @@ def predict_inputs(
         raise InputError(
             "The ensemble takes rows of a table, which have no channels: leave out --images-channels-first."
         )
+    check_fit(dataset, asked.fit, "--fit")
     question = ask(
         ensemble.description,
         risk=asked.risk,

@@ -107,7 +107,7 @@ def _metadata(description: EnsembleDescription, options: ExportOptions) -> dict[
 
 def _check_installed() -> None:
     try:
-        import onnx  # noqa: F401
+        import onnx  # noqa: F401  only whether it is there
     except ImportError as error:
         raise EngineError(
             f"The package onnx, which writes graphs, cannot be imported ({error}): pip install 'deepchord[predict]'."

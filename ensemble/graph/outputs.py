@@ -1,6 +1,7 @@
 """What follows from the members' probabilities, as nodes: the same as `deepchord.shared.uncertainty` computes."""
 
 import numpy as np
+from onnx import TensorProto
 
 from deepchord.ensemble.graph import names
 from deepchord.ensemble.graph.builder import GraphPart
@@ -35,7 +36,7 @@ def add_outputs(
     """
     all_members = names.MEMBER_PROBABILITIES
     over_members, over_classes = part.integers("axis_1", 1), part.integers("axis_2", 2)
-    mean = part.add("ReduceMean", all_members, over_members, keepdims=0)
+    mean = _mean(part, members, over_members)
     of_members = part.add("ReduceMean", _entropy(part, all_members, over_classes), over_members, keepdims=0)
     entropy = _entropy(part, mean, over_members)
     part.add("Identity", entropy, output=names.PREDICTIVE_ENTROPY)
@@ -50,6 +51,19 @@ def add_outputs(
     if confidence_threshold is not None:
         threshold = part.constant("confidence_threshold", np.array(confidence_threshold, dtype=np.float32))
         part.add("Less", confidence, threshold, output=names.ABSTAINS)
+
+
+def _mean(part: GraphPart, members: int, over_members: str) -> str:
+    """Return the mean of the members' probabilities, float32 [images, classes].
+
+    It is summed in float64 and rounded once, as the evaluation does: where two classes are equally probable but for the
+    rounding, a sum in float32 would tell another label.
+    """
+    summed = part.add(
+        "ReduceSum", part.add("Cast", names.MEMBER_PROBABILITIES, to=TensorProto.DOUBLE), over_members, keepdims=0
+    )
+    mean = part.add("Div", summed, part.constant("members_in_double", np.array(members, dtype=np.float64)))
+    return part.add("Cast", mean, to=TensorProto.FLOAT)
 
 
 def _entropy(part: GraphPart, probabilities: str, axis: str) -> str:

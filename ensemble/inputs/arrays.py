@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.ensemble.inputs.values import check_values
+from deepchord.ensemble.inputs.converted import Converted, warn_of
+from deepchord.ensemble.inputs.values import checked_values
 from deepchord.shared.errors import InputError
 from deepchord.shared.images import checked_images, fitted_pixels, is_picture, read_picture
 from deepchord.shared.messages import DatasetInfo, Fitting
@@ -25,7 +26,19 @@ ImageLike: TypeAlias = Union[NDArray[Any], str, os.PathLike[str], "Image"]
 def as_images(
     images: ImageLike | Sequence[ImageLike], dataset: DatasetInfo, fit: Fitting = "none", *, name: str = "the array"
 ) -> NDArray[Any]:
-    """Return images in the one layout, [images, height, width, channels], uint8 or float32.
+    """Return images in the one layout, [images, height, width, channels], uint8 or float32; warn of odd values.
+
+    For the arguments and errors see `convert_images`.
+    """
+    converted = convert_images(images, dataset, fit, name=name)
+    warn_of(converted.warnings, 3)
+    return converted.values
+
+
+def convert_images(
+    images: ImageLike | Sequence[ImageLike], dataset: DatasetInfo, fit: Fitting = "none", *, name: str = "the array"
+) -> Converted:
+    """Return images in the one layout, and what is to be warned of.
 
     Args:
         images: As `Ensemble.predict` takes them.
@@ -47,8 +60,7 @@ def as_images(
         pixels = np.concatenate(parts)
     else:
         pixels = _laid_out(np.asarray(images), dataset, fit, name)
-    check_values(pixels, dataset)
-    return pixels
+    return Converted(values=pixels, warnings=checked_values(pixels, dataset))
 
 
 def _one(image: Any, number: int, dataset: DatasetInfo, fit: Fitting) -> NDArray[Any]:

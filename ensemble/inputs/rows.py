@@ -3,7 +3,6 @@
 import io
 import os
 import sys
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.ensemble.inputs.converted import Converted, warn_of
+from deepchord.ensemble.inputs.lots import LOT, STDIN, ZIP, Lot
 from deepchord.ensemble.inputs.row_archives import read_row_archive
-from deepchord.ensemble.inputs.streams import LOT, STDIN, ZIP, Lot
 from deepchord.shared.command_line import label, printable_path, user_path
 from deepchord.shared.errors import InputError
-from deepchord.shared.messages import CategoryColumn, DatasetInfo, TablePreprocessing
+from deepchord.shared.messages import CategoryColumn, DatasetInfo, Fitting, TablePreprocessing
 from deepchord.shared.tables import (
     EncodedRows,
     Table,
@@ -48,9 +48,17 @@ class TableInputs:
 
 
 def as_rows(rows: RowsLike, dataset: DatasetInfo, *, name: str = "the array") -> NDArray[np.float32]:
-    """Return rows as the networks take them, float32 [rows, features].
+    """Return rows as the networks take them, float32 [rows, features]; warn of what the training did not know.
 
-    What the training did not know is warned of: categories, and columns.
+    For the arguments and errors see `convert_rows`.
+    """
+    converted = convert_rows(rows, dataset, name=name)
+    warn_of(converted.warnings, 3)
+    return converted.values
+
+
+def convert_rows(rows: RowsLike, dataset: DatasetInfo, *, name: str = "the array") -> Converted:
+    """Return rows as the networks take them, and what the training did not know: categories, and columns.
 
     Args:
         rows: As `Ensemble.predict` takes them.
@@ -63,8 +71,7 @@ def as_rows(rows: RowsLike, dataset: DatasetInfo, *, name: str = "the array") ->
     """
     table = _preprocessing(dataset)
     encoded = encode_rows(_as_table(rows, dataset, name), table)
-    _warn_of(encoded)
-    return encoded.features
+    return Converted(values=encoded.features, warnings=_unknown(encoded))
 
 
 def find_rows(inputs: Sequence[str], dataset: DatasetInfo) -> TableInputs:
@@ -85,10 +92,22 @@ def find_rows(inputs: Sequence[str], dataset: DatasetInfo) -> TableInputs:
     lots: list[Lot] = []
     for name, table in tables:
         encoded = encode_rows(table, preprocessing)
-        _warn_of(encoded)
+        warn_of(_unknown(encoded))
         labels = _labels(table, dataset, preprocessing) if labelled else None
         lots.extend(_lots(name, encoded.features, labels))
     return TableInputs(lots=tuple(lots))
+
+
+def check_fit(dataset: DatasetInfo, fit: Fitting, option: str = "fit") -> None:
+    """Raise `InputError` if rows of a table are to be fitted, which only images can be.
+
+    Args:
+        dataset: What the networks were trained on.
+        fit: What is to be done with images of another size.
+        option: What it is called where it was given.
+    """
+    if dataset.table is not None and fit != "none":
+        raise InputError(f"The ensemble takes rows of a table, and {option} is about the size of images: leave it out.")
 
 
 def _preprocessing(dataset: DatasetInfo) -> TablePreprocessing:
@@ -147,12 +166,9 @@ def _labels(table: Table, dataset: DatasetInfo, preprocessing: TablePreprocessin
         return np.full(table.size, -1, dtype=np.int64)
     labels = known_labels(table.columns[preprocessing.target], dataset.class_names)
     if (labels < 0).all():
-        warnings.warn(
-            f"{table.source}: no row of column {label(preprocessing.target)!r} holds a class that the networks know "
-            f"({', '.join(map(label, dataset.class_names[:_MOST_NAMED]))}).",
-            UserWarning,
-            stacklevel=2,
-        )
+        known = ", ".join(map(label, dataset.class_names[:_MOST_NAMED]))
+        target = label(preprocessing.target)
+        warn_of((f"{table.source}: no row of column {target!r} holds a class that the networks know ({known}).",))
     return labels
 
 
@@ -170,7 +186,8 @@ def _short_name(text: str) -> str:
     return "stdin" if text == STDIN else printable_path(Path(text).name)
 
 
-def _warn_of(encoded: EncodedRows) -> None:
+def _unknown(encoded: EncodedRows) -> tuple[str, ...]:
+    """Return a sentence on what the training did not know, if there is anything."""
     said = []
     if encoded.unknown:
         counted = [f"{times:,} in {label(name)!r}" for name, times in encoded.unknown.most_common(_MOST_NAMED)]
@@ -179,5 +196,4 @@ def _warn_of(encoded: EncodedRows) -> None:
         names = ", ".join(repr(label(name)) for name in encoded.extra[:_MOST_NAMED])
         more = f" and {len(encoded.extra) - _MOST_NAMED} more" if len(encoded.extra) > _MOST_NAMED else ""
         said.append(f"columns that the training did not have, which are not used: {names}{more}")
-    if said:
-        warnings.warn(f"The rows have {'; and '.join(said)}.", UserWarning, stacklevel=3)
+    return (f"The rows have {'; and '.join(said)}.",) if said else ()

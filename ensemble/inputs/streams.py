@@ -1,52 +1,22 @@
 """Images of files, folders, archives and standard input, a lot at a time, however many there are."""
 
-import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.ensemble.inputs.arrays import as_images
-from deepchord.ensemble.inputs.values import check_values
+from deepchord.ensemble.inputs.converted import warn_of
+from deepchord.ensemble.inputs.image_archives import ImageArchive, archive_lots, find_archive
+from deepchord.ensemble.inputs.lots import LOT, STDIN, ZIP, Damaged, Lot
+from deepchord.ensemble.inputs.values import checked_values
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.errors import DeepchordError, InputError
-from deepchord.shared.files import npz_outlines, npz_rows, read_npz
-from deepchord.shared.images import SUFFIXES, images_with_channels_last, read_picture
+from deepchord.shared.images import SUFFIXES, read_picture
 from deepchord.shared.messages import DatasetInfo, Fitting
-
-#: How many images are read before they are predicted.
-LOT = 512
-#: Standard input.
-STDIN = "-"
-#: The arrays of images in an archive, the first that is there, and the labels that belong to each.
-_ARRAYS = {"images": "labels", "x_test": "y_test", "x": "y"}
-_OPTION = "--images-channels"
-#: The beginning of an `.npz`.
-ZIP = b"PK\x03\x04"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Lot:
-    """Some images that can be predicted together."""
-
-    names: tuple[str, ...]
-    #: [images, height, width, channels], uint8 or float32.
-    pixels: NDArray[Any]
-    #: int64 [images], class indices, -1 where there is none; None: none of all images has a label.
-    labels: NDArray[np.int64] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Damaged:
-    """An image that could not be read, and why."""
-
-    name: str
-    error: DeepchordError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,19 +28,7 @@ class _Picture:
     label: int
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Archive:
-    """An `.npz` with images."""
-
-    file: Path | bytes
-    name: str
-    #: The name of its array of images, and of their labels; None: it has none.
-    array: str
-    labels: str | None
-    images: int
-
-
-Source = _Picture | _Archive | bytes
+Source = _Picture | ImageArchive | bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +38,13 @@ class Inputs:
     sources: tuple[Source, ...]
 
     def __len__(self) -> int:
-        return sum(source.images if isinstance(source, _Archive) else 1 for source in self.sources)
+        return sum(source.images if isinstance(source, ImageArchive) else 1 for source in self.sources)
 
     @property
     def labelled(self) -> bool:
         """Whether any image has a label."""
         return any(
-            source.labels is not None if isinstance(source, _Archive) else source.label >= 0
+            source.labels is not None if isinstance(source, ImageArchive) else source.label >= 0
             for source in self.sources
             if not isinstance(source, bytes)
         )
@@ -116,7 +74,7 @@ def find_inputs(inputs: Sequence[str], dataset: DatasetInfo) -> Inputs:
         elif not path.exists():
             raise InputError(f"There is no file {printable_path(path)}.")
         elif path.suffix.lower() == ".npz":
-            found.append(_archive(path, printable_path(path)))
+            found.append(find_archive(path, printable_path(path)))
         else:
             found.append(_Picture(path=path, label=-1))
     return Inputs(sources=tuple(found))
@@ -136,9 +94,9 @@ def read_inputs(
     """
     waiting: list[tuple[str, NDArray[np.uint8], int]] = []
     for source in inputs.sources:
-        if isinstance(source, _Archive):
+        if isinstance(source, ImageArchive):
             yield from _lot_of(waiting, inputs.labelled)
-            yield from _archive_lots(source, dataset, fit, channels_first, inputs.labelled)
+            yield from archive_lots(source, dataset, fit, channels_first, inputs.labelled)
             continue
         name = "standard input" if isinstance(source, bytes) else printable_path(source.path)
         content, label = (source, -1) if isinstance(source, bytes) else (source.path, source.label)
@@ -154,7 +112,7 @@ def read_inputs(
 def as_pixels(content: Path | bytes, name: str, dataset: DatasetInfo, fit: Fitting) -> NDArray[np.uint8]:
     """Return an image file, or its bytes, as the networks take it; see `read_picture` for the error."""
     pixels = read_picture(content, dataset.image_shape, fit, name, files=dataset.files)
-    check_values(pixels, dataset)
+    warn_of(checked_values(pixels, dataset))
     return pixels
 
 
@@ -171,7 +129,7 @@ def _from_stdin() -> Source:
     data = sys.stdin.buffer.read()
     if not data:
         raise InputError("Standard input is empty: expected an image file or an .npz on it.")
-    return _archive(data, "standard input") if data.startswith(ZIP) else data
+    return find_archive(data, "standard input") if data.startswith(ZIP) else data
 
 
 def _in_folder(folder: Path, dataset: DatasetInfo) -> list[Source]:
@@ -191,80 +149,3 @@ def _in_folder(folder: Path, dataset: DatasetInfo) -> list[Source]:
 
 def _refuse(error: OSError) -> None:
     raise InputError(f"{printable_path(str(error.filename))} cannot be read: {error.strerror}.") from error
-
-
-def _archive(file: Path | bytes, name: str) -> _Archive:
-    present = npz_outlines(_open(file), name, (), (*_ARRAYS, *_ARRAYS.values()), in_pieces=True)
-    array = next((array for array in _ARRAYS if array in present), None)
-    if array is None:
-        raise InputError(f"{name} holds no images: expected them as {', '.join(_ARRAYS)}.")
-    if present[array].ndim not in (3, 4):
-        raise InputError(
-            f"{name}: {array} has the shape {list(present[array].shape)}; expected images as [images, height, width] "
-            "or [images, height, width, channels]."
-        )
-    labels = _ARRAYS[array]
-    return _Archive(
-        file=file, name=name, array=array, labels=labels if labels in present else None, images=len(present[array])
-    )
-
-
-def _archive_lots(
-    archive: _Archive, dataset: DatasetInfo, fit: Fitting, channels_first: bool | None, labelled: bool
-) -> Iterator[Lot | Damaged]:
-    labels = _labels(archive, dataset) if labelled else None
-    number = 0
-    for piece in npz_rows(_open(archive.file), archive.name, archive.array, LOT):
-        turned = images_with_channels_last(piece, f"{archive.name}: {archive.array}", channels_first, _OPTION)
-        for part in _readable(turned if turned.ndim == 4 else turned[..., None], archive, number, dataset, fit):
-            if isinstance(part, Damaged):
-                yield part
-                continue
-            rows, pixels = part
-            names = tuple(f"{archive.name}[{index}]" for index in rows)
-            yield Lot(names=names, pixels=pixels, labels=None if labels is None else labels[list(rows)])
-        number += len(turned)
-
-
-def _readable(
-    piece: NDArray[Any], archive: _Archive, first: int, dataset: DatasetInfo, fit: Fitting
-) -> Iterator[tuple[Sequence[int], NDArray[Any]] | Damaged]:
-    """Yield the images of a piece with their numbers; where one cannot be used, each of them by itself.
-
-    Raises:
-        DeepchordError: None of them can be used.
-    """
-    try:
-        yield range(first, first + len(piece)), as_images(piece, dataset, fit, name=archive.name)
-        return
-    except DeepchordError:
-        found: list[tuple[Sequence[int], NDArray[Any]] | Damaged] = []
-        for number, image in enumerate(piece, first):
-            name = f"{archive.name}[{number}]"
-            try:
-                found.append(((number,), as_images(image[None], dataset, fit, name=name)))
-            except DeepchordError as error:
-                found.append(Damaged(name=name, error=error))
-        if all(isinstance(each, Damaged) for each in found):
-            raise
-    yield from found
-
-
-def _labels(archive: _Archive, dataset: DatasetInfo) -> NDArray[np.int64]:
-    """Return the labels of an archive; -1 for each image if it has none."""
-    if archive.labels is None:
-        return np.full(archive.images, -1, dtype=np.int64)
-    from deepchord.shared.datasets.checks import checked_labels  # with its room it takes longer than a prediction
-
-    given = read_npz(_open(archive.file), archive.name, (archive.labels,))[archive.labels]
-    labels, classes = checked_labels(given, archive.images, f"{archive.name}: {archive.labels}")
-    if classes > dataset.classes:
-        raise InputError(
-            f"{archive.name}: {archive.labels} tells of {classes} classes, and the networks know {dataset.classes}: "
-            "give the images without labels, or those of the same classes."
-        )
-    return labels
-
-
-def _open(file: Path | bytes) -> Path | io.BytesIO:
-    return io.BytesIO(file) if isinstance(file, bytes) else file

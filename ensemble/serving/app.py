@@ -163,7 +163,7 @@ class Server:
         bounded = _bounded(request, self.limits)
         asked = await read_request(bounded, ensemble.description, self.limits, self._risk, self._pool)
         try:
-            prediction = await self._batchers[name].answer(asked.pixels, asked.question)
+            prediction = await self._batchers[name].answer(asked.content.values, asked.question)
         except DeepchordError as error:
             raise HTTPException(422, str(error)) from error
         if not np.isfinite(prediction.probabilities).all():
@@ -172,7 +172,7 @@ class Server:
         self._metrics.images.labels(name).inc(len(prediction))
         if prediction.abstains is not None:
             self._metrics.abstained.labels(name).inc(int(prediction.abstains.sum()))
-        return prediction_response(name, asked.names, prediction)
+        return prediction_response(name, asked.names, prediction, asked.content.warnings)
 
     async def _page(self, _: Request) -> Response:
         return HTMLResponse(_template(), headers=_HEADERS)

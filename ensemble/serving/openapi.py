@@ -32,6 +32,12 @@ _ANSWER = {
         "model": {"type": "string"},
         "class_names": {"type": "array", "items": {"type": "string"}},
         "predictions": {"type": "array", "items": {"$ref": "#/components/schemas/Prediction"}},
+        "warnings": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "What is odd about what was sent: values, columns or categories that the training did not "
+            "have; only if there is anything.",
+        },
     },
 }
 _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
@@ -112,7 +118,7 @@ def _predict() -> dict[str, Any]:
             _query("set_method", "lac for the smallest sets, aps for sets that grow with the difficulty.", "lac"),
             _query("per_class", "Whether that probability holds within each class.", "false"),
             _query("members", "Whether each member's probabilities are told.", "true"),
-            _query("fit", "resize scales images of another shape, none refuses them.", "resize"),
+            _query("fit", "resize scales images of another shape, none refuses them; not for rows.", "resize"),
         ],
         "requestBody": {
             "required": True,

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -10,15 +9,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import QueryParams, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from deepchord.ensemble.answers import Question, ask
-from deepchord.ensemble.inputs import as_images, as_rows
-from deepchord.ensemble.inputs.values import check_values
+from deepchord.ensemble.inputs import Converted, check_fit, convert_images, convert_rows
+from deepchord.ensemble.inputs.values import checked_values
 from deepchord.ensemble.serving.limits import ServeLimits
 from deepchord.ensemble.thresholds import parse_share
 from deepchord.shared.command_line import label
@@ -40,8 +38,7 @@ class Asked:
     """A request that was understood."""
 
     names: tuple[str, ...]
-    #: [images, height, width, channels], uint8 or float32.
-    pixels: NDArray[Any]
+    content: Converted
     question: Question
 
 
@@ -65,12 +62,12 @@ async def read_request(
     decode = partial(_decoded, content, description.dataset, fit, limits)
     try:
         if fit == "none" and _is_small(content):
-            names, pixels = decode()
+            names, converted = decode()
         else:
-            names, pixels = await asyncio.get_running_loop().run_in_executor(pool, decode)
+            names, converted = await asyncio.get_running_loop().run_in_executor(pool, decode)
     except DeepchordError as error:
         raise HTTPException(422, str(error)) from error
-    return Asked(names=names, pixels=pixels, question=question)
+    return Asked(names=names, content=converted, question=question)
 
 
 async def _content(request: Request, limits: ServeLimits) -> bytes | list[tuple[str, bytes]]:
@@ -100,7 +97,7 @@ def _is_small(content: bytes | list[tuple[str, bytes]]) -> bool:
 
 def _decoded(
     content: bytes | list[tuple[str, bytes]], dataset: DatasetInfo, fit: Fitting, limits: ServeLimits
-) -> tuple[tuple[str, ...], NDArray[Any]]:
+) -> tuple[tuple[str, ...], Converted]:
     """Return the names of the images, and the images as the networks take them."""
     if isinstance(content, bytes):
         return _from_json(content, dataset, fit, limits)
@@ -152,6 +149,7 @@ def _question(
     if fit not in ("none", "resize") or method not in ("lac", "aps"):
         raise HTTPException(400, f"fit is {fit!r} and set_method {method!r}; expected none or resize, and lac or aps.")
     try:
+        check_fit(description.dataset, fit)  # type: ignore[arg-type]  # checked above
         question = ask(
             description,
             risk=usual_risk if risk is None else None if risk == "none" else parse_share(risk, "abstain"),
@@ -174,7 +172,7 @@ def _flag(query: QueryParams, name: str) -> bool:
 
 def _from_json(
     body: bytes, dataset: DatasetInfo, fit: Fitting, limits: ServeLimits
-) -> tuple[tuple[str, ...], NDArray[Any]]:
+) -> tuple[tuple[str, ...], Converted]:
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -194,11 +192,11 @@ def _from_json(
         raise _too_many(limits)
     if array.size > limits.max_pixels:
         raise _too_many_pixels(limits)
-    pixels = as_images(array, dataset, fit, name="the request")
-    return tuple(str(index) for index in range(len(pixels))), pixels
+    converted = convert_images(array, dataset, fit, name="the request")
+    return tuple(str(index) for index in range(len(converted.values))), converted
 
 
-def _from_rows(data: Any, dataset: DatasetInfo, limits: ServeLimits) -> tuple[tuple[str, ...], NDArray[Any]]:
+def _from_rows(data: Any, dataset: DatasetInfo, limits: ServeLimits) -> tuple[tuple[str, ...], Converted]:
     """Return rows of a table, as the networks take them."""
     rows = data.get("rows") if isinstance(data, dict) and set(data) == {"rows"} else None
     if not isinstance(rows, list) or not rows or not (_all(rows, dict) or _all(rows, list)):
@@ -209,10 +207,8 @@ def _from_rows(data: Any, dataset: DatasetInfo, limits: ServeLimits) -> tuple[tu
         )
     if len(rows) > limits.max_images:
         raise _too_many(limits, "rows")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a client does not see what is warned of here
-        features = as_rows(rows, dataset, name="the request")
-    return tuple(str(index) for index in range(len(features))), features
+    converted = convert_rows(rows, dataset, name="the request")
+    return tuple(str(index) for index in range(len(converted.values))), converted
 
 
 def _all(rows: list[Any], kind: type) -> bool:
@@ -221,7 +217,7 @@ def _all(rows: list[Any], kind: type) -> bool:
 
 def _from_files(
     files: Sequence[tuple[str, bytes]], dataset: DatasetInfo, fit: Fitting, limits: ServeLimits
-) -> tuple[tuple[str, ...], NDArray[Any]]:
+) -> tuple[tuple[str, ...], Converted]:
     """Return the images of files; all of their pixels together are limited, as they are before they are fitted."""
     if dataset.table is not None:
         raise HTTPException(415, "This ensemble takes rows of a table, as application/json.")
@@ -231,5 +227,4 @@ def _from_files(
         read_picture(data, dataset.image_shape, fit, name, limits.max_pixels, dataset.files) for name, data in files
     ]
     pixels = np.stack(pictures)
-    check_values(pixels, dataset)
-    return tuple(name for name, _ in files), pixels
+    return tuple(name for name, _ in files), Converted(values=pixels, warnings=checked_values(pixels, dataset))

@@ -8,13 +8,23 @@ from starlette.responses import JSONResponse
 from deepchord.ensemble.prediction import Prediction
 
 
-def prediction_response(model: str, names: Sequence[str], prediction: Prediction) -> JSONResponse:
-    """Return the predictions of some images."""
+def prediction_response(
+    model: str, names: Sequence[str], prediction: Prediction, warnings: Sequence[str]
+) -> JSONResponse:
+    """Return the predictions of some images or rows.
+
+    Args:
+        model: The name of the ensemble.
+        names: Of the images or rows.
+        prediction: Of them all.
+        warnings: What the client should know about what it sent; they are left out if there are none.
+    """
     return JSONResponse(
         {
             "model": model,
             "class_names": list(prediction.class_names),
             "predictions": [_one(name, prediction, index) for index, name in enumerate(names)],
+            **({"warnings": list(warnings)} if warnings else {}),
         }
     )
 

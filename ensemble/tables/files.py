@@ -152,7 +152,7 @@ def _npz(path: Path) -> Iterator[TableFile]:
 @contextmanager
 def _parquet(path: Path) -> Iterator[TableFile]:
     try:
-        import pyarrow as pa  # noqa: F401
+        import pyarrow as pa  # noqa: F401  only whether it is there
     except ImportError as error:
         raise InputError(f"Parquet needs pyarrow ({error}): pip install 'deepchord[tables]', or take .csv.") from error
     with ExitStack() as files:
@@ -160,7 +160,7 @@ def _parquet(path: Path) -> Iterator[TableFile]:
 
 
 #: The kinds of tables by the ending of their names.
-FORMATS = {".csv": _csv, ".json": _json, ".npz": _npz, ".parquet": _parquet}
+FORMATS = {".csv": _csv, ".json": _json, ".npz": _npz, ".parquet": _parquet, ".pq": _parquet}
 #: Names of images are cut in `.npz`, whose texts all have one length.
 _LONGEST_NAME = 256
 

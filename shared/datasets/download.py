@@ -29,8 +29,7 @@ def download(address: str, files: tuple[str, ...], target: Path) -> None:
         path = target / file
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            # The address does not come from outside: it is ADDRESS.
-            with urllib.request.urlopen(f"{address}/{path.name}", timeout=_TIMEOUT_S) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"{address}/{path.name}", timeout=_TIMEOUT_S) as answer:  # noqa: S310  it is ADDRESS
                 path.write_bytes(answer.read())
         except urllib.error.HTTPError as error:
             error.close()

@@ -1,11 +1,11 @@
 """How members are trained: optimizer, epochs, batch size, augmentation; the same for all members of a run."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
-from deepchord.shared.validation import Message, Share, shortened
+from deepchord.shared.validation import ExtendedMessage, Share, shortened
 
 Optimizer = Literal["nadam", "adam", "adamw", "lion", "sgd", "rmsprop", "adagrad"]
 Schedule = Literal["constant", "one_cycle", "cosine", "step", "exponential", "reduce_on_plateau"]
@@ -33,8 +33,15 @@ def _class_weights(given: object) -> object:
 ClassWeights = Annotated[Literal["balanced"] | dict[str, float], BeforeValidator(_class_weights)]
 
 
-class Recipe(Message):
+class Recipe(ExtendedMessage):
     """How one member is trained."""
+
+    added_fields: ClassVar = (
+        *("momentum", "nesterov", "global_clipnorm"),
+        *("warmup_epochs", "decay_factor", "decay_epochs", "plateau_patience", "min_learning_rate"),
+        *("stratify", "class_weights", "rotation", "zoom", "brightness", "contrast", "noise", "random_erasing"),
+        *("rand_augment", "rand_augment_magnitude", "mixup", "cutmix", "feature_noise", "beta_nll"),
+    )
 
     #: `adamw` is `adam` with a weight decay of 0.004 where none is given.
     optimizer: Optimizer

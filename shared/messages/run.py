@@ -2,7 +2,7 @@
 
 import math
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -10,8 +10,6 @@ from pydantic import (
     FiniteFloat,
     NonNegativeInt,
     PositiveInt,
-    SerializerFunctionWrapHandler,
-    model_serializer,
     model_validator,
 )
 
@@ -20,7 +18,7 @@ from deepchord.shared.messages.recipe import Recipe
 from deepchord.shared.messages.table import TablePreprocessing
 from deepchord.shared.messages.target import Target
 from deepchord.shared.network import Architecture, Outputs, ResolvedArchitecture
-from deepchord.shared.validation import Message, Sha256, Share, Versioned
+from deepchord.shared.validation import ExtendedMessage, Message, Sha256, Share, Versioned
 
 MAX_MEMBERS = 100_000
 MIN_CLASSES = 2
@@ -38,8 +36,10 @@ class PixelValues(Message):
     highest: FiniteFloat
 
 
-class DatasetInfo(Message):
+class DatasetInfo(ExtendedMessage):
     """A published data set: its SHA-256, under which storage keeps it, and its shape, values and classes."""
+
+    added_fields: ClassVar = ("targets", "has_sample_weights", "files", "split", "findings", "table")
 
     #: `fashion`, `digits`, `cifar10`, or the name of the file it came from.
     name: str
@@ -79,14 +79,6 @@ class DatasetInfo(Message):
         if len(self.input_shape) != expected or (self.table and self.input_shape != (self.table.features,)):
             raise ValueError(f"input_shape is {self.input_shape}, and not that of the images or of the table's columns")
         return self
-
-    @model_serializer(mode="wrap")
-    def _without_targets_of_classes(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out `targets` where there are none: earlier versions do not know them."""
-        written: dict[str, Any] = write(self)
-        if not self.targets:
-            written.pop("targets", None)
-        return written
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -1,17 +1,10 @@
 """How the columns of a table become the input of a network: data, fitted on training rows and applied everywhere."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import (
-    Field,
-    FiniteFloat,
-    NonNegativeInt,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
 
-from deepchord.shared.validation import Message
+from deepchord.shared.validation import ExtendedMessage, Message
 
 #: The features that stand for a date, besides its days: sine and cosine of the day in the year and in the week.
 _OF_DATE = 4
@@ -104,8 +97,10 @@ class DroppedColumn(Message):
     place: NonNegativeInt
 
 
-class TablePreprocessing(Message):
+class TablePreprocessing(ExtendedMessage):
     """All columns of a table, in the order of their features."""
+
+    added_fields: ClassVar = ("further_targets",)
 
     #: The column that is predicted; the first one if several are.
     target: str
@@ -136,14 +131,6 @@ class TablePreprocessing(Message):
         for each in sorted(self.dropped, key=lambda dropped: dropped.place):
             names.insert(each.place, each.name)
         return tuple(names)
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_new(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out `further_targets` where there are none: earlier versions do not know them."""
-        written: dict[str, Any] = write(self)
-        if not self.further_targets:
-            written.pop("further_targets", None)
-        return written
 
     @model_validator(mode="after")
     def _check_names(self) -> "TablePreprocessing":

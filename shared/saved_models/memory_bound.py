@@ -8,7 +8,7 @@ import psutil
 try:
     import resource
 except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+    resource = None  # type: ignore[assignment]  # it is asked for where it is used
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from deepchord.shared.tables.dates import days, has_time
 from deepchord.shared.tables.encoding import EncodedRows, checked_rows, encode_rows, feature_names
-from deepchord.shared.tables.files import TABLE_SUFFIXES, read_table, read_table_file, table_suffix
+from deepchord.shared.tables.files import PARQUET_SUFFIXES, TABLE_SUFFIXES, read_table, read_table_file, table_suffix
 from deepchord.shared.tables.fitting import ColumnKind, column_kind, counting_columns, fit_preprocessing
 from deepchord.shared.tables.frames import is_frame, table_of_frame, table_of_objects, table_of_rows
 from deepchord.shared.tables.labels import known_labels, label_texts
@@ -14,6 +14,7 @@ from deepchord.shared.tables.wording import DROP_WORDS, in_rows
 
 __all__ = [
     "DROP_WORDS",
+    "PARQUET_SUFFIXES",
     "TABLE_SUFFIXES",
     "ColumnKind",
     "EncodedRows",

@@ -17,11 +17,12 @@ from deepchord.shared.tables.table import Column, Table, new_table, unique_names
 from deepchord.shared.tables.values import MISSING_TEXTS
 
 _CSV = (".csv", ".tsv", ".tab", ".txt", ".data")
-_PARQUET = (".parquet", ".pq")
+#: What the names of Parquet files end in.
+PARQUET_SUFFIXES = (".parquet", ".pq")
 _PARQUET_MARK = b"PAR1"
 _GZIP = ".gz"
 #: What the names of tables end in.
-TABLE_SUFFIXES = (*_CSV, *_PARQUET)
+TABLE_SUFFIXES = (*_CSV, *PARQUET_SUFFIXES)
 #: A file may unpack to at most so much.
 _MOST_BYTES = 8 * 2**30
 _MOST_COLUMNS = 20_000
@@ -41,7 +42,7 @@ def read_table_file(path: str | Path, *, as_text: Collection[str] = ()) -> Table
     Columns of a CSV file whose values are all numbers are numbers, all others are texts.
 
     Args:
-        path: `.csv` (also `.tsv`, `.tab`, `.txt`, `.data`) or `.parquet`, also with `.gz`.
+        path: `.csv` (also `.tsv`, `.tab`, `.txt`, `.data`) or `.parquet` (also `.pq`), also with `.gz`.
         as_text: Columns of a CSV file that stay texts, also if all of their values are numbers.
 
     Raises:

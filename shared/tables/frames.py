@@ -74,9 +74,23 @@ def column_of_polars(series: Any, name: str, source: str) -> Column:
         return np.asarray(series.cast(_polars().Int64).cast(_polars().Float64).to_numpy(), dtype=np.float64)
     if type(kind).__name__ in ("Categorical", "Enum"):
         series = series.cast(_polars().String)
+    if type(kind).__name__ == "Binary":
+        series = _decoded(series, name, source)
     if type(kind).__name__ == "Boolean" and series.null_count() == 0:
         return np.asarray(series.to_numpy(), dtype=np.bool_)
     return _objects(series.to_list(), name, source)
+
+
+def _decoded(series: Any, name: str, source: str) -> Any:
+    """Return bytes as texts: some programs write texts so."""
+    import polars as pl
+
+    try:
+        return series.cast(pl.String)
+    except pl.exceptions.PolarsError as error:
+        raise DatasetError(
+            f"{source}: column {name!r} holds bytes that are neither images nor texts (UTF-8): leave the column out."
+        ) from error
 
 
 def _polars() -> Any:

@@ -17,5 +17,8 @@ _IMAGES = re.compile(r"(?<![\w.:'-])(an )?([Ii])mage(s?)(?![\w=-])")
 
 
 def in_rows(text: str) -> str:
-    """Return a text of deepchord's own that speaks of images as one that speaks of rows."""
+    """Return a text of deepchord's own that speaks of images as one that speaks of rows.
+
+    It must hold no names that are not in quotes: a class may be called `image`.
+    """
     return _IMAGES.sub(lambda found: f"{'a ' if found[1] else ''}{'R' if found[2] == 'I' else 'r'}ow{found[3]}", text)

@@ -60,23 +60,26 @@ def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.inte
     return 1 / inverse
 
 
-def extrapolate_temperature(of_half: float, of_all: float, members: tuple[float, float], wanted: int) -> float:
-    """Return the temperature of an ensemble from those of two smaller ones, linear in 1 / members.
+def extrapolate_temperature(
+    fitted: float, sizes: tuple[float, int], *, of_parts: tuple[float, float], parts: tuple[float, float]
+) -> float:
+    """Return the temperature of an ensemble from that of a smaller one; its logarithm is linear in 1 / members.
 
-    The mean of more members is less certain, by about 1 / members; so it needs a lower temperature.
+    The mean of more members is less certain, by about 1 / members; so it needs a lower temperature, never a higher one.
+    How much lower is read off two ensembles of other sizes that have predicted the same images.
 
     Args:
-        of_half: The temperature of the smaller ensemble.
-        of_all: The temperature of the larger one.
-        members: How many members the two have, in the mean over the images; the first has fewer.
-        wanted: The number of members of the ensemble itself.
+        fitted: The temperature of the smaller ensemble.
+        sizes: How many members it has, in the harmonic mean over its images, and how many the ensemble itself has.
+        of_parts: The temperatures of the other two.
+        parts: How many members these have, in the same mean; the first has fewer.
 
     Returns:
         A temperature within the bounds of `fit_temperature`.
     """
-    fewer, more = members
-    slope = (of_half - of_all) / (1 / fewer - 1 / more)
-    extrapolated = of_all + slope * (1 / wanted - 1 / more)
+    (own, wanted), (fewer, more) = sizes, parts
+    slope = max(0.0, float(np.log(of_parts[0] / of_parts[1]))) / (1 / fewer - 1 / more)
+    extrapolated = fitted * np.exp(slope * (1 / wanted - 1 / own))
     return float(np.clip(extrapolated, LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE))
 
 

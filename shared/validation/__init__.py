@@ -2,10 +2,11 @@
 
 from deepchord.shared.validation.explanation import explain, shortened, suggestion, with_full_stop
 from deepchord.shared.validation.fields import Sha256, Share
-from deepchord.shared.validation.message import PROTOCOL, Message, Versioned
+from deepchord.shared.validation.message import PROTOCOL, ExtendedMessage, Message, Versioned
 
 __all__ = [
     "PROTOCOL",
+    "ExtendedMessage",
     "Message",
     "Sha256",
     "Share",

@@ -1,9 +1,17 @@
 """The base classes of all messages, which decode JSON and raise errors that name the problem."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from deepchord.shared.errors import DeepchordError, MessageDecodeError, OtherVersionError
@@ -60,6 +68,26 @@ class Message(BaseModel):
             return cls.model_validate(data)
         except ValidationError as error:
             raise _error_class(error, error_class)(with_full_stop(f"{source}: {explain(error)}")) from error
+
+
+class ExtendedMessage(Message):
+    """A message with fields that earlier versions did not know, and which they would refuse.
+
+    These are written only where they differ from their default: a message that does without them is written as earlier
+    versions wrote it, so they can read it.
+    """
+
+    #: The names of such fields, without those that the base classes name; each of them has a default.
+    added_fields: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_added_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        for kind in type(self).__mro__:
+            for name in vars(kind).get("added_fields", ()):
+                if name in written and getattr(self, name) == type(self).model_fields[name].default:
+                    del written[name]
+        return written
 
 
 class Versioned(Message):

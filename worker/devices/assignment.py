@@ -19,7 +19,7 @@ from deepchord.worker.engines import Device
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # it is asked for where it is used
 
 logger = logging.getLogger(__name__)
 

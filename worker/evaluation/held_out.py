@@ -11,8 +11,10 @@ from deepchord.shared.uncertainty import (
     negative_log_likelihood,
 )
 
-#: The temperature of smaller ensembles is extrapolated only from at least so many images.
-_FEWEST_TO_EXTRAPOLATE = 2_000
+#: If two members or more held out so many images, the others are left out.
+_ENOUGH_BY_TWO = 2_000
+#: The temperature is extrapolated to all members if at least so many images were held out by two of them.
+_FEWEST_TO_EXTRAPOLATE = 50
 
 
 class HeldOut:
@@ -41,11 +43,11 @@ class HeldOut:
     def images(self) -> NDArray[np.int64]:
         """Return the indices of the images that the calibration is fitted on.
 
-        These are the images that at least two members held out, if there are enough of them to extrapolate from;
-        otherwise all images that any member held out.
+        These are the images that at least two members held out, if there are enough of them; otherwise all images that
+        any member held out.
         """
         by_two = np.flatnonzero(self._members.all(axis=0))
-        return by_two if len(by_two) >= _FEWEST_TO_EXTRAPOLATE else np.flatnonzero(self._members.any(axis=0))
+        return by_two if len(by_two) >= _ENOUGH_BY_TWO else np.flatnonzero(self._members.any(axis=0))
 
     def mean(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the mean probabilities of images, float32 [images, classes]."""
@@ -55,8 +57,9 @@ class HeldOut:
     def calibration(self, labels: NDArray[np.integer], members: int, source: CalibrationSource) -> Calibration:
         """Return how the ensemble is calibrated, after at least one member was added.
 
-        Where enough images were held out by at least two members, but not by all, the temperature is extrapolated from
-        one half of these members and from all of them to the number of members of the ensemble.
+        Where images were held out by at least two members, but not by all, the temperatures of one half of these
+        members and of all of them tell how the temperature depends on their number, and it is extrapolated to that of
+        the ensemble.
 
         Args:
             labels: [images], class indices of `images()`.
@@ -105,14 +108,16 @@ class HeldOut:
     def _extrapolated(
         self, images: NDArray[np.int64], labels: NDArray[np.integer], fitted: float, members: int
     ) -> float:
-        """Return the temperature for so many members; the fitted one where nothing can be extrapolated from."""
-        if len(images) < _FEWEST_TO_EXTRAPOLATE or not self._members[:, images].all():
+        """Return the temperature for so many members; the fitted one where nothing tells how it depends on them."""
+        by_two = self._members[:, images].all(axis=0)
+        counts = self._members[:, images].sum(axis=0)
+        if by_two.sum() < _FEWEST_TO_EXTRAPOLATE or (counts >= members).all():
             return fitted
-        fewer, more = self._sizes(images)
-        if members <= more:
-            return fitted
-        of_half = float(np.mean([fit_temperature(half, labels) for half in self._halves(images)]))
-        return extrapolate_temperature(of_half, fitted, (fewer, more), members)
+        both, known = images[by_two], labels[by_two]
+        of_half = float(np.mean([fit_temperature(half, known) for half in self._halves(both)]))
+        of_both = fitted if by_two.all() else fit_temperature(self.mean(both), known)
+        own = 1 / float((1 / counts).mean())
+        return extrapolate_temperature(fitted, (own, members), of_parts=(of_half, of_both), parts=self._sizes(both))
 
     def _sizes(self, images: NDArray[np.int64]) -> tuple[float, float]:
         """Return the numbers of members in one half and in both, as harmonic means: fits are linear in 1 / members."""

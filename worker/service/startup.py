@@ -57,7 +57,7 @@ def prepare(worker: Any, resources: Resources) -> Heartbeat:
         served, device = [engine], None
         if settings.preflight:
             device = examine(settings).chosen
-            assert device is not None, "an engine that is ready has chosen"  # noqa: S101
+            assert device is not None, "an engine that is ready has chosen"  # noqa: S101  for the type checker
             served.append(device.kind)
             logger.info("Device %s of %s computes what it should.", device.id, engine)
     except DeepchordError as error:

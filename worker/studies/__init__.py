@@ -4,12 +4,12 @@ Nothing here decides anything about the ensemble: temperature and thresholds are
 """
 
 from deepchord.worker.studies.conditions import Conditions
+from deepchord.worker.studies.names import check_name
 from deepchord.worker.studies.remote import study_on_worker
 from deepchord.worker.studies.request import (
     USUAL_DATASET,
     StudyRequest,
     WeightPatterns,
-    check_name,
     ended_version,
     evaluate_command,
     place_study,

@@ -1,7 +1,6 @@
 """What a study is asked for on a command line: checked, its data published, its name reserved in storage."""
 
 import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,9 +23,10 @@ from deepchord.shared.datasets import (
     warn_of,
 )
 from deepchord.shared.errors import InputError
-from deepchord.shared.messages import DatasetInfo, Fitting, RunSpec, StudySpec, UnseenInfo, is_study_name
+from deepchord.shared.messages import DatasetInfo, Fitting, RunSpec, StudySpec, UnseenInfo
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
+from deepchord.worker.studies.names import made_name
 
 #: The data set of weight files that are given without one.
 USUAL_DATASET = "fashion"
@@ -131,7 +131,7 @@ def place_study(
     spec = StudySpec(
         run_id=run.run_id,
         extension=run.extension,
-        name=request.name or _made_name(engine, run.extension, dataset, unseen, shifts=request.shifts),
+        name=request.name or made_name(engine, run.extension, dataset, unseen, shifts=request.shifts),
         requested_at=datetime.now(UTC),
         dataset=dataset,
         unseen=unseen,
@@ -166,15 +166,6 @@ def check_request(run: RunSpec, request: StudyRequest) -> None:
         raise InputError(
             f"Run {run.run_id} was trained on a table: `deepchord predict {run.run_id} FILE` scores other rows that "
             f"have the column {run.dataset.table.target!r}."
-        )
-
-
-def check_name(name: str | None) -> None:
-    """Raise `InputError` unless a name is one that a study can have."""
-    if name is not None and not is_study_name(name):
-        raise InputError(
-            f"{name!r} cannot be the name of a study: expected up to 64 small letters, digits and hyphens, like "
-            "'digits-1'."
         )
 
 
@@ -225,26 +216,6 @@ def _image_size(trained_on: DatasetInfo, dataset: str) -> tuple[int, int] | None
         return None
     height, width, _ = trained_on.image_shape
     return height, width
-
-
-def _made_name(
-    engine: str, extension: int, dataset: DatasetInfo | None, unseen: UnseenInfo | None, *, shifts: bool
-) -> str:
-    """Return a name that tells what is looked at: `jax-digits-shifts`."""
-
-    def parts() -> Iterator[str]:
-        yield engine
-        if extension:
-            yield f"extension-{extension}"
-        if dataset is not None:
-            yield f"on-{dataset.name}"
-        if unseen is not None:
-            yield unseen.name
-        if shifts:
-            yield "shifts"
-
-    letters = (letter if letter.isascii() and letter.isalnum() else "-" for letter in "-".join(parts()).lower())
-    return "-".join(part for part in "".join(letters).split("-") if part)[:64].rstrip("-")
 
 
 def _asked(spec: StudySpec) -> StudySpec:

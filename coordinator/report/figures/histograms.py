@@ -53,7 +53,7 @@ def draw_histograms(dataset: Dataset) -> Figure:
         dataset: A table with its rows as they were read.
     """
     assert dataset.table is not None, "only tables have columns"  # noqa: S101  for the type checker
-    assert dataset.rows is not None, "rows as they were read"  # noqa: S101
+    assert dataset.rows is not None, "rows as they were read"  # noqa: S101  for the type checker
     columns, classes = dataset.table.columns[:_MAX_COLUMNS], _largest_classes(dataset)
     lines = ceil(len(columns) / _IN_A_ROW)
     figure = new_figure(3.1 * min(len(columns), _IN_A_ROW) + 0.4, 2.5 * lines + 0.8)
@@ -139,8 +139,8 @@ def _name_bins(axes: Axes, histogram: _Histogram, column: TableColumn) -> None:
         if len(names) > 3 and isinstance(column, CategoryColumn):
             axes.tick_params(axis="x", rotation=60)
     elif isinstance(column, DateColumn):
-        locator = AutoDateLocator(maxticks=4)  # type: ignore[no-untyped-call]
+        locator = AutoDateLocator(maxticks=4)  # type: ignore[no-untyped-call]  # in matplotlib
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]  # as above
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5))

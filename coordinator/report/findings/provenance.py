@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from deepchord.coordinator.report.content import ReportContent
 from deepchord.shared.datasets import IN_MEMORY, LEFT_OUT, OVERLAP, Dataset, is_named_dataset
-from deepchord.shared.messages import DatasetInfo, RunSpec, Trainer, TrainingPart
+from deepchord.shared.messages import DatasetInfo, Recipe, RunSpec, Trainer, TrainingPart
 from deepchord.shared.network import NETWORK_INPUT, PRESET_ARCHITECTURES, ResolvedLayer, notebook_architecture
 
 #: The file in the report's folder from which `deepchord train` trains the same members again.
@@ -118,7 +118,8 @@ def recipe_toml(spec: RunSpec) -> str:
         "members": spec.members,
         "min_members": spec.min_members,
         "seed": spec.seed,
-        **spec.recipe.model_dump(),
+        # All of them: what is written to storage lacks options that earlier versions did not know.
+        **{name: getattr(spec.recipe, name) for name in Recipe.model_fields},
     }
     # TOML has no null: what is None is left out.
     lines = [f"{name} = {_toml(value)}" for name, value in values.items() if value is not None]

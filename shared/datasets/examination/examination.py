@@ -156,9 +156,14 @@ def _all_findings(dataset: "Dataset", copies: Copies) -> tuple[DatasetFinding, .
     if dataset.table is None:
         found = (*dataset.findings, *_copy_findings(copies, len(dataset.x_test)), *value_findings(dataset))
         return (*found, *constant_findings(dataset), *shape_findings(dataset), *_split_findings(dataset))
-    of_rows = (*_copies_of_rows(copies, dataset), *value_findings(dataset), *_split_findings(dataset))
-    in_words = (each.model_copy(update={"text": in_rows(each.text)}) for each in of_rows)
-    return (*dataset.findings, *left_out_findings(dataset.table), *in_words)
+    copied, drawn = _in_words_of_rows(_copies_of_rows(copies, dataset)), _in_words_of_rows(_split_findings(dataset))
+    return (*dataset.findings, *left_out_findings(dataset.table), *copied, *value_findings(dataset), *drawn)
+
+
+def _in_words_of_rows(findings: Iterator[DatasetFinding]) -> Iterator[DatasetFinding]:
+    """Yield findings whose texts hold no names of a person's own, in words of rows instead of images."""
+    for each in findings:
+        yield each.model_copy(update={"text": in_rows(each.text)})
 
 
 def overlap_findings(dataset: "Dataset") -> tuple[DatasetFinding, ...]:

@@ -28,7 +28,10 @@ _PIECE = 4096
 
 
 def value_findings(dataset: "Dataset") -> Iterator[DatasetFinding]:
-    """Yield what is suspicious about the values of the images and about what is predicted, without comparing images."""
+    """Yield what is suspicious about the values of the images and about what is predicted, without comparing images.
+
+    Of a table it is said in words of rows.
+    """
     if dataset.table is None:  # the features of a table are scaled
         yield from _scale(dataset)
     yield from _numbers(dataset) if dataset.targets else _classes(dataset)
@@ -91,7 +94,8 @@ def _numbers(dataset: "Dataset") -> Iterator[DatasetFinding]:
 
 
 def _classes(dataset: "Dataset") -> Iterator[DatasetFinding]:
-    names = dataset.class_names
+    """Yield what the counts of the classes tell, of images or of rows: names of classes may hold either word."""
+    names, item = dataset.class_names, "image" if dataset.table is None else "row"
     train = np.bincount(dataset.y_train, minlength=len(names))
     test = np.bincount(dataset.y_test, minlength=len(names))
     empty = np.flatnonzero(train == 0)
@@ -99,30 +103,30 @@ def _classes(dataset: "Dataset") -> Iterator[DatasetFinding]:
         hint = "labels count from 0" if empty[0] == 0 else "it is never predicted"
         yield _finding(
             "empty_class",
-            f"No training image has the label {empty[0]} ({empty.size} of {len(names)} classes); {hint}.",
+            f"No training {item} has the label {empty[0]} ({empty.size} of {len(names)} classes); {hint}.",
         )
     untested = np.flatnonzero((test == 0) & (train > 0))
     if untested.size:
-        yield _finding("untested_class", f"No test image is of {_named(untested, names)}: nothing is measured there.")
+        yield _finding("untested_class", f"No test {item} is of {_named(untested, names)}: nothing is measured there.")
     few = np.flatnonzero((train > 0) & (train < _FEW_IMAGES))
     if few.size:
         yield _finding(
             "few_images",
-            f"{_few(train[few])} of {_named(few, names)}: hardly anything can be learnt of so few.",
+            f"{_few(train[few], item)} of {_named(few, names)}: hardly anything can be learnt of so few.",
         )
     used = train[train > 0]
     if not few.size and used.max() >= _UNEQUAL * used.min():
         yield _finding(
             "unequal_classes",
-            f"Classes have from {used.min():,} to {used.max():,} training images; each image counts alike.",
+            f"Classes have from {used.min():,} to {used.max():,} training {item}s; each {item} counts alike.",
             "note",
         )
 
 
-def _few(sizes: NDArray[np.intp]) -> str:
+def _few(sizes: NDArray[np.intp], item: str) -> str:
     if len(sizes) > 1:
-        return f"Fewer than {_FEW_IMAGES} training images are"
-    return "Only 1 training image is" if sizes[0] == 1 else f"Only {sizes[0]} training images are"
+        return f"Fewer than {_FEW_IMAGES} training {item}s are"
+    return f"Only 1 training {item} is" if sizes[0] == 1 else f"Only {sizes[0]} training {item}s are"
 
 
 def _named(classes: NDArray[np.intp], names: tuple[str, ...]) -> str:

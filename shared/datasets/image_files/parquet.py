@@ -16,10 +16,11 @@ from deepchord.shared.datasets.image_files.listing import (
     class_name,
     numbered_classes,
 )
-from deepchord.shared.errors import DatasetError
+from deepchord.shared.errors import DatasetError, InputError
 from deepchord.shared.files import check_regular
+from deepchord.shared.images import picture_pixels
+from deepchord.shared.tables import PARQUET_SUFFIXES
 
-SUFFIX = ".parquet"
 _IMAGE_COLUMNS = ("image", "img", "picture", "pixel_values")
 _LABEL_COLUMNS = ("label", "labels", "class", "target", "fine_label")
 #: So many rows are in memory at a time.
@@ -60,12 +61,12 @@ class _ParquetImages(Collection[EncodedImage]):
 def parquet_files(path: Path) -> list[Path]:
     """Return the Parquet files that a path means: itself, or those in a folder and in its folder `data`."""
     if not path.is_dir():
-        return [path] if path.suffix.lower() == SUFFIX else []
+        return [path] if path.suffix.lower() in PARQUET_SUFFIXES else []
     try:
         found = [*path.iterdir(), *((path / "data").iterdir() if (path / "data").is_dir() else ())]
     except OSError as error:
         raise DatasetError(f"{printable_path(path)} cannot be read: {error.strerror}.") from error
-    return sorted(file for file in found if file.suffix.lower() == SUFFIX and not file.name.startswith("."))
+    return sorted(file for file in found if file.suffix.lower() in PARQUET_SUFFIXES and not file.name.startswith("."))
 
 
 def list_parquet(path: Path) -> Listing:
@@ -99,11 +100,34 @@ def list_parquet(path: Path) -> Listing:
 
 
 def has_images(path: Path) -> bool:
-    """Return whether a Parquet file has a column of images; a file that cannot be read has none."""
+    """Return whether a Parquet file has a column of images; a file that cannot be read has none.
+
+    Bytes may be anything. So a column whose name does not say that it holds images has to begin with one.
+    """
     try:
         with _opened(path) as file:
-            return _image_column(file.schema_arrow) is not None
+            column = _image_column(file.schema_arrow)
+            return column is not None and (column in _IMAGE_COLUMNS or _begins_with_image(file, column))
     except (DatasetError, OSError):
+        return False
+
+
+def _begins_with_image(file: Any, column: str) -> bool:
+    """Return whether the first value of a column that is there is an image, or the path of one."""
+    for batch in file.iter_batches(batch_size=_ROWS, columns=[column]):
+        for value in batch.column(0).to_pylist():
+            data = value.get("bytes") if isinstance(value, dict) else value
+            if isinstance(data, bytes):
+                return _is_image(data)
+            if isinstance(value, dict) and value.get("path"):
+                return True
+    return False
+
+
+def _is_image(data: bytes) -> bool:
+    try:
+        return picture_pixels(data, "the first value") > 0
+    except InputError:
         return False
 
 

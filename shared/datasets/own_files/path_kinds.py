@@ -27,7 +27,7 @@ from deepchord.shared.datasets.image_files import (
 from deepchord.shared.errors import DatasetError, DeepchordError
 from deepchord.shared.files import kind_of, npz_outlines
 from deepchord.shared.messages import DatasetFinding
-from deepchord.shared.tables import table_suffix
+from deepchord.shared.tables import PARQUET_SUFFIXES, table_suffix
 
 Arrays = Mapping[str, NDArray[Any]]
 #: What a path holds; `npz` is also what is not known.
@@ -52,7 +52,7 @@ def path_kind(path: Path) -> PathKind:
         return _folder_kind(path)
     if suffix in (".csv", ".tsv", ".txt") and is_path_table(path):
         return "path_table"
-    if suffix == ".parquet" and has_images(path):
+    if suffix in PARQUET_SUFFIXES and has_images(path):
         return "parquet"
     if table_suffix(path) is not None or (suffix == ".npz" and _has_rows(path)):
         return "table"

@@ -23,7 +23,7 @@ Multiplier = Annotated[int, Field(ge=1, le=64)]
 class Conv2D(PenalizedLayer):
     """Two-dimensional convolution; weights `kernel` [h, w, in / groups, filters] and `bias` [filters]."""
 
-    added_options: ClassVar = ("dilation_rate", "groups", "use_bias")
+    added_fields: ClassVar = ("dilation_rate", "groups", "use_bias")
 
     type: Literal["conv2d"] = "conv2d"
     filters: Filters

@@ -12,7 +12,7 @@ from deepchord.shared.network.layers.place import Outline, Place, named_weights
 class Dense(PenalizedLayer):
     """A fully connected layer; weights `kernel` [in, units] and `bias` [units]."""
 
-    added_options: ClassVar = ("use_bias",)
+    added_fields: ClassVar = ("use_bias",)
 
     type: Literal["dense"] = "dense"
     #: The number of outputs. `classes` stands for the number of classes of the data set, `outputs` for what the last

@@ -1,11 +1,11 @@
 """What all layers have in common: their name, their inputs, and how they are written."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from deepchord.shared.network.layers.place import Outline, Place
-from deepchord.shared.validation import Message
+from deepchord.shared.validation import ExtendedMessage
 
 #: The name by which layers take the network's own input.
 NETWORK_INPUT = "input"
@@ -37,12 +37,10 @@ Penalty = Annotated[float, Field(ge=0.0, le=1000.0)]
 Epsilon = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
-class NetworkLayer(Message):
+class NetworkLayer(ExtendedMessage):
     """A layer as data; each kind is a class of its own."""
 
-    #: Options that earlier versions did not know. They are written only where they differ from their default, so that
-    #: earlier versions can read networks that do without them.
-    added_options: ClassVar[tuple[str, ...]] = ()
+    added_fields: ClassVar[tuple[str, ...]] = ("name", "inputs")
     #: Whether it joins two inputs or more; all other layers take one.
     joins: ClassVar[bool] = False
 
@@ -59,17 +57,11 @@ class NetworkLayer(Message):
         """
         raise NotImplementedError
 
-    @model_serializer(mode="wrap")
-    def _leave_out_added_options(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        written: dict[str, Any] = handler(self)
-        for option in ("name", "inputs", "kernel_l1", "kernel_l2", *self.added_options):
-            if option in written and getattr(self, option) == type(self).model_fields[option].default:
-                written.pop(option, None)
-        return written
-
 
 class PenalizedLayer(NetworkLayer):
     """A layer with kernels, on which there may be a penalty while it is trained."""
+
+    added_fields: ClassVar[tuple[str, ...]] = ("kernel_l1", "kernel_l2")
 
     #: Added to the loss: this times the sum of the absolute values of its kernels, and of their squares.
     kernel_l1: Penalty = 0.0

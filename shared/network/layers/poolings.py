@@ -7,7 +7,7 @@ from deepchord.shared.network.layers.place import Outline, Place
 
 
 class _Pooling2D(NetworkLayer):
-    added_options: ClassVar = ("strides",)
+    added_fields: ClassVar = ("strides",)
 
     pool_size: Windows = 2
     padding: Padding = "valid"

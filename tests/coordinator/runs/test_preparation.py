@@ -49,7 +49,7 @@ def test_the_attempts_are_those_of_the_settings(settings, recipe):
 
 
 @pytest.mark.parametrize("in_memory", [False, True])
-@pytest.mark.parametrize("option", [{"min_members": 5}, {"schedule": "cosine", "warmup_epochs": 10.0}])
+@pytest.mark.parametrize("option", [{"min_members": 5}, {"schedule": "cosine", "warmup_epochs": 40.0}])
 def test_what_the_preset_of_tables_allows_is_allowed(settings, tmp_path, in_memory, option):
     rows = pd.DataFrame({"size": np.arange(60.0) % 7, "kind": ["cat", "dog", "dog"] * 20})
     rows.to_csv(tmp_path / "rows.csv", index=False)
@@ -58,7 +58,16 @@ def test_what_the_preset_of_tables_allows_is_allowed(settings, tmp_path, in_memo
     _, run = prepare(settings, None, {"dataset": str(tmp_path / "rows.csv"), **option}, given)
 
     assert (run.preset, run.members) == ("tabular", 8)
+    assert run.recipe.epochs == 50
     assert run.dataset.name == ("data frame" if in_memory else "rows.csv")
+
+
+def test_a_warm_up_is_compared_with_the_epochs_that_suit_the_rows(settings, tmp_path):
+    pd.DataFrame({"size": np.arange(5000.0) % 7, "kind": ["cat", "dog"] * 2500}).to_csv(tmp_path / "rows.csv")
+    options = {"dataset": str(tmp_path / "rows.csv"), "schedule": "cosine", "warmup_epochs": 40.0}
+
+    with pytest.raises(InputError, match="warmup_epochs is 40, which must be less than epochs, 32"):
+        prepare(settings, None, options)
 
 
 def test_the_usual_preset_of_images_in_memory_is_quick_whatever_the_recipe_names(settings, recipe, tmp_path):

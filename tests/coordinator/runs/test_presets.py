@@ -6,7 +6,7 @@ import pytest
 
 from deepchord.coordinator.runs import PRESETS, plan_architecture, plan_request, plan_run
 from deepchord.shared.errors import InputError
-from deepchord.shared.messages import DatasetInfo
+from deepchord.shared.messages import DatasetInfo, Recipe
 from deepchord.shared.network import Architecture, Dense, Flatten
 
 DATASET = DatasetInfo(
@@ -19,7 +19,7 @@ def test_the_notebook_preset_says_all_that_the_notebook_did():
     request = plan_request(None, {"preset": "notebook"})
 
     assert request.members == 10
-    assert request.recipe().model_dump() == {
+    assert {name: getattr(request, name) for name in Recipe.model_fields} == {
         "optimizer": "nadam", "learning_rate": 0.002, "batch_size": 128, "epochs": 25, "validation_fraction": 0.2,
         "patience": 10, "schedule": "constant", "precision": "float32", "dropout_scale": 1.0, "label_smoothing": 0.0,
         "weight_decay": 0.0, "flip": False, "shift": 0, "cutout": 0, "splits": "random", "calibration_fraction": 0.0,

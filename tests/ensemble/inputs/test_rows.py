@@ -3,12 +3,15 @@
 import json
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
 from typer.testing import CliRunner
 
 import deepchord
@@ -16,7 +19,7 @@ from deepchord.ensemble import Ensemble
 from deepchord.ensemble.answers import Question
 from deepchord.ensemble.cli import commands
 from deepchord.ensemble.serving.limits import ServeLimits
-from deepchord.ensemble.serving.requests import _from_json
+from deepchord.ensemble.serving.requests import _from_json, _question
 from deepchord.shared.errors import DatasetError, DeepchordError, InputError
 from tests.ensemble.conftest import flowers
 
@@ -143,11 +146,13 @@ def test_a_server_takes_rows(gardener: Ensemble, few: pd.DataFrame):
     rows = json.loads(few.drop(columns="kind").to_json(orient="records"))
     dataset, limits = gardener.description.dataset, ServeLimits()
 
-    names, features = _from_json(json.dumps({"rows": rows}).encode(), dataset, "none", limits)
+    names, content = _from_json(json.dumps({"rows": rows}).encode(), dataset, "none", limits)
 
     assert names[-1] == "39"
     np.testing.assert_allclose(
-        gardener.answers.answer(features, Question()).probabilities, gardener.predict(few).probabilities, atol=1e-6
+        gardener.answers.answer(content.values, Question()).probabilities,
+        gardener.predict(few).probabilities,
+        atol=1e-6,
     )
     for wrong in ({"images": [[1]]}, {"rows": []}, {"rows": [1]}, [1]):
         with pytest.raises(Exception, match=r"Expected \{\"rows\""):
@@ -156,6 +161,34 @@ def test_a_server_takes_rows(gardener: Ensemble, few: pd.DataFrame):
         _from_json(b'{"rows": [{"length": "x", "colour": "red"}]}', dataset, "none", limits)
     with pytest.raises(Exception, match=r"too many rows; at most 1,024 at once"):
         _from_json(json.dumps({"rows": [{}] * 1025}).encode(), dataset, "none", limits)
+
+
+def test_a_server_gets_what_is_to_be_warned_of_as_data(gardener: Ensemble):
+    """Python's own warnings belong to the process: no thread of a server may change what is done with them."""
+    known, strange = {"length": 1.0, "colour": "red"}, {"length": 1.0, "colour": "black", "age": 1}
+    bodies = [json.dumps({"rows": [row]}).encode() for row in (known, strange)] * 8
+
+    with ThreadPoolExecutor(4) as pool:
+        contents = pool.map(
+            lambda body: _from_json(body, gardener.description.dataset, "none", ServeLimits())[1], bodies
+        )
+        told = [content.warnings for content in contents]
+
+    assert told[::2] == [()] * 8
+    assert all("1 in 'colour'" in sentence and "'age'" in sentence for (sentence,) in told[1::2])
+
+
+def test_rows_have_no_size_to_be_fitted(gardener: Ensemble, in_a_folder: Path, few: pd.DataFrame):
+    with pytest.raises(InputError, match=r"rows of a table, and fit is about the size of images: leave it out\."):
+        gardener.predict(few, fit="resize")
+    with pytest.raises(HTTPException) as refused:
+        _question(QueryParams("fit=resize"), gardener.description, None)
+    ended = CliRunner().invoke(commands, ["predict", "last", "few.csv", "--fit", "resize"])
+
+    assert refused.value.status_code == 400
+    assert "leave it out" in refused.value.detail
+    assert isinstance(ended.exception, InputError)
+    assert "--fit is about the size of images" in str(ended.exception)
 
 
 def test_a_column_whose_name_no_answer_can_hold_is_refused_in_words_that_it_can(gardener: Ensemble):

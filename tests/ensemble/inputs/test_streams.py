@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepchord.ensemble.inputs import Damaged, find_inputs, read_inputs, streams
+from deepchord.ensemble.inputs import Damaged, Lot, find_inputs, image_archives, read_inputs
 from deepchord.shared.errors import DatasetError, InputError
 from deepchord.shared.messages import DatasetInfo
 
@@ -49,7 +49,7 @@ def test_damaged_images_are_named_and_the_others_go_on(tmp_path):
 
     found = lots([str(tmp_path)])
 
-    assert [type(each) for each in found] == [Damaged, streams.Lot]
+    assert [type(each) for each in found] == [Damaged, Lot]
     assert found[0].name.endswith("b.png")
     assert len(found[1].names) == 2
     assert found[1].labels is None
@@ -57,7 +57,7 @@ def test_damaged_images_are_named_and_the_others_go_on(tmp_path):
 
 @pytest.mark.parametrize(("images", "labels"), [("images", "labels"), ("x_test", "y_test"), ("x", "y")])
 def test_archives_are_read_in_pieces_with_their_labels(tmp_path, monkeypatch, images, labels):
-    monkeypatch.setattr(streams, "LOT", 4)
+    monkeypatch.setattr(image_archives, "LOT", 4)
     pixels = np.random.default_rng(0).integers(0, 256, (10, 4, 4), dtype=np.uint8)
     np.savez_compressed(tmp_path / "it.npz", **{images: pixels, labels: np.arange(10) % 2})
 
@@ -136,7 +136,7 @@ def test_a_damaged_image_of_an_archive_is_named_and_the_others_go_on(tmp_path):
 
     damaged = [each for each in found if isinstance(each, Damaged)]
     assert [each.name for each in damaged] == [f"{tmp_path}/it.npz[3]"]
-    kept = [each for each in found if isinstance(each, streams.Lot)]
+    kept = [each for each in found if isinstance(each, Lot)]
     assert [name[-2] for each in kept for name in each.names] == list("0124")
     assert np.concatenate([each.labels for each in kept]).tolist() == [0, 1, 0, 0]
 

@@ -64,6 +64,21 @@ def test_json_files_and_bodies_get_the_predictions_of_the_ensemble(served, ensem
     assert by_body["predictions"][0]["probabilities"] == by_form["predictions"][0]["probabilities"]
 
 
+def test_values_that_are_scaled_otherwise_are_warned_of_in_the_answer(served):
+    images, _ = halves(2, 7)
+
+    def asked(values: np.ndarray) -> tuple[int, dict]:
+        body = json.dumps({"images": values.tolist()})
+        return served.request("POST", "/models/same/predict", body, content_type="application/json")[:2]
+
+    (status, odd), (_, usual) = asked(images / 90), asked(images / 255)
+
+    assert status == 200
+    (sentence,) = odd["warnings"]
+    assert "most likely scaled wrongly: divide them by 255, or give uint8" in sentence
+    assert "warnings" not in usual
+
+
 def test_models_are_listed_and_asked_by_name(served):
     status, listed, _ = served.request("GET", "/models")
     images, _ = halves(1, 7)

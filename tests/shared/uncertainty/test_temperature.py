@@ -84,8 +84,15 @@ def test_a_few_images_that_happen_to_be_right_do_not_ask_for_certainty(images: i
     assert loss < 1.3 * negative_log_likelihood(probabilities, labels)
 
 
-def test_a_temperature_is_extrapolated_along_a_line_in_one_over_members():
-    line = {members: 0.6 + 0.4 / members for members in (1, 2, 10)}
+def test_the_logarithm_of_a_temperature_is_extrapolated_along_a_line_in_one_over_members():
+    line = {members: 0.6 * 1.5 ** (1 / members) for members in (1, 1.4, 2, 10)}
 
-    assert extrapolate_temperature(line[1], line[2], (1, 2), 10) == pytest.approx(line[10])
-    assert extrapolate_temperature(5.0, 0.1, (1, 2), 1000) == 0.02
+    for own in (1, 1.4, 2):
+        found = extrapolate_temperature(line[own], (own, 10), of_parts=(line[1], line[2]), parts=(1, 2))
+
+        assert found == pytest.approx(line[10])
+    assert extrapolate_temperature(0.1, (2, 1000), of_parts=(40.0, 0.1), parts=(1, 2)) == 0.02
+
+
+def test_more_members_never_need_a_higher_temperature():
+    assert extrapolate_temperature(0.8, (1.5, 8), of_parts=(0.7, 0.9), parts=(1, 2)) == 0.8

@@ -115,6 +115,25 @@ def test_from_members_that_held_out_the_same_images_the_temperature_of_many_is_e
     assert abs(found.temperature - best) < 0.5 * abs(found.fitted_temperature - best)
 
 
+@pytest.mark.parametrize("images", [120, 400])
+def test_also_of_few_images_of_which_two_members_held_some_out_the_temperature_is_extrapolated(images):
+    """Single members are too certain here, which asks for more than 1; the mean of eight is not."""
+    truth, labels = calibrated(images, classes=CLASSES)
+    generator = np.random.default_rng(5)
+    members = [softmax(np.log(truth) + generator.normal(size=truth.shape)) for _ in range(8)]
+    out_of_bag = HeldOut(images, CLASSES)
+    for number, member in enumerate(members):
+        held_out = np.arange(images)[number % 5 :: 5]
+        out_of_bag.add(held_out, member[held_out])
+
+    found = out_of_bag.calibration(labels, 8, "out_of_bag")
+    best = fit_temperature(np.mean(members, axis=0), labels)
+
+    assert (found.images, found.members_per_image) == (images, pytest.approx(1.6))
+    assert found.is_extrapolated
+    assert abs(found.temperature - best) < abs(found.fitted_temperature - best)
+
+
 def test_what_one_more_member_brings_is_told_from_those_that_held_images_out():
     truth, labels = calibrated(20_000, classes=CLASSES)
     generator = np.random.default_rng(5)

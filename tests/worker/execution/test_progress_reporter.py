@@ -183,6 +183,6 @@ def test_what_ends_the_training_leaves_the_reporter_and_its_thread_ends(board: P
     before = threading.active_count()
 
     with pytest.raises(ZeroDivisionError), ProgressReporter(board, RUN, first, ignore):
-        1 / 0  # noqa: B018
+        1 / 0  # noqa: B018  it is to raise
 
     assert threading.active_count() == before

@@ -133,8 +133,8 @@ def _stacked(batches: Sequence[Batch]) -> Batch:
     """Return batches of one size as one batch, whose arrays have a new first axis."""
     images, labels, rates, weights = zip(*batches, strict=True)
     stacked = None if weights[0] is None else np.stack(weights)
-    # An array with a rate for each step, in place of one rate.
-    return Batch(np.stack(images), np.stack(labels), np.array(rates, np.float32), stacked)  # type: ignore[arg-type]
+    rate_of_each = np.array(rates, np.float32)
+    return Batch(np.stack(images), np.stack(labels), rate_of_each, stacked)  # type: ignore[arg-type]  # one for each step
 
 
 def _step(model: Any, loss: Loss) -> Callable[[Any, Batch], tuple[Any, Sums]]:

@@ -22,7 +22,8 @@ def completed_layers(keras: Any) -> Any:
     layers = vars(keras.layers)
     added = {
         "LeakyReLU": lambda negative_slope, name: layers["LeakyReLU"](alpha=negative_slope, name=name),
-        "GaussianNoise": lambda stddev, seed, name: layers["GaussianNoise"](stddev, name=name),  # noqa: ARG005
+        # Keras 2 draws noise without a seed of the layer's own.
+        "GaussianNoise": lambda stddev, seed, name: layers["GaussianNoise"](stddev, name=name),  # noqa: ARG005  as above
         "Rescaling": _rescaling(keras),
         "Average": _average(keras),
         "LayerNormalization": _layer_normalization(keras),

@@ -150,8 +150,8 @@ def _recorded_random_states() -> Iterator[list[Any]]:
         states.append(original(seed))
         return states[-1]
 
-    backend._make_rng_state = make  # type: ignore[attr-defined]
+    backend._make_rng_state = make  # type: ignore[attr-defined]  # PlaidML has no types
     try:
         yield states
     finally:
-        backend._make_rng_state = original  # type: ignore[attr-defined]
+        backend._make_rng_state = original  # type: ignore[attr-defined]  # as above

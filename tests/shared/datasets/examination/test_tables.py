@@ -118,3 +118,16 @@ def test_a_class_without_test_rows_few_rows_and_a_draw_are_told_of_rows():
         ("few_images", "Only 1 training row is of class lily: hardly anything can be learnt of so few."),
         ("drawn_test", "No test rows were given: 10 were drawn, about 20% of each class, with the seed 0."),
     ]
+
+
+def test_a_class_that_is_called_image_keeps_its_name():
+    train = flowers().assign(species=["an image", "images"] + ["Image"] * 20 + ["rose"] * 28)
+    test = train.assign(length=np.linspace(2, 3, 50), species=["rose"] * 50)
+
+    found = texts(dataset(train, test), "warning")
+
+    assert (
+        "Fewer than 10 training rows are of 2 classes: an image, images: hardly anything can be learnt of so few."
+        in found
+    )
+    assert "No test row is of 3 classes: Image, an image, images: nothing is measured there." in found

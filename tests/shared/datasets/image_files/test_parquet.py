@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from deepchord.shared.datasets.image_files import PictureOptions, list_parquet, read_listing
+from deepchord.shared.datasets.own_files import path_kind
 from deepchord.shared.errors import DatasetError
+from deepchord.shared.tables import read_table_file
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -85,6 +87,33 @@ def test_a_file_without_images_tells_its_columns(tmp_path: Path):
 
     with pytest.raises(DatasetError, match=r"expected a column of images .* found a, label"):
         list_parquet(tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize("ending", ["parquet", "pq"])
+def test_bytes_are_images_if_they_begin_as_one(tmp_path: Path, ending: str):
+    def kind_of(name: str, values: list[Any]) -> str:
+        path = tmp_path / f"x.{ending}"
+        pq.write_table(pa.table({name: pa.array(values), "label": ["cat", "dog"] * 2}), path)
+        return path_kind(path)
+
+    picture = encoded(PIXELS[0])
+
+    assert kind_of("photo", [picture] * 4) == "parquet"
+    assert kind_of("photo", [None, picture, b"damaged", picture]) == "parquet"
+    assert kind_of("photo", [{"bytes": picture, "path": None}] * 4) == "parquet"
+    assert kind_of("image", [b"damaged"] * 4) == "parquet"
+    assert kind_of("colour", [b"red", b"blue"] * 2) == "table"
+    assert kind_of("photo", [b"\x00\xff"] * 4) == "table"
+
+
+def test_bytes_in_a_table_are_texts(tmp_path: Path):
+    path = tmp_path / "x.pq"
+    pq.write_table(pa.table({"colour": pa.array([b"red", None, b"blue"]), "label": ["cat", "dog", "dog"]}), path)
+
+    assert read_table_file(path).columns["colour"].tolist() == ["red", None, "blue"]
+    pq.write_table(pa.table({"colour": pa.array([b"\xff\xfe"])}), path)
+    with pytest.raises(DatasetError, match="column 'colour' holds bytes that are neither images nor texts"):
+        read_table_file(path)
 
 
 def test_an_image_without_bytes_is_read_from_its_path_beside_the_file(tmp_path: Path):

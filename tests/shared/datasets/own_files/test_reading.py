@@ -108,6 +108,7 @@ def test_copies_of_an_image_are_kept_on_one_side(tmp_path: Path):
         ("a.npy", "npy"),
         ("train-images-idx3-ubyte.gz", "idx"),
         ("a.parquet", "table"),
+        ("a.pq", "table"),
         ("a\0b", "npz"),
         ("x" * 300, "npz"),
     ],
@@ -123,6 +124,7 @@ def test_what_lies_in_a_folder_tells_how_it_is_read(tmp_path: Path):
             ("x_train.npy", "npy"),
             ("train-images-idx3-ubyte", "idx"),
             ("data/train-0.parquet", "parquet"),
+            ("train-0.pq", "parquet"),
             ("saved_model.pb", "npz"),
         ]
     ):
