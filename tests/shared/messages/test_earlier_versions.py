@@ -49,6 +49,7 @@ NEWER_OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "mixup": (0.2, {}),
     "cutmix": (0.2, {}),
     "feature_noise": (0.1, {}),
+    "beta_nll": (0.5, {}),
 }
 
 
