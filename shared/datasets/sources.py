@@ -28,7 +28,15 @@ from deepchord.shared.datasets.own_files import (
 )
 from deepchord.shared.datasets.tables import read_table_dataset
 from deepchord.shared.errors import DatasetError
-from deepchord.shared.files import MissingArraysError, describe_kind, is_annexed, kind_of, npz_outlines, read_npz
+from deepchord.shared.files import (
+    MissingArraysError,
+    describe_kind,
+    is_annexed,
+    kind_of,
+    npz_outlines,
+    read_large_npz,
+    read_npz,
+)
 from deepchord.shared.validation import suggestion
 
 #: `apt install dataset-fashion-mnist` installs the IDX files here.
@@ -121,7 +129,7 @@ def read_dataset(
         if kind != "npz":
             return read_own_files(own, kind, options, channels_first, labels_are_classes=labels_are_classes)
         refuse_image_options(options, source)
-        arrays = _read_checked(_checked_kind(own), source, channels_first, labels_are_classes)
+        arrays = _read_checked(_checked_kind(own), source, channels_first, labels_are_classes, options.memory_bytes)
     except MissingArraysError as error:
         if all(name.startswith("y_") for name in error.missing):
             raise DatasetError(
@@ -138,16 +146,18 @@ def read_dataset(
     return replace(dataset_from_arrays(turned, name=printable_path(path.name), source=source), split=split)
 
 
-def _read_checked(path: Path, source: str, channels_first: bool | None, labels_are_classes: bool) -> Arrays:
+def _read_checked(
+    path: Path, source: str, channels_first: bool | None, labels_are_classes: bool, memory_bytes: int
+) -> Arrays:
     """Return the arrays as they are; shapes, types and labels are checked before images are unpacked."""
-    outlines = npz_outlines(path, source, (), (*ARRAYS, CLASS_NAMES))
+    outlines = npz_outlines(path, source, (), (*ARRAYS, CLASS_NAMES), in_pieces=True)
     parts = ("train", "test") if {"x_test", "y_test"} & set(outlines) else ("train",)
     if not {f"{what}_{part}" for what in "xy" for part in parts} <= set(outlines):
         npz_outlines(path, source, ARRAYS)  # says what is missing
     check_outlines(with_channels_last(with_some_test(outlines), source, channels_first), source)
     labels = read_npz(path, source, tuple(f"y_{part}" for part in parts), OPTIONAL_ARRAYS)
     check_are_classes(labels, source, labels_are_classes=labels_are_classes)
-    return read_npz(path, source, tuple(f"x_{part}" for part in parts)) | labels
+    return read_large_npz(path, source, tuple(f"x_{part}" for part in parts), memory_bytes) | labels
 
 
 def _checked_kind(path: Path) -> Path:

@@ -2,9 +2,18 @@
 
 import math
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    AwareDatetime,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, StratifiedSplit
 from deepchord.shared.messages.recipe import Recipe
@@ -50,6 +59,16 @@ class DatasetInfo(Message):
     findings: tuple[DatasetFinding, ...] = ()
     #: How rows of a table become the network's input; None: these are images.
     table: TablePreprocessing | None = None
+    #: Whether storage keeps a manifest and shards of it, not one file.
+    in_shards: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what an earlier version did not know, where it is as it always was."""
+        written: dict[str, Any] = write(self)
+        if not self.in_shards:
+            del written["in_shards"]
+        return written
 
     @model_validator(mode="after")
     def _check_table(self) -> "DatasetInfo":

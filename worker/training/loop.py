@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import DivergedError
+from deepchord.shared.files import is_mapped
 from deepchord.shared.images import scaled
 from deepchord.shared.messages import EpochMetrics, MemberSeeds, Recipe, Scores
 from deepchord.shared.network import ResolvedArchitecture
@@ -17,6 +19,7 @@ from deepchord.worker.evaluation import chunks, score
 from deepchord.worker.training.batches import EpochBatches, TrainingImages
 from deepchord.worker.training.initialization import initial_weights
 from deepchord.worker.training.observers import Observer
+from deepchord.worker.training.prefetching import prefetched
 from deepchord.worker.training.split import Split, random_split
 from deepchord.worker.training.state import TrainingState
 
@@ -65,8 +68,6 @@ def train(
     """
     observer, recipe = observer or Observer(), setup.recipe
     split = setup.split or random_split(len(setup.dataset.x_train), recipe.validation_fraction, setup.seeds.split)
-    validation_images = scaled(setup.dataset.x_train[split.validation])
-    validation_labels = setup.dataset.y_train[split.validation]
     state = start or first_state(setup.architecture, setup.seeds)
     network = _trainable_network(engine, setup, state)
     images = TrainingImages(dataset=setup.dataset, indices=split.training, targets=setup.targets)
@@ -75,7 +76,7 @@ def train(
         losses = [metrics.validation_loss for metrics in state.history]
         batches = EpochBatches(images, recipe, setup.seeds, epoch, losses)
         loss, accuracy = _train_epoch(network, batches, setup.seeds, epoch, observer)
-        validation = _validate(network, validation_images, validation_labels, epoch, observer)
+        validation = _validate(network, setup.dataset, split.validation, epoch, observer)
         metrics = EpochMetrics(
             train_loss=loss,
             train_accuracy=accuracy,
@@ -109,27 +110,28 @@ def _train_epoch(
     network: Network, batches: EpochBatches, seeds: MemberSeeds, epoch: int, observer: Observer
 ) -> tuple[float, float]:
     """Train once over the images of the split in this epoch's own order; return mean loss and accuracy."""
-    loss, accuracy = network.train_epoch(
-        batches,
-        dropout_seed=_epoch_seed(seeds.dropout, epoch - 1),
-        on_batch=lambda batch: observer.batch(epoch - 1, (batch + 1) / len(batches)),
-    )
+    with closing(iter(batches)) as made:  # what makes them ahead ends with the epoch, also with an error
+        loss, accuracy = network.train_epoch(
+            made,
+            dropout_seed=_epoch_seed(seeds.dropout, epoch - 1),
+            on_batch=lambda batch: observer.batch(epoch - 1, (batch + 1) / len(batches)),
+        )
     _check_finite(loss, "training loss", epoch)
     # A device that sums shares in float32 may return a little more than 1.
     return loss, min(1.0, accuracy)
 
 
-def _validate(
-    network: Network, images: NDArray[np.float32], labels: NDArray[np.integer], epoch: int, observer: Observer
-) -> Scores:
-    """Return the scores on the validation images [size, height, width, channels], which are scaled already."""
-    parts = []
-    for chunk in chunks(images):
-        parts.append(network.probabilities(images[chunk]))
-        observer.predicted()
+def _validate(network: Network, dataset: Dataset, rows: NDArray[np.int64], epoch: int, observer: Observer) -> Scores:
+    """Return the scores on the training images that are held out, which are scaled some at a time."""
+    images, parts = dataset.x_train, []
+    made = (scaled(images[rows[chunk]]) for chunk in chunks(len(rows), images.shape[1:]))
+    with closing(prefetched(made) if is_mapped(images) else made) as ready:
+        for chunk in ready:
+            parts.append(network.probabilities(chunk))
+            observer.predicted()
     probabilities = np.concatenate(parts)
     _check_finite(float(probabilities.sum()), "sum of the validation probabilities", epoch)
-    return score(probabilities, labels)
+    return score(probabilities, dataset.y_train[rows])
 
 
 def _has_stalled(history: tuple[EpochMetrics, ...], patience: int) -> bool:

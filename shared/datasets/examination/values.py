@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.shared.images import value_limits
 from deepchord.shared.messages import DatasetFinding
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _named(classes: NDArray[np.intp], names: tuple[str, ...]) -> str:
 
 
 def _largest(images: NDArray[Any]) -> float:
-    return float(np.abs([images.min(), images.max()]).max())
+    return float(np.abs(value_limits(images)).max())
 
 
 def _constant(images: NDArray[Any]) -> tuple[int, int]:
