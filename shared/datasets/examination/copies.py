@@ -1,12 +1,9 @@
 """Counts images that occur several times: in training and test, or within the training."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from deepchord.shared.datasets.examination.fingerprints import fingerprints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,17 +19,16 @@ class Copies:
 
 
 def count_copies(
-    x_train: NDArray[Any], y_train: NDArray[np.int64], x_test: NDArray[Any], y_test: NDArray[np.int64]
+    train: NDArray[np.uint64], y_train: NDArray[np.int64], test: NDArray[np.uint64], y_test: NDArray[np.int64]
 ) -> Copies:
     """Return how many images are equal to others.
 
     Args:
-        x_train: [train_size, …].
+        train: [train_size], the fingerprints of the training images.
         y_train: [train_size], class indices.
-        x_test: [test_size, …], of the same type and shape.
+        test: [test_size], the fingerprints of the test images, which are of the same type and shape.
         y_test: [test_size], class indices.
     """
-    train, test = fingerprints(x_train), fingerprints(x_test)
     distinct, position = np.unique(train, return_inverse=True)
     several = _with_several_classes(position.reshape(-1), y_train, len(distinct))
     common = np.isin(test, distinct)

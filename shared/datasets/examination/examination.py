@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from deepchord.shared.datasets.examination.columns import ColumnOutline, column_outlines, left_out_findings
 from deepchord.shared.datasets.examination.copies import Copies, count_copies
+from deepchord.shared.datasets.examination.fingerprints import fingerprints
+from deepchord.shared.datasets.examination.survey import Survey, survey_both
 from deepchord.shared.datasets.examination.values import constant_findings, shape_findings, value_findings
-from deepchord.shared.images import pixel_values
 from deepchord.shared.messages import DatasetFinding, ImageFiles, PixelValues, StratifiedSplit
 from deepchord.shared.tables import in_rows
 from deepchord.shared.validation import Message
@@ -66,11 +67,12 @@ def examine(dataset: "Dataset") -> Examination:
     train, test = (
         np.bincount(labels, minlength=len(dataset.class_names)).tolist() for labels in (dataset.y_train, dataset.y_test)
     )
-    copies = count_copies(dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
+    surveys = survey_both(dataset)
+    copies = _copies(dataset, surveys)
     return Examination(
         name=dataset.name,
-        train=_outline(dataset.x_train),
-        test=_outline(dataset.x_test),
+        train=_outline(dataset.x_train, surveys[0]),
+        test=_outline(dataset.x_test, surveys[1]),
         classes=tuple(
             ClassCount(name=name, train=train[index], test=test[index])
             for index, name in enumerate(dataset.class_names)
@@ -79,23 +81,24 @@ def examine(dataset: "Dataset") -> Examination:
         split=dataset.split,
         test_images_in_train=copies.test_in_train,
         copies_within_train=copies.within_train,
-        findings=all_findings(dataset, copies),
+        findings=all_findings(dataset, surveys),
         target=None if dataset.table is None else dataset.table.target,
         columns=column_outlines(dataset),
     )
 
 
-def all_findings(dataset: "Dataset", copies: Copies | None = None) -> tuple[DatasetFinding, ...]:
+def all_findings(dataset: "Dataset", surveys: tuple[Survey, Survey] | None = None) -> tuple[DatasetFinding, ...]:
     """Return what was noticed when a data set was read, and what its images and classes tell.
 
     Args:
         dataset: The data set.
-        copies: How many of its images are equal to others; None: they are counted.
+        surveys: What its images for training and test tell; None: they are looked at.
     """
-    copies = copies or count_copies(dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
+    surveys = surveys or survey_both(dataset)
+    copies = _copies(dataset, surveys)
     if dataset.table is None:
-        found = (*dataset.findings, *_copy_findings(copies, len(dataset.x_test)), *value_findings(dataset))
-        return (*found, *constant_findings(dataset), *shape_findings(dataset), *_split_findings(dataset))
+        found = (*dataset.findings, *_copy_findings(copies, len(dataset.x_test)), *value_findings(dataset, surveys))
+        return (*found, *constant_findings(surveys), *shape_findings(dataset), *_split_findings(dataset))
     of_rows = (*_copies_of_rows(copies, dataset), *value_findings(dataset), *_split_findings(dataset))
     in_words = (each.model_copy(update={"text": in_rows(each.text)}) for each in of_rows)
     return (*dataset.findings, *left_out_findings(dataset.table), *in_words)
@@ -103,11 +106,17 @@ def all_findings(dataset: "Dataset", copies: Copies | None = None) -> tuple[Data
 
 def overlap_findings(dataset: "Dataset") -> tuple[DatasetFinding, ...]:
     """Return whether test images are training images, too."""
-    copies = count_copies(dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
+    found = fingerprints(dataset.x_train), fingerprints(dataset.x_test)
+    copies = count_copies(found[0], dataset.y_train, found[1], dataset.y_test)
     return tuple(_overlap(copies, len(dataset.x_test)))
 
 
-def _outline(images: NDArray[Any]) -> PartOutline:
+def _copies(dataset: "Dataset", surveys: tuple[Survey, Survey]) -> Copies:
+    train, test = surveys
+    return count_copies(train.fingerprints, dataset.y_train, test.fingerprints, dataset.y_test)
+
+
+def _outline(images: NDArray[Any], found: Survey) -> PartOutline:
     if images.ndim == 2:
         return PartOutline(size=len(images), shape=(images.shape[1],))
     height, width, channels = images.shape[1:]
@@ -121,7 +130,9 @@ def _outline(images: NDArray[Any]) -> PartOutline:
     return PartOutline(
         size=len(images),
         shape=(height, width, channels),
-        pixels=pixel_values(images),
+        pixels=PixelValues(
+            type="uint8" if images.dtype == np.uint8 else "float32", lowest=found.lowest, highest=found.highest
+        ),
         mean=mean,
         standard_deviation=max(0.0, square / images.size - mean * mean) ** 0.5,
     )
