@@ -7,6 +7,9 @@ same images that is small enough to be kept in memory, without a limit. The netw
 
     python -m benchmarks.large_set [--gib 8] [--limit-gib 2] [--engine tensorflow] [--folder F] [--json FILE]
 
+With `--without-training` no engine takes part: one process publishes, fetches and makes the batches of an epoch, in
+their random order, and then all images in order, as an evaluation takes them. That shows what the disk can feed.
+
 The folder needs three times the size of the set, for the files, storage and cache; all of it is removed at the end.
 """
 
@@ -21,17 +24,23 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, peak_mib
+from deepchord.shared.datasets import Places, all_findings, find_dataset, load_dataset, publish_dataset
 from deepchord.shared.host import KERAS3_BACKENDS
-from deepchord.shared.messages import TrainedMember
+from deepchord.shared.images import scaled
+from deepchord.shared.messages import MemberSeeds, Recipe, TrainedMember
 from deepchord.shared.settings import load_settings
 from deepchord.shared.storage import RunStore
+from deepchord.worker.evaluation import chunks
+from deepchord.worker.training import EpochBatches, TrainingImages
 
 _SHAPE, _CLASSES = (64, 64, 3), 10
 _IMAGE_BYTES = int(np.prod(_SHAPE))
@@ -72,6 +81,8 @@ type = "dense"
 units = "classes"
 activation = "softmax"
 """
+_HOW = Recipe(optimizer="adam", learning_rate=0.001, batch_size=128, epochs=1, validation_fraction=0.2, patience=1)
+_SEEDS = MemberSeeds(split=1, initialization=2, shuffling=3, dropout=4)
 _GROUPS = Path("/sys/fs/cgroup")
 _LOOK_EVERY_S = 0.5
 
@@ -79,15 +90,19 @@ _LOOK_EVERY_S = 0.5
 def main() -> None:
     """Measure and print."""
     arguments = _arguments()
+    if arguments.read:
+        print(json.dumps(_read(arguments.read)))
+        return
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
         (folder / "recipe.toml").write_text(_RECIPE)
+        measured = _only_read if arguments.without_training else partial(_trained, engine=arguments.engine)
         small = _write_set(folder / "small", _SMALL_IMAGES)
-        before = _trained(folder, small, arguments.engine, _SMALL_EPOCHS)
+        before = measured(folder, small, epochs=_SMALL_EPOCHS)
         large = _write_set(folder / "large", int(arguments.gib * 2**30) // _IMAGE_BYTES)
         with _limited(int(arguments.limit_gib * 2**30)) as (enter, seen):
-            limited = _trained(folder, large, arguments.engine, 1, enter)
-        after = _trained(folder, small, arguments.engine, _SMALL_EPOCHS)
+            limited = measured(folder, large, epochs=1, enter=enter)
+        after = measured(folder, small, epochs=_SMALL_EPOCHS)
     in_memory = median([before["images_per_s"], after["images_per_s"]])
     result = {
         "machine": describe("keras", arguments.engine, "celery"),
@@ -128,7 +143,52 @@ def _write_set(folder: Path, images: int) -> Path:
     return folder
 
 
-def _trained(folder: Path, dataset: Path, engine: str, epochs: int, enter: Sequence[str] = ()) -> dict[str, Any]:
+def _only_read(folder: Path, dataset: Path, epochs: int, enter: Sequence[str] = ()) -> dict[str, Any]:
+    """Return how long it takes to publish, to fetch and to read a data set; see `_read`."""
+    del folder, epochs
+    command = [*enter, sys.executable, "-m", "benchmarks.large_set", "--read", str(dataset)]
+    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    """Publish, fetch and read a data set in this process; return the seconds of each."""
+    seconds: dict[str, Any] = {}
+
+    @contextmanager
+    def timed(name: str) -> Iterator[None]:
+        started, busy = time.monotonic(), time.process_time()
+        yield
+        seconds[f"{name}_s"] = time.monotonic() - started
+        seconds[f"{name}_processor_s"] = time.process_time() - busy
+
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        place = Path(name)
+        store = RunStore.open(load_settings(storage=str(place / "storage")))
+        with timed("examining"):
+            given = find_dataset(str(folder), Places(keras_home=place))
+            given = replace(given, findings=all_findings(given))
+        with timed("publishing"):
+            info = publish_dataset(given, store)
+        with timed("fetching"):
+            dataset = load_dataset(info, store, place / "cache")
+        with timed("epoch"):
+            images = TrainingImages(dataset=dataset, indices=np.arange(info.train_size))
+            made = sum(len(batch.images) for batch in EpochBatches(images, _HOW, _SEEDS, 1))
+        with timed("in_order"):
+            for part in chunks(info.train_size, info.input_shape):
+                scaled(dataset.x_train[part])
+    return {
+        "train_images": made,
+        "in_shards": info.in_shards,
+        **seconds,
+        "images_per_s": made / seconds["epoch_s"],
+        "images_in_order_per_s": made / seconds["in_order_s"],
+        "peak_resident_with_maps_mib": peak_mib(),
+    }
+
+
+def _trained(folder: Path, dataset: Path, *, engine: str, epochs: int, enter: Sequence[str] = ()) -> dict[str, Any]:
     """Train, evaluate and report in one command; return how long what took. Storage and cache are removed."""
     place = folder / "run"
     settings = load_settings(
@@ -219,6 +279,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--folder", type=Path, default=None, help="where the files go; default: where temporary ones do"
     )
+    parser.add_argument("--without-training", action="store_true", help="only publish, fetch and read")
+    parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
