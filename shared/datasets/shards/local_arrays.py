@@ -9,6 +9,7 @@ import hashlib
 import io
 import logging
 import os
+import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -167,6 +168,6 @@ def _text(path: Path) -> str | None:
 
 def _replace(path: Path, data: bytes) -> None:
     """Write a small file aside and rename it."""
-    aside = path.with_name(f".writing-{os.getpid()}-{path.name}")
+    aside = path.with_name(f".writing-{secrets.token_hex(4)}-{path.name}")
     aside.write_bytes(data)
     aside.replace(path)
