@@ -265,7 +265,7 @@ def test_a_data_set_that_the_broker_does_not_take_is_refused_before_it_is_examin
     monkeypatch.setattr("deepchord.coordinator.runs.preparation.all_findings", None)
 
     with pytest.raises(
-        StorageError, match=r"^The data set has 141 MiB, and storage broker:// takes .* at most 128 MiB: "
+        StorageError, match=r"^The data set has 141 MiB, and storage broker://.* at most 128 MiB: "
     ):
         prepare(in_broker, None, {"preset": "quick"}, given)
 
