@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -96,7 +96,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
         (folder / "recipe.toml").write_text(_RECIPE)
-        measured = _only_read if arguments.without_training else partial(_trained, engine=arguments.engine)
+        measured: Callable[..., dict[str, Any]] = partial(_trained, engine=arguments.engine)
+        if arguments.without_training:
+            measured = _only_read
         small = _write_set(folder / "small", _SMALL_IMAGES)
         before = measured(folder, small, epochs=_SMALL_EPOCHS)
         large = _write_set(folder / "large", int(arguments.gib * 2**30) // _IMAGE_BYTES)

@@ -264,9 +264,7 @@ def test_a_data_set_that_the_broker_does_not_take_is_refused_before_it_is_examin
     in_broker = settings.model_copy(update={"broker": broker_url, "storage": "broker://"})
     monkeypatch.setattr("deepchord.coordinator.runs.preparation.all_findings", None)
 
-    with pytest.raises(
-        StorageError, match=r"^The data set has 141 MiB, and storage broker://.* at most 128 MiB: "
-    ):
+    with pytest.raises(StorageError, match=r"^The data set has 141 MiB, and storage broker://.* at most 128 MiB: "):
         prepare(in_broker, None, {"preset": "quick"}, given)
 
 
