@@ -24,6 +24,7 @@ from deepchord.shared.datasets import (
 from deepchord.shared.datasets.checks import checked_labels, checked_sample_weights
 from deepchord.shared.datasets.targets import TARGET_NAMES, checked_numbers
 from deepchord.shared.errors import DatasetError, InputError
+from deepchord.shared.files import rows_of
 from deepchord.shared.messages import StratifiedSplit
 from deepchord.shared.network import Task
 from deepchord.shared.tables import Table, is_frame, table_of_frame, table_of_rows
@@ -115,7 +116,7 @@ def _as_array_or_table(inputs: Inputs, name: str) -> NDArray[Any] | Table:
 
 
 def _part(inputs: NDArray[Any] | Table, chosen: NDArray[np.bool_]) -> NDArray[Any] | Table:
-    return inputs.rows(chosen) if isinstance(inputs, Table) else inputs[chosen]
+    return inputs.rows(chosen) if isinstance(inputs, Table) else rows_of(inputs, chosen, "x")
 
 
 def _labelled(inputs: NDArray[Any] | Table, labels: NDArray[Any], name: str, task: Task) -> LabelledRows:

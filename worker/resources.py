@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -98,9 +99,14 @@ class Resources:
         """The trainer, or None if the engine is not open yet."""
         return self.__dict__.get("trainer")
 
-    def dataset(self, info: DatasetInfo) -> Dataset:
-        """Return a published data set; the last one stays in memory until another one is asked for."""
+    def dataset(self, info: DatasetInfo, advance: Callable[[], None] = lambda: None) -> Dataset:
+        """Return a published data set; the last one stays in memory until another one is asked for.
+
+        Args:
+            info: Its description.
+            advance: Called while a large one is fetched; may raise.
+        """
         if self._dataset is None or self._dataset[0] != info:
             self._dataset = None  # frees its memory before the next one is loaded
-            self._dataset = info, load_dataset(info, self.store, self.settings.cache)
+            self._dataset = info, load_dataset(info, self.store, self.settings.cache, advance)
         return self._dataset[1]

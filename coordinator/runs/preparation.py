@@ -13,7 +13,15 @@ from deepchord.coordinator.runs.request import RunRequest, plan_request
 from deepchord.coordinator.runs.suitability import check_class_weights, check_feature_noise, check_parts, check_task
 from deepchord.shared.broker import probe_broker
 from deepchord.shared.command_line import user_path
-from deepchord.shared.datasets import Dataset, Places, all_findings, find_dataset, publish_dataset, warn_of
+from deepchord.shared.datasets import (
+    Dataset,
+    Places,
+    all_findings,
+    find_dataset,
+    publish_dataset,
+    refuse_too_large,
+    warn_of,
+)
 from deepchord.shared.errors import InputError
 from deepchord.shared.host import choose_engine
 from deepchord.shared.messages import Recipe, RunSpec
@@ -65,6 +73,7 @@ def prepare(
     check_task(request, network.outputs.task, is_automatic=request.members == "auto")
     check_class_weights(request, dataset.class_names)
     check_feature_noise(request, input_shape, are_floats=dataset.x_train.dtype != np.uint8)
+    refuse_too_large(sum(array.nbytes for array in dataset.arrays().values()), store.objects)
     _check_engine(request.require or settings.engine, network, request)
     check_state_size(store, network, request)
     store.check_writable()

@@ -6,8 +6,6 @@ from deepchord.shared.datasets.dataset import (
     Dataset,
     dataset_from_arrays,
     encode_dataset,
-    load_dataset,
-    publish_dataset,
 )
 from deepchord.shared.datasets.examination import (
     LEFT_OUT,
@@ -32,6 +30,8 @@ from deepchord.shared.datasets.own_files import (
     split_with_copies,
     stratified_split,
 )
+from deepchord.shared.datasets.publication import load_dataset, load_test_labels, publish_dataset
+from deepchord.shared.datasets.shards import Sharding, refuse_too_large
 from deepchord.shared.datasets.sources import Places, find_dataset, is_named_dataset, kind_of_dataset
 from deepchord.shared.datasets.tables import LabelledRows, RowsDescription, dataset_of_table, labelled_dataset
 from deepchord.shared.datasets.unlabelled import (
@@ -57,6 +57,7 @@ __all__ = [
     "PartOutline",
     "Places",
     "RowsDescription",
+    "Sharding",
     "TargetOutline",
     "all_findings",
     "dataset_from_arrays",
@@ -72,10 +73,12 @@ __all__ = [
     "labelled_dataset",
     "load_dataset",
     "load_images",
+    "load_test_labels",
     "overlap_findings",
     "parse_size",
     "publish_dataset",
     "publish_images",
+    "refuse_too_large",
     "split_with_copies",
     "stratified_split",
     "value_findings",

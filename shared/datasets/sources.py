@@ -11,8 +11,7 @@ from pathlib import Path
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.datasets.catalog import FASHION, NAMED_DATASETS, Arrays, NamedDataset, read_idx_folder
 from deepchord.shared.datasets.dataset import ARRAYS, OPTIONAL_ARRAYS, Dataset, dataset_from_arrays
-from deepchord.shared.datasets.download import ADDRESS, download
-from deepchord.shared.datasets.keras_download import KerasProcess, keep_download
+from deepchord.shared.datasets.downloads import ADDRESS, KerasProcess, download, keep_download
 from deepchord.shared.datasets.outlines import check_outlines, with_channels_last
 from deepchord.shared.datasets.own_files import (
     FileOptions,
@@ -31,8 +30,15 @@ from deepchord.shared.datasets.row_archives import read_row_archive
 from deepchord.shared.datasets.tables import read_table_dataset
 from deepchord.shared.datasets.targets import with_target_names
 from deepchord.shared.errors import DatasetError
-from deepchord.shared.files import MissingArraysError, describe_kind, is_annexed, kind_of, npz_outlines, read_npz
-from deepchord.shared.network import Task
+from deepchord.shared.files import (
+    MissingArraysError,
+    describe_kind,
+    is_annexed,
+    kind_of,
+    npz_outlines,
+    read_large_npz,
+    read_npz,
+)
 from deepchord.shared.tables import table_suffix
 from deepchord.shared.validation import suggestion
 
@@ -129,7 +135,9 @@ def read_dataset(
         if kind != "npz":
             return read_own_files(own, kind, options, channels_first, labels_are_classes=labels_are_classes)
         refuse_image_options(options, source)
-        arrays = _read_checked(_checked_kind(own), source, channels_first, labels_are_classes, options.task)
+        arrays = _read_checked(
+            _checked_kind(own), source, channels_first, options, labels_are_classes=labels_are_classes
+        )
     except MissingArraysError as error:
         if all(name.startswith("y_") for name in error.missing):
             raise DatasetError(
@@ -147,18 +155,18 @@ def read_dataset(
 
 
 def _read_checked(
-    path: Path, source: str, channels_first: bool | None, labels_are_classes: bool, task: Task | None
+    path: Path, source: str, channels_first: bool | None, options: FileOptions, *, labels_are_classes: bool
 ) -> Arrays:
     """Return the arrays as they are; shapes, types and labels are checked before images are unpacked."""
-    outlines = npz_outlines(path, source, (), (*ARRAYS, CLASS_NAMES))
+    outlines = npz_outlines(path, source, (), (*ARRAYS, CLASS_NAMES), in_pieces=True)
     parts = ("train", "test") if {"x_test", "y_test"} & set(outlines) else ("train",)
     if not {f"{what}_{part}" for what in "xy" for part in parts} <= set(outlines):
         npz_outlines(path, source, ARRAYS)  # says what is missing
     check_outlines(with_channels_last(with_some_test(outlines), source, channels_first), source)
     labels = read_npz(path, source, tuple(f"y_{part}" for part in parts), OPTIONAL_ARRAYS)
-    named = with_target_names(labels, source, task)
+    named = with_target_names(labels, source, options.task)
     check_are_classes(named, source, labels_are_classes=labels_are_classes)
-    return {**read_npz(path, source, tuple(f"x_{part}" for part in parts)), **named}
+    return {**read_large_npz(path, source, tuple(f"x_{part}" for part in parts), options.memory_bytes), **named}
 
 
 def _checked_kind(path: Path) -> Path:

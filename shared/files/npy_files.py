@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.errors import DatasetError
+from deepchord.shared.files.memory_maps import LARGE_BYTES, map_array
 from deepchord.shared.files.npz_headers import check_memory, read_header
 from deepchord.shared.files.recognition import NPY, describe_kind, kind_of
 from deepchord.shared.files.regular_files import check_regular
@@ -27,23 +28,26 @@ _DAMAGED = (
 )
 
 
-def read_npy_file(path: Path, source: str) -> NDArray[Any]:
+def read_npy_file(path: Path, source: str, memory_bytes: int = LARGE_BYTES) -> NDArray[Any]:
     """Return the array of an `.npy` file.
 
     Args:
         path: The file.
         source: Its name in errors.
+        memory_bytes: A larger array is mapped, not read: the file must then stay as it is.
 
     Raises:
-        DatasetError: It cannot be read, is damaged, holds pickled objects, or needs more memory than is free.
+        DatasetError: It cannot be read, is damaged, or holds pickled objects.
     """
     try:
         check_regular(path)
         with path.open("rb") as file:
-            shape, _, dtype = read_header(file)
+            shape, fortran_order, dtype = read_header(file)
             stated, there = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
             if any(length < 0 for length in shape) or stated != there:
                 raise ValueError(f"its header tells of {stated} bytes {list(shape)}, and {there} are there")
+            if stated > memory_bytes:
+                return map_array(path, dtype, shape, file.tell(), "F" if fortran_order else "C")
             check_memory(stated, source)
             file.seek(0)
             array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)

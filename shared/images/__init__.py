@@ -4,7 +4,7 @@ from deepchord.shared.images.checks import check_image_outline, checked_images, 
 from deepchord.shared.images.conversion import ConvertedPicture, convert_picture, read_picture
 from deepchord.shared.images.fitting import check_same_values, fitted_pixels
 from deepchord.shared.images.image_files import SUFFIXES, is_picture, picture_pixels, picture_size
-from deepchord.shared.images.scaling import pixel_values, scaled
+from deepchord.shared.images.scaling import pixel_values, scaled, value_limits
 
 __all__ = [
     "SUFFIXES",
@@ -21,4 +21,5 @@ __all__ = [
     "pixel_values",
     "read_picture",
     "scaled",
+    "value_limits",
 ]

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.errors import DatasetError
+from deepchord.shared.files import in_pieces
+from deepchord.shared.images.scaling import value_limits
 
 #: Grey, grey and alpha, colours, colours and alpha: a last axis of at most this length certainly holds the channels.
 _USUAL_CHANNELS = 4
@@ -20,6 +22,8 @@ _OPTION = "--images-channels"
 
 def checked_images(images: NDArray[Any], label: str) -> NDArray[Any]:
     """Return images in the one layout of deepchord; they are copied only if values must be converted.
+
+    A memory map that must be converted becomes another one, a piece at a time.
 
     Whole numbers of other types become uint8 if they are in 0..255; booleans become 0 and 255. Floats of other sizes
     become float32; their values are never rescaled.
@@ -40,7 +44,7 @@ def checked_images(images: NDArray[Any], label: str) -> NDArray[Any]:
     if images.dtype.kind == "f":
         pixels = _as_float32(images, label)
     elif images.dtype.kind == "b":
-        pixels = np.multiply(images, np.uint8(255), dtype=np.uint8)
+        pixels = in_pieces(images, np.uint8, lambda part: np.multiply(part, np.uint8(255), dtype=np.uint8), label)
     else:
         pixels = _as_uint8(images, label)
     return np.ascontiguousarray(pixels.reshape(*pixels.shape, 1) if pixels.ndim == 3 else pixels)
@@ -94,14 +98,14 @@ def _as_uint8(images: NDArray[Any], label: str) -> NDArray[np.uint8]:
             f"{label}: whole numbers must lie in 0..255, found {images.min()}..{images.max()} ({images.dtype}); "
             "save others as floats from 0 to 1, which are used as they are."
         )
-    return images.astype(np.uint8, copy=False)
+    return in_pieces(images, np.uint8, lambda part: part.astype(np.uint8, copy=False), label)
 
 
 def _as_float32(images: NDArray[Any], label: str) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):
-        pixels = images.astype(np.float32, copy=False)
+        pixels = in_pieces(images, np.float32, lambda part: part.astype(np.float32, copy=False), label)
     # Minimum and maximum are NaN or infinite if any value is; this needs no array of booleans as large as the images.
-    if not (math.isfinite(pixels.min()) and math.isfinite(pixels.max())):
+    if not all(map(math.isfinite, value_limits(pixels))):
         image = int(np.argmin(np.isfinite(pixels).reshape(len(pixels), -1).all(axis=1)))
         raise DatasetError(f"{label}: image {image} holds a value that is not finite (NaN or infinity) in float32.")
     return pixels

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.shared.files import pieces
 from deepchord.shared.messages import PixelValues
 
 
@@ -26,4 +27,14 @@ def scaled(images: NDArray[Any]) -> NDArray[np.float32]:
 def pixel_values(images: NDArray[Any]) -> PixelValues:
     """Return the type and the range of images, uint8 or float32, as they are before they are scaled."""
     kind = "uint8" if images.dtype == np.uint8 else "float32"
-    return PixelValues(type=kind, lowest=float(images.min()), highest=float(images.max()))
+    lowest, highest = value_limits(images)
+    return PixelValues(type=kind, lowest=lowest, highest=highest)
+
+
+def value_limits(images: NDArray[Any]) -> tuple[float, float]:
+    """Return the lowest and the highest value of images, any shape but an empty one; NaN if any value is.
+
+    They are read once, a piece at a time, for they may be a memory map.
+    """
+    limits = np.array([(images[part].min(), images[part].max()) for part in pieces(images)])
+    return float(limits[:, 0].min()), float(limits[:, 1].max())

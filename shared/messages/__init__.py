@@ -4,6 +4,7 @@ Each is a frozen, validated type.
 """
 
 from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, StratifiedSplit
+from deepchord.shared.messages.dataset_manifest import ArrayName, DatasetManifest, ShardedArray
 from deepchord.shared.messages.ensemble import DescribedMember, EnsembleDescription
 from deepchord.shared.messages.evaluation import (
     BalancedScores,
@@ -99,6 +100,7 @@ __all__ = [
     "SHIFT_KINDS",
     "STRENGTHS",
     "Abstention",
+    "ArrayName",
     "AttemptFailure",
     "AttemptNote",
     "AutoMembers",
@@ -112,6 +114,7 @@ __all__ = [
     "ConformalSets",
     "DatasetFinding",
     "DatasetInfo",
+    "DatasetManifest",
     "DateColumn",
     "DescribedMember",
     "Detection",
@@ -154,6 +157,7 @@ __all__ = [
     "Scores",
     "Seed",
     "SelectivePrediction",
+    "ShardedArray",
     "ShiftKind",
     "ShiftedScores",
     "ShortScores",

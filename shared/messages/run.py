@@ -39,7 +39,7 @@ class PixelValues(Message):
 class DatasetInfo(ExtendedMessage):
     """A published data set: its SHA-256, under which storage keeps it, and its shape, values and classes."""
 
-    added_fields: ClassVar = ("targets", "has_sample_weights", "files", "split", "findings", "table")
+    added_fields: ClassVar = ("targets", "has_sample_weights", "files", "split", "findings", "table", "in_shards")
 
     #: `fashion`, `digits`, `cifar10`, or the name of the file it came from.
     name: str
@@ -64,6 +64,8 @@ class DatasetInfo(ExtendedMessage):
     findings: tuple[DatasetFinding, ...] = ()
     #: How rows of a table become the network's input; None: these are images.
     table: TablePreprocessing | None = None
+    #: Whether storage keeps a manifest and shards of it, not one file.
+    in_shards: bool = False
 
     @model_validator(mode="after")
     def _check_task(self) -> "DatasetInfo":

@@ -18,6 +18,7 @@ from deepchord.shared.storage.evaluation_store import EvaluationStore, StudyStor
 from deepchord.shared.storage.member_store import MemberStore
 from deepchord.shared.storage.object_store import BROKER_STORAGE, ObjectStore
 from deepchord.shared.storage.run_store import RunStore
+from deepchord.shared.storage.shards import ShardStore
 
 __all__ = [
     "BROKER_STORAGE",
@@ -27,6 +28,7 @@ __all__ = [
     "ObjectStore",
     "RunStore",
     "SavedEpoch",
+    "ShardStore",
     "StudyStore",
     "attempts_without_progress",
     "comparable_failure",

@@ -201,6 +201,16 @@ def dataset(sha256: str) -> str:
     return f"datasets/{sha256}.npz"
 
 
+def dataset_manifest(sha256: str) -> str:
+    """Return the key of the manifest of a data set in shards."""
+    return f"datasets/{sha256}.json"
+
+
+def shard(sha256: str) -> str:
+    """Return the key of a shard; data sets that have it in common share it."""
+    return f"datasets/shards/{sha256}.npy"
+
+
 def numbered(folder: str, number: int) -> str:
     """Return the folder of a numbered attempt or extension."""
     return f"{folder}{number:03d}/"

@@ -32,6 +32,7 @@ from random_networks import random_architectures, random_weights
 from deepchord.shared.checkpoints import Weights, decode_checkpoint, encode_checkpoint, weighted_layers
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import EngineError
+from deepchord.shared.files import new_array
 from deepchord.shared.host import installed_engines
 from deepchord.shared.messages import MemberSeeds, Recipe, Trainer, TrainingPart
 from deepchord.shared.network import (
@@ -361,6 +362,19 @@ def weights_that_are_set_are_copied(engine: Engine) -> None:
 def the_same_seeds_train_the_same_weights_twice_in_one_process(engine: Engine) -> None:
     first = two_epochs_before(engine)
     assert_weights_equal(two_epochs(engine), first)
+
+
+def images_in_a_file_train_the_same_weights_as_those_in_memory(engine: Engine) -> None:
+    in_memory = digits_dataset()
+    in_file = new_array(in_memory.x_train.shape, np.uint8, "digits", memory_bytes=0)
+    in_file[...] = in_memory.x_train
+    how = recipe(optimizer="sgd", batch_size=PLAIN_BATCH)
+
+    def trained(dataset: Dataset) -> Weights:
+        setup = TrainingSetup(architecture=resolved(PLAIN), recipe=how, seeds=SEEDS, dataset=dataset)
+        return train(engine, setup)[1].weights
+
+    assert_weights_equal(trained(replace(in_memory, x_train=in_file)), trained(in_memory))
 
 
 def looking_at_a_network_between_epochs_does_not_change_what_it_learns(engine: Engine) -> None:
@@ -1232,6 +1246,7 @@ CHECKS = (
     weights_that_were_read_stay_as_they_are_while_training_goes_on,
     weights_that_are_set_are_copied,
     the_same_seeds_train_the_same_weights_twice_in_one_process,
+    images_in_a_file_train_the_same_weights_as_those_in_memory,
     looking_at_a_network_between_epochs_does_not_change_what_it_learns,
     another_dropout_seed_trains_other_weights,
     every_seed_of_32_bits_is_accepted_for_dropout,

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.shared.files import read_in_order
 from deepchord.shared.images import scaled
 from deepchord.worker.engines import Network
 
@@ -29,13 +30,14 @@ def predict(
 
     Args:
         network: What predicts.
-        images: [size, height, width, channels], not scaled yet.
+        images: [size, height, width, channels], not scaled yet; may be a memory map.
         outputs: How many outputs the network has.
         advance: Called after each chunk.
         threads: How many chunks are computed at once, see `Engine.parallel_predictions`.
     """
     predicted = np.empty((len(images), outputs), dtype=np.float32)
-    slices = chunks(images, threads)
+    slices = chunks(len(images), images.shape[1:], threads)
+    read_in_order(images)
 
     def compute(chunk: slice) -> NDArray[np.float32]:
         return network.outputs(scaled(images[chunk]))
@@ -54,10 +56,10 @@ def predict(
     return predicted
 
 
-def chunks(images: NDArray[np.generic], threads: int = 1) -> list[slice]:
-    """Return the slices in which images [size, height, width, channels] are predicted by so many threads."""
+def chunks(images: int, shape: tuple[int, ...], threads: int = 1) -> list[slice]:
+    """Return the slices in which so many images of a shape are predicted by so many threads."""
     most = _MOST_IMAGES if threads == 1 else max(_FEWEST_OF_SEVERAL, _MOST_IMAGES // threads)
-    fitting = min(most, max(_LEAST_IMAGES, _CHUNK_BYTES // (4 * math.prod(images.shape[1:]))))
+    fitting = min(most, max(_LEAST_IMAGES, _CHUNK_BYTES // (4 * math.prod(shape))))
     # A power of two: networks fill each batch up to one.
     size = 1 << (fitting.bit_length() - 1)
-    return [slice(start, start + size) for start in range(0, len(images), size)]
+    return [slice(start, start + size) for start in range(0, images, size)]

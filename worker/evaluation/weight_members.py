@@ -10,6 +10,7 @@ from deepchord.shared.checkpoints import Weights
 from deepchord.shared.command_line import printable_path
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import InputError
+from deepchord.shared.images import value_limits
 from deepchord.shared.network import ResolvedArchitecture, Shape, notebook_architecture
 from deepchord.shared.saved_models import SavedNetwork, read_network, read_weights
 from deepchord.shared.saved_models.network_files import load_network
@@ -105,10 +106,11 @@ def check_images(files: Sequence[WeightFile], data: Dataset) -> None:
     if rescaling is None or data.x_train.dtype == np.uint8:
         return
     for images in (data.x_train, data.x_test):
-        if images.min() < 0 or images.max() > 1:
+        lowest, highest = value_limits(images)
+        if lowest < 0 or highest > 1:
             raise InputError(
                 f"{printable_path(rescaling.path)} divides its images by 255 itself, and {data.name} holds floats from "
-                f"{images.min():g} to {images.max():g}, which are used as they are: save images as whole numbers from "
+                f"{lowest:g} to {highest:g}, which are used as they are: save images as whole numbers from "
                 "0 to 255 (uint8), which deepchord divides by 255, or as floats from 0 to 1."
             )
 

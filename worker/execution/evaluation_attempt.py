@@ -34,7 +34,7 @@ def attempt_evaluation(resources: Resources, run: RunSpec, advance: Callable[[],
     if len(trained) < run.min_members:
         reason = f"{len(trained)} members were trained, min_members is {run.min_members}"
         return fail_run(resources, run, reason, advance)
-    dataset = resources.dataset(run.dataset)
+    dataset = resources.dataset(run.dataset, advance)
     evaluator = Evaluator(
         engine=resources.engine,
         trainer=resources.trainer,

@@ -73,7 +73,7 @@ def attempt_member(
     started_at = datetime.now(UTC)
     progress = _first_progress(resources, run, spec, attempt, started_at)
     with ProgressReporter(resources.board, run.run_id, progress, on_epoch) as reporter:
-        dataset = resources.dataset(run.dataset)
+        dataset = resources.dataset(run.dataset, observer.predicted)
         taught = run.distillation
         setup = TrainingSetup(
             architecture=run.dataset.network(run.architecture),

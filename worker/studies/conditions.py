@@ -133,8 +133,8 @@ class ShiftCollector:
                 "fewer test images with --dataset."
             )
         self._dataset = dataset
-        values = dataset.x_train
-        self._low, self._high = (0.0, 255.0) if values.dtype == np.uint8 else (float(values.min()), float(values.max()))
+        values = dataset.pixels
+        self._low, self._high = (0.0, 255.0) if values.type == "uint8" else (values.lowest, values.highest)
         self._shifts = [
             _Shift(kind=kind, strength=strength, mean=RunningMean(len(dataset.x_test), len(dataset.class_names)))
             for kind, strength in product(SHIFT_KINDS, range(1, STRENGTHS + 1))

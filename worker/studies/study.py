@@ -100,7 +100,7 @@ def study_run(resources: Resources, run: RunSpec, spec: StudySpec, advance: Call
     trained = trained_members(store, run, advance)
     if not trained:
         raise InputError(f"Run {run.run_id} has no trained member: there is nothing to evaluate.")
-    dataset = study_dataset(resources, run, spec)
+    dataset = study_dataset(resources, run, spec, advance)
     unseen = None if spec.unseen is None else load_images(spec.unseen, store)
     evaluator = Evaluator(
         engine=resources.engine,
@@ -117,15 +117,17 @@ def study_run(resources: Resources, run: RunSpec, spec: StudySpec, advance: Call
     return study_members(evaluator, dataset, candidates, run.members, conditions, calibration_images(run, labels))
 
 
-def study_dataset(resources: Resources, run: RunSpec, spec: StudySpec) -> Dataset:
+def study_dataset(
+    resources: Resources, run: RunSpec, spec: StudySpec, advance: Callable[[], None] = lambda: None
+) -> Dataset:
     """Return the data set of a run, with the test images that a study looks at.
 
     Calibration and out-of-bag images stay those that the members were trained around.
     """
-    dataset = resources.dataset(run.dataset)
+    dataset = resources.dataset(run.dataset, advance)
     if spec.dataset is None:
         return dataset
-    other = load_dataset(spec.dataset, resources.store, resources.settings.cache)
+    other = load_dataset(spec.dataset, resources.store, resources.settings.cache, advance)
     return dataclasses.replace(
         dataset, name=other.name, x_test=other.x_test, y_test=other.y_test, findings=other.findings
     )

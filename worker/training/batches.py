@@ -1,6 +1,6 @@
 """The batches of an epoch, made one at a time: shuffled, augmented, scaled, each with its learning rate."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.datasets import Dataset
+from deepchord.shared.files import is_mapped, read_at_random, will_read
 from deepchord.shared.images import scaled
 from deepchord.shared.messages import MemberSeeds, Recipe
 from deepchord.worker.engines import Batch, Images, Labels
 from deepchord.worker.training.augmentation import LabelledImages, augmented, mixed, value_range
 from deepchord.worker.training.class_weights import class_weights
+from deepchord.worker.training.prefetching import prefetched
 from deepchord.worker.training.schedules import learning_rate
+
+#: The system begins to read the images of a batch so many batches before it is made: its images lie at random places of
+#: a disk, which reads many of them at a time much faster than one after the other.
+_BATCHES_AHEAD = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,7 +60,7 @@ class EpochBatches:
         self._labels = images.labels
         self._order = indices[np.random.default_rng((seeds.shuffling, epoch - 1)).permutation(len(indices))]
         self._recipe = recipe
-        self._values = value_range(dataset.x_train)
+        self._values = value_range(dataset.pixels)
         self._weights = _image_weights(images, recipe)
         self._augmentation_seed = (seeds.shuffling, epoch - 1, 1)
         self._steps_before = (epoch - 1) * len(self)
@@ -64,12 +70,19 @@ class EpochBatches:
         """Return the number of batches; the last one may be smaller than the others."""
         return -(-len(self._order) // self._recipe.batch_size)
 
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield the batches, each made when it is asked for."""
+    def __iter__(self) -> Generator[Batch, None, None]:
+        """Yield the batches, each made when it is asked for; of images in files some are made ahead, in a thread."""
+        return prefetched(self._batches()) if is_mapped(self._images) else self._batches()
+
+    def _batches(self) -> Generator[Batch, None, None]:
         generator = np.random.default_rng(self._augmentation_seed)
         size, steps = self._recipe.batch_size, self._recipe.epochs * len(self)
+        read_at_random(self._images)
+        will_read(self._images, self._order[: _BATCHES_AHEAD * size])
         for step in range(len(self)):
             rows = self._order[step * size : (step + 1) * size]
+            ahead = step + _BATCHES_AHEAD
+            will_read(self._images, self._order[ahead * size : (ahead + 1) * size])
             images = augmented(self._images[rows], self._recipe, self._values, generator)
             weights = None if self._weights is None else self._weights[rows]
             labelled = LabelledImages(scaled(images), self._labels[rows], weights)

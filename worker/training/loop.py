@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import DivergedError
+from deepchord.shared.files import is_mapped
 from deepchord.shared.images import scaled
 from deepchord.shared.messages import EpochMetrics, MemberSeeds, Recipe
 from deepchord.shared.network import ResolvedArchitecture
@@ -18,6 +20,7 @@ from deepchord.worker.training.batches import EpochBatches, TrainingImages
 from deepchord.worker.training.initialization import initial_weights
 from deepchord.worker.training.objective import Measured, objective_of
 from deepchord.worker.training.observers import Observer
+from deepchord.worker.training.prefetching import prefetched
 from deepchord.worker.training.split import Split, random_split
 from deepchord.worker.training.state import TrainingState
 
@@ -66,7 +69,6 @@ def train(
     """
     observer, recipe = observer or Observer(), setup.recipe
     split = setup.split or random_split(len(setup.dataset.x_train), recipe.validation_fraction, setup.seeds.split)
-    validation_images = scaled(setup.dataset.x_train[split.validation])
     objective = objective_of(setup.dataset)
     learnt = objective.learnt(setup.dataset)
     validation_labels = learnt[split.validation]
@@ -79,8 +81,8 @@ def train(
         losses = [metrics.validation_loss for metrics in state.history]
         batches = EpochBatches(images, recipe, setup.seeds, epoch, losses)
         trained = _train_epoch(network, batches, setup.seeds, epoch, observer)
-        validation = objective.measure(_predict(network, validation_images, epoch, observer), validation_labels)
-        metrics = objective.epoch(trained, validation, clock() - started)
+        predicted = _predict(network, setup.dataset.x_train, split.validation, epoch, observer)
+        metrics = objective.epoch(trained, objective.measure(predicted, validation_labels), clock() - started)
         state = state.followed_by(metrics, network.weights(), network.optimizer_state())
         observer.epoch(state)
     if engine.precision(recipe) != "float32":
@@ -107,21 +109,26 @@ def _train_epoch(
     network: Network, batches: EpochBatches, seeds: MemberSeeds, epoch: int, observer: Observer
 ) -> Measured:
     """Train once over the images of the split in this epoch's own order; return mean loss and score."""
-    loss, score = network.train_epoch(
-        batches,
-        dropout_seed=_epoch_seed(seeds.dropout, epoch - 1),
-        on_batch=lambda batch: observer.batch(epoch - 1, (batch + 1) / len(batches)),
-    )
+    with closing(iter(batches)) as made:  # what makes them ahead ends with the epoch, also with an error
+        loss, score = network.train_epoch(
+            made,
+            dropout_seed=_epoch_seed(seeds.dropout, epoch - 1),
+            on_batch=lambda batch: observer.batch(epoch - 1, (batch + 1) / len(batches)),
+        )
     _check_finite(loss, "training loss", epoch)
     return Measured(loss=loss, score=score)
 
 
-def _predict(network: Network, images: NDArray[np.float32], epoch: int, observer: Observer) -> Outputs:
-    """Return the outputs for the validation images [size, height, width, channels], which are scaled already."""
+def _predict(
+    network: Network, images: NDArray[np.generic], rows: NDArray[np.int64], epoch: int, observer: Observer
+) -> Outputs:
+    """Return the outputs for the training images that are held out, which are scaled some at a time."""
     parts = []
-    for chunk in chunks(images):
-        parts.append(network.outputs(images[chunk]))
-        observer.predicted()
+    made = (scaled(images[rows[chunk]]) for chunk in chunks(len(rows), images.shape[1:]))
+    with closing(prefetched(made) if is_mapped(images) else made) as ready:
+        for chunk in ready:
+            parts.append(network.outputs(chunk))
+            observer.predicted()
     outputs = np.concatenate(parts)
     _check_finite(float(outputs.sum()), "sum of what the network says of the validation images", epoch)
     return outputs

@@ -106,11 +106,11 @@ def _causes(content: ReportContent) -> str:
             "Likely causes: columns that tell nothing of the classes; labels that do not belong to their rows; a "
             "learning rate that is too high or too few epochs."
         )
-    images = content.dataset.x_train
-    if images.dtype == np.uint8:
+    pixels = content.dataset.pixels
+    if pixels.type == "uint8":
         values = "whole numbers are divided by 255 here"
     else:
-        values = f"floats are used as they are, here from {images.min():g} to {images.max():g}"
+        values = f"floats are used as they are, here from {pixels.lowest:g} to {pixels.highest:g}"
     if content.records:
         return (
             "Likely causes: a learning rate that is too high or too few epochs; labels that do not belong to their "

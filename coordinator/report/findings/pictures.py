@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepchord.shared.datasets import Dataset
+from deepchord.shared.files import pieces
 
 Pixels = NDArray[np.uint8]
 
@@ -44,7 +45,7 @@ def shown_pixels(images: NDArray[np.generic], dataset: Dataset) -> Pixels:
     """
     for axis, length in zip((1, 2), shown_size(*images.shape[1:3]), strict=True):
         images = _with_length(images, axis, length)
-    lowest, highest = float(dataset.x_train.min()), float(dataset.x_train.max())
+    lowest, highest = dataset.pixels.lowest, dataset.pixels.highest
     scaled = (images.astype(np.float64) - lowest) / ((highest - lowest) or 1.0)
     pixels = np.clip(np.rint(scaled * 255), 0, 255).astype(np.uint8)
     if pixels.shape[-1] >= 3:
@@ -88,12 +89,14 @@ def first_samples(dataset: Dataset, class_index: int) -> Pixels:
 
 def mean_images(dataset: Dataset) -> Pixels:
     """Return the mean training image of each class, as `shown_pixels` does; black for a class without images."""
-    means = np.zeros((len(dataset.class_names), *dataset.x_train.shape[1:]), dtype=np.float64)
-    for index in range(len(means)):
-        chosen = dataset.x_train[dataset.y_train == index]
-        if len(chosen):
-            means[index] = chosen.mean(axis=0, dtype=np.float64)
-    return shown_pixels(means, dataset)
+    classes = len(dataset.class_names)
+    sums = np.zeros((classes, *dataset.x_train.shape[1:]), dtype=np.float64)
+    for part in pieces(dataset.x_train):
+        images, labels = dataset.x_train[part], dataset.y_train[part]
+        for index in np.unique(labels):
+            sums[index] += images[labels == index].sum(axis=0, dtype=np.float64)
+    counts = np.maximum(1, np.bincount(dataset.y_train, minlength=classes))
+    return shown_pixels(sums / counts[:, None, None, None], dataset)
 
 
 def _with_length(images: NDArray[np.generic], axis: int, length: int) -> NDArray[np.generic]:

@@ -34,8 +34,12 @@ def find_npy_files(folder: Path) -> dict[str, Path]:
     return {array: path for array, path in found.items() if path is not None}
 
 
-def read_npy_files(folder: Path) -> Mapping[str, NDArray[Any]]:
+def read_npy_files(folder: Path, memory_bytes: int) -> Mapping[str, NDArray[Any]]:
     """Return the arrays of a folder of `.npy` files; those of the test may be missing.
+
+    Args:
+        folder: The folder.
+        memory_bytes: A larger array is mapped, not read.
 
     Raises:
         DatasetError: Images or labels are missing, or a file is damaged.
@@ -48,4 +52,4 @@ def read_npy_files(folder: Path) -> Mapping[str, NDArray[Any]]:
             f"{printable_path(folder)} lacks {' and '.join(f'{array}.npy' for array in missing)}: expected x_train.npy "
             "and y_train.npy, and x_test.npy and y_test.npy for the test, if there are test images."
         )
-    return {array: read_npy_file(path, printable_path(path)) for array, path in files.items()}
+    return {array: read_npy_file(path, printable_path(path), memory_bytes) for array, path in files.items()}

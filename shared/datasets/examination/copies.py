@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.shared.datasets.examination.fingerprints import fingerprints
-
 
 @dataclass(frozen=True, kw_only=True)
 class Copies:
@@ -21,19 +19,20 @@ class Copies:
     within_train_otherwise: int
 
 
-def count_copies(x_train: NDArray[Any], y_train: NDArray[Any], x_test: NDArray[Any], y_test: NDArray[Any]) -> Copies:
+def count_copies(
+    train: NDArray[np.uint64], y_train: NDArray[Any], test: NDArray[np.uint64], y_test: NDArray[Any]
+) -> Copies:
     """Return how many images are equal to others.
 
     Args:
-        x_train: [train_size, …].
+        train: [train_size], the fingerprints of the training images.
         y_train: [train_size], class indices; or numbers, [train_size, targets].
-        x_test: [test_size, …], of the same type and shape.
+        test: [test_size], the fingerprints of the test images, which are of the same type and shape.
         y_test: [test_size], class indices; or numbers, [test_size, targets].
     """
     if y_train.ndim == 2:
         _, codes = np.unique(np.concatenate([y_train, y_test]), axis=0, return_inverse=True)
         y_train, y_test = np.split(codes.reshape(-1), [len(y_train)])
-    train, test = fingerprints(x_train), fingerprints(x_test)
     distinct, position = np.unique(train, return_inverse=True)
     several = _with_several_classes(position.reshape(-1), y_train, len(distinct))
     common = np.isin(test, distinct)

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from deepchord.shared.datasets.examination.columns import ColumnOutline, column_outlines, left_out_findings
 from deepchord.shared.datasets.examination.copies import Copies, count_copies
+from deepchord.shared.datasets.examination.fingerprints import fingerprints
+from deepchord.shared.datasets.examination.survey import Survey, survey_both
 from deepchord.shared.datasets.examination.values import constant_findings, shape_findings, value_findings
-from deepchord.shared.images import pixel_values
 from deepchord.shared.messages import DatasetFinding, ImageFiles, PixelValues, StratifiedSplit
 from deepchord.shared.tables import in_rows
 from deepchord.shared.validation import Message
@@ -89,17 +90,18 @@ class Examination(Message):
 
 def examine(dataset: "Dataset") -> Examination:
     """Return what a data set holds and what was noticed, also when it was read; each image or row is looked at."""
-    copies = count_copies(dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
+    surveys = survey_both(dataset)
+    copies = _copies(dataset, surveys)
     return Examination(
         name=dataset.name,
-        train=_outline(dataset.x_train),
-        test=_outline(dataset.x_test),
+        train=_outline(dataset.x_train, surveys[0]),
+        test=_outline(dataset.x_test, surveys[1]),
         classes=() if dataset.targets else _class_counts(dataset),
         files=dataset.files,
         split=dataset.split,
         test_images_in_train=copies.test_in_train,
         copies_within_train=copies.within_train,
-        findings=all_findings(dataset, copies),
+        findings=all_findings(dataset, surveys),
         target=None if dataset.table is None else dataset.table.target,
         columns=column_outlines(dataset),
         numbers=tuple(
@@ -131,17 +133,16 @@ def _number_outline(numbers: NDArray[np.float64]) -> NumberOutline:
     )
 
 
-def all_findings(dataset: "Dataset", copies: Copies | None = None) -> tuple[DatasetFinding, ...]:
+def all_findings(dataset: "Dataset", surveys: tuple[Survey, Survey] | None = None) -> tuple[DatasetFinding, ...]:
     """Return what was noticed when a data set was read, and what its images and classes tell.
 
     Args:
         dataset: The data set.
-        copies: How many of its images are equal to others; None: they are counted.
+        surveys: What its images for training and test tell; None: they are looked at.
     """
-    copies = copies or count_copies(dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
-    if dataset.targets:
-        return tuple(_in_numbers(each) for each in _all_findings(dataset, copies))
-    return tuple(_all_findings(dataset, copies))
+    surveys = surveys or survey_both(dataset)
+    found = _all_findings(dataset, surveys, _copies(dataset, surveys))
+    return tuple(_in_numbers(each) for each in found) if dataset.targets else found
 
 
 def _in_numbers(finding: DatasetFinding) -> DatasetFinding:
@@ -152,10 +153,10 @@ def _in_numbers(finding: DatasetFinding) -> DatasetFinding:
     return finding.model_copy(update={"text": text})
 
 
-def _all_findings(dataset: "Dataset", copies: Copies) -> tuple[DatasetFinding, ...]:
+def _all_findings(dataset: "Dataset", surveys: tuple[Survey, Survey], copies: Copies) -> tuple[DatasetFinding, ...]:
     if dataset.table is None:
-        found = (*dataset.findings, *_copy_findings(copies, len(dataset.x_test)), *value_findings(dataset))
-        return (*found, *constant_findings(dataset), *shape_findings(dataset), *_split_findings(dataset))
+        found = (*dataset.findings, *_copy_findings(copies, len(dataset.x_test)), *value_findings(dataset, surveys))
+        return (*found, *constant_findings(surveys), *shape_findings(dataset), *_split_findings(dataset))
     copied, drawn = _in_words_of_rows(_copies_of_rows(copies, dataset)), _in_words_of_rows(_split_findings(dataset))
     return (*dataset.findings, *left_out_findings(dataset.table), *copied, *value_findings(dataset), *drawn)
 
@@ -168,11 +169,17 @@ def _in_words_of_rows(findings: Iterator[DatasetFinding]) -> Iterator[DatasetFin
 
 def overlap_findings(dataset: "Dataset") -> tuple[DatasetFinding, ...]:
     """Return whether test images are training images, too."""
-    copies = count_copies(dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
+    found = fingerprints(dataset.x_train), fingerprints(dataset.x_test)
+    copies = count_copies(found[0], dataset.y_train, found[1], dataset.y_test)
     return tuple(_overlap(copies, len(dataset.x_test)))
 
 
-def _outline(images: NDArray[Any]) -> PartOutline:
+def _copies(dataset: "Dataset", surveys: tuple[Survey, Survey]) -> Copies:
+    train, test = surveys
+    return count_copies(train.fingerprints, dataset.y_train, test.fingerprints, dataset.y_test)
+
+
+def _outline(images: NDArray[Any], found: Survey) -> PartOutline:
     if images.ndim == 2:
         return PartOutline(size=len(images), shape=(images.shape[1],))
     height, width, channels = images.shape[1:]
@@ -186,7 +193,9 @@ def _outline(images: NDArray[Any]) -> PartOutline:
     return PartOutline(
         size=len(images),
         shape=(height, width, channels),
-        pixels=pixel_values(images),
+        pixels=PixelValues(
+            type="uint8" if images.dtype == np.uint8 else "float32", lowest=found.lowest, highest=found.highest
+        ),
         mean=mean,
         standard_deviation=max(0.0, square / images.size - mean * mean) ** 0.5,
     )

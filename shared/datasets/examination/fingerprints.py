@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.shared.files import pieces
+
 
 def fingerprints(images: NDArray[Any]) -> NDArray[np.uint64]:
     """Return a number for each image; equal images have equal ones, others differ but for one case in 2^64.
@@ -16,5 +18,6 @@ def fingerprints(images: NDArray[Any]) -> NDArray[np.uint64]:
     Returns:
         [size], the first 64 bits of BLAKE2b.
     """
-    digests = (hashlib.blake2b(image.data, digest_size=8).digest() for image in np.ascontiguousarray(images))
+    parts = (np.ascontiguousarray(images[part]) for part in pieces(images))
+    digests = (hashlib.blake2b(image.data, digest_size=8).digest() for part in parts for image in part)
     return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)

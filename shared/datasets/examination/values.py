@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.shared.datasets.examination.survey import Survey
+from deepchord.shared.images import value_limits
 from deepchord.shared.messages import DatasetFinding
 
 if TYPE_CHECKING:
@@ -23,24 +25,30 @@ _FEW_IMAGES, _UNEQUAL = 10, 10
 _FAR_ABOVE = 100
 #: So many classes are named.
 _NAMED = 4
-#: So many images are looked at in one go.
-_PIECE = 4096
+
+Surveys = tuple[Survey, Survey]
 
 
-def value_findings(dataset: "Dataset") -> Iterator[DatasetFinding]:
+def value_findings(dataset: "Dataset", surveys: Surveys | None = None) -> Iterator[DatasetFinding]:
     """Yield what is suspicious about the values of the images and about what is predicted, without comparing images.
 
     Of a table it is said in words of rows.
+
+    Args:
+        dataset: The data set.
+        surveys: What its images for training and test tell; None: their values are looked at.
     """
     if dataset.table is None:  # the features of a table are scaled
-        yield from _scale(dataset)
+        both = (dataset.x_train, dataset.x_test)
+        largest = map(_largest, both) if surveys is None else (each.largest for each in surveys)
+        yield from _scale(*largest, is_float=dataset.x_train.dtype == np.float32)
     yield from _numbers(dataset) if dataset.targets else _classes(dataset)
 
 
-def constant_findings(dataset: "Dataset") -> Iterator[DatasetFinding]:
-    """Yield how many images are of one value all over; for this each image is looked at."""
-    for part, images in (("training", dataset.x_train), ("test", dataset.x_test)):
-        constant, black = _constant(images)
+def constant_findings(surveys: Surveys) -> Iterator[DatasetFinding]:
+    """Yield how many images for training and test are of one value all over."""
+    for part, found in zip(("training", "test"), surveys, strict=True):
+        constant, black = found.constant, found.black
         if constant:
             of_them = f", {black:,} of them all black" if black else ""
             yield _finding(
@@ -59,9 +67,7 @@ def shape_findings(dataset: "Dataset") -> Iterator[DatasetFinding]:
         yield _finding("channels", f"Images have {channels} channels; all are used.", "note")
 
 
-def _scale(dataset: "Dataset") -> Iterator[DatasetFinding]:
-    largest, of_test = _largest(dataset.x_train), _largest(dataset.x_test)
-    is_float = dataset.x_train.dtype == np.float32
+def _scale(largest: float, of_test: float, *, is_float: bool) -> Iterator[DatasetFinding]:
     if is_float and largest > _LARGE_FLOAT:
         yield _finding(
             "not_scaled",
@@ -136,18 +142,7 @@ def _named(classes: NDArray[np.intp], names: tuple[str, ...]) -> str:
 
 
 def _largest(images: NDArray[Any]) -> float:
-    return float(np.abs([images.min(), images.max()]).max())
-
-
-def _constant(images: NDArray[Any]) -> tuple[int, int]:
-    """Return how many images have one value all over, and how many of them are 0."""
-    constant = black = 0
-    for start in range(0, len(images), _PIECE):
-        rows = images[start : start + _PIECE].reshape(min(_PIECE, len(images) - start), -1)
-        lowest, highest = rows.min(axis=1), rows.max(axis=1)
-        constant += int((lowest == highest).sum())
-        black += int(((lowest == 0) & (highest == 0)).sum())
-    return constant, black
+    return float(np.abs(value_limits(images)).max())
 
 
 def _count(count: int, noun: str) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from deepchord.shared.files import LARGE_BYTES
+
 
 @dataclass(frozen=True, kw_only=True)
 class PictureOptions:
@@ -14,3 +16,5 @@ class PictureOptions:
     skip_damaged: bool = False
     #: Is told how many were read, and how many there are.
     progress: Callable[[int, int], None] | None = None
+    #: Larger arrays are not kept in memory: they stay in their files, or are written to temporary ones.
+    memory_bytes: int = LARGE_BYTES

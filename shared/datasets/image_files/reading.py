@@ -12,7 +12,7 @@ from deepchord.shared.datasets.image_files.listing import EncodedImage, Listing,
 from deepchord.shared.datasets.image_files.options import PictureOptions
 from deepchord.shared.datasets.image_files.sizes import Size, check_one_size
 from deepchord.shared.errors import DatasetError, InputError
-from deepchord.shared.files import check_memory
+from deepchord.shared.files import new_array, pieces
 from deepchord.shared.images import ConvertedPicture, convert_picture
 from deepchord.shared.messages import DatasetFinding, ImageFiles
 
@@ -68,7 +68,7 @@ def read_listing(listing: Listing, source: str, options: PictureOptions) -> Read
         options: Their size, and what is done with damaged ones.
 
     Raises:
-        DatasetError: Files are damaged or of different sizes, or need more memory than is free.
+        DatasetError: Files are damaged or of different sizes, or need more temporary files than there is room for.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of damage that it can do without
@@ -80,11 +80,11 @@ def read_listing(listing: Listing, source: str, options: PictureOptions) -> Read
 
 def _read(listing: Listing, source: str, size: Size, options: PictureOptions) -> ReadImages:
     count, kept, transparent = len(listing.images), 0, 0
-    pixels = _new_array(count, size, 1, source)
+    pixels = _new_array(count, size, 1, source, options)
     labels, parts, damaged = np.zeros(count, dtype=np.int64), list[Part | None](), _Damaged()
     for image, converted in _converted(listing.images, count, size, options, damaged):
         if converted.pixels.shape[-1] > pixels.shape[-1]:
-            pixels = _in_colour(pixels, kept, source)
+            pixels = _in_colour(pixels, kept, source, options)
         pixels[kept] = converted.pixels
         labels[kept] = image.label
         parts.append(image.part)
@@ -138,17 +138,16 @@ def _refuse_damaged(damaged: _Damaged, count: int, source: str, options: Picture
     )
 
 
-def _new_array(count: int, size: Size, channels: int, source: str) -> NDArray[np.uint8]:
-    shape = (count, *size, channels)
-    needed = int(np.prod(shape, dtype=np.float64))
-    check_memory(needed, f"{source}, {count:,} images of {size[0]}x{size[1]} pixels,")
-    return np.zeros(shape, dtype=np.uint8)
+def _new_array(count: int, size: Size, channels: int, source: str, options: PictureOptions) -> NDArray[np.uint8]:
+    what = f"{source}, {count:,} images of {size[0]}x{size[1]} pixels,"
+    return new_array((count, *size, channels), np.uint8, what, options.memory_bytes)
 
 
-def _in_colour(grey: NDArray[np.uint8], kept: int, source: str) -> NDArray[np.uint8]:
+def _in_colour(grey: NDArray[np.uint8], kept: int, source: str, options: PictureOptions) -> NDArray[np.uint8]:
     """Return an array with three channels, of which the first images are filled with the grey ones."""
-    coloured = _new_array(len(grey), (grey.shape[1], grey.shape[2]), _COLOURS, source)
-    coloured[:kept] = grey[:kept]
+    coloured = _new_array(len(grey), (grey.shape[1], grey.shape[2]), _COLOURS, source, options)
+    for part in pieces(grey[:kept]):
+        coloured[:kept][part] = grey[:kept][part]
     return coloured
 
 

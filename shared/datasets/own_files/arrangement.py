@@ -14,6 +14,7 @@ from deepchord.shared.datasets.own_files.options import FileOptions
 from deepchord.shared.datasets.own_files.splitting import split_with_copies
 from deepchord.shared.datasets.targets import TARGET_NAMES, checked_numbers
 from deepchord.shared.errors import DatasetError
+from deepchord.shared.files import rows_of
 from deepchord.shared.messages import DatasetFinding, StratifiedSplit
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -68,7 +69,12 @@ def with_test_images(arrays: Arrays, source: str, options: FileOptions) -> tuple
     else:
         codes, _ = checked_labels(labels, len(images), f"{source}: y_train")
     kept, split = drawn_test(images, codes, source, options)
-    parts = {"x_train": images[~kept], "y_train": labels[~kept], "x_test": images[kept], "y_test": labels[kept]}
+    parts = {
+        "x_train": rows_of(images, ~kept, source),
+        "y_train": labels[~kept],
+        "x_test": rows_of(images, kept, source),
+        "y_test": labels[kept],
+    }
     if "sample_weights_train" in arrays:
         weights = arrays["sample_weights_train"]
         parts["sample_weights_train"] = checked_sample_weights(weights, len(images), f"{source}: sample_weights_train")[
@@ -102,9 +108,9 @@ def arranged(read: ReadImages, source: str, options: FileOptions) -> tuple[Array
     else:
         kept, split = drawn_test(read.pixels, read.labels, source, options)
     arrays = {
-        "x_train": read.pixels[~kept],
+        "x_train": rows_of(read.pixels, ~kept, source),
         "y_train": read.labels[~kept],
-        "x_test": read.pixels[kept],
+        "x_test": rows_of(read.pixels, kept, source),
         "y_test": read.labels[kept],
         "class_names": names,
     }

@@ -67,8 +67,13 @@ def list_images(path: Path, kind: PathKind) -> Listing | None:
     return _LISTERS[kind](path) if kind in _LISTERS else None
 
 
-def read_array_files(path: Path, kind: PathKind) -> tuple[Arrays, tuple[DatasetFinding, ...]]:
+def read_array_files(path: Path, kind: PathKind, memory_bytes: int) -> tuple[Arrays, tuple[DatasetFinding, ...]]:
     """Return the arrays that files of their own hold, those of the test only if they are there; and what was changed.
+
+    Args:
+        path: One of the files, or their folder.
+        kind: What they are.
+        memory_bytes: A larger array in an `.npy` file is mapped, not read.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -80,13 +85,13 @@ def read_array_files(path: Path, kind: PathKind) -> tuple[Arrays, tuple[DatasetF
         arrays, from_one = read_matlab(path)
         text = "Labels of the MATLAB file count from 1, and were counted from 0."
         return arrays, (DatasetFinding(kind="labels_from_1", level="note", text=text),) if from_one else ()
-    return (read_npy_files if kind == "npy" else read_idx_files)(folder), ()
+    return read_npy_files(folder, memory_bytes) if kind == "npy" else read_idx_files(folder), ()
 
 
 def _has_rows(path: Path) -> bool:
     """Return whether the inputs of an `.npz` are rows, not images."""
     try:
-        outlines = npz_outlines(path, printable_path(path), (), ("x_train",))
+        outlines = npz_outlines(path, printable_path(path), (), ("x_train",), in_pieces=True)
     except (DeepchordError, OSError, ValueError):
         return False  # whoever reads it says what is wrong
     return "x_train" in outlines and outlines["x_train"].ndim == 2

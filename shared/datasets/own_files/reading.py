@@ -57,7 +57,7 @@ def read_own_files(
         dataset = dataset_from_arrays(arrays, name=name, source=source)
         return replace(dataset, files=read.files, split=split, findings=findings)
     refuse_image_options(options, source)
-    arrays, findings = read_array_files(path, kind)
+    arrays, findings = read_array_files(path, kind, options.memory_bytes)
     arrays = with_target_names(arrays, source, options.task)
     check_outlines(with_channels_last(with_some_test(arrays), source, channels_first), source)
     check_are_classes(arrays, source, labels_are_classes=labels_are_classes)

@@ -264,6 +264,19 @@ def test_a_network_whose_states_storage_does_not_take_is_refused(settings, recip
     assert prepare(in_broker, recipe, {})[1].recipe.optimizer == "sgd"
 
 
+def test_a_data_set_that_the_broker_does_not_take_is_refused_before_it_is_examined(settings, broker_url, monkeypatch):
+    pixels = np.broadcast_to(np.zeros((), np.uint8), (140 * 2**10, 32, 32, 1))
+    labels = np.arange(len(pixels)) % 2
+    given = Dataset(
+        name="large", x_train=pixels, y_train=labels, x_test=pixels[:2], y_test=labels[:2], class_names=("cat", "dog")
+    )
+    in_broker = settings.model_copy(update={"broker": broker_url, "storage": "broker://"})
+    monkeypatch.setattr("deepchord.coordinator.runs.preparation.all_findings", None)
+
+    with pytest.raises(StorageError, match=r"^The data set has 141 MiB, and storage broker://.* at most 128 MiB: "):
+        prepare(in_broker, None, {"preset": "quick"}, given)
+
+
 def test_a_folder_of_images_is_described_and_what_is_suspicious_is_warned_of(settings, recipe, caplog):
     folder = write_classes(recipe.parent / "photos", 20)
     for number in range(5):

@@ -16,7 +16,7 @@ from deepchord.shared.datasets.catalog import (
     content_sha256,
     read_idx_folder,
 )
-from deepchord.shared.datasets.keras_download import KerasProcess
+from deepchord.shared.datasets.downloads import KerasProcess
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import write_npz
 

@@ -16,8 +16,7 @@ import pytest
 
 from deepchord.shared.datasets import Places, find_dataset
 from deepchord.shared.datasets.catalog import CIFAR10, DIGITS, NamedDataset
-from deepchord.shared.datasets.download import ADDRESS
-from deepchord.shared.datasets.keras_download import KerasProcess
+from deepchord.shared.datasets.downloads import ADDRESS, KerasProcess
 from deepchord.shared.datasets.sources import DEBIAN_FASHION, find_named_dataset
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import write_npz

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.shared.images import pixel_values
+from deepchord.shared.messages import PixelValues
 
 Values = NDArray[np.float32]
 
@@ -23,12 +23,9 @@ class ValueRange(NamedTuple):
         return self.highest - self.lowest
 
 
-def value_range(images: NDArray[Any]) -> ValueRange:
+def value_range(values: PixelValues) -> ValueRange:
     """Return 0 to 255 for uint8, for floats the lowest and highest value of all images."""
-    if images.dtype == np.uint8:
-        return ValueRange(0.0, 255.0)
-    found = pixel_values(images)
-    return ValueRange(found.lowest, found.highest)
+    return ValueRange(0.0, 255.0) if values.type == "uint8" else ValueRange(values.lowest, values.highest)
 
 
 def changed(images: NDArray[Any], change: Callable[[Values], Values], values: ValueRange) -> NDArray[Any]:

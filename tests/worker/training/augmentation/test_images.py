@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from deepchord.shared.images import pixel_values
 from deepchord.shared.messages import Recipe
 from deepchord.worker.training.augmentation import augmented, value_range
 
@@ -30,7 +31,7 @@ def recipe(**changes: object) -> Recipe:
 
 
 def changed(images: np.ndarray, how: Recipe, seed: int = 1) -> np.ndarray:
-    return augmented(images, how, value_range(images), np.random.default_rng(seed))
+    return augmented(images, how, value_range(pixel_values(images)), np.random.default_rng(seed))
 
 
 def drawn(shape: tuple[int, ...], kind: str = "uint8", seed: int = 0) -> np.ndarray:
@@ -177,7 +178,7 @@ def test_zoomed_images_are_magnified_about_their_middle():
 @pytest.mark.parametrize("kind", ["uint8", "float32"])
 def test_brightness_is_added_as_a_share_of_the_range_of_values(kind: str):
     images = drawn((300, 4, 4, 1), kind)
-    width = np.ptp(value_range(images))
+    width = np.ptp(value_range(pixel_values(images)))
     images[:, 0, 0, 0] = images.min() + images.dtype.type(width / 2)
 
     found = changed(images, recipe(brightness=0.25))[:, 0, 0, 0].astype(float) - images[0, 0, 0, 0]

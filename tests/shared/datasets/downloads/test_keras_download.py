@@ -7,7 +7,7 @@ import pytest
 
 from deepchord.shared.datasets.catalog import FASHION, content_sha256
 from deepchord.shared.datasets.dataset import ARRAYS
-from deepchord.shared.datasets.keras_download import KerasProcess, keep_download
+from deepchord.shared.datasets.downloads import KerasProcess, keep_download
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import read_npz
 
