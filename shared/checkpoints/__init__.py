@@ -1,6 +1,6 @@
 """The results of a trained member as files: weights in the HDF5 layout of Keras, and class probabilities."""
 
-from deepchord.shared.checkpoints.folder import DESCRIPTION_FILE, weights_file
+from deepchord.shared.checkpoints.folder import DESCRIPTION_FILE, INITIAL_WEIGHTS_FILE, weights_file
 from deepchord.shared.checkpoints.hdf5 import (
     StoredLayer,
     Weights,
@@ -23,6 +23,7 @@ from deepchord.shared.checkpoints.probabilities import (
 
 __all__ = [
     "DESCRIPTION_FILE",
+    "INITIAL_WEIGHTS_FILE",
     "EnsembleProbabilities",
     "StoredLayer",
     "Weights",

@@ -34,6 +34,8 @@ class Assembled:
     are_images: list[bool] = field(default_factory=list)
     #: Whether a first layer that divides by 255 was left out.
     rescales: bool = False
+    #: The places in `layers` of those with weights that the file does not train.
+    frozen: list[int] = field(default_factory=list)
 
 
 def assembled(steps: Sequence[Step], shape: Shape | None, images: Shape) -> Assembled:
@@ -96,6 +98,8 @@ class _Assembly:
             return inputs[0]
         made = converted(options)
         name = self._add(made.layer, inputs)
+        if made.weights and not options.flag("trainable", default=True):
+            self._found.frozen.append(len(self._found.layers) - 1)
         self._found.converted.append(made)
         is_image = self._is_image[inputs[0]]
         self._found.are_images.append(is_image)

@@ -46,6 +46,8 @@ class SavedNetwork:
     rescales: bool = False
     #: The kinds of layers that only mattered in training, and that `architecture` does without.
     left_out: tuple[str, ...] = ()
+    #: The places in `architecture.layers` of those with weights that the file does not train, `trainable = false`.
+    frozen: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,7 @@ def described(configuration: Any, images: Shape, source: str) -> DescribedNetwor
         rows_channels_first=is_first and bool(flattens) and not flattens[0].channels_first,
         notes=(*((NOTE,) if found.rescales else ()), *notes),
         rescales=found.rescales,
+        frozen=tuple(found.frozen),
         left_out=tuple(dict.fromkeys(layer.kind for layer in listed if layer.kind in TRAINING_ONLY)),
     )
 

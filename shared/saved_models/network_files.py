@@ -19,7 +19,7 @@ from deepchord.shared.files import (
     read_short_text,
 )
 from deepchord.shared.messages import RunSpec
-from deepchord.shared.network import Architecture, Dense, Shape, default_architecture
+from deepchord.shared.network import Architecture, Shape, default_architecture, head_place, outputs_of, with_classes
 from deepchord.shared.saved_models.description import SavedNetwork
 from deepchord.shared.saved_models.reading import network_of_configuration, read_network
 
@@ -64,20 +64,37 @@ def load_network(path: Path, images: Shape) -> SavedNetwork:
     return SavedNetwork(architecture=_network_of_data(data, path, source))
 
 
-def network_to_train(path: Path, images: Shape, classes: int) -> Architecture:
+def network_to_train(path: Path, images: Shape, classes: int, *, keeps_frozen: bool = False) -> Architecture:
     """Return the network that a file describes, with as many outputs as there are classes; see `load_network`.
 
     What differs from the network in the file is logged.
+
+    Args:
+        path: The file.
+        images: Height, width and channels of the images, or the number of features.
+        classes: How many classes the data set has.
+        keeps_frozen: Whether layers that a saved model does not train are not trained; they need its weights.
     """
     found, name = load_network(path, images), printable_path(path)
     notes = [*found.notes, *(f"has a layer {kind}, which was left out: the recipe augments" for kind in found.left_out)]
-    *before, last = found.architecture.layers
-    if isinstance(last, Dense) and last.units not in ("classes", classes):
-        notes.append(f"has {last.units} outputs: its last layer was given {classes}, one for each class")
-        last = last.model_copy(update={"units": "classes"})
+    if found.frozen and not keeps_frozen:
+        notes.append(
+            f"does not train {len(found.frozen)} of its layers: all are trained, because without --initial-weights "
+            "they start from random ones"
+        )
+    frozen = found.frozen if keeps_frozen else ()
+    layers = [
+        layer.model_copy(update={"trainable": False}) if place in frozen else layer
+        for place, layer in enumerate(found.architecture.layers)
+    ]
+    place = head_place(layers)
+    outputs = None if place is None else outputs_of(layers[place], classes)
+    if place is not None and outputs != classes:
+        notes.append(f"has {outputs} outputs: its last layer was given {classes}, one for each class")
+        layers[place] = with_classes(layers[place], classes).model_copy(update={"trainable": True})
     for note in notes:
         logger.warning("The network in %s %s.", name, note, extra={"action": "network_changed"})
-    return Architecture(layers=(*before, last)) if notes else found.architecture
+    return Architecture(layers=tuple(layers)) if notes or frozen else found.architecture
 
 
 def _parsed(text: str, path: Path, source: str) -> Any:

@@ -15,7 +15,7 @@ from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.engines import Engine, Network, Probabilities
 from deepchord.worker.evaluation import chunks, score
 from deepchord.worker.training.batches import EpochBatches, TrainingImages
-from deepchord.worker.training.initialization import initial_weights
+from deepchord.worker.training.initialization import GivenWeights, initial_weights
 from deepchord.worker.training.observers import Observer
 from deepchord.worker.training.split import Split, random_split
 from deepchord.worker.training.state import TrainingState
@@ -36,6 +36,8 @@ class TrainingSetup:
     dataset: Dataset
     #: What the member is to say of each training image, [train_size, classes]; None: its label.
     targets: Probabilities | None = None
+    #: What all members start from; None: random weights.
+    given: GivenWeights | None = None
 
 
 def train(
@@ -67,7 +69,7 @@ def train(
     split = setup.split or random_split(len(setup.dataset.x_train), recipe.validation_fraction, setup.seeds.split)
     validation_images = scaled(setup.dataset.x_train[split.validation])
     validation_labels = setup.dataset.y_train[split.validation]
-    state = start or first_state(setup.architecture, setup.seeds)
+    state = start or first_state(setup.architecture, setup.seeds, setup.given)
     network = _trainable_network(engine, setup, state)
     images = TrainingImages(dataset=setup.dataset, indices=split.training, targets=setup.targets)
     while len(state.history) < recipe.epochs and not _has_stalled(state.history, recipe.patience):
@@ -91,9 +93,11 @@ def train(
     return network, state
 
 
-def first_state(architecture: ResolvedArchitecture, seeds: MemberSeeds) -> TrainingState:
+def first_state(
+    architecture: ResolvedArchitecture, seeds: MemberSeeds, given: GivenWeights | None = None
+) -> TrainingState:
     """Return the state of a member before its first epoch."""
-    weights = initial_weights(architecture, seeds.initialization)
+    weights = initial_weights(architecture, seeds.initialization, given)
     return TrainingState(weights=weights, best_weights=weights)
 
 

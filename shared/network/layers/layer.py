@@ -50,6 +50,9 @@ class NetworkLayer(Message):
     name: LayerName | None = None
     #: The names of the layers whose outputs it takes, `input` for the network's own input; None: the layer before it.
     inputs: Annotated[tuple[LayerName, ...], Field(min_length=1, max_length=64)] | None = None
+    #: Whether training changes its weights. A batch normalization that is not trained computes with its moving averages
+    #: in training, too, and leaves them as they are.
+    trainable: bool = True
 
     def outline(self, place: Place) -> Outline:
         """Return what the layer makes of its inputs.
@@ -62,7 +65,7 @@ class NetworkLayer(Message):
     @model_serializer(mode="wrap")
     def _leave_out_added_options(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = handler(self)
-        for option in ("name", "inputs", "kernel_l1", "kernel_l2", *self.added_options):
+        for option in ("name", "inputs", "trainable", "kernel_l1", "kernel_l2", *self.added_options):
             if option in written and getattr(self, option) == type(self).model_fields[option].default:
                 written.pop(option, None)
         return written

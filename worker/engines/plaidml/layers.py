@@ -25,6 +25,7 @@ def completed_layers(keras: Any) -> Any:
         "GaussianNoise": lambda stddev, seed, name: layers["GaussianNoise"](stddev, name=name),  # noqa: ARG005
         "Rescaling": _rescaling(keras),
         "Average": _average(keras),
+        "BatchNormalization": _batch_normalization(keras),
         "LayerNormalization": _layer_normalization(keras),
         "GroupNormalization": _group_normalization(keras),
     }
@@ -148,6 +149,16 @@ def _standardized(keras: Any, values: Any, axes: list[int], epsilon: float) -> A
     centred = values - backend.mean(values, axis=axes, keepdims=True)
     variance = backend.mean(backend.square(centred), axis=axes, keepdims=True)
     return centred / backend.sqrt(variance + epsilon)
+
+
+def _batch_normalization(keras: Any) -> Any:
+    class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras has no types
+        """Computes with its moving averages if it is not trained, as in Keras 3; Keras 2 takes those of the batch."""
+
+        def call(self, inputs: Any, training: Any = None) -> Any:
+            return super().call(inputs, training=training if self.trainable else False)
+
+    return BatchNormalization
 
 
 def _layer_normalization(keras: Any) -> Any:
