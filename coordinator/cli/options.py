@@ -69,6 +69,10 @@ TestShare = Annotated[
     float | None,
     typer.Option(help="The share of the images that only score, if the data set has no test images; default: 0.2."),
 ]
+Require = Annotated[
+    str | None,
+    typer.Option(metavar="ENGINE|gpu|cpu", help="Only workers with this engine or kind of device train the members."),
+]
 #: What the members of `train` start from.
 InitialWeights = Annotated[
     str | None,

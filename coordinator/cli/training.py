@@ -17,6 +17,7 @@ from deepchord.coordinator.cli.options import (
     InitialWeights,
     NewHead,
     Out,
+    Require,
     Run,
     SkipDamaged,
     Storage,
@@ -79,12 +80,7 @@ def train(
     min_members: Annotated[
         int | None, typer.Option(help="Evaluate if at least so many members could be trained; default: half.")
     ] = None,
-    require: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ENGINE|gpu|cpu", help="Only workers with this engine or kind of device train the members."
-        ),
-    ] = None,
+    require: Require = None,
     broker: Broker = None,
     storage: Storage = None,
     local: Annotated[

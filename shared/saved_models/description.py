@@ -17,8 +17,8 @@ from deepchord.shared.network import (
     Shape,
 )
 from deepchord.shared.saved_models.assembly import MAX_AXIS, Assembled, assembled
-from deepchord.shared.saved_models.graph import layers_of, steps_of
 from deepchord.shared.saved_models.kinds import TRAINING_ONLY, Converted
+from deepchord.shared.saved_models.nesting import flat_model
 from deepchord.shared.saved_models.options import Options
 from deepchord.shared.saved_models.rescaling import NOTE
 from deepchord.shared.validation import explain, with_full_stop
@@ -76,9 +76,10 @@ def described(configuration: Any, images: Shape, source: str) -> DescribedNetwor
         CheckpointError: The configuration is not valid, deepchord does not compute the network, or the network takes
             images of another shape.
     """
-    listed = layers_of(configuration, source)
+    model = flat_model(configuration, source)
+    listed = model.listed
     first = listed[0]
-    found = assembled(steps_of(configuration, listed, source), _input_shape(first), images)
+    found = assembled(model.steps, _input_shape(first), images)
     is_first = _is_channels_first(found.converted, found.shape, images, source)
     _check_images(found.shape, images, is_first, source)
     if is_first:

@@ -25,6 +25,8 @@ def completed_layers(keras: Any) -> Any:
         "GaussianNoise": lambda stddev, seed, name: layers["GaussianNoise"](stddev, name=name),  # noqa: ARG005
         "Rescaling": _rescaling(keras),
         "Average": _average(keras),
+        "GlobalAveragePooling2D": _global_pooling(keras, layers["GlobalAveragePooling2D"]),
+        "GlobalMaxPooling2D": _global_pooling(keras, layers["GlobalMaxPooling2D"]),
         "BatchNormalization": _batch_normalization(keras),
         "LayerNormalization": _layer_normalization(keras),
         "GroupNormalization": _group_normalization(keras),
@@ -102,6 +104,19 @@ def _max_pooling(keras: Any, kind: Any) -> Callable[..., Any]:
         return Overlapping(strides=strides, **options) if shares_pixels else layer
 
     return made
+
+
+def _global_pooling(keras: Any, kind: Any) -> Callable[..., Any]:
+    class Kept(kind):  # type: ignore[misc]  # Keras has no types
+        """Makes an image of one pixel."""
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return (input_shape[0], 1, 1, input_shape[-1])
+
+        def call(self, inputs: Any) -> Any:
+            return keras.backend.reshape(super().call(inputs), (-1, 1, 1, inputs.shape.dims[-1]))
+
+    return lambda keepdims, name: Kept(name=name) if keepdims else kind(name=name)
 
 
 def _every(starts: tuple[int, ...], spans: list[tuple[int, int, int]]) -> tuple[slice, ...]:
