@@ -85,6 +85,8 @@ def plan_distillation(
         seed=teacher.seed if request.seed is None else request.seed,
         max_attempts=max_attempts,
         require=teacher.require,
+        # Layers of the teacher's network that are not trained need the weights that its members had.
+        initial_weights=teacher.initial_weights if request.architecture is None else None,
         distillation=Distillation(
             teacher=teacher.run_id,
             extension=teacher.extension,

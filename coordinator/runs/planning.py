@@ -11,6 +11,7 @@ import numpy as np
 
 from deepchord.coordinator.runs.request import RunRequest
 from deepchord.coordinator.runs.suitability import check_augmentation, check_trainable
+from deepchord.shared.command_line import user_path
 from deepchord.shared.messages import DatasetInfo, InitialWeights, MemberSeeds, MemberSpec, Recipe, RunSpec
 from deepchord.shared.network import Architecture, ResolvedArchitecture, default_architecture
 from deepchord.shared.saved_models import network_to_train, read_network
@@ -55,9 +56,12 @@ def _architecture_of_files(request: RunRequest, input_shape: tuple[int, ...], cl
     is_started = request.initial_weights is not None
     if request.architecture is not None:
         return network_to_train(Path(request.architecture), input_shape, classes, keeps_frozen=is_started)
-    if request.initial_weights is None or read_network(Path(request.initial_weights), input_shape) is None:
+    if request.initial_weights is None:
         return None
-    return network_to_train(Path(request.initial_weights), input_shape, classes, keeps_frozen=True)
+    path = user_path(request.initial_weights)
+    if read_network(path, input_shape) is None:
+        return None
+    return network_to_train(path, input_shape, classes, keeps_frozen=True)
 
 
 def _warn_of_random_layers(network: ResolvedArchitecture) -> None:

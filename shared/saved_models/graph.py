@@ -162,7 +162,8 @@ class _Graph:
         found: list[str] = []
         _collect(calls, found, 0)
         modes = list(_training(calls, 0))
-        if any(mode is False for mode in modes):
+        # Keras 3 writes False for each dropout, too, whose argument it is by default.
+        if self._layers[name].kind in (*MODELS, "BatchNormalization") and any(mode is False for mode in modes):
             self._in_inference.add(name)
         if any(mode is True for mode in modes):
             raise self._error(f"calls the layer {name!r} as in training")

@@ -32,7 +32,7 @@ def test_what_keras_3_saved_gives_the_same_probabilities(keras_3: Path, name: st
             read_weights(path, resolved(load_network(keras_3 / "varied.json", SHAPE)))
         return
     if (name, end) in (("nested", "weights.h5"), ("standardized", "weights.h5")):
-        with pytest.raises(CheckpointError, match=r"does not fit the network: it has weights of a layer"):
+        with pytest.raises(CheckpointError, match=r"does not fit the network: it lacks weights of a layer"):
             read_weights(path, resolved(load_network(keras_3 / f"{name}.json", SHAPE)))
         return
     told = read_network(path, SHAPE) or load_network(keras_3 / f"{name}.json", SHAPE)

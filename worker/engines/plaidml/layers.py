@@ -116,7 +116,7 @@ def _global_pooling(keras: Any, kind: Any) -> Callable[..., Any]:
         def call(self, inputs: Any) -> Any:
             return keras.backend.reshape(super().call(inputs), (-1, 1, 1, inputs.shape.dims[-1]))
 
-    return lambda keepdims, name: Kept(name=name) if keepdims else kind(name=name)
+    return lambda name, keepdims=False: Kept(name=name) if keepdims else kind(name=name)
 
 
 def _every(starts: tuple[int, ...], spans: list[tuple[int, int, int]]) -> tuple[slice, ...]:
