@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from deepchord.arrays import arrays_as_dataset, frame_as_dataset
 from deepchord.coordinator.runs import prepare
+from deepchord.models import initial_options, model_as_file
 from deepchord.run import Run, submitted_run
 from deepchord.shared.datasets import TEST_SHARE, Dataset
 from deepchord.shared.errors import InputError
@@ -82,6 +83,9 @@ class RecipeOptions(TypedDict, total=False):
     split_seed: int
     architecture: str
     layers: Sequence[Mapping[str, Any]]
+    initial_weights: str | os.PathLike[str] | bool
+    new_head: bool
+    initial_noise: float
 
 
 def train(
@@ -95,7 +99,7 @@ def train(
     sample_weights: ArrayLike | None = None,
     dataset: str | os.PathLike[str] | None = None,
     recipe: str | os.PathLike[str] | None = None,
-    network: Architecture | None = None,
+    network: Architecture | Any | None = None,
     broker: str | None = None,
     storage: str | None = None,
     engine: str | None = None,
@@ -128,7 +132,8 @@ def train(
             else is weighted, no validation and no test.
         dataset: `fashion`, `digits`, `cifar10`, or the path of an `.npz`, a table, a folder of images or other files.
         recipe: A recipe file; options override it.
-        network: The layers of the members; None: those of the recipe or the preset.
+        network: The layers of the members, or a `keras.Model`, whose configuration tells them; None: those of the
+            recipe or the preset.
         broker: The URL of the broker; None: `DEEPCHORD_BROKER`, or one of this process's own.
         storage: The URL of the storage; None: `DEEPCHORD_STORAGE`, or the usual folder.
         engine: What trains, for workers that are started here.
@@ -137,7 +142,8 @@ def train(
         threads: Processor threads of each of them.
         keep_workers: How many seconds workers that are started here stay after the run, in memory and idle, so that
             the next run of this program begins at once.
-        options: The options of the recipe: `preset`, `members`, `epochs`, `seed` …
+        options: The options of the recipe: `preset`, `members`, `epochs`, `seed` … With a `keras.Model` as `network`,
+            `initial_weights=True` lets the members start from its weights.
 
     Raises:
         InputError: The recipe or an option is not valid.
@@ -149,7 +155,7 @@ def train(
     given: dict[str, Any] = dict(options)
     if validation is not None:
         given["validation_fraction"] = validation
-    if network is not None:
+    if isinstance(network, Architecture):
         given["layers"] = network.layers
     if dataset is not None:
         given["dataset"] = os.fspath(dataset)
@@ -181,7 +187,9 @@ def train(
     settings = load_settings(
         broker=broker, storage=storage, engine=engine, device=device, workers=workers, threads=threads
     )
-    store, spec = prepare(settings, None if recipe is None else Path(recipe), given, data)
+    with model_as_file(None if isinstance(network, Architecture) else network) as file:
+        given |= initial_options(given.get("initial_weights"), file)
+        store, spec = prepare(settings, None if recipe is None else Path(recipe), given, data)
     return submitted_run(settings, store, spec, keep_s=keep_workers)
 
 

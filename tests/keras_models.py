@@ -84,6 +84,33 @@ def branching():
     return keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(made)))
 
 
+def nested():
+    # As guides to transfer learning build it: a base that is not trained, and one that computes as in predictions.
+    base = keras.Sequential(
+        [keras.Input((8, 8, 2)), layers.Conv2D(4, 3, padding="same"), layers.BatchNormalization(), layers.ReLU()],
+        name="base",
+    )
+    base.trainable = False
+    start = keras.Input((8, 8, 4))
+    branch = layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(start))
+    joined = layers.BatchNormalization()(layers.Add()([start, branch]))
+    inner = keras.Model(start, layers.Conv2D(3, 1)(layers.Dropout(0.9)(joined)), name="inner")
+    inputs = keras.Input((8, 8, 2))
+    middle = keras.Sequential([keras.Input((8, 8, 2)), base, layers.Conv2D(4, 1)], name="middle")
+    values = inner(middle(inputs), training=False)
+    pooled = layers.GlobalAveragePooling2D(keepdims=True)(values)
+    made = layers.Conv2D(3, 1)(layers.Dropout(0.2)(layers.Conv2D(5, 1)(pooled)))
+    return keras.Model(inputs, layers.Softmax()(layers.Reshape((3,))(made)))
+
+
+def standardized():
+    normalization = layers.Normalization()
+    normalization.adapt(np.random.default_rng(3).normal(5.0, 3.0, (20, 8, 8, 2)))
+    numbers = layers.Normalization(mean=[0.5, -1.0], variance=[4.0, 0.25])
+    start = [keras.Input((8, 8, 2)), normalization, numbers]
+    return keras.Sequential([*start, layers.Flatten(), layers.Dense(3, "softmax")])
+
+
 def rescaled(scale=1 / 255, offset=0.0):
     return keras.Sequential([
         keras.Input((8, 8, 2)),
@@ -102,10 +129,12 @@ def save(model, name):
         file.write(model.to_json())
 
 
-for name, make in (("varied", varied), ("residual", residual), ("branching", branching)):
+for name, make in (("varied", varied), ("residual", residual), ("branching", branching), ("nested", nested),
+                   ("standardized", standardized)):
     model = make()
     generator = np.random.default_rng(1)
-    model.set_weights([generator.uniform(0.1, 1.0, array.shape) for array in model.get_weights()])
+    if name != "standardized":  # whose numbers are weights
+        model.set_weights([generator.uniform(0.1, 1.0, array.shape) for array in model.get_weights()])
     model.compile("adam", "sparse_categorical_crossentropy")
     images = np.random.default_rng(0).random((5, 8, 8, 2), dtype="float32")
     np.save(f"{folder}/{name}.npy", model.predict(images, verbose=0))

@@ -9,8 +9,10 @@ from functools import cached_property
 import redis
 
 from deepchord.shared.broker import Leases, ProgressBoard, WorkerRegistry, connect_lazily
+from deepchord.shared.checkpoints import Weights, decode_checkpoint
 from deepchord.shared.datasets import Dataset, load_dataset
-from deepchord.shared.messages import AttemptNote, DatasetInfo, Trainer
+from deepchord.shared.messages import AttemptNote, DatasetInfo, InitialWeights, Trainer
+from deepchord.shared.network import ResolvedArchitecture
 from deepchord.shared.settings import Settings, worker_id
 from deepchord.shared.storage import RunStore
 from deepchord.worker.engines import Engine, open_configured_engine
@@ -28,6 +30,7 @@ class Resources:
         #: Whether this process works on a member or an evaluation now.
         self.is_busy = False
         self._dataset: tuple[DatasetInfo, Dataset] | None = None
+        self._initial: tuple[str, Weights] | None = None
 
     @cached_property
     def store(self) -> RunStore:
@@ -98,6 +101,18 @@ class Resources:
     def known_trainer(self) -> Trainer | None:
         """The trainer, or None if the engine is not open yet."""
         return self.__dict__.get("trainer")
+
+    def initial_weights(self, info: InitialWeights, network: ResolvedArchitecture) -> Weights:
+        """Return published weights that members start from; the last ones stay in memory until others are asked for.
+
+        Raises:
+            StorageError: Storage does not answer, or what it has is damaged.
+            CheckpointError: They do not fit the network.
+        """
+        if self._initial is None or self._initial[0] != info.sha256:
+            data = self.store.initial_weights(info.sha256)
+            self._initial = info.sha256, decode_checkpoint(data, network, f"Initial weights {info.sha256[:12]}…")
+        return self._initial[1]
 
     def dataset(self, info: DatasetInfo, advance: Callable[[], None] = lambda: None) -> Dataset:
         """Return a published data set; the last one stays in memory until another one is asked for.

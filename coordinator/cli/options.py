@@ -77,3 +77,28 @@ TestShare = Annotated[
     float | None,
     typer.Option(help="The share of the images that only score, if the data set has no test images; default: 0.2."),
 ]
+Require = Annotated[
+    str | None,
+    typer.Option(metavar="ENGINE|gpu|cpu", help="Only workers with this engine or kind of device train the members."),
+]
+#: What the members of `train` start from.
+InitialWeights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Members start from the weights in a file of Keras (.keras, HDF5) or deepchord instead of random ones.",
+    ),
+]
+NewHead = Annotated[
+    bool,
+    typer.Option(
+        "--new-head",
+        help="With --initial-weights: each member draws its own last layer, also if that of the file fits.",
+    ),
+]
+InitialNoise = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE", help="With --initial-weights: noise on each kernel, as a share of its standard deviation."
+    ),
+]

@@ -13,7 +13,11 @@ from deepchord.coordinator.cli.options import (
     DatasetPath,
     Detach,
     ImageSize,
+    InitialNoise,
+    InitialWeights,
+    NewHead,
     Out,
+    Require,
     Run,
     SkipDamaged,
     Storage,
@@ -69,18 +73,16 @@ def train(
             help="The network: TOML or JSON, or a model that Keras saved; default: that of the preset.",
         ),
     ] = None,
+    initial_weights: InitialWeights = None,
+    new_head: NewHead = False,
+    initial_noise: InitialNoise = None,
     epochs: Annotated[int | None, typer.Option(help="At most so many passes over a member's training split.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per training step.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same members; drawn at random if not given.")] = None,
     min_members: Annotated[
         int | None, typer.Option(help="Evaluate if at least so many members could be trained; default: half.")
     ] = None,
-    require: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ENGINE|gpu|cpu", help="Only workers with this engine or kind of device train the members."
-        ),
-    ] = None,
+    require: Require = None,
     broker: Broker = None,
     storage: Storage = None,
     local: Annotated[
@@ -116,6 +118,9 @@ def train(
         "members": _number_or_word(members),
         "at_most": at_most,
         "architecture": architecture,
+        "initial_weights": initial_weights,
+        "new_head": new_head or None,
+        "initial_noise": initial_noise,
         "epochs": epochs,
         "batch_size": batch_size,
         "seed": seed,

@@ -9,7 +9,12 @@ from typing import Any
 from deepchord.coordinator.report.content import ReportContent, TeacherResults
 from deepchord.coordinator.report.export import write_report
 from deepchord.coordinator.report.findings import TRAIN_AGAIN
-from deepchord.shared.checkpoints import DESCRIPTION_FILE, decode_ensemble_probabilities, weights_file
+from deepchord.shared.checkpoints import (
+    DESCRIPTION_FILE,
+    INITIAL_WEIGHTS_FILE,
+    decode_ensemble_probabilities,
+    weights_file,
+)
 from deepchord.shared.datasets import load_dataset
 from deepchord.shared.errors import CorruptObjectError, MessageDecodeError, RunNotFoundError, StorageError
 from deepchord.shared.messages import EnsembleDescription, EnsembleEvaluation, RunSpec, TrainedMember, UnseenScores
@@ -72,7 +77,10 @@ def _unseen(store: RunStore, run: RunSpec) -> dict[str, UnseenScores]:
 def write_run_report(settings: Settings, store: RunStore, run: RunSpec, folder: Path) -> tuple[ReportContent, Path]:
     """Write tables, figures and the page of a run; return what they show and the page's path."""
     content = report_content(settings, store, run)
-    return content, write_report(content, folder)
+    page = write_report(content, folder)
+    if run.initial_weights is not None:
+        _publish(folder, _initial_weights(store, run))
+    return content, page
 
 
 def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path) -> tuple[ReportContent, list[Path]]:
@@ -91,6 +99,7 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
         yield "evaluation.json", evaluation.encode()
         yield DESCRIPTION_FILE, EnsembleDescription.of_run(run, evaluation, trained).encode()
         yield "probabilities.npz", store.evaluation(run).probabilities(evaluation.probabilities_sha256)
+        yield from _initial_weights(store, run)
         for member in trained:
             index = member.spec.index
             weights = store.member(run.run_id, index).weights(member.attempt, member.weights_sha256)
@@ -101,6 +110,12 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
     write_report(content, folder)
     report = [folder / name for name in ("index.html", "summary.csv", "summary.json", "recipe.toml")]
     return content, sorted([*written, *report, *(folder / "figures").glob("*.[ps][nv]g")])
+
+
+def _initial_weights(store: RunStore, run: RunSpec) -> Iterator[tuple[str, bytes]]:
+    """Yield the file that the recipe of a run names, if its members did not start from random weights."""
+    if run.initial_weights is not None:
+        yield INITIAL_WEIGHTS_FILE, store.initial_weights(run.initial_weights.sha256)
 
 
 def _started_at(store: RunStore, member: TrainedMember) -> datetime:
@@ -141,10 +156,12 @@ def _publish(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".results-") as aside:
             for name, data in files:
                 path = folder / name
+                (Path(aside) / name).parent.mkdir(exist_ok=True)
                 (Path(aside) / name).write_bytes(data)
                 written.append(path)
             for path in written:
-                (Path(aside) / path.name).replace(path)
+                path.parent.mkdir(exist_ok=True)
+                (Path(aside) / path.relative_to(folder)).replace(path)
     except OSError as error:
         raise StorageError(f"Cannot write {path}: {error.strerror}; give another folder with --out.") from error
     return written

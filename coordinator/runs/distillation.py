@@ -9,7 +9,12 @@ from pydantic import Field, ValidationError
 
 from deepchord.coordinator.runs.planning import new_run_id
 from deepchord.coordinator.runs.preparation import check_state_size
-from deepchord.coordinator.runs.suitability import check_augmentation, check_class_weights, check_feature_noise
+from deepchord.coordinator.runs.suitability import (
+    check_augmentation,
+    check_class_weights,
+    check_feature_noise,
+    check_trainable,
+)
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import MAX_MEMBERS, Distillation, Recipe, RunSpec, Seed
 from deepchord.shared.saved_models import network_to_train
@@ -62,6 +67,7 @@ def plan_distillation(
         else network_to_train(Path(request.architecture), teacher.dataset.input_shape, teacher.dataset.classes)
     )
     network = teacher.dataset.network(architecture)
+    check_trainable(network)
     check_augmentation(recipe, teacher.dataset.input_shape)
     check_class_weights(recipe, teacher.dataset.class_names)
     pixels = teacher.dataset.pixels
@@ -79,6 +85,8 @@ def plan_distillation(
         seed=teacher.seed if request.seed is None else request.seed,
         max_attempts=max_attempts,
         require=teacher.require,
+        # Layers of the teacher's network that are not trained need the weights that its members had.
+        initial_weights=teacher.initial_weights if request.architecture is None else None,
         distillation=Distillation(
             teacher=teacher.run_id,
             extension=teacher.extension,

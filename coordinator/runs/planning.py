@@ -1,5 +1,6 @@
 """Plans a run from a request, and the members of a run from its seed. Only a network's file is read here."""
 
+import logging
 import math
 import secrets
 from collections.abc import Sequence
@@ -9,10 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from deepchord.coordinator.runs.request import RunRequest
-from deepchord.coordinator.runs.suitability import check_augmentation
-from deepchord.shared.messages import DatasetInfo, MemberSeeds, MemberSpec, Recipe, RunSpec
-from deepchord.shared.network import Architecture, default_architecture
-from deepchord.shared.saved_models import network_to_train
+from deepchord.coordinator.runs.suitability import check_augmentation, check_trainable
+from deepchord.shared.command_line import user_path
+from deepchord.shared.messages import DatasetInfo, InitialWeights, MemberSeeds, MemberSpec, Recipe, RunSpec
+from deepchord.shared.network import Architecture, ResolvedArchitecture, Task, default_architecture
+from deepchord.shared.saved_models import network_to_train, read_network
+
+logger = logging.getLogger(__name__)
 
 #: The number of members that a run with `members = "auto"` begins with if it has calibration images. Every member
 #: predicts these images, so this many members suffice to estimate what the next one would bring.
@@ -41,13 +45,42 @@ def plan_architecture(
     """
     if request.layers is not None:
         architecture = Architecture(layers=request.layers)
-    elif request.architecture is not None:
-        architecture = network_to_train(Path(request.architecture), input_shape, classes, targets)
     else:
-        architecture = default_architecture(request.preset, "regression" if targets else "classification")
-    architecture.resolve(input_shape=input_shape, classes=classes, targets=targets)
+        task: Task = "regression" if targets else "classification"
+        of_files = _architecture_of_files(request, input_shape, classes, targets)
+        architecture = of_files or default_architecture(request.preset, task)
+    network = architecture.resolve(input_shape=input_shape, classes=classes, targets=targets)
+    check_trainable(network)
+    if request.initial_weights is None:
+        _warn_of_random_layers(network)
     check_augmentation(request, input_shape)
     return architecture
+
+
+def _architecture_of_files(
+    request: RunRequest, input_shape: tuple[int, ...], classes: int, targets: int
+) -> Architecture | None:
+    """Return the network of the file that a request names for it, or of that with the weights; None: neither tells."""
+    is_started = request.initial_weights is not None
+    if request.architecture is not None:
+        return network_to_train(Path(request.architecture), input_shape, classes, targets, keeps_frozen=is_started)
+    if request.initial_weights is None:
+        return None
+    path = user_path(request.initial_weights)
+    if read_network(path, input_shape) is None:
+        return None
+    return network_to_train(path, input_shape, classes, targets, keeps_frozen=True)
+
+
+def _warn_of_random_layers(network: ResolvedArchitecture) -> None:
+    frozen = [layer for layer in network.layers if not layer.layer.trainable]
+    random = [layer.name for layer in frozen if any(weight.name.endswith("kernel") for weight in layer.weights)]
+    if random:
+        logger.warning(
+            "Layers that are trainable = false keep random weights without initial_weights (--initial-weights): %s.",
+            ", ".join(random[:3]) + (f" and {len(random) - 3} more" if len(random) > 3 else ""),
+            extra={"action": "random_layers"},
+        )
 
 
 def plan_run(
@@ -58,6 +91,7 @@ def plan_run(
     max_attempts: int,
     now: datetime | None = None,
     class_sizes: Sequence[int] = (),
+    initial_weights: InitialWeights | None = None,
 ) -> RunSpec:
     """Return a new run, with a new id, and with a random seed if the request has none.
 
@@ -68,6 +102,7 @@ def plan_run(
         max_attempts: How often a member is tried at most.
         now: When the run is created, in UTC; None: now.
         class_sizes: How many training images each class has; they decide `stratify` if the request does not.
+        initial_weights: What the members start from, published; None: random weights.
     """
     now, recipe, auto = now or datetime.now(UTC), request.recipe(), request.auto()
     if not request.decides_stratify:
@@ -86,6 +121,7 @@ def plan_run(
         max_attempts=max_attempts,
         require=request.require,
         auto=auto,
+        initial_weights=initial_weights,
     )
 
 

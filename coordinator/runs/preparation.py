@@ -10,6 +10,7 @@ import numpy as np
 from deepchord.coordinator.runs.long_steps import counted_step, long_step
 from deepchord.coordinator.runs.planning import plan_architecture, plan_run
 from deepchord.coordinator.runs.request import RunRequest, plan_request
+from deepchord.coordinator.runs.starting import plan_start, publish_start
 from deepchord.coordinator.runs.suitability import check_class_weights, check_feature_noise, check_parts, check_task
 from deepchord.shared.broker import probe_broker
 from deepchord.shared.command_line import user_path
@@ -53,6 +54,7 @@ def prepare(
         BrokerError: The given broker does not answer, or cannot be used as it is.
         EngineError: No broker is given, and no engine is installed here.
         DatasetError: The data set was not found or cannot be used.
+        CheckpointError: The weights that members are to start from cannot be used.
         StorageError: Storage cannot be written.
     """
     rows = None if given is None or given.table is None else len(given.x_train)
@@ -76,6 +78,7 @@ def prepare(
     refuse_too_large(sum(array.nbytes for array in dataset.arrays().values()), store.objects)
     _check_engine(request.require or settings.engine, network, request)
     check_state_size(store, network, request)
+    start = plan_start(request, architecture, dataset)
     store.check_writable()
     dataset = replace(dataset, findings=all_findings(dataset), rows=None)
     warn_of(dataset.findings, dataset.name)
@@ -87,7 +90,15 @@ def prepare(
         publishing=long_step(f"Publishing {dataset.name}", size_bytes, "write"),
     )
     sizes = [] if targets else np.bincount(dataset.y_train, minlength=classes).tolist()
-    return store, plan_run(request, architecture, published, max_attempts=settings.max_attempts, class_sizes=sizes)
+    run = plan_run(
+        request,
+        architecture,
+        published,
+        max_attempts=settings.max_attempts,
+        class_sizes=sizes,
+        initial_weights=publish_start(store, start),
+    )
+    return store, run
 
 
 def task_of(dataset: Dataset) -> Task:

@@ -58,6 +58,13 @@ class RunRequest(Recipe):
     #: A TOML or JSON file with `layers`. If this and `layers` are None, the network of the preset is used.
     architecture: str | None = None
     layers: tuple[Annotated[Layer, Field(discriminator="type")], ...] | None = None
+    #: A file with the weights that the members start from; None: random ones. If neither `architecture` nor `layers` is
+    #: given, and the file tells its network, that is trained.
+    initial_weights: str | None = None
+    #: Whether each member draws the weights of the head, although those of the file would fit.
+    new_head: bool = False
+    #: The standard deviation of the noise that each member adds to a kernel, as a share of the kernel's own.
+    initial_noise: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
 
     @field_validator("image_size", mode="before")
     @classmethod
@@ -75,6 +82,8 @@ class RunRequest(Recipe):
     def _check(self) -> "RunRequest":
         if self.architecture is not None and self.layers is not None:
             raise ValueError("give either architecture (a file) or layers, not both")
+        if self.initial_weights is None and (self.new_head or self.initial_noise):
+            raise ValueError("new_head and initial_noise are for initial_weights, a file that members start from")
         if self.members == "auto":
             self._check_auto()
             return self
@@ -197,9 +206,9 @@ def _read_recipe(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # also for binary data, and numbers with too many digits
         raise InputError(f"Recipe {path} is not valid TOML: {error}.") from error
     # A file that the recipe names may lie beside it.
-    for name in ("architecture", "dataset"):
+    for name in ("architecture", "dataset", "initial_weights"):
         value = recipe.get(name)
-        is_there = os.path.isfile if name == "architecture" or is_named_dataset(str(value)) else os.path.exists
+        is_there = os.path.isfile if name != "dataset" or is_named_dataset(str(value)) else os.path.exists
         if isinstance(value, str) and is_there(path.parent / value):  # pathlib's raise for some names
             recipe[name] = str(path.parent / value)
     return recipe

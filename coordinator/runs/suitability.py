@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from deepchord.shared.datasets import weights_of_classes
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import Recipe
-from deepchord.shared.network import Task
+from deepchord.shared.network import ResolvedArchitecture, Task
 
 #: What changes the place of pixels or hides some of them; it needs images of at least two lines and columns.
 _OF_PLACES = ("rotation", "zoom", "random_erasing", "cutmix", "rand_augment")
@@ -31,6 +31,15 @@ def check_parts(recipe: Recipe, train_size: int) -> None:
             f"Of {train_size} training images, calibration_fraction = {recipe.calibration_fraction:g} and "
             f"validation_fraction = {recipe.validation_fraction:g} leave a member {max(0, left - held_out)} to train "
             f"on and {held_out} for its validation: each needs at least one."
+        )
+
+
+def check_trainable(network: ResolvedArchitecture) -> None:
+    """Raise `InputError` if no layer would learn."""
+    if network.frozen == network.parameters:
+        raise InputError(
+            "No layer of the network is trained: all that have weights are trainable = false. Let at least the last "
+            "one be trained."
         )
 
 

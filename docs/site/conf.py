@@ -23,6 +23,7 @@ NAVIGATION = {
     "Guides": (
         "own_data",
         "tables",
+        "Fine-tuning a Keras model <fine_tuning>",
         "In scikit-learn <scikit_learn>",
         "Uncertainty <uncertainty>",
         "Prediction and serving <prediction>",

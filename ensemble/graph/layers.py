@@ -98,9 +98,9 @@ def _layer(part: GraphPart, resolved: ResolvedLayer, arrays: Arrays, value: Valu
         case MaxPooling2D() | AveragePooling2D() | MaxPooling1D() | AveragePooling1D() as layer:
             return add_pooling(part, layer, resolved, value)
         case GlobalAveragePooling2D() | GlobalAveragePooling1D():
-            return _flat(part, "GlobalAveragePool", value)
+            return _pooled(part, "GlobalAveragePool", resolved, value)
         case GlobalMaxPooling2D() | GlobalMaxPooling1D():
-            return _flat(part, "GlobalMaxPool", value)
+            return _pooled(part, "GlobalMaxPool", resolved, value)
         case Flatten():
             return Value(name=part.add("Flatten", channels_last(part, value).name, axis=1), axes=1)
         case Dense() as layer:
@@ -173,5 +173,10 @@ def _constants(part: GraphPart, resolved: ResolvedLayer, arrays: Arrays) -> list
     ]
 
 
-def _flat(part: GraphPart, operation: str, value: Value) -> Value:
-    return Value(name=part.add("Flatten", part.add(operation, channels_first(part, value).name), axis=1), axes=1)
+def _pooled(part: GraphPart, operation: str, resolved: ResolvedLayer, value: Value) -> Value:
+    """Add a pooling of all pixels; return its output, a vector or an image of one pixel."""
+    turned = channels_first(part, value)
+    made = part.add(operation, turned.name)
+    if len(resolved.output_shape) > 1:
+        return turned.becomes(made)
+    return Value(name=part.add("Flatten", made, axis=1), axes=1)

@@ -1,6 +1,6 @@
 """Results as files: weights in the HDF5 layout of Keras, and what members and ensembles predict."""
 
-from deepchord.shared.checkpoints.folder import DESCRIPTION_FILE, weights_file
+from deepchord.shared.checkpoints.folder import DESCRIPTION_FILE, INITIAL_WEIGHTS_FILE, weights_file
 from deepchord.shared.checkpoints.hdf5 import (
     StoredLayer,
     Weights,
@@ -28,6 +28,7 @@ from deepchord.shared.checkpoints.probabilities import (
 
 __all__ = [
     "DESCRIPTION_FILE",
+    "INITIAL_WEIGHTS_FILE",
     "EnsemblePredictions",
     "EnsembleProbabilities",
     "StoredLayer",

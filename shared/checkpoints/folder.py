@@ -2,6 +2,8 @@
 
 #: An `EnsembleDescription`.
 DESCRIPTION_FILE = "ensemble.json"
+#: The weights that the members started from, if not from random ones; in a folder of its own, for it is no member.
+INITIAL_WEIGHTS_FILE = "initial_weights/weights.hdf5"
 
 
 def weights_file(index: int) -> str:

@@ -7,6 +7,7 @@ in each process.
 
 import io
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ from deepchord.shared.network import ResolvedArchitecture, ResolvedLayer
 
 #: One tuple of arrays for each layer that has weights, in the order of `ResolvedLayer.weights`.
 Weights = tuple[tuple[NDArray[np.float32], ...], ...]
+
+#: The names of what Keras's Normalization has seen, in Keras 2 and 3.
+_COUNT = re.compile(r"(^|/)count(:0)?$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +97,8 @@ def stored_layers(root: h5py.Group, source: str) -> Iterator[StoredLayer]:
     """Yield the layers that a group lists, including layers without weights."""
     for name in read_names(root, "layer_names", source):
         group = find_object(root, name, h5py.Group, source)
-        paths = read_names(group, "weight_names", source)
+        # The count of the values that a layer has seen is no weight.
+        paths = [path for path in read_names(group, "weight_names", source) if not _COUNT.search(path)]
         yield StoredLayer(
             name=name, paths=tuple(paths), arrays=tuple(plain_array(group, path, source) for path in paths)
         )

@@ -2,7 +2,7 @@
 
 import math
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -10,6 +10,8 @@ from pydantic import (
     FiniteFloat,
     NonNegativeInt,
     PositiveInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
     model_validator,
 )
 
@@ -141,6 +143,19 @@ class Distillation(Message):
     share: Share = 1.0
 
 
+class InitialWeights(Message):
+    """The weights that members start from instead of random ones; storage keeps them under their SHA-256."""
+
+    sha256: Sha256
+    #: The name of the file that they came from.
+    source: Annotated[str, Field(max_length=200)]
+    #: The names of the layers that each member draws itself, from its own seed.
+    drawn: tuple[str, ...] = ()
+    #: The standard deviation of the normal noise that each member adds to a kernel that is trained, as a share of the
+    #: kernel's own.
+    noise: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
+
+
 class RunSpec(Versioned):
     """Everything that decides the result of a run: from the same RunSpec every host trains the same members."""
 
@@ -164,6 +179,16 @@ class RunSpec(Versioned):
     auto: AutoMembers | None = None
     #: What the members learn from beside the labels; None: nothing.
     distillation: Distillation | None = None
+    #: What the members start from; None: random weights.
+    initial_weights: InitialWeights | None = None
+
+    @model_serializer(mode="wrap")
+    def _leave_out_added_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what earlier versions do not know, so that they can read runs that do without it."""
+        written: dict[str, Any] = handler(self)
+        if self.initial_weights is None:
+            written.pop("initial_weights", None)
+        return written
 
     @model_validator(mode="after")
     def _check_min_members(self) -> "RunSpec":

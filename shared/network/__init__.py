@@ -2,6 +2,7 @@
 
 from deepchord.shared.network.architecture import MAX_LAYERS, Architecture
 from deepchord.shared.network.builtin import PRESET_ARCHITECTURES, default_architecture, notebook_architecture
+from deepchord.shared.network.head import head_place, outputs_of, with_classes, with_outputs
 from deepchord.shared.network.keras_layers import connected, keras_layers
 from deepchord.shared.network.layers import (
     NETWORK_INPUT,
@@ -102,9 +103,13 @@ __all__ = [
     "ZeroPadding2D",
     "connected",
     "default_architecture",
+    "head_place",
     "keras_layers",
     "notebook_architecture",
+    "outputs_of",
     "pair",
     "refusal",
     "resolve_layers",
+    "with_classes",
+    "with_outputs",
 ]

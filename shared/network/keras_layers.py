@@ -76,15 +76,19 @@ def connected(architecture: ResolvedArchitecture, layers: Mapping[str, Any], ten
     """
     outputs = {NETWORK_INPUT: tensor}
     for each in architecture.layers:
-        inputs = [outputs[name] for name in each.inputs]
-        outputs[each.name] = layers[each.name](inputs if each.layer.joins else inputs[0])
+        inputs, layer = [outputs[name] for name in each.inputs], layers[each.name]
+        if not each.layer.trainable:
+            layer.trainable = False  # before the call, by which Keras 2 decides how a normalization computes
+        outputs[each.name] = layer(inputs if each.layer.joins else inputs[0])
+        if not each.layer.trainable:
+            layer.trainable = False  # after it, too: Keras 3 marks the variables, which the call has made
     return outputs[architecture.layers[-1].name]
 
 
 def _make_layer(layers: Any, resolved: ResolvedLayer, dropout_scale: float) -> Any:
     layer, name = resolved.layer, resolved.name
     # Options with default values that Keras 2 does not know are left out.
-    options = layer.model_dump(exclude={"type", "name", "inputs", "kernel_l1", "kernel_l2"})
+    options = layer.model_dump(exclude={"type", "name", "inputs", "trainable", "kernel_l1", "kernel_l2"})
     match layer:
         # Kernels start as zeros, because all weights are set later. Drawing random ones would take seconds in JAX.
         case Conv2D() | Conv2DTranspose() | Conv1D():

@@ -43,6 +43,11 @@ class ResolvedLayer:
         """The shape of its only input, or of the first."""
         return self.input_shapes[0]
 
+    @property
+    def parameters(self) -> int:
+        """The number of values in its weights."""
+        return sum(math.prod(weight.shape) for weight in self.weights)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedArchitecture:
@@ -56,7 +61,12 @@ class ResolvedArchitecture:
     @property
     def parameters(self) -> int:
         """The number of values in all weights."""
-        return sum(math.prod(weight.shape) for layer in self.layers for weight in layer.weights)
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def frozen(self) -> int:
+        """The number of values in the weights of layers that are not trained."""
+        return sum(layer.parameters for layer in self.layers if not layer.layer.trainable)
 
 
 def resolve_layers(layers: Iterable[Layer], input_shape: Shape, outputs: Outputs) -> tuple[ResolvedLayer, ...]:
@@ -157,7 +167,8 @@ class _Resolution:
         before = inputs[0]
         self._last = before
         for layer in block.layers:
-            self._add(self._name(layer), layer, (self._last,))
+            own = layer if block.trainable else layer.model_copy(update={"trainable": False})
+            self._add(self._name(layer), own, (self._last,))
         added, made = self._shapes[before], self._shapes[self._last]
         if made != added:
             raise InputError(

@@ -1,21 +1,24 @@
 """Finds the arrays of each layer in a saved model, in the layout of Keras 1 and 2 or in that of Keras 3."""
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import h5py
 
 from deepchord.shared.checkpoints import StoredLayer, stored_layers, weighted_layers, weights_root
 from deepchord.shared.errors import CheckpointError
 from deepchord.shared.files import has_object, plain_array, read_text
-from deepchord.shared.network import ResolvedArchitecture
+from deepchord.shared.network import MAX_LAYERS, ResolvedArchitecture
 from deepchord.shared.saved_models.containers import Container
 from deepchord.shared.saved_models.description import DescribedNetwork
+from deepchord.shared.saved_models.nesting import counted_names
+from deepchord.shared.saved_models.options import Options
 
 #: The groups that contain the layers, in Keras 3 and in Keras 2.13; on Windows both wrote backslashes.
 _FOLDERS = ("layers", "_layer_checkpoint_dependencies")
 _MOST_ARRAYS = 16
+#: More groups than any model has that is read.
+_MOST_GROUPS = 8 * MAX_LAYERS
 
 
 def found_layers(
@@ -32,7 +35,13 @@ def found_layers(
         if described is None:
             return tuple(layer for layer in layers if layer.arrays)
         by_name = {layer.name: layer for layer in layers}
+        options = {layer.name: layer for layer in described.listed}
         names = [layer.name for layer in described.weighted]
+        by_name |= {
+            name: _within(by_name[options[name].models[0]], options[name])
+            for name in names
+            if options[name].models and options[name].models[0] in by_name
+        }
     else:
         by_name = dict(_keras_3_layers(container))
         names = _keras_3_names(network, described)
@@ -61,20 +70,38 @@ def writer(container: Container) -> tuple[str | None, str | None]:
     return backend, version
 
 
+def _within(model: StoredLayer, layer: Options) -> StoredLayer:
+    """Return the arrays of a layer in a model within the model, of which the older layouts make one list.
+
+    They are named by their layers: `conv1/kernel:0`, or `mobilenet/conv1/kernel`.
+    """
+    owners = [path.rpartition("/")[0] for path in model.paths]
+    own = [place for place, owner in enumerate(owners) if owner == layer.own_name]
+    own = own or [place for place, owner in enumerate(owners) if owner.endswith(f"/{layer.own_name}")]
+    return StoredLayer(
+        name=layer.name,
+        paths=tuple(model.paths[place] for place in own),
+        arrays=tuple(model.arrays[place] for place in own),
+    )
+
+
 def _keras_3_layers(container: Container) -> Iterator[tuple[str, StoredLayer]]:
-    """Yield the name that Keras 3 gives a layer, such as `conv2d_1`, and its arrays; only for layers with arrays."""
+    """Yield the name that Keras 3 gives a layer, such as `conv2d_1`, and its arrays; only for layers with arrays.
+
+    That of a layer in a model within the model has the model's name before it: `functional/conv2d_1`.
+    """
     file, source = container.file, container.source
     found = 0
-    for folder in _FOLDERS:
-        for name in _groups_in(file, folder):
+    waiting = [("", "")]
+    while waiting and found <= _MOST_GROUPS:
+        inside, before = waiting.pop()
+        for group in _groups_in(file, inside):
             found += 1
-            path = f"{name}/vars" if "\\" in name else f"{folder}/{name}/vars"
-            arrays: list[h5py.Dataset] = []
-            while len(arrays) < _MOST_ARRAYS and has_object(file, f"{path}/{len(arrays)}"):
-                arrays.append(plain_array(file, f"{path}/{len(arrays)}", source))
+            called = before + re.split(r"[\\/]", group)[-1]
+            waiting.append((f"{group}/", f"{called}/"))
+            arrays = _arrays_of(file, f"{group}/vars", _is_normalization(called), source)
             if arrays:
-                called = name.rpartition("\\")[2]
-                yield called, StoredLayer(name=called, paths=(path,), arrays=tuple(arrays))
+                yield called, StoredLayer(name=called, paths=(f"{group}/vars",), arrays=arrays)
     if not found:
         what = "no attribute nb_layers, layer_names or group layers"
         if "nb_layers" in file.attrs:
@@ -82,36 +109,47 @@ def _keras_3_layers(container: Container) -> Iterator[tuple[str, StoredLayer]]:
         raise CheckpointError(f"{source} is HDF5, but not in a layout of Keras 1, 2 or 3 ({what}).")
 
 
-def _groups_in(file: h5py.File, folder: str) -> list[str]:
-    on_windows = [name for name in file if name.startswith(f"{folder}\\") and name.count("\\") == 1]
-    if file.id.links.exists(folder.encode()) and file.id.links.get_info(folder.encode()).type == h5py.h5l.TYPE_HARD:
-        inside = file[folder]
-        return [*(inside if isinstance(inside, h5py.Group) else ()), *on_windows]
-    return on_windows
+def _arrays_of(file: h5py.File, group: str, is_normalization: bool, source: str) -> tuple[h5py.Dataset, ...]:
+    # The third array of a Normalization counts the values that it has seen.
+    most = 2 if is_normalization else _MOST_ARRAYS
+    arrays: list[h5py.Dataset] = []
+    while len(arrays) < most and has_object(file, f"{group}/{len(arrays)}"):
+        arrays.append(plain_array(file, f"{group}/{len(arrays)}", source))
+    return tuple(arrays)
+
+
+def _is_normalization(called: str) -> bool:
+    """Return whether it is `normalization`, and not `batch_normalization`."""
+    return called.rpartition("/")[2].startswith("normalization")
+
+
+def _groups_in(file: h5py.File, inside: str) -> Iterator[str]:
+    """Yield the paths of the groups of a model's layers, below that of the model; links are not followed."""
+    for folder in _FOLDERS:
+        yield from (f"{folder}\\{name}" for name in _on_windows(file, folder) if not inside)
+        here: h5py.Group | h5py.Dataset | None = file
+        for part in f"{inside}{folder}".split("/"):
+            links = here.id.links if isinstance(here, h5py.Group) else None
+            is_hard = links is not None and links.exists(part.encode()) and _is_hard(links.get_info(part.encode()))
+            here = here[part] if is_hard and here is not None else None
+        yield from (f"{inside}{folder}/{name}" for name in (here if isinstance(here, h5py.Group) else ()))
+
+
+def _on_windows(file: h5py.File, folder: str) -> list[str]:
+    names = (name.partition("\\") for name in file if name.startswith(f"{folder}\\"))
+    return [name for _, _, name in names if "\\" not in name]
+
+
+def _is_hard(link: h5py.h5l.LinkInfo) -> bool:
+    return bool(link.type == h5py.h5l.TYPE_HARD)
 
 
 def _keras_3_names(network: ResolvedArchitecture, described: DescribedNetwork | None) -> list[str]:
     """Return the names that Keras 3 gives the layers with weights: their class with a number, in Keras's order."""
     if described is None:
-        counted = _counted(layer.layer.type for layer in network.layers)
+        counted = counted_names(layer.layer.type for layer in network.layers)
         with_weights = {layer.name for layer in weighted_layers(network)}
         names = zip(network.layers, counted, strict=True)
         return [name for layer, name in names if layer.name in with_weights]
-    counted = _counted(_snake_case(layer.kind) for layer in described.listed)
-    by_name: Mapping[str, str] = dict(zip((layer.name for layer in described.listed), counted, strict=True))
+    by_name = {layer.name: layer.stored_as for layer in described.listed}
     return [by_name[layer.name] for layer in described.weighted]
-
-
-def _counted(kinds: Iterator[str]) -> list[str]:
-    """Return `dense`, `dense_1`, `dense_2` …; each kind is counted separately."""
-    counts: Counter[str] = Counter()
-    names = []
-    for kind in kinds:
-        names.append(f"{kind}_{counts[kind]}" if counts[kind] else kind)
-        counts[kind] += 1
-    return names
-
-
-def _snake_case(kind: str) -> str:
-    parted = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", kind)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", parted).lower()

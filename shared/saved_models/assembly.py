@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deepchord.shared.network import NETWORK_INPUT, Flatten, Layer, Reshape, Shape
+from deepchord.shared.network import NETWORK_INPUT, BatchNormalization, Flatten, Layer, Reshape, Shape
 from deepchord.shared.saved_models.graph import MODEL_INPUT, Step
 from deepchord.shared.saved_models.kinds import TRAINING_ONLY, Converted, converted
 from deepchord.shared.saved_models.options import Options
@@ -15,6 +15,8 @@ from deepchord.shared.saved_models.rescaling import check_rescaling
 MAX_AXIS = 2**20
 #: Layers whose outputs are no images.
 _FLAT = ("Flatten", "Dense", "GlobalAveragePooling2D", "GlobalMaxPooling2D")
+#: Layers that do nothing but in training.
+_NOISE = ("Dropout", "SpatialDropout2D", "GaussianNoise")
 #: Layers that do not change the values of pixels.
 _SHAPING = ("Reshape", "Flatten")
 
@@ -34,6 +36,8 @@ class Assembled:
     are_images: list[bool] = field(default_factory=list)
     #: Whether a first layer that divides by 255 was left out.
     rescales: bool = False
+    #: The places in `layers` of those with weights that the file does not train.
+    frozen: list[int] = field(default_factory=list)
 
 
 def assembled(steps: Sequence[Step], shape: Shape | None, images: Shape) -> Assembled:
@@ -69,7 +73,7 @@ class _Assembly:
             inputs = tuple(self._names[name] for name in step.inputs) or (self._names[MODEL_INPUT],)
             if inputs[0] in self._untouched and any(self._taken[name] > 1 for name in step.inputs):
                 self._untouched.clear()  # several layers take the pixels: what one makes of them is no matter of all
-            self._names[step.options.name] = self._name(step.options, inputs)
+            self._names[step.options.name] = self._name(step, inputs)
         return self._found
 
     def _flatten_input(self, steps: Sequence[Step]) -> None:
@@ -81,9 +85,10 @@ class _Assembly:
             self._untouched.add(self._last)
             self._is_image[self._last] = False
 
-    def _name(self, options: Options, inputs: tuple[str, ...]) -> str:
+    def _name(self, step: Step, inputs: tuple[str, ...]) -> str:
         """Return our name for the output of a layer, which is added if it computes something."""
-        if not _computes(options):
+        options = step.options
+        if not _computes(options) or (step.in_inference and options.kind in _NOISE):
             return inputs[0]
         is_begin = inputs == (NETWORK_INPUT,) and not self._found.layers
         if options.kind == "Reshape" and is_begin and self._found.shape_is_given:
@@ -96,6 +101,9 @@ class _Assembly:
             return inputs[0]
         made = converted(options)
         name = self._add(made.layer, inputs)
+        averages = step.in_inference and isinstance(made.layer, BatchNormalization)
+        if made.weights and (averages or not step.trainable):
+            self._found.frozen.append(len(self._found.layers) - 1)
         self._found.converted.append(made)
         is_image = self._is_image[inputs[0]]
         self._found.are_images.append(is_image)

@@ -18,7 +18,7 @@ from deepchord.shared.network import (
 )
 
 #: Options that do not matter for predictions, or are no options of what a layer computes.
-_LEFT_OUT = {"momentum", "name", "inputs", "activation", "kernel_l1", "kernel_l2"}
+_LEFT_OUT = {"momentum", "name", "inputs", "activation", "trainable", "kernel_l1", "kernel_l2"}
 
 Step = dict[str, object]
 

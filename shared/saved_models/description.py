@@ -17,8 +17,8 @@ from deepchord.shared.network import (
     Shape,
 )
 from deepchord.shared.saved_models.assembly import MAX_AXIS, Assembled, assembled
-from deepchord.shared.saved_models.graph import layers_of, steps_of
 from deepchord.shared.saved_models.kinds import TRAINING_ONLY, Converted
+from deepchord.shared.saved_models.nesting import flat_model
 from deepchord.shared.saved_models.options import Options
 from deepchord.shared.saved_models.rescaling import NOTE
 from deepchord.shared.validation import explain, with_full_stop
@@ -46,6 +46,8 @@ class SavedNetwork:
     rescales: bool = False
     #: The kinds of layers that only mattered in training, and that `architecture` does without.
     left_out: tuple[str, ...] = ()
+    #: The places in `architecture.layers` of those with weights that the file does not train, `trainable = false`.
+    frozen: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +76,10 @@ def described(configuration: Any, images: Shape, source: str) -> DescribedNetwor
         CheckpointError: The configuration is not valid, deepchord does not compute the network, or the network takes
             images of another shape.
     """
-    listed = layers_of(configuration, source)
+    model = flat_model(configuration, source)
+    listed = model.listed
     first = listed[0]
-    found = assembled(steps_of(configuration, listed, source), _input_shape(first), images)
+    found = assembled(model.steps, _input_shape(first), images)
     is_first = _is_channels_first(found.converted, found.shape, images, source)
     _check_images(found.shape, images, is_first, source)
     if is_first:
@@ -92,6 +95,7 @@ def described(configuration: Any, images: Shape, source: str) -> DescribedNetwor
         rows_channels_first=is_first and bool(flattens) and not flattens[0].channels_first,
         notes=(*((NOTE,) if found.rescales else ()), *notes),
         rescales=found.rescales,
+        frozen=tuple(found.frozen),
         left_out=tuple(dict.fromkeys(layer.kind for layer in listed if layer.kind in TRAINING_ONLY)),
     )
 

@@ -17,6 +17,8 @@ _KERAS_MODULES = ("keras", "tf_keras", "tensorflow")
 _MAX_LEVELS = 100
 #: What the first layer of a Sequential model takes that does not list its input.
 MODEL_INPUT = "the model's input"
+#: The classes of models, which may be layers of other models.
+MODELS = ("Sequential", "Functional", "Model")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,10 @@ class Step:
 
     options: Options
     inputs: tuple[str, ...]
+    #: Whether the models that it is in are trained, and itself.
+    trainable: bool = True
+    #: Whether it computes in training as in predictions: it is called with `training=False`.
+    in_inference: bool = False
 
 
 def layers_of(configuration: Any, source: str) -> tuple[Options, ...]:
@@ -35,7 +41,7 @@ def layers_of(configuration: Any, source: str) -> tuple[Options, ...]:
     """
     _check_depth(configuration, source)
     kind, body = _get(configuration, "class_name"), _get(configuration, "config")
-    if kind not in ("Sequential", "Functional", "Model") or not _is_keras(configuration):
+    if kind not in MODELS or not _is_keras(configuration):
         raise CheckpointError(
             f"{source} holds a model of the class {str(kind)[:60]!r}, whose network the file does not tell; expected "
             "a Sequential or functional model."
@@ -45,6 +51,12 @@ def layers_of(configuration: Any, source: str) -> tuple[Options, ...]:
     if not isinstance(listed, list) or not 1 <= len(listed) <= _MAX_KERAS_LAYERS:
         raise CheckpointError(f"{source} is damaged: its configuration has no list of layers.")
     return tuple(_options(layer, position, source) for position, layer in enumerate(listed))
+
+
+def entries_of(configuration: Any) -> tuple[Any, ...]:
+    """Return what a configuration says of each layer, if `layers_of` accepts it."""
+    body = configuration["config"]
+    return tuple(body if isinstance(body, list) else body["layers"])
 
 
 def steps_of(configuration: Any, layers: tuple[Options, ...], source: str) -> tuple[Step, ...]:
@@ -100,6 +112,7 @@ class _Graph:
     def __init__(self, layers: tuple[Options, ...], body: Any, source: str) -> None:
         self._source = source
         self._layers = {layer.name: layer for layer in layers}
+        self._in_inference: set[str] = set()
         nodes = {layer.name: _get(entry, "inbound_nodes") for layer, entry in zip(layers, body["layers"], strict=True)}
         self._inputs = {name: self._sources(name, calls) for name, calls in nodes.items()}
         self._begin = self._end_of(body, "input_layers")
@@ -119,7 +132,8 @@ class _Graph:
                 waiting.pop(name, None)
                 if name not in done:
                     done.add(name)
-                    found.append(Step(options=self._layer(name), inputs=self._taken(name)))
+                    is_off = name in self._in_inference
+                    found.append(Step(options=self._layer(name), inputs=self._taken(name), in_inference=is_off))
             elif missing in waiting or missing == name:
                 raise self._error("runs in a circle")
             else:
@@ -147,7 +161,11 @@ class _Graph:
             raise self._error(f"calls the layer {name!r} more than once")
         found: list[str] = []
         _collect(calls, found, 0)
-        if any(entry is True for entry in _training(calls, 0)):
+        modes = list(_training(calls, 0))
+        # Keras 3 writes False for each dropout, too, whose argument it is by default.
+        if self._layers[name].kind in (*MODELS, "BatchNormalization") and any(mode is False for mode in modes):
+            self._in_inference.add(name)
+        if any(mode is True for mode in modes):
             raise self._error(f"calls the layer {name!r} as in training")
         return tuple(found)
 

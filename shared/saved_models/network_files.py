@@ -19,7 +19,17 @@ from deepchord.shared.files import (
     read_short_text,
 )
 from deepchord.shared.messages import RunSpec
-from deepchord.shared.network import Architecture, Dense, Outputs, Shape, default_architecture
+from deepchord.shared.network import (
+    Architecture,
+    Dense,
+    Layer,
+    Outputs,
+    Shape,
+    default_architecture,
+    head_place,
+    outputs_of,
+    with_classes,
+)
 from deepchord.shared.saved_models.description import SavedNetwork
 from deepchord.shared.saved_models.reading import network_of_configuration, read_network
 
@@ -64,24 +74,53 @@ def load_network(path: Path, images: Shape) -> SavedNetwork:
     return SavedNetwork(architecture=_network_of_data(data, path, source))
 
 
-def network_to_train(path: Path, images: Shape, classes: int = 0, targets: int = 0) -> Architecture:
+def network_to_train(
+    path: Path, images: Shape, classes: int = 0, targets: int = 0, *, keeps_frozen: bool = False
+) -> Architecture:
     """Return the network that a file describes, with the outputs that the classes or numbers need; see `load_network`.
 
     What differs from the network in the file is logged.
+
+    Args:
+        path: The file.
+        images: Height, width and channels of the images, or the number of features.
+        classes: How many classes the data set has; 0: numbers are predicted.
+        targets: How many numbers are predicted; 0: classes are.
+        keeps_frozen: Whether layers that a saved model does not train are not trained; they need its weights.
     """
     found, name = load_network(path, images), printable_path(path)
     notes = [*found.notes, *(f"has a layer {kind}, which was left out: the recipe augments" for kind in found.left_out)]
-    *before, last = found.architecture.layers
-    if isinstance(last, Dense) and targets and (last.units, last.activation) != ("outputs", "linear"):
-        outputs = Outputs(targets=targets).size
-        notes.append(f"has a last layer of its own: it was given {outputs} linear outputs, two for each number")
-        last = last.model_copy(update={"units": "outputs", "activation": "linear"})
-    elif isinstance(last, Dense) and not targets and last.units not in ("classes", "outputs", classes):
-        notes.append(f"has {last.units} outputs: its last layer was given {classes}, one for each class")
-        last = last.model_copy(update={"units": "classes"})
+    if found.frozen and not keeps_frozen:
+        notes.append(
+            f"does not train {len(found.frozen)} of its layers: all are trained, because without --initial-weights "
+            "they start from random ones"
+        )
+    frozen = found.frozen if keeps_frozen else ()
+    layers = [
+        layer.model_copy(update={"trainable": False}) if place in frozen else layer
+        for place, layer in enumerate(found.architecture.layers)
+    ]
+    place = head_place(layers)
+    if place is not None and targets:
+        notes += _with_numbers(layers, place, targets)
+    elif place is not None and (outputs := outputs_of(layers[place], classes)) != classes:
+        notes.append(f"has {outputs} outputs: its last layer was given {classes}, one for each class")
+        layers[place] = with_classes(layers[place], classes).model_copy(update={"trainable": True})
     for note in notes:
         logger.warning("The network in %s %s.", name, note, extra={"action": "network_changed"})
-    return Architecture(layers=(*before, last)) if notes else found.architecture
+    return Architecture(layers=tuple(layers)) if notes or frozen else found.architecture
+
+
+def _with_numbers(layers: list[Layer], place: int, targets: int) -> list[str]:
+    """Let a network end in what numbers need; return what was changed, as clauses."""
+    head = layers[place]
+    is_fitting = isinstance(head, Dense) and head.units == "outputs" and head.activation == "linear"
+    if not isinstance(head, Dense) or (is_fitting and place == len(layers) - 1):
+        return []
+    layers[place:] = [head.model_copy(update={"units": "outputs", "activation": "linear", "trainable": True})]
+    return [
+        f"has a last layer of its own: it was given {Outputs(targets=targets).size} linear outputs, two for each number"
+    ]
 
 
 def _parsed(text: str, path: Path, source: str) -> Any:

@@ -24,6 +24,11 @@ class Options:
     kind: str
     name: str
     values: Mapping[str, Any]
+    #: The names of the models within the model that it is in, from the outside, and its name in the last of them.
+    models: tuple[str, ...] = ()
+    own_name: str = ""
+    #: Where Keras 3 stores its weights, such as `functional/conv2d_1`.
+    stored_as: str = ""
 
     def refuse(self, what: str, remedy: str | None = None) -> NoReturn:
         """Raise `CheckpointError`, because deepchord cannot compute the layer with this option."""

@@ -43,7 +43,7 @@ def read_network(path: Path, images: Shape) -> SavedNetwork | None:
         CheckpointError: The file is damaged or no model, or deepchord does not compute its network.
     """
     with opened_model(path) as container:
-        return _described(container, images)
+        return described_in(container, images)
 
 
 def network_of_configuration(configuration: Any, images: Shape, source: str) -> SavedNetwork:
@@ -67,23 +67,49 @@ def read_weights(path: Path, network: ResolvedArchitecture, *, channels_first: b
         CheckpointError: The file is damaged, no weight file, or of another network; the message names the layer.
     """
     with opened_model(path) as container:
-        source = container.source
-        found = _described(container, network.input_shape)
-        if found is not None:
-            _check_same(found, network, source)
-        stored = found_layers(container, network, found)
-        present = _present(stored, network, found, source)
-        conversion, notes = _conversion(container, stored, network, found, channels_first)
-        weights = converted_weights(stored, present, network, conversion, source)
-        if found is None:
-            return SavedWeights(weights=weights, notes=notes)
-        return SavedWeights(weights=weights, notes=(*notes, *found.notes), rescales=found.rescales)
+        found = described_in(container, network.input_shape)
+        return weights_in(container, network, found, channels_first=channels_first)
 
 
-def _described(container: Container, images: Shape) -> DescribedNetwork | None:
+def described_in(container: Container, images: Shape) -> DescribedNetwork | None:
+    """Return the network that an open file describes; None if it has weights only."""
     if container.configuration is None:
         return None
     return described(container.configuration, images, container.source)
+
+
+def stored_in(
+    container: Container, network: ResolvedArchitecture, found: DescribedNetwork | None
+) -> tuple[StoredLayer, ...]:
+    """Return the arrays of an open file, a layer with weights each; only the kinds of the layers must fit."""
+    return found_layers(container, network, found)
+
+
+def weights_in(
+    container: Container,
+    network: ResolvedArchitecture,
+    found: DescribedNetwork | None,
+    *,
+    channels_first: bool = False,
+) -> SavedWeights:
+    """Return the weights of an open file; see `read_weights`.
+
+    Args:
+        container: The file.
+        network: The network that they must fit.
+        found: The network that the file describes, as `described_in` returns it.
+        channels_first: Whether a file without a description is of a network with channels first.
+    """
+    source = container.source
+    if found is not None:
+        _check_same(found, network, source)
+    stored = stored_in(container, network, found)
+    present = _present(stored, network, found, source)
+    conversion, notes = _conversion(container, stored, network, found, channels_first)
+    weights = converted_weights(stored, present, network, conversion, source)
+    if found is None:
+        return SavedWeights(weights=weights, notes=notes)
+    return SavedWeights(weights=weights, notes=(*notes, *found.notes), rescales=found.rescales)
 
 
 def _check_same(found: DescribedNetwork, network: ResolvedArchitecture, source: str) -> None:

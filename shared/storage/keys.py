@@ -211,6 +211,11 @@ def shard(sha256: str) -> str:
     return f"datasets/shards/{sha256}.npy"
 
 
+def initial_weights(sha256: str) -> str:
+    """Return the key of weights that members start from."""
+    return f"initial-weights/{sha256}.hdf5"
+
+
 def numbered(folder: str, number: int) -> str:
     """Return the folder of a numbered attempt or extension."""
     return f"{folder}{number:03d}/"

@@ -1,6 +1,7 @@
 """What every kind of storage offers, and which keys are valid."""
 
 import re
+import uuid
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
@@ -107,3 +108,19 @@ def check_prefix(prefix: str) -> str:
     if prefix:
         check_key(prefix.removesuffix("/"))
     return prefix
+
+
+def check_creates_once(objects: ObjectStore) -> None:
+    """Raise `StorageError` unless storage can write, read back, and refuse to create an object that exists."""
+    probe = f"probes/{uuid.uuid4().hex}"
+    objects.replace(probe, b"deepchord\n")
+    try:
+        objects.get(probe)
+        if objects.create(probe, b"twice\n"):
+            raise StorageError(
+                f"Storage {objects.url} overwrites what it is told to create only once, so two workers could commit "
+                "the same member: use a service with conditional writes (If-None-Match).",
+                permanent=True,
+            )
+    finally:
+        objects.delete(probe)

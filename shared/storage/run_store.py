@@ -1,7 +1,7 @@
 """Runs, members and data sets in shared storage; data with a known SHA-256 is verified when it is read."""
 
+import hashlib
 import logging
-import uuid
 from collections.abc import Collection, Iterator
 
 from deepchord.shared.errors import (
@@ -10,7 +10,6 @@ from deepchord.shared.errors import (
     ObjectNotFoundError,
     RunFailedError,
     RunNotFoundError,
-    StorageError,
 )
 from deepchord.shared.messages import Cancellation, EnsembleEvaluation, Evaluation, MemberRecord, RunSpec, is_run_id
 from deepchord.shared.settings import Settings
@@ -20,7 +19,7 @@ from deepchord.shared.storage.attempts import Attempt
 from deepchord.shared.storage.documents import read_document, read_newest_spec, read_specs, read_verified
 from deepchord.shared.storage.evaluation_store import EvaluationStore, StudyStore
 from deepchord.shared.storage.member_store import MemberStore
-from deepchord.shared.storage.object_store import ObjectStore
+from deepchord.shared.storage.object_store import ObjectStore, check_creates_once
 from deepchord.shared.storage.opening import open_object_store
 from deepchord.shared.validation import with_full_stop
 
@@ -247,15 +246,16 @@ class RunStore:
 
     def check_writable(self) -> None:
         """Raise `StorageError` unless storage can write, read back, and refuse to create an object that exists."""
-        probe = f"probes/{uuid.uuid4().hex}"
-        self.objects.replace(probe, b"deepchord\n")
-        try:
-            self.objects.get(probe)
-            if self.objects.create(probe, b"twice\n"):
-                raise StorageError(
-                    f"Storage {self.objects.url} overwrites what it is told to create only once, so two workers could "
-                    "commit the same member: use a service with conditional writes (If-None-Match).",
-                    permanent=True,
-                )
-        finally:
-            self.objects.delete(probe)
+        check_creates_once(self.objects)
+
+    # Weights that members start from
+
+    def publish_initial_weights(self, data: bytes) -> str:
+        """Publish the weights of a file under their SHA-256, unless they are; return it."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        self.objects.create(keys.initial_weights(sha256), data)
+        return sha256
+
+    def initial_weights(self, sha256: str) -> bytes:
+        """Return the published weights of a file, verified."""
+        return read_verified(self.objects, keys.initial_weights(sha256), sha256)

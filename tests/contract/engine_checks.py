@@ -809,6 +809,44 @@ def the_gradient_through_batch_normalization_is_right(engine: Engine) -> None:
         np.testing.assert_allclose(network.weights()[layer][1], 0, atol=1e-5)
 
 
+def layers_that_are_not_trained_keep_their_weights_bit_for_bit(engine: Engine) -> None:
+    """Whatever else changes weights: penalties, weight decay, momentum, moving averages."""
+    frozen = {"trainable": False}
+    architecture = resolved(
+        Architecture(
+            layers=(
+                Conv2D(filters=4, kernel_l2=0.1, **frozen),
+                BatchNormalization(momentum=0.5, **frozen),
+                Residual(layers=(Conv2D(filters=4), BatchNormalization(momentum=0.5)), **frozen),
+                Conv2D(filters=3, activation="linear"),
+                BatchNormalization(momentum=0.5),
+                GlobalAveragePooling2D(),
+                Dense(units=8, activation="tanh", kernel_l1=0.1, **frozen),
+                Dense(units="classes", activation="softmax", kernel_l2=0.1),
+            )
+        )
+    )
+    images, labels = digits(48)
+    start = random_weights(architecture)
+    for changes in ({"optimizer": "adamw", "weight_decay": 0.5}, {"optimizer": "sgd", "momentum": 0.9}):
+        network = built(engine, architecture, learning_rate=0.01, global_clipnorm=1.0, **changes)
+        network.set_weights(start)
+        one_epoch(network, images, labels)
+        for layer, arrays, before in zip(weighted_layers(architecture), network.weights(), start, strict=True):
+            for weight, array, old in zip(layer.weights, arrays, before, strict=True):
+                is_kept, where = np.array_equal(array, old), f"{changes}: {weight.name} of {layer.name}"
+                if not layer.layer.trainable:
+                    assert is_kept, where
+                elif weight.name != "bias":  # that before a normalization has no gradient
+                    assert not is_kept, where
+
+
+def a_normalization_that_is_not_trained_computes_with_its_moving_averages_in_training(engine: Engine) -> None:
+    frozen = BatchNormalization(trainable=False)
+    layers = (Conv2D(filters=2, activation="tanh"), frozen, Flatten(), frozen, *PLAIN.layers[1:])
+    assert_gradient_reaches_the_first_kernel(engine, resolved(Architecture(layers=layers)))
+
+
 def batch_normalization_remembers_mean_and_variance_of_its_batches(engine: Engine) -> None:
     """Of images and of vectors; the variance is that of the batch itself, not of what it is a sample of."""
     images, labels = digits(8)
@@ -1275,6 +1313,8 @@ CHECKS = (
     a_member_learns_as_well_in_bfloat16_and_is_scored_in_float32,
     the_gradient_through_batch_normalization_is_right,
     batch_normalization_remembers_mean_and_variance_of_its_batches,
+    layers_that_are_not_trained_keep_their_weights_bit_for_bit,
+    a_normalization_that_is_not_trained_computes_with_its_moving_averages_in_training,
     a_dropout_rate_of_zero_is_no_dropout,
     images_of_other_sizes_and_with_colours_are_trained_on,
     rows_of_a_table_are_trained_on,

@@ -129,7 +129,11 @@ EVERY_LAYER: dict[str, Architecture] = {
         Dense(units=2, activation="silu"),
         Dense(units=4, activation="sigmoid"),
         Reshape(target_shape=(1, 1, 4), name="shares"),
-        Multiply(inputs=("image", "shares")),
+        Multiply(inputs=("image", "shares"), name="scaled"),
+        GlobalAveragePooling2D(keepdims=True, inputs=("image",)),
+        Conv2D(filters=4, kernel_size=1, activation="sigmoid", name="more_shares"),
+        GlobalMaxPooling2D(keepdims=True, inputs=("image",), name="largest"),
+        Multiply(inputs=("scaled", "more_shares", "largest")),
         *_END,
     ),
     "branches that are joined": _of(

@@ -97,9 +97,9 @@ def _activated_or_pooled(resolved: ResolvedLayer, arrays: tuple[Array, ...], val
         case layer if isinstance(layer, NoiseLayer):
             return values
         case GlobalAveragePooling2D() | GlobalAveragePooling1D():
-            return values.mean(axis=tuple(range(1, values.ndim - 1)))
+            return values.mean(axis=tuple(range(1, values.ndim - 1))).reshape(len(values), *resolved.output_shape)
         case GlobalMaxPooling2D() | GlobalMaxPooling1D():
-            return values.max(axis=tuple(range(1, values.ndim - 1)))
+            return values.max(axis=tuple(range(1, values.ndim - 1))).reshape(len(values), *resolved.output_shape)
         case MaxPooling2D() | MaxPooling1D() as layer:
             return _pooled(layer, values, fill=-np.inf).max(axis=_window_axes(values))
         case AveragePooling2D() | AveragePooling1D() as layer:

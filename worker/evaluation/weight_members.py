@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from deepchord.shared.checkpoints import Weights
 from deepchord.shared.command_line import printable_path
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import InputError
-from deepchord.shared.images import value_limits
 from deepchord.shared.network import ResolvedArchitecture, Shape, notebook_architecture
-from deepchord.shared.saved_models import SavedNetwork, read_network, read_weights
+from deepchord.shared.saved_models import SavedNetwork, check_scaled, read_network, read_weights
 from deepchord.shared.saved_models.network_files import load_network
 from deepchord.worker.evaluation.candidates import Candidate
 from deepchord.worker.evaluation.weight_files import distinct, find_weight_files
@@ -103,16 +100,8 @@ def check_images(files: Sequence[WeightFile], data: Dataset) -> None:
         data: deepchord divides images of whole numbers by 255, and uses floats as they are.
     """
     rescaling = next((file for file in files if file.rescales), None)
-    if rescaling is None or data.x_train.dtype == np.uint8:
-        return
-    for images in (data.x_train, data.x_test):
-        lowest, highest = value_limits(images)
-        if lowest < 0 or highest > 1:
-            raise InputError(
-                f"{printable_path(rescaling.path)} divides its images by 255 itself, and {data.name} holds floats from "
-                f"{lowest:g} to {highest:g}, which are used as they are: save images as whole numbers from "
-                "0 to 255 (uint8), which deepchord divides by 255, or as floats from 0 to 1."
-            )
+    if rescaling is not None:
+        check_scaled(printable_path(rescaling.path), data.name, (data.x_train, data.x_test))
 
 
 def _member(file: Path, saved: SavedNetwork | None, network: ResolvedArchitecture, channels_first: bool) -> WeightFile:

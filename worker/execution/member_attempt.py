@@ -17,6 +17,7 @@ from deepchord.shared.messages import (
     TrainedMember,
     TrainingPart,
 )
+from deepchord.shared.network import ResolvedArchitecture
 from deepchord.shared.storage import Attempt
 from deepchord.worker.engines import Network
 from deepchord.worker.evaluation import predict
@@ -25,7 +26,15 @@ from deepchord.worker.execution.progress_reporter import ProgressReporter
 from deepchord.worker.execution.resumption import find_start
 from deepchord.worker.execution.teacher import taught_targets
 from deepchord.worker.resources import Resources
-from deepchord.worker.training import Observer, Observers, TrainingSetup, TrainingState, member_split, train
+from deepchord.worker.training import (
+    GivenWeights,
+    Observer,
+    Observers,
+    TrainingSetup,
+    TrainingState,
+    member_split,
+    train,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -75,13 +84,15 @@ def attempt_member(
     with ProgressReporter(resources.board, run.run_id, progress, on_epoch) as reporter:
         dataset = resources.dataset(run.dataset, observer.predicted)
         taught = run.distillation
+        network = run.dataset.network(run.architecture)
         setup = TrainingSetup(
-            architecture=run.dataset.network(run.architecture),
+            architecture=network,
             recipe=run.recipe,
             seeds=spec.seeds,
             split=member_split(run, spec, dataset.y_train),
             dataset=dataset,
             targets=None if taught is None else taught_targets(resources.store, taught, dataset),
+            given=_given(resources, run, network),
         )
         trained = _train(resources, spec, attempt, setup, reporter, observer)
         reporter.scoring()
@@ -132,6 +143,15 @@ def _first_progress(
         started_at=started_at,
         updated_at=started_at,
     )
+
+
+def _given(resources: Resources, run: RunSpec, network: ResolvedArchitecture) -> GivenWeights | None:
+    """Return what the members of a run start from; None: random weights."""
+    info = run.initial_weights
+    if info is None:
+        return None
+    weights = resources.initial_weights(info, network)
+    return GivenWeights(weights=weights, drawn=frozenset(info.drawn), noise=info.noise)
 
 
 def _train(

@@ -1,7 +1,7 @@
 """Trains one member: starting weights, batches, the loop over epochs, and the state after each epoch."""
 
 from deepchord.worker.training.batches import EpochBatches, TrainingImages, batches_in_order
-from deepchord.worker.training.initialization import initial_weights
+from deepchord.worker.training.initialization import GivenWeights, initial_weights
 from deepchord.worker.training.loop import TrainingSetup, train
 from deepchord.worker.training.observers import Observer, Observers
 from deepchord.worker.training.split import Split, calibration_images, member_split, random_split
@@ -9,6 +9,7 @@ from deepchord.worker.training.state import SavedTraining, TrainingState, decode
 
 __all__ = [
     "EpochBatches",
+    "GivenWeights",
     "Observer",
     "Observers",
     "SavedTraining",

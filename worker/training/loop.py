@@ -17,7 +17,7 @@ from deepchord.shared.network import ResolvedArchitecture
 from deepchord.worker.engines import Engine, Network, Outputs, Probabilities
 from deepchord.worker.evaluation import chunks
 from deepchord.worker.training.batches import EpochBatches, TrainingImages
-from deepchord.worker.training.initialization import initial_weights
+from deepchord.worker.training.initialization import GivenWeights, initial_weights
 from deepchord.worker.training.objective import Measured, objective_of
 from deepchord.worker.training.observers import Observer
 from deepchord.worker.training.prefetching import prefetched
@@ -40,6 +40,8 @@ class TrainingSetup:
     dataset: Dataset
     #: What the member is to say of each training image, [train_size, classes]; None: its label.
     targets: Probabilities | None = None
+    #: What all members start from; None: random weights.
+    given: GivenWeights | None = None
 
 
 def train(
@@ -72,7 +74,7 @@ def train(
     objective = objective_of(setup.dataset)
     learnt = objective.learnt(setup.dataset)
     validation_labels = learnt[split.validation]
-    state = start or first_state(setup.architecture, setup.seeds)
+    state = start or first_state(setup.architecture, setup.seeds, setup.given)
     network = _trainable_network(engine, setup, state)
     wanted = learnt if setup.targets is None else setup.targets
     images = TrainingImages(dataset=setup.dataset, indices=split.training, labels=wanted)
@@ -91,9 +93,11 @@ def train(
     return network, state
 
 
-def first_state(architecture: ResolvedArchitecture, seeds: MemberSeeds) -> TrainingState:
+def first_state(
+    architecture: ResolvedArchitecture, seeds: MemberSeeds, given: GivenWeights | None = None
+) -> TrainingState:
     """Return the state of a member before its first epoch."""
-    weights = initial_weights(architecture, seeds.initialization)
+    weights = initial_weights(architecture, seeds.initialization, given)
     return TrainingState(weights=weights, best_weights=weights)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from deepchord.coordinator.report.content import ReportContent
+from deepchord.shared.checkpoints import INITIAL_WEIGHTS_FILE
 from deepchord.shared.datasets import IN_MEMORY, LEFT_OUT, OVERLAP, Dataset, is_named_dataset
 from deepchord.shared.messages import DatasetInfo, Recipe, RunSpec, Trainer, TrainingPart
 from deepchord.shared.network import NETWORK_INPUT, PRESET_ARCHITECTURES, ResolvedLayer, notebook_architecture
@@ -120,6 +121,7 @@ def recipe_toml(spec: RunSpec) -> str:
         "seed": spec.seed,
         # All of them: what is written to storage lacks options that earlier versions did not know.
         **{name: getattr(spec.recipe, name) for name in Recipe.model_fields},
+        **_start(spec),
     }
     # TOML has no null: what is None is left out.
     lines = [f"{name} = {_toml(value)}" for name, value in values.items() if value is not None]
@@ -135,6 +137,15 @@ def recipe_toml(spec: RunSpec) -> str:
                 *(f"{name} = {_toml(value)}" for name, value in layer.model_dump(exclude_none=True).items()),
             ]
     return "\n".join(lines) + "\n"
+
+
+def _start(spec: RunSpec) -> dict[str, object]:
+    """Return what has to be said of the weights that members start from; the file is collected beside the recipe."""
+    given = spec.initial_weights
+    if given is None:
+        return {}
+    options: dict[str, object] = {"initial_weights": INITIAL_WEIGHTS_FILE, "initial_noise": given.noise}
+    return options | ({"new_head": True} if given.drawn else {})
 
 
 def _file_options(dataset: DatasetInfo) -> dict[str, object]:

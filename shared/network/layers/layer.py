@@ -40,7 +40,7 @@ Epsilon = Annotated[float, Field(gt=0.0, le=1.0)]
 class NetworkLayer(ExtendedMessage):
     """A layer as data; each kind is a class of its own."""
 
-    added_fields: ClassVar[tuple[str, ...]] = ("name", "inputs")
+    added_fields: ClassVar[tuple[str, ...]] = ("name", "inputs", "trainable")
     #: Whether it joins two inputs or more; all other layers take one.
     joins: ClassVar[bool] = False
 
@@ -48,6 +48,9 @@ class NetworkLayer(ExtendedMessage):
     name: LayerName | None = None
     #: The names of the layers whose outputs it takes, `input` for the network's own input; None: the layer before it.
     inputs: Annotated[tuple[LayerName, ...], Field(min_length=1, max_length=64)] | None = None
+    #: Whether training changes its weights. A batch normalization that is not trained computes with its moving averages
+    #: in training, too, and leaves them as they are.
+    trainable: bool = True
 
     def outline(self, place: Place) -> Outline:
         """Return what the layer makes of its inputs.

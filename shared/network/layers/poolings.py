@@ -61,9 +61,15 @@ class AveragePooling1D(_Pooling1D):
 
 
 class _GlobalPooling2D(NetworkLayer):
+    added_fields: ClassVar = ("keepdims",)
+
+    #: Whether an image of one pixel is made instead of a vector.
+    keepdims: bool = False
+
     def outline(self, place: Place) -> Outline:
-        """Return the shape [channels]."""
-        return Outline((place.image()[2],))
+        """Return the shape [channels], or [1, 1, channels]."""
+        channels = place.image()[2]
+        return Outline((1, 1, channels) if self.keepdims else (channels,))
 
 
 class GlobalAveragePooling2D(_GlobalPooling2D):

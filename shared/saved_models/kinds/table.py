@@ -30,6 +30,7 @@ from deepchord.shared.saved_models.kinds.value_layers import (
     rescaled,
     reshaped,
     softmax,
+    standardization,
 )
 from deepchord.shared.saved_models.kinds.window_layers import (
     convolution,
@@ -107,6 +108,7 @@ _CONVERSIONS: Mapping[str, Callable[[Options], Converted]] = MappingProxyType(
         "Flatten": lambda options: stored(options, Flatten()),
         "Dense": dense,
         "BatchNormalization": normalization,
+        "Normalization": standardization,
         "Activation": activation_layer,
         "ReLU": relu,
         "ELU": elu,

@@ -24,6 +24,11 @@ from deepchord.shared.network import (
 from deepchord.shared.saved_models.kinds.converted import Converted, bias_names, bounded, epsilon, has_bias, stored
 from deepchord.shared.saved_models.options import Options
 
+#: What `BatchNormalization` adds to a variance where nothing is to be added.
+_NO_EPSILON = 1e-12
+#: Keras divides by a smaller deviation as by this.
+_LEAST_DEVIATION = 1e-7
+
 
 def dense(options: Options) -> Converted:
     """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
@@ -40,6 +45,36 @@ def normalization(options: Options) -> Converted:
     axis = options.side("axis", default=-1)
     found = BatchNormalization(epsilon=epsilon(options), momentum=_momentum(options))
     return stored(options, found, *_scaled(options), "moving_mean", "moving_variance", axis=axis)
+
+
+def standardization(options: Options) -> Converted:
+    """Return our layer of Keras's Normalization: by numbers of its configuration, or else by two of its weights."""
+    options.only((False,), "invert")
+    axis = options.side("axis", default=-1)
+    mean, variance = options.get("mean"), options.get("variance")
+    if mean is None and variance is None:
+        # With an epsilon that changes no float32 but those next to 0, so that it is a division by the deviation.
+        layer = BatchNormalization(epsilon=_NO_EPSILON, trainable=False)
+        return stored(options, layer, "moving_mean", "moving_variance", axis=axis)
+    means, variances = (_numbers(options, name) for name in ("mean", "variance"))
+    if len(means) != len(variances) or min(variances) < 0:
+        options.refuse(f"has the means {options.shown('mean')} and the variances {options.shown('variance')}")
+    scales = tuple(1 / max(math.sqrt(variance), _LEAST_DEVIATION) for variance in variances)
+    offsets = tuple(-mean * scale for mean, scale in zip(means, scales, strict=True))
+    is_one = len(scales) == 1
+    layer_of_numbers = Rescaling(scale=scales[0] if is_one else scales, offset=offsets[0] if is_one else offsets)
+    return stored(options, layer_of_numbers, axis=axis)
+
+
+def _numbers(options: Options, name: str) -> list[float]:
+    """Return the numbers of an option, however deeply they are nested in lists."""
+    found = options.get(name)
+    while isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    numbers = found if isinstance(found, list) else [found]
+    if not numbers or not all(isinstance(each, int | float) and math.isfinite(each) for each in numbers):
+        options.refuse(f"has {name} {options.shown(name)}")
+    return [float(each) for each in numbers]
 
 
 def _momentum(options: Options) -> float:

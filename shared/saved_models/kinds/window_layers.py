@@ -101,8 +101,7 @@ def global_pooling(kind: type[GlobalAveragePooling2D | GlobalMaxPooling2D]) -> C
     """Return what converts poolings of all pixels of one kind."""
 
     def convert(options: Options) -> Converted:
-        options.only((False,), "keepdims")
-        return stored(options, kind())
+        return stored(options, kind(keepdims=options.flag("keepdims", default=False)))
 
     return convert
 

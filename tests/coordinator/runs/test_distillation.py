@@ -11,8 +11,9 @@ from deepchord.coordinator.report import write_run_report
 from deepchord.coordinator.runs import plan_distillation, plan_member
 from deepchord.shared.checkpoints import decode_ensemble_probabilities
 from deepchord.shared.errors import CorruptObjectError, InputError, RunNotFoundError
-from deepchord.shared.messages import Distillation
+from deepchord.shared.messages import Distillation, InitialWeights
 from deepchord.shared.settings import load_settings
+from deepchord.shared.storage import keys
 from deepchord.shared.uncertainty import calibrator_of, with_temperature
 from deepchord.worker.execution.evaluation_attempt import attempt_evaluation
 from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member
@@ -54,6 +55,16 @@ def test_a_distilled_run_is_one_network_trained_as_the_members_were(resources):
     assert run.recipe == teacher.recipe.model_copy(update={"label_smoothing": 0.0})
     assert run.distillation == Distillation(teacher=RUN)
     assert run.run_id != RUN
+
+
+def test_the_network_of_the_members_starts_from_the_weights_that_they_did_and_another_does_not(resources, tmp_path):
+    given = InitialWeights(sha256="0" * 64, source="a.keras")
+    teacher = resources.store.run(RUN).model_copy(update={"initial_weights": given})
+    resources.store.objects.replace(keys.run(RUN), teacher.encode())
+    (tmp_path / "net.json").write_text(teacher.architecture.model_dump_json())
+
+    assert planned(resources).initial_weights == given
+    assert planned(resources, architecture=str(tmp_path / "net.json")).initial_weights is None
 
 
 def test_options_go_before_what_the_members_had(resources, tmp_path):

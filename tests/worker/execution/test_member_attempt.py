@@ -5,11 +5,19 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from deepchord.shared.checkpoints import decode_checkpoint
+from deepchord.shared.checkpoints import decode_checkpoint, encode_checkpoint
 from deepchord.shared.datasets import Dataset
-from deepchord.shared.errors import DatasetError, EngineError
-from deepchord.shared.messages import FailedMember, MemberRecord, MemberSpec, RunSpec, TrainedMember, Trainer
-from deepchord.shared.storage import RunStore
+from deepchord.shared.errors import CorruptObjectError, DatasetError, EngineError
+from deepchord.shared.messages import (
+    FailedMember,
+    InitialWeights,
+    MemberRecord,
+    MemberSpec,
+    RunSpec,
+    TrainedMember,
+    Trainer,
+)
+from deepchord.shared.storage import RunStore, keys
 from deepchord.worker.engines import Engine
 from deepchord.worker.evaluation import predict
 from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
@@ -159,3 +167,28 @@ def test_the_epoch_at_whose_end_an_attempt_is_ended_is_saved_when_it_has_ended(
 
     (left,) = store.member(run.run_id, 0).attempts()
     assert [saved.epoch for saved in left.saved] == [1, 2]
+
+
+def test_a_member_starts_from_the_weights_that_its_run_names(
+    resources: Resources, store: RunStore, run: RunSpec, members: tuple[MemberSpec, ...]
+):
+    network = run.architecture.resolve(input_shape=(4, 4, 1), classes=3)
+    start = ((np.full((16, 3), 0.25, np.float32), np.arange(3, dtype=np.float32)),)
+    info = InitialWeights(sha256=store.publish_initial_weights(encode_checkpoint(network, start)), source="some.keras")
+    recipe = run.recipe.model_copy(update={"learning_rate": 1e-12, "epochs": 1})
+
+    record = attempt(resources, run.model_copy(update={"initial_weights": info, "recipe": recipe}), members[0], 1)
+
+    weights = decode_checkpoint(store.member(run.run_id, 0).weights(1, record.member.weights_sha256), network, "stored")
+    np.testing.assert_allclose(weights[0][0], start[0][0], atol=1e-6)
+    np.testing.assert_allclose(weights[0][1], start[0][1], atol=1e-6)
+
+
+def test_weights_to_start_from_that_are_damaged_in_storage_are_no_start(
+    resources: Resources, store: RunStore, run: RunSpec, members: tuple[MemberSpec, ...]
+):
+    info = InitialWeights(sha256="0" * 64, source="some.keras")
+    store.objects.create(keys.initial_weights(info.sha256), b"something else")
+
+    with pytest.raises(CorruptObjectError, match=r"initial-weights/0+\.hdf5 is damaged: expected the SHA-256 0000"):
+        attempt(resources, run.model_copy(update={"initial_weights": info}), members[0], 1)

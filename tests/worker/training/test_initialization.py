@@ -16,7 +16,9 @@ from deepchord.shared.network import (
     ResolvedArchitecture,
     notebook_architecture,
 )
-from deepchord.worker.training import initial_weights
+from deepchord.worker.training import GivenWeights, initial_weights
+
+FLAT = (Flatten(), Dense(units="classes", activation="softmax"))
 
 
 def network() -> ResolvedArchitecture:
@@ -73,3 +75,40 @@ def test_the_weights_of_a_seed_are_the_same_on_every_host_and_in_every_version()
 
     stored = b"".join(array.astype("<f4").tobytes() for arrays in weights for array in arrays)
     assert hashlib.sha256(stored).hexdigest() == "bd0628ec771ccbed0e2169b7dc07ce6db425f6d6468b81f1b01a2ec7cab3dfeb"
+
+
+def test_weights_that_are_given_are_taken_and_a_head_that_is_drawn_is_that_of_a_random_start():
+    given = initial_weights(network(), 5)
+
+    start = initial_weights(network(), 1, GivenWeights(weights=given, drawn=frozenset({"dense_1"})))
+
+    for arrays, wanted in zip(start, (*given[:2], initial_weights(network(), 1)[2]), strict=True):
+        for array, expected in zip(arrays, wanted, strict=True):
+            np.testing.assert_array_equal(array, expected)
+
+
+@given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.01, 1.0))
+def test_noise_is_in_proportion_to_each_kernel_and_on_nothing_else(seed: int, share: float):
+    given = initial_weights(network(), 5)
+
+    first, again = (initial_weights(network(), seed, GivenWeights(weights=given, noise=share)) for _ in range(2))
+
+    for layer, arrays, wanted in zip(weighted_layers(network()), first, given, strict=True):
+        for weight, array, expected in zip(layer.weights, arrays, wanted, strict=True):
+            assert array.dtype == np.float32
+            if weight.name == "kernel":
+                assert (array - expected).std() == pytest.approx(share * expected.std(), rel=0.2)
+            else:
+                np.testing.assert_array_equal(array, expected)
+    for arrays, wanted in zip(again, first, strict=True):
+        np.testing.assert_array_equal(arrays[0], wanted[0])
+
+
+def test_the_noise_of_a_seed_is_the_same_on_every_host_and_layers_that_are_not_trained_have_none():
+    frozen = Architecture(layers=(Conv2D(filters=8, trainable=False), *FLAT)).resolve(input_shape=(6, 6, 3), classes=10)
+    given = initial_weights(frozen, 5)
+
+    (kernel, _), (dense, _) = initial_weights(frozen, 1, GivenWeights(weights=given, noise=0.1))
+
+    np.testing.assert_array_equal(kernel, given[0][0])
+    assert hashlib.sha256(dense.astype("<f4").tobytes()).hexdigest()[:16] == "4160a9ea310132b5"

@@ -125,6 +125,7 @@ def _batch_normalization(keras: Any) -> Any:
         def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
             if len(inputs.shape) != 4:
                 return super().call(inputs, training=training, mask=mask)
+            training = training and self.trainable
             moments = ([], []) if training else (self.moving_mean.value, self.moving_variance.value)
             outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
                 x=inputs,

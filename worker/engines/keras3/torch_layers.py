@@ -152,6 +152,8 @@ def _batch_normalization(keras: Any) -> Any:
             return _channels_last(functional.batch_norm(images, mean, variance, gamma, beta, eps=self.epsilon))
 
         def compute_in_training(self, inputs: Any) -> Any:
+            if not self.trainable:
+                return self.compute(inputs)
             images, gamma, beta = _channels_first(inputs), self.gamma.value, self.beta.value
             outputs, mean, inverse = torch.native_batch_norm(images, gamma, beta, None, None, True, 0.0, self.epsilon)
             move_average(self, self.moving_mean, mean.detach())

@@ -26,6 +26,9 @@ def completed_layers(keras: Any) -> Any:
         "GaussianNoise": lambda stddev, seed, name: layers["GaussianNoise"](stddev, name=name),  # noqa: ARG005  as above
         "Rescaling": _rescaling(keras),
         "Average": _average(keras),
+        "GlobalAveragePooling2D": _global_pooling(keras, layers["GlobalAveragePooling2D"]),
+        "GlobalMaxPooling2D": _global_pooling(keras, layers["GlobalMaxPooling2D"]),
+        "BatchNormalization": _batch_normalization(keras),
         "LayerNormalization": _layer_normalization(keras),
         "GroupNormalization": _group_normalization(keras),
     }
@@ -104,6 +107,19 @@ def _max_pooling(keras: Any, kind: Any) -> Callable[..., Any]:
     return made
 
 
+def _global_pooling(keras: Any, kind: Any) -> Callable[..., Any]:
+    class Kept(kind):  # type: ignore[misc]  # Keras has no types
+        """Makes an image of one pixel."""
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return (input_shape[0], 1, 1, input_shape[-1])
+
+        def call(self, inputs: Any) -> Any:
+            return keras.backend.reshape(super().call(inputs), (-1, 1, 1, inputs.shape.dims[-1]))
+
+    return lambda name, keepdims=False: Kept(name=name) if keepdims else kind(name=name)
+
+
 def _every(starts: tuple[int, ...], spans: list[tuple[int, int, int]]) -> tuple[slice, ...]:
     """Return the slices of a batch that begin at a place of a window, one for each window."""
     along = (slice(start, start + span, stride) for start, (_, stride, span) in zip(starts, spans, strict=True))
@@ -149,6 +165,16 @@ def _standardized(keras: Any, values: Any, axes: list[int], epsilon: float) -> A
     centred = values - backend.mean(values, axis=axes, keepdims=True)
     variance = backend.mean(backend.square(centred), axis=axes, keepdims=True)
     return centred / backend.sqrt(variance + epsilon)
+
+
+def _batch_normalization(keras: Any) -> Any:
+    class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras has no types
+        """Computes with its moving averages if it is not trained, as in Keras 3; Keras 2 takes those of the batch."""
+
+        def call(self, inputs: Any, training: Any = None) -> Any:
+            return super().call(inputs, training=training if self.trainable else False)
+
+    return BatchNormalization
 
 
 def _layer_normalization(keras: Any) -> Any:
