@@ -65,10 +65,8 @@ def predict_inputs(
     ensemble = Ensemble.load(source, storage=storage)
     dataset = ensemble.description.dataset
     item = "image" if dataset.table is None else "row"
-    if dataset.table is not None and asked.channels_first is not None:
-        raise InputError(
-            "The ensemble takes rows of a table, which have no channels: leave out --images-channels-first."
-        )
+    if dataset.table is not None:
+        _refuse_options_of_images(asked)
     question = ask(
         ensemble.description,
         risk=asked.risk,
@@ -99,6 +97,15 @@ def predict_inputs(
         for line in _end(predicted, len(found), damaged, scores.result(), out, f"{item}s"):
             typer.echo(line)
     return damaged
+
+
+def _refuse_options_of_images(asked: Asked) -> None:
+    of_images = {"--fit": asked.fit != "none", "--images-channels-first": asked.channels_first is not None}
+    given = [option for option, is_given in of_images.items() if is_given]
+    if given:
+        raise InputError(
+            f"The ensemble takes rows, which have neither size nor channels: leave out {' and '.join(given)}."
+        )
 
 
 def _lots(found: Inputs | TableInputs, dataset: DatasetInfo, asked: Asked) -> Iterable[Lot | Damaged]:

@@ -26,6 +26,8 @@ STDIN = "-"
 #: The arrays of images in an archive, the first that is there, and the labels that belong to each.
 _ARRAYS = {"images": "labels", "x_test": "y_test", "x": "y"}
 _OPTION = "--images-channels"
+#: Files that are no images for sure; others are opened.
+_TABLES = (".csv", ".tsv", ".parquet")
 #: The beginning of an `.npz`.
 ZIP = b"PK\x03\x04"
 
@@ -115,6 +117,11 @@ def find_inputs(inputs: Sequence[str], dataset: DatasetInfo) -> Inputs:
             found.extend(_in_folder(path, dataset))
         elif not path.exists():
             raise InputError(f"There is no file {printable_path(path)}.")
+        elif path.suffix.lower() in _TABLES:
+            raise InputError(
+                f"{printable_path(path)} is a table, and the networks take images of "
+                f"{'x'.join(map(str, dataset.image_shape))}: give image files, folders of them, or .npz files."
+            )
         elif path.suffix.lower() == ".npz":
             found.append(_archive(path, printable_path(path)))
         else:

@@ -38,7 +38,7 @@ def evaluate(
     context: typer.Context,
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="A run that has ended, by its id, or `last`; or give --weights."),
+        typer.Argument(metavar="RUN", help="A run that has ended, by its id, or `last`; or give --weights."),
     ] = None,
     weights: Annotated[
         list[str] | None,

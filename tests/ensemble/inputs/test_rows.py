@@ -101,11 +101,23 @@ def test_the_command_predicts_and_scores_rows(in_a_folder: Path, few: pd.DataFra
     assert pd.read_csv("out.csv")["row"].tolist()[-1] == "few.csv:40"
 
 
-def test_the_command_refuses_what_is_said_of_channels(in_a_folder: Path):
-    ended = CliRunner().invoke(commands, ["predict", "last", "few.csv", "--images-channels-last"])
+def test_the_command_refuses_what_is_said_of_images(in_a_folder: Path):
+    options = ["--fit", "resize", "--images-channels-last"]
+    ended = CliRunner().invoke(commands, ["predict", "last", "few.csv", *options])
 
     assert isinstance(ended.exception, InputError)
-    assert "rows of a table, which have no channels" in str(ended.exception)
+    assert "leave out --fit and --images-channels-first" in str(ended.exception)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("photo.png", "an image file"), ("photos", "a folder")])
+def test_the_command_refuses_images_and_says_what_it_takes(in_a_folder: Path, name: str, kind: str):
+    Path("photos").mkdir()
+    Path("photo.png").touch()
+
+    ended = CliRunner().invoke(commands, ["predict", "last", name])
+
+    assert isinstance(ended.exception, InputError)
+    assert f"{name} is {kind}, and the networks take rows of a table: give .csv" in str(ended.exception)
 
 
 def test_the_command_takes_rows_from_standard_input(in_a_folder: Path, few: pd.DataFrame):
