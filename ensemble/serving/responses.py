@@ -8,21 +8,20 @@ from starlette.responses import JSONResponse
 from deepchord.ensemble.prediction import Prediction
 
 
-def prediction_response(model: str, names: Sequence[str], prediction: Prediction) -> JSONResponse:
-    """Return the predictions of some images."""
+def prediction_response(model: str, names: Sequence[str], prediction: Prediction, item: str) -> JSONResponse:
+    """Return the predictions of some images or rows; `item` is what one is called."""
     return JSONResponse(
         {
             "model": model,
             "class_names": list(prediction.class_names),
-            "predictions": [_one(name, prediction, index) for index, name in enumerate(names)],
+            "predictions": [{item: name} | _one(prediction, index) for index, name in enumerate(names)],
         }
     )
 
 
-def _one(name: str, prediction: Prediction, index: int) -> dict[str, Any]:
+def _one(prediction: Prediction, index: int) -> dict[str, Any]:
     label = int(prediction.labels[index])
     answer: dict[str, Any] = {
-        "image": name,
         "label": label,
         "class": prediction.class_names[label],
         "confidence": _number(prediction.confidence[index]),

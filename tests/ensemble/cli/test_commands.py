@@ -115,7 +115,10 @@ def test_from_a_folder_the_cost_cannot_be_measured(ensemble, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["predict", "last", "it.npz", "--abstain", "much"], "--abstain is 'much'; expected a share between 0 and 1, such as 1%"),
+        (
+            ["predict", "last", "it.npz", "--abstain", "much"],
+            "--abstain is 'much'; expected a share between 0 and 1, such as 1%",
+        ),
         (["predict", "last", "it.npz", "--sets", "200%"], "--sets is '200%'; expected a share"),
         (["predict", "last", "it.npz", "--abstain", "3%"], "risk of 3%; it has them for 5%, 2%, 1%, 0.5%"),
         (["predict", "last", "it.npz", "--per-class"], "are about sets: give --sets"),
