@@ -56,7 +56,7 @@ def _join() -> None:
 
 
 def _name_of(command: "CommandInfo") -> str:
-    return command.name or getattr(command.callback, "__name__", "")
+    return command.name or str(getattr(command.callback, "__name__", ""))
 
 
 _join()

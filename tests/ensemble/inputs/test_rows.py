@@ -17,6 +17,7 @@ from deepchord.ensemble.answers import Question
 from deepchord.ensemble.cli import commands
 from deepchord.ensemble.serving.limits import ServeLimits
 from deepchord.ensemble.serving.requests import _from_json
+from deepchord.ensemble.serving.responses import prediction_response
 from deepchord.shared.errors import DatasetError, DeepchordError, InputError
 from tests.ensemble.conftest import flowers
 
@@ -46,6 +47,12 @@ def test_rows_are_predicted_whatever_holds_them(gardener: Ensemble, few: pd.Data
         np.testing.assert_allclose(gardener.predict(rows).probabilities, expected, atol=1e-6)
     np.testing.assert_allclose(gardener.predict(inputs.iloc[0].to_dict()).probabilities, expected[:1], atol=1e-6)
     np.testing.assert_allclose(gardener.predict(inputs.iloc[0].to_numpy()).probabilities, expected[:1], atol=1e-6)
+
+
+def test_an_answer_over_http_calls_a_row_a_row(gardener: Ensemble, few: pd.DataFrame):
+    answer = json.loads(prediction_response("garden", ("0", "1"), gardener.predict(few.head(2)), "row").body)
+
+    assert [(one["row"], "image" in one) for one in answer["predictions"]] == [("0", False), ("1", False)]
 
 
 def test_an_exported_file_knows_how_rows_are_prepared(gardener: Ensemble, few: pd.DataFrame, tmp_path: Path):
