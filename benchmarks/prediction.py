@@ -8,7 +8,9 @@
    run in storage; the same of `import deepchord`. The files that Python compiles are there already, as after any
    installation.
 
-    python -m benchmarks.prediction [--rounds 3] [--starts 7] [--engines tensorflow torch jax] [--json FILE]
+Five minutes, most of them the loop of `predict`.
+
+    python -m benchmarks.prediction [--rounds 7] [--starts 15] [--engines tensorflow torch jax] [--json FILE]
 """
 
 import argparse
@@ -178,14 +180,14 @@ def _whole_process(command: Sequence[str], environment: dict[str, str]) -> tuple
 
 
 def _summary(values: Sequence[float]) -> dict[str, float]:
-    return {"min": min(values), "median": statistics.median(values)}
+    return {"min": min(values), "median": statistics.median(values), "max": max(values)}
 
 
 def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     installed = [name for name in _ENGINES if find_spec(name)]
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--starts", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--starts", type=int, default=15)
     parser.add_argument("--engines", nargs="+", choices=_ENGINES, default=installed)
     parser.add_argument("--json", type=Path)
     return parser.parse_args(given)

@@ -2,10 +2,11 @@
 
 One client, and 32 at once, each of which asks about one image of 28x28 pixels, as JSON and as a PNG file of a form, and
 asks again when it has its answer. All servers join requests; each peer is set up in two ways, with one process that
-computes and with one for each core. In each round every server is started anew, and is alone with the clients. All
-answers are compared with those of the ensemble.
+computes and with one for each core. In each round every server is started anew, and is alone with the clients; each
+round begins with another server, so that a machine that becomes slower or faster favours none. All answers are
+compared with those of the ensemble. A quarter of an hour with the peers, five seconds of it for each load of a round.
 
-    python -m benchmarks.serving [--seconds 1.5] [--rounds 2] [--peers PYTHON] [--json FILE]
+    python -m benchmarks.serving [--seconds 5] [--rounds 5] [--peers PYTHON] [--json FILE]
 
 `--peers` names a Python that has `litserve`, `bentoml`, `onnxruntime` and `pillow`: deepchord's own with the extra
 `bench`, or another.
@@ -58,12 +59,12 @@ def main() -> None:
         asked = _Asked(images=images, probabilities=deepchord.load(folder / MODEL).predict(images).probabilities)
         (port,) = free_ports(1)
         with running(NOTHING, port):
-            nothing = {str(clients): _rate(ask(port, _json(asked), clients, 1.0)) for clients in _CLIENTS}
+            nothing = {str(clients): _rate(ask(port, _json(asked), clients, arguments.seconds)) for clients in _CLIENTS}
         versions, compared = servers(folder / MODEL, arguments.peers)
         found: dict[str, dict[str, list[dict[str, Any]]]] = {}
-        for _ in range(arguments.rounds):
-            for server_name, server in compared.items():
-                for load_name, measured in _measure(server, asked, arguments.seconds):
+        for number in range(arguments.rounds):
+            for server_name in _in_turns(list(compared), number):
+                for load_name, measured in _measure(compared[server_name], asked, arguments.seconds):
                     found.setdefault(load_name, {}).setdefault(server_name, []).append(measured)
     loads = {load: {server: _summary(rounds) for server, rounds in each.items()} for load, each in found.items()}
     result = {
@@ -78,6 +79,12 @@ def main() -> None:
     print(json.dumps(result, indent=1))
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def _in_turns(names: list[str], number: int) -> list[str]:
+    """Return the servers in the order of a round."""
+    first = number % len(names)
+    return names[first:] + names[:first]
 
 
 def _measure(server: Server, asked: _Asked, seconds: float) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -145,7 +152,7 @@ def _summary(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
     rates = [each["requests_per_second"] for each in rounds]
     latencies = np.concatenate([each["latencies"] for each in rounds])
     return {
-        "requests_per_second": {"max": max(rates), "median": statistics.median(rates)},
+        "requests_per_second": {"min": min(rates), "max": max(rates), "median": statistics.median(rates)},
         "latency_ms": {f"p{share}": float(1000 * np.percentile(latencies, share)) for share in (50, 99)},
         "cpu_ms_per_request": statistics.median(each["cpu_ms_per_request"] for each in rounds),
     }
@@ -161,8 +168,8 @@ def _to_best_peer(servers: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=1.5)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peers", default=sys.executable)
     parser.add_argument("--json", type=Path)
     return parser.parse_args(given)

@@ -13,6 +13,7 @@ from deepchord.worker.cli import commands as worker_commands
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from typer.models import CommandInfo
 
     from deepchord.worker.cli.evaluated import EvaluatedMembers
 
@@ -33,8 +34,32 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for _side in (coordinator_commands, ensemble_commands, worker_commands):
-    commands.registered_commands.extend(_side.registered_commands)
+#: The commands as the help groups them, in its order.
+_PANELS = {
+    "Training": ("train", "data", "resume", "extend", "distill", "cancel"),
+    "Runs": ("runs", "status", "watch", "report", "collect", "evaluate"),
+    "Finished ensembles": ("predict", "export", "serve"),
+    "Machines": ("worker", "workers", "devices", "doctor", "drain", "reconcile", "metrics", "flower", "files"),
+}
+
+
+def _join() -> None:
+    """Take the commands of all sides, in the order of the help."""
+    sides = (coordinator_commands, ensemble_commands, worker_commands)
+    known = {_name_of(command): command for side in sides for command in side.registered_commands}
+    for panel, names in _PANELS.items():
+        for name in names:
+            command = known.pop(name)
+            command.rich_help_panel = panel
+            commands.registered_commands.append(command)
+    commands.registered_commands.extend(known.values())
+
+
+def _name_of(command: "CommandInfo") -> str:
+    return command.name or str(getattr(command.callback, "__name__", ""))
+
+
+_join()
 
 
 def _print_version(wanted: bool) -> None:
@@ -59,12 +84,12 @@ def write_evaluation_report(
     members: "EvaluatedMembers", folder: Path, width: int
 ) -> "tuple[RenderableType, str, Path]":
     """Write the report of what `deepchord evaluate` found; see `deepchord.worker.cli.evaluation.WriteReport`."""
-    from deepchord.coordinator.report import TRAIN_AGAIN, ReportContent, summary_table, write_report
+    from deepchord.coordinator.report import ReportContent, summary_table, train_again, write_report
     from deepchord.coordinator.report.tables import summary_json
 
     content = ReportContent(
         title=members.title,
-        command=members.command if members.run is None else TRAIN_AGAIN,
+        command=members.command if members.run is None else train_again(members.run),
         study_command=None if members.run is None else members.command,
         spec=members.run,
         records=members.records,

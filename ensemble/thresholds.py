@@ -3,7 +3,7 @@
 import math
 
 from deepchord.shared.errors import InputError
-from deepchord.shared.messages import Abstention, ConformalSets, EnsembleDescription
+from deepchord.shared.messages import ConformalSets, EnsembleDescription
 from deepchord.shared.uncertainty import ConformalMethod
 
 #: Above every confidence: an image is never answered.
@@ -26,7 +26,11 @@ def confidence_threshold(description: EnsembleDescription, risk: float) -> float
     found = next((each for each in description.abstentions if math.isclose(each.risk, risk, rel_tol=1e-6)), None)
     if found is None:
         raise InputError(
-            _unknown(description, f"abstaining at a risk of {risk:g}", [_risk(e) for e in description.abstentions])
+            _unknown(
+                description,
+                f"abstaining at a risk of {_percent(risk)}",
+                [_percent(e.risk) for e in description.abstentions],
+            )
         )
     return NEVER if found.threshold is None else found.threshold
 
@@ -49,8 +53,8 @@ def conformal_thresholds(
     for sets in description.conformal:
         if (sets.method, sets.guarantee) == (method, guarantee) and math.isclose(sets.level, level, rel_tol=1e-6):
             return sets
-    known = sorted({f"{each.level:g}" for each in description.conformal})
-    raise InputError(_unknown(description, f"sets of level {level:g}", known))
+    known = [_percent(each) for each in sorted({each.level for each in description.conformal})]
+    raise InputError(_unknown(description, f"sets of level {_percent(level)}", known))
 
 
 def parse_share(text: str | None, name: str) -> float | None:
@@ -71,12 +75,13 @@ def parse_share(text: str | None, name: str) -> float | None:
     except ValueError:
         value = 0.0
     if not 0 < value < 1:
-        raise InputError(f"{name} is {text!r}; expected a share such as 1% or 0.01.")
+        raise InputError(f"{name} is {text!r}; expected a share between 0 and 1, such as 1% or 0.01.")
     return value
 
 
-def _risk(abstention: Abstention) -> str:
-    return f"{abstention.risk:g}"
+def _percent(share: float) -> str:
+    """Return a share as people give it to commands."""
+    return f"{100 * share:g}%"
 
 
 def _unknown(description: EnsembleDescription, wanted: str, known: list[str]) -> str:

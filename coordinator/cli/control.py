@@ -58,7 +58,7 @@ def drain(
 
 @commands.command()
 def reconcile(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run's id, or `last` for the latest.")] = None,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id, or `last` for the latest.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every run in storage, also those still to come.")] = False,
     alive: Annotated[
         Path | None,

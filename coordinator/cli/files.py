@@ -11,7 +11,7 @@ commands = typer.Typer(add_completion=False)
 
 @commands.command()
 def files(
-    name: Annotated[str | None, typer.Argument(metavar="[FILE]", help="The file; default: list them.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="FILE", help="The file; default: list them.")] = None,
 ) -> None:
     """Print a file that comes with deepchord: users.acl for a broker, grafana.json for a dashboard."""
     from deepchord.coordinator.files import FILES, read_file

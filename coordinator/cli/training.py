@@ -47,7 +47,7 @@ def train(
     recipe: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[RECIPE.TOML]", callback=home_path, help="A recipe file; options go before what it says."
+            metavar="RECIPE.TOML", callback=home_path, help="A recipe file; options go before what it says."
         ),
     ] = None,
     preset: Annotated[

@@ -11,16 +11,16 @@ from deepchord.coordinator.report.collection import collect_run, summary, write_
 from deepchord.coordinator.report.content import ReportContent
 from deepchord.coordinator.report.export import write_report
 from deepchord.coordinator.report.figures import write_samples
-from deepchord.coordinator.report.findings import TRAIN_AGAIN
+from deepchord.coordinator.report.findings import train_again
 from deepchord.coordinator.report.tables import examination_table, summary_table
 
 __all__ = [
-    "TRAIN_AGAIN",
     "ReportContent",
     "collect_run",
     "examination_table",
     "summary",
     "summary_table",
+    "train_again",
     "write_report",
     "write_run_report",
     "write_samples",

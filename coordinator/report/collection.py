@@ -8,7 +8,7 @@ from typing import Any
 
 from deepchord.coordinator.report.content import ReportContent, TeacherResults
 from deepchord.coordinator.report.export import write_report
-from deepchord.coordinator.report.findings import TRAIN_AGAIN
+from deepchord.coordinator.report.findings import train_again
 from deepchord.shared.checkpoints import (
     DESCRIPTION_FILE,
     INITIAL_WEIGHTS_FILE,
@@ -36,7 +36,7 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
     trained = [record.member for record in records.values() if isinstance(record.member, TrainedMember)]
     return ReportContent(
         title=run.run_id,
-        command=TRAIN_AGAIN,
+        command=train_again(run),
         spec=run,
         records=records,
         member_names={index: str(index) for index in range(run.members)},

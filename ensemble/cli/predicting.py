@@ -20,7 +20,7 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT...",
+            metavar="INPUT",
             help="Image files, folders of them, .npz files (images, x_test or x; with labels they are scored), or `-`; "
             "for an ensemble of a table .csv, .parquet or .npz files.",
         ),

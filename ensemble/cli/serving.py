@@ -18,7 +18,7 @@ def serve(
     ensembles: Annotated[
         list[str],
         typer.Argument(
-            metavar="[NAME=]ENSEMBLE...",
+            metavar="[NAME=]ENSEMBLE",
             help="Runs by their ids, `last`, folders of `deepchord collect`, files of `deepchord export`; names for "
             "several.",
         ),

@@ -16,6 +16,7 @@ from deepchord.ensemble.inputs.lots import LOT, STDIN, ZIP, Lot
 from deepchord.ensemble.inputs.row_archives import read_row_archive
 from deepchord.shared.command_line import label, printable_path, user_path
 from deepchord.shared.errors import InputError
+from deepchord.shared.images import SUFFIXES
 from deepchord.shared.messages import CategoryColumn, DatasetInfo, Fitting, TablePreprocessing
 from deepchord.shared.tables import (
     EncodedRows,
@@ -152,6 +153,12 @@ def _read(text: str, dataset: DatasetInfo) -> Table:
             return read_row_archive(io.BytesIO(data), "standard input", dataset, preprocessing)
         return read_table(data, "standard input", as_text=as_text)
     path = user_path(text)
+    if path.is_dir() or path.suffix.lower() in SUFFIXES:
+        kind = "a folder" if path.is_dir() else "an image file"
+        raise InputError(
+            f"{printable_path(path)} is {kind}, and the networks take rows of a table: give .csv, .parquet or "
+            ".npz files."
+        )
     try:
         if path.suffix.lower() == ".npz":
             return read_row_archive(path, printable_path(path), dataset, preprocessing)

@@ -18,6 +18,9 @@ from deepchord.shared.errors import DeepchordError, InputError
 from deepchord.shared.images import SUFFIXES, read_picture
 from deepchord.shared.messages import DatasetInfo, Fitting
 
+#: Files that are no images for sure; others are opened.
+_TABLES = (".csv", ".tsv", ".parquet", ".pq")
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Picture:
@@ -73,6 +76,11 @@ def find_inputs(inputs: Sequence[str], dataset: DatasetInfo) -> Inputs:
             found.extend(_in_folder(path, dataset))
         elif not path.exists():
             raise InputError(f"There is no file {printable_path(path)}.")
+        elif path.suffix.lower() in _TABLES:
+            raise InputError(
+                f"{printable_path(path)} is a table, and the networks take images of "
+                f"{'x'.join(map(str, dataset.image_shape))}: give image files, folders of them, or .npz files."
+            )
         elif path.suffix.lower() == ".npz":
             found.append(find_archive(path, printable_path(path)))
         else:

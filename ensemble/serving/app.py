@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import cache
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
@@ -172,7 +173,8 @@ class Server:
         self._metrics.images.labels(name).inc(len(prediction))
         if prediction.abstains is not None:
             self._metrics.abstained.labels(name).inc(int(prediction.abstains.sum()))
-        return prediction_response(name, asked.names, prediction, asked.content.warnings)
+        item = "image" if ensemble.description.dataset.table is None else "row"
+        return prediction_response(name, asked.names, prediction, item, asked.content.warnings)
 
     async def _page(self, _: Request) -> Response:
         return HTMLResponse(_template(), headers=_HEADERS)
@@ -237,8 +239,16 @@ def _bounded(request: Request, limits: ServeLimits) -> Request:
     return Request(request.scope, bounded)
 
 
-async def _refusal(_: Request, error: HTTPException) -> Response:
-    return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+async def _refusal(request: Request, error: HTTPException) -> Response:
+    return JSONResponse({"error": _reason(request, error)}, error.status_code, headers=error.headers)
+
+
+def _reason(request: Request, error: HTTPException) -> str:
+    """Return what was wrong; where the address is, also what there is."""
+    if error.detail not in (HTTPStatus.NOT_FOUND.phrase, HTTPStatus.METHOD_NOT_ALLOWED.phrase):
+        return error.detail
+    asked = f"{request.method} {request.url.path}"
+    return f"{asked} is not answered here; POST /predict is, / is a page to try it, and /openapi.json tells the rest."
 
 
 @cache

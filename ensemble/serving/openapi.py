@@ -10,9 +10,10 @@ _NUMBERS = {"type": "array", "items": _NUMBER}
 
 _PREDICTION = {
     "type": "object",
-    "required": ["image", "label", "class", "confidence", "probabilities", "predictive_entropy"],
+    "required": ["label", "class", "confidence", "probabilities", "predictive_entropy"],
     "properties": {
         "image": {"type": "string", "description": "The file's name, or the number of the image."},
+        "row": {"type": "string", "description": "The number of the row, for an ensemble of a table."},
         "label": {"type": "integer", "description": "The most probable class, counted from 0."},
         "class": {"type": "string"},
         "confidence": {**_NUMBER, "description": "The calibrated probability of that class."},

@@ -9,7 +9,7 @@ from deepchord.ensemble.prediction import Prediction
 
 
 def prediction_response(
-    model: str, names: Sequence[str], prediction: Prediction, warnings: Sequence[str]
+    model: str, names: Sequence[str], prediction: Prediction, item: str, warnings: Sequence[str] = ()
 ) -> JSONResponse:
     """Return the predictions of some images or rows.
 
@@ -17,22 +17,22 @@ def prediction_response(
         model: The name of the ensemble.
         names: Of the images or rows.
         prediction: Of them all.
+        item: What one of them is called: `image` or `row`.
         warnings: What the client should know about what it sent; they are left out if there are none.
     """
     return JSONResponse(
         {
             "model": model,
             "class_names": list(prediction.class_names),
-            "predictions": [_one(name, prediction, index) for index, name in enumerate(names)],
+            "predictions": [{item: name} | _one(prediction, index) for index, name in enumerate(names)],
             **({"warnings": list(warnings)} if warnings else {}),
         }
     )
 
 
-def _one(name: str, prediction: Prediction, index: int) -> dict[str, Any]:
+def _one(prediction: Prediction, index: int) -> dict[str, Any]:
     label = int(prediction.labels[index])
     answer: dict[str, Any] = {
-        "image": name,
         "label": label,
         "class": prediction.class_names[label],
         "confidence": _number(prediction.confidence[index]),

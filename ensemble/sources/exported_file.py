@@ -13,6 +13,8 @@ from deepchord.shared.messages import EnsembleDescription
 if TYPE_CHECKING:
     import onnxruntime
 
+#: What an ONNX file begins with: the number of its first field, the version.
+_BEGINNING = b"\x08"
 _INPUT_TYPES: dict[str, InputType] = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 
 
@@ -50,6 +52,11 @@ def read_exported(path: Path) -> ExportedModel:
 
 def exported_model(data: bytes, source: str) -> ExportedModel:
     """Return the ensemble in the bytes of an exported file; see `read_exported`."""
+    if not data.startswith(_BEGINNING):
+        raise InputError(
+            f"{source} is no ensemble: expected a run's id, `last`, a folder of `deepchord collect`, or an ONNX file "
+            "of `deepchord export`."
+        )
     session = open_session(data, source)
     described = session.get_modelmeta().custom_metadata_map.get(METADATA)
     inputs = {each.name: each.type for each in session.get_inputs()}

@@ -36,6 +36,7 @@ from deepchord.shared.datasets.sources import Places, find_dataset, is_named_dat
 from deepchord.shared.datasets.tables import LabelledRows, RowsDescription, dataset_of_table, labelled_dataset
 from deepchord.shared.datasets.unlabelled import (
     Images,
+    find_fitted_images,
     find_images,
     fitted_images,
     load_images,
@@ -65,6 +66,7 @@ __all__ = [
     "encode_dataset",
     "examine",
     "find_dataset",
+    "find_fitted_images",
     "find_images",
     "fingerprints",
     "fitted_images",

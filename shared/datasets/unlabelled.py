@@ -6,19 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.datasets.catalog import NAMED_DATASETS
+from deepchord.shared.datasets.dataset import Dataset
 from deepchord.shared.datasets.sources import Places, find_dataset
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import npz_outlines, read_npz, write_npz
 from deepchord.shared.images import (
+    SUFFIXES,
     check_same_values,
     checked_images,
     fitted_pixels,
     images_with_channels_last,
     pixel_values,
+    read_picture,
 )
 from deepchord.shared.messages import Fitting, UnseenInfo
 from deepchord.shared.storage import RunStore
@@ -74,6 +78,44 @@ def find_images(name_or_path: str, places: Places, channels_first: bool | None =
         raise DatasetError(f"There are no images called {name_or_path!r}{hint}{end}") from error
     turned = images_with_channels_last(pixels, label, channels_first, _OPTION)
     return Images(name=printable_path(path.name), pixels=checked_images(turned, label))
+
+
+def find_fitted_images(
+    name_or_path: str, places: Places, trained_on: Dataset, fitting: Fitting, *, channels_first: bool | None = None
+) -> Images:
+    """Return images in the shape that the networks take: those of `find_images`, or all image files below a folder.
+
+    Args:
+        name_or_path: As `find_images` takes it, or a folder.
+        places: Where to look for a data set with a name.
+        trained_on: What the networks were trained on. Image files become arrays as its own did.
+        fitting: What is done with images of another size or with other channels.
+        channels_first: See `find_images`.
+
+    Raises:
+        DatasetError: Nothing was found, or the images cannot be used.
+        InputError: An image file is damaged, or the images do not fit the networks.
+    """
+    folder = user_path(name_or_path)
+    if name_or_path in NAMED_DATASETS or not folder.is_dir():
+        return fitted_images(find_images(name_or_path, places, channels_first), trained_on.x_train, fitting)
+    if channels_first is not None:
+        raise DatasetError(
+            f"{printable_path(folder)} holds image files, whose channels are known: leave out {_OPTION}-first."
+        )
+    return _pictures_below(folder, trained_on, fitting)
+
+
+def _pictures_below(folder: Path, trained_on: Dataset, fitting: Fitting) -> Images:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+    if not paths:
+        raise DatasetError(f"{printable_path(folder)} holds no image files, nor do the folders in it.")
+    height, width, channels = trained_on.x_train.shape[1:]
+    shape, files = (height, width, channels), trained_on.files
+    pixels = np.stack([read_picture(path, shape, fitting, printable_path(path), files=files) for path in paths])
+    name = printable_path(folder.resolve().name)
+    check_same_values(pixels, pixel_values(trained_on.x_train), name)
+    return Images(name=name, pixels=pixels)
 
 
 def fitted_images(images: Images, like: NDArray[Any], fitting: Fitting) -> Images:

@@ -31,8 +31,8 @@ def fitted_pixels(pixels: NDArray[Any], wanted: tuple[int, ...], fitting: Fittin
     if fitting == "none":
         raise InputError(
             f"Images of {name} are {_shape(actual)} (height x width x channels), and the networks take "
-            f"{_shape(wanted)}: give images of that shape, or --fit resize (in Python fit='resize'), which scales them "
-            "and turns colours to grey or grey to colours."
+            f"{_shape(wanted)}: give images of that shape, or --fit resize (in Python fit='resize', over HTTP "
+            "fit=resize), which scales them and turns colours to grey or grey to colours."
         )
     return _resized(_with_channels(pixels, wanted[-1], name), wanted[0], wanted[1])
 

@@ -1,7 +1,7 @@
 """Brings the stack of docker-compose.yml up, trains on two workers, kills one on the way, and takes it all down.
 
-The same with its profiles: storage in its own S3 server, an ensemble that is served, and a PlaidML worker on a host
-without any device.
+A table and a prediction go the same way. The same with its profiles: storage in its own S3 server, an ensemble that is
+served, and a PlaidML worker on a host without any device.
 
 `make compose-test` runs it; it needs a Docker engine and the base image of the Dockerfile.
 """
@@ -20,8 +20,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 
+import deepchord
 from deepchord.shared.datasets.sources import DEBIAN_FASHION
 from deepchord.shared.files import read_idx
 from tests.gates import Gate
@@ -32,6 +34,10 @@ ROOT = Path(__file__).parents[2]
 #: Options of `docker build`, for machines whose containers reach the network in a way of their own.
 BUILD_OPTIONS = os.environ.get("DOCKER_BUILD_OPTIONS", "").split()
 _PATIENCE_S = 300.0
+#: The rows of a table, which two lengths tell apart.
+_FLOWERS = [
+    f"{number % 2 + number / 500:.3f},{number / 7:.3f},{'small' if number % 2 else 'large'}\n" for number in range(120)
+]
 #: Read beside docker-compose.yml: the gate of the tests' workers, see tests/gates.py.
 _GATED_WORKERS = f"""
 services:
@@ -177,6 +183,7 @@ def _write_recipe(folder: Path, network: str) -> None:
     np.savez(folder / "clothes.npz", **arrays)
     (folder / "network.toml").write_text(network)
     (folder / "recipe.toml").write_text(RECIPE)
+    (folder / "flowers.csv").write_text("".join(["length,width,kind\n", *_FLOWERS]))
 
 
 def test_a_run_is_trained_by_scaled_workers_one_of_which_is_killed(stack):
@@ -196,6 +203,20 @@ def test_a_run_is_trained_by_scaled_workers_one_of_which_is_killed(stack):
     assert (results / "index.html").exists()
     assert len(list(results.glob("best_weights_*.hdf5"))) == 4
     assert json.loads((results / "evaluation.json").read_text())["trained"] == 4
+
+
+def test_a_table_is_looked_at_trained_predicted_and_exported(stack):
+    results = stack.folder / "results"
+
+    assert "Nothing suspicious was found." in stack.coordinator("data", "/recipe/flowers.csv")
+    options = ["--members", "2", "--epochs", "2", "--out", "/results/flowers"]
+    assert "is evaluated" in stack.coordinator("train", "--dataset", "/recipe/flowers.csv", *options)
+    stack.coordinator("predict", "last", "/recipe/flowers.csv", "--out", "/results/predictions.parquet")
+    stack.coordinator("export", "last", "--out", "/results/flowers.onnx")
+
+    assert (results / "flowers" / "index.html").exists()
+    assert pyarrow.parquet.read_table(results / "predictions.parquet").num_rows == len(_FLOWERS)
+    assert deepchord.load(results / "flowers.onnx").class_names == ("large", "small")
 
 
 def test_results_that_the_containers_user_may_not_write_are_refused_with_the_remedy_on_the_host(stack):

@@ -41,3 +41,7 @@ def test_a_command_to_be_copied_is_understood(shown: Command):
     context = _COMMANDS[name].make_context(name, arguments)
 
     assert context.params
+
+
+def test_every_command_has_its_place_in_the_help():
+    assert [name for name, command in _COMMANDS.items() if not command.rich_help_panel] == []

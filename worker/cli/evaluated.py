@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from deepchord.shared.broker import probe_broker
 from deepchord.shared.checkpoints import EnsembleProbabilities, decode_ensemble_probabilities
 from deepchord.shared.command_line import label, new_console
-from deepchord.shared.datasets import Dataset, Places, all_findings, find_dataset, find_images, fitted_images, warn_of
+from deepchord.shared.datasets import Dataset, Places, all_findings, find_dataset, find_fitted_images, warn_of
 from deepchord.shared.errors import InputError, InterruptedRunError, RunFailedError
 from deepchord.shared.host import choose_engine
 from deepchord.shared.messages import (
@@ -103,9 +103,8 @@ def evaluate_files(settings: Settings, patterns: WeightPatterns, request: StudyR
         typer.echo(f"note: {note}.", err=True)
     unseen = None
     if request.unseen is not None:
-        unseen = fitted_images(
-            find_images(request.unseen, _places(), request.unseen_channels_first), dataset.x_train, request.fitting
-        )
+        channels_first = request.unseen_channels_first
+        unseen = find_fitted_images(request.unseen, _places(), dataset, request.fitting, channels_first=channels_first)
     candidates = weight_candidates(files)
     evaluator = Evaluator(engine=resources.engine, trainer=resources.trainer)
     conditions = Conditions(unseen=unseen, shifts=request.shifts)

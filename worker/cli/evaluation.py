@@ -38,7 +38,7 @@ def evaluate(
     context: typer.Context,
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="A run that has ended, by its id, or `last`; or give --weights."),
+        typer.Argument(metavar="RUN", help="A run that has ended, by its id, or `last`; or give --weights."),
     ] = None,
     weights: Annotated[
         list[str] | None,
@@ -50,8 +50,9 @@ def evaluate(
     dataset: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME|FILE",
-            help="fashion, digits, cifar10, or an .npz file. Default: that of the run; for weights fashion.",
+            metavar="NAME|PATH",
+            help="fashion, digits, cifar10, an .npz file, a folder of images: what `train` takes. Default: that of the "
+            "run; for weights fashion.",
         ),
     ] = None,
     images_channels_first: Annotated[
@@ -64,7 +65,7 @@ def evaluate(
     ood: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME|FILE",
+            metavar="NAME|PATH",
             help="Also images of other kinds, which no member has learned: how well are they told from the others?",
         ),
     ] = None,

@@ -12,8 +12,7 @@ from deepchord.shared.datasets import (
     FileOptions,
     Places,
     find_dataset,
-    find_images,
-    fitted_images,
+    find_fitted_images,
     kind_of_dataset,
     load_dataset,
     overlap_findings,
@@ -27,6 +26,7 @@ from deepchord.shared.messages import DatasetInfo, Fitting, RunSpec, StudySpec, 
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 from deepchord.worker.studies.names import made_name
+from deepchord.worker.studies.scored_images import scored_alone, with_classes_of
 
 #: The data set of weight files that are given without one.
 USUAL_DATASET = "fashion"
@@ -182,13 +182,7 @@ def _published_dataset(
         options=FileOptions(image_size=_image_size(run.dataset, request.dataset)),
     )
     warn_of(value_findings(other), other.name)
-    numbers = tuple(str(number) for number in range(len(trained_on.class_names)))
-    if other.class_names not in (trained_on.class_names, numbers):
-        raise InputError(
-            f"{other.name} has the classes {_listed(other.class_names)}, and run {run.run_id} was trained on "
-            f"{_listed(trained_on.class_names)}: give a data set of the same classes in the same order, or what is of "
-            "other kinds as --ood."
-        )
+    other, noticed = scored_alone(with_classes_of(other, trained_on, run.run_id))
     if other.x_test.shape[1:] != trained_on.x_test.shape[1:] or other.x_test.dtype != trained_on.x_test.dtype:
         raise InputError(
             f"The test images of {other.name} are {other.x_test.dtype} {list(other.x_test.shape[1:])}, and the "
@@ -197,14 +191,16 @@ def _published_dataset(
     # What matters is whether the run was trained on these test images, not on which training images lie beside them.
     findings = overlap_findings(replace(trained_on, x_test=other.x_test, y_test=other.y_test))
     warn_of(findings, other.name)
-    return publish_dataset(replace(other, findings=findings), store)
+    return publish_dataset(replace(other, findings=(*noticed, *findings)), store)
 
 
 def _published_images(store: RunStore, trained_on: Dataset, request: StudyRequest, places: Places) -> UnseenInfo | None:
     if request.unseen is None:
         return None
-    images = find_images(request.unseen, places, request.unseen_channels_first)
-    return publish_images(fitted_images(images, trained_on.x_train, request.fitting), store)
+    images = find_fitted_images(
+        request.unseen, places, trained_on, request.fitting, channels_first=request.unseen_channels_first
+    )
+    return publish_images(images, store)
 
 
 def _image_size(trained_on: DatasetInfo, dataset: str) -> tuple[int, int] | None:
@@ -222,7 +218,3 @@ def _asked(spec: StudySpec) -> StudySpec:
     """Return what a study looks at, without when and by which version it was asked for, and what that one noticed."""
     dataset = spec.dataset if spec.dataset is None else spec.dataset.model_copy(update={"findings": ()})
     return spec.model_copy(update={"requested_at": datetime.min.replace(tzinfo=UTC), "version": "", "dataset": dataset})
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

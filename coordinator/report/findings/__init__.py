@@ -46,7 +46,6 @@ from deepchord.coordinator.report.findings.pictures import (
 )
 from deepchord.coordinator.report.findings.provenance import (
     RECIPE_FILE,
-    TRAIN_AGAIN,
     LayerLine,
     data_notes,
     deepchord_version,
@@ -55,6 +54,7 @@ from deepchord.coordinator.report.findings.provenance import (
     recipe_toml,
     resumptions,
     software,
+    train_again,
 )
 from deepchord.coordinator.report.findings.scales import Plane, Scale, Tick, scale_around
 from deepchord.coordinator.report.findings.studies import (
@@ -93,7 +93,6 @@ __all__ = [
     "MEASURES",
     "RECIPE_FILE",
     "SAMPLES",
-    "TRAIN_AGAIN",
     "ConformalTable",
     "ConfusionMatrix",
     "CurvePanel",
@@ -165,6 +164,7 @@ __all__ = [
     "size_curves",
     "size_sentence",
     "software",
+    "train_again",
     "trust_conclusion",
     "unseen_line",
     "unseen_sentence",

@@ -15,8 +15,6 @@ from deepchord.shared.network import NETWORK_INPUT, PRESET_ARCHITECTURES, Resolv
 
 #: The file in the report's folder from which `deepchord train` trains the same members again.
 RECIPE_FILE = "recipe.toml"
-#: The command that trains the same members again, beside that file.
-TRAIN_AGAIN = f"deepchord train {RECIPE_FILE}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,10 +104,30 @@ def _details(resolved: ResolvedLayer, before: str) -> str:
     return ", ".join(words)
 
 
+def train_again(spec: RunSpec) -> str:
+    """Return the command that trains the same members again, beside the recipe file."""
+    if spec.distillation is None:
+        return f"deepchord train {RECIPE_FILE}"
+    recipe, learnt = spec.recipe, spec.distillation
+    unless_one = {"share": learnt.share, "temperature": learnt.temperature, "members": spec.members}
+    options = {
+        **{name: value for name, value in unless_one.items() if value != 1},
+        "network": RECIPE_FILE,
+        "epochs": recipe.epochs,
+        "batch-size": recipe.batch_size,
+        "learning-rate": recipe.learning_rate,
+        "shift": recipe.shift,
+        "seed": spec.seed,
+    }
+    said = " ".join(f"--{name} {value}" for name, value in options.items())
+    return f"deepchord distill {learnt.teacher} {said} {'--flip' if recipe.flip else '--no-flip'}"
+
+
 def recipe_toml(spec: RunSpec) -> str:
     """Return a recipe file with which `deepchord train` plans the same members with the same seeds.
 
-    The layers are left out if they are those of the notebook and the preset means these, for they never change.
+    The layers are left out if they are those of the notebook and the preset means these, for they never change. Those
+    of a distilled run are what `deepchord distill` takes from the file, so they are always there.
     """
     values = {
         "preset": spec.preset,
@@ -129,7 +147,7 @@ def recipe_toml(spec: RunSpec) -> str:
     is_meant = (
         PRESET_ARCHITECTURES.get(spec.preset) is notebook_architecture and spec.architecture == notebook_architecture()
     )
-    if not is_meant:
+    if not is_meant or spec.distillation is not None:
         for layer in spec.architecture.layers:
             lines += [
                 "",

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,18 +115,28 @@ def test_from_a_folder_the_cost_cannot_be_measured(ensemble, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["predict", "last", "it.npz", "--abstain", "much"], "--abstain is 'much'; expected a share such as 1%"),
+        (
+            ["predict", "last", "it.npz", "--abstain", "much"],
+            "--abstain is 'much'; expected a share between 0 and 1, such as 1%",
+        ),
         (["predict", "last", "it.npz", "--sets", "200%"], "--sets is '200%'; expected a share"),
-        (["predict", "last", "it.npz", "--abstain", "3%"], r"risk of 0\.03; it has them for 0\.05"),
+        (["predict", "last", "it.npz", "--abstain", "3%"], "risk of 3%; it has them for 5%, 2%, 1%, 0.5%"),
         (["predict", "last", "it.npz", "--per-class"], "are about sets: give --sets"),
         (["predict", "last", "it.npz", "--json", "--out", "x.csv"], "either --json, .* or --out"),
+        (["predict", "last", "it.npz", "--sets", "42%"], "sets of level 42%; it has them for 90%, 95%, 99%"),
         (["predict", "last", "nothing.png"], r"There is no file nothing\.png"),
+        (
+            ["predict", "last", "it.csv"],
+            r"it\.csv is a table, and the networks take images of \d+x\d+x1: give image files",
+        ),
+        (["predict", "it.npz", "it.npz"], r"it\.npz is no ensemble: expected a run's id, `last`, a folder"),
         (["export", "last", "--out", "it.pt"], r"ends in \.pt; expected \.onnx or \.keras, or a folder"),
         (["export", "last", "--out", "it.keras", "--half"], "--half can only be given for --format onnx"),
         (["export", "last", "--out", "it.onnx", "--half", "--int8"], "either --half or --int8"),
     ],
 )
 def test_bad_input_ends_with_a_sentence(archive, arguments, sentence):
+    Path("it.csv").touch()
     with pytest.raises(InputError, match=sentence):
         RUNNER.invoke(commands, arguments, catch_exceptions=False)
 

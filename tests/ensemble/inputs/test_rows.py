@@ -20,6 +20,7 @@ from deepchord.ensemble.answers import Question
 from deepchord.ensemble.cli import commands
 from deepchord.ensemble.serving.limits import ServeLimits
 from deepchord.ensemble.serving.requests import _from_json, _question
+from deepchord.ensemble.serving.responses import prediction_response
 from deepchord.shared.errors import DatasetError, DeepchordError, InputError
 from tests.ensemble.conftest import flowers
 
@@ -49,6 +50,12 @@ def test_rows_are_predicted_whatever_holds_them(gardener: Ensemble, few: pd.Data
         np.testing.assert_allclose(gardener.predict(rows).probabilities, expected, atol=1e-6)
     np.testing.assert_allclose(gardener.predict(inputs.iloc[0].to_dict()).probabilities, expected[:1], atol=1e-6)
     np.testing.assert_allclose(gardener.predict(inputs.iloc[0].to_numpy()).probabilities, expected[:1], atol=1e-6)
+
+
+def test_an_answer_over_http_calls_a_row_a_row(gardener: Ensemble, few: pd.DataFrame):
+    answer = json.loads(prediction_response("garden", ("0", "1"), gardener.predict(few.head(2)), "row").body)
+
+    assert [(one["row"], "image" in one) for one in answer["predictions"]] == [("0", False), ("1", False)]
 
 
 def test_an_exported_file_knows_how_rows_are_prepared(gardener: Ensemble, few: pd.DataFrame, tmp_path: Path):
@@ -104,11 +111,23 @@ def test_the_command_predicts_and_scores_rows(in_a_folder: Path, few: pd.DataFra
     assert pd.read_csv("out.csv")["row"].tolist()[-1] == "few.csv:40"
 
 
-def test_the_command_refuses_what_is_said_of_channels(in_a_folder: Path):
-    ended = CliRunner().invoke(commands, ["predict", "last", "few.csv", "--images-channels-last"])
+def test_the_command_refuses_what_is_said_of_images(in_a_folder: Path):
+    options = ["--fit", "resize", "--images-channels-last"]
+    ended = CliRunner().invoke(commands, ["predict", "last", "few.csv", *options])
 
     assert isinstance(ended.exception, InputError)
-    assert "rows of a table, which have no channels" in str(ended.exception)
+    assert "leave out --fit and --images-channels-first" in str(ended.exception)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("photo.png", "an image file"), ("photos", "a folder")])
+def test_the_command_refuses_images_and_says_what_it_takes(in_a_folder: Path, name: str, kind: str):
+    Path("photos").mkdir()
+    Path("photo.png").touch()
+
+    ended = CliRunner().invoke(commands, ["predict", "last", name])
+
+    assert isinstance(ended.exception, InputError)
+    assert f"{name} is {kind}, and the networks take rows of a table: give .csv" in str(ended.exception)
 
 
 def test_the_command_takes_rows_from_standard_input(in_a_folder: Path, few: pd.DataFrame):

@@ -126,11 +126,11 @@ def test_models_are_listed_and_asked_by_name(served):
         ("/predict", b"garbage", "multipart/form-data; boundary=x; charset=punycode", 415, "has to be utf-8"),
         ("/predict", '{"images": [[[3e38]]]}', "application/json", 422, ""),
         ("/predict?abstain=much", "{}", "application/json", 400, "abstain is 'much'; expected a share"),
-        ("/predict?abstain=3%25", "{}", "application/json", 400, "it has them for 0.05"),
+        ("/predict?abstain=3%25", "{}", "application/json", 400, "it has them for 5%"),
         ("/predict?fit=crop", "{}", "application/json", 400, "fit is 'crop'"),
         ("/predict?members=maybe", "{}", "application/json", 400, "members is 'maybe'; expected true or false"),
         ("/predict?temperature=1", "{}", "application/json", 400, "Unknown parameter 'temperature'"),
-        ("/nothing", "{}", "application/json", 404, "Not Found"),
+        ("/nothing", "{}", "application/json", 404, "POST /nothing is not answered here; POST /predict is"),
     ],
 )
 def test_garbage_is_refused_with_a_status_and_a_sentence(served, path, body, kind, status, sentence):
@@ -288,7 +288,7 @@ def test_it_ends_when_it_is_told_to_and_answers_first_who_has_asked(start, expor
     [
         (["--host", "0.0.0.0"], "set DEEPCHORD_SERVE_TOKEN to a secret"),
         (["--host", "192.0.2.1"], "set DEEPCHORD_SERVE_TOKEN"),
-        (["--abstain", "3%"], "it has them for 0.05"),
+        (["--abstain", "3%"], "it has them for 5%"),
     ],
 )
 def test_it_does_not_start_with_what_it_cannot_do(exported, arguments, sentence):

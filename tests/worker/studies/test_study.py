@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from deepchord.shared.checkpoints import decode_checkpoint, decode_ensemble_probabilities
@@ -231,6 +232,32 @@ def test_a_run_on_scaled_image_files_is_evaluated_on_arrays_and_on_files_that_ar
     for other in (write_dataset(tmp_path / "other.npz", dataset), str(pictures)):
         spec = place_study(store, scaled, StudyRequest(dataset=other), places, settings, "numpy")
         assert spec.dataset.image_shape == (4, 4, 1)
+
+
+def test_a_folder_without_a_test_scores_as_a_whole_and_may_lack_classes(place, resources, evaluated, tmp_path):
+    pictures = write_classes(tmp_path / "pictures", classes=("right", "dark"), images=4)
+    for path in pictures.rglob("*.png"):
+        Image.open(path).convert("L").resize((4, 4)).save(path)
+
+    spec = place(dataset=str(pictures))
+    scored = study_dataset(resources, evaluated, spec)
+
+    assert (spec.dataset.test_size, spec.dataset.class_names) == (8, evaluated.dataset.class_names)
+    assert np.bincount(scored.y_test, minlength=3).tolist() == [4, 0, 4]
+    assert [finding.kind for finding in spec.dataset.findings] == ["all_test"]
+
+
+def test_unseen_images_may_be_all_files_below_a_folder(place, tmp_path):
+    pictures = write_classes(tmp_path / "pictures", classes=("ships", "far/away"), images=3)
+    (tmp_path / "empty").mkdir()
+
+    assert place(unseen=str(pictures), fitting="resize", name="ood").unseen.images == 6
+    with pytest.raises(InputError, match=r"ships/0\.png|away/0\.png"):
+        place(unseen=str(pictures), name="as-they-are")
+    with pytest.raises(DatasetError, match="empty holds no image files, nor do the folders in it"):
+        place(unseen=str(tmp_path / "empty"))
+    with pytest.raises(DatasetError, match="whose channels are known: leave out --ood-channels-first"):
+        place(unseen=str(pictures), unseen_channels_first=True)
 
 
 def test_unseen_images_of_another_shape_are_refused_or_fitted(place, store, tmp_path):

@@ -4,14 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer.main
 
+from deepchord.coordinator.cli import commands
 from deepchord.coordinator.report import ReportContent
-from deepchord.coordinator.report.findings import recipe_toml
+from deepchord.coordinator.report.findings import recipe_toml, train_again
 from deepchord.coordinator.report.findings.provenance import network
 from deepchord.coordinator.report.page import render_page
 from deepchord.coordinator.runs import plan_request
-from deepchord.shared.messages import ImageFiles, MemberRecord, StratifiedSplit, TrainingPart
+from deepchord.shared.messages import Distillation, ImageFiles, MemberRecord, StratifiedSplit, TrainingPart
 from deepchord.shared.network import ActivationLayer, Architecture, Conv2D, Residual, notebook_architecture
+from deepchord.shared.saved_models import network_to_train
 
 MakeContent = Callable[..., ReportContent]
 
@@ -42,6 +45,26 @@ def test_recipe_plans_the_same_run_again(make_content: MakeContent, tmp_path: Pa
     assert request.recipe() == spec.recipe
     assert request.layers == spec.architecture.layers
     assert (request.members, request.min_members, request.seed) == (spec.members, spec.min_members, spec.seed)
+
+
+def test_a_distilled_run_is_distilled_again_with_its_network_and_options(make_content: MakeContent, tmp_path) -> None:
+    spec = make_content().spec
+    assert spec is not None
+    teacher = Distillation(teacher="20260504-030201-ab12", share=0.5)
+    recipe = spec.recipe.model_copy(update={"epochs": 75, "flip": True, "learning_rate": 0.003})
+    again = {"preset": "notebook", "architecture": notebook_architecture(), "recipe": recipe, "members": 2}
+    spec = spec.model_copy(update={**again, "distillation": teacher})
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe_toml(spec), encoding="utf-8")
+
+    program, name, *arguments = train_again(spec).split()
+    given = typer.main.get_command(commands).commands[name].make_context(name, arguments).params
+
+    assert (program, given["run"], given["share"], given["temperature"]) == ("deepchord", teacher.teacher, 0.5, None)
+    assert (given["members"], given["seed"], given["flip"], given["epochs"]) == (2, spec.seed, True, 75)
+    assert (given["learning_rate"], given["batch_size"], given["shift"]) == (0.003, recipe.batch_size, recipe.shift)
+    assert (tmp_path / given["architecture"]) == path
+    assert network_to_train(path, spec.dataset.input_shape, spec.dataset.classes) == spec.architecture
 
 
 def test_a_recipe_says_how_image_files_were_read_and_the_test_drawn(make_content: MakeContent, tmp_path: Path) -> None:
