@@ -1,6 +1,7 @@
 """The thresholds of a finished ensemble: found by the risk or the level that somebody asks for."""
 
 import math
+from collections.abc import Sequence
 
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import Abstention, ConformalSets, EnsembleDescription
@@ -73,6 +74,12 @@ def parse_share(text: str | None, name: str) -> float | None:
     if not 0 < value < 1:
         raise InputError(f"{name} is {text!r}; expected a share such as 1% or 0.01.")
     return value
+
+
+def parse_shares(texts: Sequence[str], name: str) -> tuple[float, ...]:
+    """Return several shares, each once; see `parse_share`."""
+    shares = (parse_share(text, name) for text in texts)
+    return tuple(dict.fromkeys(share for share in shares if share is not None))
 
 
 def _risk(abstention: Abstention) -> str:

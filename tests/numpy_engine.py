@@ -1,4 +1,4 @@
-"""An engine without a framework: softmax regression in NumPy, which trains at once, and the same everywhere."""
+"""An engine without a framework: one dense layer in NumPy, for classes or numbers, which trains at once."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,6 +7,7 @@ import numpy as np
 from deepchord.shared.checkpoints import Weights
 from deepchord.shared.messages import Recipe
 from deepchord.shared.network import ResolvedArchitecture
+from deepchord.shared.regression import gaussian_losses, means_and_variances
 from deepchord.worker.engines import Batch, Device, Images, Outputs
 from deepchord.worker.engines.engine import check_optimizer_state
 
@@ -58,6 +59,38 @@ class NumpyNetwork:
         return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
+class NumpyNumbers(NumpyNetwork):
+    """A dense layer for one number or several, trained by the gradient of the Gaussian negative log-likelihood."""
+
+    def train_epoch(
+        self, batches: Iterable[Batch], *, dropout_seed: int, on_batch: Callable[[int], None]
+    ) -> tuple[float, float]:
+        losses, squares = [], []
+        for number, (pixels, wanted, learning_rate, _) in enumerate(batches):
+            given = self.outputs(pixels)
+            means, variances = means_and_variances(given)
+            errors = means - wanted
+            slope = 1 / (1 + np.exp(-given[:, means.shape[1] :]))
+            of_raw = 0.5 * (1 / variances - errors**2 / variances**2) * slope
+            gradient = np.clip(np.concatenate([errors / variances, of_raw], axis=1), -5, 5) / len(pixels)
+            rows, ((kernel, bias),) = pixels.reshape(len(pixels), -1), self._weights
+            self._weights = (
+                (
+                    (kernel - learning_rate * rows.T @ gradient).astype(np.float32),
+                    (bias - learning_rate * gradient.sum(axis=0)).astype(np.float32),
+                ),
+            )
+            self._steps += 1
+            losses.extend(gaussian_losses(means, variances, wanted).mean(axis=1))
+            squares.extend((errors**2).mean(axis=1))
+            on_batch(number)
+        return float(np.mean(losses)), float(np.mean(squares))
+
+    def outputs(self, images: Images) -> Outputs:
+        ((kernel, bias),) = self._weights
+        return (images.reshape(len(images), -1) @ kernel + bias).astype(np.float32)
+
+
 class NumpyEngine:
     name = "numpy"
     version = f"numpy {np.__version__}"
@@ -69,7 +102,8 @@ class NumpyEngine:
 
     def build(self, architecture: ResolvedArchitecture, recipe: Recipe | None = None) -> NumpyNetwork:
         assert len(architecture.layers) == 2, "this engine knows flatten and one dense layer only"
-        return NumpyNetwork(recipe)
+        is_linear = getattr(architecture.layers[-1].layer, "activation", None) == "linear"
+        return NumpyNumbers(recipe) if is_linear else NumpyNetwork(recipe)
 
     def precision(self, recipe: Recipe) -> str:
         return "float32"

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.ensemble.inputs.arrays import as_images
+from deepchord.ensemble.inputs.numbers import numbers_of_array, unknown_labels
 from deepchord.ensemble.inputs.values import check_values
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.errors import DeepchordError, InputError
@@ -37,8 +38,9 @@ class Lot:
     names: tuple[str, ...]
     #: [images, height, width, channels], uint8 or float32.
     pixels: NDArray[Any]
-    #: int64 [images], class indices, -1 where there is none; None: none of all images has a label.
-    labels: NDArray[np.int64] | None = None
+    #: int64 [images], class indices, -1 where there is none; or the actual numbers, float64 [images, targets], NaN
+    #: where one is not known; None: none of all images has a label.
+    labels: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +139,7 @@ def read_inputs(
     waiting: list[tuple[str, NDArray[np.uint8], int]] = []
     for source in inputs.sources:
         if isinstance(source, _Archive):
-            yield from _lot_of(waiting, inputs.labelled)
+            yield from _lot_of(waiting, dataset, inputs.labelled)
             yield from _archive_lots(source, dataset, fit, channels_first, inputs.labelled)
             continue
         name = "standard input" if isinstance(source, bytes) else printable_path(source.path)
@@ -147,8 +149,8 @@ def read_inputs(
         except DeepchordError as error:
             yield Damaged(name=name, error=error)
         if len(waiting) == LOT:
-            yield from _lot_of(waiting, inputs.labelled)
-    yield from _lot_of(waiting, inputs.labelled)
+            yield from _lot_of(waiting, dataset, inputs.labelled)
+    yield from _lot_of(waiting, dataset, inputs.labelled)
 
 
 def as_pixels(content: Path | bytes, name: str, dataset: DatasetInfo, fit: Fitting) -> NDArray[np.uint8]:
@@ -158,13 +160,14 @@ def as_pixels(content: Path | bytes, name: str, dataset: DatasetInfo, fit: Fitti
     return pixels
 
 
-def _lot_of(waiting: list[tuple[str, NDArray[np.uint8], int]], labelled: bool) -> Iterator[Lot]:
+def _lot_of(waiting: list[tuple[str, NDArray[np.uint8], int]], dataset: DatasetInfo, labelled: bool) -> Iterator[Lot]:
     """Yield the images that wait, if there are any; none waits afterwards."""
     if not waiting:
         return
     names, pixels, labels = zip(*waiting, strict=True)
     waiting.clear()
-    yield Lot(names=names, pixels=np.stack(pixels), labels=np.array(labels, dtype=np.int64) if labelled else None)
+    told = unknown_labels(len(names), dataset) if dataset.targets else np.array(labels, dtype=np.int64)
+    yield Lot(names=names, pixels=np.stack(pixels), labels=told if labelled else None)
 
 
 def _from_stdin() -> Source:
@@ -250,13 +253,15 @@ def _readable(
     yield from found
 
 
-def _labels(archive: _Archive, dataset: DatasetInfo) -> NDArray[np.int64]:
-    """Return the labels of an archive; -1 for each image if it has none."""
+def _labels(archive: _Archive, dataset: DatasetInfo) -> NDArray[Any]:
+    """Return the labels of an archive; see `unknown_labels` if it has none."""
     if archive.labels is None:
-        return np.full(archive.images, -1, dtype=np.int64)
+        return unknown_labels(archive.images, dataset)
     from deepchord.shared.datasets.checks import checked_labels  # with its room it takes longer than a prediction
 
     given = read_npz(_open(archive.file), archive.name, (archive.labels,))[archive.labels]
+    if dataset.targets:
+        return numbers_of_array(given, archive.images, dataset, f"{archive.name}: {archive.labels}")
     labels, classes = checked_labels(given, archive.images, f"{archive.name}: {archive.labels}")
     if classes > dataset.classes:
         raise InputError(

@@ -27,7 +27,9 @@ from deepchord.shared.images import picture_pixels, read_picture
 from deepchord.shared.messages import DatasetInfo, EnsembleDescription, Fitting
 
 #: The query parameters; see `Ensemble.predict`, where `abstain` is called `risk`.
-PARAMETERS = ("abstain", "sets", "set_method", "per_class", "members", "fit")
+PARAMETERS = ("abstain", "sets", "set_method", "per_class", "level", "members", "fit")
+#: The level of intervals, if the request gives none.
+_USUAL_LEVEL = 0.9
 #: Other fields of a form are not looked at.
 _MOST_FIELDS, _LARGEST_FIELD_BYTES = 8, 1024
 #: Smaller bodies are decoded sooner than they could be handed to another thread.
@@ -43,6 +45,8 @@ class Asked:
     #: [images, height, width, channels], uint8 or float32.
     pixels: NDArray[Any]
     question: Question
+    #: Of the intervals, where numbers are predicted.
+    level: float
 
 
 async def read_request(
@@ -61,6 +65,7 @@ async def read_request(
         HTTPException: 400, 413, 415 or 422, with a sentence.
     """
     fit, question = _question(request.query_params, description, usual_risk)
+    level = _level(request.query_params, description)
     content = await _content(request, limits)
     decode = partial(_decoded, content, description.dataset, fit, limits)
     try:
@@ -70,7 +75,7 @@ async def read_request(
             names, pixels = await asyncio.get_running_loop().run_in_executor(pool, decode)
     except DeepchordError as error:
         raise HTTPException(422, str(error)) from error
-    return Asked(names=names, pixels=pixels, question=question)
+    return Asked(names=names, pixels=pixels, question=question, level=level)
 
 
 async def _content(request: Request, limits: ServeLimits) -> bytes | list[tuple[str, bytes]]:
@@ -148,13 +153,15 @@ def _question(
     unknown = [name for name in query if name not in PARAMETERS]
     if unknown:
         raise HTTPException(400, f"Unknown parameter {unknown[0]!r}; known are {', '.join(PARAMETERS)}.")
+    # An answer of the server's usual risk is for those that predict classes.
+    usual = usual_risk if description.regression is None else None
     fit, method = query.get("fit", "none"), query.get("set_method", "lac")
     if fit not in ("none", "resize") or method not in ("lac", "aps"):
         raise HTTPException(400, f"fit is {fit!r} and set_method {method!r}; expected none or resize, and lac or aps.")
     try:
         question = ask(
             description,
-            risk=usual_risk if risk is None else None if risk == "none" else parse_share(risk, "abstain"),
+            risk=usual if risk is None else None if risk == "none" else parse_share(risk, "abstain"),
             sets=parse_share(query.get("sets"), "sets"),
             set_method=method,  # type: ignore[arg-type]  # checked above
             per_class=_flag(query, "per_class"),
@@ -163,6 +170,15 @@ def _question(
     except DeepchordError as error:
         raise HTTPException(400, str(error)) from error
     return fit, question  # type: ignore[return-value]  # checked above
+
+
+def _level(query: QueryParams, description: EnsembleDescription) -> float:
+    if "level" in query and description.regression is None:
+        raise HTTPException(400, "level is for the intervals of numbers, and this ensemble predicts classes: ask sets.")
+    try:
+        return parse_share(query.get("level"), "level") or _USUAL_LEVEL
+    except DeepchordError as error:
+        raise HTTPException(400, str(error)) from error
 
 
 def _flag(query: QueryParams, name: str) -> bool:

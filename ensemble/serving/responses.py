@@ -1,15 +1,19 @@
 """What a server answers, as JSON."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from starlette.responses import JSONResponse
 
 from deepchord.ensemble.prediction import Prediction
+from deepchord.ensemble.regression_prediction import RegressionPrediction
 
 
 def prediction_response(model: str, names: Sequence[str], prediction: Prediction) -> JSONResponse:
-    """Return the predictions of some images."""
+    """Return the predicted classes of some images."""
     return JSONResponse(
         {
             "model": model,
@@ -17,6 +21,40 @@ def prediction_response(model: str, names: Sequence[str], prediction: Prediction
             "predictions": [_one(name, prediction, index) for index, name in enumerate(names)],
         }
     )
+
+
+def numbers_response(model: str, names: Sequence[str], prediction: RegressionPrediction, level: float) -> JSONResponse:
+    """Return the predicted numbers of some rows, with intervals of a level."""
+    lower, upper = prediction.intervals(level)
+    arrays = {
+        "mean": prediction.mean,
+        "standard_deviation": prediction.standard_deviation,
+        "aleatoric_standard_deviation": prediction.aleatoric_standard_deviation,
+        "epistemic_standard_deviation": prediction.epistemic_standard_deviation,
+        "lower": lower,
+        "upper": upper,
+    }
+    predictions: list[dict[str, Any]] = [
+        {"image": name, **{field: _bounded(values[index]) for field, values in arrays.items()}}
+        for index, name in enumerate(names)
+    ]
+    if prediction.members is not None:
+        for index, answer in enumerate(predictions):
+            answer["members"] = [_bounded(member[index]) for member in prediction.members]
+    return JSONResponse(
+        {
+            "model": model,
+            "target_names": list(prediction.target_names),
+            "level": level,
+            "interval_method": prediction.interval_method(level),
+            "predictions": predictions,
+        }
+    )
+
+
+def _bounded(values: NDArray[np.float64]) -> list[float | None]:
+    """Return numbers; None where an interval has no end, which JSON has no number for."""
+    return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
 def _one(name: str, prediction: Prediction, index: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Each is a frozen, validated type.
 """
 
 from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, StratifiedSplit
-from deepchord.shared.messages.ensemble import DescribedMember, EnsembleDescription
+from deepchord.shared.messages.ensemble import DescribedMember, DescribedRegression, EnsembleDescription
 from deepchord.shared.messages.evaluation import (
     BalancedScores,
     EnsembleEvaluation,
@@ -114,6 +114,7 @@ __all__ = [
     "DatasetInfo",
     "DateColumn",
     "DescribedMember",
+    "DescribedRegression",
     "Detection",
     "DetectionMeasure",
     "Distillation",
