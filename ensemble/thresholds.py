@@ -22,8 +22,9 @@ def confidence_threshold(description: EnsembleDescription, risk: float) -> float
         The threshold; infinity if no threshold reached the risk on the images for the calibration.
 
     Raises:
-        InputError: There is no threshold for this risk.
+        InputError: There is no threshold for this risk, or numbers are predicted.
     """
+    _refuse_numbers(description)
     found = next((each for each in description.abstentions if math.isclose(each.risk, risk, rel_tol=1e-6)), None)
     if found is None:
         raise InputError(
@@ -44,8 +45,9 @@ def conformal_thresholds(
         per_class: Whether the probability is to hold within each class.
 
     Raises:
-        InputError: There are no thresholds for this level.
+        InputError: There are no thresholds for this level, or numbers are predicted.
     """
+    _refuse_numbers(description)
     guarantee = "class" if per_class else "marginal"
     for sets in description.conformal:
         if (sets.method, sets.guarantee) == (method, guarantee) and math.isclose(sets.level, level, rel_tol=1e-6):
@@ -80,6 +82,14 @@ def parse_shares(texts: Sequence[str], name: str) -> tuple[float, ...]:
     """Return several shares, each once; see `parse_share`."""
     shares = (parse_share(text, name) for text in texts)
     return tuple(dict.fromkeys(share for share in shares if share is not None))
+
+
+def _refuse_numbers(description: EnsembleDescription) -> None:
+    if description.regression is not None:
+        raise InputError(
+            f"Run {description.run_id} predicts numbers: abstaining and sets are for classes, and numbers have "
+            "intervals instead (--level, in Python intervals(level))."
+        )
 
 
 def _risk(abstention: Abstention) -> str:

@@ -23,6 +23,7 @@ NAVIGATION = {
     "Guides": (
         "own_data",
         "tables",
+        "Regression <regression>",
         "In scikit-learn <scikit_learn>",
         "Uncertainty <uncertainty>",
         "Prediction and serving <prediction>",

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from deepchord.ensemble.thresholds import confidence_threshold, conformal_thresholds
-from deepchord.shared.errors import InputError
 from deepchord.shared.messages import ConformalSets, EnsembleDescription
 from deepchord.shared.uncertainty import ConformalMethod
 
@@ -34,11 +33,6 @@ def ask(
     Raises:
         InputError: The ensemble has no thresholds for this risk or level, or it predicts numbers.
     """
-    if description.regression is not None and (risk is not None or sets is not None):
-        raise InputError(
-            f"Run {description.run_id} predicts numbers: abstaining and sets are for classes, and numbers have "
-            "intervals instead (--level, in Python intervals(level))."
-        )
     return Question(
         threshold=None if risk is None else confidence_threshold(description, risk),
         sets=None if sets is None else conformal_thresholds(description, sets, set_method, per_class=per_class),

@@ -59,10 +59,6 @@ def export_onnx(source: EnsembleMembers, path: Path, options: ExportOptions) -> 
     description = source.description
     if options.input_type == "uint8" and description.dataset.table is not None:
         raise InputError("Rows of a table are floats when networks take them: leave --input uint8 out.")
-    if options.risk is not None and description.regression is not None:
-        raise InputError(
-            f"Run {description.run_id} predicts numbers: abstaining is for classes, so leave out the risk."
-        )
     graph = GraphOptions(
         input_type=options.input_type or _usual_input(description),
         half=options.half,

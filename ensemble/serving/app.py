@@ -168,10 +168,10 @@ class Server:
             prediction = await self._batchers[name].answer(asked.pixels, asked.question)
         except DeepchordError as error:
             raise HTTPException(422, str(error)) from error
-        is_of_classes = isinstance(prediction, Prediction)
-        if not np.isfinite(prediction.probabilities if is_of_classes else prediction.standard_deviation).all():
+        told = prediction.probabilities if isinstance(prediction, Prediction) else prediction.standard_deviation
+        if not np.isfinite(told).all():
             items = "images" if ensemble.description.dataset.table is None else "rows"
-            wanted = "probabilities follow" if is_of_classes else "number follows"
+            wanted = "probabilities follow" if isinstance(prediction, Prediction) else "numbers follow"
             raise HTTPException(422, f"The values of the {items} are so large that no {wanted} from them.")
         self._metrics.images.labels(name).inc(len(prediction))
         if isinstance(prediction, RegressionPrediction):

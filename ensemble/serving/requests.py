@@ -153,15 +153,13 @@ def _question(
     unknown = [name for name in query if name not in PARAMETERS]
     if unknown:
         raise HTTPException(400, f"Unknown parameter {unknown[0]!r}; known are {', '.join(PARAMETERS)}.")
-    # An answer of the server's usual risk is for those that predict classes.
-    usual = usual_risk if description.regression is None else None
     fit, method = query.get("fit", "none"), query.get("set_method", "lac")
     if fit not in ("none", "resize") or method not in ("lac", "aps"):
         raise HTTPException(400, f"fit is {fit!r} and set_method {method!r}; expected none or resize, and lac or aps.")
     try:
         question = ask(
             description,
-            risk=usual if risk is None else None if risk == "none" else parse_share(risk, "abstain"),
+            risk=usual_risk if risk is None else None if risk == "none" else parse_share(risk, "abstain"),
             sets=parse_share(query.get("sets"), "sets"),
             set_method=method,  # type: ignore[arg-type]  # checked above
             per_class=_flag(query, "per_class"),

@@ -121,7 +121,7 @@ def test_what_only_classes_have_is_refused_with_a_sentence(valuer, ensemble, tmp
     for asked in ({"sets": 0.9}, {"risk": 0.01}):
         with pytest.raises(InputError, match="abstaining and sets are for classes, and numbers have intervals"):
             valuer.predict(rows, **asked)
-    with pytest.raises(InputError, match="abstaining is for classes"):
+    with pytest.raises(InputError, match="abstaining and sets are for classes"):
         valuer.to_onnx(tmp_path / "it.onnx", risk=0.01)
     with pytest.raises(InputError, match="predicts classes: no target_names"):
         _ = ensemble.target_names
