@@ -51,7 +51,7 @@ def _of_file(folder: Path) -> Predict:
     import deepchord
 
     ensemble = deepchord.load(folder / MODEL)
-    return lambda images: ensemble.predict(images).probabilities
+    return lambda images: ensemble.predict_proba(images)
 
 
 def _of_engine(folder: Path, name: str) -> Predict:

@@ -56,7 +56,7 @@ def main() -> None:
         folder = Path(name)
         make_ten_members(folder)
         images = np.load(folder / IMAGES)[:_IMAGES]
-        asked = _Asked(images=images, probabilities=deepchord.load(folder / MODEL).predict(images).probabilities)
+        asked = _Asked(images=images, probabilities=deepchord.load(folder / MODEL).predict_proba(images))
         (port,) = free_ports(1)
         with running(NOTHING, port):
             nothing = {str(clients): _rate(ask(port, _json(asked), clients, arguments.seconds)) for clients in _CLIENTS}

@@ -8,20 +8,21 @@ so that `import deepchord` and `deepchord --help` are quick.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepchord.ensemble import Ensemble, Member, Prediction
+    from deepchord.ensemble import Ensemble, Member, Prediction, RegressionPrediction
     from deepchord.report import Report
     from deepchord.run import Run
     from deepchord.training import train
 
     load = Ensemble.load
 
-__all__ = ["Ensemble", "Member", "Prediction", "Report", "Run", "load", "train"]
+__all__ = ["Ensemble", "Member", "Prediction", "RegressionPrediction", "Report", "Run", "load", "train"]
 
 #: Where each public name is at home.
 _HOMES = {
     "Ensemble": "deepchord.ensemble",
     "Member": "deepchord.ensemble",
     "Prediction": "deepchord.ensemble",
+    "RegressionPrediction": "deepchord.ensemble",
     "Report": "deepchord.report",
     "Run": "deepchord.run",
     "train": "deepchord.training",

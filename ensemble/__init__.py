@@ -10,8 +10,17 @@ if TYPE_CHECKING:
     from deepchord.ensemble.ensemble import Ensemble
     from deepchord.ensemble.member import Member
     from deepchord.ensemble.prediction import Prediction
+    from deepchord.ensemble.regression_prediction import RegressionPrediction
 
-__all__ = ["Ensemble", "Member", "Prediction"]
+__all__ = ["Ensemble", "Member", "Prediction", "RegressionPrediction"]
+
+#: The module of each public name.
+_MODULES = {
+    "Ensemble": "ensemble",
+    "Member": "member",
+    "Prediction": "prediction",
+    "RegressionPrediction": "regression_prediction",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -20,4 +29,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{name.lower()}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.ensemble.answers import Answers, ask
+from deepchord.ensemble.answers import Answers, AnyPrediction, ask
 from deepchord.ensemble.graph import InputType, open_session
 from deepchord.ensemble.inputs import ImageLike, RowsLike, as_images, as_rows, check_fit
 from deepchord.ensemble.member import Member
@@ -58,8 +58,17 @@ class Ensemble:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The name of each class, by its index."""
+        """The name of each class, by its index; raises `InputError` if numbers are predicted."""
+        if self.description.regression is not None:
+            raise InputError(f"{self._numbers}: no class_names, but target_names.")
         return self.description.dataset.class_names
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The name of each predicted number; raises `InputError` if classes are predicted."""
+        if self.description.regression is None:
+            raise InputError(f"Run {self.description.run_id} predicts classes: no target_names, but class_names.")
+        return tuple(target.name for target in self.description.dataset.targets)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -107,8 +116,8 @@ class Ensemble:
         per_class: bool = False,
         members: bool = False,
         fit: Fitting = "none",
-    ) -> Prediction:
-        """Return what the ensemble says of images, or of rows.
+    ) -> AnyPrediction:
+        """Return what the ensemble says of images, or of rows: a `Prediction`; of numbers a `RegressionPrediction`.
 
         Args:
             images: An array [images, height, width, channels] or [images, height, width], or a single image without the
@@ -121,12 +130,13 @@ class Ensemble:
             sets: The probability with which `sets` hold the actual class: 0.9, 0.95 or 0.99.
             set_method: `lac` for the smallest sets, `aps` for sets that are larger where an image is harder.
             per_class: Whether that probability holds within each class, not only on average.
-            members: Whether the probabilities of each member are returned, too.
+            members: Whether the probabilities of each member, or the means of their numbers, are returned, too.
             fit: `resize` scales images of another size and turns colours to grey, or grey to colours; `none` refuses
                 them. Rows have no size: `resize` is refused.
 
         Raises:
-            InputError: The images do not fit the networks, or there are no thresholds for this risk or level.
+            InputError: The images do not fit the networks, or there are no thresholds for this risk or level: there are
+                none where numbers are predicted, which have `intervals` instead.
             DatasetError: An array has no valid shape, type or values.
         """
         question = ask(
@@ -141,7 +151,10 @@ class Ensemble:
         self, images: ImageLike | Sequence[ImageLike] | RowsLike, *, fit: Fitting = "none"
     ) -> NDArray[np.float32]:
         """Return calibrated probabilities, float32 [images, classes]; see `predict` for arguments and errors."""
-        return self.predict(images, fit=fit).probabilities
+        prediction = self.predict(images, fit=fit)
+        if not isinstance(prediction, Prediction):
+            raise InputError(f"{self._numbers}, which have no probabilities: predict tells means and deviations.")
+        return prediction.probabilities
 
     # Files
 
@@ -187,7 +200,8 @@ class Ensemble:
         """Return one model of Keras 3: all members, their mean, and its calibration.
 
         Its input is [images, height, width, channels], pixels as in the data set: whole numbers from 0 to 255 are
-        divided by 255 inside. Its output is the calibrated probabilities.
+        divided by 255 inside. Its output is the calibrated probabilities; of numbers `mean` and `standard_deviation`
+        by these names.
 
         Raises:
             InputError: The ensemble was loaded from an exported file.
@@ -202,6 +216,10 @@ class Ensemble:
         from deepchord.ensemble.summary import summarize
 
         return summarize(self.description, self._source.place)
+
+    @property
+    def _numbers(self) -> str:
+        return f"Run {self.description.run_id} predicts numbers"
 
     def _members_source(self, wanted: str) -> EnsembleMembers:
         if isinstance(self._source, ExportedModel):

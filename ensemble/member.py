@@ -34,6 +34,8 @@ class Member:
     def to_keras(self) -> "keras.Model":
         """Return it as a model of Keras 3: images, as `Ensemble.to_keras` takes them, to its own probabilities.
 
+        Of numbers it gives mean and standard deviation, as `Ensemble.to_keras` does, for itself and without scaling.
+
         Raises:
             EngineError: Keras 3 is not installed.
             StorageError: Its weights cannot be read, or are damaged.

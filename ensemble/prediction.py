@@ -1,9 +1,11 @@
 """What an ensemble predicts for images, and how sure it is of that."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from deepchord.ensemble.rowwise import cut, freeze
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,22 +38,14 @@ class Prediction:
     class_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                value.flags.writeable = False
+        freeze(self)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def rows(self, start: int, stop: int) -> "Prediction":
         """Return the prediction of the images from `start` up to, not including, `stop`."""
-        arrays = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                arrays[field.name] = value[:, start:stop] if field.name == "members" else value[start:stop]
-        return Prediction(class_names=self.class_names, **arrays)
+        return cut(self, start, stop)
 
     def names(self) -> tuple[str, ...]:
         """Return the name of the predicted class of each image."""
@@ -66,15 +60,3 @@ class Prediction:
         if self.sets is None:
             raise ValueError("There are no sets: ask for them with predict(images, sets=0.95).")
         return tuple(tuple(self.class_names[label] for label in np.flatnonzero(row)) for row in self.sets)
-
-
-def joined(parts: list[Prediction]) -> Prediction:
-    """Return the predictions of several lots of images as one; at least one."""
-    if len(parts) == 1:
-        return parts[0]
-    arrays = {}
-    for field in fields(Prediction):
-        values = [getattr(part, field.name) for part in parts]
-        if isinstance(values[0], np.ndarray):
-            arrays[field.name] = np.concatenate(values, axis=1 if field.name == "members" else 0)
-    return Prediction(class_names=parts[0].class_names, **arrays)

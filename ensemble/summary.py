@@ -1,7 +1,14 @@
 """What a finished ensemble is, in a few lines for people."""
 
+from collections.abc import Iterator, Sequence
+
 from deepchord.shared.command_line import label
-from deepchord.shared.messages import EnsembleDescription
+from deepchord.shared.messages import DatasetInfo, DescribedRegression, EnsembleDescription, Target
+
+#: So many classes, columns or numbers are named.
+_MOST = 20
+#: The level of the intervals that are told of.
+_LEVEL = 0.9
 
 
 def summarize(description: EnsembleDescription, place: str) -> str:
@@ -15,10 +22,9 @@ def summarize(description: EnsembleDescription, place: str) -> str:
 
 
 def _lines(description: EnsembleDescription, place: str) -> list[tuple[str, str]]:
-    dataset, calibration = description.dataset, description.calibration
+    dataset = description.dataset
     network = dataset.network(description.architecture)
     trained = len(description.members)
-    held_out = "images" if dataset.table is None else "rows"
     engines = ", ".join(sorted({member.engine for member in description.members}))
     of = "" if trained == description.requested else f" of {description.requested} requested"
     return [
@@ -27,30 +33,84 @@ def _lines(description: EnsembleDescription, place: str) -> list[tuple[str, str]
         ("members", f"{trained}{of}, trained by {engines}"),
         ("network", f"{len(network.layers)} layers, {network.parameters:,} parameters"),
         _input(description),
-        ("classes", ", ".join(map(label, dataset.class_names[:20])) + (" …" if dataset.classes > 20 else "")),
-        ("data set", f"{label(dataset.name)}, SHA-256 {dataset.sha256[:12]}…"),
-        ("test scores", _scores(description)),
-        (
-            "calibration",
-            "none: probabilities are the mean of the members'"
-            if calibration is None
-            else f"temperature {calibration.temperature:.3f}"
-            + (" and a map of confidence" if calibration.confidence_map else "")
-            + f", from {calibration.images:,} {held_out} ({calibration.source.replace('_', ' ')})",
-        ),
+        *_predicted(description),
     ]
+
+
+def _predicted(description: EnsembleDescription) -> list[tuple[str, str]]:
+    dataset, found = description.dataset, description.regression
+    data = ("data set", f"{label(dataset.name)}, SHA-256 {dataset.sha256[:12]}…")
+    if found is not None:
+        return [
+            ("targets", _listed([target.name for target in dataset.targets])),
+            data,
+            *_number_scores(dataset.targets, found),
+            *_trust(dataset, found),
+        ]
+    return [
+        ("classes", _listed(dataset.class_names)),
+        data,
+        ("test scores", _scores(description)),
+        ("calibration", _calibration(description)),
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(label, names[:_MOST])) + (" …" if len(names) > _MOST else "")
+
+
+def _calibration(description: EnsembleDescription) -> str:
+    calibration = description.calibration
+    if calibration is None:
+        return "none: probabilities are the mean of the members'"
+    return (
+        f"temperature {calibration.temperature:.3f}"
+        + (" and a map of confidence" if calibration.confidence_map else "")
+        + f", from {calibration.images:,} {_items(description.dataset)} ({calibration.source.replace('_', ' ')})"
+    )
+
+
+def _number_scores(targets: Sequence[Target], found: DescribedRegression) -> Iterator[tuple[str, str]]:
+    """Yield the scores of the first targets."""
+    for target, scores in list(zip(targets, found.scaled_test or found.test, strict=True))[:_MOST]:
+        of = f"{label(target.name)}: " if len(targets) > 1 else ""
+        explained = "" if scores.r_squared is None else f", R² {scores.r_squared:.3f}"
+        yield (
+            "test scores",
+            f"{of}root mean squared error {scores.root_mean_squared_error:.4g}{explained}, negative log-likelihood "
+            f"{scores.negative_log_likelihood:.4f}",
+        )
+
+
+def _trust(dataset: DatasetInfo, found: DescribedRegression) -> Iterator[tuple[str, str]]:
+    """Yield how variances are scaled, and how many test rows the best intervals of 90 % contain."""
+    scaling = found.scaling
+    if scaling is None:
+        yield "scaling", "none: standard deviations are the members' own"
+    else:
+        factors = ", ".join(f"{factor:.3f}" for factor in scaling.factors[:_MOST])
+        yield (
+            "scaling",
+            f"variances times {factors}, from {scaling.rows:,} {_items(dataset)} ({scaling.source.replace('_', ' ')})",
+        )
+    # The last method is the best one: conformal where rows were held out.
+    shown = [each for each in found.intervals if each.level == _LEVEL][-1:]
+    for each in shown:
+        held = ", ".join(f"{share:.1%}" for share in each.coverage[:_MOST])
+        yield "intervals", f"{each.method}, of {each.level:.0%}: they hold {held} of the test {_items(dataset)}"
+
+
+def _items(dataset: DatasetInfo) -> str:
+    return "images" if dataset.table is None else "rows"
 
 
 def _input(description: EnsembleDescription) -> tuple[str, str]:
     dataset = description.dataset
     if dataset.table is None:
         return "images", f"{'x'.join(map(str, dataset.image_shape))}{_values(description)}"
-    names = [label(name) for name in dataset.table.names]
-    shown = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
-    return (
-        "rows",
-        f"{len(names)} columns, {dataset.table.features} features: {shown}; target {label(dataset.table.target)}",
-    )
+    names, targets = dataset.table.names, dataset.table.targets
+    of = f"target {label(targets[0])}" if len(targets) == 1 else f"targets {_listed(targets)}"
+    return "rows", f"{len(names)} columns, {dataset.table.features} features: {_listed(names)}; {of}"
 
 
 def _values(description: EnsembleDescription) -> str:
@@ -61,9 +121,10 @@ def _values(description: EnsembleDescription) -> str:
 
 
 def _scores(description: EnsembleDescription) -> str:
-    scores = description.calibrated_test
+    scores, of_mean = description.calibrated_test, description.test
     if scores is None:
-        return f"accuracy {description.test.accuracy:.2%}, negative log-likelihood {description.test.loss:.4f}"
+        assert of_mean is not None, "it predicts classes"  # noqa: S101  for the type checker
+        return f"accuracy {of_mean.accuracy:.2%}, negative log-likelihood {of_mean.loss:.4f}"
     return (
         f"accuracy {scores.accuracy.value:.2%}, negative log-likelihood {scores.negative_log_likelihood.value:.4f}, "
         f"expected calibration error {scores.expected_calibration_error.value:.2%}"

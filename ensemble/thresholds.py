@@ -1,6 +1,7 @@
 """The thresholds of a finished ensemble: found by the risk or the level that somebody asks for."""
 
 import math
+from collections.abc import Sequence
 
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import ConformalSets, EnsembleDescription
@@ -21,8 +22,9 @@ def confidence_threshold(description: EnsembleDescription, risk: float) -> float
         The threshold; infinity if no threshold reached the risk on the images for the calibration.
 
     Raises:
-        InputError: There is no threshold for this risk.
+        InputError: There is no threshold for this risk, or numbers are predicted.
     """
+    _refuse_numbers(description)
     found = next((each for each in description.abstentions if math.isclose(each.risk, risk, rel_tol=1e-6)), None)
     if found is None:
         raise InputError(
@@ -47,8 +49,9 @@ def conformal_thresholds(
         per_class: Whether the probability is to hold within each class.
 
     Raises:
-        InputError: There are no thresholds for this level.
+        InputError: There are no thresholds for this level, or numbers are predicted.
     """
+    _refuse_numbers(description)
     guarantee = "class" if per_class else "marginal"
     for sets in description.conformal:
         if (sets.method, sets.guarantee) == (method, guarantee) and math.isclose(sets.level, level, rel_tol=1e-6):
@@ -82,6 +85,20 @@ def parse_share(text: str | None, name: str) -> float | None:
 def _percent(share: float) -> str:
     """Return a share as people give it to commands."""
     return f"{100 * share:g}%"
+
+
+def parse_shares(texts: Sequence[str], name: str) -> tuple[float, ...]:
+    """Return several shares, each once; see `parse_share`."""
+    shares = (parse_share(text, name) for text in texts)
+    return tuple(dict.fromkeys(share for share in shares if share is not None))
+
+
+def _refuse_numbers(description: EnsembleDescription) -> None:
+    if description.regression is not None:
+        raise InputError(
+            f"Run {description.run_id} predicts numbers: abstaining and sets are for classes, and numbers have "
+            "intervals instead (--level, in Python intervals(level))."
+        )
 
 
 def _unknown(description: EnsembleDescription, wanted: str, known: list[str]) -> str:

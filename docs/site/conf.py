@@ -24,6 +24,7 @@ NAVIGATION = {
         "own_data",
         "tables",
         "Fine-tuning a Keras model <fine_tuning>",
+        "Regression <regression>",
         "In scikit-learn <scikit_learn>",
         "Uncertainty <uncertainty>",
         "Prediction and serving <prediction>",

@@ -1,5 +1,6 @@
 """Exports what a command is given, and shows what the file is and what it costs."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,9 +8,9 @@ from tempfile import TemporaryDirectory
 import typer
 
 from deepchord.ensemble.export import ExportOptions, export_onnx, save_keras, save_members
-from deepchord.ensemble.export.costs import FileScores, compare_files
+from deepchord.ensemble.export.costs import FileCosts, compare_files
 from deepchord.ensemble.sources import EnsembleMembers, ExportedModel, find_source
-from deepchord.shared.command_line import printable_path
+from deepchord.shared.command_line import label, printable_path
 from deepchord.shared.errors import InputError
 
 _MIB = 2**20
@@ -48,7 +49,8 @@ def _show_costs(members: EnsembleMembers, out: Path, options: ExportOptions) -> 
     """Print the scores of a reduced file beside those of a whole one."""
     if members.dataset is None:
         typer.echo(
-            "What that costs cannot be measured from a folder, which has no test images: export the run itself for it."
+            "What that costs cannot be measured from a folder, which has no test images or rows: export the run itself "
+            "for it."
         )
         return
     from rich.table import Table
@@ -57,32 +59,27 @@ def _show_costs(members: EnsembleMembers, out: Path, options: ExportOptions) -> 
 
     with TemporaryDirectory() as folder:
         whole = export_onnx(members, Path(folder) / "whole.onnx", replace(options, half=False, int8=False))
-        before, after = compare_files(whole, out, members.dataset())
+        dataset = members.dataset()
+        before, after = compare_files(whole, out, dataset)
     table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column("on the test images")
+    table.add_column(f"on the test {'images' if dataset.table is None else 'rows'}")
     for name in ("float32", "float16" if options.half else "int8"):
         table.add_column(name, justify="right")
-    for name, *cells in zip(_NAMES, _cells(before), _cells(after), strict=True):
-        table.add_row(name, *cells)
+    for (name, of_whole), (_, of_reduced) in zip(_cells(before), _cells(after), strict=True):
+        table.add_row(label(name), of_whole, of_reduced)
     print_table(table)
 
 
-_NAMES = (
-    "size",
-    "accuracy",
-    "negative log-likelihood",
-    "expected calibration error",
-    "predictions that changed",
-    "time",
-)
-
-
-def _cells(scores: FileScores) -> tuple[str, ...]:
-    return (
-        f"{scores.size_bytes / _MIB:,.1f} MiB",
-        f"{scores.accuracy:.2%}",
-        f"{scores.negative_log_likelihood:.4f}",
-        f"{scores.expected_calibration_error:.2%}",
-        f"{scores.changed:,}",
-        f"{scores.duration_s:.2f} s",
-    )
+def _cells(costs: FileCosts) -> Iterator[tuple[str, str]]:
+    """Yield the names of the rows, and what they tell of a file."""
+    yield "size", f"{costs.size_bytes / _MIB:,.1f} MiB"
+    for name, value in costs.scores.items():
+        if "likelihood" in name:
+            yield name, f"{value:.4f}"
+        else:
+            yield name, f"{value:.4g}" if name.endswith("squared error") else f"{value:.2%}"
+    if "accuracy" in costs.scores:
+        yield "predictions that changed", f"{costs.changed:,.0f}"
+    else:
+        yield "largest change, in standard deviations", f"{costs.changed:.2g}"
+    yield "time", f"{costs.duration_s:.2f} s"

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import typer
 
-from deepchord.ensemble.answers import ask
+from deepchord.ensemble.answers import AnyPrediction, ask
+from deepchord.ensemble.cli.number_results import NumberResults
+from deepchord.ensemble.cli.results import ClassResults, Results
 from deepchord.ensemble.ensemble import Ensemble
 from deepchord.ensemble.inputs import (
     Damaged,
@@ -21,9 +24,8 @@ from deepchord.ensemble.inputs import (
     find_rows,
     read_inputs,
 )
-from deepchord.ensemble.prediction import Prediction
-from deepchord.ensemble.tables import LabelledScores, RunningScores, TableFile, json_table, open_table
-from deepchord.shared.command_line import label, printable_path
+from deepchord.ensemble.tables import TableFile, json_table, open_table
+from deepchord.shared.command_line import printable_path
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import DatasetInfo, Fitting
 from deepchord.shared.uncertainty import ConformalMethod
@@ -32,7 +34,8 @@ from deepchord.shared.uncertainty import ConformalMethod
 _MOST_ROWS = 20
 #: With fewer images no bar is worth while.
 _FEWEST_FOR_BAR = 2000
-_EMPTY_NAME = "…"
+#: The level of the intervals of numbers, if none is asked for.
+_USUAL_LEVELS = (0.9,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,8 @@ class Asked:
     sets: float | None
     set_method: ConformalMethod
     per_class: bool
+    #: Of the intervals of numbers; empty: none was given.
+    levels: tuple[float, ...]
     fit: Fitting
     channels_first: bool | None
 
@@ -87,7 +92,8 @@ def predict_inputs(
         per_class=asked.per_class,
         members=False,
     )
-    scores, shown, damaged, predicted = RunningScores(), _Shown(item), 0, 0
+    results = _results(ensemble, item, asked)
+    shown, damaged, predicted = _Shown(results), 0, 0
     with _warnings_told_once():
         found = find_inputs(inputs, dataset) if dataset.table is None else find_rows(inputs, dataset)
         with _table(out, as_json) as table, _bar(len(found)) as advance:
@@ -99,16 +105,26 @@ def predict_inputs(
                     damaged += 1
                     continue
                 prediction = ensemble.answers.answer(lot.pixels, question)
-                table.add(prediction, lot.names, lot.labels, item) if table else shown.add(prediction, lot)
-                if lot.labels is not None:
-                    scores.add(prediction, lot.labels)
+                table.add(results.rows(prediction, lot)) if table else shown.add(prediction, lot)
+                results.score(prediction, lot)
                 predicted += len(prediction)
                 advance(len(prediction))
     if not as_json:
         shown.print()
-        for line in _end(predicted, len(found), damaged, scores.result(), out, f"{item}s"):
+        for line in (*_end(predicted, len(found), damaged, out, f"{item}s"), *results.sentences()):
             typer.echo(line)
     return damaged
+
+
+def _results(ensemble: Ensemble, item: str, asked: Asked) -> Results[Any]:
+    if ensemble.description.regression is not None:
+        return NumberResults(item, ensemble.target_names, asked.levels or _USUAL_LEVELS)
+    if asked.levels:
+        raise InputError(
+            f"Run {ensemble.description.run_id} predicts classes: --level is for the intervals of numbers, and classes "
+            "have --sets."
+        )
+    return ClassResults(item)
 
 
 def _lots(found: Inputs | TableInputs, dataset: DatasetInfo, asked: Asked) -> Iterable[Lot | Damaged]:
@@ -120,14 +136,14 @@ def _lots(found: Inputs | TableInputs, dataset: DatasetInfo, asked: Asked) -> It
 class _Shown:
     """The first rows, for a terminal."""
 
-    def __init__(self, item: str) -> None:
-        self._item = item
+    def __init__(self, results: Results[Any]) -> None:
+        self._results = results
         self._rows: list[tuple[str, ...]] = []
         self._header: tuple[str, ...] = ()
 
-    def add(self, prediction: Prediction, lot: Lot) -> None:
+    def add(self, prediction: AnyPrediction, lot: Lot) -> None:
         for index in range(min(len(prediction), _MOST_ROWS - len(self._rows))):
-            row = dict(_row(prediction, lot, index, self._item))
+            row = dict(self._results.cells(prediction, lot, index))
             self._header = tuple(row)
             self._rows.append(tuple(row.values()))
 
@@ -141,45 +157,21 @@ class _Shown:
 
         table = Table(box=None, header_style="dim", pad_edge=False)
         for name in self._header:
-            is_number = name in ("confidence", "entropy", "disagreement")
+            is_number = name in self._results.number_columns
             table.add_column(name, justify="right" if is_number else "left", no_wrap=is_number)
         for row in self._rows:
             table.add_row(*map(Text, row))
         print_table(table)
 
 
-def _row(prediction: Prediction, lot: Lot, index: int, item: str) -> Iterator[tuple[str, str]]:
-    """Yield the cells of one image, by the names of their columns."""
-    names = prediction.class_names
-    yield item, lot.names[index]
-    yield "predicted", label(names[prediction.labels[index]])
-    yield "confidence", f"{prediction.confidence[index]:.1%}"
-    yield "entropy", f"{prediction.predictive_entropy[index]:.2f}"
-    yield "disagreement", f"{prediction.disagreement[index]:.0%}"
-    if prediction.abstains is not None:
-        yield "answer", "does not know" if prediction.abstains[index] else "answers"
-    if prediction.sets is not None:
-        yield "set", ", ".join(label(names[each]) for each in prediction.sets[index].nonzero()[0])
-    if lot.labels is not None:
-        actual = int(lot.labels[index])
-        yield "actual", label(names[actual]) if actual >= 0 else _EMPTY_NAME
-
-
-def _end(
-    predicted: int, asked: int, damaged: int, scores: LabelledScores | None, out: Path | None, items: str
-) -> Iterator[str]:
-    """Yield the last lines; `items` are images or rows."""
+def _end(predicted: int, asked: int, damaged: int, out: Path | None, items: str) -> Iterator[str]:
+    """Yield the last lines, before the scores; `items` are images or rows."""
     if out is not None:
         yield f"{predicted:,} predictions: {printable_path(out)}"
     elif predicted > _MOST_ROWS:
         yield f"… and {predicted - _MOST_ROWS:,} more {items}; --out predictions.csv writes all."
     if damaged:
         yield f"{damaged:,} of {asked:,} {items} were left out, see above."
-    if scores is not None:
-        yield (
-            f"Of {scores.images:,} {items} with a label {scores.accuracy:.2%} are right; negative log-likelihood "
-            f"{scores.negative_log_likelihood:.4f}, expected calibration error {scores.expected_calibration_error:.2%}."
-        )
 
 
 def _table(out: Path | None, as_json: bool) -> AbstractContextManager[TableFile | None]:

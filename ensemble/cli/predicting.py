@@ -45,6 +45,13 @@ def predict(
     per_class: Annotated[
         bool, typer.Option("--per-class", help="The level of sets holds within each class, not only on average.")
     ] = False,
+    level: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LEVEL",
+            help="Intervals that hold a predicted number with this probability, 90% by default; may be repeated.",
+        ),
+    ] = None,
     fit: Annotated[
         Fit, typer.Option(help="Images of another shape: none refuses them, resize scales them.")
     ] = Fit.NONE,
@@ -61,12 +68,12 @@ def predict(
     storage: Storage = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts instead of a table.")] = False,
 ) -> None:
-    """Predict images or rows with a finished ensemble: calibrated probabilities, and how far they can be trusted.
+    """Predict images or rows with a finished ensemble: probabilities or numbers, and how far they can be trusted.
 
     Images that cannot be read are named and left out; the exit code is 2 then.
     """
     from deepchord.ensemble.cli.predicted import Asked, predict_inputs
-    from deepchord.ensemble.thresholds import parse_share
+    from deepchord.ensemble.thresholds import parse_share, parse_shares
 
     if as_json and out is not None:
         raise InputError("Give either --json, for the predictions on stdout, or --out.")
@@ -77,6 +84,7 @@ def predict(
         sets=parse_share(sets, "--sets"),
         set_method=set_method.value,
         per_class=per_class,
+        levels=parse_shares(level or (), "--level"),
         fit=fit.value,
         channels_first=images_channels_first,
     )

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from deepchord.ensemble.sources import EnsembleMembers
 from deepchord.shared.checkpoints import Weights, weighted_layers
 from deepchord.shared.errors import EngineError
 from deepchord.shared.files import written_aside
-from deepchord.shared.messages import Calibration, DescribedMember
+from deepchord.shared.messages import Calibration, DescribedMember, Target
 from deepchord.shared.network import connected, keras_layers
+from deepchord.shared.regression import LEAST_VARIANCE
 from deepchord.shared.uncertainty.confidence_map import MARGIN, SMALLEST_SHARE
 from deepchord.shared.uncertainty.temperature import SMALLEST
 
@@ -36,7 +38,8 @@ def keras_ensemble(source: EnsembleMembers) -> "keras.Model":
     """Return one model of all members, their mean, and its calibration.
 
     Input: images [images, height, width, channels], pixels as in the data set; if they are whole numbers from 0 to 255,
-    the model divides them by 255 itself. Output: calibrated probabilities, float32 [images, classes].
+    the model divides them by 255 itself. Output: calibrated probabilities, float32 [images, classes]; where numbers are
+    predicted, by their names `mean` and `standard_deviation`, float32 [images, targets], in the targets' own units.
 
     Raises:
         EngineError: Keras 3 is not installed.
@@ -44,22 +47,29 @@ def keras_ensemble(source: EnsembleMembers) -> "keras.Model":
     """
     keras = _keras()
     description = source.description
+    name = f"ensemble_{description.run_id}"
     images, scaled = _input(keras, source)
     members = [
         _network(keras, source, weights, f"member_{member.index}")(scaled)
         for member, weights in zip(description.members, source.all_weights(), strict=True)
     ]
+    if description.regression is not None:
+        scaling = description.regression.scaling
+        factors = None if scaling is None else scaling.factors
+        return keras.Model(images, _numbers(keras.ops, members, description.dataset.targets, factors), name=name)
     mean = keras.layers.Average(name="mean")(members) if len(members) > 1 else members[0]
     calibrated = mean if description.calibration is None else _calibrated(keras.ops, mean, description.calibration)
-    return keras.Model(images, calibrated, name=f"ensemble_{description.run_id}")
+    return keras.Model(images, calibrated, name=name)
 
 
 def keras_member(source: EnsembleMembers, member: DescribedMember) -> "keras.Model":
-    """Return one member as a model; input as in `keras_ensemble`, output its own probabilities."""
+    """Return one member as a model; input as in `keras_ensemble`, output its own, of numbers without the scaling."""
     keras = _keras()
     images, scaled = _input(keras, source)
-    network = _network(keras, source, source.weights(member), "network")
-    return keras.Model(images, network(scaled), name=f"member_{member.index}")
+    output = _network(keras, source, source.weights(member), "network")(scaled)
+    if source.description.regression is not None:
+        output = _numbers(keras.ops, [output], source.description.dataset.targets, None)
+    return keras.Model(images, output, name=f"member_{member.index}")
 
 
 def _keras() -> Any:
@@ -94,6 +104,22 @@ def _network(keras: Any, source: EnsembleMembers, weights: Weights, name: str) -
     for layer, arrays in zip(weighted_layers(source.network), weights, strict=True):
         made[layer.name].set_weights(list(arrays))
     return model
+
+
+def _numbers(
+    ops: Any, outputs: list[Any], targets: Sequence[Target], factors: Sequence[float] | None
+) -> dict[str, Any]:
+    """Return mean and standard deviation of the mixture; the same formulas as in `deepchord.shared.regression`."""
+    offsets, scales = (
+        np.array([getattr(target, name) for target in targets], np.float32) for name in ("mean", "scale")
+    )
+    widening = scales if factors is None else scales * np.sqrt(np.array(factors, np.float32))
+    means = [each[:, : len(targets)] for each in outputs]
+    variances = [ops.softplus(each[:, len(targets) :]) + LEAST_VARIANCE for each in outputs]
+    mean = sum(means[1:], means[0]) / len(means)
+    differences = [(each - mean) ** 2 for each in means]
+    variance = sum((*variances[1:], *differences), variances[0]) / len(means)
+    return {"mean": mean * scales + offsets, "standard_deviation": ops.sqrt(variance) * widening}
 
 
 def _calibrated(ops: Any, mean: Any, calibration: Calibration) -> Any:

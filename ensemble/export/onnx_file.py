@@ -27,7 +27,7 @@ class ExportOptions:
 
 
 def graph_bytes(source: EnsembleMembers) -> bytes:
-    """Return the graph that this process itself computes: floats in, the members' probabilities out.
+    """Return the graph that this process itself computes: floats in, what the members give out.
 
     Raises:
         EngineError: The package onnx is not installed.
@@ -82,26 +82,43 @@ def _usual_input(description: EnsembleDescription) -> InputType:
 
 def _metadata(description: EnsembleDescription, options: ExportOptions) -> dict[str, str]:
     """Return what a file tells about itself: for people and other programs by name, and all of it for deepchord."""
-    dataset, calibration = description.dataset, description.calibration
+    dataset = description.dataset
     return {
-        "class_names": json.dumps(dataset.class_names, ensure_ascii=False),
+        **(_of_classes(description) if description.regression is None else _of_numbers(description)),
         **({"feature_names": json.dumps(feature_names(dataset.table), ensure_ascii=False)} if dataset.table else {}),
         "run_id": description.run_id,
         "seed": str(description.seed),
         "dataset": dataset.name,
         "dataset_sha256": dataset.sha256,
         "weights_sha256": json.dumps([member.weights_sha256 for member in description.members]),
-        "temperature": str(calibration.temperature if calibration else 1.0),
-        "conformal_thresholds": json.dumps(
-            [
-                each.model_dump(mode="json", include={"method", "guarantee", "level", "thresholds"})
-                for each in description.conformal
-            ]
-        ),
         "weights_type": "int8" if options.int8 else "float16" if options.half else "float32",
         "deepchord_version": description.version,
         "license": options.license,
         METADATA: description.encode().decode(),
+    }
+
+
+def _of_classes(description: EnsembleDescription) -> dict[str, str]:
+    told = {"method", "guarantee", "level", "thresholds"}
+    return {
+        "class_names": json.dumps(description.dataset.class_names, ensure_ascii=False),
+        "temperature": str(description.calibration.temperature if description.calibration else 1.0),
+        "conformal_thresholds": json.dumps(
+            [each.model_dump(mode="json", include=told) for each in description.conformal]
+        ),
+    }
+
+
+def _of_numbers(description: EnsembleDescription) -> dict[str, str]:
+    """Return the targets, and the half widths of intervals in standard deviations as they are before the scaling."""
+    found, told = description.regression, {"method", "level", "half_widths", "is_approximate"}
+    assert found is not None, "it predicts numbers"  # noqa: S101  for the type checker
+    targets = description.dataset.targets
+    return {
+        "target_names": json.dumps([target.name for target in targets], ensure_ascii=False),
+        "targets": json.dumps([target.model_dump(mode="json") for target in targets], ensure_ascii=False),
+        "variance_factors": json.dumps(found.scaling.factors if found.scaling else [1.0] * len(targets)),
+        "intervals": json.dumps([each.model_dump(mode="json", include=told) for each in found.intervals]),
     }
 
 

@@ -51,7 +51,7 @@ Arrays = tuple[NDArray[np.float32], ...]
 
 
 def add_network(part: GraphPart, network: ResolvedArchitecture, weights: Weights, images: str) -> str:
-    """Add a network to a part; return the name of its probabilities, float32 [images, classes].
+    """Add a network to a part; return the name of its output, float32 [images, outputs].
 
     Args:
         part: Where the nodes go.

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 from deepchord.ensemble.graph import names
 from deepchord.ensemble.graph.builder import GraphPart
 from deepchord.ensemble.graph.layers import add_network
+from deepchord.ensemble.graph.number_outputs import add_number_outputs
 from deepchord.ensemble.graph.options import GraphOptions
 from deepchord.ensemble.graph.outputs import add_members, add_outputs
 from deepchord.shared.checkpoints import Weights
@@ -81,32 +82,53 @@ def _parts(description: EnsembleDescription, weights: Iterable[Weights], options
         members.append(add_network(part, network, own, images))
         yield part.encode()
     end = GraphPart("ensemble/")
-    add_members(end, members)
+    add_members(end, members, _member_output(description))
     if not options.members_only:
-        add_outputs(
-            end,
-            members=len(members),
-            classes=description.dataset.classes,
-            calibration=description.calibration,
-            confidence_threshold=options.confidence_threshold,
-        )
+        _add_what_follows(end, description, options)
     yield end.encode()
+
+
+def _add_what_follows(part: GraphPart, description: EnsembleDescription, options: GraphOptions) -> None:
+    """Add the outputs that follow from what the members give."""
+    if description.regression is not None:
+        scaling = description.regression.scaling
+        factors = None if scaling is None else scaling.factors
+        add_number_outputs(part, targets=description.dataset.targets, factors=factors)
+        return
+    add_outputs(
+        part,
+        members=len(description.members),
+        classes=description.dataset.classes,
+        calibration=description.calibration,
+        confidence_threshold=options.confidence_threshold,
+    )
 
 
 def _signature(description: EnsembleDescription, options: GraphOptions) -> onnx.GraphProto:
     """Return a graph without nodes: its name, its input and its outputs."""
     graph = onnx.GraphProto(name=description.run_id)
     kind = TensorProto.UINT8 if options.input_type == "uint8" else TensorProto.FLOAT
-    shape: list[str | int] = ["images", *description.dataset.input_shape]
-    graph.input.append(helper.make_tensor_value_info(_input(description), kind, shape))
-    shapes = {
+    taken = ["images", *description.dataset.input_shape]
+    graph.input.append(helper.make_tensor_value_info(_input(description), kind, taken))
+    members, shape = len(description.members), (len(description.dataset.targets),)
+    shapes: dict[str, tuple[int, ...]] = {
         names.PROBABILITIES: (description.dataset.classes,),
-        names.MEMBER_PROBABILITIES: (len(description.members), description.dataset.classes),
+        names.MEMBER_PROBABILITIES: (members, description.dataset.classes),
+        **dict.fromkeys(names.NUMBER_OUTPUTS, shape),
+        names.MEMBER_MEANS: (members, *shape),
+        names.MEMBER_OUTPUTS: (members, description.dataset.outputs.size),
     }
-    kinds = {names.LABEL: TensorProto.INT64, names.ABSTAINS: TensorProto.BOOL}
-    for name in _outputs(options):
-        shape = ["images", *shapes.get(name, ())]
-        graph.output.append(helper.make_tensor_value_info(name, kinds.get(name, TensorProto.FLOAT), shape))
+    kinds = {
+        names.LABEL: TensorProto.INT64,
+        names.ABSTAINS: TensorProto.BOOL,
+        **dict.fromkeys(names.NUMBER_OUTPUTS, TensorProto.DOUBLE),
+        names.MEMBER_OUTPUTS: TensorProto.FLOAT,
+    }
+    for name in _outputs(description, options):
+        made = helper.make_tensor_value_info(
+            name, kinds.get(name, TensorProto.FLOAT), ["images", *shapes.get(name, ())]
+        )
+        graph.output.append(made)
     return graph
 
 
@@ -114,9 +136,15 @@ def _input(description: EnsembleDescription) -> str:
     return names.IMAGES if description.dataset.table is None else names.FEATURES
 
 
-def _outputs(options: GraphOptions) -> tuple[str, ...]:
+def _member_output(description: EnsembleDescription) -> str:
+    return names.MEMBER_PROBABILITIES if description.regression is None else names.MEMBER_OUTPUTS
+
+
+def _outputs(description: EnsembleDescription, options: GraphOptions) -> tuple[str, ...]:
     if options.members_only:
-        return (names.MEMBER_PROBABILITIES,)
+        return (_member_output(description),)
+    if description.regression is not None:
+        return names.NUMBER_OUTPUTS
     return names.OUTPUTS if options.confidence_threshold is None else (*names.OUTPUTS, names.ABSTAINS)
 
 

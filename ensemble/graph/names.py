@@ -17,7 +17,18 @@ MUTUAL_INFORMATION: Final = "mutual_information"
 DISAGREEMENT: Final = "disagreement"
 ABSTAINS: Final = "abstains"
 
-#: The outputs of every exported graph, in their order; `abstains` is added on request.
+#: float32 [rows, members, 2 targets], of each member as its network gives it (see
+#: `deepchord.shared.regression.means_and_variances`): what all other outputs about numbers follow from.
+MEMBER_OUTPUTS: Final = "member_outputs"
+#: float64 [rows, members, targets], in the targets' own units.
+MEMBER_MEANS: Final = "member_means"
+#: float64 [rows, targets], in the targets' own units; the deviations are scaled.
+MEAN: Final = "mean"
+STANDARD_DEVIATION: Final = "standard_deviation"
+ALEATORIC: Final = "aleatoric_standard_deviation"
+EPISTEMIC: Final = "epistemic_standard_deviation"
+
+#: The outputs of every exported graph about classes, in their order; `abstains` is added on request.
 OUTPUTS: Final = (
     PROBABILITIES,
     LABEL,
@@ -27,6 +38,9 @@ OUTPUTS: Final = (
     DISAGREEMENT,
     MEMBER_PROBABILITIES,
 )
+
+#: The outputs of every exported graph about numbers, in their order.
+NUMBER_OUTPUTS: Final = (MEAN, STANDARD_DEVIATION, ALEATORIC, EPISTEMIC, MEMBER_MEANS, MEMBER_OUTPUTS)
 
 #: The key of the metadata under which the whole `EnsembleDescription` lies, as JSON.
 METADATA: Final = "deepchord"

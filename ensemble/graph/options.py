@@ -16,5 +16,5 @@ class GraphOptions:
     half: bool = False
     #: Images whose calibrated confidence is below this get `abstains`; None: there is no such output.
     confidence_threshold: float | None = None
-    #: Whether there are no outputs but the members' probabilities: for what computes the rest itself.
+    #: Whether there is no output but what the members give: for what computes the rest itself.
     members_only: bool = False

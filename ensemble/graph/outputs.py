@@ -10,11 +10,11 @@ from deepchord.shared.uncertainty.confidence_map import MARGIN, SMALLEST_SHARE
 from deepchord.shared.uncertainty.temperature import SMALLEST
 
 
-def add_members(part: GraphPart, members: list[str]) -> str:
-    """Join the members' probabilities; return their name, float32 [images, members, classes]."""
+def add_members(part: GraphPart, members: list[str], output: str) -> str:
+    """Join what the members give under a name; return that name, float32 [images, members, outputs]."""
     axis = part.integers("members_axis", 1)
     unsqueezed = [part.add("Unsqueeze", member, axis) for member in members]
-    return part.add("Concat", *unsqueezed, axis=1, output=names.MEMBER_PROBABILITIES)
+    return part.add("Concat", *unsqueezed, axis=1, output=output)
 
 
 def add_outputs(

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.ensemble.inputs.arrays import as_images
 from deepchord.ensemble.inputs.lots import LOT, Damaged, Lot
+from deepchord.ensemble.inputs.numbers import numbers_of_array, unknown_labels
 from deepchord.shared.errors import DeepchordError, InputError
 from deepchord.shared.files import npz_outlines, npz_rows, read_npz
 from deepchord.shared.images import images_with_channels_last
@@ -109,13 +109,15 @@ def _readable(
     yield from found
 
 
-def _labels(archive: ImageArchive, dataset: DatasetInfo) -> NDArray[np.int64]:
-    """Return the labels of an archive; -1 for each image if it has none."""
+def _labels(archive: ImageArchive, dataset: DatasetInfo) -> NDArray[Any]:
+    """Return the labels of an archive; see `unknown_labels` if it has none."""
     if archive.labels is None:
-        return np.full(archive.images, -1, dtype=np.int64)
+        return unknown_labels(archive.images, dataset)
     from deepchord.shared.datasets.checks import checked_labels  # with its room it takes longer than a prediction
 
     given = read_npz(_open(archive.file), archive.name, (archive.labels,))[archive.labels]
+    if dataset.targets:
+        return numbers_of_array(given, archive.images, dataset, f"{archive.name}: {archive.labels}")
     labels, classes = checked_labels(given, archive.images, f"{archive.name}: {archive.labels}")
     if classes > dataset.classes:
         raise InputError(

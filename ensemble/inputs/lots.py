@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.errors import DeepchordError
@@ -23,8 +22,9 @@ class Lot:
     names: tuple[str, ...]
     #: [images, height, width, channels], uint8 or float32; of rows [rows, features], float32.
     pixels: NDArray[Any]
-    #: int64 [images], class indices, -1 where there is none; None: none of all images has a label.
-    labels: NDArray[np.int64] | None = None
+    #: int64 [images], class indices, -1 where there is none; or the actual numbers, float64 [images, targets], NaN
+    #: where one is not known; None: none of all images has a label.
+    labels: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

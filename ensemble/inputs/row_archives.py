@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.ensemble.inputs.numbers import numbers_of_array
 from deepchord.shared.errors import InputError
 from deepchord.shared.files import npz_outlines, read_npz
 from deepchord.shared.messages import DatasetInfo, TablePreprocessing
@@ -20,19 +21,20 @@ _FEATURE_NAMES = "feature_names"
 def read_row_archive(
     file: Path | io.BytesIO, name: str, dataset: DatasetInfo, preprocessing: TablePreprocessing
 ) -> Table:
-    """Return the rows of an `.npz`; if it has labels, the classes are the column that is predicted.
+    """Return the rows of an `.npz`; if it has labels, they are the columns that are predicted.
 
     Args:
         file: The path, or the bytes as an open file. Rows are `x_test` or `x`, [rows, features], and their labels
-            `y_test` or `y`, numbers of the classes. The columns are those of the training in their order, unless
-            `feature_names` tells them.
+            `y_test` or `y`, numbers of the classes, or the actual numbers, [rows] or [rows, targets]. The columns are
+            those of the training in their order, unless `feature_names` tells them.
         name: What it is called in errors.
         dataset: What the networks were trained on.
         preprocessing: Of its columns.
 
     Raises:
         FileNotFoundError: There is no such file.
-        InputError: It holds no rows, or labels of more classes than the networks know.
+        InputError: It holds no rows, or labels of more classes than the networks know, or not all of the
+            numbers.
         DatasetError: It is damaged, or an array has another shape than it should have.
     """
     present = npz_outlines(file, name, (), (*_ARRAYS, *_ARRAYS.values(), _FEATURE_NAMES))
@@ -45,8 +47,14 @@ def read_row_archive(
     table = table_of_rows(given[array], columns, f"{name}: {array}")
     if _ARRAYS[array] not in given:
         return table
-    classes = _classes(given[_ARRAYS[array]], table.size, dataset, f"{name}: {_ARRAYS[array]}")
-    return Table(source=table.source, columns={**table.columns, preprocessing.target: classes}, size=table.size)
+    labels, labels_name = given[_ARRAYS[array]], f"{name}: {_ARRAYS[array]}"
+    predicted: dict[str, NDArray[Any]]
+    if dataset.targets:
+        numbers = numbers_of_array(labels, table.size, dataset, labels_name)
+        predicted = {target.name: numbers[:, place] for place, target in enumerate(dataset.targets)}
+    else:
+        predicted = {preprocessing.target: _classes(labels, table.size, dataset, labels_name)}
+    return Table(source=table.source, columns={**table.columns, **predicted}, size=table.size)
 
 
 def _classes(labels: NDArray[Any], rows: int, dataset: DatasetInfo, name: str) -> NDArray[np.object_]:

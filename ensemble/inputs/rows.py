@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from deepchord.ensemble.inputs.converted import Converted, warn_of
 from deepchord.ensemble.inputs.lots import LOT, STDIN, ZIP, Lot
+from deepchord.ensemble.inputs.numbers import numbers_of_table, unknown_labels
 from deepchord.ensemble.inputs.row_archives import read_row_archive
 from deepchord.shared.command_line import label, printable_path, user_path
 from deepchord.shared.errors import InputError
@@ -80,7 +81,7 @@ def find_rows(inputs: Sequence[str], dataset: DatasetInfo) -> TableInputs:
 
     Args:
         inputs: Tables, as `read_table_file` reads them; `.npz` files, as `read_row_archive` does; or `-` for CSV or an
-            `.npz` on standard input. Where they have the column that is predicted, it is their label.
+            `.npz` on standard input. Where they have a column that is predicted, it is their label.
         dataset: What the networks were trained on.
 
     Raises:
@@ -89,7 +90,7 @@ def find_rows(inputs: Sequence[str], dataset: DatasetInfo) -> TableInputs:
     """
     preprocessing = _preprocessing(dataset)
     tables = [(_short_name(text), _read(text, dataset)) for text in inputs]
-    labelled = any(preprocessing.target in table.columns for _, table in tables)
+    labelled = any(name in table.columns for name in preprocessing.targets for _, table in tables)
     lots: list[Lot] = []
     for name, table in tables:
         encoded = encode_rows(table, preprocessing)
@@ -144,7 +145,8 @@ def _as_array(rows: RowsLike, name: str) -> NDArray[Any]:
 def _read(text: str, dataset: DatasetInfo) -> Table:
     preprocessing = _preprocessing(dataset)
     as_text = [column.name for column in preprocessing.columns if isinstance(column, CategoryColumn)]
-    as_text.append(preprocessing.target)
+    if not dataset.targets:
+        as_text.append(preprocessing.target)
     if text == STDIN:
         data = sys.stdin.buffer.read()
         if not data:
@@ -167,10 +169,12 @@ def _read(text: str, dataset: DatasetInfo) -> Table:
         raise InputError(f"There is no file {printable_path(path)}.") from error
 
 
-def _labels(table: Table, dataset: DatasetInfo, preprocessing: TablePreprocessing) -> NDArray[np.int64]:
-    """Return the class of each row; -1 where it is not told, or not one of the networks'."""
+def _labels(table: Table, dataset: DatasetInfo, preprocessing: TablePreprocessing) -> NDArray[Any]:
+    """Return the class of each row; -1 where it is not told, or not one of the networks'; or its numbers."""
+    if dataset.targets:
+        return numbers_of_table(table, dataset)
     if preprocessing.target not in table.columns:
-        return np.full(table.size, -1, dtype=np.int64)
+        return unknown_labels(table.size, dataset)
     labels = known_labels(table.columns[preprocessing.target], dataset.class_names)
     if (labels < 0).all():
         known = ", ".join(map(label, dataset.class_names[:_MOST_NAMED]))
@@ -179,7 +183,7 @@ def _labels(table: Table, dataset: DatasetInfo, preprocessing: TablePreprocessin
     return labels
 
 
-def _lots(name: str, features: NDArray[np.float32], labels: NDArray[np.int64] | None) -> Iterator[Lot]:
+def _lots(name: str, features: NDArray[np.float32], labels: NDArray[Any] | None) -> Iterator[Lot]:
     for start in range(0, len(features), LOT):
         part = features[start : start + LOT]
         yield Lot(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deepchord.ensemble.inputs.converted import warn_of
 from deepchord.ensemble.inputs.image_archives import ImageArchive, archive_lots, find_archive
 from deepchord.ensemble.inputs.lots import LOT, STDIN, ZIP, Damaged, Lot
+from deepchord.ensemble.inputs.numbers import unknown_labels
 from deepchord.ensemble.inputs.values import checked_values
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.errors import DeepchordError, InputError
@@ -103,7 +104,7 @@ def read_inputs(
     waiting: list[tuple[str, NDArray[np.uint8], int]] = []
     for source in inputs.sources:
         if isinstance(source, ImageArchive):
-            yield from _lot_of(waiting, inputs.labelled)
+            yield from _lot_of(waiting, dataset, inputs.labelled)
             yield from archive_lots(source, dataset, fit, channels_first, inputs.labelled)
             continue
         name = "standard input" if isinstance(source, bytes) else printable_path(source.path)
@@ -113,8 +114,8 @@ def read_inputs(
         except DeepchordError as error:
             yield Damaged(name=name, error=error)
         if len(waiting) == LOT:
-            yield from _lot_of(waiting, inputs.labelled)
-    yield from _lot_of(waiting, inputs.labelled)
+            yield from _lot_of(waiting, dataset, inputs.labelled)
+    yield from _lot_of(waiting, dataset, inputs.labelled)
 
 
 def as_pixels(content: Path | bytes, name: str, dataset: DatasetInfo, fit: Fitting) -> NDArray[np.uint8]:
@@ -124,13 +125,14 @@ def as_pixels(content: Path | bytes, name: str, dataset: DatasetInfo, fit: Fitti
     return pixels
 
 
-def _lot_of(waiting: list[tuple[str, NDArray[np.uint8], int]], labelled: bool) -> Iterator[Lot]:
+def _lot_of(waiting: list[tuple[str, NDArray[np.uint8], int]], dataset: DatasetInfo, labelled: bool) -> Iterator[Lot]:
     """Yield the images that wait, if there are any; none waits afterwards."""
     if not waiting:
         return
     names, pixels, labels = zip(*waiting, strict=True)
     waiting.clear()
-    yield Lot(names=names, pixels=np.stack(pixels), labels=np.array(labels, dtype=np.int64) if labelled else None)
+    told = unknown_labels(len(names), dataset) if dataset.targets else np.array(labels, dtype=np.int64)
+    yield Lot(names=names, pixels=np.stack(pixels), labels=told if labelled else None)
 
 
 def _from_stdin() -> Source:

@@ -23,12 +23,14 @@ from starlette.types import Message, Receive
 
 from deepchord.ensemble.answers import Question
 from deepchord.ensemble.ensemble import Ensemble
+from deepchord.ensemble.prediction import Prediction
+from deepchord.ensemble.regression_prediction import RegressionPrediction
 from deepchord.ensemble.serving.batching import Batcher
 from deepchord.ensemble.serving.limits import ServeLimits
 from deepchord.ensemble.serving.metrics import ServerMetrics
 from deepchord.ensemble.serving.openapi import openapi
 from deepchord.ensemble.serving.requests import read_request, too_large
-from deepchord.ensemble.serving.responses import prediction_response
+from deepchord.ensemble.serving.responses import numbers_response, prediction_response
 from deepchord.shared.errors import DeepchordError
 from deepchord.shared.host import usable_cores
 
@@ -167,14 +169,18 @@ class Server:
             prediction = await self._batchers[name].answer(asked.content.values, asked.question)
         except DeepchordError as error:
             raise HTTPException(422, str(error)) from error
-        if not np.isfinite(prediction.probabilities).all():
+        told = prediction.probabilities if isinstance(prediction, Prediction) else prediction.standard_deviation
+        if not np.isfinite(told).all():
             items = "images" if ensemble.description.dataset.table is None else "rows"
-            raise HTTPException(422, f"The values of the {items} are so large that no probabilities follow from them.")
+            wanted = "probabilities follow" if isinstance(prediction, Prediction) else "numbers follow"
+            raise HTTPException(422, f"The values of the {items} are so large that no {wanted} from them.")
         self._metrics.images.labels(name).inc(len(prediction))
+        item, warnings = ("image" if ensemble.description.dataset.table is None else "row"), asked.content.warnings
+        if isinstance(prediction, RegressionPrediction):
+            return numbers_response(name, asked.names, prediction, item, asked.level, warnings)
         if prediction.abstains is not None:
             self._metrics.abstained.labels(name).inc(int(prediction.abstains.sum()))
-        item = "image" if ensemble.description.dataset.table is None else "row"
-        return prediction_response(name, asked.names, prediction, item, asked.content.warnings)
+        return prediction_response(name, asked.names, prediction, item, warnings)
 
     async def _page(self, _: Request) -> Response:
         return HTMLResponse(_template(), headers=_HEADERS)
@@ -202,8 +208,7 @@ class Server:
                         "members": len(ensemble),
                         "input_shape": list(ensemble.input_shape),
                         **_columns(ensemble),
-                        "class_names": list(ensemble.class_names),
-                        "test_accuracy": ensemble.description.test.accuracy,
+                        **_predicted(ensemble),
                         "risks": [each.risk for each in ensemble.description.abstentions],
                         "levels": sorted({each.level for each in ensemble.description.conformal}),
                         "usual_risk": self._risk,
@@ -212,6 +217,15 @@ class Server:
                 ]
             }
         )
+
+
+def _predicted(ensemble: Ensemble) -> dict[str, Any]:
+    """Return what is predicted, and how well that was on the test images or rows."""
+    regression, test = ensemble.description.regression, ensemble.description.test
+    if regression is not None:
+        scores = [each.model_dump(mode="json") for each in regression.scaled_test or regression.test]
+        return {"target_names": list(ensemble.target_names), "test_scores": scores}
+    return {"class_names": list(ensemble.class_names), "test_accuracy": test.accuracy if test else None}
 
 
 def _columns(ensemble: Ensemble) -> dict[str, Any]:

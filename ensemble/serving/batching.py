@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.ensemble.answers import Answers, Question
+from deepchord.ensemble.answers import Answers, AnyPrediction, Question
 from deepchord.ensemble.ensemble import Ensemble
-from deepchord.ensemble.prediction import Prediction
 
 #: More images of other requests are not joined; a single request may have more.
 _MOST_JOINED = 256
@@ -32,7 +31,7 @@ class _Waiting:
 
     pixels: NDArray[Any]
     question: Question
-    answer: "asyncio.Future[Prediction]"
+    answer: "asyncio.Future[AnyPrediction]"
 
 
 class Batcher:
@@ -60,9 +59,9 @@ class Batcher:
         self._is_starting = False
         self._running: set[asyncio.Task[None]] = set()
 
-    async def answer(self, pixels: NDArray[Any], question: Question) -> Prediction:
+    async def answer(self, pixels: NDArray[Any], question: Question) -> AnyPrediction:
         """Return what the ensemble says of images; for arguments and errors see `Answers.answer`."""
-        future: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[AnyPrediction] = asyncio.get_running_loop().create_future()
         waiting = _Waiting(pixels=pixels, question=question, answer=future)
         self._waiting.append(waiting)
         if not self._is_starting:

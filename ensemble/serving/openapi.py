@@ -26,6 +26,32 @@ _PREDICTION = {
         "members": {"type": "array", "items": _NUMBERS, "description": "Of each member; with members only."},
     },
 }
+_ENDS = {"type": "array", "items": {"type": ["number", "null"]}}
+_NUMBER_PREDICTION = {
+    "type": "object",
+    "required": ["image", "mean", "standard_deviation", "lower", "upper"],
+    "properties": {
+        "image": {"type": "string", "description": "The number of the row, or the file's name."},
+        "mean": {**_NUMBERS, "description": "Of each target, in the order of target_names, in its own unit."},
+        "standard_deviation": {**_NUMBERS, "description": "The total uncertainty, scaled as the run has found."},
+        "aleatoric_standard_deviation": {**_NUMBERS, "description": "The noise in the data."},
+        "epistemic_standard_deviation": {**_NUMBERS, "description": "What the members do not agree on."},
+        "lower": {**_ENDS, "description": "The lower ends of the intervals; null: there is none."},
+        "upper": {**_ENDS, "description": "The upper ends of the intervals; null: there is none."},
+        "members": {"type": "array", "items": _NUMBERS, "description": "The means of each member; with members only."},
+    },
+}
+_NUMBER_ANSWER = {
+    "type": "object",
+    "required": ["model", "target_names", "level", "interval_method", "predictions"],
+    "properties": {
+        "model": {"type": "string"},
+        "target_names": {"type": "array", "items": {"type": "string"}},
+        "level": {**_NUMBER, "description": "With this probability intervals hold the actual number."},
+        "interval_method": {"type": "string", "enum": ["predicted", "scaled", "conformal"]},
+        "predictions": {"type": "array", "items": {"$ref": "#/components/schemas/NumberPrediction"}},
+    },
+}
 _ANSWER = {
     "type": "object",
     "required": ["model", "class_names", "predictions"],
@@ -88,7 +114,13 @@ def openapi(models: Sequence[str], *, needs_token: bool) -> dict[str, Any]:
             "/readyz": {"get": {**_plain("ready", "Whether all ensembles are loaded"), "security": []}},
         },
         "components": {
-            "schemas": {"Prediction": _PREDICTION, "Answer": _ANSWER, "Error": _ERROR},
+            "schemas": {
+                "Prediction": _PREDICTION,
+                "Answer": _ANSWER,
+                "NumberPrediction": _NUMBER_PREDICTION,
+                "NumberAnswer": _NUMBER_ANSWER,
+                "Error": _ERROR,
+            },
             **({"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}} if needs_token else {}),
         },
     }
@@ -110,7 +142,9 @@ def _predict() -> dict[str, Any]:
         }
         for status, text in _REFUSALS.items()
     }
-    answer = {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}}
+    # Of an ensemble that predicts classes, or of one that predicts numbers.
+    answers = [{"$ref": f"#/components/schemas/{name}"} for name in ("Answer", "NumberAnswer")]
+    answer = {"application/json": {"schema": {"oneOf": answers}}}
     return {
         "operationId": "predict",
         "parameters": [
@@ -118,7 +152,8 @@ def _predict() -> dict[str, Any]:
             _query("sets", "The probability of conformal sets: adds `set`.", "95%"),
             _query("set_method", "lac for the smallest sets, aps for sets that grow with the difficulty.", "lac"),
             _query("per_class", "Whether that probability holds within each class.", "false"),
-            _query("members", "Whether each member's probabilities are told.", "true"),
+            _query("level", "Of numbers: the probability of the intervals; 90% if it is not given.", "90%"),
+            _query("members", "Whether each member's probabilities, or the means of its numbers, are told.", "true"),
             _query("fit", "resize scales images of another shape, none refuses them; not for rows.", "resize"),
         ],
         "requestBody": {

@@ -25,7 +25,9 @@ from deepchord.shared.images import picture_pixels, read_picture
 from deepchord.shared.messages import DatasetInfo, EnsembleDescription, Fitting
 
 #: The query parameters; see `Ensemble.predict`, where `abstain` is called `risk`.
-PARAMETERS = ("abstain", "sets", "set_method", "per_class", "members", "fit")
+PARAMETERS = ("abstain", "sets", "set_method", "per_class", "level", "members", "fit")
+#: The level of intervals, if the request gives none.
+_USUAL_LEVEL = 0.9
 #: Other fields of a form are not looked at.
 _MOST_FIELDS, _LARGEST_FIELD_BYTES = 8, 1024
 #: Smaller bodies are decoded sooner than they could be handed to another thread.
@@ -40,6 +42,8 @@ class Asked:
     names: tuple[str, ...]
     content: Converted
     question: Question
+    #: Of the intervals, where numbers are predicted.
+    level: float
 
 
 async def read_request(
@@ -58,6 +62,7 @@ async def read_request(
         HTTPException: 400, 413, 415 or 422, with a sentence.
     """
     fit, question = _question(request.query_params, description, usual_risk)
+    level = _level(request.query_params, description)
     content = await _content(request, limits)
     decode = partial(_decoded, content, description.dataset, fit, limits)
     try:
@@ -67,7 +72,7 @@ async def read_request(
             names, converted = await asyncio.get_running_loop().run_in_executor(pool, decode)
     except DeepchordError as error:
         raise HTTPException(422, str(error)) from error
-    return Asked(names=names, content=converted, question=question)
+    return Asked(names=names, content=converted, question=question, level=level)
 
 
 async def _content(request: Request, limits: ServeLimits) -> bytes | list[tuple[str, bytes]]:
@@ -161,6 +166,15 @@ def _question(
     except DeepchordError as error:
         raise HTTPException(400, str(error)) from error
     return fit, question  # type: ignore[return-value]  # checked above
+
+
+def _level(query: QueryParams, description: EnsembleDescription) -> float:
+    if "level" in query and description.regression is None:
+        raise HTTPException(400, "level is for the intervals of numbers, and this ensemble predicts classes: ask sets.")
+    try:
+        return parse_share(query.get("level"), "level") or _USUAL_LEVEL
+    except DeepchordError as error:
+        raise HTTPException(400, str(error)) from error
 
 
 def _flag(query: QueryParams, name: str) -> bool:

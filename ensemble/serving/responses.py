@@ -1,17 +1,21 @@
 """What a server answers, as JSON."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from starlette.responses import JSONResponse
 
 from deepchord.ensemble.prediction import Prediction
+from deepchord.ensemble.regression_prediction import RegressionPrediction
 
 
 def prediction_response(
     model: str, names: Sequence[str], prediction: Prediction, item: str, warnings: Sequence[str] = ()
 ) -> JSONResponse:
-    """Return the predictions of some images or rows.
+    """Return the predicted classes of some images or rows.
 
     Args:
         model: The name of the ensemble.
@@ -28,6 +32,48 @@ def prediction_response(
             **({"warnings": list(warnings)} if warnings else {}),
         }
     )
+
+
+def numbers_response(
+    model: str,
+    names: Sequence[str],
+    prediction: RegressionPrediction,
+    item: str,
+    level: float,
+    warnings: Sequence[str] = (),
+) -> JSONResponse:
+    """Return the predicted numbers of some images or rows, with intervals of a level; see `prediction_response`."""
+    lower, upper = prediction.intervals(level)
+    arrays = {
+        "mean": prediction.mean,
+        "standard_deviation": prediction.standard_deviation,
+        "aleatoric_standard_deviation": prediction.aleatoric_standard_deviation,
+        "epistemic_standard_deviation": prediction.epistemic_standard_deviation,
+        "lower": lower,
+        "upper": upper,
+    }
+    predictions: list[dict[str, Any]] = [
+        {item: name, **{field: _bounded(values[index]) for field, values in arrays.items()}}
+        for index, name in enumerate(names)
+    ]
+    if prediction.members is not None:
+        for index, answer in enumerate(predictions):
+            answer["members"] = [_bounded(member[index]) for member in prediction.members]
+    return JSONResponse(
+        {
+            "model": model,
+            "target_names": list(prediction.target_names),
+            "level": level,
+            "interval_method": prediction.interval_method(level),
+            "predictions": predictions,
+            **({"warnings": list(warnings)} if warnings else {}),
+        }
+    )
+
+
+def _bounded(values: NDArray[np.float64]) -> list[float | None]:
+    """Return numbers; None where an interval has no end, which JSON has no number for."""
+    return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
 def _one(prediction: Prediction, index: int) -> dict[str, Any]:

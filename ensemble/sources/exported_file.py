@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepchord.ensemble.graph import FEATURES, IMAGES, MEMBER_PROBABILITIES, METADATA, InputType, open_session
+from deepchord.ensemble.graph import (
+    FEATURES,
+    IMAGES,
+    MEMBER_OUTPUTS,
+    MEMBER_PROBABILITIES,
+    METADATA,
+    InputType,
+    open_session,
+)
 from deepchord.shared.command_line import printable_path
 from deepchord.shared.errors import InputError
 from deepchord.shared.files import check_regular
@@ -61,11 +69,11 @@ def exported_model(data: bytes, source: str) -> ExportedModel:
     described = session.get_modelmeta().custom_metadata_map.get(METADATA)
     inputs = {each.name: each.type for each in session.get_inputs()}
     taken = FEATURES if FEATURES in inputs else IMAGES
-    has_members = any(output.name == MEMBER_PROBABILITIES for output in session.get_outputs())
+    has_members = any(output.name in (MEMBER_PROBABILITIES, MEMBER_OUTPUTS) for output in session.get_outputs())
     if described is None or inputs.get(taken) not in _INPUT_TYPES or not has_members:
         raise InputError(
             f"{source} is an ONNX model, but none that `deepchord export` wrote: expected the metadata {METADATA}, the "
-            f"input {IMAGES} or {FEATURES} and the output {MEMBER_PROBABILITIES}."
+            f"input {IMAGES} or {FEATURES} and the output {MEMBER_PROBABILITIES} or {MEMBER_OUTPUTS}."
         )
     return ExportedModel(
         description=EnsembleDescription.decode(described, f"The description in {source}"),

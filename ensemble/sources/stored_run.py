@@ -19,7 +19,7 @@ def members_of_run(settings: Settings, store: RunStore, run: RunSpec) -> Ensembl
         InputError: It has not ended yet.
         CorruptObjectError: Records of its members are gone.
     """
-    run, evaluation = store.last_class_evaluation(run)
+    run, evaluation = store.last_evaluation(run)
     records = store.evaluated_records(run, evaluation)
     trained = {index: record.member for index, record in records.items() if isinstance(record.member, TrainedMember)}
 

@@ -4,9 +4,8 @@ import csv
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Protocol
@@ -14,8 +13,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.ensemble.prediction import Prediction
-from deepchord.ensemble.tables.columns import Columns, Labels, columns_of
+from deepchord.ensemble.tables.rows import Columns, PredictedRows
 from deepchord.shared.command_line import printable_path
 from deepchord.shared.errors import InputError
 from deepchord.shared.files import write_npy, written_aside
@@ -24,8 +22,8 @@ from deepchord.shared.files import write_npy, written_aside
 class TableFile(Protocol):
     """A table that is being written."""
 
-    def add(self, prediction: Prediction, names: Sequence[str], labels: Labels, item: str = "image") -> None:
-        """Append a row for each image; see `columns_of`. All calls tell the same of their images."""
+    def add(self, rows: PredictedRows) -> None:
+        """Append rows. All calls tell the same of theirs."""
         ...
 
 
@@ -49,8 +47,8 @@ class _Csv:
         self._writer = csv.writer(file)
         self._has_header = False
 
-    def add(self, prediction: Prediction, names: Sequence[str], labels: Labels, item: str = "image") -> None:
-        columns = columns_of(prediction, names, labels, item)
+    def add(self, rows: PredictedRows) -> None:
+        columns = rows.columns()
         if not self._has_header:
             self._writer.writerow(columns)
             self._has_header = True
@@ -62,8 +60,8 @@ class _Json:
         self._file = file
         self._begins = True
 
-    def add(self, prediction: Prediction, names: Sequence[str], labels: Labels, item: str = "image") -> None:
-        columns = columns_of(prediction, names, labels, item)
+    def add(self, rows: PredictedRows) -> None:
+        columns = rows.columns()
         for row in _rows(columns):
             self._file.write("[\n" if self._begins else ",\n")
             self._begins = False
@@ -80,17 +78,17 @@ class _Npz:
     def __init__(self, files: ExitStack) -> None:
         self._files = files
         self._arrays: dict[str, tuple[IO[bytes], np.dtype[Any], tuple[int, ...]]] = {}
-        self._class_names: tuple[str, ...] = ()
-        self._images = 0
+        self._names: Columns = {}
+        self._rows = 0
 
-    def add(self, prediction: Prediction, names: Sequence[str], labels: Labels, item: str = "image") -> None:
-        for name, array in _arrays(prediction, names, labels, item).items():
+    def add(self, rows: PredictedRows) -> None:
+        for name, array in rows.arrays().items():
             if name not in self._arrays:
                 file: IO[bytes] = self._files.enter_context(TemporaryFile())  # noqa: SIM115  closed with the others
                 self._arrays[name] = file, array.dtype, array.shape[1:]
             self._arrays[name][0].write(array.tobytes())
-        self._class_names = prediction.class_names
-        self._images += len(prediction)
+        self._names = rows.names()
+        self._rows += len(rows)
 
     def write(self, path: Path) -> None:
         """Write the archive."""
@@ -99,9 +97,10 @@ class _Npz:
                 described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False}
                 file.seek(0)
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array_header_1_0(member, described | {"shape": (self._images, *shape)})
+                    np.lib.format.write_array_header_1_0(member, described | {"shape": (self._rows, *shape)})
                     shutil.copyfileobj(file, member)
-            archive.writestr("class_names.npy", write_npy(np.array(self._class_names, dtype=str)))
+            for name, names in self._names.items():
+                archive.writestr(f"{name}.npy", write_npy(names))
 
 
 class _Parquet:
@@ -110,11 +109,11 @@ class _Parquet:
         self._files = files
         self._writer: Any = None
 
-    def add(self, prediction: Prediction, names: Sequence[str], labels: Labels, item: str = "image") -> None:
+    def add(self, rows: PredictedRows) -> None:
         import pyarrow as pa
         from pyarrow.parquet import ParquetWriter
 
-        columns = columns_of(prediction, names, labels, item)
+        columns = rows.columns()
         table = pa.table({name: pa.array(column) for name, column in columns.items()})
         if self._writer is None:
             self._writer = self._files.enter_context(ParquetWriter(self._path, table.schema))
@@ -161,18 +160,6 @@ def _parquet(path: Path) -> Iterator[TableFile]:
 
 #: The kinds of tables by the ending of their names.
 FORMATS = {".csv": _csv, ".json": _json, ".npz": _npz, ".parquet": _parquet, ".pq": _parquet}
-#: Names of images are cut in `.npz`, whose texts all have one length.
-_LONGEST_NAME = 256
-
-
-def _arrays(prediction: Prediction, names: Sequence[str], labels: Labels, item: str) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an `.npz`, the images along their first axis."""
-    arrays: dict[str, NDArray[Any]] = {f"{item}s": np.array(names, dtype=f"<U{_LONGEST_NAME}")}
-    for field in fields(prediction):
-        value = getattr(prediction, field.name)
-        if isinstance(value, np.ndarray) and field.name != "members":
-            arrays[field.name] = value
-    return arrays if labels is None else arrays | {"actual_labels": labels}
 
 
 def _rows(columns: Columns) -> Iterator[tuple[Any, ...]]:
@@ -180,7 +167,11 @@ def _rows(columns: Columns) -> Iterator[tuple[Any, ...]]:
 
 
 def _readable(column: NDArray[Any]) -> NDArray[Any]:
-    """Return floats with the digits that float32 has, not those of the nearest double."""
+    """Return floats with the digits that float32 has, not those of the nearest double; nothing for NaN and infinity."""
+    if column.dtype == np.float64 and not np.isfinite(column).all():
+        told = column.astype(object)
+        told[~np.isfinite(column)] = None
+        return told
     if column.dtype != np.float32:
         return column
     return np.array([float(str(value)) for value in column], dtype=np.float64)

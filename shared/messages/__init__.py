@@ -5,7 +5,7 @@ Each is a frozen, validated type.
 
 from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, StratifiedSplit
 from deepchord.shared.messages.dataset_manifest import ArrayName, DatasetManifest, ShardedArray
-from deepchord.shared.messages.ensemble import DescribedMember, EnsembleDescription
+from deepchord.shared.messages.ensemble import DescribedMember, DescribedRegression, EnsembleDescription
 from deepchord.shared.messages.evaluation import (
     BalancedScores,
     EnsembleEvaluation,
@@ -118,6 +118,7 @@ __all__ = [
     "DatasetManifest",
     "DateColumn",
     "DescribedMember",
+    "DescribedRegression",
     "Detection",
     "DetectionMeasure",
     "Distillation",

@@ -25,6 +25,8 @@ from tests.numpy_engine import NumpyEngine
 
 RUN = "20260101-000000-beef"
 CLASSES = ("dark", "left", "right")
+_CLASSES = Dense(units="classes", activation="softmax")
+_NUMBERS = Dense(units="outputs", activation="linear")
 
 
 def halves(size: int, seed: int, *, floats: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -54,12 +56,12 @@ def make_run(folder: Path, *, floats: bool = False, run_id: str = RUN, data: Dat
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         preset="quick",
         dataset=publish_dataset(data, resources.store),
-        architecture=Architecture(layers=(Flatten(), Dense(units="classes", activation="softmax"))),
+        architecture=Architecture(layers=(Flatten(), _NUMBERS if data.targets else _CLASSES)),
         recipe=Recipe(
             optimizer="sgd",
             learning_rate=0.1,
             batch_size=64,
-            epochs=2,
+            epochs=10 if data.targets else 2,
             validation_fraction=0.1,
             calibration_fraction=0.5,
             patience=3,
@@ -91,6 +93,30 @@ def flowers(size: int, seed: int) -> pd.DataFrame:
             "kind": np.array(["aster", "rose", "tulip"])[kinds],
         }
     )
+
+
+def houses(size: int, seed: int) -> pd.DataFrame:
+    """Return houses with what they cost and when they were built; an area is missing."""
+    generator = np.random.default_rng(seed)
+    area, rooms = generator.normal(100, 20, size), generator.integers(1, 7, size)
+    price = 2000 * area + 15_000 * rooms + generator.normal(0, 10_000, size)
+    built = 1950 + 0.5 * area + generator.normal(0, 5, size)
+    area[1] = np.nan
+    return pd.DataFrame({"area": area, "rooms": rooms, "price": price, "built": built})
+
+
+@pytest.fixture(scope="session")
+def number_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A storage with one evaluated run that predicts two numbers; nobody may change it."""
+    folder = tmp_path_factory.mktemp("numbers") / "storage"
+    table = table_of_frame(houses(800, 1))
+    make_run(folder, data=dataset_of_table(table, name="houses", target="price,built", task="regression"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def valuer(number_storage: Path) -> Ensemble:
+    return Ensemble.load(RUN, storage=str(number_storage))
 
 
 @pytest.fixture(scope="session")

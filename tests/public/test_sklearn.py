@@ -21,7 +21,7 @@ from deepchord.coordinator.local import live_sessions
 from deepchord.coordinator.running import close_kept_sessions
 from deepchord.shared.settings import load_settings
 from deepchord.shared.storage import RunStore
-from deepchord.sklearn import DeepEnsembleClassifier
+from deepchord.sklearn import DeepEnsembleClassifier, DeepEnsembleRegressor
 from deepchord.training import RecipeOptions
 from tests.docs.documents import ROOT, code_blocks
 
@@ -52,7 +52,8 @@ def test_its_parameters_are_the_options_of_a_recipe():
     found = set(inspect.signature(DeepEnsembleClassifier).parameters)
 
     of_files = {"image_size", "skip_damaged", "test_share", "split_seed"}
-    assert found == (set(RecipeOptions.__annotations__) - {"seed"} - of_files) | own
+    assert found == (set(RecipeOptions.__annotations__) - {"seed", "task"} - of_files) | own
+    assert found == set(inspect.signature(DeepEnsembleRegressor).parameters)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 
 import deepchord
+from deepchord.ensemble.answers import Question
 from deepchord.ensemble.export import ExportOptions, export_onnx
 from deepchord.shared.errors import InputError
 from deepchord.shared.host import installed_engines
@@ -127,3 +128,54 @@ def test_a_saved_folder_has_the_weights_and_the_description(ensemble, tmp_path):
         "ensemble.json",
     ]
     assert isinstance(folder, Path)
+
+
+_KERAS_NUMBERS = """
+import sys
+import numpy as np
+import keras
+from pathlib import Path
+from deepchord.ensemble.export import save_keras
+from deepchord.ensemble.sources import find_source
+folder = Path(sys.argv[1])
+save_keras(find_source(folder / "saved"), folder / "it.keras")
+found = keras.models.load_model(folder / "it.keras").predict(np.load(folder / "rows.npy"), verbose=0)
+for name in ("mean", "standard_deviation"):
+    expected, unit = np.load(folder / f"{name}.npy"), np.load(folder / "standard_deviation.npy")
+    assert found[name].shape == expected.shape
+    print(name, (np.abs(found[name] - expected) / unit).max())
+"""
+
+
+@pytest.mark.slow
+def test_a_keras_file_of_numbers_gives_means_and_deviations(valuer, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(50, *valuer.input_shape)).astype(np.float32)
+    expected = valuer.answers.answer(rows, Question())
+    np.save(tmp_path / "rows.npy", rows)
+    np.save(tmp_path / "mean.npy", expected.mean)
+    np.save(tmp_path / "standard_deviation.npy", expected.standard_deviation)
+    valuer.save(tmp_path / "saved")
+
+    ended = subprocess.run(
+        [sys.executable, "-c", _KERAS_NUMBERS, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    differences = dict(line.split() for line in ended.stdout.splitlines())
+    assert set(differences) == {"mean", "standard_deviation"}
+    assert max(map(float, differences.values())) < 1e-3
+
+
+def test_the_metadata_of_numbers_tell_targets_scaling_and_intervals(valuer, tmp_path):
+    path = valuer.to_onnx(tmp_path / "it.onnx")
+
+    found = {each.key: each.value for each in onnx.load(path).metadata_props}
+
+    regression = valuer.description.regression
+    assert json.loads(found["target_names"]) == ["price", "built"]
+    assert json.loads(found["targets"])[0]["scale"] == valuer.description.dataset.targets[0].scale
+    assert json.loads(found["variance_factors"]) == list(regression.scaling.factors)
+    assert [each["half_widths"] for each in json.loads(found["intervals"])] == [
+        list(each.half_widths) for each in regression.intervals
+    ]
+    assert "class_names" not in found

@@ -158,3 +158,26 @@ def test_a_row_of_a_table_is_filled_in_and_answered(browser, start, table_storag
         eventually(browser, text("answer"), expected.names()[0])
 
     assert browser.complaints() == []
+
+
+_FILL_HOUSE = """(() => {
+    const fields = document.getElementById("columns").elements;
+    fields.namedItem("area").value = "100";
+    fields.namedItem("rooms").value = "4";
+    document.getElementById("columns").dispatchEvent(new Event("input"));
+})()"""
+
+
+def test_numbers_are_answered_with_their_intervals(browser, start, number_storage, valuer):
+    lower, upper = (ends[0, 1] for ends in valuer.predict({"area": 100, "rooms": 4}).intervals(0.9))
+
+    with start(str(number_storage / "runs" / RUN)) as server:
+        browser.open(server.url, PHONE, "dark")
+        eventually(browser, "document.getElementById('columns').elements.length", 2)
+        assert "that predict price, built. Fill in what you know" in browser.evaluate(text("about"))
+        browser.evaluate(_FILL_HOUSE)
+        eventually(browser, "document.getElementById('numbers').children.length", 2)
+        told = browser.evaluate(text("numbers"))
+
+    assert f", from {float(f'{lower:.4g}'):g} to {float(f'{upper:.4g}'):g}standard deviation " in told
+    assert browser.complaints() == []

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from deepchord.ensemble.prediction import Prediction
-from deepchord.ensemble.tables import FORMATS, RunningScores, columns_of, open_table
+from deepchord.ensemble.tables import FORMATS, ClassRows, RunningScores, open_table
 from deepchord.shared.errors import InputError
 from deepchord.shared.uncertainty import accuracy, expected_calibration_error, negative_log_likelihood
 
@@ -34,22 +34,26 @@ def made_up(images: int, seed: int = 0, *, more: bool = True) -> Prediction:
     )
 
 
+def rows_of(prediction: Prediction, names: list[str], labels: np.ndarray | None) -> ClassRows:
+    return ClassRows(prediction=prediction, names_of_rows=names, labels=labels)
+
+
 def write(path: Path, lots: list[Prediction], labels: bool = True) -> None:
     with open_table(path) as table:
         for number, lot in enumerate(lots):
             names = [f"{number}/{index}.png" for index in range(len(lot))]
-            table.add(lot, names, np.full(len(lot), -1) if labels else None)
+            table.add(rows_of(lot, names, np.full(len(lot), -1) if labels else None))
 
 
 def test_the_columns_have_full_names():
-    columns = columns_of(made_up(2), ["x", "y"], np.array([0, 1]))
+    columns = rows_of(made_up(2), ["x", "y"], np.array([0, 1])).columns()
 
     assert list(columns) == [
         *("image", "predicted_label", "predicted_class", "confidence", "predictive_entropy", "mutual_information"),
         *("disagreement", "abstains", "prediction_set", "actual_label", "is_right"),
         *("probability_a", "probability_b, with a comma", "probability_ü"),
     ]
-    assert "abstains" not in columns_of(made_up(2, more=False), ["x", "y"], None)
+    assert "abstains" not in rows_of(made_up(2, more=False), ["x", "y"], None).columns()
 
 
 @pytest.mark.parametrize("ending", [".csv", ".json", ".parquet"])
@@ -93,7 +97,7 @@ def test_a_table_that_is_not_finished_is_not_there(tmp_path, ending):
 
     def fail_between() -> None:
         with open_table(path) as table:
-            table.add(made_up(2), ["x", "y"], None)
+            table.add(rows_of(made_up(2), ["x", "y"], None))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
