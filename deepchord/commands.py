@@ -59,8 +59,7 @@ def write_evaluation_report(
     members: "EvaluatedMembers", folder: Path, width: int
 ) -> "tuple[RenderableType, str, Path]":
     """Write the report of what `deepchord evaluate` found; see `deepchord.worker.cli.evaluation.WriteReport`."""
-    from deepchord.coordinator.report import TRAIN_AGAIN, ReportContent, summary_table, write_report
-    from deepchord.coordinator.report.tables import summary_json
+    from deepchord.coordinator.report import TRAIN_AGAIN, ReportContent, summary_json, summary_table, write_report
 
     content = ReportContent(
         title=members.title,

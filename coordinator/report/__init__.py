@@ -12,14 +12,19 @@ from deepchord.coordinator.report.content import ReportContent
 from deepchord.coordinator.report.export import write_report
 from deepchord.coordinator.report.figures import write_samples
 from deepchord.coordinator.report.findings import TRAIN_AGAIN
-from deepchord.coordinator.report.tables import examination_table, summary_table
+from deepchord.coordinator.report.regression import RegressionContent
+from deepchord.coordinator.report.rendering import AnyContent, summary_json, summary_table
+from deepchord.coordinator.report.tables import examination_table
 
 __all__ = [
     "TRAIN_AGAIN",
+    "AnyContent",
+    "RegressionContent",
     "ReportContent",
     "collect_run",
     "examination_table",
     "summary",
+    "summary_json",
     "summary_table",
     "write_report",
     "write_run_report",

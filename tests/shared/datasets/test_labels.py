@@ -77,5 +77,7 @@ def test_a_row_that_is_not_one_hot_is_called_what_it_is(row: list[float], said: 
 
 
 def test_fractions_as_labels_are_called_numbers_to_be_predicted():
-    with pytest.raises(DatasetError, match=r"found 22.6 for image 1; for numbers to be predicted give --task regression"):
+    with pytest.raises(
+        DatasetError, match=r"found 22.6 for image 1; for numbers to be predicted give --task regression"
+    ):
         checked_labels(np.array([24.0, 22.6]), 2, "y")
