@@ -33,6 +33,8 @@ from deepchord.coordinator.report.regression.findings import (
 
 #: More rows than this are drawn evenly thinned, more numbers not at all: the files have all of them.
 _MAX_ROWS, _MAX_TARGETS = 400, 12
+#: Marks on an axis are such numbers times a power of ten apart.
+_STEPS = [1, 2, 2.5, 5, 10]
 #: Inches that the name of a number may take.
 _NAME_WIDTH = 3.4
 
@@ -174,5 +176,5 @@ def _names(shown: Sequence[TargetRows]) -> list[str]:
 
 
 def _few_ticks(axes: Axes) -> None:
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=_STEPS))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=_STEPS))
