@@ -84,8 +84,7 @@ def write_evaluation_report(
     members: "EvaluatedMembers", folder: Path, width: int
 ) -> "tuple[RenderableType, str, Path]":
     """Write the report of what `deepchord evaluate` found; see `deepchord.worker.cli.evaluation.WriteReport`."""
-    from deepchord.coordinator.report import ReportContent, summary_table, train_again, write_report
-    from deepchord.coordinator.report.tables import summary_json
+    from deepchord.coordinator.report import ReportContent, summary_json, summary_table, train_again, write_report
 
     content = ReportContent(
         title=members.title,

@@ -10,7 +10,7 @@ import typer
 from deepchord.shared.errors import InputError
 
 if TYPE_CHECKING:
-    from deepchord.coordinator.report import ReportContent
+    from deepchord.coordinator.report import AnyContent
     from deepchord.shared.messages import DatasetInfo, RunSpec
     from deepchord.shared.settings import Settings
     from deepchord.shared.storage import RunStore
@@ -111,7 +111,7 @@ def collect_results(
     typer.echo(f"Results: {folder}\nReport:  {path_on_host(out / 'index.html', settings).as_uri()}")
 
 
-def warn_if_outdated(content: "ReportContent", run: "RunSpec") -> None:
+def warn_if_outdated(content: "AnyContent", run: "RunSpec") -> None:
     """Print a warning if a report shows the run as it was before it was extended."""
     if content.spec is not None and content.spec.extension < run.extension:
         typer.echo(

@@ -1,9 +1,10 @@
 """The commands that look at runs and workers: runs, status, watch, collect, report, workers, metrics, flower."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from threading import Event
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +22,9 @@ from deepchord.coordinator.cli.views_as_json import print_views, view_as_json
 from deepchord.shared.errors import BrokerError, DeepchordError, InputError, InterruptedRunError
 
 # Heavy modules are imported by the command that needs them, so that `deepchord --help` answers at once.
+
+#: The list of runs shows the errors of at most so many numbers.
+_MAX_ERRORS = 3
 
 commands = typer.Typer(add_completion=False)
 
@@ -49,20 +53,30 @@ def runs(broker: Broker = None, storage: Storage = None, as_json: Json = False) 
         return
     table = Table(box=None, header_style="dim", pad_edge=False)
     # Ids are never broken: people copy them from here.
-    for name in ("run", "state", "preset", "data set", "members", "test accuracy"):
-        numeric = name in ("members", "test accuracy")
+    for name in ("run", "state", "preset", "data set", "members", "test score"):
+        numeric = name in ("members", "test score")
         table.add_column(name, justify="right" if numeric else "left", no_wrap=name == "run")
     for line in summaries:
-        accuracy = line["ensemble_test_accuracy"]
         table.add_row(
             line["run_id"],
             line["state"],
             line["preset"],
             Text(label(line["dataset"])),
             f"{line['ended']}/{line['members']}",
-            "" if accuracy is None else f"{accuracy:.2%}",
+            Text(_test_score(line)),
         )
     print_table(table)
+
+
+def _test_score(line: Mapping[str, Any]) -> str:
+    """Return how good an ensemble is: its accuracy, or the errors of the numbers that it predicts."""
+    if line["ensemble_test_accuracy"] is not None:
+        return f"{line['ensemble_test_accuracy']:.2%}"
+    errors = [f"{error:.4g}" for error in (line["ensemble_test_error"] or {}).values()]
+    if not errors:
+        return ""
+    shown = errors if len(errors) <= _MAX_ERRORS else [*errors[:_MAX_ERRORS], "\u2026"]
+    return f"RMSE {', '.join(shown)}"
 
 
 @commands.command()
@@ -132,8 +146,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Show a run's summary table and write its tables, figures and page, without the weights."""
-    from deepchord.coordinator.report import summary_table, write_run_report
-    from deepchord.coordinator.report.tables import summary_json
+    from deepchord.coordinator.report import summary_json, summary_table, write_run_report
     from deepchord.shared.command_line import new_console
     from deepchord.shared.settings import path_on_host
 

@@ -9,20 +9,31 @@ from typing import Any
 from deepchord.coordinator.report.content import ReportContent, TeacherResults
 from deepchord.coordinator.report.export import write_report
 from deepchord.coordinator.report.findings import train_again
+from deepchord.coordinator.report.regression import RegressionContent
+from deepchord.coordinator.report.rendering import AnyContent
 from deepchord.shared.checkpoints import (
     DESCRIPTION_FILE,
     INITIAL_WEIGHTS_FILE,
+    decode_ensemble_predictions,
     decode_ensemble_probabilities,
     weights_file,
 )
 from deepchord.shared.datasets import load_dataset
 from deepchord.shared.errors import CorruptObjectError, MessageDecodeError, RunNotFoundError, StorageError
-from deepchord.shared.messages import EnsembleDescription, EnsembleEvaluation, RunSpec, TrainedMember, UnseenScores
+from deepchord.shared.messages import (
+    EnsembleDescription,
+    EnsembleEvaluation,
+    Evaluation,
+    RegressionEvaluation,
+    RunSpec,
+    TrainedMember,
+    UnseenScores,
+)
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 
 
-def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportContent:
+def report_content(settings: Settings, store: RunStore, run: RunSpec) -> AnyContent:
     """Return all that the report of a run is made of; the run is taken as it was last evaluated.
 
     Raises:
@@ -30,22 +41,32 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> ReportC
         InputError: It has not ended yet.
         CorruptObjectError: Records of members that were evaluated are gone.
     """
-    run, evaluation = store.last_class_evaluation(run)
-    data = store.evaluation(run).probabilities(evaluation.probabilities_sha256)
+    run, evaluation = store.last_evaluation(run)
+    data, source = _predicted(store, run, evaluation)
     records = store.evaluated_records(run, evaluation)
     trained = [record.member for record in records.values() if isinstance(record.member, TrainedMember)]
+    known: dict[str, Any] = {
+        "title": run.run_id,
+        "command": train_again(run),
+        "spec": run,
+        "records": records,
+        "member_names": {index: str(index) for index in range(run.members)},
+        "evaluation": evaluation,
+        "dataset": load_dataset(run.dataset, store, settings.cache),
+        "started_at": min((_started_at(store, member) for member in trained), default=None),
+    }
+    if isinstance(evaluation, RegressionEvaluation):
+        return RegressionContent(**known, predictions=decode_ensemble_predictions(data, source))
     return ReportContent(
-        title=run.run_id,
-        command=train_again(run),
-        spec=run,
-        records=records,
-        member_names={index: str(index) for index in range(run.members)},
-        evaluation=evaluation,
-        dataset=load_dataset(run.dataset, store, settings.cache),
-        probabilities=decode_ensemble_probabilities(data, f"Probabilities of run {run.run_id}"),
-        teacher=_teacher(store, run),
-        started_at=min((_started_at(store, member) for member in trained), default=None),
+        **known, probabilities=decode_ensemble_probabilities(data, source), teacher=_teacher(store, run)
     )
+
+
+def _predicted(store: RunStore, run: RunSpec, evaluation: Evaluation) -> tuple[bytes, str]:
+    """Return the file with what an ensemble predicts, and what it is called in errors."""
+    if isinstance(evaluation, RegressionEvaluation):
+        return store.evaluation(run).predictions(evaluation.predictions_sha256), f"Predictions of run {run.run_id}"
+    return store.evaluation(run).probabilities(evaluation.probabilities_sha256), f"Probabilities of run {run.run_id}"
 
 
 def _teacher(store: RunStore, run: RunSpec) -> TeacherResults | None:
@@ -74,7 +95,7 @@ def _unseen(store: RunStore, run: RunSpec) -> dict[str, UnseenScores]:
     }
 
 
-def write_run_report(settings: Settings, store: RunStore, run: RunSpec, folder: Path) -> tuple[ReportContent, Path]:
+def write_run_report(settings: Settings, store: RunStore, run: RunSpec, folder: Path) -> tuple[AnyContent, Path]:
     """Write tables, figures and the page of a run; return what they show and the page's path."""
     content = report_content(settings, store, run)
     page = write_report(content, folder)
@@ -83,8 +104,8 @@ def write_run_report(settings: Settings, store: RunStore, run: RunSpec, folder: 
     return content, page
 
 
-def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path) -> tuple[ReportContent, list[Path]]:
-    """Copy a run's results into a folder: weights, evaluation, probabilities and the report.
+def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path) -> tuple[AnyContent, list[Path]]:
+    """Copy a run's results into a folder: weights, evaluation, what the ensemble predicts, and the report.
 
     Returns:
         What the report shows, and the paths of all files in the folder that were written.
@@ -98,7 +119,8 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
         yield "run.json", run.encode()
         yield "evaluation.json", evaluation.encode()
         yield DESCRIPTION_FILE, EnsembleDescription.of_run(run, evaluation, trained).encode()
-        yield "probabilities.npz", store.evaluation(run).probabilities(evaluation.probabilities_sha256)
+        kind = "probabilities" if isinstance(evaluation, EnsembleEvaluation) else "predictions"
+        yield f"{kind}.npz", _predicted(store, run, evaluation)[0]
         yield from _initial_weights(store, run)
         for member in trained:
             index = member.spec.index
@@ -144,7 +166,14 @@ def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
         "members": run.members,
         "ended": len(recorded),
         "ensemble_test_accuracy": evaluation.test.accuracy if isinstance(evaluation, EnsembleEvaluation) else None,
+        "ensemble_test_error": _errors(run, evaluation) if isinstance(evaluation, RegressionEvaluation) else None,
     }
+
+
+def _errors(run: RunSpec, evaluation: RegressionEvaluation) -> dict[str, float]:
+    """Return the root mean squared error on the test rows of each number, by its name."""
+    both = zip(run.dataset.targets, evaluation.test, strict=True)
+    return {target.name: scores.root_mean_squared_error for target, scores in both}
 
 
 def _publish(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:

@@ -3,16 +3,14 @@
 import tempfile
 from pathlib import Path
 
-from deepchord.coordinator.report.content import ReportContent
 from deepchord.coordinator.report.findings import RECIPE_FILE, recipe_toml
-from deepchord.coordinator.report.page import render_page
-from deepchord.coordinator.report.tables import summary_csv, summary_json
+from deepchord.coordinator.report.rendering import AnyContent, render_page, summary_csv, summary_json, write_figures
 from deepchord.shared.errors import StorageError
 
 _PAGE = "index.html"
 
 
-def write_report(content: ReportContent, folder: Path) -> Path:
+def write_report(content: AnyContent, folder: Path) -> Path:
     """Write `index.html`, `summary.csv`, `summary.json`, `figures/*.png`, `figures/*.svg` and, of a run, `recipe.toml`.
 
     All files are written into a temporary folder first and then moved into place, the page last. Other files in the
@@ -41,10 +39,7 @@ def write_report(content: ReportContent, folder: Path) -> Path:
     return folder / _PAGE
 
 
-def _write(content: ReportContent, folder: Path) -> None:
-    # Importing what matplotlib draws with takes half a second: only commands that draw do so.
-    from deepchord.coordinator.report.figures import write_figures
-
+def _write(content: AnyContent, folder: Path) -> None:
     figures = folder / "figures"
     figures.mkdir()
     write_figures(content, figures)

@@ -72,6 +72,17 @@ class EpochMetrics(Message):
             raise ValueError("an epoch of predicted numbers has no accuracy")
         return self.train_accuracy, self.validation_accuracy
 
+    @property
+    def errors(self) -> tuple[float, float]:
+        """The training and the validation error, in standard deviations.
+
+        Raises:
+            ValueError: Classes are predicted.
+        """
+        if self.train_error is None or self.validation_error is None:
+            raise ValueError("an epoch of predicted classes has no error")
+        return self.train_error, self.validation_error
+
     @model_validator(mode="after")
     def _check_measured(self) -> "EpochMetrics":
         if (self.validation_accuracy is None) == (self.validation_error is None):

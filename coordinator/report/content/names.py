@@ -50,6 +50,14 @@ def shortened(names: Mapping[int, str], shorten: Callable[[str, str], str]) -> d
     }
 
 
+def member_list(names: Sequence[str], most: int = 5) -> str:
+    """Return `Member 3`, `Members 1, 3 and 4` or `Members 0, 1, 2, 3, 4 and 7 others`."""
+    if len(names) == 1:
+        return f"Member {names[0]}"
+    shown, last = (names[:-1], names[-1]) if len(names) <= most + 1 else (names[:most], f"{len(names) - most} others")
+    return f"Members {', '.join(shown)} and {last}"
+
+
 def short_names(names: Sequence[str], cells: int) -> tuple[str, ...]:
     """Return names of at most so many columns of a terminal, as different as they were."""
     short = shortened(dict(enumerate(names)), lambda name, ending: elided(name, cells - len(ending)) + ending)

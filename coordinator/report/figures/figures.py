@@ -1,14 +1,12 @@
-"""Training curves and confusion matrix, and where all figures are written as PNG and SVG files."""
+"""The confusion matrix, and which figures are written of classes."""
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from deepchord.coordinator.report.content import ReportContent
@@ -20,7 +18,6 @@ from deepchord.coordinator.report.figures.contact_sheets import (
 )
 from deepchord.coordinator.report.figures.curves import draw_entropies, draw_shifts, draw_sizes
 from deepchord.coordinator.report.figures.drawing import (
-    ACCENT,
     INK,
     LEGIBLE,
     LINE,
@@ -29,20 +26,13 @@ from deepchord.coordinator.report.figures.drawing import (
     fitted_names,
     new_figure,
 )
+from deepchord.coordinator.report.figures.files import save_figures, without_warnings
 from deepchord.coordinator.report.figures.histograms import draw_histograms
+from deepchord.coordinator.report.figures.training_curves import draw_training_curves
 from deepchord.coordinator.report.figures.trust import draw_reliability, draw_risk_coverage
-from deepchord.coordinator.report.findings import (
-    MAX_MEMBERS,
-    MEASURES,
-    ConfusionMatrix,
-    Measure,
-    Scale,
-    confusion_matrix,
-    confusion_strengths,
-)
+from deepchord.coordinator.report.findings import ConfusionMatrix, confusion_matrix, confusion_strengths
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.files import written_aside
-from deepchord.shared.messages import TrainedMember
 
 _HEAT = (242, 147, 92)
 _NEUTRAL = (229, 225, 216)
@@ -67,12 +57,7 @@ def write_figures(content: ReportContent, folder: Path) -> None:
         "members": draw_sizes,
         "shifts": draw_shifts,
     }
-    with _without_warnings():
-        for name, draw in drawings.items():
-            figure = draw(content)
-            if figure is not None:
-                figure.savefig(folder / f"{name}.png")
-                figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    save_figures({name: partial(draw, content) for name, draw in drawings.items()}, folder)
 
 
 def write_samples(dataset: Dataset, path: Path) -> None:
@@ -82,33 +67,8 @@ def write_samples(dataset: Dataset, path: Path) -> None:
         InputError: It cannot be written.
     """
     draw = draw_class_samples if dataset.table is None else draw_histograms
-    with _without_warnings(), written_aside(path) as aside:
+    with without_warnings(), written_aside(path) as aside:
         draw(dataset).savefig(aside, format="png")
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Have letters that matplotlib's font lacks drawn as boxes; that is no reason to warn."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        yield
-
-
-def draw_training_curves(content: ReportContent) -> Figure | None:
-    """Return loss and accuracy of all members over the epochs, None if no member has a history."""
-    members = list(content.trained.values())[:MAX_MEMBERS]
-    if not members:
-        return None
-    figure = new_figure(9.0, 3.6)
-    alpha = min(0.9, max(0.12, 5 / len(members)))
-    for axes, measure in zip(figure.subplots(1, len(MEASURES)), MEASURES, strict=True):
-        for member in members:
-            _plot_member(axes, member, measure, alpha)
-        _tidy(axes, measure)
-        kind = content.training_loss_kind if measure.is_loss else None
-        labels = ("train" if kind is None else f"train, {kind}", "validation", "best epoch")
-        axes.legend(axes.lines[:3], labels, frameon=False, fontsize=8, labelcolor=INK)
-    return figure
 
 
 def draw_confusion_matrix(content: ReportContent) -> Figure:
@@ -143,32 +103,6 @@ def _write_names(axes: Axes, class_names: tuple[str, ...], fontsize: float) -> N
     places = range(len(class_names))
     axes.set_xticks(places, labels=list(names), rotation=90, fontsize=fontsize, color=INK)
     axes.set_yticks(places, labels=list(names), fontsize=fontsize, color=INK)
-
-
-def _plot_member(axes: Axes, member: TrainedMember, measure: Measure, alpha: float) -> None:
-    epochs = range(1, len(member.history) + 1)
-    marker = "." if len(member.history) == 1 else None
-    train = [measure.train(epoch) for epoch in member.history]
-    validation = [measure.validation(epoch) for epoch in member.history]
-    axes.plot(epochs, train, color=MUTED, lw=0.9, ls=(0, (3, 1.5)), alpha=alpha, marker=marker)
-    axes.plot(epochs, validation, color=ACCENT, lw=1.1, alpha=alpha, marker=marker)
-    best = validation[member.best_epoch - 1]
-    axes.plot(member.best_epoch, best, "o", color=ACCENT, ms=4, mec="white", mew=0.7)
-
-
-def _tidy(axes: Axes, measure: Measure) -> None:
-    low, high = axes.get_ylim()
-    ticks = Scale(start=low, end=high).ticks(6, possible=measure.possible)
-    axes.set_yticks([tick.value for tick in ticks], labels=[tick.label for tick in ticks])
-    axes.set_ylim(low, high)
-    axes.set_title(measure.title, fontsize=11, color=INK, loc="left")
-    axes.set_xlabel("Epoch", color=MUTED)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(LINE)
-    axes.tick_params(colors=MUTED, length=3)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlim(left=0.5)
-    axes.grid(axis="y", color=LINE, lw=0.5)
 
 
 def _write_counts(axes: Axes, matrix: ConfusionMatrix) -> None:

@@ -20,7 +20,7 @@ from deepchord.coordinator.report.findings.confusion import (
     confusion_strengths,
 )
 from deepchord.coordinator.report.findings.curves import MAX_MEMBERS, MEASURES, CurvePanel, Measure, curve_panels
-from deepchord.coordinator.report.findings.doubts import doubts
+from deepchord.coordinator.report.findings.doubts import doubts, leaks
 from deepchord.coordinator.report.findings.ensemble_sizes import SizeCurve, SizePoint, size_curves, size_sentence
 from deepchord.coordinator.report.findings.gains import (
     KeptRow,
@@ -147,6 +147,7 @@ __all__ = [
     "is_right",
     "kept_rows",
     "kept_sentence",
+    "leaks",
     "loss_gain",
     "mean_images",
     "network",

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.coordinator.report.content import ReportContent, percent
+from deepchord.coordinator.report.content import EnsembleContent, ReportContent, member_list, percent
 from deepchord.shared.datasets import OVERLAP
 from deepchord.shared.uncertainty import class_scores
 
@@ -22,8 +22,12 @@ def doubts(content: ReportContent) -> tuple[str, ...]:
 
     Test images that were trained on come first: they make a result better than it is.
     """
-    leaks = (finding.text for finding in content.dataset.findings if finding.kind == OVERLAP)
-    return (*leaks, *_poor_results(content))
+    return (*leaks(content), *_poor_results(content))
+
+
+def leaks(content: EnsembleContent) -> tuple[str, ...]:
+    """Return what is known of test images that were trained on, a sentence each."""
+    return tuple(finding.text for finding in content.dataset.findings if finding.kind == OVERLAP)
 
 
 def _poor_results(content: ReportContent) -> tuple[str, ...]:
@@ -44,7 +48,7 @@ def _constant(content: ReportContent) -> Iterable[str]:
     if names and len(names) == len(members):
         yield f"{'Each member names' if len(names) > 1 else 'The member names'} one class only, for every test image."
     elif names:
-        yield f"{_members(names)} {'name' if len(names) > 1 else 'names'} one class only, for every test image."
+        yield f"{member_list(names)} {'name' if len(names) > 1 else 'names'} one class only, for every test image."
 
 
 def _guessing(content: ReportContent, of_classes: NDArray[np.int64]) -> Iterable[str]:
@@ -68,7 +72,7 @@ def _guessing(content: ReportContent, of_classes: NDArray[np.int64]) -> Iterable
         and (member.balanced is None or member.balanced.balanced_accuracy <= balanced)
     ]
     if names:
-        yield f"{_members(names)} {'are' if len(names) > 1 else 'is'} not clearly better than guessing: {naming}."
+        yield f"{member_list(names)} {'are' if len(names) > 1 else 'is'} not clearly better than guessing: {naming}."
 
 
 def _margin(share: float, images: int) -> float:
@@ -120,11 +124,3 @@ def _causes(content: ReportContent) -> str:
         f"Likely causes: images that were scaled otherwise in the training, 0 to 1 against 0 to 255 ({values}); "
         "another order of the classes; other preprocessing; another network."
     )
-
-
-def _members(names: list[str], most: int = 5) -> str:
-    """Return `Member 3`, `Members 1, 3 and 4` or `Members 0, 1, 2, 3, 4 and 7 others`."""
-    if len(names) == 1:
-        return f"Member {names[0]}"
-    shown, last = (names[:-1], names[-1]) if len(names) <= most + 1 else (names[:most], f"{len(names) - most} others")
-    return f"Members {', '.join(shown)} and {last}"

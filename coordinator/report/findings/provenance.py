@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from deepchord.coordinator.report.content import ReportContent
+from deepchord.coordinator.report.content import EnsembleContent
 from deepchord.shared.checkpoints import INITIAL_WEIGHTS_FILE
 from deepchord.shared.datasets import IN_MEMORY, LEFT_OUT, OVERLAP, Dataset, is_named_dataset
 from deepchord.shared.messages import DatasetInfo, Recipe, RunSpec, Trainer, TrainingPart
@@ -35,7 +35,7 @@ def deepchord_version() -> str:
         return "not installed"
 
 
-def software(content: ReportContent) -> tuple[str, ...]:
+def software(content: EnsembleContent) -> tuple[str, ...]:
     """Return a line for each engine: its version and device, and how many members it trained or that it evaluated."""
     trainers = Counter(_software(member.trainer) for member in content.trained.values())
     lines = [f"{name}: trained {members}" for name, members in trainers.most_common()]
@@ -43,7 +43,7 @@ def software(content: ReportContent) -> tuple[str, ...]:
     return (*lines, f"{_software(evaluator)}, {evaluator.host}: evaluated")
 
 
-def resumptions(content: ReportContent) -> tuple[str, ...]:
+def resumptions(content: EnsembleContent) -> tuple[str, ...]:
     """Return a line for each member that more than one attempt trained: who trained which epochs."""
     return tuple(
         f"{content.member_names[index]}: " + ", then ".join(_part(part, n > 0) for n, part in enumerate(member.parts))
@@ -133,7 +133,7 @@ def recipe_toml(spec: RunSpec) -> str:
         "preset": spec.preset,
         "dataset": spec.dataset.name,
         **_file_options(spec.dataset),
-        **({"target": spec.dataset.table.target} if spec.dataset.table else {}),
+        **_predicted(spec.dataset),
         "members": spec.members,
         "min_members": spec.min_members,
         "seed": spec.seed,
@@ -164,6 +164,12 @@ def _start(spec: RunSpec) -> dict[str, object]:
         return {}
     options: dict[str, object] = {"initial_weights": INITIAL_WEIGHTS_FILE, "initial_noise": given.noise}
     return options | ({"new_head": True} if given.drawn else {})
+
+
+def _predicted(dataset: DatasetInfo) -> dict[str, object]:
+    """Return what of a table is predicted, and that numbers are."""
+    named: dict[str, object] = {"target": ",".join(dataset.table.targets)} if dataset.table else {}
+    return {**named, "task": "regression"} if dataset.targets else named
 
 
 def _file_options(dataset: DatasetInfo) -> dict[str, object]:

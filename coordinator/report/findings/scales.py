@@ -6,6 +6,10 @@ from math import inf
 
 from matplotlib.ticker import MaxNLocator
 
+#: Labels have at most so many decimal places, and numbers from here on no place for all of their digits.
+_MOST_DIGITS = 6
+_LARGEST = 1e6
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tick:
@@ -52,7 +56,11 @@ class Scale:
         values = [float(value) for value in locator.tick_values(start, end) if first <= value <= last]
         digits = _digits(values)
         return tuple(
-            Tick(position=self.position(value / factor), label=f"{value:.{digits}f}{suffix}", value=value / factor)
+            Tick(
+                position=self.position(value / factor),
+                label=f"{_tick_text(value, digits)}{suffix}",
+                value=value / factor,
+            )
             for value in values
         )
 
@@ -88,9 +96,15 @@ def scale_around(values: Sequence[float], margin: float, narrowest: float) -> Sc
     return Scale(start=lowest - spare - room, end=highest + spare + room)
 
 
+def _tick_text(value: float, digits: int) -> str:
+    """Return a number as a label: those for which there is no room as powers of ten."""
+    is_long = abs(value) >= _LARGEST or (digits == _MOST_DIGITS and value != 0)
+    return f"{value:.3g}" if is_long else f"{value:.{digits}f}"
+
+
 def _digits(values: Sequence[float]) -> int:
     """Return how many decimal places tell neighbouring ticks apart."""
-    for digits in range(6):
+    for digits in range(_MOST_DIGITS):
         if all(abs(round(value, digits) - value) < 1e-9 for value in values):
             return digits
-    return 6
+    return _MOST_DIGITS

@@ -1,5 +1,6 @@
 """The columns of a table: of which kind they are, and what is typical of each class."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ MAX_COLUMNS, MAX_COLUMN_CLASSES = 60, 12
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnLine:
-    """A column, and a typical value for each class, as far as they are shown."""
+    """A column, and a typical value for each class, or for other parts of the rows, as far as they are shown."""
 
     name: str
     kind: str
@@ -27,7 +28,7 @@ def column_lines(dataset: Dataset) -> tuple[ColumnLine, ...]:
     """Return the columns of a table with the median, or the most frequent value, of each class; none of images."""
     if dataset.table is None:
         return ()
-    shown = shown_rows(_typical_rows(dataset), dataset.table)
+    shown = shown_rows(typical_rows(_by_class(dataset), dataset.table), dataset.table)
     return tuple(
         ColumnLine(name=column.name, kind=column.kind, values=tuple(row[place][1] for row in shown))
         for place, column in enumerate(dataset.table.columns[:MAX_COLUMNS])
@@ -46,17 +47,24 @@ def table_kind(table: TablePreprocessing) -> str:
     return columns if table.features == len(table.columns) else f"{columns} as {table.features:,} features"
 
 
-def _typical_rows(dataset: Dataset) -> NDArray[np.float32]:
-    """Return a row for each class, float32 [classes, features]: the median of its training rows, one category each."""
-    assert dataset.table is not None, "only tables have columns"  # noqa: S101  for the type checker
-    classes = min(len(dataset.class_names), MAX_COLUMN_CLASSES)
-    rows = np.zeros((classes, dataset.table.features), dtype=np.float32)
-    for index in range(classes):
-        own = dataset.x_train[dataset.y_train == index]
+def typical_rows(parts: Sequence[NDArray[np.float32]], table: TablePreprocessing) -> NDArray[np.float32]:
+    """Return a row for each part, float32 [parts, features]: the median of its rows, one category each.
+
+    Args:
+        parts: The rows of each part, [rows, features]; a part may be empty.
+        table: What made them.
+    """
+    rows = np.zeros((len(parts), table.features), dtype=np.float32)
+    for row, own in zip(rows, parts, strict=True):
         if len(own):
-            rows[index] = np.median(own, axis=0)
-            _choose_categories(rows[index], own.mean(axis=0), dataset.table)
+            row[:] = np.median(own, axis=0)
+            _choose_categories(row, own.mean(axis=0), table)
     return rows
+
+
+def _by_class(dataset: Dataset) -> list[NDArray[np.float32]]:
+    classes = min(len(dataset.class_names), MAX_COLUMN_CLASSES)
+    return [dataset.x_train[dataset.y_train == index] for index in range(classes)]
 
 
 def _choose_categories(row: NDArray[np.float32], mean: NDArray[np.float32], table: TablePreprocessing) -> None:

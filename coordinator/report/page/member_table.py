@@ -1,5 +1,6 @@
 """The summary table as the page shows it: the best value of each column marked, the ensemble as its last line."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -9,6 +10,7 @@ from deepchord.coordinator.report.tables import (
     TRAINER,
     Column,
     Group,
+    MemberRow,
     SummaryRow,
     columns,
     summary_rows,
@@ -53,11 +55,11 @@ class Cell:
 class MemberLine:
     """One member."""
 
-    #: None in the Average row.
+    #: None in a line below the members.
     index: int | None
+    #: How it looks: `trained`, `failed`, `average`, `ensemble`.
+    status: str
     cells: tuple[Cell, ...]
-    #: Why the member failed, if it did.
-    error: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +68,8 @@ class MemberTable:
 
     groups: tuple[ColumnGroup, ...]
     members: tuple[MemberLine, ...]
-    average: MemberLine
-    ensemble: MemberLine
+    #: The lines below the members.
+    totals: tuple[MemberLine, ...]
     #: How many members there are; more than `members` if they are too many for a page.
     total: int
     #: Host, engine and device, if they are the same for all members; they then have no columns.
@@ -87,36 +89,49 @@ class MemberTable:
 def member_table(content: ReportContent) -> MemberTable:
     """Return the table."""
     *rows, average = summary_rows(content)
-    trainers = {text for row in rows if (text := trainer_of(row))}
-    trained_on = trainers.pop() if len(trainers) == 1 else ""
-    left_out = (*_LEFT_OUT, *(TRAINER if trained_on else ()))
-    shown = tuple(column for column in columns(content) if column.field not in left_out)
-    best = {column.field: _best(column, rows) for column in shown}
     indices = sorted({*content.records, *content.member_evaluations})
-    lines = [_line(row, shown, best, index) for index, row in zip(indices, rows, strict=True)]
+    shown = tuple(column for column in columns(content) if column.field not in _LEFT_OUT)
+    return table_of_members(shown, dict(zip(indices, rows, strict=True)), (average, _ensemble(content)))
+
+
+def table_of_members(
+    shown: tuple[Column, ...], rows: Mapping[int, MemberRow], totals: Sequence[MemberRow]
+) -> MemberTable:
+    """Return a table of members with the best value of each column marked.
+
+    Args:
+        shown: Its columns; those about who trained are left out if all members have the same there.
+        rows: The members' rows, by their indices.
+        totals: The lines below them.
+    """
+    trainers = {text for row in rows.values() if (text := trainer_of(row))}
+    trained_on = trainers.pop() if len(trainers) == 1 else ""
+    if trained_on:
+        shown = tuple(column for column in shown if column.field not in TRAINER)
+    best = {column.field: _best(column, rows.values()) for column in shown}
+    lines = [_line(row, shown, best, index) for index, row in rows.items()]
     return MemberTable(
         groups=tuple(
             ColumnGroup(heading=_HEADINGS[group], columns=tuple(of_group))
             for group, of_group in groupby(shown, key=lambda column: column.group)
         ),
         members=tuple(lines[:MAX_ROWS]),
-        average=_line(average, shown, {}, None),
-        ensemble=_line(_ensemble(content), shown, {}, None),
+        totals=tuple(_line(row, shown, {}, None) for row in totals),
         total=len(lines),
         trained_on=trained_on,
     )
 
 
-def _line(row: SummaryRow, shown: tuple[Column, ...], best: dict[str, float | None], index: int | None) -> MemberLine:
+def _line(row: MemberRow, shown: tuple[Column, ...], best: Mapping[str, float | None], index: int | None) -> MemberLine:
     cells = []
     for column in shown:
         value = getattr(row, column.field)
         is_best = value is not None and value == best.get(column.field)
         cells.append(Cell(text=column.text(row), is_number=column.is_number, is_best=is_best))
-    return MemberLine(index=index, cells=tuple(cells), error=row.error)
+    return MemberLine(index=index, status=row.status, cells=tuple(cells))
 
 
-def _best(column: Column, rows: list[SummaryRow]) -> float | None:
+def _best(column: Column, rows: Iterable[MemberRow]) -> float | None:
     values = [value for row in rows if (value := getattr(row, column.field)) is not None]
     if column.best is None or len(values) < 2:
         return None
@@ -128,7 +143,7 @@ def _ensemble(content: ReportContent) -> SummaryRow:
     test, uncertainty = content.evaluation.test, content.evaluation.uncertainty
     row = SummaryRow(
         member="Ensemble",
-        status="average",
+        status="ensemble",
         test_loss=round(test.loss, LOSS_DIGITS),
         test_accuracy=round(test.accuracy, ACCURACY_DIGITS),
     )

@@ -1,22 +1,10 @@
 """One self-contained HTML page: all values that the templates show, and the templates filled in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
-from jinja2 import BaseLoader, Environment, FunctionLoader, StrictUndefined
-
-from deepchord.coordinator.report.content import (
-    ReportContent,
-    count,
-    duration,
-    failure_of,
-    isolated,
-    percent,
-    points,
-    short_names,
-)
+from deepchord.coordinator.report.content import ReportContent, short_names
 from deepchord.coordinator.report.findings import (
     MAX_SHEET_CLASSES,
     ConfusionMatrix,
@@ -39,7 +27,6 @@ from deepchord.coordinator.report.findings import (
     gain_words,
     has_dark_ground,
     has_own_files,
-    image_kind,
     kept_rows,
     kept_sentence,
     network,
@@ -51,10 +38,13 @@ from deepchord.coordinator.report.findings import (
     trust_conclusion,
     unseen_sentence,
 )
-from deepchord.coordinator.report.page.columns import ColumnLine, column_lines, table_kind, table_sentences
+from deepchord.coordinator.report.page.columns import ColumnLine, column_lines
+from deepchord.coordinator.report.page.environment import new_environment
+from deepchord.coordinator.report.page.facts import Fact
 from deepchord.coordinator.report.page.gallery import ClassPictures, ImageCard, class_pictures, mistakes
-from deepchord.coordinator.report.page.headline import Fact, MemberStrip, facts, member_strip
+from deepchord.coordinator.report.page.headline import facts, member_strip
 from deepchord.coordinator.report.page.member_table import MemberTable, member_table
+from deepchord.coordinator.report.page.strip import MemberStrip
 from deepchord.coordinator.report.page.trust import Trust, trust
 from deepchord.shared.command_line import printable
 
@@ -106,21 +96,11 @@ class Page:
 
 def render_page(content: ReportContent) -> str:
     """Return the page as HTML; it needs no network and no other file."""
-    environment = Environment(
-        loader=_loader(content),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     of_trust = (trust_conclusion, calibration_source, abstention_source, conformal_sentence, size_sentence)
     of_studies = (unseen_sentence, shift_sentence)
-    for sentence in (*of_trust, *of_studies, certainty, kept_sentence, disagreement_of_gains):
-        environment.filters[sentence.__name__] = _worded(content, sentence)
-    of_data = (image_kind, table_kind, table_sentences, balance_sentence)
-    for used in (*of_data, gain_words, isolated, percent, points, duration, count, failure_of, content.worded):
-        environment.filters[used.__name__] = used
-    environment.filters["place"] = _place
+    of_gains = (certainty, kept_sentence, disagreement_of_gains)
+    environment = new_environment(content, (*of_trust, *of_studies, *of_gains))
+    environment.filters |= {used.__name__: used for used in (balance_sentence, gain_words)}
     environment.globals["max_sheet_classes"] = MAX_SHEET_CLASSES
     return printable(environment.get_template("page.html").render(page=_page(content), content=content))
 
@@ -158,22 +138,3 @@ def _page(content: ReportContent) -> Page:
 
 def _picture(content: ReportContent, confusion: ConfusionMatrix) -> str:
     return data_uri(confusion_pixels(content, _HEAT, confusion.classes_per_point))
-
-
-def _loader(content: ReportContent) -> BaseLoader:
-    """Return what loads the templates, which speak of images; for a table they speak of rows."""
-    folder = Path(__file__).parent / "templates"
-
-    def load(name: str) -> str:
-        return content.worded((folder / name).read_text(encoding="utf-8"))
-
-    return FunctionLoader(load)
-
-
-def _worded(content: ReportContent, sentence: Callable[..., str]) -> Callable[..., str]:
-    """Return a function that writes the same sentence in the words for what the data set holds."""
-    return lambda *arguments: content.worded(sentence(*arguments))
-
-
-def _place(percentage: float) -> str:
-    return f"{percentage:.2f}%"

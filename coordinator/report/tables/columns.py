@@ -1,50 +1,13 @@
 """The columns and rows of the summary table, which the terminal, the files and the page all show."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
 from deepchord.coordinator.report.content import ACCURACY_DIGITS, LOSS_DIGITS, SECONDS_DIGITS, ReportContent
+from deepchord.coordinator.report.tables.column import Column, Group
 from deepchord.shared.messages import TrainedMember
 from deepchord.shared.validation import Message
-
-#: The fields that name who trained.
-TRAINER = ("host", "engine", "device")
-#: What a column is about: the member itself, the test of its kept weights, the epoch of these weights, the best value
-#: of any epoch, or who trained.
-Group = Literal["member", "test", "kept", "any", "training"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """A column of the summary table."""
-
-    #: The field of `SummaryRow` that it shows.
-    field: str
-    #: The heading where the column stands alone.
-    label: str
-    #: The heading below that of its group.
-    short: str
-    group: Group
-    #: Decimal places; None for text and whole numbers.
-    digits: int | None = None
-    #: Which value of the column is the best; None if none is.
-    best: Literal["lowest", "highest"] | None = None
-
-    @property
-    def is_number(self) -> bool:
-        """Whether its values are numbers."""
-        return self.digits is not None or self.field == "kept_epoch"
-
-    def text(self, row: "SummaryRow") -> str:
-        """Return what the column shows of a row, empty for a value that is not known."""
-        value = getattr(row, self.field)
-        if value is None:
-            return ""
-        if isinstance(value, float):
-            return f"{value:.{1 if self.digits is None else self.digits}f}"
-        return str(value)
 
 
 def _accuracy(field: str, label: str, short: str, group: Group) -> Column:
@@ -89,7 +52,7 @@ class SummaryRow(Message):
     """One line of the summary table; a value that is not known is None."""
 
     member: str
-    status: Literal["trained", "failed", "average"]
+    status: Literal["trained", "failed", "average", "ensemble"]
     #: Of the weights that were kept, alone.
     test_accuracy: float | None = None
     test_loss: float | None = None
@@ -128,11 +91,6 @@ def columns(content: ReportContent) -> tuple[Column, ...]:
     balanced = {field for member in _of_test(content).values() for field in BALANCED if field in member}
     unknown = {*_MEASURED, *BALANCED}.difference(measured, balanced)
     return tuple(column for column in of_records if column.field not in unknown)
-
-
-def trainer_of(row: SummaryRow) -> str:
-    """Return who trained a member, in words; empty if that is not known."""
-    return ", ".join(value for field in TRAINER if (value := getattr(row, field)))
 
 
 def summary_rows(content: ReportContent) -> tuple[SummaryRow, ...]:

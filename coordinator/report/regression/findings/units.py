@@ -1,0 +1,26 @@
+"""How numbers are written in the unit of what is predicted: with the digits that tell something there."""
+
+from math import floor, log10
+
+from deepchord.shared.messages import Target
+
+#: Significant digits of a number as large as the standard deviation of its target.
+_SIGNIFICANT = 4
+_MOST_DIGITS = 12
+#: Decimal places of R², which has no unit, and of what is in nats or in standard deviations.
+SCORE_DIGITS = 4
+
+
+def unit_digits(target: Target) -> int:
+    """Return with how many decimal places a target is written: its standard deviation has four digits then."""
+    return min(_MOST_DIGITS, max(0, _SIGNIFICANT - 1 - floor(log10(target.scale))))
+
+
+def in_unit(value: float, target: Target) -> str:
+    """Return a number of a target as text: `59.90`, `1,204,300`."""
+    return f"{value:,.{unit_digits(target)}f}"
+
+
+def score_text(value: float | None) -> str:
+    """Return a score without a unit, or a dash for one that does not exist."""
+    return "\u2013" if value is None else f"{value:.{SCORE_DIGITS}f}"
