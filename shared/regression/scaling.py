@@ -24,7 +24,7 @@ def fit_factor(scaled_errors: NDArray[np.float64]) -> NDArray[np.float64]:
 def extrapolate_factor(
     of_one: NDArray[np.float64], of_two: NDArray[np.float64], sizes: tuple[float, float], wanted: int
 ) -> NDArray[np.float64]:
-    """Return the factors of an ensemble from those of two smaller ones, linear in 1 / members, [targets].
+    """Return the factors of an ensemble from those of two smaller ones, log-linear in 1 / members, [targets].
 
     The mean of more members has smaller errors, and its variance knows more of their disagreement; so it needs a
     smaller factor than the one or two members that held a row out.
@@ -39,6 +39,6 @@ def extrapolate_factor(
         Factors between half of `of_two` and `of_two`.
     """
     fewer, more = sizes
-    slope = np.maximum(0.0, (of_one - of_two) / (1 / fewer - 1 / more))
-    extrapolated = of_two + slope * (1 / wanted - 1 / more)
-    return np.asarray(np.clip(extrapolated, _LEAST_SHARE * of_two, of_two))
+    slope = np.maximum(0.0, np.log(of_one / of_two) / (1 / fewer - 1 / more))
+    share = np.exp(slope * (1 / wanted - 1 / more))
+    return np.asarray(np.clip(share, _LEAST_SHARE, 1.0) * of_two)
