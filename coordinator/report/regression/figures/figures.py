@@ -1,6 +1,6 @@
 """The figures of predicted numbers, and which of them are written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -41,7 +41,7 @@ _NAME_WIDTH = 3.4
 
 def write_figures(content: RegressionContent, folder: Path) -> None:
     """Write all figures that can be drawn from the content into an existing folder, as PNG and SVG files."""
-    drawings: dict[str, Callable[[], Figure | None]] = {
+    drawings: Mapping[str, Callable[[], Figure | None]] = {
         "training_curves": partial(draw_training_curves, content, MEASURES),
         "predictions": partial(draw_predictions, content),
         "intervals": partial(draw_intervals, content),

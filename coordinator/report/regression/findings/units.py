@@ -7,6 +7,8 @@ from deepchord.shared.messages import Target
 #: Significant digits of a number as large as the standard deviation of its target.
 _SIGNIFICANT = 4
 _MOST_DIGITS = 12
+#: Numbers whose standard deviation is not between these are written with a power of ten.
+_SMALLEST, _LARGEST = 1e-5, 1e7
 #: Decimal places of R², which has no unit, and of what is in nats or in standard deviations.
 SCORE_DIGITS = 4
 
@@ -17,7 +19,9 @@ def unit_digits(target: Target) -> int:
 
 
 def in_unit(value: float, target: Target) -> str:
-    """Return a number of a target as text: `59.90`, `1,204,300`."""
+    """Return a number of a target as text: `59.90`, `1,204,300`; of very large or small ones `6.123e+10`."""
+    if not _SMALLEST <= target.scale < _LARGEST:
+        return f"{value:.{_SIGNIFICANT - 1}e}"
     return f"{value:,.{unit_digits(target)}f}"
 
 

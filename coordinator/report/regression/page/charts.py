@@ -159,9 +159,8 @@ def _histogram(rows: TargetRows) -> Chart:
 def _quantiles(curve: QuantileCurve, title: str) -> Chart:
     plane = Plane(x=_SHARES, y=_SHARES)
     around = [*zip(curve.levels, curve.low, strict=True), *reversed(list(zip(curve.levels, curve.high, strict=True)))]
-    lines = [(curve.before, "before", "as predicted"), (curve.after, "after", "scaled")]
-    if not curve.after:
-        lines = [(curve.before, "after", "as predicted")]
+    lines = [(curve.before, "before" if curve.after else "after", "as predicted")]
+    lines += [(curve.after, "after", "scaled")] if curve.after else []
     return Chart(
         title=title,
         x_title="Predicted probability of a lower number; upwards how often it is lower",

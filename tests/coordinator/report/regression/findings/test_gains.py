@@ -44,8 +44,7 @@ def test_a_number_keeps_three_digits_of_its_standard_deviation(scale, share):
     read = float(in_unit(value, target).replace(",", ""))
 
     assert 0 <= unit_digits(target) <= 12
-    if scale >= 1e-9:
-        assert math.isclose(read, value, abs_tol=max(0.5, 1e-3 * scale) if scale >= 1000 else 1e-3 * scale)
+    assert math.isclose(read, value, abs_tol=2e-3 * scale)
 
 
 def test_the_error_over_several_numbers_is_in_their_standard_deviations():
