@@ -11,7 +11,7 @@ import numpy as np
 import deepchord
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  after the backend is chosen
+from matplotlib import pyplot as plt
 
 generator = np.random.default_rng(1)
 
