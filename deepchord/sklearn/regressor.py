@@ -46,6 +46,8 @@ class DeepEnsembleRegressor(RegressorMixin, DeepEnsembleEstimator):  # type: ign
             DeepchordError: The run failed, or a broker, an engine or the storage cannot be used.
         """
         values, numbers = self._validated(X, y)
+        if len(numbers) < 2:
+            raise ValueError("DeepEnsembleRegressor needs at least 2 rows, one of them for the test; found 1 sample.")
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, numbers, dtype=np.float64)
         self._is_flat = numbers.ndim == 1
         evaluation = self._train(values, numbers, sample_weights=weights, task="regression").evaluation

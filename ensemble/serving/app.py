@@ -210,7 +210,6 @@ class Server:
                         **_columns(ensemble),
                         **_predicted(ensemble),
                         "risks": [each.risk for each in ensemble.description.abstentions],
-                        "levels": sorted({each.level for each in ensemble.description.conformal}),
                         "usual_risk": self._risk,
                     }
                     for name, ensemble in self._ensembles.items()
@@ -224,8 +223,13 @@ def _predicted(ensemble: Ensemble) -> dict[str, Any]:
     regression, test = ensemble.description.regression, ensemble.description.test
     if regression is not None:
         scores = [each.model_dump(mode="json") for each in regression.scaled_test or regression.test]
-        return {"target_names": list(ensemble.target_names), "test_scores": scores}
-    return {"class_names": list(ensemble.class_names), "test_accuracy": test.accuracy if test else None}
+        levels = sorted({each.level for each in regression.intervals})
+        return {"target_names": list(ensemble.target_names), "test_scores": scores, "levels": levels}
+    return {
+        "class_names": list(ensemble.class_names),
+        "test_accuracy": test.accuracy if test else None,
+        "levels": sorted({each.level for each in ensemble.description.conformal}),
+    }
 
 
 def _columns(ensemble: Ensemble) -> dict[str, Any]:

@@ -79,6 +79,18 @@ def test_a_table_is_trained_on_predicted_and_exported(place):
 
 
 @pytest.mark.slow
+def test_numbers_are_trained_on_and_predicted_with_their_intervals(place):
+    (block,) = code_blocks(ROOT / "docs" / "regression.md", "python")
+    more = "run.ensemble.to_onnx('it.onnx'); print((lower < prediction.mean).all() and (prediction.mean < upper).all())"
+
+    program = place.start(command=[sys.executable, "-P", "-c", f"{block}\n{more}"], DEEPCHORD_WORKERS="1")
+
+    assert program.ended() == 0, program.err
+    assert program.out[-1] == "True"
+    assert deepchord.load(place.folder / "it.onnx").target_names == ("target",)
+
+
+@pytest.mark.slow
 def test_data_of_ones_own_is_submitted_and_saved(tmp_path, monkeypatch, broker_url):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DEEPCHORD_BROKER", broker_url)  # nobody works there

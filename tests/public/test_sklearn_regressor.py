@@ -19,10 +19,9 @@ from tests.docs.documents import ROOT, code_blocks
 
 #: Checks that scikit-learn skips without a library or a setting of its own.
 _SKIPPED = {"check_array_api_input", "check_regressor_data_not_an_array"}
-#: What an ensemble cannot do: its members and its test are drawn among the rows, and a row that weighs nothing is one.
+#: What an ensemble cannot do: a row that weighs nothing is a row, of which the test and the validations are drawn.
 _WEIGHTS = {
     "check_sample_weight_equivalence_on_dense_data": "rows are drawn for the test and the validations by their number",
-    "check_sample_weights_shape": "weights of one axis are told apart by scikit-learn, and trained on",
 }
 
 

@@ -59,6 +59,7 @@ def test_it_says_what_it_predicts_and_describes_its_answers(valuing):
     (model,) = listed["models"]
     assert model["target_names"] == ["price", "built"]
     assert len(model["test_scores"]) == 2
+    assert model["levels"] == [0.5, 0.8, 0.9, 0.95]
     assert "class_names" not in model
     schemas = description["components"]["schemas"]
     assert set(answer) == set(schemas["NumberAnswer"]["properties"])
