@@ -1,6 +1,7 @@
 """The confusion matrix, and which figures are written of classes."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -63,12 +64,28 @@ def write_figures(content: ReportContent, folder: Path) -> None:
 def write_samples(dataset: Dataset, path: Path) -> None:
     """Write a figure as a PNG: some training images of each class, or what a table's columns hold in each class.
 
+    Numbers to predict are shown by thirds of the first of them.
+
     Raises:
         InputError: It cannot be written.
     """
     draw = draw_class_samples if dataset.table is None else draw_histograms
+    shown = _in_thirds(dataset) if dataset.targets else dataset
     with without_warnings(), written_aside(path) as aside:
-        draw(dataset).savefig(aside, format="png")
+        draw(shown).savefig(aside, format="png")
+
+
+def _in_thirds(dataset: Dataset) -> Dataset:
+    """Return a data set whose classes are the rows with the lowest, the middle and the highest numbers."""
+    numbers = dataset.y_train[:, 0]
+    bounds = np.quantile(numbers, (1 / 3, 2 / 3))
+    name = dataset.targets[0].name
+    return replace(
+        dataset,
+        y_train=np.searchsorted(bounds, numbers).astype(np.int64),
+        class_names=tuple(f"{third} third of {name}" for third in ("lowest", "middle", "highest")),
+        targets=(),
+    )
 
 
 def draw_confusion_matrix(content: ReportContent) -> Figure:

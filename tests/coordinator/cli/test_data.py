@@ -53,3 +53,15 @@ def test_what_train_would_refuse_is_refused_in_the_same_words(command, tmp_path)
 
 def test_a_sheet_is_a_png(command, data):
     assert sentence_of(command("data", data, "--sheet", "x.html")).startswith("--sheet is x.html, and a PNG is drawn")
+
+
+def test_numbers_are_told_and_drawn_by_thirds(command, tmp_path):
+    lines = [f"{number},{number % 7},{number * 1.5}" for number in range(60)]
+    (tmp_path / "houses.csv").write_text("area,age,price\n" + "\n".join(lines))
+
+    told = command("data", tmp_path / "houses.csv", "--target", "price", "--sheet", tmp_path / "sheet.png", "--json")
+
+    found = json.loads(told.stdout)
+    assert found["classes"] == []
+    assert [number["name"] for number in found["numbers"]] == ["price"]
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
