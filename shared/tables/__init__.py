@@ -9,7 +9,7 @@ from deepchord.shared.tables.labels import known_labels, label_texts
 from deepchord.shared.tables.table import Table
 from deepchord.shared.tables.target import find_targets, looks_like_numbers, target_classes, target_numbers
 from deepchord.shared.tables.texts import number_text, shown_rows
-from deepchord.shared.tables.values import as_dates, as_numbers, as_texts, missing_rows
+from deepchord.shared.tables.values import as_dates, as_numbers, as_texts, is_missing, missing_rows, number_of, text_of
 from deepchord.shared.tables.wording import DROP_WORDS, in_rows
 
 __all__ = [
@@ -33,10 +33,12 @@ __all__ = [
     "has_time",
     "in_rows",
     "is_frame",
+    "is_missing",
     "known_labels",
     "label_texts",
     "looks_like_numbers",
     "missing_rows",
+    "number_of",
     "number_text",
     "read_table",
     "read_table_file",
@@ -47,4 +49,5 @@ __all__ = [
     "table_suffix",
     "target_classes",
     "target_numbers",
+    "text_of",
 ]

@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def is_missing(value: object) -> bool:
         return True
     if isinstance(value, str):
         return value.strip().lower() in MISSING_TEXTS
-    return isinstance(value, float | np.floating) and math.isnan(value)
+    return isinstance(value, float | np.floating | Decimal) and math.isnan(value)
 
 
 def missing_rows(column: Column) -> NDArray[np.bool_]:
@@ -91,7 +92,7 @@ def as_dates(column: Column, name: str, source: str) -> NDArray[np.datetime64]:
 
 def number_of(value: object) -> float | None:
     """Return a value as a number; None if it is none."""
-    if isinstance(value, bool | int | float | np.number | np.bool_):
+    if isinstance(value, bool | int | float | Decimal | np.number | np.bool_):
         try:
             return float(value)
         except OverflowError:
@@ -126,7 +127,7 @@ def date_of(value: object) -> np.datetime64 | None:
 
 def text_of(value: object) -> str:
     """Return a value as a text that UTF-8 can hold; 1.0 is `1`, as whole numbers are."""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
+    if isinstance(value, float | np.floating | Decimal) and float(value).is_integer():
         value = int(value)
     if isinstance(value, bool | np.bool_):
         return str(bool(value)).lower()
