@@ -34,8 +34,6 @@ class CsvLayout:
     has_header: bool
     #: How many fields a line has.
     width: int
-    #: Whether numbers are written with a comma: 3,14.
-    decimal_comma: bool
 
 
 def decoded_text(data: bytes, source: str) -> str:
@@ -77,7 +75,6 @@ def csv_layout(text: str, source: str) -> CsvLayout:
         separator=separator,
         has_header=_has_header(lines),
         width=len(lines[0]),
-        decimal_comma=separator != ",",
     )
 
 

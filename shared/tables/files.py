@@ -6,15 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import check_regular
+from deepchord.shared.tables.csv_columns import csv_columns
 from deepchord.shared.tables.csv_layout import CsvLayout, csv_layout, decoded_text, first_uneven
 from deepchord.shared.tables.frames import column_of_polars
-from deepchord.shared.tables.table import Column, Table, new_table, unique_names
-from deepchord.shared.tables.values import MISSING_TEXTS
+from deepchord.shared.tables.table import Table, new_table, unique_names
 
 _CSV = (".csv", ".tsv", ".tab", ".txt", ".data")
 #: What the names of Parquet files end in.
@@ -128,30 +126,9 @@ def _csv(polars: Any, text: str, layout: CsvLayout, source: str, as_text: Collec
     if layout.has_header:
         names, frame = [name or "" for name in frame.row(0)], frame.slice(1)
     named = unique_names(names, source)
-    return new_table(
-        {
-            name: _texts_or_numbers(polars, frame.to_series(place), layout, stays=name in as_text)
-            for place, name in enumerate(named)
-        },
-        source,
-    )
-
-
-def _texts_or_numbers(polars: Any, series: Any, layout: CsvLayout, *, stays: bool) -> Column:
-    """Return a column of texts, or of numbers if all of its texts are some, and it does not stay as it is."""
-    stripped = series.str.strip_chars()
-    missing = stripped.str.to_lowercase().is_in(list(MISSING_TEXTS)) | stripped.is_null()
-    known = stripped.set(missing, None)
-    if not stays:
-        texts = known
-        if layout.decimal_comma and bool(known.str.contains(r"^[+-]?\d+(,\d+)?$").all()):
-            texts = known.str.replace(",", ".", literal=True)
-        numbers = texts.cast(polars.Float64, strict=False)
-        if numbers.null_count() == missing.sum() < len(numbers):
-            return np.asarray(numbers.to_numpy(), dtype=np.float64)
-    column = np.empty(len(known), dtype=object)
-    column[:] = known.to_list()
-    return column
+    series = {name: frame.to_series(place) for place, name in enumerate(named)}
+    columns = csv_columns(polars, series, source, commas_in_numbers=layout.separator != ",", as_text=as_text)
+    return new_table(columns, source)
 
 
 def _parquet(polars: Any, data: bytes, source: str) -> Table:
