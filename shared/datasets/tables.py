@@ -88,7 +88,7 @@ def read_table_dataset(path: Path, options: FileOptions) -> Dataset:
     """
     target, split = options.target, StratifiedSplit(share=options.test_share, seed=options.split_seed)
     # The target as all columns: otherwise classes would have other names if their column is named.
-    table = read_table_file(path)
+    table = read_table_file(path, wanted=() if target is None else target.split(","))
     return dataset_of_table(table, name=printable_path(path.name), target=target, test=split, task=options.task)
 
 

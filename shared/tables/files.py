@@ -34,7 +34,7 @@ def table_suffix(path: str | Path) -> str | None:
     return suffixes[-1] if suffixes and suffixes[-1] in TABLE_SUFFIXES else None
 
 
-def read_table_file(path: str | Path, *, as_text: Collection[str] = ()) -> Table:
+def read_table_file(path: str | Path, *, as_text: Collection[str] = (), wanted: Collection[str] = ()) -> Table:
     """Return the table in a file.
 
     Columns of a CSV file whose values are all numbers are numbers, all others are texts.
@@ -42,6 +42,7 @@ def read_table_file(path: str | Path, *, as_text: Collection[str] = ()) -> Table
     Args:
         path: `.csv` (also `.tsv`, `.tab`, `.txt`, `.data`) or `.parquet` (also `.pq`), also with `.gz`.
         as_text: Columns of a CSV file that stay texts, also if all of their values are numbers.
+        wanted: Columns that are to be there: the first line of a CSV file that names them all is a header.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -49,22 +50,23 @@ def read_table_file(path: str | Path, *, as_text: Collection[str] = ()) -> Table
     """
     source = printable_path(path)
     _polars(source)
-    return read_table(_content(user_path(path), source), source, as_text=as_text)
+    return read_table(_content(user_path(path), source), source, as_text=as_text, wanted=wanted)
 
 
-def read_table(data: bytes, source: str, *, as_text: Collection[str] = ()) -> Table:
+def read_table(data: bytes, source: str, *, as_text: Collection[str] = (), wanted: Collection[str] = ()) -> Table:
     """Return the table in the bytes of a file; see `read_table_file`.
 
     Args:
         data: CSV in any encoding, or Parquet.
         source: What it is called in errors.
         as_text: Columns of CSV that stay texts.
+        wanted: Columns that are to be there.
     """
     polars = _polars(source)
     if data.startswith(_PARQUET_MARK):
         return _parquet(polars, data, source)
     text = decoded_text(data, source)
-    return _csv(polars, text, csv_layout(text, source), source, as_text)
+    return _csv(polars, text, csv_layout(text, source, wanted), source, as_text)
 
 
 def _polars(source: str) -> Any:

@@ -81,6 +81,28 @@ def test_columns_without_names_are_numbered():
     assert found.size == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("0,1,2,target\n5.1,3.5,1.5,0\n4.9,3,1.25,1\n", ()),
+        ("0,1,2,kind\n5.1,3.5,1.5,rose\n4.9,3,1.25,tulip\n", ()),
+        (",0,1\n0,5.1,3.5\n1,4.9,3\n", ()),
+        ("1990,1991,rate\n5,3,1\n4,3,7\n", ()),
+        ("1;2;rate\n5;3;1,5\n4;3;7\n", ()),
+        ("7,8,kind\n5,3,rose\n4,3,tulip\n", ("kind",)),
+    ],
+)
+def test_a_first_line_of_numbers_and_names_is_a_header(text: str, wanted: tuple[str, ...]):
+    assert table_of(text, wanted=wanted).size == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["0,1,5\n1,0,4\n", "1,2,-\n3,4,5\n", "0.5,1,rose\n1,0.5,tulip\n", "0,1,rose\n3,4,tulip\n", "1,NA\n2,3\n"]
+)
+def test_a_first_line_of_values_is_no_header(text: str):
+    assert table_of(text, wanted=["kind"]).size == 2
+
+
 def test_a_table_of_texts_alone_has_a_header_unless_its_first_line_comes_again():
     with_header = table_of("cap,smell\nflat,none of it\nround,almond\n")
     without = table_of("flat,almond\nround,anise\nflat,anise\nround,almond\n")
