@@ -17,6 +17,8 @@ from deepchord.shared.validation import shortened
 #: Texts that stand for a missing value, in small letters.
 MISSING_TEXTS = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nat", "?"})
 _TRUTHS = {"true": True, "false": False, "yes": True, "no": False}
+#: Whole numbers above this are shown with an exponent.
+_LONG = 1e15
 _NO_DATE = np.datetime64("NaT", "us")
 
 
@@ -134,6 +136,13 @@ def text_of(value: object) -> str:
     return str(value).strip().encode("utf-8", "replace").decode("utf-8")
 
 
+def shown_value(value: object) -> str:
+    """Return a value in at most 60 characters for errors: texts in quotes, all others as they are written in files."""
+    if isinstance(value, float | np.floating) and not abs(value) < _LONG:
+        return repr(float(value))
+    return shortened(value) if isinstance(value, str | bytes) else f"{text_of(value):.60}"
+
+
 def _converted(
     column: Column,
     convert: Callable[[object], Any],
@@ -155,4 +164,4 @@ def _converted(
 
 
 def _unexpected(value: object, row: int, expected: str, name: str, source: str) -> DatasetError:
-    return DatasetError(f"{source}: row {row + 1}, column {name!r} holds {shortened(value)}; expected {expected}.")
+    return DatasetError(f"{source}: row {row + 1}, column {name!r} holds {shown_value(value)}; expected {expected}.")
