@@ -42,8 +42,8 @@ def checked_numbers(values: NDArray[Any], size: int, label: str) -> NDArray[np.f
     if broken.any():
         row, target = np.argwhere(broken)[0]
         raise DatasetError(
-            f"{label}: row {row} (from 0) holds {numbers[row, target]} in column {target}; expected a finite number of at most "
-            f"{LARGEST_TARGET:g} to predict: leave out rows whose number is not known."
+            f"{label}: row {row} (from 0) holds {numbers[row, target]} in column {target}; expected a finite "
+            f"number of at most {LARGEST_TARGET:g} to predict: leave out rows whose number is not known."
         )
     return numbers
 
@@ -111,7 +111,7 @@ def fitted_targets(numbers: NDArray[np.float64], names: Sequence[str], source: s
 
 
 def check_test_numbers(numbers: NDArray[np.float64], targets: Sequence[Target], source: str) -> None:
-    """Raise `DatasetError` if a number of the test rows, [size, targets], is too far from those of the training rows."""
+    """Raise `DatasetError` if a number of the test rows, [size, targets], is far from all training rows."""
     far = np.abs(standardised(numbers, targets)) > _MOST_DEVIATIONS
     if far.any():
         row, place = np.argwhere(far)[0]

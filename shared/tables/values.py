@@ -138,7 +138,7 @@ def text_of(value: object) -> str:
 
 def shown_value(value: object) -> str:
     """Return a value in at most 60 characters for errors: texts in quotes, all others as they are written in files."""
-    if isinstance(value, float | np.floating) and not abs(value) < _LONG:
+    if isinstance(value, float | np.floating) and not abs(float(value)) < _LONG:
         return repr(float(value))
     return shortened(value) if isinstance(value, str | bytes) else f"{text_of(value):.60}"
 

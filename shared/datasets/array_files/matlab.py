@@ -61,7 +61,8 @@ def read_matlab(path: Path) -> tuple[Mapping[str, NDArray[Any]], str | None]:
             "Labels of the MATLAB file are SVHN's, by its name: 10 is the digit 0, and digits are the classes.",
         )
     return arrays, (
-        "Labels of the MATLAB file count from 1, and were counted from 0; classes keep their numbers in the file as names."
+        "Labels of the MATLAB file count from 1, and were counted from 0; classes keep their numbers in the file as "
+        "names."
     )
 
 

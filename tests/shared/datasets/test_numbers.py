@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from deepchord.shared.datasets import (
     Dataset,
     Places,
+    all_findings,
     dataset_of_table,
     encode_dataset,
     examine,
     find_dataset,
     load_dataset,
+    overlap_findings,
     publish_dataset,
 )
 from deepchord.shared.datasets.dataset import dataset_from_arrays, decode_dataset
@@ -79,6 +81,18 @@ def test_a_value_that_is_no_number_is_refused_with_its_row_in_the_file(houses, v
 
     with pytest.raises(DatasetError, match=said):
         dataset_of_table(table_of_frame(houses), name="houses", target="price", task=task)
+
+
+def test_equal_images_with_other_numbers_are_told_in_words_of_numbers():
+    x, y = np.random.default_rng(0).random((12, 2, 2, 1), dtype=np.float32), np.arange(12.0)
+    arrays = {"x_train": x[[0, 0, 1, 2, 3]], "y_train": y[:5], "x_test": x[[0, 4]], "y_test": y[8:10]}
+
+    dataset = dataset_from_arrays({**arrays, "target_names": np.array(["y"])}, name="x", source="x")
+
+    assert "1 of them has another number there" in overlap_findings(dataset)[0].text
+    texts = " ".join(finding.text for finding in all_findings(dataset))
+    assert "with several numbers; each copy counts" in texts
+    assert "class" not in texts
 
 
 def test_one_odd_word_is_a_class_where_classes_are_asked_for(houses: pd.DataFrame):
