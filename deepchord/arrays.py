@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from deepchord.given_labels import named_classes, plain_labels, target_names
 from deepchord.shared.datasets import (
     IN_MEMORY,
     Dataset,
@@ -73,16 +74,16 @@ def arrays_as_dataset(
     names = None if class_names is None else tuple(class_names)
     if task == "regression" and names is not None:
         raise InputError("class_names are for classes, and numbers are predicted: leave them or task out.")
-    inputs, labels = _as_array_or_table(x, "x"), np.asarray(y)
+    inputs, labels = _as_array_or_table(x, "x"), plain_labels(y, "y", task)
     split = None
     if sample_weights is not None:
         sample_weights = checked_sample_weights(sample_weights, len(labels), "sample_weights")
     if isinstance(test, tuple | list) and len(test) == 2:
-        test_inputs, test_labels = _as_array_or_table(test[0], "test"), np.asarray(test[1])
-        names, (labels, test_labels) = _as_numbers(names, labels, test_labels)
+        test_inputs, test_labels = _as_array_or_table(test[0], "test"), plain_labels(test[1], "y of the test", task)
+        names, (labels, test_labels) = named_classes(names, labels, test_labels)
     elif isinstance(test, float | int):
         split = StratifiedSplit(share=_checked_share(test), seed=_split_seed(seed))
-        names, (labels,) = _as_numbers(names, labels)
+        names, (labels,) = named_classes(names, labels)
         kept = _kept(inputs, labels, split, task)
         inputs, test_inputs = _part(inputs, ~kept), _part(inputs, kept)
         labels, test_labels = labels[~kept], labels[kept]
@@ -92,7 +93,7 @@ def arrays_as_dataset(
         raise InputError(f"test is {test!r}; expected test images and their classes, or a share between 0 and 1.")
     if isinstance(inputs, Table) or isinstance(test_inputs, Table):
         described = RowsDescription(
-            name=IN_MEMORY, source=_SOURCE, targets=_target_names(y, labels, task), task=task, class_names=names
+            name=IN_MEMORY, source=_SOURCE, targets=target_names(y, labels, task), task=task, class_names=names
         )
         rows = _labelled(inputs, labels, "y", task)
         test_rows = _labelled(test_inputs, test_labels, "y of the test", task)
@@ -101,7 +102,7 @@ def arrays_as_dataset(
     if sample_weights is not None:
         arrays["sample_weights_train"] = sample_weights
     if task == "regression":
-        arrays[TARGET_NAMES] = np.array(_target_names(y, labels, task))
+        arrays[TARGET_NAMES] = np.array(target_names(y, labels, task))
     turned = with_channels_last(arrays, _SOURCE, channels_first)
     dataset = dataset_from_arrays(turned, name=IN_MEMORY, source=_SOURCE, class_names=names)
     return replace(dataset, split=split)
@@ -127,32 +128,10 @@ def _labelled(inputs: NDArray[Any] | Table, labels: NDArray[Any], name: str, tas
     return LabelledRows(rows=inputs, labels=checked_labels(labels, inputs.size, name)[0])
 
 
-def _target_names(given: Any, labels: NDArray[Any], task: Task) -> tuple[str, ...]:
-    """Return the names of the columns of labels: those of a data frame, `y`, or `y_0`, `y_1` and so on."""
-    if task == "classification" or labels.ndim == 1 or labels.shape[1] == 1:
-        name = getattr(given, "name", None)
-        return (name if task == "regression" and isinstance(name, str) and name.strip() else "y",)
-    if is_frame(given):
-        return tuple(map(str, given.columns))
-    return tuple(f"y_{number}" for number in range(labels.shape[1]))
-
-
 def _checked_task(task: object) -> Task | None:
     if task not in (None, "classification", "regression"):
         raise InputError(f"task is {task!r:.60}; expected 'classification' or 'regression'.")
     return task
-
-
-def _as_numbers(
-    names: tuple[str, ...] | None, *labels: NDArray[Any]
-) -> tuple[tuple[str, ...] | None, list[NDArray[Any]]]:
-    """Return the names of the classes and labels as their numbers, if the labels are strings."""
-    if not any(each.dtype.kind in "USO" for each in labels):
-        return names, list(labels)
-    if names is not None:
-        raise InputError("The classes have names already: leave class_names out, or give numbers as y.")
-    found, codes = np.unique(np.concatenate([each.reshape(-1) for each in labels]).astype(str), return_inverse=True)
-    return tuple(found.tolist()), np.split(codes.reshape(-1), np.cumsum([len(each) for each in labels])[:-1])
 
 
 def _checked_share(share: float) -> float:

@@ -160,8 +160,8 @@ def train(
     if dataset is not None:
         given["dataset"] = os.fspath(dataset)
     data = None
-    if sample_weights is not None and y is None:
-        raise InputError("sample_weights are for x and y; an .npz holds its own, as sample_weights_train.")
+    if y is None:
+        _refuse_of_arrays(sample_weights, class_names)
     if x is None and y is None:
         given["target"] = target
         _set_test_share(given, test)
@@ -191,6 +191,14 @@ def train(
         given |= initial_options(given.get("initial_weights"), file)
         store, spec = prepare(settings, None if recipe is None else Path(recipe), given, data)
     return submitted_run(settings, store, spec, keep_s=keep_workers)
+
+
+def _refuse_of_arrays(sample_weights: object, class_names: object) -> None:
+    """Raise `InputError` if something was given that is of arrays alone."""
+    if sample_weights is not None:
+        raise InputError("sample_weights are for x and y; an .npz holds its own, as sample_weights_train.")
+    if class_names is not None:
+        raise InputError("class_names are for x and y; a data set or data frame brings the names of its classes.")
 
 
 def _set_test_share(given: dict[str, Any], test: object) -> None:

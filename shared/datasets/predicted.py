@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.datasets.checks import check_coverage, checked_class_names, checked_labels
-from deepchord.shared.datasets.targets import TARGET_NAMES, checked_numbers, checked_target_names, fitted_targets
+from deepchord.shared.datasets.targets import (
+    TARGET_NAMES,
+    check_test_numbers,
+    checked_numbers,
+    checked_target_names,
+    fitted_targets,
+)
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.messages import Target
 
@@ -58,4 +64,6 @@ def _numbers(arrays: Mapping[str, NDArray[Any]], source: str) -> Predicted:
     if train.shape[1] != test.shape[1]:
         raise DatasetError(f"{source}: y_train holds {train.shape[1]} numbers for each row and y_test {test.shape[1]}.")
     names = checked_target_names(arrays[TARGET_NAMES], train.shape[1], source)
-    return Predicted(train=train, test=test, targets=fitted_targets(train, names, source))
+    targets = fitted_targets(train, names, source)
+    check_test_numbers(test, targets, source)
+    return Predicted(train=train, test=test, targets=targets)

@@ -31,8 +31,7 @@ def read_row_archive(path: Path, options: FileOptions) -> Dataset:
 
     Args:
         path: An `.npz` with `x_train` as [size, features], `y_train` and optionally `x_test`, `y_test`, `class_names`
-        or
-            `target_names`, and `feature_names`.
+            or `target_names`, and `feature_names`.
         options: What is predicted, and how test rows are drawn.
 
     Raises:

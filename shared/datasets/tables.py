@@ -29,13 +29,12 @@ from deepchord.shared.tables import (
     known_labels,
     looks_like_numbers,
     read_table_file,
+    rows_with_class,
+    shown_value,
     target_classes,
     target_numbers,
 )
 
-#: What an archive calls the column of its labels.
-_LABELS = "y"
-_FEATURE_NAMES = "feature_names"
 _USUAL_SPLIT = StratifiedSplit(share=TEST_SHARE, seed=0)
 
 logger = logging.getLogger(__name__)
@@ -88,7 +87,7 @@ def read_table_dataset(path: Path, options: FileOptions) -> Dataset:
     """
     target, split = options.target, StratifiedSplit(share=options.test_share, seed=options.split_seed)
     # The target as all columns: otherwise classes would have other names if their column is named.
-    table = read_table_file(path)
+    table = read_table_file(path, wanted=() if target is None else target.split(","))
     return dataset_of_table(table, name=printable_path(path.name), target=target, test=split, task=options.task)
 
 
@@ -144,12 +143,13 @@ def _task(table: Table, targets: Sequence[str], asked: Task | None) -> Task:
         return asked
     if len(targets) == 1 and not looks_like_numbers(table, targets[0]):
         return "classification"
-    logger.warning(
-        "%s of %s is predicted as a number (regression); --task classification (in Python task=) makes classes of it.",
-        " and ".join(map(repr, targets)),
-        table.source,
-        extra={"action": "task_chosen"},
-    )
+    sentence = "%s of %s are predicted as numbers (regression)."
+    if len(targets) == 1:
+        sentence = (
+            "%s of %s is predicted as a number (regression); --task classification (in Python task=) makes classes of "
+            "it."
+        )
+    logger.warning(sentence, " and ".join(map(repr, targets)), table.source, extra={"action": "task_chosen"})
     return "regression"
 
 
@@ -210,11 +210,13 @@ def _labelled(test: Table, described: RowsDescription) -> LabelledRows:
         numbers, known = target_numbers(test, described.targets)
         return LabelledRows(rows=_without(test, described.targets).rows(known), labels=numbers)
     target, class_names = described.targets[0], described.class_names or ()
+    known = rows_with_class(test, target)
     labels = known_labels(test.columns[target], class_names)
-    if (labels < 0).any():
-        row = int(np.argmax(labels < 0))
+    unknown = known & (labels < 0)
+    if unknown.any():
+        row = int(np.argmax(unknown))
         raise DatasetError(
-            f"{test.source}: row {row + 1}, column {target!r} holds {test.columns[target][row]!r:.60}, which is no "
-            f"class of the training rows ({', '.join(class_names[:20])})."
+            f"{test.source}: row {row + 1}, column {target!r} holds {shown_value(test.columns[target][row])}, which is "
+            f"no class of the training rows ({', '.join(class_names[:20])})."
         )
-    return LabelledRows(rows=test.without(target), labels=labels)
+    return LabelledRows(rows=test.without(target).rows(known), labels=labels[known])

@@ -10,7 +10,8 @@ from deepchord.shared.datasets.outlines import check_label_outline
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.messages import Target
 from deepchord.shared.network import Task
-from deepchord.shared.regression import target_scales
+from deepchord.shared.regression import standardised, target_scales
+from deepchord.shared.tables import LARGEST_TARGET
 
 #: The names of the numbers of a regression, which this array makes of a data set.
 TARGET_NAMES = "target_names"
@@ -18,8 +19,8 @@ TARGET_NAMES = "target_names"
 _ONLY_TARGET = "y"
 #: A network has two outputs for each; more numbers are considered a mistake.
 MAX_TARGETS = 1_000
-#: Larger numbers lose their square in float64.
-_LARGEST = 1e100
+#: In standard deviations of the training rows: what networks learn is float32, which ends at 3e38.
+_MOST_DEVIATIONS = 1e30
 
 
 def checked_numbers(values: NDArray[Any], size: int, label: str) -> NDArray[np.float64]:
@@ -37,12 +38,12 @@ def checked_numbers(values: NDArray[Any], size: int, label: str) -> NDArray[np.f
     numbers = values.reshape(size, -1).astype(np.float64)
     if numbers.shape[1] > MAX_TARGETS:
         raise DatasetError(f"{label} holds {numbers.shape[1]:,} numbers for each row; at most {MAX_TARGETS:,}.")
-    broken = ~(np.abs(numbers) <= _LARGEST)
+    broken = ~(np.abs(numbers) <= LARGEST_TARGET)
     if broken.any():
         row, target = np.argwhere(broken)[0]
         raise DatasetError(
-            f"{label}: row {row} holds {numbers[row, target]} in column {target}; expected a finite number of at most "
-            f"{_LARGEST:g} to predict: leave out rows whose number is not known."
+            f"{label}: row {row} (from 0) holds {numbers[row, target]} in column {target}; expected a finite "
+            f"number of at most {LARGEST_TARGET:g} to predict: leave out rows whose number is not known."
         )
     return numbers
 
@@ -107,3 +108,14 @@ def fitted_targets(numbers: NDArray[np.float64], names: Sequence[str], source: s
                 "nothing to learn."
             )
     return target_scales(numbers, names)
+
+
+def check_test_numbers(numbers: NDArray[np.float64], targets: Sequence[Target], source: str) -> None:
+    """Raise `DatasetError` if a number of the test rows, [size, targets], is far from all training rows."""
+    far = np.abs(standardised(numbers, targets)) > _MOST_DEVIATIONS
+    if far.any():
+        row, place = np.argwhere(far)[0]
+        raise DatasetError(
+            f"{source}: a test row has {numbers[row, place]:g} to predict in {targets[place].name!r}, more than "
+            f"{_MOST_DEVIATIONS:g} standard deviations from the training rows: correct it, or leave the row out."
+        )

@@ -85,8 +85,12 @@ class EpochMetrics(Message):
 
     @model_validator(mode="after")
     def _check_measured(self) -> "EpochMetrics":
-        if (self.validation_accuracy is None) == (self.validation_error is None):
-            raise ValueError("an epoch has either validation_accuracy or validation_error")
+        accuracies = (self.train_accuracy is None, self.validation_accuracy is None)
+        errors = (self.train_error is None, self.validation_error is None)
+        if {accuracies, errors} != {(True, True), (False, False)}:
+            raise ValueError(
+                "an epoch has either train_accuracy and validation_accuracy, or train_error and validation_error"
+            )
         return self
 
     @model_serializer(mode="wrap")

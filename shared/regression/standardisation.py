@@ -22,12 +22,12 @@ def target_scales(values: NDArray[np.float64], names: Sequence[str]) -> tuple[Ta
     )
 
 
-def standardised(values: NDArray[np.float64], targets: Sequence[Target]) -> NDArray[np.float32]:
-    """Return targets as networks learn them, float32 [size, targets].
+def standardised(values: NDArray[np.float64], targets: Sequence[Target]) -> NDArray[np.float64]:
+    """Return targets with a mean of 0 and a standard deviation of 1 over the training rows, float64 [size, targets].
 
     Args:
         values: [size, targets], in the targets' own units.
         targets: Their means and scales.
     """
     means, scales = (np.array([getattr(target, name) for target in targets]) for name in ("mean", "scale"))
-    return np.asarray((values - means) / scales, dtype=np.float32)
+    return np.asarray((values - means) / scales, dtype=np.float64)

@@ -6,15 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import check_regular
+from deepchord.shared.tables.csv_columns import csv_columns
 from deepchord.shared.tables.csv_layout import CsvLayout, csv_layout, decoded_text, first_uneven
 from deepchord.shared.tables.frames import column_of_polars
-from deepchord.shared.tables.table import Column, Table, new_table, unique_names
-from deepchord.shared.tables.values import MISSING_TEXTS
+from deepchord.shared.tables.table import Table, new_table, unique_names
 
 _CSV = (".csv", ".tsv", ".tab", ".txt", ".data")
 #: What the names of Parquet files end in.
@@ -36,7 +34,7 @@ def table_suffix(path: str | Path) -> str | None:
     return suffixes[-1] if suffixes and suffixes[-1] in TABLE_SUFFIXES else None
 
 
-def read_table_file(path: str | Path, *, as_text: Collection[str] = ()) -> Table:
+def read_table_file(path: str | Path, *, as_text: Collection[str] = (), wanted: Collection[str] = ()) -> Table:
     """Return the table in a file.
 
     Columns of a CSV file whose values are all numbers are numbers, all others are texts.
@@ -44,6 +42,7 @@ def read_table_file(path: str | Path, *, as_text: Collection[str] = ()) -> Table
     Args:
         path: `.csv` (also `.tsv`, `.tab`, `.txt`, `.data`) or `.parquet` (also `.pq`), also with `.gz`.
         as_text: Columns of a CSV file that stay texts, also if all of their values are numbers.
+        wanted: Columns that are to be there: the first line of a CSV file that names them all is a header.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -51,22 +50,23 @@ def read_table_file(path: str | Path, *, as_text: Collection[str] = ()) -> Table
     """
     source = printable_path(path)
     _polars(source)
-    return read_table(_content(user_path(path), source), source, as_text=as_text)
+    return read_table(_content(user_path(path), source), source, as_text=as_text, wanted=wanted)
 
 
-def read_table(data: bytes, source: str, *, as_text: Collection[str] = ()) -> Table:
+def read_table(data: bytes, source: str, *, as_text: Collection[str] = (), wanted: Collection[str] = ()) -> Table:
     """Return the table in the bytes of a file; see `read_table_file`.
 
     Args:
         data: CSV in any encoding, or Parquet.
         source: What it is called in errors.
         as_text: Columns of CSV that stay texts.
+        wanted: Columns that are to be there.
     """
     polars = _polars(source)
     if data.startswith(_PARQUET_MARK):
         return _parquet(polars, data, source)
     text = decoded_text(data, source)
-    return _csv(polars, text, csv_layout(text, source), source, as_text)
+    return _csv(polars, text, csv_layout(text, source, wanted), source, as_text)
 
 
 def _polars(source: str) -> Any:
@@ -128,30 +128,9 @@ def _csv(polars: Any, text: str, layout: CsvLayout, source: str, as_text: Collec
     if layout.has_header:
         names, frame = [name or "" for name in frame.row(0)], frame.slice(1)
     named = unique_names(names, source)
-    return new_table(
-        {
-            name: _texts_or_numbers(polars, frame.to_series(place), layout, stays=name in as_text)
-            for place, name in enumerate(named)
-        },
-        source,
-    )
-
-
-def _texts_or_numbers(polars: Any, series: Any, layout: CsvLayout, *, stays: bool) -> Column:
-    """Return a column of texts, or of numbers if all of its texts are some, and it does not stay as it is."""
-    stripped = series.str.strip_chars()
-    missing = stripped.str.to_lowercase().is_in(list(MISSING_TEXTS)) | stripped.is_null()
-    known = stripped.set(missing, None)
-    if not stays:
-        texts = known
-        if layout.decimal_comma and bool(known.str.contains(r"^[+-]?\d+(,\d+)?$").all()):
-            texts = known.str.replace(",", ".", literal=True)
-        numbers = texts.cast(polars.Float64, strict=False)
-        if numbers.null_count() == missing.sum() < len(numbers):
-            return np.asarray(numbers.to_numpy(), dtype=np.float64)
-    column = np.empty(len(known), dtype=object)
-    column[:] = known.to_list()
-    return column
+    series = {name: frame.to_series(place) for place, name in enumerate(named)}
+    columns = csv_columns(polars, series, source, commas_in_numbers=layout.separator != ",", as_text=as_text)
+    return new_table(columns, source)
 
 
 def _parquet(polars: Any, data: bytes, source: str) -> Table:

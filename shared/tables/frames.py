@@ -1,6 +1,7 @@
 """Data frames of pandas and polars, arrays of NumPy and objects of JSON as tables; neither library is imported here."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,8 @@ def _column(values: NDArray[Any], name: str, source: str) -> Column:
 
 
 def _objects(values: list[Any], name: str, source: str) -> Column:
-    """Return Python values as a column; whole columns of numbers become float64."""
+    """Return Python values as a column; whole columns of numbers become float64, and decimal numbers floats."""
+    values = [float(value) if isinstance(value, Decimal) else value for value in values]
     if values and all(type(value) is float or (type(value) is int and abs(value) < _LARGEST) for value in values):
         return np.array(values, dtype=np.float64)
     for row, value in enumerate(values):

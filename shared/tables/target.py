@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.tables.labels import label_texts
 from deepchord.shared.tables.table import Table
-from deepchord.shared.tables.values import as_numbers, as_texts, missing_rows, number_of
+from deepchord.shared.tables.values import as_numbers, as_texts, missing_rows, number_of, shown_value
 from deepchord.shared.validation import suggestion, with_full_stop
 
 #: A column with one of these names, in any letters, is predicted if none is asked for; else the last one.
 USUAL_NAMES = ("target", "label", "class", "y")
 #: Numbers with more different values than this, and fewer rows for each than that, are measurements.
 _MANY_VALUES, _FEW_ROWS = 20, 5
+#: If so many of the different values are numbers, the others are mistakes rather than classes.
+_NEARLY_ALL = 0.9
+#: Larger numbers lose their square in float64.
+LARGEST_TARGET = 1e100
 
 logger = logging.getLogger(__name__)
 
@@ -60,29 +64,71 @@ def find_targets(table: Table, asked: str | None) -> tuple[str, ...]:
 
 
 def looks_like_numbers(table: Table, target: str) -> bool:
-    """Return whether a column holds measurements rather than classes: many different numbers, or fractions."""
+    """Return whether a column holds measurements rather than classes: many different numbers, or fractions.
+
+    Raises:
+        DatasetError: Nearly all values are measurements, and some are no numbers.
+    """
     column = table.columns[target]
-    texts = as_texts(column[~missing_rows(column)]).tolist()
-    names = set(texts)
-    numbers = [number_of(name) for name in names]
-    if any(number is None or np.isnan(number) for number in numbers):
-        return False
-    fractions = any(number is not None and number != np.rint(number) for number in numbers)
-    return (len(names) > _MANY_VALUES and len(texts) < _FEW_ROWS * len(names)) or (fractions and len(names) > _FEW_ROWS)
+    texts = as_texts(column).tolist()
+    numbers = {text: number_of(text) for text in texts if text is not None}
+    odd = {text for text, number in numbers.items() if number is None}
+    fractions = any(number is not None and number != np.rint(number) for number in numbers.values())
+    different, rows = len(numbers) - len(odd), sum(text is not None and text not in odd for text in texts)
+    measured = (different > _MANY_VALUES and rows < _FEW_ROWS * different) or (fractions and different > _FEW_ROWS)
+    if odd and measured and different > _MANY_VALUES and different >= _NEARLY_ALL * len(numbers):
+        row = next(place for place, text in enumerate(texts) if text in odd)
+        raise DatasetError(
+            f"{table.source}: row {row + 1}, column {target!r} holds {shown_value(texts[row])}, and nearly all others "
+            "hold numbers: correct it, or leave the field empty; if they are classes, give --task classification (in "
+            "Python task=)."
+        )
+    return measured and not odd
 
 
 def target_numbers(table: Table, targets: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the numbers to predict, [rows that have all of them, targets], and which rows these are.
 
     Raises:
-        DatasetError: A value is no finite number, or no row has all of them.
+        DatasetError: A value is no finite number, or too large, or no row has all of them.
     """
-    numbers = np.stack([as_numbers(table.columns[name], name, table.source) for name in targets], axis=1)
+    numbers = np.stack([_numbers(table, name) for name in targets], axis=1)
     known = np.asarray(~np.isnan(numbers).any(axis=1))
     if not known.any():
         raise DatasetError(f"{table.source}: no row has a number to predict in {_quoted(targets)}.")
     _log_left_out(table, known, targets)
     return numbers[known], known
+
+
+def _numbers(table: Table, name: str) -> NDArray[np.float64]:
+    column = table.columns[name]
+    numbers = as_numbers(column, name, table.source)
+    truths = [isinstance(value, bool | np.bool_) for value in column] if column.dtype.kind in "bO" else []
+    broken = np.abs(numbers) > LARGEST_TARGET
+    if any(truths) or broken.any():
+        row = truths.index(True) if any(truths) else int(np.argmax(broken))
+        expected = (
+            "a number, as numbers are predicted: leave --task out"
+            if any(truths)
+            else f"a number of at most {LARGEST_TARGET:g} to predict"
+        )
+        raise DatasetError(
+            f"{table.source}: row {row + 1}, column {name!r} holds {shown_value(column[row])}; expected {expected}."
+        )
+    return numbers
+
+
+def rows_with_class(table: Table, target: str) -> NDArray[np.bool_]:
+    """Return which rows have a class; how many have none is logged.
+
+    Raises:
+        DatasetError: None has one.
+    """
+    known = ~missing_rows(table.columns[target])
+    if not known.any():
+        raise DatasetError(f"{table.source}: no row has a class to predict in {target!r}.")
+    _log_left_out(table, known, (target,))
+    return known
 
 
 def target_classes(table: Table, target: str) -> tuple[NDArray[np.int64], tuple[str, ...], NDArray[np.bool_]]:

@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from deepchord.shared.validation import shortened
 #: Texts that stand for a missing value, in small letters.
 MISSING_TEXTS = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nat", "?"})
 _TRUTHS = {"true": True, "false": False, "yes": True, "no": False}
+#: Whole numbers above this are shown with an exponent.
+_LONG = 1e15
 _NO_DATE = np.datetime64("NaT", "us")
 
 
@@ -25,7 +28,7 @@ def is_missing(value: object) -> bool:
         return True
     if isinstance(value, str):
         return value.strip().lower() in MISSING_TEXTS
-    return isinstance(value, float | np.floating) and math.isnan(value)
+    return isinstance(value, float | np.floating | Decimal) and math.isnan(value)
 
 
 def missing_rows(column: Column) -> NDArray[np.bool_]:
@@ -91,7 +94,7 @@ def as_dates(column: Column, name: str, source: str) -> NDArray[np.datetime64]:
 
 def number_of(value: object) -> float | None:
     """Return a value as a number; None if it is none."""
-    if isinstance(value, bool | int | float | np.number | np.bool_):
+    if isinstance(value, bool | int | float | Decimal | np.number | np.bool_):
         try:
             return float(value)
         except OverflowError:
@@ -126,11 +129,18 @@ def date_of(value: object) -> np.datetime64 | None:
 
 def text_of(value: object) -> str:
     """Return a value as a text that UTF-8 can hold; 1.0 is `1`, as whole numbers are."""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
+    if isinstance(value, float | np.floating | Decimal) and float(value).is_integer():
         value = int(value)
     if isinstance(value, bool | np.bool_):
         return str(bool(value)).lower()
     return str(value).strip().encode("utf-8", "replace").decode("utf-8")
+
+
+def shown_value(value: object) -> str:
+    """Return a value in at most 60 characters for errors: texts in quotes, all others as they are written in files."""
+    if isinstance(value, float | np.floating) and not abs(float(value)) < _LONG:
+        return repr(float(value))
+    return shortened(value) if isinstance(value, str | bytes) else f"{text_of(value):.60}"
 
 
 def _converted(
@@ -154,4 +164,4 @@ def _converted(
 
 
 def _unexpected(value: object, row: int, expected: str, name: str, source: str) -> DatasetError:
-    return DatasetError(f"{source}: row {row + 1}, column {name!r} holds {shortened(value)}; expected {expected}.")
+    return DatasetError(f"{source}: row {row + 1}, column {name!r} holds {shown_value(value)}; expected {expected}.")

@@ -1,6 +1,7 @@
 """Training from Python without workers: what is refused, what is submitted, how a run is steered."""
 
 import time
+from decimal import Decimal
 
 import hypothesis
 import numpy as np
@@ -53,6 +54,33 @@ def test_classes_may_be_strings_and_keep_their_names():
     assert data.class_names == ("ant", "bee", "cat")
     assert data.y_test.tolist() == [1, 0, 2]
     assert data.y_train[:3].tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [str(number) for number in range(60)],
+        np.array([float(number) for number in range(60)], dtype=object),
+        [Decimal(number) for number in range(60)],
+        pd.DataFrame({"price": [Decimal(number) for number in range(60)]}),
+        np.arange(60).astype(bytes),
+    ],
+)
+def test_numbers_to_predict_are_themselves_in_whatever_type_they_come(numbers):
+    rows = np.arange(120.0).reshape(60, 2)
+
+    data = arrays_as_dataset(rows, numbers, test=0.2, task="regression")
+
+    assert sorted([*data.y_train[:, 0], *data.y_test[:, 0]]) == list(range(60))
+    np.testing.assert_array_equal(data.rows[0].columns["feature_1"], 2 * data.y_train[:, 0])
+    assert data.targets[0].name == ("price" if isinstance(numbers, pd.DataFrame) else "y")
+
+
+def test_classes_that_are_objects_are_called_as_whole_numbers_and_a_text_is_never_missing():
+    numbers = arrays_as_dataset(IMAGES, np.array([0.0, 1.0, 2.0] * 20, dtype=object), test=0.2)
+    texts = arrays_as_dataset(IMAGES, np.array(["None", "nan", "NA"] * 20, dtype=object), test=0.2)
+
+    assert (numbers.class_names, texts.class_names) == (("0", "1", "2"), ("NA", "None", "nan"))
 
 
 def test_weights_of_images_go_with_those_that_are_trained_on():
@@ -137,6 +165,15 @@ def test_a_column_of_objects_is_as_good_as_strings_and_channels_may_come_first()
             "sample_weights: expected a number for each",
         ),
         ({"dataset": "fashion", "sample_weights": [1, 2]}, "sample_weights are for x and y"),
+        ({"dataset": "fashion", "class_names": "abc"}, "class_names are for x and y"),
+        ({"x": FRAME, "target": "kind", "class_names": "abc"}, "class_names are for x and y"),
+        ({"x": IMAGES, "y": np.zeros((60, 0))}, r"y has the shape \[60, 0\]"),
+        ({"x": IMAGES, "y": np.ma.masked_equal(LABELS, 2)}, r"y\[2\] is masked"),
+        ({"x": IMAGES, "y": ["a", None, "b"] * 20}, r"y\[1\] is missing; leave out rows"),
+        ({"x": IMAGES, "y": np.array(["a", "b", pd.NA] * 20, dtype=object)}, r"y\[2\] is missing"),
+        ({"x": IMAGES, "y": LABELS + np.where(np.arange(60) == 7, np.nan, 0)}, r"y\[7\] is missing"),
+        ({"x": IMAGES, "y": ["1", "2", "x"] * 20, "task": "regression"}, r"y\[2\] is 'x'; expected a number"),
+        ({"x": IMAGES, "y": np.where(np.arange(60) == 50, np.inf, 0), "task": "regression"}, "y: row 50"),
         ({"dataset": "fashion", "test": (IMAGES, LABELS)}, "test is for x; a data set brings its test images"),
         ({"dataset": "rows.csv", "test": FRAME}, "test is for x; a data set brings its test images"),
         ({"x": IMAGES, "y": LABELS, "test_share": 0.3}, "test_share is for a dataset, .*: give the share as test"),

@@ -67,7 +67,7 @@ class NumberObjective:
 
     def learnt(self, dataset: Dataset) -> NDArray[Any]:
         """Return the standardised numbers, float32 [train_size, targets]."""
-        return standardised(dataset.y_train, dataset.targets)
+        return standardised(dataset.y_train, dataset.targets).astype(np.float32)
 
     def measure(self, outputs: Outputs, learnt: NDArray[Any]) -> Measured:
         """Return negative log-likelihood and mean squared error, averaged over the targets."""

@@ -1,5 +1,6 @@
 """MATLAB files with images and labels, as those of SVHN; read as plain arrays, never as objects."""
 
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,22 +18,23 @@ _LABELS = ("y", "Y", "labels", "label")
 #: Numeric classes of MATLAB, and how many bytes a number of those takes that take fewer than eight.
 _ITEM_BYTES = {"int8": 1, "uint8": 1, "logical": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "single": 4}
 _NUMBERS = (*_ITEM_BYTES, "int64", "uint64", "double")
-#: SVHN: the digit 0 has the label 10.
+#: SVHN: the digit 0 has the label 10. Ten classes of another file may be called anything.
 _DIGITS = 10
+_SVHN = re.compile(r"(train|test|extra)_32x32\.mat|.*svhn.*", re.IGNORECASE)
 
 
-def read_matlab(path: Path) -> tuple[Mapping[str, NDArray[Any]], bool]:
+def read_matlab(path: Path) -> tuple[Mapping[str, NDArray[Any]], str | None]:
     """Return the arrays of a `.mat` file, and of its neighbour with test images, if there is one.
 
-    Images may lie along the last axis. Labels that count from 1 are counted from 0: in SVHN, where 10 stands for 0, the
-    digit is the class; otherwise classes are called by their numbers in the file.
+    Images may lie along the last axis. Labels that count from 1 are counted from 0: in SVHN, which its file's name
+    tells, 10 stands for 0, and the digit is the class; otherwise classes are called by their numbers in the file.
 
     Args:
         path: The file with `X` and `y`. If its name holds `train`, its neighbour has `test` there: `test_32x32.mat`.
 
     Returns:
-        `x_train`, `y_train`, `class_names`, and `x_test`, `y_test` if there is a neighbour; and whether labels were
-        counted from 1.
+        `x_train`, `y_train`, `class_names`, and `x_test`, `y_test` if there is a neighbour; and what was done to
+        labels that count from 1, None if they do not.
 
     Raises:
         DatasetError: A file is damaged, or does not hold such arrays.
@@ -44,16 +46,24 @@ def read_matlab(path: Path) -> tuple[Mapping[str, NDArray[Any]], bool]:
         arrays["x_test"], arrays["y_test"] = _read(neighbour)
     every = np.concatenate([arrays[name] for name in ("y_train", "y_test") if name in arrays])
     if not every.size or every.min() != 1:
-        return arrays, False
+        return arrays, None
     highest = int(every.max())
-    is_digits = highest == _DIGITS and len(np.unique(every)) == _DIGITS
+    is_digits = bool(_SVHN.fullmatch(path.name)) and highest == _DIGITS and len(np.unique(every)) == _DIGITS
     for name in ("y_train", "y_test"):
         if name in arrays:
             arrays[name] = arrays[name] % _DIGITS if is_digits else arrays[name] - 1
     names = range(_DIGITS) if is_digits else range(1, highest + 1)
     if len(names) <= 10_000:  # more are refused with the labels
         arrays["class_names"] = np.array([str(number) for number in names])
-    return arrays, True
+    if is_digits:
+        return (
+            arrays,
+            "Labels of the MATLAB file are SVHN's, by its name: 10 is the digit 0, and digits are the classes.",
+        )
+    return arrays, (
+        "Labels of the MATLAB file count from 1, and were counted from 0; classes keep their numbers in the file as "
+        "names."
+    )
 
 
 def _read(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:

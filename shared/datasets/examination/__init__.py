@@ -1,8 +1,8 @@
 """Looks at a data set before anything is trained on it: what it holds, and what could mislead."""
 
 from deepchord.shared.datasets.examination.columns import LEFT_OUT, ColumnOutline
+from deepchord.shared.datasets.examination.copy_findings import OVERLAP
 from deepchord.shared.datasets.examination.examination import (
-    OVERLAP,
     ClassCount,
     Examination,
     PartOutline,

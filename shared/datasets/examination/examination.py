@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from deepchord.shared.datasets.examination.columns import ColumnOutline, column_outlines, left_out_findings
 from deepchord.shared.datasets.examination.copies import Copies, count_copies
+from deepchord.shared.datasets.examination.copy_findings import Label, copy_findings, overlap, row_copy_findings
 from deepchord.shared.datasets.examination.fingerprints import fingerprints
 from deepchord.shared.datasets.examination.survey import Survey, survey_both
 from deepchord.shared.datasets.examination.values import constant_findings, shape_findings, value_findings
@@ -18,14 +19,6 @@ from deepchord.shared.validation import Message
 if TYPE_CHECKING:
     from deepchord.shared.datasets.dataset import Dataset
 
-#: The kind of the finding that test images are training images, too.
-OVERLAP = "overlap"
-#: What is said of classes, and in its place of numbers to predict.
-_WORDS_OF_NUMBERS = (
-    ("another class there", "another number there"),
-    ("with several classes", "with several numbers"),
-    (" of each class, with the seed", " of all, with the seed"),
-)
 #: So many values are looked at in one go.
 _PIECE = 2**22
 
@@ -141,24 +134,21 @@ def all_findings(dataset: "Dataset", surveys: tuple[Survey, Survey] | None = Non
         surveys: What its images for training and test tell; None: they are looked at.
     """
     surveys = surveys or survey_both(dataset)
-    found = _all_findings(dataset, surveys, _copies(dataset, surveys))
-    return tuple(_in_numbers(each) for each in found) if dataset.targets else found
-
-
-def _in_numbers(finding: DatasetFinding) -> DatasetFinding:
-    """Return a finding about classes in the words for numbers."""
-    text = finding.text
-    for of_classes, of_numbers in _WORDS_OF_NUMBERS:
-        text = text.replace(of_classes, of_numbers)
-    return finding.model_copy(update={"text": text})
-
-
-def _all_findings(dataset: "Dataset", surveys: tuple[Survey, Survey], copies: Copies) -> tuple[DatasetFinding, ...]:
+    copies, label = _copies(dataset, surveys), _label(dataset)
     if dataset.table is None:
-        found = (*dataset.findings, *_copy_findings(copies, len(dataset.x_test)), *value_findings(dataset, surveys))
+        found = (
+            *dataset.findings,
+            *copy_findings(copies, len(dataset.x_test), label),
+            *value_findings(dataset, surveys),
+        )
         return (*found, *constant_findings(surveys), *shape_findings(dataset), *_split_findings(dataset))
-    copied, drawn = _in_words_of_rows(_copies_of_rows(copies, dataset)), _in_words_of_rows(_split_findings(dataset))
-    return (*dataset.findings, *left_out_findings(dataset.table), *copied, *value_findings(dataset), *drawn)
+    copied_rows = _in_words_of_rows(row_copy_findings(copies, len(dataset.x_train), len(dataset.x_test), label))
+    drawn = _in_words_of_rows(_split_findings(dataset))
+    return (*dataset.findings, *left_out_findings(dataset.table), *copied_rows, *value_findings(dataset), *drawn)
+
+
+def _label(dataset: "Dataset") -> Label:
+    return "number" if dataset.targets else "class"
 
 
 def _in_words_of_rows(findings: Iterator[DatasetFinding]) -> Iterator[DatasetFinding]:
@@ -171,7 +161,7 @@ def overlap_findings(dataset: "Dataset") -> tuple[DatasetFinding, ...]:
     """Return whether test images are training images, too."""
     found = fingerprints(dataset.x_train), fingerprints(dataset.x_test)
     copies = count_copies(found[0], dataset.y_train, found[1], dataset.y_test)
-    return tuple(_overlap(copies, len(dataset.x_test)))
+    return tuple(overlap(copies, len(dataset.x_test), _label(dataset)))
 
 
 def _copies(dataset: "Dataset", surveys: tuple[Survey, Survey]) -> Copies:
@@ -201,71 +191,12 @@ def _outline(images: NDArray[Any], found: Survey) -> PartOutline:
     )
 
 
-def _overlap(copies: Copies, test_size: int) -> Iterator[DatasetFinding]:
-    if copies.test_in_train:
-        are = "is a training image" if copies.test_in_train == 1 else "are training images"
-        has = "has" if copies.test_in_train_otherwise == 1 else "have"
-        otherwise = f" {copies.test_in_train_otherwise:,} of them {has} another class there."
-        yield DatasetFinding(
-            kind=OVERLAP,
-            level="warning",
-            text=f"{copies.test_in_train:,} of {test_size:,} test images {are}, too, to the last bit: the test scores "
-            f"are better than those of new images would be.{otherwise if copies.test_in_train_otherwise else ''}",
-        )
-
-
-def _copy_findings(copies: Copies, test_size: int) -> Iterator[DatasetFinding]:
-    yield from _overlap(copies, test_size)
-    if copies.within_train_otherwise:
-        yield DatasetFinding(
-            kind="contradictions",
-            level="warning",
-            text=f"{_count(copies.within_train_otherwise, 'occurs', 'occur')} with several classes; each copy counts.",
-        )
-    if copies.within_train:
-        yield DatasetFinding(
-            kind="copies",
-            level="note",
-            text=f"{_count(copies.within_train, 'is', 'are')} equal to an earlier one; each copy counts.",
-        )
-
-
-def _copies_of_rows(copies: Copies, dataset: "Dataset") -> Iterator[DatasetFinding]:
-    """Yield what equal rows tell: where columns have few values rows are equal by chance, and need not be one case."""
-    train, test = len(dataset.x_train), len(dataset.x_test)
-    if 2 * copies.within_train > train:
-        yield DatasetFinding(
-            kind="common_rows",
-            level="note",
-            text=f"{copies.within_train:,} of {train:,} training rows are equal to an earlier one in all columns that "
-            f"are used, and {copies.test_in_train:,} of {test:,} test rows to a training row, as rows of few different "
-            "values are; each row counts.",
-        )
-    elif copies.test_in_train:
-        are = "is equal to a training row" if copies.test_in_train == 1 else "are equal to training rows"
-        has = "has" if copies.test_in_train_otherwise == 1 else "have"
-        otherwise = f" {copies.test_in_train_otherwise:,} of them {has} another class there."
-        yield DatasetFinding(
-            kind=OVERLAP,
-            level="warning",
-            text=f"{copies.test_in_train:,} of {test:,} test rows {are} in all columns that are used: if they are the "
-            "same cases, the test scores are better than those of new rows would be."
-            f"{otherwise if copies.test_in_train_otherwise else ''}",
-        )
-    for finding in _copy_findings(copies, test):
-        if finding.kind == "contradictions" or (finding.kind == "copies" and 2 * copies.within_train <= train):
-            yield finding.model_copy(update={"level": "note"})
-
-
-def _count(images: int, one: str, several: str) -> str:
-    return f"1 training image {one}" if images == 1 else f"{images:,} training images {several}"
-
-
 def _split_findings(dataset: "Dataset") -> Iterator[DatasetFinding]:
     if dataset.split is not None:
+        of_what = "all" if dataset.targets else "each class"
         yield DatasetFinding(
             kind="drawn_test",
             level="note",
             text=f"No test images were given: {len(dataset.x_test):,} were drawn, about {dataset.split.share:.0%} of "
-            f"each class, with the seed {dataset.split.seed}.",
+            f"{of_what}, with the seed {dataset.split.seed}.",
         )

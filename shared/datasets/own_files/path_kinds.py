@@ -82,9 +82,8 @@ def read_array_files(path: Path, kind: PathKind, memory_bytes: int) -> tuple[Arr
     path.stat()
     folder = path if path.is_dir() else path.parent
     if kind == "matlab":
-        arrays, from_one = read_matlab(path)
-        text = "Labels of the MATLAB file count from 1, and were counted from 0."
-        return arrays, (DatasetFinding(kind="labels_from_1", level="note", text=text),) if from_one else ()
+        arrays, text = read_matlab(path)
+        return arrays, () if text is None else (DatasetFinding(kind="labels_from_1", level="note", text=text),)
     return read_npy_files(folder, memory_bytes) if kind == "npy" else read_idx_files(folder), ()
 
 

@@ -116,7 +116,7 @@ def test_the_command_refuses_what_is_said_of_images(in_a_folder: Path):
     ended = CliRunner().invoke(commands, ["predict", "last", "few.csv", *options])
 
     assert isinstance(ended.exception, InputError)
-    assert "leave out --fit and --images-channels-first" in str(ended.exception)
+    assert "which have no channels: leave out --images-channels-first" in str(ended.exception)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("photo.png", "an image file"), ("photos", "a folder")])

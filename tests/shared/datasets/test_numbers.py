@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from deepchord.shared.datasets import (
     Dataset,
     Places,
+    all_findings,
     dataset_of_table,
     encode_dataset,
     examine,
     find_dataset,
     load_dataset,
+    overlap_findings,
     publish_dataset,
 )
 from deepchord.shared.datasets.dataset import dataset_from_arrays, decode_dataset
@@ -54,6 +56,62 @@ def test_a_column_of_measurements_is_predicted_as_numbers(houses: pd.DataFrame, 
     # Only the training rows tell the scale.
     assert target.mean != pytest.approx(houses["price"].mean(), rel=1e-6)
     assert sorted([*found.y_train[:, 0], *found.y_test[:, 0]]) == pytest.approx(sorted(houses["price"]))
+
+
+def test_two_columns_are_not_offered_as_classes(houses: pd.DataFrame, caplog):
+    dataset_of_table(table_of_frame(houses), name="houses", target="price,age")
+
+    assert "'price' and 'age' of the data frame are predicted as numbers (regression)." in caplog.text
+    assert "--task" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("value", "task", "said"),
+    [
+        (np.inf, "regression", "row 51, column 'price' holds inf; expected a finite number"),
+        (1e150, None, r"row 51, column 'price' holds 1e\+150; expected a number of at most 1e\+100"),
+        ("12 500", None, "row 51, column 'price' holds '12 500', and nearly all others hold numbers: correct it"),
+        (True, "regression", "row 51, column 'price' holds true; expected a number, as numbers are predicted"),
+        (np.datetime64("2026-01-31"), "regression", "row 51, column 'price' holds 2026-01-31; expected a number"),
+    ],
+)
+def test_a_value_that_is_no_number_is_refused_with_its_row_in_the_file(houses, value, task, said):
+    houses["price"] = houses["price"].astype(object)
+    houses.loc[50, "price"] = value
+
+    with pytest.raises(DatasetError, match=said):
+        dataset_of_table(table_of_frame(houses), name="houses", target="price", task=task)
+
+
+def test_equal_images_with_other_numbers_are_told_in_words_of_numbers():
+    x, y = np.random.default_rng(0).random((12, 2, 2, 1), dtype=np.float32), np.arange(12.0)
+    arrays = {"x_train": x[[0, 0, 1, 2, 3]], "y_train": y[:5], "x_test": x[[0, 4]], "y_test": y[8:10]}
+
+    dataset = dataset_from_arrays({**arrays, "target_names": np.array(["y"])}, name="x", source="x")
+
+    assert "1 of them has another number there" in overlap_findings(dataset)[0].text
+    texts = " ".join(finding.text for finding in all_findings(dataset))
+    assert "with several numbers; each copy counts" in texts
+    assert "class" not in texts
+
+
+def test_one_odd_word_is_a_class_where_classes_are_asked_for(houses: pd.DataFrame):
+    houses["price"] = [str(number % 30) for number in range(60)]
+    houses.loc[50, "price"] = "V27"
+
+    found = dataset_of_table(table_of_frame(houses), name="houses", target="price", task="classification")
+
+    assert found.class_names[-1] == "V27"
+
+
+def test_truth_values_are_no_numbers_to_predict(houses: pd.DataFrame, tmp_path: Path):
+    houses["sold"] = houses["age"] > 3
+    houses.to_csv(tmp_path / "houses.csv", index=False)
+    houses.to_parquet(tmp_path / "houses.parquet")
+
+    for name in ("houses.csv", "houses.parquet"):
+        with pytest.raises(DatasetError, match=r"row 1, column 'sold' holds '?[Tt]rue'?; expected a number"):
+            read(tmp_path / name, target="sold", task="regression")
 
 
 def test_several_columns_are_predicted_at_once_and_are_no_inputs(houses: pd.DataFrame, tmp_path: Path):
@@ -130,12 +188,19 @@ def test_arrays_of_numbers_come_back_as_they_were(seed: int, targets: int, kind:
             {"y_train": np.ones(8)},
             "all training rows have the same number to predict in 'y', 1: there is nothing to learn",
         ),
-        ({"y_train": np.array([1.0, np.nan] * 4)}, r"y_train: row 1 holds nan in column 0; expected a finite number"),
-        ({"y_test": np.full(4, np.inf)}, r"y_test: row 0 holds inf in column 0"),
+        (
+            {"y_train": np.array([1.0, np.nan] * 4)},
+            r"y_train: row 1 \(from 0\) holds nan in column 0; expected a finite number",
+        ),
+        ({"y_test": np.full(4, np.inf)}, r"y_test: row 0 \(from 0\) holds inf in column 0"),
         ({"y_train": np.arange(7.0)}, "y_train holds 7 labels for 8 images"),
         ({"y_test": np.ones((4, 2))}, "y_train holds 1 numbers for each row and y_test 2"),
         ({"y_train": np.array(["a", "b"] * 4)}, "expected numbers as labels"),
         ({"target_names": np.array(["a", "b"])}, "expected another name for each of 1 numbers"),
+        (
+            {"y_test": np.array([1.0, 1e60, 1, 1])},
+            "a test row has 1e\\+60 to predict in 'y', more than 1e\\+30 standard",
+        ),
         ({"y_train": np.array([1e200, 1.0] * 4)}, "expected a finite number of at most 1e"),
     ],
 )

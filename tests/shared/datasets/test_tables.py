@@ -1,5 +1,6 @@
 """Tables as data sets: split, prepared, published and loaded again."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,29 @@ def test_a_csv_file_is_a_data_set(flowers: pd.DataFrame, tmp_path: Path):
     assert found.table is not None
     assert (found.table.target, found.table.names) == ("kind", ("length", "colour"))
     assert found.split == StratifiedSplit(share=0.2, seed=0)
+
+
+def test_test_rows_without_a_class_are_left_out(flowers: pd.DataFrame, caplog):
+    test = flowers.iloc[::5].copy()
+    test.iloc[2, 2] = None
+
+    found = dataset_of_table(table_of_frame(flowers), name="flowers", test=table_of_frame(test, "the test"))
+
+    assert len(found.x_test) == len(found.y_test) == 9
+    assert "1 of 10 rows of the test have no 'kind', and are left out." in caplog.text
+    with pytest.raises(DatasetError, match="the test: no row has a class to predict in 'kind'"):
+        dataset_of_table(
+            table_of_frame(flowers), name="flowers", test=table_of_frame(test.assign(kind=None), "the test")
+        )
+
+
+def test_decimal_numbers_are_numbers(flowers: pd.DataFrame):
+    flowers["price"] = [Decimal(f"{number}.25") if number else None for number in range(50)]
+
+    found = dataset_of_table(table_of_frame(flowers), name="flowers", target="kind")
+
+    assert found.table is not None
+    assert "price" in found.table.names
 
 
 def test_the_same_rows_are_drawn_again(flowers: pd.DataFrame):

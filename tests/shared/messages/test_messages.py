@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from deepchord.shared.errors import MessageDecodeError
@@ -254,3 +254,19 @@ def test_the_mean_member_is_never_better_than_the_best(evaluation):
 @given(dataset=DATASETS)
 def test_a_data_set_has_as_many_classes_as_names(dataset):
     assert dataset.classes == len(dataset.class_names)
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [
+        {"validation_accuracy": 0.5},
+        {"train_accuracy": 0.5},
+        {"train_error": 1.0},
+        {"train_accuracy": 0.5, "validation_error": 1.0},
+        {"train_accuracy": 0.5, "validation_accuracy": 0.5, "train_error": 1.0},
+        {},
+    ],
+)
+def test_an_epoch_has_both_accuracies_or_both_errors(measured: dict[str, float]):
+    with pytest.raises(ValidationError, match="an epoch has either train_accuracy and validation_accuracy, or"):
+        EpochMetrics(train_loss=1.0, validation_loss=1.0, duration_s=1.0, **measured)

@@ -69,10 +69,10 @@ def test_standardised_numbers_come_back_in_their_units(seed: int, scale: float, 
 
     learnt = standardised(values, targets)
     mixture = RunningMixture(20, 2)
-    mixture.add(np.concatenate([learnt, np.zeros((20, 2), np.float32)], axis=1))
+    mixture.add(np.concatenate([learnt, np.zeros((20, 2))], axis=1))
     found = mixture.result().in_units(targets)
 
-    assert learnt.dtype == np.float32
+    assert learnt.dtype == np.float64
     np.testing.assert_allclose(learnt.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(learnt.std(axis=0), 1, rtol=1e-4)
     np.testing.assert_allclose(found.mean, values, atol=1e-5 * max(target.scale for target in targets))

@@ -46,6 +46,27 @@ def test_numbers_with_commas_and_quoted_fields_are_read():
     assert found.columns["kind"].tolist() == ["tall", "a; b"]
 
 
+@pytest.mark.parametrize(
+    ("others", "value"),
+    [("0,5", 1.2), ("12,25", 1.2), ("2.5", 1200), ("1,234,567", 1200), ("1,200.5", 1200), ("0,125", 1.2)],
+)
+def test_a_comma_is_what_other_columns_tell(others: str, value: float):
+    found = table_of(f"a;b;c\n1,200;{others};x\n;{others};y\n30,000;{others};z\n")
+
+    np.testing.assert_allclose(found.columns["a"], [value, np.nan, 25 * value])
+
+
+@pytest.mark.parametrize("others", ["7", "1.200", "x", "2.5;0,5", "v1.5"])
+def test_a_comma_that_may_be_either_is_refused_with_its_place(others: str):
+    rows = f"x;;{others}\ny;1,200;{others}\n"
+    sentence = r"row 2, column 'a' holds 1,200, which may be 1\.200 or 1200, and no column tells which: write"
+
+    with pytest.raises(DatasetError, match=sentence):
+        table_of(f"k;a;b{';c' * others.count(';')}\n{rows}")
+    with_texts = table_of(f"k;a;b{';c' * others.count(';')}\n{rows}", as_text=["a"])
+    assert with_texts.columns["a"].tolist() == [None, "1,200"]
+
+
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
 def test_lines_end_as_they_do_anywhere(ends):
     found = table_of(f"a,b{ends}1,x{ends}2,y{ends}")
@@ -58,6 +79,28 @@ def test_columns_without_names_are_numbered():
 
     assert list(found.columns) == ["column_1", "column_2", "column_3"]
     assert found.size == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("0,1,2,target\n5.1,3.5,1.5,0\n4.9,3,1.25,1\n", ()),
+        ("0,1,2,kind\n5.1,3.5,1.5,rose\n4.9,3,1.25,tulip\n", ()),
+        (",0,1\n0,5.1,3.5\n1,4.9,3\n", ()),
+        ("1990,1991,rate\n5,3,1\n4,3,7\n", ()),
+        ("1;2;rate\n5;3;1,5\n4;3;7\n", ()),
+        ("7,8,kind\n5,3,rose\n4,3,tulip\n", ("kind",)),
+    ],
+)
+def test_a_first_line_of_numbers_and_names_is_a_header(text: str, wanted: tuple[str, ...]):
+    assert table_of(text, wanted=wanted).size == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["0,1,5\n1,0,4\n", "1,2,-\n3,4,5\n", "0.5,1,rose\n1,0.5,tulip\n", "0,1,rose\n3,4,tulip\n", "1,NA\n2,3\n"]
+)
+def test_a_first_line_of_values_is_no_header(text: str):
+    assert table_of(text, wanted=["kind"]).size == 2
 
 
 def test_a_table_of_texts_alone_has_a_header_unless_its_first_line_comes_again():

@@ -25,7 +25,7 @@ class HeldOutRows:
     Either all members hold out the same rows, for the calibration, or each its own, for its validation: "out of bag".
     """
 
-    def __init__(self, actual: NDArray[np.float32], calibration_rows: NDArray[np.int64] | None) -> None:
+    def __init__(self, actual: NDArray[np.float64], calibration_rows: NDArray[np.int64] | None) -> None:
         """Create an accumulator.
 
         Args:

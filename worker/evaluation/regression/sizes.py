@@ -11,7 +11,7 @@ from deepchord.worker.evaluation.ensemble_sizes import KEPT_BYTES, MOST_SIZES, O
 class RegressionSizes:
     """Keeps the outputs of the first members for the test rows, and scores the mixtures of some of them."""
 
-    def __init__(self, actual: NDArray[np.float32]) -> None:
+    def __init__(self, actual: NDArray[np.float64]) -> None:
         """Create a keeper.
 
         Args:

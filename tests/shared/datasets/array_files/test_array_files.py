@@ -130,6 +130,19 @@ def test_svhn_has_its_digits_and_its_test_images_beside_it(tmp_path: Path):
     np.testing.assert_array_equal(found.x_train[..., 1], IMAGES[:30])
     np.testing.assert_array_equal(found.y_train, digits[:30])
     assert found.class_names == tuple("0123456789")
+    assert "10 is the digit 0" in found.findings[0].text
+
+
+def test_ten_classes_that_are_no_digits_keep_their_order(tmp_path: Path):
+    savemat(tmp_path / "shapes.mat", {"X": IMAGES, "y": (np.arange(40) % 10 + 1)[:, None]})
+
+    found = read_dataset(tmp_path / "shapes.mat")
+
+    assert found.class_names == tuple(map(str, range(1, 11)))
+    np.testing.assert_array_equal(np.bincount(found.y_train, minlength=10) > 0, True)
+    drawn = [np.flatnonzero((image[..., 0] == IMAGES).all(axis=(1, 2)))[0] for image in found.x_test]
+    assert found.y_test.tolist() == [place % 10 for place in drawn]
+    assert "keep their numbers in the file as names" in found.findings[0].text
 
 
 def test_other_labels_of_matlab_that_count_from_one_keep_their_numbers_as_names(tmp_path: Path):
