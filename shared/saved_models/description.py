@@ -64,19 +64,20 @@ class DescribedNetwork(SavedNetwork):
     rows_channels_first: bool
 
 
-def described(configuration: Any, images: Shape, source: str) -> DescribedNetwork:
+def described(configuration: Any, images: Shape, source: str, keras_version: str | None = None) -> DescribedNetwork:
     """Return the network of a saved model.
 
     Args:
         configuration: The configuration as Keras wrote it: `model_config`, `config.json`, or `model.to_json()`.
         images: Height, width and channels of the images.
         source: The file, for error messages.
+        keras_version: The version of the Keras that wrote it; None: only the configuration may tell it.
 
     Raises:
         CheckpointError: The configuration is not valid, deepchord does not compute the network, or the network takes
             images of another shape.
     """
-    model = flat_model(configuration, source)
+    model = flat_model(configuration, source, keras_version or _version_in(configuration))
     listed = model.listed
     first = listed[0]
     found = assembled(model.steps, _input_shape(first), images)
@@ -98,6 +99,12 @@ def described(configuration: Any, images: Shape, source: str) -> DescribedNetwor
         frozen=tuple(found.frozen),
         left_out=tuple(dict.fromkeys(layer.kind for layer in listed if layer.kind in TRAINING_ONLY)),
     )
+
+
+def _version_in(configuration: Any) -> str | None:
+    """Return the version of Keras 1 or 2 that wrote a configuration as text; Keras 3 does not tell its own."""
+    found = configuration.get("keras_version") if isinstance(configuration, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _with_softmax(layers: Sequence[Layer]) -> tuple[list[Layer], tuple[str, ...]]:

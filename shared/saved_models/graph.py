@@ -33,8 +33,13 @@ class Step:
     in_inference: bool = False
 
 
-def layers_of(configuration: Any, source: str) -> tuple[Options, ...]:
+def layers_of(configuration: Any, source: str, keras_version: str | None = None) -> tuple[Options, ...]:
     """Return all layers of a saved model as Keras lists them.
+
+    Args:
+        configuration: The configuration.
+        source: The file, for error messages.
+        keras_version: The version of the Keras that wrote it; None: it is not told.
 
     Raises:
         CheckpointError: The model is neither Sequential nor functional, or the configuration is not valid.
@@ -50,7 +55,7 @@ def layers_of(configuration: Any, source: str) -> tuple[Options, ...]:
     listed = body if is_bare else _get(body, "layers")
     if not isinstance(listed, list) or not 1 <= len(listed) <= _MAX_KERAS_LAYERS:
         raise CheckpointError(f"{source} is damaged: its configuration has no list of layers.")
-    return tuple(_options(layer, position, source) for position, layer in enumerate(listed))
+    return tuple(_options(layer, position, source, keras_version) for position, layer in enumerate(listed))
 
 
 def entries_of(configuration: Any) -> tuple[Any, ...]:
@@ -85,12 +90,14 @@ def _check_depth(configuration: Any, source: str) -> None:
     raise CheckpointError(f"{source} is damaged: its configuration is nested deeper than any Keras writes it.")
 
 
-def _options(layer: Any, position: int, source: str) -> Options:
+def _options(layer: Any, position: int, source: str, keras_version: str | None) -> Options:
     kind, values = _get(layer, "class_name"), _get(layer, "config")
     if not isinstance(kind, str) or not isinstance(values, Mapping):
         raise CheckpointError(f"{source} is damaged: layer {position} of its configuration is none.")
     name = values.get("name", _get(layer, "name"))
-    found = Options(source=source, kind=canonical(kind), name=str(name)[:200], values=values)
+    found = Options(
+        source=source, kind=canonical(kind), name=str(name)[:200], values=values, keras_version=keras_version
+    )
     if not _is_keras(layer):
         found.refuse("is of somebody's own class")
     return found

@@ -29,6 +29,8 @@ class Options:
     own_name: str = ""
     #: Where Keras 3 stores its weights, such as `functional/conv2d_1`.
     stored_as: str = ""
+    #: The version of the Keras that wrote it, such as `2.15.0`; None: it is not told.
+    keras_version: str | None = None
 
     def refuse(self, what: str, remedy: str | None = None) -> NoReturn:
         """Raise `CheckpointError`, because deepchord cannot compute the layer with this option."""
@@ -88,6 +90,9 @@ class Options:
     def activation(self) -> Any:
         """Return the name of the activation."""
         found = self.get("activation")
+        if found == "hard_sigmoid" and self.keras_version is not None and self.keras_version[:2] in ("1.", "2."):
+            # There it is a line of the slope 1/5; in Keras 3, and in all of our engines, one of the slope 1/6.
+            self.refuse(f"has the activation 'hard_sigmoid' of Keras {label(self.keras_version)[:20]}")
         if isinstance(found, str) and found in _OTHER_NAMES:
             return _OTHER_NAMES[found]
         return "linear" if found is None else self._one_of(_ACTIVATIONS, "activation")

@@ -75,7 +75,7 @@ def described_in(container: Container, images: Shape) -> DescribedNetwork | None
     """Return the network that an open file describes; None if it has weights only."""
     if container.configuration is None:
         return None
-    return described(container.configuration, images, container.source)
+    return described(container.configuration, images, container.source, container.keras_version)
 
 
 def stored_in(

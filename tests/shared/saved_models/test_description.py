@@ -169,7 +169,7 @@ def test_linear_activations_at_the_end_do_nothing():
         (kind(1, "BatchNormalization", axis=10**999), "works along the axis 10{19}, which"),
         (kind(1, "BatchNormalization", epsilon=-1.0), "has epsilon -1.0"),
         (kind(1, "BatchNormalization", epsilon=10**399), "has epsilon 1000"),
-        (kind(0, "Sequential", layers=[]), r"\(Sequential\) is of a type"),
+        (kind(0, "Sequential", layers=[]), "no list of layers"),
         (option(0, batch_input_shape=[None, 28, 28, 1]), r"takes the shape 28x28x1, but an image .* is 8x6x2"),
         (option(0, batch_input_shape=[None, 784]), "takes the shape 784"),
         (kind(0, "Reshape", target_shape=[-1, 10**999, 2]), r"makes the shape \[-1, 10+ of its input"),
