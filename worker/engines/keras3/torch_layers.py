@@ -1,4 +1,4 @@
-"""Layers of Keras, computed with fewer and faster operations of PyTorch, and those that Keras computes wrongly there."""
+"""Layers of Keras with fewer and faster operations of PyTorch, and those that Keras computes wrongly there."""
 
 from collections.abc import Callable, Iterable
 from functools import cache
