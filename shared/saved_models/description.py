@@ -185,8 +185,8 @@ def _check_kinds(layers: Sequence[Converted], source: str) -> None:
 
 
 def _check_axes(found: Assembled, is_first: bool, source: str) -> None:
-    for layer, is_image in zip(found.converted, found.are_images, strict=True):
-        allowed = ((1, -3) if is_first else (-1, 3)) if is_image else (-1, 1)
+    for layer, axes in zip(found.converted, found.axes, strict=True):
+        allowed = (1, -3) if is_first and axes == 3 else (-1, axes)
         if layer.axis is not None and layer.axis not in allowed:
             raise CheckpointError(
                 f"{source}: its layer {layer.name!r} works along the axis {layer.axis!r:.20}, which is not the "
