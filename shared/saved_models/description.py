@@ -14,6 +14,7 @@ from deepchord.shared.network import (
     Dense,
     GlobalAveragePooling2D,
     Layer,
+    Reshape,
     Shape,
 )
 from deepchord.shared.saved_models.assembly import MAX_AXIS, Assembled, assembled
@@ -177,7 +178,7 @@ def _check_images(shape: Shape | None, images: Shape, is_first: bool, source: st
 def _check_kinds(layers: Sequence[Converted], source: str) -> None:
     """Raise `CheckpointError` if a network with channels first has a layer that is only known with channels last."""
     for layer in layers:
-        if layer.kind not in _WITH_CHANNELS_FIRST:
+        if layer.kind not in _WITH_CHANNELS_FIRST or isinstance(layer.layer, Reshape):
             raise CheckpointError(
                 f"{source}: its network counts channels first, and has the layer {layer.name!r} of the type "
                 f"{layer.kind}; expected a network with channels last."

@@ -29,7 +29,7 @@ def test_the_channels_of_a_sequence_are_its_second_axis(kind: str, axis: object,
     layers = SEQUENCE, along(kind, axis), FLATTEN, DENSE
 
     if is_right:
-        assert [layer.type for layer in network([8, 6, 1], *layers).layers][0] == "reshape"
+        assert network([8, 6, 1], *layers).layers[0].type == "reshape"
     else:
         with pytest.raises(CheckpointError, match=r"layer 'one' works along the axis -?\d, which is not the channels'"):
             network([8, 6, 1], *layers)
