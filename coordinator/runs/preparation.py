@@ -73,7 +73,7 @@ def prepare(
     architecture = plan_architecture(request, input_shape, classes, targets)
     network = architecture.resolve(input_shape=input_shape, classes=classes, targets=targets)
     check_task(request, network.outputs.task, is_automatic=request.members == "auto")
-    check_class_weights(request, dataset.class_names)
+    check_class_weights(request, dataset.class_names, dataset.y_train)
     check_feature_noise(request, input_shape, are_floats=dataset.x_train.dtype != np.uint8)
     refuse_too_large(sum(array.nbytes for array in dataset.arrays().values()), store.objects)
     _check_engine(request.require or settings.engine, network, request)
