@@ -11,6 +11,8 @@ from deepchord.shared.saved_models.options import Options
 
 #: More than `MAX_LAYERS`, because activations, dropout and inputs are layers in Keras.
 _MAX_KERAS_LAYERS = 4 * MAX_LAYERS
+#: No layer of ours joins more.
+_MAX_INPUTS = 64
 #: The packages of Keras's own classes. A class from another package is custom, even if its name is Keras's.
 _KERAS_MODULES = ("keras", "tf_keras", "tensorflow")
 #: Keras writes about 12 levels, and as many more for a model within a model; Python's recursion limit is 1000.
@@ -168,6 +170,8 @@ class _Graph:
             raise self._error(f"calls the layer {name!r} more than once")
         found: list[str] = []
         _collect(calls, found, 0)
+        if len(found) > _MAX_INPUTS:
+            raise self._error(f"gives the layer {name!r} {len(found)} inputs; at most {_MAX_INPUTS}")
         modes = list(_training(calls, 0))
         # Keras 3 writes False for each dropout, too, whose argument it is by default.
         if self._layers[name].kind in (*MODELS, "BatchNormalization") and any(mode is False for mode in modes):

@@ -1,5 +1,6 @@
 """Reads the options of one layer of Keras from an untrusted configuration."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, get_args
@@ -59,12 +60,10 @@ class Options:
     def number(self, *names: str, default: float) -> float:
         """Return a number."""
         found = self.get(*names, default=default)
-        if isinstance(found, bool) or not isinstance(found, int | float):
+        number = as_number(found)
+        if number is None:
             self.refuse(f"has {names[0]} {shortened(found)}")
-        try:
-            return float(found)
-        except OverflowError:  # an integer with hundreds of digits
-            self.refuse(f"has {names[0]} {shortened(found)}")
+        return number
 
     def side(self, *names: str, default: Any = None) -> int:
         """Return the side of a square window, or a stride that is equal in both directions."""
@@ -120,6 +119,17 @@ class Options:
         if not isinstance(found, str) or found not in allowed:
             self.refuse(f"has the {names[0]} {shortened(found)}")
         return found
+
+
+def as_number(value: Any) -> float | None:
+    """Return a number of a configuration; None if it is none, not finite, or an integer that no float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # an integer with hundreds of digits
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _listed(value: Any) -> Any:

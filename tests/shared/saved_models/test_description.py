@@ -158,6 +158,9 @@ def test_linear_activations_at_the_end_do_nothing():
         (kind(1, "PReLU", alpha=0.3), r"layer 'x' \(PReLU\) is of a type"),
         (kind(1, "LeakyReLU", alpha=-3), "has the slope -3"),
         (kind(1, "Rescaling", scale="much"), "has scale 'much'"),
+        (kind(1, "Rescaling", scale=10**401), "has scale 1000"),
+        (kind(1, "Rescaling", scale=0.5, offset=[-(10**401)]), r"has offset \[-1000"),
+        (kind(1, "Normalization", mean=10**401, variance=1.0), "has mean 1000"),
         (kind(1, "ZeroPadding2D", padding=[[1], [1]]), r"has padding \[\[1\], \[1\]\]"),
         (kind(1, "UpSampling2D", interpolation="bilinear"), "has interpolation 'bilinear'"),
         (kind(1, "Dropout", rate=1.5), "has the rate 1.5"),
@@ -250,6 +253,7 @@ def test_a_functional_chain_may_be_listed_in_any_order_and_add_the_input_of_bloc
         ([("a", CONVOLUTION, ["sum"]), ("sum", CONVOLUTION, ["a"])], "runs in a circle"),
         ([("sum", CONVOLUTION, ["nobody"])], "names a layer that it does not have"),
         ([("sum", CONVOLUTION, [])], "takes the layer 'sum' as another input"),
+        ([("sum", ADD, ["in"] * 65)], "gives the layer 'sum' 65 inputs; at most 64"),
     ],
 )
 def test_networks_that_are_no_graphs_of_one_input_are_refused(calls: list, sentence: str):
