@@ -18,7 +18,7 @@ from deepchord.shared.network import (
     Shape,
 )
 from deepchord.shared.saved_models.assembly import MAX_AXIS, Assembled, assembled
-from deepchord.shared.saved_models.kinds import TRAINING_ONLY, Converted
+from deepchord.shared.saved_models.kinds import Converted, left_out
 from deepchord.shared.saved_models.nesting import flat_model
 from deepchord.shared.saved_models.options import Options
 from deepchord.shared.saved_models.rescaling import NOTE
@@ -45,7 +45,7 @@ class SavedNetwork:
     notes: tuple[str, ...] = ()
     #: Whether the network in the file divided its images by 255; `architecture` does not.
     rescales: bool = False
-    #: The kinds of layers that only mattered in training, and that `architecture` does without.
+    #: What only mattered in training, and `architecture` does without, as clauses.
     left_out: tuple[str, ...] = ()
     #: The places in `architecture.layers` of those with weights that the file does not train, `trainable = false`.
     frozen: tuple[int, ...] = ()
@@ -98,7 +98,7 @@ def described(configuration: Any, images: Shape, source: str, keras_version: str
         notes=(*((NOTE,) if found.rescales else ()), *notes),
         rescales=found.rescales,
         frozen=tuple(found.frozen),
-        left_out=tuple(dict.fromkeys(layer.kind for layer in listed if layer.kind in TRAINING_ONLY)),
+        left_out=tuple(dict.fromkeys(clause for layer in listed for clause in left_out(layer))),
     )
 
 

@@ -84,7 +84,7 @@ class Options:
 
     def padding(self) -> Any:
         """Return `same` or `valid`."""
-        return self._one_of(_PADDINGS, "padding", "border_mode", default="valid")
+        return self.one_of(_PADDINGS, "padding", "border_mode", default="valid")
 
     def activation(self) -> Any:
         """Return the name of the activation."""
@@ -94,7 +94,7 @@ class Options:
             self.refuse(f"has the activation 'hard_sigmoid' of Keras {label(self.keras_version)[:20]}")
         if isinstance(found, str) and found in _OTHER_NAMES:
             return _OTHER_NAMES[found]
-        return "linear" if found is None else self._one_of(_ACTIVATIONS, "activation")
+        return "linear" if found is None else self.one_of(_ACTIVATIONS, "activation")
 
     def flag(self, *names: str, default: bool) -> bool:
         """Return whether an option is set."""
@@ -110,15 +110,16 @@ class Options:
         if not any(found == value and type(found) is type(value) for value in allowed):
             self.refuse(f"has {names[0]} {shortened(found)}")
 
-    @property
-    def _layer_text(self) -> str:
-        return f"{self.source}: its layer {self.name!r} ({label(self.kind)[:60]})"
-
-    def _one_of(self, allowed: tuple[str, ...], *names: str, default: str | None = None) -> str:
+    def one_of(self, allowed: tuple[str, ...], *names: str, default: str | None = None) -> Any:
+        """Return an option that has one of these values."""
         found = self.get(*names, default=default)
         if not isinstance(found, str) or found not in allowed:
             self.refuse(f"has the {names[0]} {shortened(found)}")
         return found
+
+    @property
+    def _layer_text(self) -> str:
+        return f"{self.source}: its layer {self.name!r} ({label(self.kind)[:60]})"
 
 
 def as_number(value: Any) -> float | None:
