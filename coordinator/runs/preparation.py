@@ -172,9 +172,7 @@ def _npz_bytes(dataset: str) -> int | None:
 
 def _check_engine(wanted: str | None, network: ResolvedArchitecture, recipe: Recipe) -> None:
     """Raise `InputError` if the engine that is to train the network cannot compute it, or not as the recipe says."""
-    reason = None if wanted is None else refusal(wanted, network)
-    if wanted == "plaidml" and recipe.beta_nll:
-        reason = "PlaidML cannot hold a gradient back, as beta_nll needs it: leave it out, or take another engine."
+    reason = None if wanted is None else refusal(wanted, network, beta_nll=recipe.beta_nll)
     if reason is not None:
         raise InputError(reason)
 
