@@ -15,6 +15,8 @@ _MAX_KERAS_LAYERS = 4 * MAX_LAYERS
 _MAX_INPUTS = 64
 #: The packages of Keras's own classes. A class from another package is custom, even if its name is Keras's.
 _KERAS_MODULES = ("keras", "tf_keras", "tensorflow")
+#: Operations of Keras 3, such as `x + y`, that compute what the layers of the same name do; `Average` does not.
+_OPERATIONS = ("Add", "Multiply")
 #: Keras writes about 12 levels, and as many more for a model within a model; Python's recursion limit is 1000.
 _MAX_LEVELS = 100
 #: What the first layer of a Sequential model takes that does not list its input.
@@ -102,6 +104,8 @@ def _options(layer: Any, position: int, source: str, keras_version: str | None) 
     )
     if not _is_keras(layer):
         found.refuse("is of somebody's own class")
+    if ".ops" in str(_get(layer, "module")) and found.kind not in _OPERATIONS:
+        found.refuse("is an operation and no layer")
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from deepchord.shared.checkpoints import StoredLayer, Weights, check_fit, weighted_layers
 from deepchord.shared.errors import CheckpointError, InputError
-from deepchord.shared.network import ResolvedArchitecture, Shape
+from deepchord.shared.network import Conv2D, ResolvedArchitecture, Shape
 from deepchord.shared.saved_models.arrays import found_layers, writer
 from deepchord.shared.saved_models.comparison import difference
 from deepchord.shared.saved_models.containers import Container, opened_model
@@ -177,7 +177,7 @@ def _conversion(
 def _notes(conversion: Conversion, network: ResolvedArchitecture, *, is_sure: bool) -> list[str]:
     matters = depends_on_order(network)
     notes = []
-    if conversion.mirrors:
+    if conversion.mirrors and any(isinstance(layer.layer, Conv2D) for layer in network.layers):
         notes.append("was written on Theano: its kernels were mirrored")
     if conversion.transposes:
         notes.append("was written by Keras 1: its kernels were turned from [out, in, height, width]")

@@ -265,6 +265,22 @@ def test_networks_that_are_no_graphs_of_one_input_are_refused(calls: list, sente
         network_of_configuration(configuration, saved.SHAPE, "old.h5")
 
 
+@pytest.mark.parametrize(("name", "is_same"), [("Add", True), ("Multiply", True), ("Average", False)])
+def test_of_operations_only_those_that_compute_what_layers_do_are_read(name: str, is_same: bool):
+    operation = {"class_name": name, "module": "keras.src.ops.numpy", "registered_name": name}
+    configuration = functional(
+        ("in", INPUT, []), ("a", CONVOLUTION, ["in"]), ("both", operation, ["in", "a"]),
+        ("flat", FLATTEN, ["both"]), ("out", OUTPUT, ["flat"]), kept=False,
+    )  # fmt: skip
+
+    if is_same:
+        found = network_of_configuration(configuration, saved.SHAPE, "old.h5").architecture
+        assert found.layers[1].type == name.lower()
+    else:
+        with pytest.raises(CheckpointError, match=r"layer 'both' \(Average\) is an operation and no layer"):
+            network_of_configuration(configuration, saved.SHAPE, "old.h5")
+
+
 def test_a_layer_that_is_called_as_in_training_is_refused():
     configuration = functional(("in", INPUT, []), ("flat", FLATTEN, ["in"]), ("out", OUTPUT, ["flat"]), kept=False)
     configuration["config"]["layers"][1]["inbound_nodes"][0]["kwargs"] = {"training": True}
