@@ -111,6 +111,16 @@ def standardized():
     return keras.Sequential([*start, layers.Flatten(), layers.Dense(3, "softmax")])
 
 
+def sequences():
+    inputs = keras.Input((8, 8, 2))
+    steps = layers.Reshape((16, 8))(inputs)
+    steps = layers.Conv1D(6, 3, padding="causal", dilation_rate=2, activation="tanh")(steps)
+    steps = layers.BatchNormalization(axis=2)(layers.MaxPooling1D(3, strides=2, padding="same")(steps))
+    steps = layers.AveragePooling1D(2)(layers.Conv1D(4, 2, groups=2, use_bias=False)(steps))
+    joined = layers.Concatenate()([layers.GlobalAveragePooling1D()(steps), layers.GlobalMaxPooling1D()(steps)])
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(joined))
+
+
 def rescaled(scale=1 / 255, offset=0.0):
     return keras.Sequential([
         keras.Input((8, 8, 2)),
@@ -130,7 +140,7 @@ def save(model, name):
 
 
 for name, make in (("varied", varied), ("residual", residual), ("branching", branching), ("nested", nested),
-                   ("standardized", standardized)):
+                   ("standardized", standardized), ("sequences", sequences)):
     model = make()
     generator = np.random.default_rng(1)
     if name != "standardized":  # whose numbers are weights

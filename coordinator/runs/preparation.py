@@ -73,7 +73,7 @@ def prepare(
     architecture = plan_architecture(request, input_shape, classes, targets)
     network = architecture.resolve(input_shape=input_shape, classes=classes, targets=targets)
     check_task(request, network.outputs.task, is_automatic=request.members == "auto")
-    check_class_weights(request, dataset.class_names)
+    check_class_weights(request, dataset.class_names, dataset.y_train)
     check_feature_noise(request, input_shape, are_floats=dataset.x_train.dtype != np.uint8)
     refuse_too_large(sum(array.nbytes for array in dataset.arrays().values()), store.objects)
     _check_engine(request.require or settings.engine, network, request)
@@ -172,9 +172,7 @@ def _npz_bytes(dataset: str) -> int | None:
 
 def _check_engine(wanted: str | None, network: ResolvedArchitecture, recipe: Recipe) -> None:
     """Raise `InputError` if the engine that is to train the network cannot compute it, or not as the recipe says."""
-    reason = None if wanted is None else refusal(wanted, network)
-    if wanted == "plaidml" and recipe.beta_nll:
-        reason = "PlaidML cannot hold a gradient back, as beta_nll needs it: leave it out, or take another engine."
+    reason = None if wanted is None else refusal(wanted, network, beta_nll=recipe.beta_nll)
     if reason is not None:
         raise InputError(reason)
 

@@ -3,6 +3,9 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from deepchord.shared.datasets import weights_of_classes
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import Recipe
@@ -67,10 +70,22 @@ def check_augmentation(recipe: Recipe, input_shape: tuple[int, ...]) -> None:
         )
 
 
-def check_class_weights(recipe: Recipe, class_names: Sequence[str]) -> None:
-    """Raise `InputError` if the recipe has weights of classes that the data set does not have."""
-    if recipe.class_weights is not None and recipe.class_weights != "balanced":
-        weights_of_classes(recipe.class_weights, class_names)
+def check_class_weights(recipe: Recipe, class_names: Sequence[str], labels: NDArray[np.integer] | None = None) -> None:
+    """Raise `InputError` if the recipe has weights of classes that the data set does not have, or none above 0.
+
+    Args:
+        recipe: May have weights.
+        class_names: The names of all classes.
+        labels: The classes of the training images, [size]; None: they are not at hand.
+    """
+    if recipe.class_weights is None or recipe.class_weights == "balanced":
+        return
+    weights = weights_of_classes(recipe.class_weights, class_names)
+    if labels is not None and not weights[np.unique(labels)].any():
+        raise InputError(
+            "class_weights: all classes of which there are training images have the weight 0, so nothing could be "
+            "learned; give one more."
+        )
 
 
 def check_task(recipe: Recipe, task: Task, *, is_automatic: bool) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from deepchord.shared.validation import ExtendedMessage, Share, shortened
 
@@ -15,6 +15,7 @@ Splits = Literal["random", "rotating"]
 #: The weight decay of `adamw` where a recipe says none: that of Keras.
 ADAMW_WEIGHT_DECAY = 0.004
 _MAX_CLASS_WEIGHT = 1e6
+_Epochs = Annotated[int, Field(ge=1, le=100_000)]
 
 
 def _class_weights(given: object) -> object:
@@ -61,14 +62,14 @@ class Recipe(ExtendedMessage):
     #: For so many epochs, or a fraction of one, the rate first rises evenly from 0; then the schedule begins.
     warmup_epochs: Annotated[float, Field(ge=0.0, le=100_000.0)] = 0.0
     decay_factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
-    decay_epochs: PositiveInt = 10
+    decay_epochs: _Epochs = 10
     #: Of `reduce_on_plateau`: for how many epochs the validation loss has not fallen before the rate does.
-    plateau_patience: PositiveInt = 5
+    plateau_patience: _Epochs = 5
     #: After the warm-up no schedule falls below this rate.
     min_learning_rate: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
     batch_size: Annotated[int, Field(ge=1, le=65536)]
     #: The largest number of passes over the member's training split.
-    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    epochs: _Epochs
     #: The share of the training images that each member holds out for its own validation.
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
     #: `random`: each member holds out images of its own, drawn at random. `rotating`: the members hold out one fold
@@ -81,7 +82,7 @@ class Recipe(ExtendedMessage):
     #: decides, as it did in runs of earlier versions.
     stratify: bool = False
     #: Training stops when the validation loss has not fallen for this many epochs.
-    patience: PositiveInt
+    patience: _Epochs
     #: `bfloat16` multiplies in bfloat16 on devices that are faster with it, else in float32; weights stay float32.
     precision: Precision = "float32"
     #: A factor for the rates of the network's dropout layers.

@@ -3,21 +3,32 @@
 from deepchord.shared.network.layers import Conv1D, Conv2D, DepthwiseConv2D, SeparableConv2D, pair
 from deepchord.shared.network.resolution import ResolvedArchitecture, ResolvedLayer
 
+#: PlaidML computes each group of channels by itself, and compiles as many convolutions.
+_MOST_GROUPS = 64
 
-def refusal(engine: str, network: ResolvedArchitecture) -> str | None:
-    """Return why an engine cannot compute a network, as a sentence; None if it can.
+
+def refusal(engine: str, network: ResolvedArchitecture, *, beta_nll: float = 0.0) -> str | None:
+    """Return why an engine cannot compute a network, or not train it so, as a sentence; None if it can.
 
     Args:
         engine: `tensorflow`, `torch`, `jax` or `plaidml`.
         network: The network.
+        beta_nll: That of the recipe.
     """
     if engine != "plaidml":
         return None
+    if beta_nll:
+        return "PlaidML cannot hold a gradient back, as beta_nll needs it: leave it out, or take another engine."
     for layer in network.layers:
         if _looks_beyond(layer):
             return (
                 f"PlaidML does not compute layer {layer.name}, whose dilation_rate is not smaller than its input, of "
                 f"the shape {layer.input_shape}: take a smaller dilation_rate, or another engine."
+            )
+        if isinstance(layer.layer, Conv2D | Conv1D) and layer.layer.groups > _MOST_GROUPS:
+            return (
+                f"PlaidML does not compute layer {layer.name}, which has {layer.layer.groups} groups; at most "
+                f"{_MOST_GROUPS}: take a depthwise_conv2d, or another engine."
             )
     return None
 

@@ -39,7 +39,7 @@ def difference(saved: Architecture, given: ResolvedArchitecture) -> str | None:
             return f"it has {'fewer' if one is None else 'more'} steps, the first of them {_words(one or other or {})}"
         if one["type"] != other["type"]:
             return f"its step {number} is {_words(one)}, not {_words(other)}"
-        options = [name for name in one if one[name] != other.get(name)]
+        options = [name for name in {**one, **other} if one.get(name) != other.get(name)]
         saved_ones, given_ones = ({name: step.get(name) for name in options} for step in (one, other))
         return f"its step {number}, {one['type']}, has {_listed(saved_ones)}, not {_listed(given_ones)}"
     return None

@@ -38,6 +38,8 @@ class Container:
     file: h5py.File
     #: The description of the network, as Keras wrote it; None for weights without one.
     configuration: Any
+    #: The version of the Keras that wrote it, such as `2.15.0`; None: it is not told.
+    keras_version: str | None = None
 
 
 @contextmanager
@@ -55,11 +57,16 @@ def opened_model(path: Path) -> Iterator[Container]:
         with path.open("rb") as file, bounded_memory(_MAX_BYTES + _MAX_TIMES * path.stat().st_size):
             if kind is KERAS:
                 with open_hdf5(io.BytesIO(_unpacked(path, "model.weights.h5")), source) as arrays:
-                    yield Container(source=source, file=arrays, configuration=_archived_configuration(path))
+                    configured, version = _archived_configuration(path), _archived_version(path)
+                    yield Container(source=source, file=arrays, configuration=configured, keras_version=version)
             else:
                 with open_hdf5(file, source) as arrays:
                     configuration = read_text(arrays, "model_config", _MAX_CONFIGURATION_BYTES, source)
-                    yield Container(source=source, file=arrays, configuration=_parsed(configuration, source))
+                    configured, version = (
+                        _parsed(configuration, source),
+                        read_text(arrays, "keras_version", 256, source),
+                    )
+                    yield Container(source=source, file=arrays, configuration=configured, keras_version=version)
     except OSError as error:
         raise CheckpointError(f"{source} cannot be read: {_why(path, error)}.") from error
 
@@ -79,6 +86,15 @@ def _archived_configuration(path: Path) -> Any:
     return _parsed(_unpacked(path, "config.json"), printable_path(path))
 
 
+def _archived_version(path: Path) -> str | None:
+    try:
+        metadata = _parsed(_unpacked(path, "metadata.json"), printable_path(path))
+    except CheckpointError:
+        return None  # what only tells who wrote the file may be missing
+    version = metadata.get("keras_version") if isinstance(metadata, dict) else None
+    return version if isinstance(version, str) else None
+
+
 def _parsed(configuration: str | bytes | None, source: str) -> Any:
     if configuration is None:
         return None
@@ -92,7 +108,7 @@ def _parsed(configuration: str | bytes | None, source: str) -> Any:
 
 def _unpacked(path: Path, name: str) -> bytes:
     most = _MAX_CONFIGURATION_BYTES
-    if name != "config.json":
+    if not name.endswith(".json"):
         most = _MAX_UNPACKED_BYTES + 8 * path.stat().st_size
     try:
         with zipfile.ZipFile(path) as archive:

@@ -11,6 +11,7 @@ from deepchord.shared.checkpoints import StoredLayer, Weights, describe_shapes, 
 from deepchord.shared.errors import CheckpointError
 from deepchord.shared.network import (
     AveragePooling2D,
+    Concatenate,
     Conv2D,
     Dense,
     Flatten,
@@ -101,10 +102,13 @@ def _in_order(
     conversion: Conversion,
     source: str,
 ) -> Iterator[tuple[Array, ...]]:
-    order: NDArray[np.int64] | None = None
+    #: For each value that is a flat image: the place in the file's order of each of its numbers.
+    orders: dict[str, NDArray[np.int64]] = {}
     for layer in network.layers:
-        if isinstance(layer.layer, Flatten) and conversion.rows and _is_mixed(layer):
-            order = _channels_last_of(layer.input_shape)
+        order = orders.get(layer.inputs[0])
+        made = _order_of(layer, orders, conversion, source)
+        if made is not None:
+            orders[layer.name] = made
         if not layer.weights:
             continue
         found, names = next(remaining)
@@ -114,11 +118,29 @@ def _in_order(
             arrays["kernel"] = _kernel(arrays["kernel"], conversion)
         elif order is not None:
             arrays = _reordered(arrays, layer, order)
-            order = None if isinstance(layer.layer, Dense) else order
         yield tuple(
             arrays[weight.name] if weight.name in arrays else _NEUTRAL[weight.name](weight.shape, np.float32)
             for weight in layer.weights
         )
+
+
+def _order_of(
+    layer: ResolvedLayer, orders: dict[str, NDArray[np.int64]], conversion: Conversion, source: str
+) -> NDArray[np.int64] | None:
+    """Return the order of a layer's output in the file; None if it is that of our network."""
+    if isinstance(layer.layer, Flatten) and conversion.rows and _is_mixed(layer):
+        return _channels_last_of(layer.input_shape)
+    taken = [orders.get(name) for name in layer.inputs]
+    if isinstance(layer.layer, Dense) or all(order is None for order in taken):
+        return None
+    first = taken[0]
+    is_same = all(order is not None and first is not None and np.array_equal(order, first) for order in taken)
+    if is_same and len(layer.output_shape) == 1 and not isinstance(layer.layer, Concatenate):
+        return first
+    raise CheckpointError(
+        f"{source} counts channels first, and its layer {layer.name} mixes what was flattened in that order with other "
+        "values; expected a network with channels last."
+    )
 
 
 def _check_shapes(

@@ -14,10 +14,11 @@ from deepchord.shared.network import (
     Dense,
     GlobalAveragePooling2D,
     Layer,
+    Reshape,
     Shape,
 )
 from deepchord.shared.saved_models.assembly import MAX_AXIS, Assembled, assembled
-from deepchord.shared.saved_models.kinds import TRAINING_ONLY, Converted
+from deepchord.shared.saved_models.kinds import Converted, left_out
 from deepchord.shared.saved_models.nesting import flat_model
 from deepchord.shared.saved_models.options import Options
 from deepchord.shared.saved_models.rescaling import NOTE
@@ -44,7 +45,7 @@ class SavedNetwork:
     notes: tuple[str, ...] = ()
     #: Whether the network in the file divided its images by 255; `architecture` does not.
     rescales: bool = False
-    #: The kinds of layers that only mattered in training, and that `architecture` does without.
+    #: What only mattered in training, and `architecture` does without, as clauses.
     left_out: tuple[str, ...] = ()
     #: The places in `architecture.layers` of those with weights that the file does not train, `trainable = false`.
     frozen: tuple[int, ...] = ()
@@ -64,19 +65,20 @@ class DescribedNetwork(SavedNetwork):
     rows_channels_first: bool
 
 
-def described(configuration: Any, images: Shape, source: str) -> DescribedNetwork:
+def described(configuration: Any, images: Shape, source: str, keras_version: str | None = None) -> DescribedNetwork:
     """Return the network of a saved model.
 
     Args:
         configuration: The configuration as Keras wrote it: `model_config`, `config.json`, or `model.to_json()`.
         images: Height, width and channels of the images.
         source: The file, for error messages.
+        keras_version: The version of the Keras that wrote it; None: only the configuration may tell it.
 
     Raises:
         CheckpointError: The configuration is not valid, deepchord does not compute the network, or the network takes
             images of another shape.
     """
-    model = flat_model(configuration, source)
+    model = flat_model(configuration, source, keras_version or _version_in(configuration))
     listed = model.listed
     first = listed[0]
     found = assembled(model.steps, _input_shape(first), images)
@@ -96,8 +98,14 @@ def described(configuration: Any, images: Shape, source: str) -> DescribedNetwor
         notes=(*((NOTE,) if found.rescales else ()), *notes),
         rescales=found.rescales,
         frozen=tuple(found.frozen),
-        left_out=tuple(dict.fromkeys(layer.kind for layer in listed if layer.kind in TRAINING_ONLY)),
+        left_out=tuple(dict.fromkeys(clause for layer in listed for clause in left_out(layer))),
     )
+
+
+def _version_in(configuration: Any) -> str | None:
+    """Return the version of Keras 1 or 2 that wrote a configuration as text; Keras 3 does not tell its own."""
+    found = configuration.get("keras_version") if isinstance(configuration, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _with_softmax(layers: Sequence[Layer]) -> tuple[list[Layer], tuple[str, ...]]:
@@ -170,7 +178,7 @@ def _check_images(shape: Shape | None, images: Shape, is_first: bool, source: st
 def _check_kinds(layers: Sequence[Converted], source: str) -> None:
     """Raise `CheckpointError` if a network with channels first has a layer that is only known with channels last."""
     for layer in layers:
-        if layer.kind not in _WITH_CHANNELS_FIRST:
+        if layer.kind not in _WITH_CHANNELS_FIRST or isinstance(layer.layer, Reshape):
             raise CheckpointError(
                 f"{source}: its network counts channels first, and has the layer {layer.name!r} of the type "
                 f"{layer.kind}; expected a network with channels last."
@@ -178,8 +186,8 @@ def _check_kinds(layers: Sequence[Converted], source: str) -> None:
 
 
 def _check_axes(found: Assembled, is_first: bool, source: str) -> None:
-    for layer, is_image in zip(found.converted, found.are_images, strict=True):
-        allowed = ((1, -3) if is_first else (-1, 3)) if is_image else (-1, 1)
+    for layer, axes in zip(found.converted, found.axes, strict=True):
+        allowed = (1, -3) if is_first and axes == 3 else (-1, axes)
         if layer.axis is not None and layer.axis not in allowed:
             raise CheckpointError(
                 f"{source}: its layer {layer.name!r} works along the axis {layer.axis!r:.20}, which is not the "

@@ -11,8 +11,12 @@ from deepchord.shared.saved_models.options import Options
 
 #: More than `MAX_LAYERS`, because activations, dropout and inputs are layers in Keras.
 _MAX_KERAS_LAYERS = 4 * MAX_LAYERS
+#: No layer of ours joins more.
+_MAX_INPUTS = 64
 #: The packages of Keras's own classes. A class from another package is custom, even if its name is Keras's.
 _KERAS_MODULES = ("keras", "tf_keras", "tensorflow")
+#: Operations of Keras 3, such as `x + y`, that compute what the layers of the same name do; `Average` does not.
+_OPERATIONS = ("Add", "Multiply")
 #: Keras writes about 12 levels, and as many more for a model within a model; Python's recursion limit is 1000.
 _MAX_LEVELS = 100
 #: What the first layer of a Sequential model takes that does not list its input.
@@ -33,8 +37,13 @@ class Step:
     in_inference: bool = False
 
 
-def layers_of(configuration: Any, source: str) -> tuple[Options, ...]:
+def layers_of(configuration: Any, source: str, keras_version: str | None = None) -> tuple[Options, ...]:
     """Return all layers of a saved model as Keras lists them.
+
+    Args:
+        configuration: The configuration.
+        source: The file, for error messages.
+        keras_version: The version of the Keras that wrote it; None: it is not told.
 
     Raises:
         CheckpointError: The model is neither Sequential nor functional, or the configuration is not valid.
@@ -50,7 +59,7 @@ def layers_of(configuration: Any, source: str) -> tuple[Options, ...]:
     listed = body if is_bare else _get(body, "layers")
     if not isinstance(listed, list) or not 1 <= len(listed) <= _MAX_KERAS_LAYERS:
         raise CheckpointError(f"{source} is damaged: its configuration has no list of layers.")
-    return tuple(_options(layer, position, source) for position, layer in enumerate(listed))
+    return tuple(_options(layer, position, source, keras_version) for position, layer in enumerate(listed))
 
 
 def entries_of(configuration: Any) -> tuple[Any, ...]:
@@ -85,14 +94,18 @@ def _check_depth(configuration: Any, source: str) -> None:
     raise CheckpointError(f"{source} is damaged: its configuration is nested deeper than any Keras writes it.")
 
 
-def _options(layer: Any, position: int, source: str) -> Options:
+def _options(layer: Any, position: int, source: str, keras_version: str | None) -> Options:
     kind, values = _get(layer, "class_name"), _get(layer, "config")
     if not isinstance(kind, str) or not isinstance(values, Mapping):
         raise CheckpointError(f"{source} is damaged: layer {position} of its configuration is none.")
     name = values.get("name", _get(layer, "name"))
-    found = Options(source=source, kind=canonical(kind), name=str(name)[:200], values=values)
+    found = Options(
+        source=source, kind=canonical(kind), name=str(name)[:200], values=values, keras_version=keras_version
+    )
     if not _is_keras(layer):
         found.refuse("is of somebody's own class")
+    if ".ops" in str(_get(layer, "module")) and found.kind not in _OPERATIONS:
+        found.refuse("is an operation and no layer")
     return found
 
 
@@ -161,6 +174,8 @@ class _Graph:
             raise self._error(f"calls the layer {name!r} more than once")
         found: list[str] = []
         _collect(calls, found, 0)
+        if len(found) > _MAX_INPUTS:
+            raise self._error(f"gives the layer {name!r} {len(found)} inputs; at most {_MAX_INPUTS}")
         modes = list(_training(calls, 0))
         # Keras 3 writes False for each dropout, too, whose argument it is by default.
         if self._layers[name].kind in (*MODELS, "BatchNormalization") and any(mode is False for mode in modes):

@@ -20,14 +20,14 @@ class FlatModel:
     steps: tuple[Step, ...]
 
 
-def flat_model(configuration: Any, source: str) -> FlatModel:
-    """Return the layers of a saved model and of the models in it.
+def flat_model(configuration: Any, source: str, keras_version: str | None = None) -> FlatModel:
+    """Return the layers of a saved model and of the models in it; see `layers_of`.
 
     Raises:
         CheckpointError: A model is neither Sequential nor functional, has several inputs or outputs, or the
             configuration is not valid.
     """
-    return _flat(configuration, source, _Around())
+    return _flat(configuration, source, _Around(keras_version=keras_version))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +42,11 @@ class _Around:
     input: str = MODEL_INPUT
     trainable: bool = True
     in_inference: bool = False
+    keras_version: str | None = None
 
 
 def _flat(configuration: Any, source: str, around: _Around) -> FlatModel:
-    layers, entries = layers_of(configuration, source), entries_of(configuration)
+    layers, entries = layers_of(configuration, source, around.keras_version), entries_of(configuration)
     stored_as = [f"{around.stored_as}{name}" for name in counted_names(_snake_case(layer.kind) for layer in layers)]
     places = {id(layer): place for place, layer in enumerate(layers)}
     listed: list[tuple[Options, ...]] = [

@@ -89,7 +89,7 @@ def network_to_train(
         keeps_frozen: Whether layers that a saved model does not train are not trained; they need its weights.
     """
     found, name = load_network(path, images), printable_path(path)
-    notes = [*found.notes, *(f"has a layer {kind}, which was left out: the recipe augments" for kind in found.left_out)]
+    notes = [*found.notes, *found.left_out]
     if found.frozen and not keeps_frozen:
         notes.append(
             f"does not train {len(found.frozen)} of its layers: all are trained, because without --initial-weights "

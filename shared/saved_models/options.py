@@ -1,5 +1,6 @@
 """Reads the options of one layer of Keras from an untrusted configuration."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, get_args
@@ -29,6 +30,8 @@ class Options:
     own_name: str = ""
     #: Where Keras 3 stores its weights, such as `functional/conv2d_1`.
     stored_as: str = ""
+    #: The version of the Keras that wrote it, such as `2.15.0`; None: it is not told.
+    keras_version: str | None = None
 
     def refuse(self, what: str, remedy: str | None = None) -> NoReturn:
         """Raise `CheckpointError`, because deepchord cannot compute the layer with this option."""
@@ -57,12 +60,10 @@ class Options:
     def number(self, *names: str, default: float) -> float:
         """Return a number."""
         found = self.get(*names, default=default)
-        if isinstance(found, bool) or not isinstance(found, int | float):
+        number = as_number(found)
+        if number is None:
             self.refuse(f"has {names[0]} {shortened(found)}")
-        try:
-            return float(found)
-        except OverflowError:  # an integer with hundreds of digits
-            self.refuse(f"has {names[0]} {shortened(found)}")
+        return number
 
     def side(self, *names: str, default: Any = None) -> int:
         """Return the side of a square window, or a stride that is equal in both directions."""
@@ -83,14 +84,17 @@ class Options:
 
     def padding(self) -> Any:
         """Return `same` or `valid`."""
-        return self._one_of(_PADDINGS, "padding", "border_mode", default="valid")
+        return self.one_of(_PADDINGS, "padding", "border_mode", default="valid")
 
     def activation(self) -> Any:
         """Return the name of the activation."""
         found = self.get("activation")
+        if found == "hard_sigmoid" and self.keras_version is not None and self.keras_version[:2] in ("1.", "2."):
+            # There it is a line of the slope 1/5; in Keras 3, and in all of our engines, one of the slope 1/6.
+            self.refuse(f"has the activation 'hard_sigmoid' of Keras {label(self.keras_version)[:20]}")
         if isinstance(found, str) and found in _OTHER_NAMES:
             return _OTHER_NAMES[found]
-        return "linear" if found is None else self._one_of(_ACTIVATIONS, "activation")
+        return "linear" if found is None else self.one_of(_ACTIVATIONS, "activation")
 
     def flag(self, *names: str, default: bool) -> bool:
         """Return whether an option is set."""
@@ -106,15 +110,27 @@ class Options:
         if not any(found == value and type(found) is type(value) for value in allowed):
             self.refuse(f"has {names[0]} {shortened(found)}")
 
-    @property
-    def _layer_text(self) -> str:
-        return f"{self.source}: its layer {self.name!r} ({label(self.kind)[:60]})"
-
-    def _one_of(self, allowed: tuple[str, ...], *names: str, default: str | None = None) -> str:
+    def one_of(self, allowed: tuple[str, ...], *names: str, default: str | None = None) -> Any:
+        """Return an option that has one of these values."""
         found = self.get(*names, default=default)
         if not isinstance(found, str) or found not in allowed:
             self.refuse(f"has the {names[0]} {shortened(found)}")
         return found
+
+    @property
+    def _layer_text(self) -> str:
+        return f"{self.source}: its layer {self.name!r} ({label(self.kind)[:60]})"
+
+
+def as_number(value: Any) -> float | None:
+    """Return a number of a configuration; None if it is none, not finite, or an integer that no float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # an integer with hundreds of digits
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _listed(value: Any) -> Any:

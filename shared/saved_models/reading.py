@@ -7,7 +7,7 @@ from typing import Any
 
 from deepchord.shared.checkpoints import StoredLayer, Weights, check_fit, weighted_layers
 from deepchord.shared.errors import CheckpointError, InputError
-from deepchord.shared.network import BatchNormalization, ResolvedArchitecture, Shape
+from deepchord.shared.network import Conv2D, ResolvedArchitecture, Shape
 from deepchord.shared.saved_models.arrays import found_layers, writer
 from deepchord.shared.saved_models.comparison import difference
 from deepchord.shared.saved_models.containers import Container, opened_model
@@ -19,6 +19,9 @@ from deepchord.shared.saved_models.conversion import (
     stored_outputs_first,
 )
 from deepchord.shared.saved_models.description import DescribedNetwork, SavedNetwork, described
+
+#: Weights that a layer of Keras may do without.
+_DISPENSABLE = {"bias", "beta", "gamma"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,7 +78,7 @@ def described_in(container: Container, images: Shape) -> DescribedNetwork | None
     """Return the network that an open file describes; None if it has weights only."""
     if container.configuration is None:
         return None
-    return described(container.configuration, images, container.source)
+    return described(container.configuration, images, container.source, container.keras_version)
 
 
 def stored_in(
@@ -127,17 +130,26 @@ def _check_same(found: DescribedNetwork, network: ResolvedArchitecture, source: 
 def _present(
     stored: Sequence[StoredLayer], network: ResolvedArchitecture, found: DescribedNetwork | None, source: str
 ) -> list[tuple[str, ...]]:
-    """Return the names of the weights of each layer; without a description, a layer with one array has no bias."""
+    """Return the names of the weights of each layer, in the order of the file."""
     if found is not None:
         return [layer.weights for layer in found.weighted]
     wanted = weighted_layers(network)
     if len(stored) != len(wanted):
         check_fit(tuple(stored), network, source)
     names = [tuple(weight.name for weight in layer.weights) for layer in wanted]
-    return [
-        all_of[:1] if len(has.arrays) == 1 and not isinstance(layer.layer, BatchNormalization) else all_of
-        for has, layer, all_of in zip(stored, wanted, names, strict=True)
-    ]
+    return [_names_of(has, all_of) for has, all_of in zip(stored, names, strict=True)]
+
+
+def _names_of(stored: StoredLayer, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which of a layer's weights a file without a description has: by their names in it, if it tells them.
+
+    Otherwise only a bias may be missing: of one array of a normalization it is not known which it is.
+    """
+    own = [path.rpartition("/")[2].partition(":")[0] for path in stored.paths]
+    is_told = len(own) == len(stored.arrays) and len(set(own)) == len(own)
+    if is_told and set(own) <= set(names) and set(names) - set(own) <= _DISPENSABLE:
+        return tuple(own)
+    return names[:-1] if names[-1] == "bias" and len(stored.arrays) == len(names) - 1 else names
 
 
 def _conversion(
@@ -165,7 +177,7 @@ def _conversion(
 def _notes(conversion: Conversion, network: ResolvedArchitecture, *, is_sure: bool) -> list[str]:
     matters = depends_on_order(network)
     notes = []
-    if conversion.mirrors:
+    if conversion.mirrors and any(isinstance(layer.layer, Conv2D) for layer in network.layers):
         notes.append("was written on Theano: its kernels were mirrored")
     if conversion.transposes:
         notes.append("was written by Keras 1: its kernels were turned from [out, in, height, width]")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from deepchord.shared.network.layers.place import Outline, Place
 from deepchord.shared.validation import ExtendedMessage
@@ -30,8 +30,14 @@ Activation = Literal[
 ]
 Padding = Literal["same", "valid"]
 Window = Annotated[int, Field(ge=1, le=64)]
-#: One length for height and width, or one for each.
-Windows = Window | tuple[Window, Window]
+
+
+def _shortest(sides: int | tuple[int, int]) -> int | tuple[int, int]:
+    return sides[0] if isinstance(sides, tuple) and sides[0] == sides[1] else sides
+
+
+#: One length for height and width, or one for each; two equal ones are written as one.
+Windows = Annotated[Window | tuple[Window, Window], AfterValidator(_shortest)]
 Filters = Annotated[int, Field(ge=1, le=65536)]
 Penalty = Annotated[float, Field(ge=0.0, le=1000.0)]
 Epsilon = Annotated[float, Field(gt=0.0, le=1.0)]

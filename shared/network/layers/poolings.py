@@ -1,6 +1,8 @@
 """Poolings: the largest value or the mean of each window, or of all of an input."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
+
+from pydantic import ValidationInfo, field_validator
 
 from deepchord.shared.network.layers.layer import NetworkLayer, Padding, Window, Windows, pair
 from deepchord.shared.network.layers.place import Outline, Place
@@ -13,6 +15,11 @@ class _Pooling2D(NetworkLayer):
     padding: Padding = "valid"
     #: From one window to the next; None: as far as a window is large.
     strides: Windows | None = None
+
+    @field_validator("strides")
+    @classmethod
+    def _as_by_default(cls, strides: Any, known: ValidationInfo) -> Any:
+        return None if strides == known.data.get("pool_size") else strides
 
     def outline(self, place: Place) -> Outline:
         """Return the shape [height, width, channels]."""
@@ -39,6 +46,11 @@ class _Pooling1D(NetworkLayer):
     padding: Padding = "valid"
     #: From one window to the next; None: as far as a window is long.
     strides: Window | None = None
+
+    @field_validator("strides")
+    @classmethod
+    def _as_by_default(cls, strides: Any, known: ValidationInfo) -> Any:
+        return None if strides == known.data.get("pool_size") else strides
 
     def outline(self, place: Place) -> Outline:
         """Return the shape [length, channels]."""

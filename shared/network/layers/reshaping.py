@@ -1,9 +1,9 @@
 """Layers that lay values out anew, or scale them by fixed numbers; they learn nothing."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, FiniteFloat
+from pydantic import Field, FiniteFloat, field_validator
 
 from deepchord.shared.errors import InputError
 from deepchord.shared.network.layers.layer import NetworkLayer, Windows, pair
@@ -47,6 +47,12 @@ class ZeroPadding2D(NetworkLayer):
     type: Literal["zero_padding2d"] = "zero_padding2d"
     #: How many pixels: at all edges, or ((top, bottom), (left, right)).
     padding: _Edge | tuple[tuple[_Edge, _Edge], tuple[_Edge, _Edge]] = 1
+
+    @field_validator("padding")
+    @classmethod
+    def _shortest(cls, padding: Any) -> Any:
+        edges = {padding} if isinstance(padding, int) else {each for side in padding for each in side}
+        return edges.pop() if len(edges) == 1 else padding
 
     @property
     def edges(self) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -6,14 +6,19 @@ from types import MappingProxyType
 from deepchord.shared.network import (
     Add,
     Average,
+    AveragePooling1D,
     AveragePooling2D,
     Flatten,
+    GlobalAveragePooling1D,
     GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
     GlobalMaxPooling2D,
+    MaxPooling1D,
     MaxPooling2D,
     Multiply,
 )
 from deepchord.shared.saved_models.kinds.converted import Converted, stored
+from deepchord.shared.saved_models.kinds.training_options import penalized
 from deepchord.shared.saved_models.kinds.value_layers import (
     activation_layer,
     concatenated,
@@ -34,10 +39,13 @@ from deepchord.shared.saved_models.kinds.value_layers import (
 )
 from deepchord.shared.saved_models.kinds.window_layers import (
     convolution,
+    convolution_1d,
     depthwise,
     global_pooling,
+    global_pooling_1d,
     padded,
     pooling,
+    pooling_1d,
     repeated,
     separable,
     transposed,
@@ -54,17 +62,14 @@ _ALIASES = {
     "Deconvolution2D": "Conv2DTranspose",
     "Convolution2DTranspose": "Conv2DTranspose",
     "SeparableConvolution2D": "SeparableConv2D",
+    "Convolution1D": "Conv1D",
+    "MaxPool1D": "MaxPooling1D",
+    "AvgPool1D": "AveragePooling1D",
+    "GlobalAvgPool1D": "GlobalAveragePooling1D",
+    "GlobalMaxPool1D": "GlobalMaxPooling1D",
     "BatchNormalizationV1": "BatchNormalization",
     "BatchNormalizationV2": "BatchNormalization",
 }
-#: Layers that do nothing in predictions, and that deepchord does not train with.
-TRAINING_ONLY = frozenset(
-    {
-        *("GaussianDropout", "AlphaDropout"),
-        *("ActivityRegularization", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"),
-        *("RandomContrast", "RandomBrightness"),
-    }
-)
 
 
 def canonical(kind: str) -> str:
@@ -81,7 +86,7 @@ def converted(options: Options) -> Converted:
     convert = _CONVERSIONS.get(options.kind)
     if convert is None:
         options.refuse_kind()
-    return convert(options)
+    return penalized(options, convert(options))
 
 
 _CONVERSIONS: Mapping[str, Callable[[Options], Converted]] = MappingProxyType(
@@ -91,6 +96,11 @@ _CONVERSIONS: Mapping[str, Callable[[Options], Converted]] = MappingProxyType(
         "AveragePooling2D": pooling(AveragePooling2D),
         "GlobalAveragePooling2D": global_pooling(GlobalAveragePooling2D),
         "GlobalMaxPooling2D": global_pooling(GlobalMaxPooling2D),
+        "Conv1D": convolution_1d,
+        "MaxPooling1D": pooling_1d(MaxPooling1D),
+        "AveragePooling1D": pooling_1d(AveragePooling1D),
+        "GlobalAveragePooling1D": global_pooling_1d(GlobalAveragePooling1D),
+        "GlobalMaxPooling1D": global_pooling_1d(GlobalMaxPooling1D),
         "DepthwiseConv2D": depthwise,
         "SeparableConv2D": separable,
         "Conv2DTranspose": transposed,

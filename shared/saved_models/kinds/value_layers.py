@@ -22,7 +22,7 @@ from deepchord.shared.network import (
     SpatialDropout2D,
 )
 from deepchord.shared.saved_models.kinds.converted import Converted, bias_names, bounded, epsilon, has_bias, stored
-from deepchord.shared.saved_models.options import Options
+from deepchord.shared.saved_models.options import Options, as_number
 
 #: What `BatchNormalization` adds to a variance where nothing is to be added.
 _NO_EPSILON = 1e-12
@@ -71,10 +71,11 @@ def _numbers(options: Options, name: str) -> list[float]:
     found = options.get(name)
     while isinstance(found, list) and len(found) == 1:
         found = found[0]
-    numbers = found if isinstance(found, list) else [found]
-    if not numbers or not all(isinstance(each, int | float) and math.isfinite(each) for each in numbers):
+    numbers = [as_number(each) for each in (found if isinstance(found, list) else [found])]
+    known = [each for each in numbers if each is not None]
+    if not known or len(known) < len(numbers):
         options.refuse(f"has {name} {options.shown(name)}")
-    return [float(each) for each in numbers]
+    return known
 
 
 def _momentum(options: Options) -> float:
@@ -168,14 +169,18 @@ def reshaped(options: Options) -> Converted:
 
 def rescaled(options: Options) -> Converted:
     """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
-    numbers = [options.get("scale"), options.get("offset", default=0.0)]
-    for name, given in zip(("scale", "offset"), numbers, strict=True):
-        listed = given if isinstance(given, list) else [given]
-        is_number = all(isinstance(each, int | float) and math.isfinite(each) for each in listed)
-        if not listed or not is_number or any(isinstance(each, bool) for each in listed):
-            options.refuse(f"has {name} {options.shown(name)}")
-    scale, offset = (tuple(map(float, each)) if isinstance(each, list) else float(each) for each in numbers)
-    return stored(options, Rescaling(scale=scale, offset=offset))
+    offset = _one_or_more(options, "offset") if "offset" in options.values else 0.0
+    return stored(options, Rescaling(scale=_one_or_more(options, "scale"), offset=offset))
+
+
+def _one_or_more(options: Options, name: str) -> float | tuple[float, ...]:
+    """Return the number of an option, or the numbers of a list."""
+    found = options.get(name)
+    numbers = tuple(as_number(each) for each in (found if isinstance(found, list) else [found]))
+    known = tuple(each for each in numbers if each is not None)
+    if not known or len(known) < len(numbers):
+        options.refuse(f"has {name} {options.shown(name)}")
+    return known if isinstance(found, list) else known[0]
 
 
 def joined(kind: type[Add | Multiply | Average]) -> Callable[[Options], Converted]:

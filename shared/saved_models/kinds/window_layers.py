@@ -4,12 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 from deepchord.shared.network import (
+    AveragePooling1D,
     AveragePooling2D,
+    Conv1D,
     Conv2D,
     Conv2DTranspose,
     DepthwiseConv2D,
+    GlobalAveragePooling1D,
     GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
     GlobalMaxPooling2D,
+    MaxPooling1D,
     MaxPooling2D,
     SeparableConv2D,
     UpSampling2D,
@@ -19,6 +24,7 @@ from deepchord.shared.saved_models.kinds.converted import (
     Converted,
     bias_names,
     bounded,
+    channels_first,
     filters,
     has_bias,
     stored,
@@ -44,6 +50,55 @@ def convolution(options: Options) -> Converted:
         use_bias=has_bias(options),
     )
     return stored(options, layer, "kernel", *bias_names(options))
+
+
+def convolution_1d(options: Options) -> Converted:
+    """Return our layer of one of Keras; raise `CheckpointError` if there is none."""
+    layer = Conv1D(
+        filters=filters(options),
+        kernel_size=_length(options, "kernel_size", "filter_length"),
+        strides=_length(options, "strides", "subsample_length", default=1),
+        padding=options.one_of(("same", "valid", "causal"), "padding", "border_mode", default="valid"),
+        activation=options.activation(),
+        dilation_rate=_length(options, "dilation_rate", "atrous_rate", default=1),
+        groups=bounded(options, options.side("groups", default=1), 65536),
+        use_bias=has_bias(options),
+    )
+    _check_sequence(options)
+    return stored(options, layer, "kernel", *bias_names(options))
+
+
+def pooling_1d(kind: type[MaxPooling1D | AveragePooling1D]) -> Callable[[Options], Converted]:
+    """Return what converts poolings of sequences of one kind."""
+
+    def convert(options: Options) -> Converted:
+        _check_sequence(options)
+        size = _length(options, "pool_size", "pool_length", default=2)
+        strides = size if options.get("strides", "stride") is None else _length(options, "strides", "stride")
+        return stored(options, kind(pool_size=size, padding=options.padding(), strides=strides))
+
+    return convert
+
+
+def global_pooling_1d(kind: type[GlobalAveragePooling1D | GlobalMaxPooling1D]) -> Callable[[Options], Converted]:
+    """Return what converts poolings of all steps of one kind."""
+
+    def convert(options: Options) -> Converted:
+        _check_sequence(options)
+        options.only((False,), "keepdims")
+        return stored(options, kind())
+
+    return convert
+
+
+def _length(options: Options, *names: str, default: int | None = None) -> int:
+    """Return the length of a window of steps, which Keras also writes as a list of one number."""
+    return bounded(options, options.side(*names, default=default), 64)
+
+
+def _check_sequence(options: Options) -> None:
+    if channels_first(options):
+        options.refuse("counts channels first")
 
 
 def depthwise(options: Options) -> Converted:

@@ -93,3 +93,17 @@ def test_weights_of_classes_that_there_are_not_are_refused():
 
     with pytest.raises(InputError, match="class_weights: the data set has no class 'cow'"):
         check_class_weights(plan_request(None, {"class_weights": {"cow": 2}}), ("cat", "dog"))
+
+
+def test_weights_of_0_for_all_classes_that_occur_are_refused():
+    request = plan_request(None, {"class_weights": {"cat": 0}})
+
+    check_class_weights(request, ("cat", "dog"), np.array([0, 1]))
+    with pytest.raises(InputError, match="all classes of which there are training images have the weight 0"):
+        check_class_weights(request, ("cat", "dog"), np.array([0, 0]))
+
+
+@pytest.mark.parametrize("name", ["decay_epochs", "plateau_patience", "patience"])
+def test_numbers_of_epochs_that_no_float_holds_are_refused(name: str):
+    with pytest.raises(InputError, match=name):
+        plan_request(None, {name: 10**400})

@@ -158,6 +158,9 @@ def test_linear_activations_at_the_end_do_nothing():
         (kind(1, "PReLU", alpha=0.3), r"layer 'x' \(PReLU\) is of a type"),
         (kind(1, "LeakyReLU", alpha=-3), "has the slope -3"),
         (kind(1, "Rescaling", scale="much"), "has scale 'much'"),
+        (kind(1, "Rescaling", scale=10**401), "has scale 1000"),
+        (kind(1, "Rescaling", scale=0.5, offset=[-(10**401)]), r"has offset \[-1000"),
+        (kind(1, "Normalization", mean=10**401, variance=1.0), "has mean 1000"),
         (kind(1, "ZeroPadding2D", padding=[[1], [1]]), r"has padding \[\[1\], \[1\]\]"),
         (kind(1, "UpSampling2D", interpolation="bilinear"), "has interpolation 'bilinear'"),
         (kind(1, "Dropout", rate=1.5), "has the rate 1.5"),
@@ -169,7 +172,7 @@ def test_linear_activations_at_the_end_do_nothing():
         (kind(1, "BatchNormalization", axis=10**999), "works along the axis 10{19}, which"),
         (kind(1, "BatchNormalization", epsilon=-1.0), "has epsilon -1.0"),
         (kind(1, "BatchNormalization", epsilon=10**399), "has epsilon 1000"),
-        (kind(0, "Sequential", layers=[]), r"\(Sequential\) is of a type"),
+        (kind(0, "Sequential", layers=[]), "no list of layers"),
         (option(0, batch_input_shape=[None, 28, 28, 1]), r"takes the shape 28x28x1, but an image .* is 8x6x2"),
         (option(0, batch_input_shape=[None, 784]), "takes the shape 784"),
         (kind(0, "Reshape", target_shape=[-1, 10**999, 2]), r"makes the shape \[-1, 10+ of its input"),
@@ -250,6 +253,7 @@ def test_a_functional_chain_may_be_listed_in_any_order_and_add_the_input_of_bloc
         ([("a", CONVOLUTION, ["sum"]), ("sum", CONVOLUTION, ["a"])], "runs in a circle"),
         ([("sum", CONVOLUTION, ["nobody"])], "names a layer that it does not have"),
         ([("sum", CONVOLUTION, [])], "takes the layer 'sum' as another input"),
+        ([("sum", ADD, ["in"] * 65)], "gives the layer 'sum' 65 inputs; at most 64"),
     ],
 )
 def test_networks_that_are_no_graphs_of_one_input_are_refused(calls: list, sentence: str):
@@ -259,6 +263,22 @@ def test_networks_that_are_no_graphs_of_one_input_are_refused(calls: list, sente
 
     with pytest.raises(CheckpointError, match=sentence):
         network_of_configuration(configuration, saved.SHAPE, "old.h5")
+
+
+@pytest.mark.parametrize(("name", "is_same"), [("Add", True), ("Multiply", True), ("Average", False)])
+def test_of_operations_only_those_that_compute_what_layers_do_are_read(name: str, is_same: bool):
+    operation = {"class_name": name, "module": "keras.src.ops.numpy", "registered_name": name}
+    configuration = functional(
+        ("in", INPUT, []), ("a", CONVOLUTION, ["in"]), ("both", operation, ["in", "a"]),
+        ("flat", FLATTEN, ["both"]), ("out", OUTPUT, ["flat"]), kept=False,
+    )  # fmt: skip
+
+    if is_same:
+        found = network_of_configuration(configuration, saved.SHAPE, "old.h5").architecture
+        assert found.layers[1].type == name.lower()
+    else:
+        with pytest.raises(CheckpointError, match=r"layer 'both' \(Average\) is an operation and no layer"):
+            network_of_configuration(configuration, saved.SHAPE, "old.h5")
 
 
 def test_a_layer_that_is_called_as_in_training_is_refused():

@@ -24,7 +24,7 @@ def resolved(told: SavedNetwork) -> ResolvedArchitecture:
 
 
 @pytest.mark.parametrize("end", ["keras", "h5", "weights.h5"])
-@pytest.mark.parametrize("name", ["varied", "residual", "branching", "nested", "standardized"])
+@pytest.mark.parametrize("name", ["varied", "residual", "branching", "nested", "standardized", "sequences"])
 def test_what_keras_3_saved_gives_the_same_probabilities(keras_3: Path, name: str, end: str):
     path = keras_3 / f"{name}.{end}"
     if (name, end) == ("varied", "weights.h5"):  # three of four arrays of its normalization, and no word which

@@ -113,14 +113,18 @@ def test_one_that_comes_later_is_a_layer_as_others(position: int):
     assert (told.notes, told.rescales) == ((), False)
 
 
-def test_a_second_one_is_a_layer_and_so_is_one_of_a_branch():
+def test_a_second_one_is_a_layer():
+    twice = told_of(with_layers(0, rescaling(scale=1 / 255), rescaling(scale=1 / 255)))
+
+    assert twice.architecture.layers[0].type == "rescaling"
+    assert twice.rescales
+
+
+def test_one_on_a_branch_beside_others_that_take_the_raw_pixels_is_refused():
     block = functional(
         ("in", INPUT, []), ("a", SCALED, ["in"]), ("sum", ADD, ["in", "a"]),
         ("flat", FLATTEN, ["sum"]), ("out", OUTPUT, ["flat"]), kept=True,
     )  # fmt: skip
-    twice = with_layers(0, rescaling(scale=1 / 255), rescaling(scale=1 / 255))
 
-    assert [layer.type for layer in told_of(block).architecture.layers] == ["rescaling", "add", "flatten", "dense"]
-    assert not told_of(block).rescales
-    assert told_of(twice).architecture.layers[0].type == "rescaling"
-    assert told_of(twice).rescales
+    with pytest.raises(CheckpointError, match=r"layer 'a' \(Rescaling\) scales pixels that other layers take unscaled"):
+        told_of(block)

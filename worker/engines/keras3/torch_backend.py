@@ -10,7 +10,7 @@ import torch
 from deepchord.shared.host import usable_cores
 from deepchord.worker.engines.engine import Batch, Device
 from deepchord.worker.engines.keras3.backend import Loss, Prediction, Steps, Sums, has_fast_bfloat16
-from deepchord.worker.engines.keras3.torch_layers import direct_layers
+from deepchord.worker.engines.keras3.torch_layers import corrected_layers, direct_layers
 from deepchord.worker.engines.keras3.torch_nadam import lean_optimizers
 
 
@@ -78,8 +78,8 @@ class TorchBackend:
         """Do nothing: PyTorch was not seen to keep memory."""
 
     def layers(self, keras: Any) -> Any:
-        """Return Keras's layers; for a processor some are replaced by faster ones."""
-        return direct_layers(keras) if self._kind == "cpu" else keras.layers
+        """Return Keras's layers, some replaced: those that compute otherwise, and for a processor by faster ones."""
+        return direct_layers(keras) if self._kind == "cpu" else corrected_layers(keras)
 
     def optimizers(self, keras: Any) -> Any:
         """Return Keras's optimizers; for a processor Nadam is replaced by a faster one."""

@@ -1,5 +1,6 @@
-"""Layers of Keras, computed with fewer and faster operations of PyTorch and without copies of the images."""
+"""Layers of Keras with fewer and faster operations of PyTorch, and those that Keras computes wrongly there."""
 
+from collections.abc import Callable, Iterable
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -41,8 +42,20 @@ class _Direct:
 @cache
 def direct_layers(keras: Any) -> Any:
     """Return the classes of `keras.layers`, some of them replaced by faster ones that compute the same."""
-    makers = (_convolution, _max_pooling, _average_pooling, _dense, _dropout, _batch_normalization)
-    replaced = {kind.__name__: kind for kind in (make(keras) for make in (*makers, _average_pooling_1d))}
+    return _with_layers(keras, (_convolution, _max_pooling, _dense, _dropout, _batch_normalization, *_CORRECTED))
+
+
+@cache
+def corrected_layers(keras: Any) -> Any:
+    """Return the classes of `keras.layers`, those replaced that compute something else on PyTorch, on any device.
+
+    Keras averages copies of the last pixels, too, where a pooling with `padding="same"` cannot be padded evenly.
+    """
+    return _with_layers(keras, _CORRECTED)
+
+
+def _with_layers(keras: Any, makers: Iterable[Callable[[Any], Any]]) -> Any:
+    replaced = {kind.__name__: kind for kind in (make(keras) for make in makers)}
     return SimpleNamespace(**{**vars(keras.layers), **replaced})
 
 
@@ -98,6 +111,9 @@ def _average_pooling_1d(keras: Any) -> Any:
             return averages.squeeze(2).permute(0, 2, 1)
 
     return AveragePooling1D
+
+
+_CORRECTED = (_average_pooling, _average_pooling_1d)
 
 
 def _padded_averages(images: Any, pool_size: tuple[int, int], strides: tuple[int, int]) -> Any:

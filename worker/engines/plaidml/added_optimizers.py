@@ -31,6 +31,17 @@ def adagrad(keras: Any, learning_rate: float) -> Any:
     return _optimizer(keras, learning_rate, step, start=0.1)
 
 
+def rmsprop(keras: Any, learning_rate: float) -> Any:
+    """Return RMSprop with rho 0.9, whose epsilon is added under the root, as in Keras 3; in Keras 2 to the root."""
+    backend = keras.backend
+
+    def step(weight: Any, gradient: Any, squares: Any, rate: Any) -> tuple[Any, Any]:
+        squares = 0.9 * squares + 0.1 * gradient * gradient
+        return weight - rate * gradient / backend.sqrt(squares + 1e-7), squares
+
+    return _optimizer(keras, learning_rate, step, start=0.0)
+
+
 def _optimizer(keras: Any, learning_rate: float, step: _Step, start: float) -> Any:
     """Return an optimizer with an array for each weight, whose values are all `start` at first."""
     backend = keras.backend

@@ -56,9 +56,9 @@ class PlaidMLEngine:
         """Return a network, which can be trained if a recipe is given.
 
         Raises:
-            EngineError: PlaidML does not compute a layer of it.
+            EngineError: PlaidML does not compute a layer of it, or cannot train it so.
         """
-        reason = refusal(self.name, architecture)
+        reason = refusal(self.name, architecture, beta_nll=0.0 if recipe is None else recipe.beta_nll)
         if reason is not None:
             raise EngineError(reason)
         return PlaidMLNetwork(self._keras, architecture, recipe)

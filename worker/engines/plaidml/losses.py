@@ -55,7 +55,8 @@ class _NumberLearner:
     """
 
     def __init__(self, keras: Any, recipe: Recipe, outputs: int) -> None:
-        backend, targets, beta = keras.backend, outputs // 2, recipe.beta_nll
+        del recipe
+        backend, targets = keras.backend, outputs // 2
 
         def squared_errors(labels: Any, given: Any) -> Any:
             return backend.square(labels[:, :targets] - given[:, :targets])
@@ -66,8 +67,6 @@ class _NumberLearner:
             positive = backend.maximum(raw, backend.zeros_like(raw))
             variances = positive + backend.log(1.0 + backend.exp(-backend.abs(raw))) + LEAST_VARIANCE
             losses = 0.5 * (backend.log(variances) + squared_errors(labels, given) / variances + math.log(2 * math.pi))
-            if beta:
-                losses = losses * backend.pow(backend.stop_gradient(variances), beta)
             return backend.mean(losses * labels[:, targets:], axis=-1)
 
         def metric(labels: Any, given: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 from deepchord.shared.messages import Recipe
 from deepchord.worker.engines.penalties import KernelPenalty
-from deepchord.worker.engines.plaidml.added_optimizers import adagrad, lion
+from deepchord.worker.engines.plaidml.added_optimizers import adagrad, lion, rmsprop
 
 
 def make_optimizer(keras: Any, recipe: Recipe, penalties: Mapping[int, KernelPenalty]) -> Any:
@@ -38,7 +38,7 @@ def _without_decay(keras: Any, recipe: Recipe) -> Any:
         case "sgd":
             return keras.optimizers.SGD(rate, momentum=recipe.momentum, nesterov=recipe.nesterov)
         case "rmsprop":
-            return keras.optimizers.RMSprop(rate, rho=0.9, epsilon=1e-7)
+            return rmsprop(keras, rate)
         case "lion":
             return lion(keras, rate)
         case "adagrad":
