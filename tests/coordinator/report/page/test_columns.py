@@ -32,7 +32,7 @@ def of_table(content: ReportContent) -> ReportContent:
         return LabelledRows(rows=table_of_objects(objects, "rows"), labels=labels)
 
     images = content.dataset
-    described = RowsDescription(name="made-up.csv", source="rows", target="kind", class_names=images.class_names)
+    described = RowsDescription(name="made-up.csv", source="rows", targets=("kind",), class_names=images.class_names)
     split = StratifiedSplit(share=0.2, seed=0)
     dataset = labelled_dataset(rows(images.y_train), rows(images.y_test), described, split=split)
     dataset = replace(dataset, findings=all_findings(dataset))
