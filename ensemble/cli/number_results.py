@@ -72,7 +72,7 @@ class NumberResults:
                 f"{label(found.target)}: {found.rows:,} {self._item}s with the actual number; root mean squared error "
                 f"{scores.root_mean_squared_error:.4g}, mean absolute error {scores.mean_absolute_error:.4g}"
                 f"{explained}, negative log-likelihood {scores.negative_log_likelihood:.4f}, continuous ranked "
-                f"probability score {scores.continuous_ranked_probability_score:.4g}; {', '.join(held)}."
+                f"probability score {scores.continuous_ranked_probability_score:.4g}; {held}."
             )
 
     def _interval(self, name: str, level: float) -> str:
