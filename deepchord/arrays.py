@@ -79,7 +79,7 @@ def arrays_as_dataset(
     if sample_weights is not None:
         sample_weights = checked_sample_weights(sample_weights, len(labels), "sample_weights")
     if isinstance(test, tuple | list) and len(test) == 2:
-        test_inputs, test_labels = _as_array_or_table(test[0], "test"), plain_labels(test[1], "y of the test", task)
+        test_inputs, test_labels = _as_array_or_table(test[0], "test"), plain_labels(test[1], "test[1]", task)
         names, (labels, test_labels) = named_classes(names, labels, test_labels)
     elif isinstance(test, float | int):
         split = StratifiedSplit(share=_checked_share(test), seed=_split_seed(seed))

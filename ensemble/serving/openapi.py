@@ -8,12 +8,16 @@ from deepchord.shared.version import version
 _NUMBER = {"type": "number"}
 _NUMBERS = {"type": "array", "items": _NUMBER}
 
+#: An answer has one of them.
+_ITEM = {
+    "image": {"type": "string", "description": "The file's name, or the number of the image."},
+    "row": {"type": "string", "description": "The number of the row, for an ensemble of a table."},
+}
 _PREDICTION = {
     "type": "object",
     "required": ["label", "class", "confidence", "probabilities", "predictive_entropy"],
     "properties": {
-        "image": {"type": "string", "description": "The file's name, or the number of the image."},
-        "row": {"type": "string", "description": "The number of the row, for an ensemble of a table."},
+        **_ITEM,
         "label": {"type": "integer", "description": "The most probable class, counted from 0."},
         "class": {"type": "string"},
         "confidence": {**_NUMBER, "description": "The calibrated probability of that class."},
@@ -29,9 +33,9 @@ _PREDICTION = {
 _ENDS = {"type": "array", "items": {"type": ["number", "null"]}}
 _NUMBER_PREDICTION = {
     "type": "object",
-    "required": ["image", "mean", "standard_deviation", "lower", "upper"],
+    "required": ["mean", "standard_deviation", "lower", "upper"],
     "properties": {
-        "image": {"type": "string", "description": "The number of the row, or the file's name."},
+        **_ITEM,
         "mean": {**_NUMBERS, "description": "Of each target, in the order of target_names, in its own unit."},
         "standard_deviation": {**_NUMBERS, "description": "The total uncertainty, scaled as the run has found."},
         "aleatoric_standard_deviation": {**_NUMBERS, "description": "The noise in the data."},
@@ -40,6 +44,12 @@ _NUMBER_PREDICTION = {
         "upper": {**_ENDS, "description": "The upper ends of the intervals; null: there is none."},
         "members": {"type": "array", "items": _NUMBERS, "description": "The means of each member; with members only."},
     },
+}
+_WARNINGS = {
+    "type": "array",
+    "items": {"type": "string"},
+    "description": "What is odd about what was sent: values, columns or categories that the training did not "
+    "have; only if there is anything.",
 }
 _NUMBER_ANSWER = {
     "type": "object",
@@ -50,6 +60,7 @@ _NUMBER_ANSWER = {
         "level": {**_NUMBER, "description": "With this probability intervals hold the actual number."},
         "interval_method": {"type": "string", "enum": ["predicted", "scaled", "conformal"]},
         "predictions": {"type": "array", "items": {"$ref": "#/components/schemas/NumberPrediction"}},
+        "warnings": _WARNINGS,
     },
 }
 _ANSWER = {
@@ -59,12 +70,7 @@ _ANSWER = {
         "model": {"type": "string"},
         "class_names": {"type": "array", "items": {"type": "string"}},
         "predictions": {"type": "array", "items": {"$ref": "#/components/schemas/Prediction"}},
-        "warnings": {
-            "type": "array",
-            "items": {"type": "string"},
-            "description": "What is odd about what was sent: values, columns or categories that the training did not "
-            "have; only if there is anything.",
-        },
+        "warnings": _WARNINGS,
     },
 }
 _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}

@@ -27,7 +27,7 @@ def test_the_notebook_preset_says_all_that_the_notebook_did():
         "decay_epochs": 10, "plateau_patience": 5, "min_learning_rate": 0.0, "class_weights": None, "rotation": 0.0,
         "zoom": 0.0, "brightness": 0.0, "contrast": 0.0, "noise": 0.0, "random_erasing": None, "rand_augment": 0,
         "rand_augment_magnitude": 5.0, "mixup": 0.0, "cutmix": 0.0, "feature_noise": 0.0,
-        "stratify": False,
+        "stratify": False, "beta_nll": 0.0,
     }  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def test_an_empty_recipe_is_the_quick_preset(write):
         ("learning-rate = 3", "unknown option 'learning-rate'; did you mean 'learning_rate'?"),
         (
             "run_id = 'mine'",
-            "unknown option 'run_id'; valid are architecture, at_most, batch_size, brightness, calibration_fraction,",
+            "unknown option 'run_id'; valid are architecture, at_most, batch_size, beta_nll, brightness,",
         ),
         ("[run]\nmembers = 3", "unknown option 'run'"),
         ("preset = 'notbook'", "There is no preset 'notbook'; did you mean 'notebook'?"),

@@ -135,7 +135,7 @@ def test_scores_of_shifted_images_are_those_of_a_few_lines_of_numpy(resources, s
 
 def test_weights_that_give_nan_are_refused_with_the_member(resources, evaluated, strangers, monkeypatch):
     network = type(resources.engine.build(evaluated.architecture.resolve(input_shape=(4, 4, 1), classes=3)))
-    monkeypatch.setattr(network, "probabilities", lambda self, images: np.full((len(images), 3), np.nan, np.float32))
+    monkeypatch.setattr(network, "outputs", lambda self, images: np.full((len(images), 3), np.nan, np.float32))
 
     with pytest.raises(CheckpointError, match="member 0 give NaN"):
         study_run(resources, evaluated, spec_of(evaluated), lambda: None)
