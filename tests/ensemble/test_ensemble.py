@@ -125,7 +125,7 @@ def test_several_threads_compute_an_image_as_one_does(ensemble, test_images, tmp
 def test_risks_and_levels_without_thresholds_are_refused_with_those_there_are(ensemble, test_images):
     with pytest.raises(InputError, match=r"at a risk of 3%; it has them for 5%, 2%, 1%, 0\.5%\."):
         ensemble.predict(test_images[0], risk=0.03)
-    with pytest.raises(InputError, match=r"sets of level 0\.8; it has them for 0\.9, 0\.95, 0\.99\."):
+    with pytest.raises(InputError, match=r"sets of level 80%; it has them for 90%, 95%, 99%\."):
         ensemble.predict(test_images[0], sets=0.8)
 
 
