@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from deepchord.shared.validation import ExtendedMessage, Share, shortened
 
@@ -82,7 +82,7 @@ class Recipe(ExtendedMessage):
     #: decides, as it did in runs of earlier versions.
     stratify: bool = False
     #: Training stops when the validation loss has not fallen for this many epochs.
-    patience: _Epochs
+    patience: PositiveInt
     #: `bfloat16` multiplies in bfloat16 on devices that are faster with it, else in float32; weights stay float32.
     precision: Precision = "float32"
     #: A factor for the rates of the network's dropout layers.

@@ -72,7 +72,7 @@ def test_an_empty_recipe_is_the_quick_preset(write):
         ("min_members = 0", "min_members: input should be greater than or equal to 1, found 0."),
         ("epochs = 0", "epochs: input should be greater than or equal to 1, found 0."),
         ("batch_size = 0", "batch_size: input should be greater than or equal to 1"),
-        ("patience = 0", "patience: input should be greater than or equal to 1"),
+        ("patience = 0", "patience: input should be greater than 0"),
         (
             "optimizer = 'nadm'",
             "optimizer: input should be 'nadam', 'adam', 'adamw', 'lion', 'sgd', 'rmsprop' or 'adagrad', found 'nadm'.",
