@@ -60,7 +60,7 @@ def test_it_predicts_in_pipelines_cross_validations_and_searches():
 
     assert search.best_params_ == {"deepensembleregressor__epochs": 15}
     assert np.corrcoef(crossed, numbers)[0, 1] > 0.5
-    mean, deviation = search.predict(features, return_std=True)
+    mean, deviation = search.best_estimator_.predict(features, return_std=True)
     assert mean.shape == deviation.shape == numbers.shape
     assert (deviation > 0).all()
 

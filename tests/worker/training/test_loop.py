@@ -410,9 +410,9 @@ def test_weights_that_explode_in_the_last_batch_are_an_error_too(
         precision = engine.precision
 
         def build(self, *_: object) -> ExplodingNetwork:
-            return ExplodingNetwork(recipe)
+            return ExplodingNetwork(resolve(architecture), recipe)
 
-    with pytest.raises(EngineError, match="validation probabilities became nan in epoch 1"):
+    with pytest.raises(EngineError, match="what the network says of the validation images became nan in epoch 1"):
         train(
             ExplodingEngine(),
             TrainingSetup(architecture=resolve(architecture), recipe=recipe, seeds=SEEDS, dataset=dataset),
@@ -430,7 +430,7 @@ def test_an_accuracy_that_rounding_puts_above_one_is_one(
         precision = engine.precision
 
         def build(self, *_: object) -> RoundingNetwork:
-            return RoundingNetwork(recipe)
+            return RoundingNetwork(resolve(architecture), recipe)
 
     _, state = train(
         RoundingEngine(), TrainingSetup(architecture=resolve(architecture), recipe=recipe, seeds=SEEDS, dataset=dataset)
