@@ -39,7 +39,7 @@ def map_array(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], offset: 
         OSError: The file cannot be read, or mapped.
         ValueError: The file is too short.
     """
-    return np.asarray(np.memmap(path, dtype, "r", offset, shape, order=order))  # type: ignore[call-overload]
+    return np.asarray(np.memmap(path, dtype, "r", offset, shape, order=order))  # type: ignore[call-overload]  # order is a text
 
 
 def is_mapped(array: NDArray[Any]) -> bool:
