@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 import deepchord
 from benchmarks.machine import describe
+from benchmarks.tables import split_summary
 from deepchord.shared.host import ENGINES
 from deepchord.shared.messages import RegressionEvaluation
 
@@ -58,7 +59,7 @@ def main() -> None:
     rows = []
     for name, table in tables.items():
         found = [_split(name, table, seed, arguments.engine) for seed in range(arguments.splits)]
-        rows.append({"dataset": name, "rows": len(table[1]), "splits": found, **_summary(found)})
+        rows.append({"dataset": name, "rows": len(table[1]), "splits": found, **split_summary(found)})
         sys.stderr.write(f"{json.dumps({key: value for key, value in rows[-1].items() if key != 'splits'})}\n")
     result = {"machine": describe("sklearn", "keras", arguments.engine), "engine": arguments.engine, "datasets": rows}
     print(json.dumps(result, indent=1))
@@ -135,17 +136,6 @@ def _read_csv(given: str) -> tuple[str, Rows]:
     frame = pl.read_csv(file)
     frame = frame.drop([column for column in frame.columns if column in ("", "_duplicated_0")])
     return name, (frame.drop(target).to_numpy(), frame[target].to_numpy())
-
-
-def _summary(found: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
-    """Return, for each method, the mean of each score over the splits, and how far the splits differ."""
-    summary = {}
-    for method in found[0]:
-        values = {name: [split[method][name] for split in found] for name in found[0][method]}
-        means = {name: fmean(each) for name, each in values.items()}
-        spreads = {f"{name}_deviation": stdev(each) for name, each in values.items() if len(each) > 1}
-        summary[method] = means | spreads
-    return summary
 
 
 def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:

@@ -45,7 +45,7 @@ def main() -> None:
     rows = []
     for name in arguments.dataset or _DATASETS:
         found = [_split(name, seed, arguments.engine) for seed in range(arguments.splits)]
-        rows.append({"dataset": name, "splits": found, **_summary(found)})
+        rows.append({"dataset": name, "splits": found, **split_summary(found)})
         sys.stderr.write(f"{json.dumps({key: value for key, value in rows[-1].items() if key != 'splits'})}\n")
     result = {"machine": describe("sklearn", "keras", arguments.engine), "engine": arguments.engine, "datasets": rows}
     print(json.dumps(result, indent=1))
@@ -87,7 +87,7 @@ def _trees(
         return np.asarray(trees.predict_proba(x_test), dtype=np.float32)
 
 
-def _summary(found: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+def split_summary(found: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
     """Return, for each method, the mean of each score over the splits, and how far the splits differ."""
     summary = {}
     for method in found[0]:

@@ -1,5 +1,6 @@
 """Checks and converts the numbers of a regression before anything is trained on them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,15 +63,17 @@ def asked_task(
         DatasetError: The arrays tell something else.
     """
     if TARGET_NAMES not in arrays:
-        labels = arrays["y_train"]
-        count = 1 if labels.ndim == 1 else labels.shape[1]
+        count = _targets_of(arrays["y_train"])
         named = None if asked != "regression" or count == 1 else tuple(f"y_{number}" for number in range(count))
         return asked or "classification", named
     if asked == "classification":
         raise DatasetError(f"{source} has {TARGET_NAMES}, so it is of numbers to predict: leave --task out.")
-    labels = arrays["y_train"]
-    names = checked_target_names(arrays[TARGET_NAMES], 1 if labels.ndim == 1 else labels.shape[1], source)
-    return "regression", names
+    return "regression", checked_target_names(arrays[TARGET_NAMES], _targets_of(arrays["y_train"]), source)
+
+
+def _targets_of(labels: NDArray[Any]) -> int:
+    """Return how many numbers each row has; whether the shape is that of labels is checked with their rows."""
+    return math.prod(labels.shape[1:])
 
 
 def with_target_names(

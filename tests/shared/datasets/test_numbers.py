@@ -257,3 +257,12 @@ def test_numbers_are_looked_at_before_the_training(houses: pd.DataFrame):
     assert "times their median: if ratios matter rather than differences, predict their logarithm" in said
     assert "about 20% of all, with the seed 0" in said
     assert "another number there" in said or "with several numbers" in said
+
+
+@pytest.mark.parametrize("rows", [np.zeros((8, 3)), np.zeros((8, 4, 4), np.uint8)])
+def test_labels_that_are_one_number_in_all_are_refused_with_their_shape(rows: np.ndarray, tmp_path: Path):
+    np.savez(tmp_path / "one.npz", x_train=rows, y_train=np.array(3.0))
+
+    for task in (None, "regression"):
+        with pytest.raises(DatasetError, match=r"y_train"):
+            read(tmp_path / "one.npz", task=task)
