@@ -7,7 +7,7 @@ to judge by; it decides nothing in a run. Runs are trained before:
     deepchord train --preset fast --seed 1      # with calibration_fraction = 0.05 in a recipe
     python -m benchmarks.calibration RUN [RUN …] [--storage DIR] [--json FILE]
 
-With --json, the runs of before stay in the file, so that seeds can be added one after the other.
+With --json, the runs of before stay in the file, so that they can be added one after the other.
 """
 
 import argparse
@@ -54,10 +54,10 @@ def main() -> None:
     known = json.loads(arguments.json.read_text())["runs"] if arguments.json and arguments.json.exists() else []
     for name in arguments.runs:
         found = measure(resources, resources.store.find(name))
-        known = [row for row in known if row["seed"] != found["seed"]] + [found]
+        known = [row for row in known if row["run"] != found["run"]] + [found]
         _print(found)
     if arguments.json:
-        result = {"machine": describe("keras", resources.engine.name), "runs": sorted(known, key=_seed)}
+        result = {"machine": describe("keras", resources.engine.name), "runs": sorted(known, key=_order)}
         arguments.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
@@ -219,8 +219,8 @@ def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def _seed(row: dict[str, Any]) -> int:
-    return int(row["seed"])
+def _order(row: dict[str, Any]) -> tuple[str, int, int]:
+    return row["preset"], row["seed"], row["members"]
 
 
 def _print(found: dict[str, Any]) -> None:
