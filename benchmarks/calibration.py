@@ -1,7 +1,7 @@
 """Calibrations of trained runs side by side, and what the test images would say: how the default was chosen.
 
-Each run keeps a share of the training images for the calibration, and its members hold out images for their validation,
-so both sources can be compared on the same members. The temperature that would be best on the test images is computed
+A run may keep a share of the training images for the calibration, and its members hold out images for their validation:
+where it does, both sources can be compared on the same members. The temperature that would be best on the test images is computed
 to judge by; it decides nothing in a run. Runs are trained before:
 
     deepchord train --preset fast --seed 1      # with calibration_fraction = 0.05 in a recipe
@@ -74,11 +74,15 @@ def measure(resources: Resources, run: RunSpec) -> dict[str, Any]:
         "members": len(members.on_calibration),
         "calibration_images": len(labels),
         "best_temperature_on_test_images": fit_temperature(members.test, members.test_labels),
-        "error_of_a_perfect_calibration": _perfect_error(rows["calibration images: temperature and map"]),
+        "error_of_a_perfect_calibration": _perfect_error(
+            rows.get("calibration images: temperature and map", members.test)
+        ),
         "member_loss_on_images_that_chose_its_epoch": float(np.mean(members.validation_losses)),
         "member_loss_on_other_images": float(
             np.mean([negative_log_likelihood(each, labels) for each in members.on_calibration])
-        ),
+        )
+        if len(labels)
+        else None,
         "scores": {"best temperature on test images": best}
         | {name: members.test_scores(probabilities) for name, probabilities in rows.items()},
     }
@@ -126,6 +130,14 @@ class _Members:
 def _rows(members: _Members, own: Probabilities, labels: NDArray[np.integer[Any]]) -> Iterator[tuple[str, Any]]:
     """Yield the calibrated probabilities of the test images, by the name of the calibration."""
     yield "uncalibrated", members.test
+    if len(labels):
+        yield from _on_images_of_their_own(members, own, labels)
+    yield from _out_of_bag(members)
+
+
+def _on_images_of_their_own(
+    members: _Members, own: Probabilities, labels: NDArray[np.integer[Any]]
+) -> Iterator[tuple[str, Any]]:
     temperature = fit_temperature(own, labels)
     yield "calibration images: temperature", with_temperature(members.test, temperature)
     yield "calibration images: temperature and map", _with_map(own, labels, temperature)(members.test)
@@ -133,7 +145,6 @@ def _rows(members: _Members, own: Probabilities, labels: NDArray[np.integer[Any]
     yield "calibration images: chosen by cross-validation", chosen(members.test)
     for name, fit in (("vector scaling", _vector_scaling), ("Dirichlet", _dirichlet)):
         yield f"calibration images: {name}", fit(own, labels)(members.test)
-    yield from _out_of_bag(members)
 
 
 def _out_of_bag(members: _Members) -> Iterator[tuple[str, Any]]:
@@ -233,7 +244,8 @@ def _print(found: dict[str, Any]) -> None:
     low, high = found["error_of_a_perfect_calibration"][1:]
     print(f"  a perfect calibration's error, by chance: {low:.2%} to {high:.2%}")
     chose, others = found["member_loss_on_images_that_chose_its_epoch"], found["member_loss_on_other_images"]
-    print(f"  a member's loss on the images that chose its epoch {chose:.5f}, on others {others:.5f}")
+    of_others = "" if others is None else f", on others {others:.5f}"
+    print(f"  a member's loss on the images that chose its epoch {chose:.5f}{of_others}")
 
 
 if __name__ == "__main__":

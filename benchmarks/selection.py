@@ -4,6 +4,7 @@ The test images are not looked at. Member N starts from the same weights, on the
 recipes are compared in pairs. One process for each core, with one thread each, takes one training after the other.
 
     python -m benchmarks.selection [--preset fast] [--members 4] [--recipe epochs=10,dropout_scale=0.3] … [--json FILE]
+    python -m benchmarks.selection --preset digits --dataset FOLDER_OF_IDX_FILES --recipe epochs=8 --recipe epochs=16
 
 What training in bfloat16 costs of accuracy:
 
@@ -45,6 +46,8 @@ class Trial:
 
     engine: str
     preset: str
+    #: The name of the data set, or its path.
+    dataset: str
     #: What is asked for besides the preset, as in a recipe file.
     changes: Mapping[str, Any]
     index: int
@@ -68,18 +71,30 @@ def main() -> None:
     arguments = _arguments()
     recipes = [_changes(text) for text in arguments.recipe or [""]]
     trials = [
-        Trial(engine=arguments.engine, preset=arguments.preset, changes=changes, index=index, images=arguments.images)
+        Trial(
+            engine=arguments.engine,
+            preset=arguments.preset,
+            dataset=arguments.dataset,
+            changes=changes,
+            index=index,
+            images=arguments.images,
+        )
         for changes in recipes
         for index in range(arguments.members)
     ]
     with ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         found = list(pool.map(_trained, trials))
-    labels = _held_out(None).y_test
+    labels = _held_out(arguments.dataset, None).y_test
     rows: list[dict[str, Any]] = []
     for place, changes in enumerate(recipes):
         row = _row(changes, found[place * arguments.members : (place + 1) * arguments.members], labels)
         rows.append(row | _difference(row, rows[0]) if rows else row)
-    result = {"machine": describe("keras", arguments.engine), "preset": arguments.preset, "recipes": rows}
+    result = {
+        "machine": describe("keras", arguments.engine),
+        "preset": arguments.preset,
+        "dataset": arguments.dataset,
+        "recipes": rows,
+    }
     print(json.dumps(result, indent=1))
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n")
@@ -98,7 +113,7 @@ def _changes(text: str) -> dict[str, Any]:
 
 
 def _trained(trial: Trial) -> Outcome:
-    engine, dataset = open_engine(trial.engine, 1), _held_out(trial.images)
+    engine, dataset = open_engine(trial.engine, 1), _held_out(trial.dataset, trial.images)
     classes = len(dataset.class_names)
     request = plan_request(None, {"preset": trial.preset, **trial.changes})
     recipe = request.recipe()
@@ -147,13 +162,13 @@ def _difference(row: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, f
     return {"mean_difference": float(np.mean(differences)), "standard_error": error}
 
 
-def _held_out(images: int | None) -> Dataset:
-    """Return Fashion-MNIST with images of its training set in place of its test images."""
-    whole = find_dataset("fashion", Places(keras_home=keras_home()))
+def _held_out(name: str, images: int | None) -> Dataset:
+    """Return a data set with images of its training set in place of its test images."""
+    whole = find_dataset(name, Places(keras_home=keras_home()))
     order = np.random.default_rng(_SEED).permutation(len(whole.x_train))
     held, rest = order[:_HELD_OUT], order[_HELD_OUT:][:images]
     return Dataset(
-        name="fashion, held out",
+        name=f"{whole.name}, held out",
         x_train=whole.x_train[rest],
         y_train=whole.y_train[rest],
         x_test=whole.x_train[held],
@@ -165,6 +180,7 @@ def _held_out(images: int | None) -> Dataset:
 def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", default="fast")
+    parser.add_argument("--dataset", default="fashion", metavar="NAME|PATH")
     parser.add_argument("--recipe", action="append", help="NAME=VALUE,… besides the preset; again for the next recipe")
     parser.add_argument("--members", type=int, default=4)
     parser.add_argument("--images", type=int, help="train on so many only")

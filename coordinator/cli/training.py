@@ -51,7 +51,7 @@ def train(
         ),
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="What to start from: quick, fast, notebook, best, or tabular for tables.")
+        str | None, typer.Option(help="What to start from: quick, fast, notebook, best, digits, cifar10, tabular.")
     ] = None,
     dataset: DatasetPath = None,
     target: Target = None,

@@ -31,24 +31,38 @@ def test_the_notebook_preset_says_all_that_the_notebook_did():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("preset", ["quick", "fast", "best"])
+@pytest.mark.parametrize("preset", ["quick", "fast", "best", "digits", "cifar10"])
 def test_the_splits_of_all_other_presets_rotate(preset):
     assert plan_request(None, {"preset": preset}).splits == "rotating"
 
 
 @pytest.mark.parametrize(
-    ("preset", "parameters"), [("quick", 331_450), ("fast", 331_450), ("notebook", 331_450), ("best", 474_794)]
+    ("preset", "shape", "parameters"),
+    [
+        ("quick", (28, 28, 1), 331_450),
+        ("fast", (28, 28, 1), 331_450),
+        ("notebook", (28, 28, 1), 331_450),
+        ("best", (28, 28, 1), 474_794),
+        ("digits", (28, 28, 1), 331_450),
+        ("cifar10", (32, 32, 3), 1_649_482),
+    ],
 )
-def test_every_preset_has_a_network(preset, parameters):
+def test_every_preset_has_a_network(preset, shape, parameters):
     request = plan_request(None, {"preset": preset})
-    architecture = plan_architecture(request, (28, 28, 1), 10)
+    architecture = plan_architecture(request, shape, 10)
     run = plan_run(request, architecture, DATASET, max_attempts=3)
 
-    assert run.architecture.resolve(input_shape=(28, 28, 1), classes=10).parameters == parameters
+    assert run.architecture.resolve(input_shape=shape, classes=10).parameters == parameters
+
+
+@pytest.mark.parametrize("preset", ["digits", "cifar10"])
+def test_a_preset_for_a_data_set_takes_that_unless_another_is_named(preset):
+    assert plan_request(None, {"preset": preset}).dataset == preset
+    assert plan_request(None, {"preset": preset, "dataset": "mine.npz"}).dataset == "mine.npz"
 
 
 def test_no_preset_was_forgotten_here():
-    assert sorted(PRESETS) == ["best", "fast", "notebook", "quick", "tabular"]
+    assert sorted(PRESETS) == ["best", "cifar10", "digits", "fast", "notebook", "quick", "tabular"]
 
 
 @pytest.mark.parametrize("rows", [4, 20, 120, 1_000, 50_000])
