@@ -1,8 +1,8 @@
 """Calibrations of trained runs side by side, and what the test images would say: how the default was chosen.
 
 A run may keep a share of the training images for the calibration, and its members hold out images for their validation:
-where it does, both sources can be compared on the same members. The temperature that would be best on the test images is computed
-to judge by; it decides nothing in a run. Runs are trained before:
+where it does, both sources can be compared on the same members. The temperature that would be best on the test images
+is computed to judge by; it decides nothing in a run. Runs are trained before:
 
     deepchord train --preset fast --seed 1      # with calibration_fraction = 0.05 in a recipe
     python -m benchmarks.calibration RUN [RUN …] [--storage DIR] [--json FILE]

@@ -34,6 +34,7 @@ import numpy as np
 
 from benchmarks.machine import describe, peak_mib
 from deepchord.shared.datasets import Places, all_findings, find_dataset, load_dataset, publish_dataset
+from deepchord.shared.files import read_in_order
 from deepchord.shared.host import KERAS3_BACKENDS
 from deepchord.shared.images import scaled
 from deepchord.shared.messages import MemberSeeds, Recipe, TrainedMember
@@ -178,6 +179,7 @@ def _read(folder: Path) -> dict[str, Any]:
             images = TrainingImages(dataset=dataset, indices=np.arange(info.train_size), labels=dataset.y_train)
             made = sum(len(batch.images) for batch in EpochBatches(images, _HOW, _SEEDS, 1))
         with timed("in_order"):
+            read_in_order(dataset.x_train)
             for part in chunks(info.train_size, info.input_shape):
                 scaled(dataset.x_train[part])
     return {

@@ -1,7 +1,7 @@
 """The loop that trains one member: split, epochs, best weights, early stopping."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import DivergedError
-from deepchord.shared.files import is_mapped
+from deepchord.shared.files import is_mapped, will_read
 from deepchord.shared.images import scaled
 from deepchord.shared.messages import EpochMetrics, MemberSeeds, Recipe
 from deepchord.shared.network import ResolvedArchitecture
-from deepchord.worker.engines import Engine, Network, Outputs, Probabilities
+from deepchord.worker.engines import Engine, Images, Network, Outputs, Probabilities
 from deepchord.worker.evaluation import chunks
 from deepchord.worker.training.batches import EpochBatches, TrainingImages
 from deepchord.worker.training.initialization import GivenWeights, initial_weights
@@ -128,7 +128,7 @@ def _predict(
 ) -> Outputs:
     """Return the outputs for the training images that are held out, which are scaled some at a time."""
     parts = []
-    made = (scaled(images[rows[chunk]]) for chunk in chunks(len(rows), images.shape[1:]))
+    made = _scaled_chunks(images, rows)
     with closing(prefetched(made) if is_mapped(images) else made) as ready:
         for chunk in ready:
             parts.append(network.outputs(chunk))
@@ -136,6 +136,14 @@ def _predict(
     outputs = np.concatenate(parts)
     _check_finite(float(outputs.sum()), "sum of what the network says of the validation images", epoch)
     return outputs
+
+
+def _scaled_chunks(images: NDArray[np.generic], rows: NDArray[np.int64]) -> Iterator[Images]:
+    """Yield the images of the rows, some at a time; the system begins to read the next ones meanwhile."""
+    places = [rows[chunk] for chunk in chunks(len(rows), images.shape[1:])]
+    for these, following in zip(places, [*places[1:], rows[:0]], strict=True):
+        will_read(images, following)
+        yield scaled(images[these])
 
 
 def _has_stalled(history: tuple[EpochMetrics, ...], patience: int) -> bool:
