@@ -91,7 +91,7 @@ def _unseen(store: RunStore, run: RunSpec) -> dict[str, UnseenScores]:
     return {
         study.unseen.name: study.unseen
         for study in studies
-        if study is not None and study.unseen is not None and study.spec.extension == run.extension
+        if study is not None and isinstance(study.unseen, UnseenScores) and study.spec.extension == run.extension
     }
 
 

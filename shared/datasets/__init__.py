@@ -37,6 +37,7 @@ from deepchord.shared.datasets.tables import LabelledRows, RowsDescription, data
 from deepchord.shared.datasets.unlabelled import (
     Images,
     find_fitted_images,
+    find_unseen_rows,
     find_images,
     fitted_images,
     load_images,
@@ -67,6 +68,7 @@ __all__ = [
     "examine",
     "find_dataset",
     "find_fitted_images",
+    "find_unseen_rows",
     "find_images",
     "fingerprints",
     "fitted_images",

@@ -6,7 +6,14 @@ from statistics import fmean
 
 from deepchord.coordinator.report.content import EnsembleContent
 from deepchord.shared.checkpoints import EnsemblePredictions
-from deepchord.shared.messages import RegressionEvaluation, RegressionMember, Target, TargetScores
+from deepchord.shared.messages import (
+    RegressionEvaluation,
+    RegressionMember,
+    ShiftedNumbers,
+    Target,
+    TargetScores,
+    UnseenNumbers,
+)
 from deepchord.shared.regression import Predictions
 
 
@@ -16,6 +23,9 @@ class RegressionContent(EnsembleContent):
 
     evaluation: RegressionEvaluation
     predictions: EnsemblePredictions
+    #: What a study found about images or rows unlike those of the training, and about shifted test images.
+    unseen: UnseenNumbers | None = None
+    shifted: tuple[ShiftedNumbers, ...] = ()
 
     @property
     def targets(self) -> tuple[Target, ...]:

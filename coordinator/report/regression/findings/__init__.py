@@ -29,6 +29,14 @@ from deepchord.coordinator.report.regression.findings.gains import (
 )
 from deepchord.coordinator.report.regression.findings.scaling import conclusion, guarantee, scaling_source
 from deepchord.coordinator.report.regression.findings.spread import Spread, spread_sentence, spreads
+from deepchord.coordinator.report.regression.findings.studies import (
+    NumberShiftRow,
+    shift_curves,
+    shift_rows,
+    shift_sentence,
+    shown_method,
+    unseen_sentence,
+)
 from deepchord.coordinator.report.regression.findings.target_rows import LEVEL, TargetRows, shown_interval, target_rows
 from deepchord.coordinator.report.regression.findings.units import SCORE_DIGITS, in_unit, score_text, unit_digits
 from deepchord.coordinator.report.regression.findings.unusual_rows import largest_errors, most_uncertain
@@ -40,6 +48,7 @@ __all__ = [
     "CoverageTable",
     "ErrorGain",
     "ErrorHistogram",
+    "NumberShiftRow",
     "QuantileCurve",
     "SizeCurve",
     "Spread",
@@ -61,11 +70,16 @@ __all__ = [
     "quantile_curves",
     "scaling_source",
     "score_text",
+    "shift_curves",
+    "shift_rows",
+    "shift_sentence",
     "shown_interval",
+    "shown_method",
     "size_curves",
     "size_sentence",
     "spread_sentence",
     "spreads",
     "target_rows",
     "unit_digits",
+    "unseen_sentence",
 ]

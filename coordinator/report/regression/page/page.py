@@ -6,10 +6,12 @@ from pathlib import Path
 
 from deepchord.coordinator.report.findings import (
     CurvePanel,
+    DetectionRow,
     LayerLine,
     curve_panels,
     data_notes,
     deepchord_version,
+    detection_rows,
     has_dark_ground,
     has_own_files,
     network,
@@ -27,6 +29,7 @@ from deepchord.coordinator.report.regression.content import RegressionContent
 from deepchord.coordinator.report.regression.findings import (
     MEASURES,
     CoverageTable,
+    NumberShiftRow,
     Spread,
     conclusion,
     coverage_tables,
@@ -39,15 +42,20 @@ from deepchord.coordinator.report.regression.findings import (
     loss_gain_sentence,
     scaling_source,
     score_text,
+    shift_rows,
+    shift_sentence,
+    shown_method,
     size_sentence,
     spread_sentence,
     spreads,
+    unseen_sentence,
 )
 from deepchord.coordinator.report.regression.page.cards import RowCard, error_cards, uncertain_cards
 from deepchord.coordinator.report.regression.page.charts import (
     MAX_TARGETS,
     TargetCharts,
     quantile_charts,
+    shift_charts,
     size_charts,
     target_charts,
 )
@@ -86,6 +94,10 @@ class Page:
     sizes: tuple[Chart, ...]
     coverage: tuple[CoverageTable, ...]
     spreads: tuple[Spread, ...]
+    #: Of a study: how well unseen images are told from test images, and what becomes of shifted ones.
+    detection: tuple[DetectionRow, ...]
+    shifts: tuple[Chart, ...]
+    shift_rows: tuple[NumberShiftRow, ...]
     uncertain: tuple[RowCard, ...]
     errors: tuple[RowCard, ...]
     #: Of a table; of images there are none.
@@ -107,8 +119,9 @@ class Page:
 def render_page(content: RegressionContent) -> str:
     """Return the page as HTML; it needs no network and no other file."""
     sentences = (conclusion, guarantee, scaling_source, size_sentence, spread_sentence)
+    of_studies = (unseen_sentence, shift_sentence, shown_method)
     gains = (error_gain_sentence, loss_gain_sentence)
-    environment = new_environment(content, (*sentences, *gains), (_TEMPLATES, TEMPLATES))
+    environment = new_environment(content, (*sentences, *of_studies, *gains), (_TEMPLATES, TEMPLATES))
     environment.filters |= {used.__name__: used for used in (fall_words, in_unit, score_text, error_gains)}
     environment.globals |= {"thirds": THIRDS, "max_targets": MAX_TARGETS}
     return printable(environment.get_template("numbers.html").render(page=_page(content), content=content))
@@ -129,6 +142,9 @@ def _page(content: RegressionContent) -> Page:
         sizes=size_charts(content),
         coverage=coverage_tables(content)[:MAX_TARGETS],
         spreads=spreads(content)[:MAX_TARGETS],
+        detection=detection_rows(content),
+        shifts=shift_charts(content),
+        shift_rows=shift_rows(content),
         uncertain=uncertain_cards(content),
         errors=error_cards(content),
         columns=column_lines(content),

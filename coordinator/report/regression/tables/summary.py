@@ -6,7 +6,15 @@ import io
 from deepchord.coordinator.report.regression.content import RegressionContent
 from deepchord.coordinator.report.regression.findings import doubts, error_gains, spreads
 from deepchord.coordinator.report.regression.tables.columns import NumberRow, summary_rows
-from deepchord.shared.messages import Intervals, QuantileCalibration, SizedRegression, TargetScores, VarianceScaling
+from deepchord.shared.messages import (
+    Intervals,
+    QuantileCalibration,
+    ShiftedNumbers,
+    SizedRegression,
+    TargetScores,
+    UnseenNumbers,
+    VarianceScaling,
+)
 from deepchord.shared.validation import Message
 
 #: Numbers may be of any size: so many significant digits are written.
@@ -72,6 +80,9 @@ class EnsembleSummary(Message):
     intervals: tuple[Intervals, ...]
     quantiles: tuple[QuantileCalibration, ...]
     by_size: tuple[SizedRegression, ...]
+    #: What a study found about images or rows unlike those of the training, and about shifted test images.
+    unseen: UnseenNumbers | None = None
+    shifted: tuple[ShiftedNumbers, ...] | None = None
 
 
 class Summary(Message):
@@ -103,6 +114,8 @@ def summary(content: RegressionContent) -> Summary:
             intervals=evaluation.intervals,
             quantiles=evaluation.quantiles,
             by_size=evaluation.by_size,
+            unseen=content.unseen,
+            shifted=content.shifted or None,
         ),
         members=summary_rows(content),
         warnings=tuple(map(content.worded, doubts(content))),
