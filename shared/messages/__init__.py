@@ -27,6 +27,7 @@ from deepchord.shared.messages.progress import MemberProgress
 from deepchord.shared.messages.recipe import ClassWeights, Precision, Recipe, Splits
 from deepchord.shared.messages.regression import (
     Intervals,
+    NumberGain,
     QuantileCalibration,
     RegressionEvaluation,
     RegressionMember,
@@ -149,6 +150,7 @@ __all__ = [
     "MemberSpec",
     "Misclassified",
     "NumberColumn",
+    "NumberGain",
     "PixelValues",
     "Precision",
     "ProbabilityScores",

@@ -122,7 +122,8 @@ class AutoMembers(Message):
     """Members are added until one more would hardly lower the loss on held-out images."""
 
     at_most: Annotated[int, Field(ge=1, le=MAX_MEMBERS)]
-    #: The run has enough members if the next one would lower the loss by less than this share of it.
+    #: The run has enough members if the next one would lower the loss by less than this share of it; of predicted
+    #: numbers, whose loss may be negative, by less than so many nats.
     least_fall: Annotated[float, Field(gt=0.0, lt=1.0)]
     #: How many members must be trained, as far as the run has so many; None: half of those it begins with.
     min_members: PositiveInt | None = None

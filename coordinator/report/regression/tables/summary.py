@@ -8,6 +8,7 @@ from deepchord.coordinator.report.regression.findings import doubts, error_gains
 from deepchord.coordinator.report.regression.tables.columns import NumberRow, summary_rows
 from deepchord.shared.messages import (
     Intervals,
+    NumberGain,
     QuantileCalibration,
     ShiftedNumbers,
     SizedRegression,
@@ -80,6 +81,8 @@ class EnsembleSummary(Message):
     intervals: tuple[Intervals, ...]
     quantiles: tuple[QuantileCalibration, ...]
     by_size: tuple[SizedRegression, ...]
+    #: What one more member would bring; None: no row was held out by two.
+    next_member: NumberGain | None = None
     #: What a study found about images or rows unlike those of the training, and about shifted test images.
     unseen: UnseenNumbers | None = None
     shifted: tuple[ShiftedNumbers, ...] | None = None
@@ -114,6 +117,7 @@ def summary(content: RegressionContent) -> Summary:
             intervals=evaluation.intervals,
             quantiles=evaluation.quantiles,
             by_size=evaluation.by_size,
+            next_member=evaluation.next_member,
             unseen=content.unseen,
             shifted=content.shifted or None,
         ),

@@ -95,6 +95,11 @@ def test_rows_that_members_held_out_decide_the_scaling(evaluated: RegressionEval
     assert scaling.members_per_row == 2.0
     assert all(0.5 < factor < 1.5 for factor in scaling.factors)
     assert len(evaluated.by_size) > 3
+    gain = evaluated.next_member
+    assert (gain.rows, gain.members_per_row) == (128, 2.0)
+    assert 0 <= gain.fall < 0.1
+    without = evaluated.model_copy(update={"next_member": None})
+    assert b"next_member" not in without.encode()
     losses = [size.negative_log_likelihood for size in evaluated.by_size]
     assert losses[-1] < losses[0]
 
