@@ -130,10 +130,11 @@ class AutoMembers(Message):
 
 
 class Distillation(Message):
-    """The members learn from the probabilities of another run's ensemble, beside the labels (Hinton et al. 2015).
+    """The members learn what another run's ensemble says, beside the labels (Hinton et al. 2015).
 
     The target of a training image is `share` softmax(log p / temperature) + (1 - `share`) label, where p are the
-    ensemble's calibrated probabilities of the image.
+    ensemble's calibrated probabilities of the image. Of a number it is the mixture, with the same shares, of the
+    ensemble's normal distribution, its scaled variance multiplied by the temperature, and the actual number.
     """
 
     #: The run, and which of its evaluations is meant: that after so many extensions.

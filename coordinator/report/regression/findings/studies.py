@@ -1,18 +1,17 @@
 """What a study found of predicted numbers: what is unlike the training, and what becomes of shifted images."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
-from math import log
 from statistics import fmean
 
 from deepchord.coordinator.report.content import percent
 from deepchord.coordinator.report.findings import DETECTION_MEASURES, SHIFT_NAMES, ShiftCurve, ShiftLine
 from deepchord.coordinator.report.regression.content import RegressionContent
-from deepchord.coordinator.report.regression.findings.gains import overall_error
-from deepchord.coordinator.report.regression.findings.target_rows import LEVEL
-from deepchord.coordinator.report.regression.findings.units import SCORE_DIGITS, in_unit
-from deepchord.shared.messages import Intervals, ShiftedNumbers, TargetScores
+from deepchord.coordinator.report.regression.findings.gains import overall_error, standardised_loss
+from deepchord.coordinator.report.regression.findings.target_rows import LEVEL, shown_of_all
+from deepchord.coordinator.report.regression.findings.units import in_deviations
+from deepchord.shared.messages import ShiftedNumbers
 from deepchord.shared.regression import LEVELS
 
 _LEVEL_PLACE = LEVELS.index(LEVEL)
@@ -44,8 +43,8 @@ def unseen_sentence(content: RegressionContent) -> str:
     best = unseen.best
     return (
         f"Of images of {unseen.name} the ensemble predicts a standard deviation of "
-        f"{_in_deviations(content, unseen.deviation)}, of the test images one of "
-        f"{_in_deviations(content, unseen.test_deviation)} (roots of the mean variances). By "
+        f"{in_deviations(unseen.deviation, content.targets)}, of the test images one of "
+        f"{in_deviations(unseen.test_deviation, content.targets)} (roots of the mean variances). By "
         f"{DETECTION_MEASURES[best.measure].lower()} an unseen image looks stranger than a test image in "
         f"{percent(best.area_under_roc, 1)} of all pairs; a threshold that finds 95\u00a0% of the unseen ones also "
         f"turns away {percent(best.false_positive_rate_at_95, 1)} of the test images."
@@ -58,12 +57,12 @@ def shift_sentence(content: RegressionContent) -> str:
         return ""
     strongest = max(each.strength for each in content.shifted)
     found = [each for each in content.shifted if each.strength == strongest]
-    error = _in_deviations(content, fmean(each.mean.root_mean_squared_error for each in found))
-    alone = _in_deviations(content, fmean(each.members.root_mean_squared_error for each in found))
+    error = in_deviations(fmean(each.mean.root_mean_squared_error for each in found), content.targets)
+    alone = in_deviations(fmean(each.members.root_mean_squared_error for each in found), content.targets)
     covered = fmean(_covered(content, each) for each in found)
     return (
         f"Test images shifted as strongly as was tried: RMSE {error} on average over the {len(found)} kinds ({alone} "
-        f"for the average member); intervals of {percent(LEVEL, 0)} ({shown_method(content)}) hold "
+        f"for the average member); intervals of {percent(LEVEL, 0)} ({shown_of_all(content.evaluation).method}) hold "
         f"{percent(covered, 1)} of the numbers"
     )
 
@@ -88,23 +87,14 @@ def shift_rows(content: RegressionContent) -> tuple[NumberShiftRow, ...]:
             kind=SHIFT_NAMES[kind],
             cells=tuple(
                 NumberShiftCell(
-                    error=_in_deviations(content, each.mean.root_mean_squared_error), coverage=_covered(content, each)
+                    error=in_deviations(each.mean.root_mean_squared_error, content.targets),
+                    coverage=_covered(content, each),
                 )
                 for each in of_kind
             ),
         )
         for kind, of_kind in groupby(content.shifted, key=lambda each: each.kind)
     )
-
-
-def shown_method(content: RegressionContent) -> str:
-    """Return which intervals are shown of shifted images: the conformal ones if all have bounds, else the scaled."""
-    bounds = [
-        width for each in _intervals(content) if each.method == "conformal" for width in each.half_widths
-    ]
-    if bounds and None not in bounds:
-        return "conformal"
-    return "predicted" if content.evaluation.scaling is None else "scaled"
 
 
 def _error_lines(content: RegressionContent) -> tuple[ShiftLine, ...]:
@@ -122,29 +112,25 @@ def _error_lines(content: RegressionContent) -> tuple[ShiftLine, ...]:
 
 
 def _loss_lines(content: RegressionContent) -> tuple[ShiftLine, ...]:
-    def loss(scores: Iterable[TargetScores]) -> float:
-        """Return the mean loss of the standardised numbers."""
-        both = zip(scores, content.targets, strict=True)
-        return fmean(each.negative_log_likelihood - log(target.scale) for each, target in both)
-
-    evaluation = content.evaluation
-    alone = fmean(loss(member.test) for member in evaluation.members)
+    evaluation, targets = content.evaluation, content.targets
+    alone = fmean(standardised_loss(member.test, targets) for member in evaluation.members)
+    at_rest = standardised_loss(evaluation.test, targets)
     lines = [
         _line(content, "members", alone, lambda each: each.members.negative_log_likelihood),
-        _line(content, "predicted", loss(evaluation.test), lambda each: each.mean.negative_log_likelihood),
+        _line(content, "predicted", at_rest, lambda each: each.mean.negative_log_likelihood),
     ]
     if evaluation.scaled_test:
-        scaled = loss(evaluation.scaled_test)
+        scaled = standardised_loss(evaluation.scaled_test, targets)
         lines.append(_line(content, "scaled", scaled, lambda each: (each.scaled or each.mean).negative_log_likelihood))
     return tuple(lines)
 
 
 def _coverage_lines(content: RegressionContent) -> tuple[ShiftLine, ...]:
-    at_rest = {each.method: fmean(each.coverage) for each in _intervals(content)}
-    lines = [_line(content, "predicted", at_rest["predicted"], lambda each: each.mean.coverage[_LEVEL_PLACE])]
-    shown = shown_method(content)
-    if shown != "predicted":
-        lines.append(_line(content, shown, at_rest[shown], lambda each: _covered(content, each)))
+    predicted = next(each for each in content.evaluation.intervals if (each.method, each.level) == ("predicted", LEVEL))
+    shown = shown_of_all(content.evaluation)
+    lines = [_line(content, "predicted", fmean(predicted.coverage), lambda each: each.mean.coverage[_LEVEL_PLACE])]
+    if shown != predicted:
+        lines.append(_line(content, shown.method, fmean(shown.coverage), lambda each: _covered(content, each)))
     return tuple(lines)
 
 
@@ -159,20 +145,8 @@ def _line(
 
 def _covered(content: RegressionContent, shifted: ShiftedNumbers) -> float:
     """Return the share of the numbers in the interval that is shown."""
-    method = shown_method(content)
+    method = shown_of_all(content.evaluation).method
     if method == "conformal":
         return shifted.conformal_coverage[_LEVEL_PLACE]
     scores = shifted.scaled if method == "scaled" and shifted.scaled is not None else shifted.mean
     return scores.coverage[_LEVEL_PLACE]
-
-
-def _intervals(content: RegressionContent) -> tuple[Intervals, ...]:
-    return tuple(each for each in content.evaluation.intervals if each.level == LEVEL)
-
-
-def _in_deviations(content: RegressionContent, value: float) -> str:
-    """Return standard deviations as text: of a single number in its own unit."""
-    if len(content.targets) == 1:
-        (target,) = content.targets
-        return in_unit(value * target.scale, target)
-    return f"{value:.{SCORE_DIGITS}f} standard deviations"

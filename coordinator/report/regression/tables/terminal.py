@@ -12,6 +12,7 @@ from deepchord.coordinator.report.regression.findings import (
     error_gain_sentence,
     error_gains,
     in_unit,
+    kept_sentence,
     loss_gain_sentence,
     scaling_source,
     score_text,
@@ -93,5 +94,5 @@ def _said(content: RegressionContent, targets: int) -> list[Text]:
             lines.append(Text(f"  {loss_gain_sentence(content, place)}"))
         lines.append(Text(f"  {content.worded(coverage_sentence(content, rows[place]))}"))
     of_studies = (unseen_line(content), shift_sentence(content))
-    sentences = (scaling_source(content), spread_sentence(content), *of_studies)
+    sentences = (scaling_source(content), spread_sentence(content), kept_sentence(content), *of_studies)
     return lines + [Text(content.worded(sentence)) for sentence in sentences if sentence]

@@ -12,7 +12,7 @@ from deepchord.coordinator.report.regression.findings import (
     shift_curves,
     shift_rows,
     shift_sentence,
-    shown_method,
+    shown_of_all,
     unseen_sentence,
 )
 from deepchord.coordinator.report.regression.page import render_page
@@ -67,7 +67,7 @@ def test_curves_of_shifted_images_begin_at_the_test_images_as_they_are(
 
     assert [line.kind for line in error.lines] == ["members", "predicted"]
     assert [line.kind for line in loss.lines] == ["members", "predicted", "scaled"][: 2 + is_scaled]
-    assert shown_method(content) == ("conformal" if is_scaled else "predicted")
+    assert shown_of_all(content.evaluation).method == ("conformal" if is_scaled else "predicted")
     assert [line.kind for line in covered.lines] == ["predicted", "conformal"][: 1 + is_scaled]
     assert all(len(line.values) == 6 for curve in (error, loss, covered) for line in curve.lines)
     losses = [
@@ -81,7 +81,7 @@ def test_curves_of_shifted_images_begin_at_the_test_images_as_they_are(
     shown = first.conformal_coverage[2] if is_scaled else first.mean.coverage[2]
     assert rows[0].cells[0].coverage == shown
     assert rows[0].cells[0].error.endswith("standard deviations") == (len(content.targets) > 1)
-    assert f"intervals of 90\u00a0% ({shown_method(content)}) hold" in shift_sentence(content)
+    assert f"intervals of 90\u00a0% ({shown_of_all(content.evaluation).method}) hold" in shift_sentence(content)
     assert "What has been shifted" in numbers_text(content)
     assert len(json.loads(summary_json(content))["ensemble"]["shifted"]) == 35
     write_figures(content, tmp_path)
