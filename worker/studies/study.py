@@ -123,8 +123,9 @@ def study_run(
         # The test probabilities that the members stored are of other images.
         candidates = (dataclasses.replace(candidate, own_outputs=None) for candidate in candidates)
     conditions, held_out = Conditions(unseen=unseen, shifts=spec.shifts), calibration_images(run, labels)
-    study = study_regression if run.dataset.targets else study_members
-    return study(evaluator, dataset, candidates, run.members, conditions, held_out)
+    if run.dataset.targets:
+        return study_regression(evaluator, dataset, candidates, run.members, conditions, held_out)
+    return study_members(evaluator, dataset, candidates, run.members, conditions, held_out)
 
 
 def study_dataset(
