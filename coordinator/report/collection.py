@@ -103,7 +103,9 @@ def _taught_by(store: RunStore, run: RunSpec) -> RunSpec | None:
         return None
 
 
-def _unseen_by_both(store: RunStore, teacher: RunSpec, run: RunSpec, kind: type[Unseen]) -> dict[str, tuple[Unseen, Unseen]]:
+def _unseen_by_both(
+    store: RunStore, teacher: RunSpec, run: RunSpec, kind: type[Unseen]
+) -> dict[str, tuple[Unseen, Unseen]]:
     """Return what studies of both runs found about images of other kinds, by the name of the images."""
     taught, own = _unseen(store, teacher, kind), _unseen(store, run, kind)
     return {name: (taught[name], own[name]) for name in taught if name in own}

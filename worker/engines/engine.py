@@ -45,7 +45,7 @@ class Batch(NamedTuple):
     #: [size, height, width, channels], float32.
     images: Images
     #: [size], class indices; or [size, classes], the probabilities that the network is to learn; or [size, targets],
-    #: the numbers of a regression; or [size, 2 targets], the means and then the variances of numbers that it is to learn.
+    #: the numbers of a regression; or [size, 2 targets], the means and then the variances that it is to learn.
     labels: Labels | Probabilities | Numbers
     learning_rate: float
     #: How much each image counts, [size]; None: all count alike. A step follows the gradient of the mean over the size

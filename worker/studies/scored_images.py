@@ -1,4 +1,4 @@
-"""Another data set as the test of a run: it has the run's classes or numbers by their names, and all of it may score."""
+"""Another data set as the test of a run: classes or numbers are those of the run by their names; all may score."""
 
 from dataclasses import replace
 

@@ -86,8 +86,8 @@ def unseen_sentence(content: ReportContent) -> str:
     confident = percent(unseen.mean_confidence, 1)
     return (
         f"Of images of {unseen.name}, whose kinds no member has learned, the ensemble is {confident} confident on "
-        f"average, of the test images {percent(unseen.test_mean_confidence, 1)}. By {DETECTION_MEASURES[best.measure].lower()} "
-        f"an unseen image looks stranger than a test image in {percent(best.area_under_roc, 1)} of all pairs; a "
+        f"average, of the test images {percent(unseen.test_mean_confidence, 1)}. By "
+        f"{DETECTION_MEASURES[best.measure].lower()} an unseen image looks stranger than a test image in {percent(best.area_under_roc, 1)} of all pairs; a "
         f"threshold that finds 95\u00a0% of the unseen ones also turns away "
         f"{percent(best.false_positive_rate_at_95, 1)} of the test images."
     )

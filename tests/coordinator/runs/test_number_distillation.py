@@ -111,7 +111,7 @@ def test_the_report_says_what_was_kept(resources, teacher, tmp_path):
 
     content, page = write_run_report(resources.settings, store, run, tmp_path / "report")
 
-    # The mean of lines is a line, so the network can say nearly what they do, and with less noise than the numbers have.
+    # The mean of lines is a line, so the network can say nearly what they do; it has less noise than the numbers.
     assert record.member.history[-1].train_error < 0.2
     own, taught = content.evaluation, content.teacher.evaluation
     for ours, theirs, target in zip(own.test, taught.test, content.targets, strict=True):

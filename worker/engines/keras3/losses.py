@@ -50,8 +50,8 @@ def _gaussian(keras: Any, beta: float) -> Loss:
 
     Each network output is a mean or tells a variance; see `deepchord.shared.regression.means_and_variances`. Numbers
     with variances, [size, 2 targets], are normally distributed: the loss is then the expected one, the cross-entropy of
-    the two distributions, and the error is that from their means. With beta each loss is multiplied by its variance to the power of beta, through which no gradient goes (Seitzer et al.
-    2022, eq. 5).
+    the two distributions, and the error is that from their means. With beta each loss is multiplied by its variance to
+    the power of beta, through which no gradient goes (Seitzer et al. 2022, eq. 5).
     """
     ops = keras.ops
 

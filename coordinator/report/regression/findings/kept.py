@@ -26,8 +26,8 @@ class KeptNumbers(Message):
     negative_log_likelihood: float
     #: The share of the numbers in the intervals of 90 %; None: those of a member were not measured.
     coverage: float | None = None
-    #: The area under the ROC curve by the measure that is best, by the name of the unseen images or rows; of the average
-    #: member the mean of the members' own areas.
+    #: The area under the ROC curve by the measure that is best, by the name of the unseen images; of the average member
+    #: the mean of the members' own areas.
     unseen: dict[str, float] = Field(default_factory=dict)
 
 

@@ -128,7 +128,8 @@ def render_page(content: RegressionContent) -> str:
     of_studies = (unseen_sentence, shift_sentence, kept_sentence)
     gains = (error_gain_sentence, loss_gain_sentence)
     environment = new_environment(content, (*sentences, *of_studies, *gains), (_TEMPLATES, TEMPLATES))
-    environment.filters |= {used.__name__: used for used in (fall_words, in_deviations, in_unit, score_text, error_gains, shown_of_all)}
+    used_as_they_are = (fall_words, in_deviations, in_unit, score_text, error_gains, shown_of_all)
+    environment.filters |= {used.__name__: used for used in used_as_they_are}
     environment.globals |= {"thirds": THIRDS, "max_targets": MAX_TARGETS}
     return printable(environment.get_template("numbers.html").render(page=_page(content), content=content))
 
