@@ -34,9 +34,7 @@ def encode_ensemble_predictions(predictions: EnsemblePredictions) -> bytes:
     """
     parts = (*_PARTS, _UNSEEN) if predictions.unseen is not None else _PARTS
     arrays: dict[str, NDArray[np.generic]] = {
-        name: getattr(getattr(predictions, part), field)
-        for part in parts
-        for name, field in _names_of(part).items()
+        name: getattr(getattr(predictions, part), field) for part in parts for name, field in _names_of(part).items()
     }
     return write_npz(arrays)
 

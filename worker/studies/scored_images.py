@@ -58,9 +58,7 @@ def with_numbers_of(other: Dataset, trained_on: Dataset, run_id: str) -> Dataset
             "set of these, named by target_names, or what is unlike the training as --ood."
         )
     places = [given.index(name) for name in known]
-    return replace(
-        other, y_train=other.y_train[:, places], y_test=other.y_test[:, places], targets=trained_on.targets
-    )
+    return replace(other, y_train=other.y_train[:, places], y_test=other.y_test[:, places], targets=trained_on.targets)
 
 
 def scored_alone(other: Dataset) -> tuple[Dataset, tuple[DatasetFinding, ...]]:

@@ -91,12 +91,12 @@ from deepchord.coordinator.report.findings.trust_charts import (
 
 __all__ = [
     "DETECTION_MEASURES",
-    "SHIFT_NAMES",
     "MAX_MEMBERS",
     "MAX_SHEET_CLASSES",
     "MEASURES",
     "RECIPE_FILE",
     "SAMPLES",
+    "SHIFT_NAMES",
     "ConformalTable",
     "ConfusionMatrix",
     "CurvePanel",

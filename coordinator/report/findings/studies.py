@@ -87,9 +87,9 @@ def unseen_sentence(content: ReportContent) -> str:
     return (
         f"Of images of {unseen.name}, whose kinds no member has learned, the ensemble is {confident} confident on "
         f"average, of the test images {percent(unseen.test_mean_confidence, 1)}. By "
-        f"{DETECTION_MEASURES[best.measure].lower()} an unseen image looks stranger than a test image in {percent(best.area_under_roc, 1)} of all pairs; a "
-        f"threshold that finds 95\u00a0% of the unseen ones also turns away "
-        f"{percent(best.false_positive_rate_at_95, 1)} of the test images."
+        f"{DETECTION_MEASURES[best.measure].lower()} an unseen image looks stranger than a test image in "
+        f"{percent(best.area_under_roc, 1)} of all pairs; a threshold that finds 95\u00a0% of the unseen ones also "
+        f"turns away {percent(best.false_positive_rate_at_95, 1)} of the test images."
     )
 
 

@@ -134,9 +134,7 @@ def _coverage_lines(content: RegressionContent) -> tuple[ShiftLine, ...]:
     return tuple(lines)
 
 
-def _line(
-    content: RegressionContent, kind: str, at_rest: float, value: Callable[[ShiftedNumbers], float]
-) -> ShiftLine:
+def _line(content: RegressionContent, kind: str, at_rest: float, value: Callable[[ShiftedNumbers], float]) -> ShiftLine:
     """Return a line; its first value is that of the test images as they are."""
     strengths = sorted({each.strength for each in content.shifted})
     values = [fmean(value(each) for each in content.shifted if each.strength == strength) for strength in strengths]
