@@ -59,7 +59,7 @@ def _gaussian(keras: Any, beta: float) -> Loss:
         targets = outputs.shape[1] // 2
         variances = ops.softplus(outputs[:, targets:]) + LEAST_VARIANCE
         squared = ops.square(ops.subtract(numbers[:, :targets], outputs[:, :targets]))
-        expected = squared + numbers[:, targets:] if numbers.shape[1] > targets else squared
+        expected = ops.add(squared, numbers[:, targets:]) if numbers.shape[1] > targets else squared
         losses = 0.5 * (ops.log(variances) + expected / variances + math.log(2 * math.pi))
         if beta:
             losses = losses * ops.power(ops.stop_gradient(variances), beta)
