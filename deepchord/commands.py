@@ -1,7 +1,7 @@
 """The command `deepchord`: the commands of all sides in one; the only module that knows all of them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -84,20 +84,33 @@ def write_evaluation_report(
     members: "EvaluatedMembers", folder: Path, width: int
 ) -> "tuple[RenderableType, str, Path]":
     """Write the report of what `deepchord evaluate` found; see `deepchord.worker.cli.evaluation.WriteReport`."""
-    from deepchord.coordinator.report import ReportContent, summary_json, summary_table, train_again, write_report
+    from deepchord.coordinator.report import (
+        RegressionContent,
+        ReportContent,
+        summary_json,
+        summary_table,
+        train_again,
+        write_report,
+    )
+    from deepchord.worker.studies import StudiedEnsemble
 
-    content = ReportContent(
-        title=members.title,
-        command=members.command if members.run is None else train_again(members.run),
-        study_command=None if members.run is None else members.command,
-        spec=members.run,
-        records=members.records,
-        member_names=members.member_names,
-        evaluation=members.evaluation,
-        dataset=members.dataset,
-        probabilities=members.probabilities,
-        unseen=members.unseen,
-        shifted=members.shifted,
+    studied = members.studied
+    known: dict[str, Any] = {
+        "title": members.title,
+        "command": members.command if members.run is None else train_again(members.run),
+        "study_command": None if members.run is None else members.command,
+        "spec": members.run,
+        "records": members.records,
+        "member_names": members.member_names,
+        "evaluation": studied.evaluation,
+        "dataset": members.dataset,
+        "unseen": studied.unseen,
+        "shifted": studied.shifted,
+    }
+    content = (
+        ReportContent(**known, probabilities=studied.probabilities)
+        if isinstance(studied, StudiedEnsemble)
+        else RegressionContent(**known, predictions=studied.predictions)
     )
     return summary_table(content, width), summary_json(content), write_report(content, folder)
 

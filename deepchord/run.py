@@ -155,7 +155,7 @@ class Run:
         return self
 
     def distill(self, **options: Any) -> "Run":
-        """Train one network towards the ensemble's calibrated probabilities; return its run as soon as it is submitted.
+        """Train one network towards what the ensemble says, calibrated; return its run as soon as it is submitted.
 
         Args:
             options: `share`, `temperature`, `architecture`, `members`, `seed`, and those of the recipe, as `epochs`;

@@ -62,10 +62,13 @@ class NumpyNetwork:
     def _learn_numbers(self, given: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         means, variances = means_and_variances(given)
         slope = 1 / (1 + np.exp(-given[:, self._targets :]))  # of the variance
-        errors = means - wanted
-        of_variance = 0.5 * (1 / variances - errors**2 / variances**2) * slope
+        # Numbers that are taught have a variance, which is expected of their errors.
+        spread = wanted[:, self._targets :] if wanted.shape[1] > self._targets else 0.0
+        errors = means - wanted[:, : self._targets]
+        of_variance = 0.5 * (1 / variances - (errors**2 + spread) / variances**2) * slope
         gradient = np.concatenate([errors / variances, of_variance], axis=1).astype(np.float32) / self._targets
-        return gradient, gaussian_losses(means, variances, wanted).mean(axis=1), (errors**2).mean(axis=1)
+        losses = gaussian_losses(means, variances, wanted[:, : self._targets]) + 0.5 * spread / variances
+        return gradient, losses.mean(axis=1), (errors**2).mean(axis=1)
 
     def outputs(self, images: Images) -> Outputs:
         ((kernel, bias),) = self._weights

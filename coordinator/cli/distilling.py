@@ -21,7 +21,7 @@ def distill(
         typer.Option(help="How much of a target the ensemble says, the rest is the label; default: 1."),
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(help="Above 1: learn less certain probabilities than the ensemble's; default: 1.")
+        float | None, typer.Option(help="Above 1: learn to be less certain than the ensemble; default: 1.")
     ] = None,
     architecture: Annotated[
         str | None,
@@ -49,7 +49,7 @@ def distill(
     detach: Detach = False,
     out: Out = None,
 ) -> None:
-    """Train one network towards an ensemble's calibrated probabilities, to predict at the cost of one member.
+    """Train one network towards what an ensemble says, calibrated, to predict at the cost of one member.
 
     The result is a run of its own, whose report says what was kept: little with a member's epochs, more with three
     times as many and changed images (--flip, --shift 1). Without a broker it is trained on this machine.

@@ -4,12 +4,12 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from deepchord.coordinator.report.content import ReportContent, TeacherResults
 from deepchord.coordinator.report.export import write_report
 from deepchord.coordinator.report.findings import train_again
-from deepchord.coordinator.report.regression import RegressionContent
+from deepchord.coordinator.report.regression import NumberTeacher, RegressionContent
 from deepchord.coordinator.report.rendering import AnyContent
 from deepchord.shared.checkpoints import (
     DESCRIPTION_FILE,
@@ -27,10 +27,13 @@ from deepchord.shared.messages import (
     RegressionEvaluation,
     RunSpec,
     TrainedMember,
+    UnseenNumbers,
     UnseenScores,
 )
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
+
+Unseen = TypeVar("Unseen", UnseenScores, UnseenNumbers)
 
 
 def report_content(settings: Settings, store: RunStore, run: RunSpec) -> AnyContent:
@@ -56,7 +59,8 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> AnyCont
         "started_at": min((_started_at(store, member) for member in trained), default=None),
     }
     if isinstance(evaluation, RegressionEvaluation):
-        return RegressionContent(**known, predictions=decode_ensemble_predictions(data, source))
+        of_numbers = _number_teacher(store, run)
+        return RegressionContent(**known, predictions=decode_ensemble_predictions(data, source), teacher=of_numbers)
     return ReportContent(
         **known, probabilities=decode_ensemble_probabilities(data, source), teacher=_teacher(store, run)
     )
@@ -71,27 +75,49 @@ def _predicted(store: RunStore, run: RunSpec, evaluation: Evaluation) -> tuple[b
 
 def _teacher(store: RunStore, run: RunSpec) -> TeacherResults | None:
     """Return how the ensemble did that a run has learnt from; None if it learnt from none, or that one is gone."""
-    if run.distillation is None:
+    teacher = _taught_by(store, run)
+    evaluation = None if teacher is None else store.evaluation(teacher).result()
+    if teacher is None or not isinstance(evaluation, EnsembleEvaluation):
         return None
-    try:
-        teacher = store.version(run.distillation.teacher, run.distillation.extension)
-    except (RunNotFoundError, CorruptObjectError):
-        return None
-    evaluation = store.evaluation(teacher).result()
-    if not isinstance(evaluation, EnsembleEvaluation):
-        return None
-    taught, own = _unseen(store, teacher), _unseen(store, run)
-    both = {name: (taught[name], own[name]) for name in taught if name in own}
+    both = _unseen_by_both(store, teacher, run, UnseenScores)
     return TeacherResults(run_id=teacher.run_id, evaluation=evaluation, unseen=both)
 
 
-def _unseen(store: RunStore, run: RunSpec) -> dict[str, UnseenScores]:
+def _number_teacher(store: RunStore, run: RunSpec) -> NumberTeacher | None:
+    """Return the same of a run that predicts numbers."""
+    teacher = _taught_by(store, run)
+    evaluation = None if teacher is None else store.evaluation(teacher).result()
+    if teacher is None or not isinstance(evaluation, RegressionEvaluation):
+        return None
+    both = _unseen_by_both(store, teacher, run, UnseenNumbers)
+    return NumberTeacher(run_id=teacher.run_id, evaluation=evaluation, unseen=both)
+
+
+def _taught_by(store: RunStore, run: RunSpec) -> RunSpec | None:
+    """Return the run whose ensemble a run has learnt from; None if it learnt from none, or that one is gone."""
+    if run.distillation is None:
+        return None
+    try:
+        return store.version(run.distillation.teacher, run.distillation.extension)
+    except (RunNotFoundError, CorruptObjectError):
+        return None
+
+
+def _unseen_by_both(
+    store: RunStore, teacher: RunSpec, run: RunSpec, kind: type[Unseen]
+) -> dict[str, tuple[Unseen, Unseen]]:
+    """Return what studies of both runs found about images of other kinds, by the name of the images."""
+    taught, own = _unseen(store, teacher, kind), _unseen(store, run, kind)
+    return {name: (taught[name], own[name]) for name in taught if name in own}
+
+
+def _unseen(store: RunStore, run: RunSpec, kind: type[Unseen]) -> dict[str, Unseen]:
     """Return what studies of a run found about images of other kinds, by the name of the images."""
     studies = (store.study(run.run_id, name).result() for name in store.study_names(run.run_id))
     return {
         study.unseen.name: study.unseen
         for study in studies
-        if study is not None and study.unseen is not None and study.spec.extension == run.extension
+        if study is not None and isinstance(study.unseen, kind) and study.spec.extension == run.extension
     }
 
 

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from deepchord.coordinator.runs.control import plan_extension
-from deepchord.shared.messages import AutoMembers, EnsembleEvaluation, Evaluation, MemberGain, RunSpec
+from deepchord.shared.messages import AutoMembers, Evaluation, MemberGain, NumberGain, RegressionEvaluation, RunSpec
 from deepchord.shared.storage import RunStore
 
 #: At most this share of the members there are is added at once: what is extrapolated further is less certain.
@@ -35,9 +35,9 @@ def decide_members(run: RunSpec, evaluation: Evaluation | None) -> MemberDecisio
         evaluation: The evaluation of all of its members; None: there is none yet.
     """
     auto = run.auto
-    if auto is None or not isinstance(evaluation, EnsembleEvaluation):
+    if auto is None or evaluation is None:
         return None
-    gain = evaluation.uncertainty.next_member if evaluation.uncertainty is not None else None
+    gain = _gain(evaluation)
     if gain is None:
         reason = f"Run {run.run_id} gets no more members: no image was held out by two, so nobody knows if they help."
         return MemberDecision(extended=None, reason=reason)
@@ -58,7 +58,7 @@ def next_extension(store: RunStore, run: RunSpec) -> RunSpec | None:
     return None if decision is None else decision.extended
 
 
-def enough_members(gain: MemberGain, auto: AutoMembers, members: int) -> int:
+def enough_members(gain: MemberGain | NumberGain, auto: AutoMembers, members: int) -> int:
     """Return the smallest number of members at which one more would lower the loss by too little.
 
     It is the present number if that is enough, otherwise at most `auto.at_most`.
@@ -71,16 +71,31 @@ def enough_members(gain: MemberGain, auto: AutoMembers, members: int) -> int:
     # The loss of k members is a + c / k: from its value and its fall at the present number.
     slope = gain.fall * members * (members + 1)
     floor = gain.loss - slope / members
+
+    def least_fall(number: int) -> float:
+        """Return what the next member must bring at least, in nats."""
+        return auto.least_fall * (1.0 if isinstance(gain, NumberGain) else floor + slope / number)
+
     number = members
-    while slope / (number * (number + 1)) >= auto.least_fall * (floor + slope / number) and number < auto.at_most:
+    while slope / (number * (number + 1)) >= least_fall(number) and number < auto.at_most:
         number += 1
     return number
 
 
-def _reason_for_no_more(run: RunSpec, auto: AutoMembers, gain: MemberGain) -> str:
-    lowered = f"one more would lower the loss by {100 * gain.share:.2f} %"
-    wanted = f"{100 * auto.least_fall:g} %"
-    if run.members >= auto.at_most and gain.share >= auto.least_fall:
+def _gain(evaluation: Evaluation) -> MemberGain | NumberGain | None:
+    """Return what one more member would bring; None if that is not known."""
+    if isinstance(evaluation, RegressionEvaluation):
+        return evaluation.next_member
+    return evaluation.uncertainty.next_member if evaluation.uncertainty is not None else None
+
+
+def _reason_for_no_more(run: RunSpec, auto: AutoMembers, gain: MemberGain | NumberGain) -> str:
+    if isinstance(gain, NumberGain):
+        brought, by, wanted = gain.fall, f"{gain.fall:.4f} nats", f"{auto.least_fall:g} nats"
+    else:
+        brought, by, wanted = gain.share, f"{100 * gain.share:.2f} %", f"{100 * auto.least_fall:g} %"
+    lowered = f"one more would lower the loss by {by}"
+    if run.members >= auto.at_most and brought >= auto.least_fall:
         return (
             f"Run {run.run_id} has the {run.members} members that it may have at most: {lowered}, and from {wanted} on "
             "more would help."

@@ -13,6 +13,7 @@ from deepchord.coordinator.runs.suitability import (
     check_augmentation,
     check_class_weights,
     check_feature_noise,
+    check_task,
     check_trainable,
 )
 from deepchord.shared.errors import InputError
@@ -36,7 +37,7 @@ class DistillationRequest(Message):
 def plan_distillation(
     store: RunStore, run: RunSpec, options: Mapping[str, object], *, max_attempts: int, now: datetime | None = None
 ) -> RunSpec:
-    """Return a new run whose members learn from the calibrated probabilities of an evaluated ensemble.
+    """Return a new run whose members learn what an evaluated ensemble says, calibrated.
 
     Data set, network and recipe are those of the ensemble, and so is the seed: the images that its members kept for the
     calibration are kept again. Labels are not smoothed: the probabilities say how sure one may be.
@@ -52,7 +53,7 @@ def plan_distillation(
         InputError: The run has not ended, or an option is not valid.
         RunFailedError: The run has ended without an evaluation.
     """
-    teacher, _ = store.last_class_evaluation(run)
+    teacher, _ = store.last_evaluation(run)
     now = now or datetime.now(UTC)
     given = {name: value for name, value in options.items() if value is not None}
     own = {name: given.pop(name) for name in DistillationRequest.model_fields if name in given}
@@ -64,9 +65,15 @@ def plan_distillation(
     architecture = (
         teacher.architecture
         if request.architecture is None
-        else network_to_train(Path(request.architecture), teacher.dataset.input_shape, teacher.dataset.classes)
+        else network_to_train(
+            Path(request.architecture),
+            teacher.dataset.input_shape,
+            teacher.dataset.classes,
+            len(teacher.dataset.targets),
+        )
     )
     network = teacher.dataset.network(architecture)
+    check_task(recipe, network.outputs.task)
     check_trainable(network)
     check_augmentation(recipe, teacher.dataset.input_shape)
     check_class_weights(recipe, teacher.dataset.class_names)

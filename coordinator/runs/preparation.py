@@ -72,7 +72,7 @@ def prepare(
     input_shape, classes, targets = dataset.x_train.shape[1:], len(dataset.class_names), len(dataset.targets)
     architecture = plan_architecture(request, input_shape, classes, targets)
     network = architecture.resolve(input_shape=input_shape, classes=classes, targets=targets)
-    check_task(request, network.outputs.task, is_automatic=request.members == "auto")
+    check_task(request, network.outputs.task)
     check_class_weights(request, dataset.class_names, dataset.y_train)
     check_feature_noise(request, input_shape, are_floats=dataset.x_train.dtype != np.uint8)
     refuse_too_large(sum(array.nbytes for array in dataset.arrays().values()), store.objects)

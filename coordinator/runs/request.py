@@ -17,7 +17,7 @@ from deepchord.shared.messages import MAX_MEMBERS, AutoMembers, Recipe, Requirem
 from deepchord.shared.network import Architecture, Layer, Task
 from deepchord.shared.validation import explain, suggestion, with_full_stop
 
-#: With `members = "auto"`: the largest number of members, and the share of the loss that one more must bring.
+#: With `members = "auto"`: the largest number of members, and what one more must bring: a share of the loss, or nats.
 AT_MOST, _LEAST_FALL = 20, 0.005
 
 
@@ -46,7 +46,8 @@ class RunRequest(Recipe):
     task: Task | None = None
     #: `auto`: members are added until one more would hardly lower the loss.
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] | Literal["auto"]
-    #: With `auto`: the largest number of members, and the share of the loss that a member must bring.
+    #: With `auto`: the largest number of members, and the share of the loss that a member must bring, of predicted
+    #: numbers the nats.
     at_most: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] | None = None
     least_fall: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
     #: How many members must be trained; None: half of them, rounded up.

@@ -42,14 +42,11 @@ def plan_start(request: RunRequest, architecture: Architecture, dataset: Dataset
     """
     if request.initial_weights is None:
         return None
-    if dataset.targets:
-        raise InputError(
-            "initial_weights are for runs that predict classes, and this one predicts numbers: leave them out."
-        )
-    shape, classes = dataset.x_train.shape[1:], len(dataset.class_names)
+    shape, classes, targets = dataset.x_train.shape[1:], len(dataset.class_names), len(dataset.targets)
     path = Path(request.initial_weights)
-    read = read_start(path, architecture, shape, classes, new_head=request.new_head)
-    network, name = architecture.resolve(input_shape=shape, classes=classes), printable_path(path.name)
+    read = read_start(path, architecture, shape, classes, targets, new_head=request.new_head)
+    network = architecture.resolve(input_shape=shape, classes=classes, targets=targets)
+    name = printable_path(path.name)
     if read.rescales:
         check_scaled(name, dataset.name, (dataset.x_train, dataset.x_test))
     for note in read.notes:
@@ -58,7 +55,7 @@ def plan_start(request: RunRequest, architecture: Architecture, dataset: Dataset
         if layer.name in read.drawn and not layer.layer.trainable:
             raise InputError(f"Layer {layer.name} is drawn anew, and trainable = false: a new head has to be trained.")
     if read.drawn:
-        why = "as asked for" if read.outputs == classes else f"for {name} has {read.outputs} outputs, not {classes}"
+        why = _why_drawn(request, read, network.outputs.size, name)
         logger.warning("Layer %s is drawn anew by each member, %s.", read.drawn[0], why, extra=_ACTION)
     elif not request.initial_noise:
         logger.warning(
@@ -68,6 +65,13 @@ def plan_start(request: RunRequest, architecture: Architecture, dataset: Dataset
             extra=_ACTION,
         )
     return Start(source=name, read=read, network=network, noise=request.initial_noise)
+
+
+def _why_drawn(request: RunRequest, read: StartingWeights, outputs: int, name: str) -> str:
+    """Return why the head is drawn anew, as a clause."""
+    if read.outputs != outputs:
+        return f"for {name} has {read.outputs} outputs, not {outputs}"
+    return "as asked for" if request.new_head else f"for what {name} gives is no mean and variance of numbers"
 
 
 def publish_start(store: RunStore, start: Start | None) -> InitialWeights | None:

@@ -88,12 +88,8 @@ def check_class_weights(recipe: Recipe, class_names: Sequence[str], labels: NDAr
         )
 
 
-def check_task(recipe: Recipe, task: Task, *, is_automatic: bool) -> None:
-    """Raise `InputError` if the recipe, or the number of members, asks for what only the other task has."""
-    if is_automatic and task == "regression":
-        raise InputError(
-            'members = "auto" is for runs that predict classes, and this one predicts numbers: give a number.'
-        )
+def check_task(recipe: Recipe, task: Task) -> None:
+    """Raise `InputError` if the recipe asks for what only the other task has."""
     wrong = _OF_CLASSES if task == "regression" else _OF_NUMBERS
     asked = [name for name in wrong if getattr(recipe, name)]
     if asked:

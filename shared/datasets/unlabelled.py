@@ -1,4 +1,4 @@
-"""Images without labels: found in a file or under a name, fitted to a network's input, published and loaded."""
+"""Images or rows without labels: found, fitted to a network's input, published and loaded."""
 
 import hashlib
 import io
@@ -24,23 +24,26 @@ from deepchord.shared.images import (
     pixel_values,
     read_picture,
 )
-from deepchord.shared.messages import Fitting, UnseenInfo
+from deepchord.shared.messages import CategoryColumn, Fitting, TablePreprocessing, UnseenInfo
 from deepchord.shared.storage import RunStore
+from deepchord.shared.tables import Table, checked_rows, encode_rows, read_table_file, table_of_rows
 from deepchord.shared.validation import suggestion
 
 #: The array of images in a file: the first of these that is there.
 _ARRAYS = ("images", "x_test", "x")
+#: The array of rows: the first of these that is there.
+_ROWS = ("x_test", "x")
 #: What the option begins with that tells where their channels are.
 _OPTION = "--ood-channels"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Images:
-    """Images without labels."""
+    """Images without labels, or the encoded rows of a table."""
 
     #: The name of the data set or of the file that they came from.
     name: str
-    #: [size, height, width, channels], uint8 or float32, as given.
+    #: [size, height, width, channels], uint8 or float32, as given; of a table float32 [size, features].
     pixels: NDArray[Any]
 
 
@@ -135,6 +138,40 @@ def fitted_images(images: Images, like: NDArray[Any], fitting: Fitting) -> Image
     return images if pixels is images.pixels else Images(name=images.name, pixels=pixels)
 
 
+def find_unseen_rows(path: str, preprocessing: TablePreprocessing) -> Images:
+    """Return the rows of a table as the networks take them; columns that are predicted are not read.
+
+    Args:
+        path: A table, as `read_table_file` reads it; or an `.npz` with rows as `x_test` or `x`, whose columns are those
+            of the training in their order.
+        preprocessing: How the rows of the training became the networks' input.
+
+    Raises:
+        DatasetError: There is no such file, it is no table, or it has not the columns of the training.
+    """
+    own, source = user_path(path), printable_path(Path(path))
+    try:
+        if own.suffix.lower() == ".npz":
+            rows = _rows_of_archive(own, source, preprocessing)
+        else:
+            as_text = [column.name for column in preprocessing.columns if isinstance(column, CategoryColumn)]
+            rows = read_table_file(path, as_text=as_text, wanted=preprocessing.names)
+    except FileNotFoundError as error:
+        raise DatasetError(
+            f"There is no file {source}: the run was trained on a table, so expected one of its columns."
+        ) from error
+    return Images(name=printable_path(own.name), pixels=encode_rows(rows, preprocessing).features)
+
+
+def _rows_of_archive(path: Path, source: str, preprocessing: TablePreprocessing) -> Table:
+    present = npz_outlines(path, source, (), _ROWS)
+    name = next((name for name in _ROWS if name in present), None)
+    if name is None:
+        raise DatasetError(f"{source} holds no rows: expected them as {' or '.join(_ROWS)}.")
+    rows = read_npz(path, source, (name,))[name]
+    return table_of_rows(rows, list(preprocessing.all_names), f"{source}: {name}")
+
+
 def publish_images(images: Images, store: RunStore) -> UnseenInfo:
     """Publish images under their SHA-256, unless storage has them already; return their description.
 
@@ -157,4 +194,5 @@ def load_images(info: UnseenInfo, store: RunStore) -> Images:
     """
     source = f"Images {info.sha256[:12]}…"
     pixels = read_npz(io.BytesIO(store.dataset(info.sha256)), source, ("images",))["images"]
-    return Images(name=info.name, pixels=checked_images(pixels, f"{source}: images"))
+    checked = checked_rows if pixels.ndim == 2 else checked_images
+    return Images(name=info.name, pixels=checked(pixels, f"{source}: images"))

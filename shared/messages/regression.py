@@ -98,6 +98,21 @@ class SizedRegression(Message):
     root_mean_squared_error: NonNegativeFloat
 
 
+class NumberGain(Message):
+    """What one more member would bring, estimated on training rows that members held out; see `MemberGain`.
+
+    The losses are those of the scaled variances, each size of ensemble with its own factors.
+    """
+
+    rows: PositiveInt
+    #: How many members held a row out, in the mean over the rows.
+    members_per_row: PositiveFloat
+    #: The negative log-likelihood of the standardised numbers on such rows, the mean over them, and by how much one
+    #: more member would lower it; nats.
+    loss: FiniteFloat
+    fall: NonNegativeFloat
+
+
 class RegressionEvaluation(Versioned):
     """The scores of an ensemble that predicts numbers.
 
@@ -122,6 +137,8 @@ class RegressionEvaluation(Versioned):
     intervals: tuple[Intervals, ...] = ()
     quantiles: tuple[QuantileCalibration, ...] = ()
     by_size: tuple[SizedRegression, ...] = ()
+    #: None: no row was held out by two members, or an earlier version did not measure it.
+    next_member: NumberGain | None = None
     #: Of the `.npz` with the predictions; see `deepchord.shared.checkpoints.EnsemblePredictions`.
     predictions_sha256: Sha256
 
@@ -136,8 +153,14 @@ class RegressionEvaluation(Versioned):
 
     @model_serializer(mode="wrap")
     def _with_task_first(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Return the fields with `task` at the beginning, which tells this evaluation from that of classes."""
-        return {"task": self.task, **write(self)}
+        """Return the fields with `task` at the beginning, which tells this evaluation from that of classes.
+
+        What an earlier version did not measure is left out, as that version wrote it.
+        """
+        written = {"task": self.task, **write(self)}
+        if self.next_member is None:
+            written.pop("next_member", None)
+        return written
 
     @property
     def mean_member_error(self) -> tuple[float, ...]:

@@ -122,17 +122,19 @@ class AutoMembers(Message):
     """Members are added until one more would hardly lower the loss on held-out images."""
 
     at_most: Annotated[int, Field(ge=1, le=MAX_MEMBERS)]
-    #: The run has enough members if the next one would lower the loss by less than this share of it.
+    #: The run has enough members if the next one would lower the loss by less than this share of it; of predicted
+    #: numbers, whose loss may be negative, by less than so many nats.
     least_fall: Annotated[float, Field(gt=0.0, lt=1.0)]
     #: How many members must be trained, as far as the run has so many; None: half of those it begins with.
     min_members: PositiveInt | None = None
 
 
 class Distillation(Message):
-    """The members learn from the probabilities of another run's ensemble, beside the labels (Hinton et al. 2015).
+    """The members learn what another run's ensemble says, beside the labels (Hinton et al. 2015).
 
     The target of a training image is `share` softmax(log p / temperature) + (1 - `share`) label, where p are the
-    ensemble's calibrated probabilities of the image.
+    ensemble's calibrated probabilities of the image. Of a number it is the mixture, with the same shares, of the
+    ensemble's normal distribution, its scaled variance multiplied by the temperature, and the actual number.
     """
 
     #: The run, and which of its evaluations is meant: that after so many extensions.

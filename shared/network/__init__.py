@@ -2,7 +2,7 @@
 
 from deepchord.shared.network.architecture import MAX_LAYERS, Architecture
 from deepchord.shared.network.builtin import PRESET_ARCHITECTURES, default_architecture, notebook_architecture
-from deepchord.shared.network.head import head_place, outputs_of, with_classes, with_outputs
+from deepchord.shared.network.head import head_place, outputs_of, with_classes, with_linear_head, with_outputs
 from deepchord.shared.network.keras_layers import connected, keras_layers
 from deepchord.shared.network.layers import (
     NETWORK_INPUT,
@@ -111,5 +111,6 @@ __all__ = [
     "refusal",
     "resolve_layers",
     "with_classes",
+    "with_linear_head",
     "with_outputs",
 ]

@@ -44,6 +44,16 @@ def with_classes(head: Layer, classes: int) -> Layer:
     return head.model_copy(update={"units": "classes"})
 
 
+def with_linear_head(architecture: Architecture, outputs: int) -> Architecture:
+    """Return a network that ends in its dense head, with so many outputs as they are; itself if it has no such head."""
+    place = head_place(architecture.layers)
+    head = None if place is None else architecture.layers[place]
+    if not isinstance(head, Dense):
+        return architecture
+    linear = head.model_copy(update={"units": outputs, "activation": "linear"})
+    return Architecture(layers=(*architecture.layers[:place], linear))
+
+
 def with_outputs(architecture: Architecture, outputs: int) -> Architecture:
     """Return a network whose head has so many outputs; the network itself if it has them, or has no head.
 

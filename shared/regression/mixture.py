@@ -11,6 +11,15 @@ from deepchord.shared.regression.gaussians import means_and_variances
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Variances:
+    """How uncertain an ensemble is about each row, over all targets; all arrays are float64 [size]."""
+
+    total: NDArray[np.float64]
+    epistemic: NDArray[np.float64]
+    aleatoric: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Predictions:
     """What an ensemble predicts for some rows; all arrays are float64 [size, targets]."""
 
@@ -29,6 +38,18 @@ class Predictions:
     def standard_deviation(self) -> NDArray[np.float64]:
         """The square root of the variance."""
         return np.sqrt(self.variance)
+
+    def variances(self, scales: NDArray[np.float64]) -> Variances:
+        """Return the variances of each row, the mean over the targets, each in its standard deviations.
+
+        Args:
+            scales: The standard deviation of each target in the training rows, [targets].
+        """
+        epistemic, aleatoric = (
+            np.asarray((variance / scales**2).mean(axis=1))
+            for variance in (self.epistemic_variance, self.aleatoric_variance)
+        )
+        return Variances(total=epistemic + aleatoric, epistemic=epistemic, aleatoric=aleatoric)
 
     def rows(self, chosen: NDArray[np.integer]) -> "Predictions":
         """Return the predictions for some of the rows."""

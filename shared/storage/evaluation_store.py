@@ -10,6 +10,7 @@ from deepchord.shared.messages import (
     EnsembleEvaluation,
     Evaluation,
     RegressionEvaluation,
+    RegressionStudy,
     RunFailure,
     RunSpec,
     Study,
@@ -122,15 +123,27 @@ class StudyStore(AttemptLog):
         """Return what the study looks at; None if there is no such study."""
         return self._read(StudySpec, keys.study_spec(self._run_id, self._name))
 
-    def commit_result(self, study: Study, probabilities: bytes) -> bool:
-        """Commit the result and its probabilities; return False if the study has ended before."""
-        sha256 = study.evaluation.probabilities_sha256
-        self._objects.replace(keys.study_probabilities(self._run_id, self._name, sha256), probabilities)
+    def commit_result(self, study: Study | RegressionStudy, arrays: bytes) -> bool:
+        """Commit the result and what the ensemble predicts; return False if the study has ended before.
+
+        Args:
+            study: The result, which names the SHA-256 of the arrays.
+            arrays: Probabilities, or the predictions of numbers, as `deepchord.shared.checkpoints` encodes them.
+        """
+        if isinstance(study, RegressionStudy):
+            key = keys.study_predictions(self._run_id, self._name, study.evaluation.predictions_sha256)
+        else:
+            key = keys.study_probabilities(self._run_id, self._name, study.evaluation.probabilities_sha256)
+        self._objects.replace(key, arrays)
         return self._objects.create(keys.study_result(self._run_id, self._name), study.encode())
 
-    def result(self) -> Study | None:
-        """Return the result; None if there is none yet."""
-        return self._read(Study, keys.study_result(self._run_id, self._name))
+    def result(self) -> Study | RegressionStudy | None:
+        """Return the result, of classes or of numbers as the run predicts them; None if there is none yet."""
+        key = keys.study_result(self._run_id, self._name)
+        if not self._objects.exists(key):
+            return None
+        predicts_numbers = bool(read_newest_spec(self._objects, self._run_id).dataset.targets)
+        return self._read(RegressionStudy, key) if predicts_numbers else self._read(Study, key)
 
     def has_result(self) -> bool:
         """Return whether the study is done."""
@@ -140,6 +153,12 @@ class StudyStore(AttemptLog):
         """Return the probabilities of the result: `.npz`, see `encode_ensemble_probabilities`."""
         return read_verified(
             self._objects, keys.study_probabilities(self._run_id, self._name, sha256), sha256, _STUDY_REMEDY
+        )
+
+    def predictions(self, sha256: str) -> bytes:
+        """Return the predicted numbers of the result: `.npz`, see `encode_ensemble_predictions`."""
+        return read_verified(
+            self._objects, keys.study_predictions(self._run_id, self._name, sha256), sha256, _STUDY_REMEDY
         )
 
     def commit_failure(self, failure: StudyFailure) -> bool:

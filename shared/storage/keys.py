@@ -190,6 +190,11 @@ def study_probabilities(run_id: str, name: str, sha256: str) -> str:
     return f"{studies(run_id)}{name}/probabilities-{sha256[:12]}.npz"
 
 
+def study_predictions(run_id: str, name: str, sha256: str) -> str:
+    """Return the key of the numbers that the ensemble predicts in a study."""
+    return f"{studies(run_id)}{name}/predictions-{sha256[:12]}.npz"
+
+
 def study_name(key: str) -> str | None:
     """Return the name of the study whose spec has this key; None if it is not the key of a spec of a study."""
     match = re.fullmatch(rf"{RUNS}[^/]+/studies/([a-z0-9-]+)/study\.json", key)

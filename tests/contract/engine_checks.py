@@ -914,15 +914,24 @@ def numbers_are_learnt_by_their_likelihood(engine: Engine) -> None:
     generator = np.random.default_rng(0)
     rows = generator.random((16, 3), dtype=np.float32)
     numbers, counted = generator.normal(size=(16, 2)).astype(np.float32), generator.random(16).astype(np.float32)
+    # Numbers that an ensemble teaches have variances, which are expected of their errors.
+    spread = generator.random((16, 2)).astype(np.float32)
     architecture = Architecture(layers=(Dense(units="outputs"),)).resolve(input_shape=(3,), targets=2)
     start = random_weights(architecture)
     how = {"optimizer": "sgd", "learning_rate": 1.0, "batch_size": 16}
 
-    def losses(kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def losses(kernel: np.ndarray, bias: np.ndarray, taught: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         means, variances = means_and_variances(rows @ kernel.astype(np.float64) + bias)
-        return gaussian_losses(means, variances, numbers), variances
+        return gaussian_losses(means, variances, numbers) + 0.5 * taught / variances, variances
 
-    for weights, beta in ((None, 0.0), (counted, 0.0), (counted, 0.5)):
+    certain = np.zeros_like(spread)
+    for weights, beta, taught in (
+        (None, 0.0, certain),
+        (counted, 0.0, certain),
+        (counted, 0.5, certain),
+        (None, 0.0, spread),
+        (counted, 0.0, spread),
+    ):
         if beta and engine.name == "plaidml":
             try:
                 built(engine, architecture, beta_nll=beta, **how)
@@ -932,11 +941,12 @@ def numbers_are_learnt_by_their_likelihood(engine: Engine) -> None:
         network = built(engine, architecture, beta_nll=beta, **how)
         network.set_weights(start)
         kernel, bias = (array.astype(np.float64) for array in start[0])
-        before, variances = losses(kernel, bias)
+        before, variances = losses(kernel, bias, taught)
         # No gradient goes through these.
         factors = variances**beta * (1.0 if weights is None else weights[:, None])
 
-        loss, error = network.train_epoch([Batch(rows, numbers, 1.0, weights)], dropout_seed=1, on_batch=ignore)
+        learnt = numbers if taught is certain else np.hstack([numbers, spread])
+        loss, error = network.train_epoch([Batch(rows, learnt, 1.0, weights)], dropout_seed=1, on_batch=ignore)
 
         np.testing.assert_allclose(loss, (factors * before).mean(), rtol=1e-4)
         means, _ = means_and_variances(rows @ kernel + bias)
@@ -949,7 +959,7 @@ def numbers_are_learnt_by_their_likelihood(engine: Engine) -> None:
                 for sign in (1, -1):
                     moved = [kernel, bias]
                     moved[place] = given + sign * change
-                    ends.append((factors * losses(*moved)[0]).mean())
+                    ends.append((factors * losses(*moved, taught)[0]).mean())
                 np.testing.assert_allclose(given[at] - found[at], (ends[0] - ends[1]) / 2e-5, atol=1e-4)
 
 

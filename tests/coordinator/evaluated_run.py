@@ -9,10 +9,14 @@ from deepchord.shared.messages import (
     Estimate,
     MemberEvaluation,
     MemberGain,
+    NumberGain,
     ProbabilityScores,
+    RegressionEvaluation,
+    RegressionMember,
     RunSpec,
     Scores,
     SelectivePrediction,
+    TargetScores,
 )
 from deepchord.shared.storage import RunStore
 from tests.coordinator.followed_run import NOW, TRAINER
@@ -48,6 +52,31 @@ def evaluation_with(run: RunSpec, gain: MemberGain | None, trained: int | None =
         misclassified=(),
         probabilities_sha256=hashlib.sha256(PROBABILITIES).hexdigest(),
         uncertainty=uncertainty,
+    )
+
+
+def numbers_with(run: RunSpec, gain: NumberGain | None) -> RegressionEvaluation:
+    """Return an evaluation of a run that predicts a number, after which one more member would bring so much."""
+    scores = (
+        TargetScores(
+            root_mean_squared_error=1.0,
+            mean_absolute_error=0.8,
+            r_squared=0.5,
+            negative_log_likelihood=-0.5,
+            continuous_ranked_probability_score=0.4,
+        ),
+    )
+    return RegressionEvaluation(
+        requested=run.members,
+        trained=run.members,
+        evaluator=TRAINER,
+        evaluated_at=NOW,
+        duration_s=1,
+        members=tuple(RegressionMember(index=index, train=scores, test=scores) for index in range(run.members)),
+        train=scores,
+        test=scores,
+        next_member=gain,
+        predictions_sha256=hashlib.sha256(PROBABILITIES).hexdigest(),
     )
 
 

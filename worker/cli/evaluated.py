@@ -11,20 +11,11 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from deepchord.shared.broker import probe_broker
-from deepchord.shared.checkpoints import EnsembleProbabilities, decode_ensemble_probabilities
 from deepchord.shared.command_line import label, new_console
 from deepchord.shared.datasets import Dataset, Places, all_findings, find_dataset, find_fitted_images, warn_of
 from deepchord.shared.errors import InputError, InterruptedRunError, RunFailedError
 from deepchord.shared.host import choose_engine
-from deepchord.shared.messages import (
-    EnsembleEvaluation,
-    MemberRecord,
-    RunSpec,
-    ShiftedScores,
-    Study,
-    StudySpec,
-    UnseenScores,
-)
+from deepchord.shared.messages import MemberRecord, RunSpec, StudySpec
 from deepchord.shared.settings import Settings, keras_home
 from deepchord.shared.validation import with_full_stop
 from deepchord.worker.evaluation import (
@@ -40,12 +31,15 @@ from deepchord.worker.resources import Resources
 from deepchord.worker.studies import (
     USUAL_DATASET,
     Conditions,
+    StudiedEnsemble,
+    StudiedRegression,
     StudyRequest,
     WeightPatterns,
     commit_study,
     ended_version,
     evaluate_command,
     place_study,
+    stored_study,
     study_dataset,
     study_members,
     study_on_worker,
@@ -62,11 +56,8 @@ class EvaluatedMembers:
     command: str
     #: What each member is called, by its index.
     member_names: Mapping[int, str]
-    evaluation: EnsembleEvaluation
     dataset: Dataset
-    probabilities: EnsembleProbabilities
-    unseen: UnseenScores | None = None
-    shifted: tuple[ShiftedScores, ...] = ()
+    studied: StudiedEnsemble | StudiedRegression
     #: The run and the records of its members; None and empty for weight files.
     run: RunSpec | None = None
     records: Mapping[int, MemberRecord] = field(default_factory=dict)
@@ -115,11 +106,8 @@ def evaluate_files(settings: Settings, patterns: WeightPatterns, request: StudyR
         title=title,
         command=evaluate_command(request, weights=patterns),
         member_names=dict(enumerate(names)),
-        evaluation=studied.evaluation,
         dataset=dataset,
-        probabilities=studied.probabilities,
-        unseen=studied.unseen,
-        shifted=studied.shifted,
+        studied=studied,
     )
 
 
@@ -153,15 +141,22 @@ def evaluate_run(
         typer.echo(f"note: study {spec.name} was done before; another --name does it anew.", err=True)
     else:
         _do_study(resources, run, spec, on_worker=on_worker)
-    failure, result = stored.failure(), stored.result()
-    if result is None:
+    failure, studied = stored.failure(), stored_study(store, spec)
+    if studied is None:
         reason = failure.reason if failure is not None else "it has no result"
         raise RunFailedError(
             with_full_stop(f"Study {spec.name} of run {run.run_id} failed: {reason}") + " Try it with another --name."
         )
-    return _evaluated(resources, run, result, evaluate_command(request, run=run.run_id)), Path(
-        run.run_id, "studies", spec.name
+    evaluated = EvaluatedMembers(
+        title=f"{run.run_id}, {spec.name}",
+        command=evaluate_command(request, run=run.run_id),
+        member_names={index: str(index) for index in range(run.members)},
+        dataset=study_dataset(resources, run, spec),
+        studied=studied,
+        run=run,
+        records={record.member.spec.index: record for record in store.records(run.run_id, run.members)},
     )
+    return evaluated, Path(run.run_id, "studies", spec.name)
 
 
 def _do_study(resources: Resources, run: RunSpec, spec: StudySpec, *, on_worker: bool) -> None:
@@ -178,24 +173,6 @@ def _do_study(resources: Resources, run: RunSpec, spec: StudySpec, *, on_worker:
     except KeyboardInterrupt:
         where = "The worker goes on with it; the same command" if on_worker else "The same command does it again and"
         raise InterruptedRunError(f"Interrupted: {where} collects its result.") from None
-
-
-def _evaluated(resources: Resources, run: RunSpec, study: Study, command: str) -> EvaluatedMembers:
-    """Return a study as its report shows it; everything comes from storage."""
-    store, sha256 = resources.store, study.evaluation.probabilities_sha256
-    encoded = store.study(run.run_id, study.spec.name).probabilities(sha256)
-    return EvaluatedMembers(
-        title=f"{run.run_id}, {study.spec.name}",
-        command=command,
-        member_names={index: str(index) for index in range(run.members)},
-        evaluation=study.evaluation,
-        dataset=study_dataset(resources, run, study.spec),
-        probabilities=decode_ensemble_probabilities(encoded, f"Probabilities of study {study.spec.name}"),
-        unseen=study.unseen,
-        shifted=study.shifted,
-        run=run,
-        records={record.member.spec.index: record for record in store.records(run.run_id, run.members)},
-    )
 
 
 @contextmanager

@@ -66,7 +66,8 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="NAME|PATH",
-            help="Also images of other kinds, which no member has learned: how well are they told from the others?",
+            help="Also images of other kinds, which no member has learned, or rows of another table: how well are they "
+            "told from the others?",
         ),
     ] = None,
     ood_channels_first: Annotated[

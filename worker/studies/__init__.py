@@ -5,6 +5,7 @@ Nothing here decides anything about the ensemble: temperature and thresholds are
 
 from deepchord.worker.studies.conditions import Conditions
 from deepchord.worker.studies.names import check_name
+from deepchord.worker.studies.regression import StudiedRegression
 from deepchord.worker.studies.remote import study_on_worker
 from deepchord.worker.studies.request import (
     USUAL_DATASET,
@@ -14,12 +15,20 @@ from deepchord.worker.studies.request import (
     evaluate_command,
     place_study,
 )
-from deepchord.worker.studies.study import StudiedEnsemble, commit_study, study_dataset, study_members, study_run
+from deepchord.worker.studies.study import (
+    StudiedEnsemble,
+    commit_study,
+    stored_study,
+    study_dataset,
+    study_members,
+    study_run,
+)
 
 __all__ = [
     "USUAL_DATASET",
     "Conditions",
     "StudiedEnsemble",
+    "StudiedRegression",
     "StudyRequest",
     "WeightPatterns",
     "check_name",
@@ -27,6 +36,7 @@ __all__ = [
     "ended_version",
     "evaluate_command",
     "place_study",
+    "stored_study",
     "study_dataset",
     "study_members",
     "study_on_worker",

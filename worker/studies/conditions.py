@@ -15,6 +15,7 @@ from deepchord.shared.messages import (
     STRENGTHS,
     Calibration,
     Detection,
+    DetectionMeasure,
     MemberDetection,
     ShiftedScores,
     ShiftKind,
@@ -66,8 +67,8 @@ class UnseenCollector:
         on_unseen = predict(self._images.pixels)
         self._running.add(on_unseen)
         detection = (
-            _detection("confidence", 1 - on_test.max(axis=1), 1 - on_unseen.max(axis=1)),
-            _detection("predictive_entropy", entropy(on_test), entropy(on_unseen)),
+            detected("confidence", 1 - on_test.max(axis=1), 1 - on_unseen.max(axis=1)),
+            detected("predictive_entropy", entropy(on_test), entropy(on_unseen)),
         )
         self._members.append(MemberDetection(index=index, detection=detection))
 
@@ -92,9 +93,9 @@ class UnseenCollector:
             mean_confidence=min(1.0, float(unseen.confidence.mean(dtype=np.float64))),
             test_mean_confidence=min(1.0, float(of_test.confidence.mean(dtype=np.float64))),
             detection=(
-                _detection("confidence", 1 - of_test.confidence, 1 - unseen.confidence),
-                _detection("predictive_entropy", of_test.predictive_entropy, unseen.predictive_entropy),
-                _detection("mutual_information", of_test.mutual_information, unseen.mutual_information),
+                detected("confidence", 1 - of_test.confidence, 1 - unseen.confidence),
+                detected("predictive_entropy", of_test.predictive_entropy, unseen.predictive_entropy),
+                detected("mutual_information", of_test.mutual_information, unseen.mutual_information),
             ),
             members=tuple(sorted(self._members, key=lambda member: member.index)),
         )
@@ -124,14 +125,8 @@ class ShiftCollector:
         Raises:
             InputError: There is too little memory for the sums.
         """
-        needed = 8 * len(dataset.x_test) * len(dataset.class_names) * len(SHIFT_KINDS) * STRENGTHS
-        free = psutil.virtual_memory().available
-        if needed > free / 2:
-            raise InputError(
-                f"Shifted images of {len(dataset.x_test):,} test images and {len(dataset.class_names):,} classes need "
-                f"{needed / 2**30:.1f} GiB of sums, and {free / 2**30:.1f} GiB are free: leave --shift out, or give "
-                "fewer test images with --dataset."
-            )
+        classes = len(dataset.class_names)
+        check_memory(8 * len(dataset.x_test) * classes * len(SHIFT_KINDS) * STRENGTHS, dataset, f"{classes:,} classes")
         self._dataset = dataset
         values = dataset.pixels
         self._low, self._high = (0.0, 255.0) if values.type == "uint8" else (values.lowest, values.highest)
@@ -171,19 +166,40 @@ class ShiftCollector:
         return _short_scores([score(probabilities, self._dataset.y_test) for score in _SCORES])
 
 
-def _short_scores(values: "NDArray[np.float64] | list[float]") -> ShortScores:
-    return ShortScores.model_validate(
-        {score.__name__: float(value) for score, value in zip(_SCORES, values, strict=True)}
+def check_memory(needed: int, dataset: Dataset, predicted: str) -> None:
+    """Raise `InputError` if the sums of what members say of shifted images need more than half of the free memory.
+
+    Args:
+        needed: The bytes of the sums.
+        dataset: The test images.
+        predicted: How many classes or numbers are predicted, for the error.
+    """
+    free = psutil.virtual_memory().available
+    if needed > free / 2:
+        raise InputError(
+            f"Shifted images of {len(dataset.x_test):,} test images and {predicted} need {needed / 2**30:.1f} GiB of "
+            f"sums, and {free / 2**30:.1f} GiB are free: leave --shift out, or give fewer test images with --dataset."
+        )
+
+
+def detected(measure: DetectionMeasure, known: NDArray[np.floating], unknown: NDArray[np.floating]) -> Detection:
+    """Return how well a measure tells unseen images from test images.
+
+    Args:
+        measure: Its name.
+        known: Its values for the test images, [test_size].
+        unknown: Those for the unseen images, [unseen images], which should be higher.
+    """
+    found = detection_scores(known, unknown)
+    return Detection(
+        measure=measure,
+        area_under_roc=min(1.0, found.area_under_roc),
+        area_under_precision_recall=min(1.0, found.area_under_precision_recall),
+        false_positive_rate_at_95=found.false_positive_rate_at_95,
     )
 
 
-def _detection(measure: str, known: NDArray[np.floating], unknown: NDArray[np.floating]) -> Detection:
-    found = detection_scores(known, unknown)
-    return Detection.model_validate(
-        {
-            "measure": measure,
-            "area_under_roc": min(1.0, found.area_under_roc),
-            "area_under_precision_recall": min(1.0, found.area_under_precision_recall),
-            "false_positive_rate_at_95": found.false_positive_rate_at_95,
-        }
+def _short_scores(values: "NDArray[np.float64] | list[float]") -> ShortScores:
+    return ShortScores.model_validate(
+        {score.__name__: float(value) for score, value in zip(_SCORES, values, strict=True)}
     )

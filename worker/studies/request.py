@@ -13,6 +13,7 @@ from deepchord.shared.datasets import (
     Places,
     find_dataset,
     find_fitted_images,
+    find_unseen_rows,
     kind_of_dataset,
     load_dataset,
     overlap_findings,
@@ -26,7 +27,7 @@ from deepchord.shared.messages import DatasetInfo, Fitting, RunSpec, StudySpec, 
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 from deepchord.worker.studies.names import made_name
-from deepchord.worker.studies.scored_images import scored_alone, with_classes_of
+from deepchord.worker.studies.scored_images import scored_alone, with_classes_of, with_numbers_of
 
 #: The data set of weight files that are given without one.
 USUAL_DATASET = "fashion"
@@ -42,7 +43,7 @@ class StudyRequest:
     dataset: str | None = None
     #: Whether images of that file are channels first; see `find_dataset`.
     images_channels_first: bool | None = None
-    #: Images of kinds that the members were not trained on: a name or a path.
+    #: Images of kinds that the members were not trained on: a name or a path. Of a run on a table: the path of rows.
     unseen: str | None = None
     #: Whether those are channels first; see `find_images`.
     unseen_channels_first: bool | None = None
@@ -150,22 +151,20 @@ def place_study(
 
 
 def check_request(run: RunSpec, request: StudyRequest) -> None:
-    """Raise `InputError` if something is asked of a run that only runs on images have, or on classes."""
-    if run.dataset.targets:
-        raise InputError(
-            f"Run {run.run_id} predicts numbers, and `deepchord evaluate` asks runs that predict classes: `deepchord "
-            f"collect {run.run_id}` writes its scores and intervals."
-        )
-    if run.dataset.table is None:
+    """Raise `InputError` if something is asked of a run on a table that only runs on images have."""
+    table = run.dataset.table
+    if table is None:
         return
-    if request.shifts or request.unseen is not None:
-        raise InputError(
-            f"Run {run.run_id} was trained on a table: --shift and --ood are about images, leave them out."
-        )
+    trained = f"Run {run.run_id} was trained on a table"
+    if request.shifts:
+        raise InputError(f"{trained}: --shift changes images, leave it out.")
+    if request.fitting != "none" or request.unseen_channels_first is not None:
+        raise InputError(f"{trained}: --fit and --ood-channels-first are about images, leave them out.")
     if request.dataset is not None:
+        columns = " and ".join(repr(name) for name in table.targets)
         raise InputError(
-            f"Run {run.run_id} was trained on a table: `deepchord predict {run.run_id} FILE` scores other rows that "
-            f"have the column {run.dataset.table.target!r}."
+            f"{trained}: `deepchord predict {run.run_id} FILE` scores other rows that have the "
+            f"column{'s' if len(table.targets) > 1 else ''} {columns}."
         )
 
 
@@ -174,15 +173,19 @@ def _published_dataset(
 ) -> DatasetInfo | None:
     if request.dataset is None:
         return None
+    task = run.dataset.outputs.task
     other = find_dataset(
         request.dataset,
         places,
         request.images_channels_first,
-        labels_are_classes=True,
-        options=FileOptions(image_size=_image_size(run.dataset, request.dataset)),
+        labels_are_classes=task == "classification",
+        options=FileOptions(
+            image_size=_image_size(run.dataset, request.dataset), task=None if task == "classification" else task
+        ),
     )
     warn_of(value_findings(other), other.name)
-    other, noticed = scored_alone(with_classes_of(other, trained_on, run.run_id))
+    fitted = with_numbers_of if trained_on.targets else with_classes_of
+    other, noticed = scored_alone(fitted(other, trained_on, run.run_id))
     if other.x_test.shape[1:] != trained_on.x_test.shape[1:] or other.x_test.dtype != trained_on.x_test.dtype:
         raise InputError(
             f"The test images of {other.name} are {other.x_test.dtype} {list(other.x_test.shape[1:])}, and the "
@@ -197,9 +200,12 @@ def _published_dataset(
 def _published_images(store: RunStore, trained_on: Dataset, request: StudyRequest, places: Places) -> UnseenInfo | None:
     if request.unseen is None:
         return None
-    images = find_fitted_images(
-        request.unseen, places, trained_on, request.fitting, channels_first=request.unseen_channels_first
-    )
+    if trained_on.table is not None:
+        images = find_unseen_rows(request.unseen, trained_on.table)
+    else:
+        images = find_fitted_images(
+            request.unseen, places, trained_on, request.fitting, channels_first=request.unseen_channels_first
+        )
     return publish_images(images, store)
 
 

@@ -1,4 +1,4 @@
-"""Another data set as the test of a run: its classes are those of the run by their names, and all of it may score."""
+"""Another data set as the test of a run: classes or numbers are those of the run by their names; all may score."""
 
 from dataclasses import replace
 
@@ -38,6 +38,27 @@ def with_classes_of(other: Dataset, trained_on: Dataset, run_id: str) -> Dataset
         )
     places = np.array([known.index(name) for name in other.class_names], dtype=np.int64)
     return replace(other, y_train=places[other.y_train], y_test=places[other.y_test], class_names=known)
+
+
+def with_numbers_of(other: Dataset, trained_on: Dataset, run_id: str) -> Dataset:
+    """Return a data set whose numbers are those of a run, in their order; the run standardises them.
+
+    Args:
+        other: Any data set of numbers.
+        trained_on: That of the run.
+        run_id: The run, for the error.
+
+    Raises:
+        InputError: It has other numbers.
+    """
+    known, given = (tuple(target.name for target in each.targets) for each in (trained_on, other))
+    if set(known) != set(given):
+        raise InputError(
+            f"{other.name} has the numbers {_listed(given)}, and run {run_id} predicts {_listed(known)}: give a data "
+            "set of these, named by target_names, or what is unlike the training as --ood."
+        )
+    places = [given.index(name) for name in known]
+    return replace(other, y_train=other.y_train[:, places], y_test=other.y_test[:, places], targets=trained_on.targets)
 
 
 def scored_alone(other: Dataset) -> tuple[Dataset, tuple[DatasetFinding, ...]]:

@@ -8,12 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.shared.checkpoints import EnsembleProbabilities, encode_ensemble_probabilities
+from deepchord.shared.checkpoints import (
+    EnsembleProbabilities,
+    decode_ensemble_predictions,
+    decode_ensemble_probabilities,
+    encode_ensemble_probabilities,
+)
 from deepchord.shared.datasets import Dataset, load_dataset, load_images
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import (
     Calibration,
     EnsembleEvaluation,
+    RegressionStudy,
     RunSpec,
     ShiftedScores,
     Study,
@@ -31,6 +37,7 @@ from deepchord.worker.evaluation import (
 )
 from deepchord.worker.resources import Resources
 from deepchord.worker.studies.conditions import Conditions, ShiftCollector, UnseenCollector
+from deepchord.worker.studies.regression import StudiedRegression, study_regression
 from deepchord.worker.training import calibration_images, member_split
 
 
@@ -82,7 +89,9 @@ def study_members(
     )
 
 
-def study_run(resources: Resources, run: RunSpec, spec: StudySpec, advance: Callable[[], None]) -> StudiedEnsemble:
+def study_run(
+    resources: Resources, run: RunSpec, spec: StudySpec, advance: Callable[[], None]
+) -> StudiedEnsemble | StudiedRegression:
     """Study the trained members of a run.
 
     Args:
@@ -93,7 +102,7 @@ def study_run(resources: Resources, run: RunSpec, spec: StudySpec, advance: Call
 
     Raises:
         InputError: No member was trained.
-        CheckpointError: A member's weights give NaN instead of probabilities.
+        CheckpointError: A member's weights give NaN instead of probabilities or numbers.
         StorageError: Something is missing in storage, or it does not answer.
     """
     store = resources.store
@@ -113,8 +122,10 @@ def study_run(resources: Resources, run: RunSpec, spec: StudySpec, advance: Call
     if spec.dataset is not None:
         # The test probabilities that the members stored are of other images.
         candidates = (dataclasses.replace(candidate, own_outputs=None) for candidate in candidates)
-    conditions = Conditions(unseen=unseen, shifts=spec.shifts)
-    return study_members(evaluator, dataset, candidates, run.members, conditions, calibration_images(run, labels))
+    conditions, held_out = Conditions(unseen=unseen, shifts=spec.shifts), calibration_images(run, labels)
+    if run.dataset.targets:
+        return study_regression(evaluator, dataset, candidates, run.members, conditions, held_out)
+    return study_members(evaluator, dataset, candidates, run.members, conditions, held_out)
 
 
 def study_dataset(
@@ -133,10 +144,45 @@ def study_dataset(
     )
 
 
-def commit_study(store: RunStore, spec: StudySpec, studied: StudiedEnsemble) -> bool:
+def commit_study(store: RunStore, spec: StudySpec, studied: StudiedEnsemble | StudiedRegression) -> bool:
     """Commit the result of a study of a run; return False if it has ended before."""
+    stored = store.study(spec.run_id, spec.name)
+    if isinstance(studied, StudiedRegression):
+        of_numbers = RegressionStudy(
+            spec=spec, evaluation=studied.evaluation, unseen=studied.unseen, shifted=studied.shifted
+        )
+        return stored.commit_result(of_numbers, studied.encoded_predictions)
     study = Study(spec=spec, evaluation=studied.evaluation, unseen=studied.unseen, shifted=studied.shifted)
-    return store.study(spec.run_id, spec.name).commit_result(study, studied.encoded_probabilities)
+    return stored.commit_result(study, studied.encoded_probabilities)
+
+
+def stored_study(store: RunStore, spec: StudySpec) -> StudiedEnsemble | StudiedRegression | None:
+    """Return the committed result of a study with all its arrays; None if there is none yet.
+
+    Raises:
+        StorageError: Something is missing in storage or damaged, or it does not answer.
+    """
+    stored = store.study(spec.run_id, spec.name)
+    study = stored.result()
+    if study is None:
+        return None
+    if isinstance(study, RegressionStudy):
+        data = stored.predictions(study.evaluation.predictions_sha256)
+        return StudiedRegression(
+            evaluation=study.evaluation,
+            predictions=decode_ensemble_predictions(data, f"Predictions of study {spec.name}"),
+            encoded_predictions=data,
+            unseen=study.unseen,
+            shifted=study.shifted,
+        )
+    data = stored.probabilities(study.evaluation.probabilities_sha256)
+    return StudiedEnsemble(
+        evaluation=study.evaluation,
+        probabilities=decode_ensemble_probabilities(data, f"Probabilities of study {spec.name}"),
+        encoded_probabilities=data,
+        unseen=study.unseen,
+        shifted=study.shifted,
+    )
 
 
 def _calibration(evaluation: EnsembleEvaluation) -> Calibration | None:

@@ -31,7 +31,8 @@ class TrainingImages:
     #: The member's training split, [size].
     indices: NDArray[np.int64]
     #: What the network is to say of each training image, also when it is changed: class indices [train_size],
-    #: probabilities [train_size, classes], or standardised numbers [train_size, targets].
+    #: probabilities [train_size, classes], standardised numbers [train_size, targets], or their means and variances
+    #: [train_size, 2 targets].
     labels: NDArray[Any]
 
 

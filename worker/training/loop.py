@@ -14,7 +14,7 @@ from deepchord.shared.files import is_mapped, will_read
 from deepchord.shared.images import scaled
 from deepchord.shared.messages import EpochMetrics, MemberSeeds, Recipe
 from deepchord.shared.network import ResolvedArchitecture
-from deepchord.worker.engines import Engine, Images, Network, Outputs, Probabilities
+from deepchord.worker.engines import Engine, Images, Network, Outputs
 from deepchord.worker.evaluation import chunks
 from deepchord.worker.training.batches import EpochBatches, TrainingImages
 from deepchord.worker.training.initialization import GivenWeights, initial_weights
@@ -38,8 +38,9 @@ class TrainingSetup:
     split: Split | None = None
     #: Training images and labels are used; test images are not looked at.
     dataset: Dataset
-    #: What the member is to say of each training image, [train_size, classes]; None: its label.
-    targets: Probabilities | None = None
+    #: What the member is to say of each training image, [train_size, classes], or of numbers their means and variances,
+    #: [train_size, 2 targets]; None: its label.
+    targets: Outputs | None = None
     #: What all members start from; None: random weights.
     given: GivenWeights | None = None
 

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deepchord.shared.datasets import Dataset
-from deepchord.shared.messages import Evaluation, FailedMember, MemberRecord, RunSpec, TrainedMember
+from deepchord.shared.messages import (
+    Evaluation,
+    FailedMember,
+    MemberRecord,
+    RunSpec,
+    TrainedMember,
+    UnseenNumbers,
+    UnseenScores,
+)
 from deepchord.shared.tables import in_rows
 
 
@@ -27,6 +35,8 @@ class EnsembleContent:
     dataset: Dataset
     #: The command that makes a study of a run again; None: this is the run's own evaluation, or bare weight files.
     study_command: str | None = None
+    #: What a study found about images of other kinds; None: there was none, or no such images.
+    unseen: UnseenScores | UnseenNumbers | None = None
     #: When the first attempt of any trained member began; None for bare weight files.
     started_at: datetime | None = None
 

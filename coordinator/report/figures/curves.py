@@ -1,17 +1,22 @@
 """Curves of an ensemble as figures: entropies, what more members bring, what becomes of shifted images."""
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deepchord.coordinator.report.content import ReportContent
 from deepchord.coordinator.report.figures.drawing import ACCENT, HOT, MUTED, new_figure, tidy_axes, write_key
-from deepchord.coordinator.report.findings import Scale, entropy_counts, shift_curves, size_curves
+from deepchord.coordinator.report.findings import Scale, ShiftCurve, entropy_counts, shift_curves, size_curves
 
 #: How the lines of shifted images look: their colours, their kinds and what they are called.
 _SHIFT_LOOKS = {
     "members": (MUTED, (0, (2, 3)), "average member"),
     "mean": (MUTED, "-", "mean"),
+    "predicted": (MUTED, "-", "as predicted"),
     "calibrated": (ACCENT, "-", "calibrated"),
+    "scaled": (ACCENT, "-", "scaled"),
+    "conformal": (ACCENT, "-", "conformal"),
 }
 
 
@@ -66,7 +71,11 @@ def draw_sizes(content: ReportContent) -> Figure | None:
 
 def draw_shifts(content: ReportContent) -> Figure | None:
     """Return accuracy, loss and calibration error by the strength of shifts, None if none were looked at."""
-    curves = shift_curves(content)
+    return draw_shift_curves(shift_curves(content))
+
+
+def draw_shift_curves(curves: Sequence[ShiftCurve]) -> Figure | None:
+    """Return scores by the strength of shifts, None if there are none."""
     if not curves:
         return None
     figure = new_figure(4.2 * len(curves), 3.6)
@@ -75,7 +84,9 @@ def draw_shifts(content: ReportContent) -> Figure | None:
             colour, style, name = _SHIFT_LOOKS[line.kind]
             axes.plot(range(len(line.values)), line.values, color=colour, ls=style, lw=1.3, label=name)
         tidy_axes(axes, curve.title, "Strength of the shift")
-        _write_values(axes, Scale(start=0, end=max(axes.get_ylim()[1], 1e-6)), is_share=curve.is_share)
+        lowest = min(0.0, *(value for line in curve.lines for value in line.values))
+        scale = Scale(start=lowest, end=max(axes.get_ylim()[1], lowest + 1e-6))
+        _write_values(axes, scale, is_share=curve.is_share)
         write_key(axes)
     return figure
 

@@ -58,6 +58,8 @@ from deepchord.coordinator.report.findings.provenance import (
 )
 from deepchord.coordinator.report.findings.scales import Plane, Scale, Tick, scale_around
 from deepchord.coordinator.report.findings.studies import (
+    DETECTION_MEASURES,
+    SHIFT_NAMES,
     DetectionRow,
     ShiftCurve,
     ShiftLine,
@@ -88,11 +90,13 @@ from deepchord.coordinator.report.findings.trust_charts import (
 )
 
 __all__ = [
+    "DETECTION_MEASURES",
     "MAX_MEMBERS",
     "MAX_SHEET_CLASSES",
     "MEASURES",
     "RECIPE_FILE",
     "SAMPLES",
+    "SHIFT_NAMES",
     "ConformalTable",
     "ConfusionMatrix",
     "CurvePanel",

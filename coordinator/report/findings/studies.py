@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from statistics import fmean
 
-from deepchord.coordinator.report.content import ReportContent, count, percent
+from deepchord.coordinator.report.content import EnsembleContent, ReportContent, count, percent
 from deepchord.coordinator.report.findings.ensemble_sizes import SCORE_TITLES
 from deepchord.shared.messages import (
     DetectionMeasure,
@@ -17,13 +17,16 @@ from deepchord.shared.messages import (
 )
 
 #: The measures in words.
-_MEASURES: Mapping[DetectionMeasure, str] = {
+DETECTION_MEASURES: Mapping[DetectionMeasure, str] = {
     "confidence": "Confidence",
     "predictive_entropy": "Predictive entropy",
     "mutual_information": "Mutual information",
+    "total_variance": "Total variance",
+    "epistemic_variance": "Epistemic variance",
+    "aleatoric_variance": "Aleatoric variance",
 }
 #: The kinds of shifts in words.
-_KINDS: Mapping[ShiftKind, str] = {
+SHIFT_NAMES: Mapping[ShiftKind, str] = {
     "noise": "Noise",
     "blur": "Blur",
     "contrast": "Less contrast",
@@ -51,7 +54,7 @@ class DetectionRow:
 class ShiftLine:
     """A score of one kind of probabilities by strength, from 0 (the test images as they are)."""
 
-    #: `members`, `mean` or `calibrated`.
+    #: `members`, `mean` or `calibrated`; of numbers `members`, `predicted`, `scaled` or `conformal`.
     kind: str
     values: tuple[float, ...]
 
@@ -83,14 +86,14 @@ def unseen_sentence(content: ReportContent) -> str:
     confident = percent(unseen.mean_confidence, 1)
     return (
         f"Of images of {unseen.name}, whose kinds no member has learned, the ensemble is {confident} confident on "
-        f"average, of the test images {percent(unseen.test_mean_confidence, 1)}. By {_MEASURES[best.measure].lower()} "
-        f"an unseen image looks stranger than a test image in {percent(best.area_under_roc, 1)} of all pairs; a "
-        f"threshold that finds 95\u00a0% of the unseen ones also turns away "
-        f"{percent(best.false_positive_rate_at_95, 1)} of the test images."
+        f"average, of the test images {percent(unseen.test_mean_confidence, 1)}. By "
+        f"{DETECTION_MEASURES[best.measure].lower()} an unseen image looks stranger than a test image in "
+        f"{percent(best.area_under_roc, 1)} of all pairs; a threshold that finds 95\u00a0% of the unseen ones also "
+        f"turns away {percent(best.false_positive_rate_at_95, 1)} of the test images."
     )
 
 
-def unseen_line(content: ReportContent) -> str:
+def unseen_line(content: EnsembleContent) -> str:
     """Return how well unseen images are told from the test images, in a line for the terminal; empty without them."""
     unseen = content.unseen
     if unseen is None:
@@ -100,12 +103,12 @@ def unseen_line(content: ReportContent) -> str:
     of_members = f" ({average[best.measure]:.3f} for the average member)" if best.measure in average else ""
     return (
         f"{count(unseen.images, 'unseen image')} of {unseen.name}: AUROC {best.area_under_roc:.3f} by "
-        f"{_MEASURES[best.measure].lower()}{of_members}; a threshold that finds 95\u00a0% of them turns away "
+        f"{DETECTION_MEASURES[best.measure].lower()}{of_members}; a threshold that finds 95\u00a0% of them turns away "
         f"{percent(best.false_positive_rate_at_95, 1)} of the test images"
     )
 
 
-def detection_rows(content: ReportContent) -> tuple[DetectionRow, ...]:
+def detection_rows(content: EnsembleContent) -> tuple[DetectionRow, ...]:
     """Return how well each measure tells unseen images from test images."""
     unseen = content.unseen
     if unseen is None:
@@ -113,7 +116,7 @@ def detection_rows(content: ReportContent) -> tuple[DetectionRow, ...]:
     average = unseen.average_members if content.evaluation.trained > 1 else {}
     return tuple(
         DetectionRow(
-            measure=_MEASURES[each.measure],
+            measure=DETECTION_MEASURES[each.measure],
             area_under_roc=each.area_under_roc,
             area_under_precision_recall=each.area_under_precision_recall,
             false_positive_rate_at_95=each.false_positive_rate_at_95,
@@ -139,7 +142,7 @@ def shift_rows(content: ReportContent) -> tuple[ShiftRow, ...]:
     """Return the scores of the calibrated ensemble by kind of shift; of the mean as it is if it is not calibrated."""
     of_kinds = groupby(content.shifted, key=lambda each: each.kind)
     return tuple(
-        ShiftRow(kind=_KINDS[kind], scores=tuple(each.calibrated or each.mean for each in of_kind))
+        ShiftRow(kind=SHIFT_NAMES[kind], scores=tuple(each.calibrated or each.mean for each in of_kind))
         for kind, of_kind in of_kinds
     )
 

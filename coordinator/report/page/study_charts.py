@@ -23,7 +23,33 @@ def size_charts(content: ReportContent) -> tuple[Chart, ...]:
 
 def shift_charts(content: ReportContent) -> tuple[Chart, ...]:
     """Return accuracy, loss and calibration error by the strength of the shifts; nothing if none were looked at."""
-    return tuple(map(_shift_chart, shift_curves(content)))
+    return tuple(map(shift_chart, shift_curves(content)))
+
+
+def shift_chart(curve: ShiftCurve) -> Chart:
+    """Return a score by the strength of the shifts, averaged over their kinds."""
+    values = [value for line in curve.lines for value in line.values]
+    steps = len(curve.lines[0].values)
+    y = from_zero(values) if min(values) >= 0 else scale_around(values, 0.08, 0.01)
+    plane = Plane(x=Scale(start=0.0, end=steps - 1), y=y)
+    looks = {
+        "members": ("members", "average member"),
+        "mean": ("before", "mean"),
+        "predicted": ("before", "as predicted"),
+        "calibrated": ("after", "calibrated"),
+        "scaled": ("after", "scaled"),
+        "conformal": ("after", "conformal"),
+    }
+    return Chart(
+        title=curve.title,
+        x_title="Strength of the shift, averaged over seven kinds",
+        lines=tuple(
+            ChartLine(kind=looks[line.kind][0], label=looks[line.kind][1], path=plane.path(enumerate(line.values)))
+            for line in curve.lines
+        ),
+        x_ticks=plane.x.ticks(steps, integer=True),
+        y_ticks=percents(plane.y) if curve.is_share else plane.y.ticks(5),
+    )
 
 
 def _size_chart(curve: SizeCurve) -> Chart:
@@ -66,24 +92,3 @@ def _point_title(point: SizePoint, is_share: bool) -> str:
         for score in (point.score.value, point.score.low, point.score.high)
     )
     return f"{count(point.members, 'member')}: {value}; 95\u00a0% of their orders have {low} to {high}"
-
-
-def _shift_chart(curve: ShiftCurve) -> Chart:
-    values = [value for line in curve.lines for value in line.values]
-    steps = len(curve.lines[0].values)
-    plane = Plane(x=Scale(start=0.0, end=steps - 1), y=from_zero(values))
-    looks = {
-        "members": ("members", "average member"),
-        "mean": ("before", "mean"),
-        "calibrated": ("after", "calibrated"),
-    }
-    return Chart(
-        title=curve.title,
-        x_title="Strength of the shift, averaged over seven kinds",
-        lines=tuple(
-            ChartLine(kind=looks[line.kind][0], label=looks[line.kind][1], path=plane.path(enumerate(line.values)))
-            for line in curve.lines
-        ),
-        x_ticks=plane.x.ticks(steps, integer=True),
-        y_ticks=percents(plane.y) if curve.is_share else plane.y.ticks(5),
-    )

@@ -1,13 +1,31 @@
 """What the report of an ensemble that predicts numbers is made of, and the facts that all its parts use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from deepchord.coordinator.report.content import EnsembleContent
 from deepchord.shared.checkpoints import EnsemblePredictions
-from deepchord.shared.messages import RegressionEvaluation, RegressionMember, Target, TargetScores
+from deepchord.shared.messages import (
+    RegressionEvaluation,
+    RegressionMember,
+    ShiftedNumbers,
+    Target,
+    TargetScores,
+    UnseenNumbers,
+)
 from deepchord.shared.regression import Predictions
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NumberTeacher:
+    """How the ensemble did that the members of a distilled run learnt from."""
+
+    run_id: str
+    evaluation: RegressionEvaluation
+    #: What studies of that ensemble, and of this run, found about images or rows unlike the training, by their name, if
+    #: both were asked about them.
+    unseen: Mapping[str, tuple[UnseenNumbers, UnseenNumbers]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -16,6 +34,11 @@ class RegressionContent(EnsembleContent):
 
     evaluation: RegressionEvaluation
     predictions: EnsemblePredictions
+    #: What a study found about images or rows unlike those of the training, and about shifted test images.
+    unseen: UnseenNumbers | None = None
+    shifted: tuple[ShiftedNumbers, ...] = ()
+    #: Of a distilled run; None: this is none, or its teacher is gone.
+    teacher: NumberTeacher | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:

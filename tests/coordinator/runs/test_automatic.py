@@ -8,9 +8,9 @@ from deepchord.coordinator.runs import plan_extension, plan_request, plan_run
 from deepchord.coordinator.runs.automatic import decide_members, enough_members
 from deepchord.coordinator.runs.planning import first_members
 from deepchord.shared.errors import InputError
-from deepchord.shared.messages import AutoMembers, DatasetInfo, MemberGain, Recipe, RunSpec
+from deepchord.shared.messages import AutoMembers, DatasetInfo, MemberGain, NumberGain, Recipe, RunSpec
 from deepchord.shared.network import Architecture, Dense, Flatten
-from tests.coordinator.evaluated_run import evaluation_with, gain_of
+from tests.coordinator.evaluated_run import evaluation_with, gain_of, numbers_with
 
 DATASET = DatasetInfo(
     name="digits", sha256="0" * 64, input_shape=(28, 28, 1), class_names=("0", "1"), train_size=10, test_size=5
@@ -43,6 +43,26 @@ def test_enough_is_the_first_number_whose_next_member_brings_too_little(slope, f
     assert all(share(number) > least * (1 - 1e-6) for number in range(members, found))
     if found < at_most:
         assert share(found) < least * (1 + 1e-6)
+
+
+@given(
+    slope=st.floats(0, 1),
+    floor=st.floats(-5, 5),
+    members=st.integers(1, 30),
+    at_most=st.integers(1, 40),
+    least=st.floats(1e-4, 0.5),
+)
+def test_of_numbers_enough_is_told_in_nats_for_their_loss_may_be_negative(slope, floor, members, at_most, least):
+    loss, fall = floor + slope / members, slope / (members * (members + 1))
+    known = NumberGain(rows=9, members_per_row=2, loss=loss, fall=fall)
+
+    found = enough_members(known, AutoMembers(at_most=at_most, least_fall=least), members)
+
+    falls = {number: slope / (number * (number + 1)) for number in range(members, found + 1)}
+    assert members <= found <= max(at_most, members)
+    assert all(falls[number] > least * (1 - 1e-6) for number in range(members, found))
+    if found < at_most:
+        assert falls[found] < least * (1 + 1e-6)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +157,25 @@ def test_the_real_reason_for_the_number_of_members_is_told(members, share, exten
 
     assert (None if decision.extended is None else decision.extended.members) == extended
     assert decision.reason.endswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("members", "fall", "extended", "reason"),
+    [
+        (4, 0.1, 6, "More members still help: 2 more, 6 in all."),
+        (4, 0.001, None, "one more would lower the loss by 0.0010 nats, and 0.005 nats is asked for."),
+        (9, 0.01, None, "may have at most: one more would lower the loss by 0.0100 nats, and from 0.005 nats on more"),
+        (4, None, None, "no image was held out by two, so nobody knows if they help."),
+    ],
+)
+def test_a_run_of_numbers_gets_members_as_long_as_its_loss_falls(members, fall, extended, reason):
+    run = automatic(members, at_most=9)
+    gain = None if fall is None else NumberGain(rows=9, members_per_row=2, loss=-0.5, fall=fall)
+
+    decision = decide_members(run, numbers_with(run, gain))
+
+    assert (None if decision.extended is None else decision.extended.members) == extended
+    assert reason in decision.reason
 
 
 def test_where_nobody_knows_what_helps_no_members_are_added():

@@ -309,6 +309,9 @@ def test_numbers_are_predicted_with_the_presets_network_and_what_is_for_them(set
     assert not run.recipe.stratify
     _, smoothing = prepare(settings, None, {"dataset": str(houses), "preset": "tabular", "beta_nll": 0.5})
     assert smoothing.recipe.beta_nll == 0.5
+    held_out = {"members": "auto", "calibration_fraction": 0.2}
+    _, growing = prepare(settings, None, {"dataset": str(houses), "target": "price", **held_out})
+    assert (growing.members, growing.auto.least_fall) == (4, 0.005)
 
 
 @pytest.mark.parametrize(
@@ -317,7 +320,6 @@ def test_numbers_are_predicted_with_the_presets_network_and_what_is_for_them(set
         ({"label_smoothing": 0.1}, "label_smoothing is for runs that predict classes, and this one predicts numbers"),
         ({"class_weights": "balanced"}, "class_weights is for runs that predict classes"),
         ({"mixup": 0.2}, "mixup is for runs that predict classes"),
-        ({"members": "auto", "calibration_fraction": 0.2}, 'members = "auto" is for runs that predict classes'),
         ({"layers": [{"type": "dense", "units": "classes"}]}, 'numbers are predicted: expected units = "outputs"'),
         (
             {"layers": [{"type": "dense", "units": 2, "activation": "relu"}]},

@@ -45,6 +45,24 @@ def test_the_weights_of_a_file_are_published_with_the_network_that_it_tells(sett
     assert RunSpec.decode(run.encode(), "run.json") == run
 
 
+def test_members_that_predict_numbers_start_from_all_but_the_head(settings, tmp_path, model, caplog):
+    images = np.random.default_rng(0).integers(0, 256, (40, *saved.SHAPE)).astype(np.uint8)
+    numbers = images.mean(axis=(1, 2, 3))
+    np.savez(tmp_path / "ages.npz", x_train=images, y_train=numbers, x_test=images[:9], y_test=numbers[:9])
+    options = {"dataset": str(tmp_path / "ages.npz"), "task": "regression", "initial_weights": model}
+
+    store, run = prepare(settings, None, options)
+
+    assert run.initial_weights.drawn == ("dense_1",)
+    assert (run.architecture.layers[-1].units, run.architecture.layers[0].trainable) == ("outputs", False)
+    network = run.dataset.network(run.architecture)
+    stored = decode_checkpoint(store.initial_weights(run.initial_weights.sha256), network, "stored")
+    np.testing.assert_array_equal(stored[0][0], saved.arrays()[0])
+    assert "Layer dense_1 is drawn anew by each member, for model.h5 has 3 outputs, not 2." in caplog.text
+    _, asked = prepare(settings, None, {**options, "new_head": True, "initial_noise": 0.1})
+    assert (asked.initial_weights.drawn, asked.initial_weights.noise) == (("dense_1",), 0.1)
+
+
 def test_the_report_names_them_in_a_recipe_for_the_same_members(settings, tmp_path, model, monkeypatch):
     options = {"dataset": dataset(tmp_path, 5), "initial_weights": model, "initial_noise": 0.25}
     store, run = prepare(settings, None, options)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from deepchord.coordinator.runs import plan_architecture, plan_request, plan_run
-from deepchord.shared.messages import DatasetInfo, Recipe, RunSpec
+from deepchord.shared.messages import DatasetInfo, NumberGain, Recipe, RegressionEvaluation, RunSpec
 from deepchord.shared.validation import ExtendedMessage
+from tests.coordinator.evaluated_run import numbers_with
 
 DATASET = DatasetInfo(
     name="digits", sha256="0" * 64, input_shape=(28, 28, 1), class_names=("0", "1"), train_size=9_000, test_size=5
@@ -88,6 +89,15 @@ def test_no_newer_option_was_forgotten_here():
 def test_what_is_left_out_at_its_default_is_what_the_first_version_did_not_know(kind: type[ExtendedMessage]):
     assert set(kind.added_fields) == kind.model_fields.keys() - OF_RECIPE - OF_DATASET
     assert all(not kind.model_fields[name].is_required() for name in kind.added_fields)
+
+
+def test_what_one_more_member_brings_to_numbers_is_written_only_where_it_is_known():
+    run, gain = new_run("quick"), NumberGain(rows=9, members_per_row=2, loss=-0.5, fall=0.1)
+
+    before, now = (json.loads(numbers_with(run, each).encode()) for each in (None, gain))
+
+    assert now.keys() - before.keys() == {"next_member"}
+    assert RegressionEvaluation.decode(json.dumps(before), "it").next_member is None
 
 
 def test_findings_about_a_data_set_are_written():

@@ -59,6 +59,41 @@ def test_the_weights_of_a_trained_member_can_be_started_from(tmp_path: Path):
     assert start.drawn == ("dense_1",)
 
 
+@pytest.mark.parametrize("targets", [1, 2])
+def test_for_numbers_all_but_the_head_is_taken(whole: Path, bare: Path, targets: int):
+    network = network_to_train(whole, saved.SHAPE, 0, targets)
+
+    for path in (whole, bare):
+        start = read_start(path, network, saved.SHAPE, 0, targets)
+
+        (kernel, bias), head = start.weights
+        assert (start.drawn, start.outputs) == (("dense_1",), saved.CLASSES)
+        np.testing.assert_array_equal(kernel, BEFORE_HEAD[0])
+        np.testing.assert_array_equal(bias, BEFORE_HEAD[1])
+        assert [array.shape for array in head] == [(24, 2 * targets), (2 * targets,)]
+
+
+def test_the_head_of_a_trained_member_says_numbers_and_that_of_a_model_with_as_many_outputs_does_not(tmp_path: Path):
+    """Two outputs are a mean and a variance of one number, or two classes."""
+    convolution, dense = saved.arrays()[:2], (np.ones((24, 2), np.float32), np.zeros(2, np.float32))
+    network = Architecture(layers=(*saved.NETWORK.layers[:3], Dense(units="outputs")))
+    resolved = network.resolve(input_shape=saved.SHAPE, targets=1)
+    (tmp_path / "best_weights_0.hdf5").write_bytes(encode_checkpoint(resolved, (convolution, dense)))
+    layers = saved.keras_2()
+    layers["dense_1"] = [(name, array[..., :2]) for name, array in layers["dense_1"]]
+    configuration = saved.configuration_2()
+    configuration["config"]["layers"][-1]["config"]["units"] = 2
+    two = saved.model_file(tmp_path / "two.h5", layers, configuration)
+
+    of_member = read_start(tmp_path / "best_weights_0.hdf5", network, saved.SHAPE, 0, 1)
+    of_model = read_start(two, network, saved.SHAPE, 0, 1)
+
+    assert (of_member.drawn, of_model.drawn) == ((), ("dense_1",))
+    np.testing.assert_array_equal(of_member.weights[1][0], dense[0])
+    np.testing.assert_array_equal(of_model.weights[0][0], convolution[0])
+    assert read_start(tmp_path / "best_weights_0.hdf5", network, saved.SHAPE, 0, 1, new_head=True).drawn == ("dense_1",)
+
+
 def test_another_network_than_that_of_the_file_is_refused_with_the_place(whole: Path, bare: Path):
     other = Architecture(layers=(*saved.NETWORK.layers[:2], BatchNormalization(), *saved.NETWORK.layers[2:]))
     with pytest.raises(CheckpointError, match=r"whole\.h5 holds another network .*: its step 4 is flatten, not batch_"):

@@ -48,17 +48,19 @@ def _cross_entropy(keras: Any, smoothing: float) -> Loss:
 def _gaussian(keras: Any, beta: float) -> Loss:
     """Return the negative log-likelihood of numbers, and their squared error, both averaged over the targets.
 
-    Each network output is a mean or tells a variance; see `deepchord.shared.regression.means_and_variances`. With
-    beta each loss is multiplied by its variance to the power of beta, through which no gradient goes (Seitzer et al.
-    2022, eq. 5).
+    Each network output is a mean or tells a variance; see `deepchord.shared.regression.means_and_variances`. Numbers
+    with variances, [size, 2 targets], are normally distributed: the loss is then the expected one, the cross-entropy of
+    the two distributions, and the error is that from their means. With beta each loss is multiplied by its variance to
+    the power of beta, through which no gradient goes (Seitzer et al. 2022, eq. 5).
     """
     ops = keras.ops
 
     def loss(numbers: Any, outputs: Any, weights: Any) -> tuple[Any, Any]:
         targets = outputs.shape[1] // 2
         variances = ops.softplus(outputs[:, targets:]) + LEAST_VARIANCE
-        squared = ops.square(ops.subtract(numbers, outputs[:, :targets]))
-        losses = 0.5 * (ops.log(variances) + squared / variances + math.log(2 * math.pi))
+        squared = ops.square(ops.subtract(numbers[:, :targets], outputs[:, :targets]))
+        expected = ops.add(squared, numbers[:, targets:]) if numbers.shape[1] > targets else squared
+        losses = 0.5 * (ops.log(variances) + expected / variances + math.log(2 * math.pi))
         if beta:
             losses = losses * ops.power(ops.stop_gradient(variances), beta)
         losses = ops.mean(losses, axis=1)

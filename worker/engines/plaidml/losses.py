@@ -24,7 +24,7 @@ class Learner(Protocol):
     metric: Any
 
     def labels(self, batch: Batch) -> NDArray[np.float32]:
-        """Return what is to be learnt of a batch, [size, outputs], with the weights of its images in it."""
+        """Return what is to be learnt of a batch, [size, some], with the weights of its images in it."""
         ...
 
 
@@ -51,7 +51,8 @@ class _ClassLearner:
 class _NumberLearner:
     """The negative log-likelihood of numbers, and their squared error, both averaged over the targets.
 
-    Keras 2 wants as many labels as outputs: the second half of them holds the weights of the images.
+    Labels have three parts, with a column for each target: the numbers, the weights of the images, and the variances
+    of the numbers, which are 0 unless they are learnt as distributions. The loss is the expected one.
     """
 
     def __init__(self, keras: Any, recipe: Recipe, outputs: int) -> None:
@@ -66,18 +67,22 @@ class _NumberLearner:
             # log(1 + exp(raw)), which does not overflow for a large one.
             positive = backend.maximum(raw, backend.zeros_like(raw))
             variances = positive + backend.log(1.0 + backend.exp(-backend.abs(raw))) + LEAST_VARIANCE
-            losses = 0.5 * (backend.log(variances) + squared_errors(labels, given) / variances + math.log(2 * math.pi))
-            return backend.mean(losses * labels[:, targets:], axis=-1)
+            expected = squared_errors(labels, given) + labels[:, 2 * targets :]
+            losses = 0.5 * (backend.log(variances) + expected / variances + math.log(2 * math.pi))
+            return backend.mean(losses * labels[:, targets : 2 * targets], axis=-1)
 
         def metric(labels: Any, given: Any) -> Any:
             return backend.mean(squared_errors(labels, given), axis=-1)
 
-        self.loss, self.metric = loss, metric
+        self.loss, self.metric, self._targets = loss, metric, targets
 
     def labels(self, batch: Batch) -> NDArray[np.float32]:
-        numbers = batch.labels.astype(np.float32)
+        learnt = batch.labels.astype(np.float32)
+        numbers, variances = learnt[:, : self._targets], learnt[:, self._targets :]
+        if not variances.size:
+            variances = np.zeros_like(numbers)
         weights = np.ones(len(numbers), np.float32) if batch.weights is None else batch.weights
-        return np.concatenate([numbers, np.repeat(weights[:, None], numbers.shape[1], axis=1)], axis=1)
+        return np.concatenate([numbers, np.repeat(weights[:, None], self._targets, axis=1), variances], axis=1)
 
 
 #: What makes the learner of each task: called with Keras 2, the recipe and the number of outputs.

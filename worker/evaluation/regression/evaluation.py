@@ -139,6 +139,7 @@ class _Collector:
             "intervals": self._held_out.intervals(scaling, test, actual),
             "quantiles": _quantiles(test, scaled, actual),
             "by_size": self._sizes.result(),
+            "next_member": self._held_out.next_member(len(self.members)),
         }
 
     def _scores(self, outputs: NDArray[np.float32], actual: NDArray[np.float64]) -> tuple[TargetScores, ...]:

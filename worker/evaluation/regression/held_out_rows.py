@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from deepchord.shared.messages import Intervals, ScalingSource, VarianceScaling
+from deepchord.shared.messages import Intervals, NumberGain, ScalingSource, VarianceScaling
 from deepchord.shared.regression import (
     LEVELS,
     Predictions,
@@ -12,6 +12,7 @@ from deepchord.shared.regression import (
     coverage,
     extrapolate_factor,
     fit_factor,
+    gaussian_losses,
     normal_half_width,
 )
 
@@ -37,6 +38,8 @@ class HeldOutRows:
         self._all = RunningMixture(*actual.shape)
         #: The first member that held out each row, by itself.
         self._first = RunningMixture(*actual.shape)
+        #: The members that held out each row, in two halves in turn.
+        self._halves = (RunningMixture(*actual.shape), RunningMixture(*actual.shape))
 
     def add(self, outputs: NDArray[np.float32], held_out: NDArray[np.int64] | None) -> None:
         """Add a member.
@@ -50,6 +53,10 @@ class HeldOutRows:
             return
         new = rows[self._first.members[rows] == 0]
         self._first.add(outputs[new], new)
+        half = self._all.members[rows] % 2
+        for place, mixture in enumerate(self._halves):
+            own = rows[half == place]
+            mixture.add(outputs[own], own)
         self._all.add(outputs[rows], rows)
 
     def scaling(self, members: int) -> VarianceScaling | None:
@@ -69,6 +76,31 @@ class HeldOutRows:
             factors=tuple(self._factors(rows, members).tolist()),
             rows=len(rows),
             members_per_row=float(self._all.members[rows].mean()),
+        )
+
+    def next_member(self, members: int) -> NumberGain | None:
+        """Return what one more member would bring; None if no row was held out by two members.
+
+        The loss of a mixture of k members is about linear in 1 / k. So it is computed with one half and with all of the
+        members that held a row out, and extrapolated to the ensemble and to one with one more member.
+
+        Args:
+            members: How many members the ensemble has.
+        """
+        rows = np.flatnonzero(self._all.members > 1)
+        if len(rows) == 0:
+            return None
+        counts = self._all.members[rows]
+        fewer = 1 / float(np.mean([1 / half.members[rows] for half in self._halves]))
+        more = 1 / float((1 / counts).mean())
+        of_half = float(np.mean([self._scaled_loss(half, rows) for half in self._halves]))
+        of_all = self._scaled_loss(self._all, rows)
+        slope = max(0.0, (of_half - of_all) / (1 / fewer - 1 / more))
+        return NumberGain(
+            rows=len(rows),
+            members_per_row=float(counts.mean()),
+            loss=of_all - slope * (1 / more - 1 / members),
+            fall=slope / (members * (members + 1)),
         )
 
     def intervals(
@@ -120,6 +152,12 @@ class HeldOutRows:
             return of_all
         of_one = fit_factor(self._scaled_errors(self._first, rows))
         return extrapolate_factor(of_one, of_all, (1.0, 1 / float((1 / counts).mean())), members)
+
+    def _scaled_loss(self, mixture: RunningMixture, rows: NDArray[np.int64]) -> float:
+        """Return the mean negative log-likelihood of rows with the variances that fit them best."""
+        predicted = mixture.result(rows)
+        scaled = predicted.scaled(fit_factor(self._scaled_errors(mixture, rows)).tolist())
+        return float(gaussian_losses(scaled.mean, scaled.variance, self._actual[rows]).mean())
 
     def _scaled_errors(self, mixture: RunningMixture, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         predicted = mixture.result(rows)

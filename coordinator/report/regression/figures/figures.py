@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from deepchord.coordinator.report.content import percent
-from deepchord.coordinator.report.figures import draw_training_curves, save_figures
+from deepchord.coordinator.report.figures import draw_shift_curves, draw_training_curves, save_figures
 from deepchord.coordinator.report.figures.drawing import (
     ACCENT,
     HOT,
@@ -27,6 +27,7 @@ from deepchord.coordinator.report.regression.findings import (
     TargetRows,
     error_histogram,
     quantile_curves,
+    shift_curves,
     size_curves,
     target_rows,
 )
@@ -48,6 +49,7 @@ def write_figures(content: RegressionContent, folder: Path) -> None:
         "residuals": partial(draw_residuals, content),
         "quantiles": partial(draw_quantiles, content),
         "members": partial(draw_sizes, content),
+        "shifts": partial(draw_shift_curves, shift_curves(content)),
     }
     save_figures(drawings, folder)
 

@@ -27,10 +27,30 @@ from deepchord.coordinator.report.regression.findings.gains import (
     loss_gain_sentence,
     overall_error,
 )
+from deepchord.coordinator.report.regression.findings.kept import KeptNumbers, kept_rows, kept_sentence
 from deepchord.coordinator.report.regression.findings.scaling import conclusion, guarantee, scaling_source
 from deepchord.coordinator.report.regression.findings.spread import Spread, spread_sentence, spreads
-from deepchord.coordinator.report.regression.findings.target_rows import LEVEL, TargetRows, shown_interval, target_rows
-from deepchord.coordinator.report.regression.findings.units import SCORE_DIGITS, in_unit, score_text, unit_digits
+from deepchord.coordinator.report.regression.findings.studies import (
+    NumberShiftRow,
+    shift_curves,
+    shift_rows,
+    shift_sentence,
+    unseen_sentence,
+)
+from deepchord.coordinator.report.regression.findings.target_rows import (
+    LEVEL,
+    TargetRows,
+    shown_interval,
+    shown_of_all,
+    target_rows,
+)
+from deepchord.coordinator.report.regression.findings.units import (
+    SCORE_DIGITS,
+    in_deviations,
+    in_unit,
+    score_text,
+    unit_digits,
+)
 from deepchord.coordinator.report.regression.findings.unusual_rows import largest_errors, most_uncertain
 
 __all__ = [
@@ -40,6 +60,8 @@ __all__ = [
     "CoverageTable",
     "ErrorGain",
     "ErrorHistogram",
+    "KeptNumbers",
+    "NumberShiftRow",
     "QuantileCurve",
     "SizeCurve",
     "Spread",
@@ -53,7 +75,10 @@ __all__ = [
     "error_histogram",
     "fall_words",
     "guarantee",
+    "in_deviations",
     "in_unit",
+    "kept_rows",
+    "kept_sentence",
     "largest_errors",
     "loss_gain_sentence",
     "most_uncertain",
@@ -61,11 +86,16 @@ __all__ = [
     "quantile_curves",
     "scaling_source",
     "score_text",
+    "shift_curves",
+    "shift_rows",
+    "shift_sentence",
     "shown_interval",
+    "shown_of_all",
     "size_curves",
     "size_sentence",
     "spread_sentence",
     "spreads",
     "target_rows",
     "unit_digits",
+    "unseen_sentence",
 ]

@@ -141,11 +141,17 @@ def size_sentence(content: RegressionContent) -> str:
         return ""
     (losses, errors), members = (curve.scores for curve in curves), curves[0].members
     fell = (losses[-2] - losses[-1]) / (members[-1] - members[-2])
-    added = members[-1] - members[-2]
+    added, next_member = members[-1] - members[-2], content.evaluation.next_member
     who = "The last member" if added == 1 else f"Of the last {added} members each"
     lowered = f"brought the loss down by {fell:.{SCORE_DIGITS}f} nats"
     brought = lowered if fell > 0 else "did not bring the loss down"
-    more = "more would hardly help" if fell < _HARDLY else "more may still help"
+    if next_member is not None:
+        expected = f"{next_member.fall:.{SCORE_DIGITS}f} nats"
+        brought += f"; as images tell that members held out, one more would bring it down by {expected}, scaled"
+    expected_fall = fell if next_member is None else next_member.fall
+    auto = content.spec.auto if content.spec is not None else None
+    least = _HARDLY if auto is None else auto.least_fall
+    more = "more would hardly help" if expected_fall < least else "more may still help"
     return (
         f"One member alone has a loss of {losses[0]:.{SCORE_DIGITS}f} nats and an error of "
         f"{errors[0]:.{SCORE_DIGITS}f} standard deviations, {members[-1]} together {losses[-1]:.{SCORE_DIGITS}f} and "

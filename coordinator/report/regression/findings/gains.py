@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import log, sqrt
+from statistics import fmean
 
 from deepchord.coordinator.report.regression.content import RegressionContent
 from deepchord.coordinator.report.regression.findings.units import SCORE_DIGITS, in_unit
@@ -69,3 +70,8 @@ def overall_error(scores: Sequence[TargetScores], targets: Sequence[Target]) -> 
     """Return the root mean squared error over all numbers, each in its standard deviations in the training rows."""
     shares = [each.root_mean_squared_error / target.scale for each, target in zip(scores, targets, strict=True)]
     return sqrt(sum(share**2 for share in shares) / len(shares))
+
+
+def standardised_loss(scores: Sequence[TargetScores], targets: Sequence[Target]) -> float:
+    """Return the mean over the numbers of their negative log-likelihoods, each standardised; nats."""
+    return fmean(each.negative_log_likelihood - log(target.scale) for each, target in zip(scores, targets, strict=True))

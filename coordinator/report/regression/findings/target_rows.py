@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.coordinator.report.regression.content import RegressionContent
-from deepchord.shared.messages import Intervals, Target
+from deepchord.shared.messages import Intervals, RegressionEvaluation, Target
 
 #: The probability of the intervals that are drawn and spoken of.
 LEVEL = 0.9
@@ -79,3 +79,9 @@ def shown_interval(content: RegressionContent, target: int, level: float = LEVEL
     return next(
         found[method] for method in _PREFERRED if method in found and found[method].half_widths[target] is not None
     )
+
+
+def shown_of_all(evaluation: RegressionEvaluation, level: float = LEVEL) -> Intervals:
+    """Return the intervals that are shown of all numbers together: the conformal ones if all have bounds."""
+    found = {each.method: each for each in evaluation.intervals if each.level == level}
+    return next(found[method] for method in _PREFERRED if method in found and None not in found[method].half_widths)

@@ -1,5 +1,6 @@
 """How numbers are written in the unit of what is predicted: with the digits that tell something there."""
 
+from collections.abc import Sequence
 from math import floor, log10
 
 from deepchord.shared.messages import Target
@@ -23,6 +24,13 @@ def in_unit(value: float, target: Target) -> str:
     if not _SMALLEST <= target.scale < _LARGEST:
         return f"{value:.{_SIGNIFICANT - 1}e}"
     return f"{value:,.{unit_digits(target)}f}"
+
+
+def in_deviations(value: float, targets: Sequence[Target]) -> str:
+    """Return standard deviations of numbers as text: of a single number in its own unit."""
+    if len(targets) == 1:
+        return in_unit(value * targets[0].scale, targets[0])
+    return f"{value:.{SCORE_DIGITS}f} standard deviations"
 
 
 def score_text(value: float | None) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from deepchord.coordinator.report.content import isolated, percent
 from deepchord.coordinator.report.findings import Plane, Scale, scale_around
 from deepchord.coordinator.report.page.charts import SPOT_PX, Chart, ChartLine, Spot, from_zero, percents, spot
+from deepchord.coordinator.report.page.study_charts import shift_chart
 from deepchord.coordinator.report.regression.content import RegressionContent
 from deepchord.coordinator.report.regression.findings import (
     QuantileCurve,
@@ -17,6 +18,7 @@ from deepchord.coordinator.report.regression.findings import (
     error_histogram,
     in_unit,
     quantile_curves,
+    shift_curves,
     size_curves,
     target_rows,
 )
@@ -69,6 +71,11 @@ def quantile_charts(content: RegressionContent) -> tuple[Chart, ...]:
 def size_charts(content: RegressionContent) -> tuple[Chart, ...]:
     """Return loss and error against the number of members; nothing if that was not measured."""
     return tuple(map(_sizes, size_curves(content)))
+
+
+def shift_charts(content: RegressionContent) -> tuple[Chart, ...]:
+    """Return error, loss and coverage by the strength of the shifts; nothing if none were looked at."""
+    return tuple(map(shift_chart, shift_curves(content)))
 
 
 def _predictions(rows: TargetRows) -> Chart:

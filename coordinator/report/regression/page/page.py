@@ -6,10 +6,12 @@ from pathlib import Path
 
 from deepchord.coordinator.report.findings import (
     CurvePanel,
+    DetectionRow,
     LayerLine,
     curve_panels,
     data_notes,
     deepchord_version,
+    detection_rows,
     has_dark_ground,
     has_own_files,
     network,
@@ -27,6 +29,8 @@ from deepchord.coordinator.report.regression.content import RegressionContent
 from deepchord.coordinator.report.regression.findings import (
     MEASURES,
     CoverageTable,
+    KeptNumbers,
+    NumberShiftRow,
     Spread,
     conclusion,
     coverage_tables,
@@ -35,19 +39,27 @@ from deepchord.coordinator.report.regression.findings import (
     error_gains,
     fall_words,
     guarantee,
+    in_deviations,
     in_unit,
+    kept_rows,
+    kept_sentence,
     loss_gain_sentence,
     scaling_source,
     score_text,
+    shift_rows,
+    shift_sentence,
+    shown_of_all,
     size_sentence,
     spread_sentence,
     spreads,
+    unseen_sentence,
 )
 from deepchord.coordinator.report.regression.page.cards import RowCard, error_cards, uncertain_cards
 from deepchord.coordinator.report.regression.page.charts import (
     MAX_TARGETS,
     TargetCharts,
     quantile_charts,
+    shift_charts,
     size_charts,
     target_charts,
 )
@@ -86,6 +98,12 @@ class Page:
     sizes: tuple[Chart, ...]
     coverage: tuple[CoverageTable, ...]
     spreads: tuple[Spread, ...]
+    #: What a distilled run keeps of its teacher, a row each; empty: it is none.
+    kept: tuple[KeptNumbers, ...]
+    #: Of a study: how well unseen images are told from test images, and what becomes of shifted ones.
+    detection: tuple[DetectionRow, ...]
+    shifts: tuple[Chart, ...]
+    shift_rows: tuple[NumberShiftRow, ...]
     uncertain: tuple[RowCard, ...]
     errors: tuple[RowCard, ...]
     #: Of a table; of images there are none.
@@ -107,9 +125,11 @@ class Page:
 def render_page(content: RegressionContent) -> str:
     """Return the page as HTML; it needs no network and no other file."""
     sentences = (conclusion, guarantee, scaling_source, size_sentence, spread_sentence)
+    of_studies = (unseen_sentence, shift_sentence, kept_sentence)
     gains = (error_gain_sentence, loss_gain_sentence)
-    environment = new_environment(content, (*sentences, *gains), (_TEMPLATES, TEMPLATES))
-    environment.filters |= {used.__name__: used for used in (fall_words, in_unit, score_text, error_gains)}
+    environment = new_environment(content, (*sentences, *of_studies, *gains), (_TEMPLATES, TEMPLATES))
+    used_as_they_are = (fall_words, in_deviations, in_unit, score_text, error_gains, shown_of_all)
+    environment.filters |= {used.__name__: used for used in used_as_they_are}
     environment.globals |= {"thirds": THIRDS, "max_targets": MAX_TARGETS}
     return printable(environment.get_template("numbers.html").render(page=_page(content), content=content))
 
@@ -129,6 +149,10 @@ def _page(content: RegressionContent) -> Page:
         sizes=size_charts(content),
         coverage=coverage_tables(content)[:MAX_TARGETS],
         spreads=spreads(content)[:MAX_TARGETS],
+        kept=kept_rows(content),
+        detection=detection_rows(content),
+        shifts=shift_charts(content),
+        shift_rows=shift_rows(content),
         uncertain=uncertain_cards(content),
         errors=error_cards(content),
         columns=column_lines(content),

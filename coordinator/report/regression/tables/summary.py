@@ -4,9 +4,18 @@ import csv
 import io
 
 from deepchord.coordinator.report.regression.content import RegressionContent
-from deepchord.coordinator.report.regression.findings import doubts, error_gains, spreads
+from deepchord.coordinator.report.regression.findings import KeptNumbers, doubts, error_gains, kept_rows, spreads
 from deepchord.coordinator.report.regression.tables.columns import NumberRow, summary_rows
-from deepchord.shared.messages import Intervals, QuantileCalibration, SizedRegression, TargetScores, VarianceScaling
+from deepchord.shared.messages import (
+    Intervals,
+    NumberGain,
+    QuantileCalibration,
+    ShiftedNumbers,
+    SizedRegression,
+    TargetScores,
+    UnseenNumbers,
+    VarianceScaling,
+)
 from deepchord.shared.validation import Message
 
 #: Numbers may be of any size: so many significant digits are written.
@@ -72,6 +81,13 @@ class EnsembleSummary(Message):
     intervals: tuple[Intervals, ...]
     quantiles: tuple[QuantileCalibration, ...]
     by_size: tuple[SizedRegression, ...]
+    #: What one more member would bring; None: no row was held out by two.
+    next_member: NumberGain | None = None
+    #: Of a distilled run: the scores of the ensemble that it learnt from, of its average member, and of this run.
+    kept: tuple[KeptNumbers, ...] | None = None
+    #: What a study found about images or rows unlike those of the training, and about shifted test images.
+    unseen: UnseenNumbers | None = None
+    shifted: tuple[ShiftedNumbers, ...] | None = None
 
 
 class Summary(Message):
@@ -103,6 +119,10 @@ def summary(content: RegressionContent) -> Summary:
             intervals=evaluation.intervals,
             quantiles=evaluation.quantiles,
             by_size=evaluation.by_size,
+            next_member=evaluation.next_member,
+            kept=kept_rows(content) or None,
+            unseen=content.unseen,
+            shifted=content.shifted or None,
         ),
         members=summary_rows(content),
         warnings=tuple(map(content.worded, doubts(content))),

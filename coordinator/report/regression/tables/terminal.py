@@ -4,6 +4,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from deepchord.coordinator.report.content import count, isolated
+from deepchord.coordinator.report.findings import unseen_line
 from deepchord.coordinator.report.regression.content import RegressionContent
 from deepchord.coordinator.report.regression.findings import (
     coverage_sentence,
@@ -11,9 +12,11 @@ from deepchord.coordinator.report.regression.findings import (
     error_gain_sentence,
     error_gains,
     in_unit,
+    kept_sentence,
     loss_gain_sentence,
     scaling_source,
     score_text,
+    shift_sentence,
     spread_sentence,
     target_rows,
 )
@@ -90,5 +93,6 @@ def _said(content: RegressionContent, targets: int) -> list[Text]:
             lines.append(Text(f"  {error_gain_sentence(gains[place])}"))
             lines.append(Text(f"  {loss_gain_sentence(content, place)}"))
         lines.append(Text(f"  {content.worded(coverage_sentence(content, rows[place]))}"))
-    sentences = (scaling_source(content), spread_sentence(content))
+    of_studies = (unseen_line(content), shift_sentence(content))
+    sentences = (scaling_source(content), spread_sentence(content), kept_sentence(content), *of_studies)
     return lines + [Text(content.worded(sentence)) for sentence in sentences if sentence]

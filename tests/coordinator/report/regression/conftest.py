@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from deepchord.coordinator.report import RegressionContent
 from deepchord.coordinator.report.regression.page import render_page
-from deepchord.shared.datasets import Dataset, RowsDescription, labelled_dataset
+from deepchord.shared.datasets import Dataset, Images, RowsDescription, labelled_dataset
 from deepchord.shared.datasets.dataset import dataset_from_arrays
 from deepchord.shared.datasets.tables import LabelledRows
 from deepchord.shared.messages import (
@@ -30,7 +30,8 @@ from deepchord.shared.network import Architecture, Dense, Flatten
 from deepchord.shared.regression import standardised
 from deepchord.shared.tables import table_of_objects
 from deepchord.worker.evaluation import Candidate, Evaluator
-from deepchord.worker.evaluation.regression import evaluate_regression
+from deepchord.worker.studies import Conditions
+from deepchord.worker.studies.regression import study_regression
 from tests.coordinator.report.conftest import RUN, STARTED, failed_member, member_spec, trainer
 
 MakeNumbers = Callable[..., RegressionContent]
@@ -85,6 +86,7 @@ def build_numbers(
     title: str = RUN,
     error: str = "The loss became NaN in epoch 2.",
     column: str = "size",
+    studied: bool = False,
 ) -> RegressionContent:
     """Return an ensemble of lines.
 
@@ -94,6 +96,7 @@ def build_numbers(
         of_images: Whether numbers are predicted of images; else of rows with three columns.
         held_out: Whether each member holds out every other row.
         calibration_rows: How many rows no member is trained on.
+        studied: Whether inputs far from the training were looked at, and images also shifted.
         unit: What the numbers are multiplied with.
     """
     random = np.random.default_rng(11)
@@ -110,11 +113,13 @@ def build_numbers(
         )
         for index in trained
     ]
-    found = evaluate_regression(
+    strangers = Images(name="strangers <b>", pixels=np.float32(3) * dataset.x_test)
+    found = study_regression(
         Evaluator(engine=Lines(), trainer=trainer(0)),
         dataset,
         candidates,
         members,
+        Conditions(unseen=strangers if studied else None, shifts=studied and of_images),
         calibration_rows=np.arange(calibration_rows) if calibration_rows else None,
     )
     records = {
@@ -133,6 +138,8 @@ def build_numbers(
         member_names={index: str(index) for index in range(members)},
         evaluation=found.evaluation.model_copy(update={"duration_s": 1.5}),
         predictions=found.predictions,
+        unseen=found.unseen,
+        shifted=found.shifted,
         dataset=dataset,
         started_at=STARTED,
     )

@@ -1,38 +1,20 @@
 """Regressions from their members' training to the evaluation, with real storage and the engine in NumPy."""
 
 import io
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from deepchord.shared.checkpoints import decode_ensemble_predictions, decode_member_outputs
-from deepchord.shared.datasets import Dataset, publish_dataset
-from deepchord.shared.datasets.dataset import dataset_from_arrays
+from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import CheckpointError, CorruptObjectError, InputError
 from deepchord.shared.messages import MemberSeeds, MemberSpec, Recipe, RegressionEvaluation, RunSpec
-from deepchord.shared.network import Architecture, Dense, Flatten
 from deepchord.shared.regression import normal_half_width, score_targets
 from deepchord.worker.evaluation import Candidate, Evaluator, evaluate_regression
-from deepchord.worker.execution.evaluation_attempt import attempt_evaluation
-from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member
 from deepchord.worker.resources import Resources
-from deepchord.worker.training import Observer, member_split
+from deepchord.worker.training import member_split
 from tests.numpy_engine import NumpyEngine
-
-LINEAR = Architecture(layers=(Flatten(), Dense(units="outputs")))
-TARGETS = ("price", "weight")
-
-
-def numbers(size: int = 400, noise: float = 1.0) -> Dataset:
-    """Images of 1 x 3 values; two numbers that follow from them, in units of their own, with noise."""
-    generator = np.random.default_rng(0)
-    x = generator.normal(size=(size, 1, 3, 1)).astype(np.float32)
-    slopes = np.array([[3.0, 0.0], [1.0, 2.0], [0.0, -1.0]])
-    y = x.reshape(size, 3) @ slopes + noise * generator.normal(size=(size, 2))
-    y = y * (10.0, 0.01) + (1000.0, -5.0)
-    arrays = {"x_train": x[:-80], "y_train": y[:-80], "x_test": x[-80:], "y_test": y[-80:], "target_names": TARGETS}
-    return dataset_from_arrays({name: np.asarray(array) for name, array in arrays.items()}, name="made", source="made")
+from tests.worker.made_numbers import LINEAR, TARGETS, evaluated_numbers, number_run, numbers
 
 
 @pytest.fixture(scope="module")
@@ -47,32 +29,12 @@ def recipe() -> Recipe:
 
 @pytest.fixture
 def run(resources: Resources, dataset: Dataset, recipe: Recipe) -> RunSpec:
-    spec = RunSpec(
-        run_id="20260101-000000-0123",
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-        preset="quick",
-        dataset=publish_dataset(dataset, resources.store),
-        architecture=LINEAR,
-        recipe=recipe.model_copy(update={"splits": "rotating"}),
-        members=7,
-        min_members=2,
-        seed=1,
-        max_attempts=2,
-    )
-    resources.store.create_run(spec)
-    return spec
+    return number_run(resources, dataset, recipe)
 
 
 @pytest.fixture
 def evaluated(resources: Resources, run: RunSpec) -> RegressionEvaluation:
-    for index in range(run.members):
-        seeds = MemberSeeds(split=index, initialization=10 + index, shuffling=20 + index, dropout=30 + index)
-        spec = MemberSpec(run_id=run.run_id, index=index, seeds=seeds)
-        attempt_member(resources, run, spec, BegunAttempt(number=1), Observer(), lambda line: None)
-    assert attempt_evaluation(resources, run, lambda: None) == "evaluated"
-    found = resources.store.evaluation(run).result()
-    assert isinstance(found, RegressionEvaluation)
-    return found
+    return evaluated_numbers(resources, run)
 
 
 def test_members_learn_numbers_and_the_ensemble_tells_them_in_their_units(
@@ -133,6 +95,11 @@ def test_rows_that_members_held_out_decide_the_scaling(evaluated: RegressionEval
     assert scaling.members_per_row == 2.0
     assert all(0.5 < factor < 1.5 for factor in scaling.factors)
     assert len(evaluated.by_size) > 3
+    gain = evaluated.next_member
+    assert (gain.rows, gain.members_per_row) == (128, 2.0)
+    assert 0 <= gain.fall < 0.1
+    without = evaluated.model_copy(update={"next_member": None})
+    assert b"next_member" not in without.encode()
     losses = [size.negative_log_likelihood for size in evaluated.by_size]
     assert losses[-1] < losses[0]
 

@@ -60,6 +60,11 @@ def test_what_the_last_member_brought_is_told(make_numbers):
 
     assert [curve.members for curve in size_curves(content)] == [(1, 2, 3, 4)] * 2
     assert "The last member" in size_sentence(content)
+    fall = content.evaluation.next_member.fall
+    assert f"members held out, one more would bring it down by {fall:.4f} nats, scaled" in size_sentence(content)
+    alone = make_numbers(held_out=False)
+    assert alone.evaluation.next_member is None
+    assert "held out" not in size_sentence(alone)
 
 
 def test_rows_worth_a_look_are_the_most_uncertain_and_the_furthest_off(make_numbers):

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 CONTENTS: dict[str, dict[str, Any]] = {
     "one number": {"members": 8, "failed": (3,)},
     "several numbers, many rows": {"targets": ("rent", "heating", "n" * 90), "test_rows": 900, "hosts": 3},
-    "images": {"of_images": True, "members": 1},
+    "images": {"of_images": True, "members": 1, "studied": True},
     "large and poor": {"unit": 1e9, "noise": 30.0, "held_out": False},
     "small": {"unit": 1e-9},
     "hostile": {"targets": ("<script>window.owned = 1</script>",), "column": "c" * 200, "title": "r" * 200},
