@@ -160,6 +160,7 @@ def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "created_at": run.created_at.isoformat(timespec="seconds"),
+        **run.labels.model_dump(),
         "state": state,
         "preset": run.preset,
         "dataset": run.dataset.name,

@@ -4,7 +4,7 @@ Each is a frozen, validated type.
 """
 
 from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, StratifiedSplit
-from deepchord.shared.messages.dataset_manifest import ArrayName, DatasetManifest, ShardedArray
+from deepchord.shared.messages.dataset import ArrayName, DatasetInfo, DatasetManifest, PixelValues, ShardedArray
 from deepchord.shared.messages.ensemble import DescribedMember, DescribedRegression, EnsembleDescription
 from deepchord.shared.messages.evaluation import (
     BalancedScores,
@@ -38,14 +38,15 @@ from deepchord.shared.messages.regression import (
 from deepchord.shared.messages.run import (
     MAX_MEMBERS,
     AutoMembers,
-    DatasetInfo,
     Distillation,
     InitialWeights,
     MemberSeeds,
     MemberSpec,
-    PixelValues,
     Requirement,
+    RunLabels,
+    RunName,
     RunSpec,
+    RunTags,
     Seed,
     is_run_id,
 )
@@ -155,7 +156,10 @@ __all__ = [
     "ReliabilityBin",
     "Requirement",
     "RunFailure",
+    "RunLabels",
+    "RunName",
     "RunSpec",
+    "RunTags",
     "ScalingSource",
     "Scores",
     "Seed",

@@ -3,13 +3,16 @@
 import hashlib
 import logging
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from deepchord.shared.errors import (
     CorruptObjectError,
     InputError,
+    MessageDecodeError,
     ObjectNotFoundError,
     RunFailedError,
     RunNotFoundError,
+    StorageError,
 )
 from deepchord.shared.messages import Cancellation, EnsembleEvaluation, Evaluation, MemberRecord, RunSpec, is_run_id
 from deepchord.shared.settings import Settings
@@ -24,6 +27,9 @@ from deepchord.shared.storage.opening import open_object_store
 from deepchord.shared.validation import with_full_stop
 
 logger = logging.getLogger(__name__)
+
+#: Of several runs with one name the ids of at most so many are told.
+_MAX_SHOWN = 5
 
 
 class RunStore:
@@ -56,18 +62,38 @@ class RunStore:
             raise missing from None
 
     def find(self, name: str) -> RunSpec:
-        """Return the newest spec of the run with this id, or of the latest run for `last`.
+        """Return the newest spec of the run with this id or name, or of the latest run for `last`.
 
         Raises:
-            InputError: There is no run yet.
+            InputError: There is no run yet, or several have this name.
             RunNotFoundError: There is no such run.
         """
         if name != "last":
-            return self.run(name)
+            try:
+                return self.run(name)
+            except RunNotFoundError:
+                named = self._ids_named(name)
+                if len(named) == 1:
+                    return self.run(named[0])
+                if named:
+                    raise InputError(
+                        f"{len(named)} runs in {self.objects.url} are called {name}: give the id of one, "
+                        f"{', '.join(named[-_MAX_SHOWN:])}."
+                    ) from None
+                raise
         run_ids = self.run_ids()
         if not run_ids:
             raise InputError(f"There are no runs in {self.objects.url} yet; `deepchord train` starts one.")
         return self.run(run_ids[-1])
+
+    def _ids_named(self, name: str) -> list[str]:
+        """Return the ids of the runs with this name, oldest first; those whose spec cannot be read have none."""
+        found = []
+        for run_id in self.run_ids():
+            with suppress(StorageError, MessageDecodeError):
+                if read_document(self.objects, RunSpec, keys.run(run_id)).labels.name == name:
+                    found.append(run_id)
+        return found
 
     def last_evaluated(self) -> RunSpec | None:
         """Return the newest spec of the latest run that was evaluated; None if none was."""

@@ -1,7 +1,8 @@
 import pytest
 
 from deepchord.shared.errors import CorruptObjectError, InputError, MessageDecodeError, RunNotFoundError
-from deepchord.shared.messages import Cancellation
+from deepchord.shared.messages import Cancellation, RunLabels
+from deepchord.shared.storage import keys
 from tests.records import commit_record
 from tests.shared.storage.examples import NOW, RUN, evaluation, failed, run_spec, sha256, trained
 
@@ -112,6 +113,21 @@ def test_a_run_is_found_by_its_id_or_as_the_latest(store):
     assert store.find("2026-01-01-a").run_id == "2026-01-01-a"
     with pytest.raises(RunNotFoundError):
         store.find("2026-03-01-c")
+
+
+def test_a_run_is_found_by_its_name_if_only_one_has_it(store):
+    for run_id, name in (("2026-01-01-a", "one"), ("2026-01-02-b", "two"), ("2026-01-03-c", "two"), ("one-1", "2")):
+        store.create_run(run_spec(run_id).model_copy(update={"labels": RunLabels(name=name)}))
+    store.objects.create(keys.run("2026-01-04-damaged"), b"{}")
+
+    assert store.find("one").run_id == "2026-01-01-a"
+    assert store.find("one-1").run_id == "one-1"
+    with pytest.raises(
+        InputError, match=r"2 runs in .* are called two: give the id of one, 2026-01-02-b, 2026-01-03-c\."
+    ):
+        store.find("two")
+    with pytest.raises(RunNotFoundError, match="There is no run 'Three'"):
+        store.find("Three")
 
 
 def test_an_extension_of_a_run_is_read_by_its_number_and_missed_if_it_is_lost(store):
