@@ -120,10 +120,7 @@ class Run:
         raise TimeoutError(f"Run {self.run_id} goes on after {timeout:g} s.")
 
     def cancel(self, *, force: bool = False) -> None:
-        """Stop the run: its members stop at the next batch, and none is trained until it is resumed.
-
-        Args:
-            force: Also if the run is somebody else's.
+        """Stop the run, with `force` also somebody else's: members stop at the next batch, until it is resumed.
 
         Raises:
             InputError: The run has ended, or is somebody else's.
@@ -132,10 +129,7 @@ class Run:
         cancel_run(self._store, self.spec, self._settings.host)
 
     def resume(self, *, force: bool = False) -> "Run":
-        """Go on with a run that was cancelled, interrupted or lost, or is to get more members by itself; return it.
-
-        Args:
-            force: Also if the run is somebody else's.
+        """Go on with a run, with `force` also somebody else's, that was cancelled or lost, or is to grow by itself.
 
         Raises:
             InputError: The run is evaluated, somebody else's, or this process follows it already.

@@ -1,4 +1,4 @@
-"""The command that lists runs, and how a run's owner, name and tags are shown: runs."""
+"""The commands that show several runs at once: runs, compare; and how a run's owner, name and tags are shown."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,10 +9,11 @@ import typer
 from deepchord.coordinator.cli.context import open_store, print_json, read_settings
 from deepchord.coordinator.cli.options import Broker, Json, Storage
 from deepchord.shared.command_line import label
-from deepchord.shared.errors import DeepchordError
+from deepchord.shared.errors import DeepchordError, InputError
 
 if TYPE_CHECKING:
     from deepchord.coordinator.monitoring import RunFilter
+    from deepchord.coordinator.report import Comparison
     from deepchord.shared.messages import RunLabels
     from deepchord.shared.storage import RunStore
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 #: The list of runs shows the errors of at most so many numbers.
 _MAX_ERRORS = 3
+_FEWEST_COMPARED = 2
 
 commands = typer.Typer(add_completion=False)
 
@@ -57,9 +59,31 @@ def runs(
     elif summaries:
         _print_table(summaries)
     elif run_ids:
-        typer.echo(f"None of the {len(run_ids)} runs in {store.objects.url} is of that kind.")
+        typer.echo(f"No run in {store.objects.url} is of that kind; `deepchord runs` lists all {len(run_ids)}.")
     else:
         typer.echo(f"There are no runs in {store.objects.url} yet; `deepchord train` starts one.")
+
+
+@commands.command()
+def compare(
+    run: Annotated[list[str], typer.Argument(metavar="RUN RUN…", help="Two runs or more, by ids, names, or `last`.")],
+    broker: Broker = None,
+    storage: Storage = None,
+    as_json: Json = False,
+) -> None:
+    """Show runs side by side: where their recipes differ, their scores, and how long they were trained."""
+    from deepchord.coordinator.report import compare_runs
+
+    if len(run) < _FEWEST_COMPARED:
+        raise InputError("Give at least two runs to compare.")
+    store = open_store(read_settings(broker=broker, storage=storage))
+    comparison = compare_runs(store, [store.find(name) for name in run])
+    if as_json:
+        print_json(comparison.as_json())
+        return
+    _print_comparison(comparison)
+    if not comparison.is_of_one_test:
+        typer.echo("warning: these runs have different data sets: their scores do not tell which is better.", err=True)
 
 
 def labels_line(labels: "RunLabels") -> str:
@@ -111,6 +135,28 @@ def _print_table(summaries: Sequence[Mapping[str, Any]]) -> None:
             f"{line['ended']}/{line['members']}",
             Text(_test_score(line)),
         )
+    print_table(table)
+
+
+def _print_comparison(comparison: "Comparison") -> None:
+    """Print a table with a column for each run: first where recipes differ, then scores, then seconds."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from deepchord.shared.command_line import print_table
+
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("")
+    for each in comparison.runs:
+        table.add_column(each.run.run_id, justify="right", no_wrap=True)
+    for name, values in comparison.differences.items():
+        table.add_row(name, *(Text(label("" if value is None else str(value))) for value in values))
+    table.add_section()
+    for name, scores in comparison.scores.items():
+        table.add_row(name, *("" if score is None else f"{score:.5g}" for score in scores))
+    table.add_section()
+    for name, seconds in comparison.seconds.items():
+        table.add_row(f"{name}, s", *("" if each is None else f"{each:.1f}" for each in seconds))
     print_table(table)
 
 

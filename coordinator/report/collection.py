@@ -137,7 +137,7 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
 def _initial_weights(store: RunStore, run: RunSpec) -> Iterator[tuple[str, bytes]]:
     """Yield the file that the recipe of a run names, if its members did not start from random weights."""
     if run.initial_weights is not None:
-        yield INITIAL_WEIGHTS_FILE, store.initial_weights(run.initial_weights.sha256)
+        yield INITIAL_WEIGHTS_FILE, store.inputs.initial_weights(run.initial_weights.sha256)
 
 
 def _started_at(store: RunStore, member: TrainedMember) -> datetime:

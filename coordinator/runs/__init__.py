@@ -15,7 +15,7 @@ from deepchord.coordinator.runs.control import (
 )
 from deepchord.coordinator.runs.distillation import plan_distillation
 from deepchord.coordinator.runs.long_steps import long_step
-from deepchord.coordinator.runs.ownership import check_owner, owner_of, tags_of
+from deepchord.coordinator.runs.ownership import check_owner, is_own, owner_of, tags_of
 from deepchord.coordinator.runs.planning import plan_architecture, plan_member, plan_run
 from deepchord.coordinator.runs.preparation import (
     check_broker,
@@ -50,6 +50,7 @@ __all__ = [
     "evaluation_task_id",
     "extend_run",
     "is_embedded",
+    "is_own",
     "long_step",
     "member_task_id",
     "next_extension",

@@ -18,6 +18,11 @@ def owner_of(settings: Settings) -> str:
     return _identities(settings)[0]
 
 
+def is_own(settings: Settings, run: RunSpec) -> bool:
+    """Return whether a run belongs to whoever gives this command, or to nobody, as those of earlier versions do."""
+    return run.labels.owner in (None, *_identities(settings))
+
+
 def check_owner(settings: Settings, run: RunSpec, verb: str, *, force: bool) -> None:
     """Raise `InputError` if somebody else's run would be changed without having asked for that.
 
@@ -27,12 +32,11 @@ def check_owner(settings: Settings, run: RunSpec, verb: str, *, force: bool) -> 
         verb: What is to be done with it, such as `cancel`.
         force: Whether it is to be done all the same.
     """
-    owner, own = run.labels.owner, _identities(settings)
-    if force or owner is None or owner in own:
+    if force or is_own(settings, run):
         return
     raise InputError(
-        f"Run {run.run_id} belongs to {owner}, and you are {own[0]}: to {verb} it all the same, give --force "
-        "(in Python force=True)."
+        f"Run {run.run_id} belongs to {run.labels.owner}, and you are {owner_of(settings)}: to {verb} it all the "
+        "same, give --force (in Python force=True)."
     )
 
 

@@ -43,6 +43,7 @@ from deepchord.shared.messages.run import (
     MemberSeeds,
     MemberSpec,
     Requirement,
+    RunId,
     RunLabels,
     RunName,
     RunSpec,
@@ -50,7 +51,7 @@ from deepchord.shared.messages.run import (
     Seed,
     is_run_id,
 )
-from deepchord.shared.messages.run_end import Cancellation, RunFailure
+from deepchord.shared.messages.run_end import Cancellation, KeptWeights, Pruning, RunFailure
 from deepchord.shared.messages.study import (
     SHIFT_KINDS,
     STRENGTHS,
@@ -136,6 +137,7 @@ __all__ = [
     "ImageFiles",
     "InitialWeights",
     "Intervals",
+    "KeptWeights",
     "MemberDetection",
     "MemberEvaluation",
     "MemberGain",
@@ -149,6 +151,7 @@ __all__ = [
     "PixelValues",
     "Precision",
     "ProbabilityScores",
+    "Pruning",
     "QuantileCalibration",
     "Recipe",
     "RegressionEvaluation",
@@ -156,6 +159,7 @@ __all__ = [
     "ReliabilityBin",
     "Requirement",
     "RunFailure",
+    "RunId",
     "RunLabels",
     "RunName",
     "RunSpec",

@@ -76,21 +76,21 @@ def test_records_come_in_the_order_of_their_members(store):
 
 def test_a_data_set_is_published_once_and_verified(store):
     name = sha256(b"images")
-    assert not store.has_dataset(name, b"images")
+    assert not store.inputs.has_dataset(name, b"images")
 
-    store.publish_dataset(name, b"images")
-    store.publish_dataset(name, b"images")
+    store.inputs.publish_dataset(name, b"images")
+    store.inputs.publish_dataset(name, b"images")
 
-    assert store.has_dataset(name, b"images")
-    assert store.dataset(name) == b"images"
+    assert store.inputs.has_dataset(name, b"images")
+    assert store.inputs.dataset(name) == b"images"
 
 
 def test_a_damaged_data_set_is_found_out(store):
-    store.publish_dataset(sha256(b"images"), b"imagex")
+    store.inputs.publish_dataset(sha256(b"images"), b"imagex")
 
-    assert not store.has_dataset(sha256(b"images"), b"images")
+    assert not store.inputs.has_dataset(sha256(b"images"), b"images")
     with pytest.raises(CorruptObjectError, match=r"datasets/.*\.npz is damaged"):
-        store.dataset(sha256(b"images"))
+        store.inputs.dataset(sha256(b"images"))
 
 
 def test_the_specs_of_a_run_are_its_extensions_and_what_it_was_the_newest_first(store):
