@@ -37,7 +37,8 @@ commands = typer.Typer(
 #: The commands as the help groups them, in its order.
 _PANELS = {
     "Training": ("train", "data", "resume", "extend", "distill", "cancel"),
-    "Runs": ("runs", "status", "watch", "report", "collect", "evaluate"),
+    "Runs": ("runs", "status", "watch", "report", "compare", "collect", "evaluate"),
+    "Storage": ("delete", "prune", "export-run", "import-run"),
     "Finished ensembles": ("predict", "export", "serve"),
     "Machines": ("worker", "workers", "devices", "doctor", "drain", "reconcile", "metrics", "flower", "files"),
 }

@@ -2,7 +2,8 @@
 
 import io
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.terminal_theme import TerminalTheme
@@ -32,6 +33,15 @@ class ViewInterrupt(KeyboardInterrupt):
 def show_views(views: Iterable[RunView]) -> RunView:
     """Show views of a run as they come, and return the last one."""
     return _show_in_notebook(views) if is_notebook() else show(views, new_console())
+
+
+def views_until(views: Iterator[RunView], timeout: float | None) -> Iterator[RunView]:
+    """Yield views until the time, in seconds, is over; None: all of them."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    for view in views:
+        yield view
+        if deadline is not None and time.monotonic() >= deadline:
+            return
 
 
 def is_notebook() -> bool:

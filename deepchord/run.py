@@ -1,7 +1,6 @@
 """What becomes of a run, for Python: followed, cancelled, extended; its evaluation, report and ensemble."""
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,10 @@ from deepchord.coordinator.running import BackgroundRun, BrokerSession, submits
 from deepchord.coordinator.runs import (
     cancel_run,
     check_broker,
+    check_owner,
     extend_run,
     next_extension,
+    owner_of,
     plan_distillation,
     plan_extension,
     resume_run,
@@ -22,7 +23,7 @@ from deepchord.coordinator.runs import (
 )
 from deepchord.ensemble import Ensemble
 from deepchord.interpreter_end import clean_up_after_this_process
-from deepchord.live_display import show_views
+from deepchord.live_display import show_views, views_until
 from deepchord.report import Report
 from deepchord.shared.datasets import Dataset, load_dataset
 from deepchord.shared.errors import InputError
@@ -49,7 +50,7 @@ class Run:
 
     @classmethod
     def open(cls, name: str = "last", *, storage: str | None = None, broker: str | None = None) -> "Run":
-        """Return a run that is in storage, by its id or `last`.
+        """Return a run that is in storage, by its id, its name, or `last`.
 
         Raises:
             InputError: There is no run yet.
@@ -118,37 +119,41 @@ class Run:
                 return self
         raise TimeoutError(f"Run {self.run_id} goes on after {timeout:g} s.")
 
-    def cancel(self) -> None:
-        """Stop the run: its members stop at the next batch, and none is trained until it is resumed.
+    def cancel(self, *, force: bool = False) -> None:
+        """Stop the run, with `force` also somebody else's: members stop at the next batch, until it is resumed.
 
         Raises:
-            InputError: The run has ended.
+            InputError: The run has ended, or is somebody else's.
         """
+        check_owner(self._settings, self.spec, "cancel", force=force)
         cancel_run(self._store, self.spec, self._settings.host)
 
-    def resume(self) -> "Run":
-        """Go on with a run that was cancelled, interrupted or lost, or is to get more members by itself; return it.
+    def resume(self, *, force: bool = False) -> "Run":
+        """Go on with a run, with `force` also somebody else's, that was cancelled or lost, or is to grow by itself.
 
         Raises:
-            InputError: The run is evaluated, or this process follows it already.
+            InputError: The run is evaluated, somebody else's, or this process follows it already.
         """
         self._check_not_followed()
+        check_owner(self._settings, self.spec, "resume", force=force)
         more = next_extension(self._store, spec := self.spec)
         check_broker(self._settings, spec.require)
         self._go_on(more or spec, lambda: extend_run(self._store, more) if more else resume_run(self._store, spec))
         return self
 
-    def extend(self, members: int, *, min_members: int | None = None) -> "Run":
+    def extend(self, members: int, *, min_members: int | None = None, force: bool = False) -> "Run":
         """Add members: only the new ones are trained, and all of them are evaluated; return the run.
 
         Args:
             members: How many members the ensemble is to have in all.
             min_members: How many must be trained; None: the same share as before.
+            force: Also if the run is somebody else's.
 
         Raises:
-            InputError: It has so many members, or this process still follows it.
+            InputError: It has so many members, is somebody else's, or this process still follows it.
         """
         self._check_not_followed()
+        check_owner(self._settings, self.spec, "extend", force=force)
         extended = plan_extension(self.spec, members, min_members)
         check_broker(self._settings, extended.require)
         self._go_on(extended, lambda: extend_run(self._store, extended))
@@ -165,9 +170,12 @@ class Run:
             InputError: The run has not ended yet, or an option is not valid.
             RunFailedError: It ended without an evaluation.
         """
-        spec = plan_distillation(self._store, self.spec, options, max_attempts=self._settings.max_attempts)
-        check_broker(self._settings, spec.require)
-        return submitted_run(self._settings, self._store, spec)
+        settings = self._settings
+        spec = plan_distillation(
+            self._store, self.spec, options, max_attempts=settings.max_attempts, owner=owner_of(settings)
+        )
+        check_broker(settings, spec.require)
+        return submitted_run(settings, self._store, spec)
 
     @property
     def evaluation(self) -> Evaluation | None:
@@ -207,7 +215,7 @@ class Run:
     def _views(self, timeout: float | None = None) -> Iterator[RunView]:
         if self._background is not None and self._background.is_alive:
             return self._background.views()
-        return _until(watch_run(self._reaching_settings(), self._store, self.spec), timeout)
+        return views_until(watch_run(self._reaching_settings(), self._store, self.spec), timeout)
 
     def _check_goes_on(self) -> None:
         """Raise `InputError` if the run had a broker of its own, which is gone: it would be waited for in vain."""
@@ -239,12 +247,3 @@ class Run:
 def submitted_run(settings: Settings, store: RunStore, spec: RunSpec, *, keep_s: float = 0.0) -> Run:
     """Submit a new run and follow it; see `BackgroundRun`."""
     return Run(settings, store, spec, BackgroundRun(settings, store, spec, submits(store, spec), keep_s=keep_s))
-
-
-def _until(views: Iterator[RunView], timeout: float | None) -> Iterator[RunView]:
-    """Yield views until the time is over."""
-    deadline = None if timeout is None else time.monotonic() + timeout
-    for view in views:
-        yield view
-        if deadline is not None and time.monotonic() >= deadline:
-            return

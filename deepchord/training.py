@@ -37,6 +37,8 @@ class RecipeOptions(TypedDict, total=False):
     min_members: int
     seed: int
     require: str
+    name: str
+    tags: Mapping[str, str]
     epochs: int
     batch_size: int
     optimizer: str

@@ -110,7 +110,7 @@ class Resources:
             CheckpointError: They do not fit the network.
         """
         if self._initial is None or self._initial[0] != info.sha256:
-            data = self.store.initial_weights(info.sha256)
+            data = self.store.inputs.initial_weights(info.sha256)
             self._initial = info.sha256, decode_checkpoint(data, network, f"Initial weights {info.sha256[:12]}…")
         return self._initial[1]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepchord.coordinator.cli.context import find_run, open_store, read_settings, with_live_broker
-from deepchord.coordinator.cli.options import Broker, Run, Storage
+from deepchord.coordinator.cli.options import Broker, Force, Run, Storage
 from deepchord.shared.command_line import home_path
 from deepchord.shared.errors import InputError, InterruptedRunError
 
@@ -24,14 +24,16 @@ commands = typer.Typer(add_completion=False)
 def cancel(
     run: Run,
     member: Annotated[int | None, typer.Option(help="Only this member: it becomes a failed record.")] = None,
+    force: Force = False,
     broker: Broker = None,
     storage: Storage = None,
 ) -> None:
     """Stop a run, or one of its members, within seconds; `resume` goes on with a run from its last saved epochs."""
-    from deepchord.coordinator.runs import cancel_member, cancel_run
+    from deepchord.coordinator.runs import cancel_member, cancel_run, check_owner
 
     settings = read_settings(broker=broker, storage=storage)
     store, spec = find_run(settings, run)
+    check_owner(settings, spec, "cancel", force=force)
     if member is not None:
         cancel_member(store, spec, member, settings.host)
         typer.echo(f"Member {member} of run {spec.run_id} is cancelled.")

@@ -6,7 +6,7 @@ import typer
 
 from deepchord.coordinator.cli.context import find_run, read_settings
 from deepchord.coordinator.cli.following import check_options, run_to_end
-from deepchord.coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
+from deepchord.coordinator.cli.options import Broker, Detach, Out, Run, RunName, Storage, Tags, Workers
 
 # Heavy modules are imported by the command that needs them, so that `deepchord --help` answers at once.
 
@@ -43,6 +43,8 @@ def distill(
         int | None, typer.Option(help="Move images by up to so many pixels at random; default: as the ensemble.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Default: as the ensemble, so the same images are held out.")] = None,
+    name: RunName = None,
+    tag: Tags = None,
     broker: Broker = None,
     storage: Storage = None,
     workers: Workers = None,
@@ -55,7 +57,7 @@ def distill(
     times as many and changed images (--flip, --shift 1). Without a broker it is trained on this machine.
     """
     from deepchord.coordinator.running import submits
-    from deepchord.coordinator.runs import check_broker, plan_distillation
+    from deepchord.coordinator.runs import check_broker, owner_of, plan_distillation, tags_of
 
     options = {
         "share": share,
@@ -68,10 +70,12 @@ def distill(
         "flip": flip,
         "shift": shift,
         "seed": seed,
+        "name": name,
+        "tags": tags_of(tag),
     }
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     check_options(settings, workers, out)
     store, teacher = find_run(settings, run)
-    spec = plan_distillation(store, teacher, options, max_attempts=settings.max_attempts)
+    spec = plan_distillation(store, teacher, options, max_attempts=settings.max_attempts, owner=owner_of(settings))
     check_broker(settings, spec.require)
     run_to_end(settings, store, spec, submits(store, spec), "is submitted", out)

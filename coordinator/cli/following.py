@@ -46,6 +46,21 @@ def check_options(settings: "Settings", workers: int | None, out: Path | None) -
         check_folder(out or settings.results, settings)
 
 
+def check_not_trained_here(settings: "Settings", run: "RunSpec") -> None:
+    """Raise `InputError` if another command on this machine trains the run with an embedded broker.
+
+    Its queue is not this command's queue, so that each would train every member.
+    """
+    from deepchord.coordinator.local import session_of
+
+    if session_of(settings, run.run_id) is not None:
+        raise InputError(
+            f"Run {run.run_id} is being trained by another command on this machine: "
+            f"{command_hint(f'watch {run.run_id}', settings, embedded=True)} shows it. End that one first, with "
+            "Ctrl-C or `deepchord cancel`."
+        )
+
+
 def run_to_end(
     settings: "Settings",
     store: "RunStore",
@@ -79,6 +94,29 @@ def run_to_end(
         while (extended := _extended(session, store, run)) is not None:
             run = follow(session, store, extended)
     _collect(settings, store, run, out)
+
+
+def train_remaining(
+    settings: "Settings", store: "RunStore", run: "RunSpec", publish: "Callable[[], RunSpec]", out: Path | None
+) -> None:
+    """Train the members of a run that have no record yet; see `run_to_end`.
+
+    Args:
+        settings: Of this command.
+        store: Shared storage.
+        run: The run.
+        publish: Records in storage that the run goes on, and returns it as it is then. Called when all checks are done.
+        out: Where the results go; None: the folder of the run.
+    """
+    from deepchord.coordinator.runs import submit_remaining
+    from deepchord.shared.queue import create_app
+
+    def start(session: "BrokerSession") -> "RunSpec":
+        published = publish()
+        submit_remaining(create_app(session.settings), store, published, local=session.embedded)
+        return published
+
+    run_to_end(settings, store, run, start, "goes on", out)
 
 
 def _extended(session: "BrokerSession", store: "RunStore", run: "RunSpec") -> "RunSpec | None":

@@ -1,10 +1,9 @@
-"""The commands that look at runs and workers: runs, status, watch, collect, report, workers, metrics, flower."""
+"""The commands that look at a run and at workers: status, watch, collect, report, workers, metrics, flower."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from threading import Event
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -17,66 +16,14 @@ from deepchord.coordinator.cli.context import (
     warn_if_outdated,
     with_live_broker,
 )
+from deepchord.coordinator.cli.listing import labels_line
 from deepchord.coordinator.cli.options import Broker, Json, Out, Run, Storage
 from deepchord.coordinator.cli.views_as_json import print_views, view_as_json
-from deepchord.shared.errors import BrokerError, DeepchordError, InputError, InterruptedRunError
+from deepchord.shared.errors import BrokerError, InputError, InterruptedRunError
 
 # Heavy modules are imported by the command that needs them, so that `deepchord --help` answers at once.
 
-#: The list of runs shows the errors of at most so many numbers.
-_MAX_ERRORS = 3
-
 commands = typer.Typer(add_completion=False)
-
-
-@commands.command()
-def runs(broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
-    """List the runs in storage, oldest first."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from deepchord.coordinator.report import summary
-    from deepchord.shared.command_line import label, print_table
-
-    store = open_store(read_settings(broker=broker, storage=storage))
-    summaries, run_ids = [], store.run_ids()
-    for run_id in run_ids:
-        try:
-            summaries.append(summary(store.run(run_id), store))
-        except DeepchordError as error:
-            typer.echo(f"warning: run {run_id} was left out: {error}", err=True)
-    if as_json:
-        print_json(summaries)
-        return
-    if not run_ids:
-        typer.echo(f"There are no runs in {store.objects.url} yet; `deepchord train` starts one.")
-        return
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    # Ids are never broken: people copy them from here.
-    for name in ("run", "state", "preset", "data set", "members", "test score"):
-        numeric = name in ("members", "test score")
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=name == "run")
-    for line in summaries:
-        table.add_row(
-            line["run_id"],
-            line["state"],
-            line["preset"],
-            Text(label(line["dataset"])),
-            f"{line['ended']}/{line['members']}",
-            Text(_test_score(line)),
-        )
-    print_table(table)
-
-
-def _test_score(line: Mapping[str, Any]) -> str:
-    """Return how good an ensemble is: its accuracy, or the errors of the numbers that it predicts."""
-    if line["ensemble_test_accuracy"] is not None:
-        return f"{line['ensemble_test_accuracy']:.2%}"
-    errors = [f"{error:.4g}" for error in (line["ensemble_test_error"] or {}).values()]
-    if not errors:
-        return ""
-    shown = errors if len(errors) <= _MAX_ERRORS else [*errors[:_MAX_ERRORS], "\u2026"]
-    return f"RMSE {', '.join(shown)}"
 
 
 @commands.command()
@@ -95,6 +42,8 @@ def status(run: Run, broker: Broker = None, storage: Storage = None, as_json: Js
         return
     console = new_console()
     console.print(render(view, console.width))
+    if known := labels_line(spec.labels):
+        typer.echo(known)
     if studies:
         typer.echo(f"Studies, by `deepchord evaluate`: {', '.join(studies)}")
 

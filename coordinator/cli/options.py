@@ -7,7 +7,15 @@ import typer
 
 from deepchord.shared.command_line import home_path
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or `last` for the latest.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's id or name, or `last` for the latest.")]
+Force = Annotated[bool, typer.Option("--force", help="Also if the run is somebody else's.")]
+RunName = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="What to call the run, beside its id; best only this one.")
+]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="KEY=VALUE", help="Something to find the run by later; may be given several times."),
+]
 Broker = Annotated[
     str | None,
     typer.Option(metavar="URL", help="Redis or Valkey: redis://[:password@]host:6379/0. [DEEPCHORD_BROKER]"),

@@ -1,17 +1,18 @@
 """The commands that have members trained: train, resume, extend."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from deepchord.coordinator.cli.context import command_hint, find_run, print_notes, read_settings
-from deepchord.coordinator.cli.following import check_options, run_to_end
+from deepchord.coordinator.cli.context import find_run, print_notes, read_settings
+from deepchord.coordinator.cli.following import check_not_trained_here, check_options, run_to_end, train_remaining
 from deepchord.coordinator.cli.options import (
     Broker,
     ChannelsFirst,
     DatasetPath,
     Detach,
+    Force,
     ImageSize,
     InitialNoise,
     InitialWeights,
@@ -19,8 +20,10 @@ from deepchord.coordinator.cli.options import (
     Out,
     Require,
     Run,
+    RunName,
     SkipDamaged,
     Storage,
+    Tags,
     Target,
     Task,
     TestShare,
@@ -28,14 +31,6 @@ from deepchord.coordinator.cli.options import (
 )
 from deepchord.shared.command_line import home_path
 from deepchord.shared.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from deepchord.coordinator.running import BrokerSession
-    from deepchord.shared.messages import RunSpec
-    from deepchord.shared.settings import Settings
-    from deepchord.shared.storage import RunStore
 
 # Heavy modules are imported by the command that needs them, so that `deepchord --help` answers at once.
 
@@ -83,6 +78,8 @@ def train(
         int | None, typer.Option(help="Evaluate if at least so many members could be trained; default: half.")
     ] = None,
     require: Require = None,
+    name: RunName = None,
+    tag: Tags = None,
     broker: Broker = None,
     storage: Storage = None,
     local: Annotated[
@@ -104,7 +101,7 @@ def train(
     Without a broker everything runs on this machine. With one, whichever workers listen to it train the members.
     """
     from deepchord.coordinator.running import submits
-    from deepchord.coordinator.runs import prepare
+    from deepchord.coordinator.runs import prepare, tags_of
 
     options = {
         "preset": preset,
@@ -126,6 +123,8 @@ def train(
         "seed": seed,
         "min_members": min_members,
         "require": require,
+        "name": name,
+        "tags": tags_of(tag),
     }
     if local and broker:
         raise InputError("--local starts a broker of its own: give either --local or --broker, not both.")
@@ -146,6 +145,7 @@ def train(
 @commands.command()
 def resume(
     run: Run,
+    force: Force = False,
     broker: Broker = None,
     storage: Storage = None,
     workers: Workers = None,
@@ -159,6 +159,7 @@ def resume(
     from deepchord.coordinator.runs import (
         check_broker,
         check_not_detached,
+        check_owner,
         check_unfinished,
         extend_run,
         next_extension,
@@ -168,16 +169,17 @@ def resume(
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     check_options(settings, workers, out)
     store, spec = find_run(settings, run)
-    _check_not_trained_here(settings, spec)
+    check_owner(settings, spec, "resume", force=force)
+    check_not_trained_here(settings, spec)
     check_not_detached(settings, is_automatic=spec.auto is not None)
     more = next_extension(store, spec)  # of a run with `members = "auto"` whose command ended too early
     if more is not None:
         check_broker(settings, more.require)
-        _train_remaining(settings, store, more, lambda: extend_run(store, more), out)
+        train_remaining(settings, store, more, lambda: extend_run(store, more), out)
         return
     check_unfinished(store, spec)
     check_broker(settings, spec.require)
-    _train_remaining(settings, store, spec, lambda: resume_run(store, spec), out)
+    train_remaining(settings, store, spec, lambda: resume_run(store, spec), out)
 
 
 @commands.command()
@@ -187,6 +189,7 @@ def extend(
     min_members: Annotated[
         int | None, typer.Option(help="Evaluate if at least so many could be trained; default: the same share.")
     ] = None,
+    force: Force = False,
     broker: Broker = None,
     storage: Storage = None,
     workers: Workers = None,
@@ -194,15 +197,16 @@ def extend(
     out: Out = None,
 ) -> None:
     """Add members to a run: trains only the new ones, then evaluates all of them."""
-    from deepchord.coordinator.runs import check_broker, extend_run, plan_extension
+    from deepchord.coordinator.runs import check_broker, check_owner, extend_run, plan_extension
 
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     check_options(settings, workers, out)
     store, spec = find_run(settings, run)
-    _check_not_trained_here(settings, spec)
+    check_owner(settings, spec, "extend", force=force)
+    check_not_trained_here(settings, spec)
     extended = plan_extension(spec, members, min_members)
     check_broker(settings, spec.require)
-    _train_remaining(settings, store, extended, lambda: extend_run(store, extended), out)
+    train_remaining(settings, store, extended, lambda: extend_run(store, extended), out)
 
 
 def _number_or_word(members: str | None) -> int | str | None:
@@ -211,41 +215,3 @@ def _number_or_word(members: str | None) -> int | str | None:
         return members if members is None else int(members)
     except ValueError:
         return members
-
-
-def _check_not_trained_here(settings: "Settings", run: "RunSpec") -> None:
-    """Raise `InputError` if another command on this machine trains the run with an embedded broker.
-
-    Its queue is not this command's queue, so that each would train every member.
-    """
-    from deepchord.coordinator.local import session_of
-
-    if session_of(settings, run.run_id) is not None:
-        raise InputError(
-            f"Run {run.run_id} is being trained by another command on this machine: "
-            f"{command_hint(f'watch {run.run_id}', settings, embedded=True)} shows it. End that one first, with "
-            "Ctrl-C or `deepchord cancel`."
-        )
-
-
-def _train_remaining(
-    settings: "Settings", store: "RunStore", run: "RunSpec", publish: "Callable[[], RunSpec]", out: Path | None
-) -> None:
-    """Train the members of a run that have no record yet; see `run_to_end`.
-
-    Args:
-        settings: Of this command.
-        store: Shared storage.
-        run: The run.
-        publish: Records in storage that the run goes on, and returns it as it is then. Called when all checks are done.
-        out: Where the results go; None: the folder of the run.
-    """
-    from deepchord.coordinator.runs import submit_remaining
-    from deepchord.shared.queue import create_app
-
-    def start(session: "BrokerSession") -> "RunSpec":
-        published = publish()
-        submit_remaining(create_app(session.settings), store, published, local=session.embedded)
-        return published
-
-    run_to_end(settings, store, run, start, "goes on", out)

@@ -15,6 +15,7 @@ def view_as_json(view: "RunView") -> dict[str, Any]:
     """Return all that a view shows, by the names that scripts ask for."""
     return {
         "run_id": view.run.run_id,
+        **view.run.labels.model_dump(),
         "state": view.state,
         "members": view.run.members,
         "trained": view.trained,

@@ -8,6 +8,7 @@ from deepchord.shared.process import import_plain_matplotlib
 import_plain_matplotlib()
 
 from deepchord.coordinator.report.collection import collect_run, summary, write_run_report
+from deepchord.coordinator.report.comparison import ComparedRun, Comparison, compare, compare_runs
 from deepchord.coordinator.report.content import ReportContent
 from deepchord.coordinator.report.export import write_report
 from deepchord.coordinator.report.figures import write_samples
@@ -18,9 +19,13 @@ from deepchord.coordinator.report.tables import examination_table
 
 __all__ = [
     "AnyContent",
+    "ComparedRun",
+    "Comparison",
     "RegressionContent",
     "ReportContent",
     "collect_run",
+    "compare",
+    "compare_runs",
     "examination_table",
     "summary",
     "summary_json",

@@ -163,7 +163,7 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
 def _initial_weights(store: RunStore, run: RunSpec) -> Iterator[tuple[str, bytes]]:
     """Yield the file that the recipe of a run names, if its members did not start from random weights."""
     if run.initial_weights is not None:
-        yield INITIAL_WEIGHTS_FILE, store.initial_weights(run.initial_weights.sha256)
+        yield INITIAL_WEIGHTS_FILE, store.inputs.initial_weights(run.initial_weights.sha256)
 
 
 def _started_at(store: RunStore, member: TrainedMember) -> datetime:
@@ -186,6 +186,7 @@ def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "created_at": run.created_at.isoformat(timespec="seconds"),
+        **run.labels.model_dump(),
         "state": state,
         "preset": run.preset,
         "dataset": run.dataset.name,

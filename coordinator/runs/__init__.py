@@ -15,6 +15,7 @@ from deepchord.coordinator.runs.control import (
 )
 from deepchord.coordinator.runs.distillation import plan_distillation
 from deepchord.coordinator.runs.long_steps import long_step
+from deepchord.coordinator.runs.ownership import check_owner, is_own, owner_of, tags_of
 from deepchord.coordinator.runs.planning import plan_architecture, plan_member, plan_run
 from deepchord.coordinator.runs.preparation import (
     check_broker,
@@ -42,15 +43,18 @@ __all__ = [
     "cancel_run",
     "check_broker",
     "check_not_detached",
+    "check_owner",
     "check_unfinished",
     "decide_members",
     "drain",
     "evaluation_task_id",
     "extend_run",
     "is_embedded",
+    "is_own",
     "long_step",
     "member_task_id",
     "next_extension",
+    "owner_of",
     "plan_architecture",
     "plan_distillation",
     "plan_extension",
@@ -65,4 +69,5 @@ __all__ = [
     "shorten_names",
     "submit",
     "submit_remaining",
+    "tags_of",
 ]

@@ -14,7 +14,7 @@ from deepchord.shared.errors import BrokerError, InputError
 from deepchord.shared.messages import MAX_MEMBERS, Cancellation, FailedMember, MemberRecord, RunSpec
 from deepchord.shared.queue import DRAIN
 from deepchord.shared.settings import without_password
-from deepchord.shared.storage import RunStore, damaged_records, set_record_aside
+from deepchord.shared.storage import RunStore, damaged_records, keys, refuse_pruned, set_record_aside
 
 _WORKERS_ANSWER_WITHIN_S = 2.0
 
@@ -174,8 +174,15 @@ def _extension_of(run: RunSpec, changes: Mapping[str, int | None]) -> RunSpec:
 
 
 def _publish_extension(store: RunStore, run: RunSpec) -> RunSpec:
+    """Publish an extension of a run, unless weights of its members were removed, before this or at the same moment."""
+    refuse_pruned(store.objects, run.run_id)
     if not store.extend_run(run):
         raise InputError(f"Somebody else has just extended run {run.run_id}: look at it with `deepchord status`.")
+    try:
+        refuse_pruned(store.objects, run.run_id)
+    except InputError:
+        store.objects.delete(keys.extension(run))
+        raise
     return run
 
 

@@ -17,7 +17,7 @@ from deepchord.coordinator.runs.suitability import (
     check_trainable,
 )
 from deepchord.shared.errors import InputError
-from deepchord.shared.messages import MAX_MEMBERS, Distillation, Recipe, RunSpec, Seed
+from deepchord.shared.messages import MAX_MEMBERS, Distillation, Recipe, RunLabels, RunName, RunSpec, RunTags, Seed
 from deepchord.shared.saved_models import network_to_train
 from deepchord.shared.storage import RunStore
 from deepchord.shared.validation import Message, Share, explain, with_full_stop
@@ -32,10 +32,18 @@ class DistillationRequest(Message):
     seed: Seed | None = None
     #: A TOML or JSON file with `layers`.
     architecture: str | None = None
+    name: RunName | None = None
+    tags: RunTags = Field(default_factory=dict)
 
 
 def plan_distillation(
-    store: RunStore, run: RunSpec, options: Mapping[str, object], *, max_attempts: int, now: datetime | None = None
+    store: RunStore,
+    run: RunSpec,
+    options: Mapping[str, object],
+    *,
+    max_attempts: int,
+    now: datetime | None = None,
+    owner: str | None = None,
 ) -> RunSpec:
     """Return a new run whose members learn what an evaluated ensemble says, calibrated.
 
@@ -48,6 +56,7 @@ def plan_distillation(
         options: Fields of `DistillationRequest` and of the recipe; None counts as not given.
         max_attempts: How often a member is tried at most.
         now: When the run is created, in UTC; None: now.
+        owner: Whose the new run is, see `owner_of`; None: nobody's.
 
     Raises:
         InputError: The run has not ended, or an option is not valid.
@@ -100,4 +109,5 @@ def plan_distillation(
             temperature=request.temperature,
             share=request.share,
         ),
+        labels=RunLabels(owner=owner, name=request.name, tags=request.tags),
     )

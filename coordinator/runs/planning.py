@@ -12,7 +12,7 @@ import numpy as np
 from deepchord.coordinator.runs.request import RunRequest
 from deepchord.coordinator.runs.suitability import check_augmentation, check_trainable
 from deepchord.shared.command_line import user_path
-from deepchord.shared.messages import DatasetInfo, InitialWeights, MemberSeeds, MemberSpec, Recipe, RunSpec
+from deepchord.shared.messages import DatasetInfo, InitialWeights, MemberSeeds, MemberSpec, Recipe, RunLabels, RunSpec
 from deepchord.shared.network import Architecture, ResolvedArchitecture, Task, default_architecture
 from deepchord.shared.saved_models import network_to_train, read_network
 
@@ -92,6 +92,7 @@ def plan_run(
     now: datetime | None = None,
     class_sizes: Sequence[int] = (),
     initial_weights: InitialWeights | None = None,
+    owner: str | None = None,
 ) -> RunSpec:
     """Return a new run, with a new id, and with a random seed if the request has none.
 
@@ -103,6 +104,7 @@ def plan_run(
         now: When the run is created, in UTC; None: now.
         class_sizes: How many training images each class has; they decide `stratify` if the request does not.
         initial_weights: What the members start from, published; None: random weights.
+        owner: Whose it is, see `owner_of`; None: nobody's.
     """
     now, recipe, auto = now or datetime.now(UTC), request.recipe(), request.auto()
     if not request.decides_stratify:
@@ -122,6 +124,7 @@ def plan_run(
         require=request.require,
         auto=auto,
         initial_weights=initial_weights,
+        labels=RunLabels(owner=owner, name=request.name, tags=request.tags),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepchord.coordinator.runs.long_steps import counted_step, long_step
+from deepchord.coordinator.runs.ownership import owner_of
 from deepchord.coordinator.runs.planning import plan_architecture, plan_run
 from deepchord.coordinator.runs.request import RunRequest, plan_request
 from deepchord.coordinator.runs.starting import plan_start, publish_start
@@ -97,6 +98,7 @@ def prepare(
         max_attempts=settings.max_attempts,
         class_sizes=sizes,
         initial_weights=publish_start(store, start),
+        owner=owner_of(settings),
     )
     return store, run
 

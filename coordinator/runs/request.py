@@ -13,7 +13,7 @@ from deepchord.coordinator.runs.presets import PRESETS, TABULAR, preset_values
 from deepchord.shared.datasets import TEST_SHARE, FileOptions, is_named_dataset, kind_of_dataset, parse_size
 from deepchord.shared.errors import InputError
 from deepchord.shared.files import read_short_text
-from deepchord.shared.messages import MAX_MEMBERS, AutoMembers, Recipe, Requirement, Seed, Splits
+from deepchord.shared.messages import MAX_MEMBERS, AutoMembers, Recipe, Requirement, RunName, RunTags, Seed, Splits
 from deepchord.shared.network import Architecture, Layer, Task
 from deepchord.shared.validation import explain, suggestion, with_full_stop
 
@@ -56,6 +56,9 @@ class RunRequest(Recipe):
     require: Requirement | None = None
     #: None: a random seed, which is recorded.
     seed: Seed | None = None
+    #: What the run is called beside its id, and words to find it by; they decide nothing.
+    name: RunName | None = None
+    tags: RunTags = Field(default_factory=dict)
     #: A TOML or JSON file with `layers`. If this and `layers` are None, the network of the preset is used.
     architecture: str | None = None
     layers: tuple[Annotated[Layer, Field(discriminator="type")], ...] | None = None

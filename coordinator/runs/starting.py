@@ -82,5 +82,5 @@ def publish_start(store: RunStore, start: Start | None) -> InitialWeights | None
     """
     if start is None:
         return None
-    sha256 = store.publish_initial_weights(encode_checkpoint(start.network, start.read.weights))
+    sha256 = store.inputs.publish_initial_weights(encode_checkpoint(start.network, start.read.weights))
     return InitialWeights(sha256=sha256, source=start.source[:200], drawn=start.read.drawn, noise=start.noise)

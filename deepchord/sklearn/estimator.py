@@ -88,6 +88,8 @@ class DeepEnsembleEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-lear
         new_head: bool | None = None,
         initial_noise: float | None = None,
         require: str | None = None,
+        name: str | None = None,
+        tags: Mapping[str, str] | None = None,
         test_fraction: float = 0.1,
         random_state: int | np.random.RandomState | None = None,
         broker: str | None = None,

@@ -6,6 +6,7 @@ from deepchord.shared.command_line.commands import run_commands
 from deepchord.shared.command_line.output import open_output
 from deepchord.shared.command_line.paths import home_path, matching_paths, printable_path, user_path
 from deepchord.shared.command_line.printable import label, printable
+from deepchord.shared.command_line.times import parse_duration, parse_moment
 
 if TYPE_CHECKING:
     from deepchord.shared.command_line.console import PrintableConsole, new_console, print_table
@@ -17,6 +18,8 @@ __all__ = [
     "matching_paths",
     "new_console",
     "open_output",
+    "parse_duration",
+    "parse_moment",
     "print_table",
     "printable",
     "printable_path",

@@ -52,10 +52,10 @@ def publish_dataset(
     with checking or nullcontext():
         data = encode_dataset(dataset)
         sha256 = hashlib.sha256(data).hexdigest()
-        is_published = store.has_dataset(sha256, data)
+        is_published = store.inputs.has_dataset(sha256, data)
     if not is_published:
         with publishing or nullcontext():
-            store.publish_dataset(sha256, data)
+            store.inputs.publish_dataset(sha256, data)
     return _describe(dataset, sha256, in_shards=False)
 
 
@@ -108,7 +108,7 @@ def _from_file(info: DatasetInfo, store: RunStore, cache: Path) -> Dataset:
     copy = cache / "datasets" / f"{info.sha256}.npz"
     data = cached_file(copy, info.sha256)
     if data is None:
-        data = store.dataset(info.sha256)
+        data = store.inputs.dataset(info.sha256)
         keep_file(copy, data)
     return decode_dataset(data, info.name, _source(info), info.table)
 

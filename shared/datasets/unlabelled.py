@@ -180,8 +180,8 @@ def publish_images(images: Images, store: RunStore) -> UnseenInfo:
     """
     data = write_npz({"images": images.pixels})
     sha256 = hashlib.sha256(data).hexdigest()
-    if not store.has_dataset(sha256, data):
-        store.publish_dataset(sha256, data)
+    if not store.inputs.has_dataset(sha256, data):
+        store.inputs.publish_dataset(sha256, data)
     return UnseenInfo(name=images.name, sha256=sha256, images=len(images.pixels))
 
 
@@ -193,6 +193,6 @@ def load_images(info: UnseenInfo, store: RunStore) -> Images:
         DatasetError: The object holds no images.
     """
     source = f"Images {info.sha256[:12]}…"
-    pixels = read_npz(io.BytesIO(store.dataset(info.sha256)), source, ("images",))["images"]
+    pixels = read_npz(io.BytesIO(store.inputs.dataset(info.sha256)), source, ("images",))["images"]
     checked = checked_rows if pixels.ndim == 2 else checked_images
     return Images(name=info.name, pixels=checked(pixels, f"{source}: images"))

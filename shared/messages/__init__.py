@@ -4,7 +4,7 @@ Each is a frozen, validated type.
 """
 
 from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, StratifiedSplit
-from deepchord.shared.messages.dataset_manifest import ArrayName, DatasetManifest, ShardedArray
+from deepchord.shared.messages.dataset import ArrayName, DatasetInfo, DatasetManifest, PixelValues, ShardedArray
 from deepchord.shared.messages.ensemble import DescribedMember, DescribedRegression, EnsembleDescription
 from deepchord.shared.messages.evaluation import (
     BalancedScores,
@@ -39,18 +39,20 @@ from deepchord.shared.messages.regression import (
 from deepchord.shared.messages.run import (
     MAX_MEMBERS,
     AutoMembers,
-    DatasetInfo,
     Distillation,
     InitialWeights,
     MemberSeeds,
     MemberSpec,
-    PixelValues,
     Requirement,
+    RunId,
+    RunLabels,
+    RunName,
     RunSpec,
+    RunTags,
     Seed,
     is_run_id,
 )
-from deepchord.shared.messages.run_end import Cancellation, RunFailure
+from deepchord.shared.messages.run_end import Cancellation, KeptWeights, Pruning, RunFailure
 from deepchord.shared.messages.study import (
     SHIFT_KINDS,
     STRENGTHS,
@@ -140,6 +142,7 @@ __all__ = [
     "ImageFiles",
     "InitialWeights",
     "Intervals",
+    "KeptWeights",
     "MemberDetection",
     "MemberEvaluation",
     "MemberGain",
@@ -154,6 +157,7 @@ __all__ = [
     "PixelValues",
     "Precision",
     "ProbabilityScores",
+    "Pruning",
     "QuantileCalibration",
     "Recipe",
     "RegressionEvaluation",
@@ -162,7 +166,11 @@ __all__ = [
     "ReliabilityBin",
     "Requirement",
     "RunFailure",
+    "RunId",
+    "RunLabels",
+    "RunName",
     "RunSpec",
+    "RunTags",
     "ScalingSource",
     "Scores",
     "Seed",

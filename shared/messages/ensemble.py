@@ -13,10 +13,11 @@ from pydantic import (
     model_validator,
 )
 
+from deepchord.shared.messages.dataset import DatasetInfo
 from deepchord.shared.messages.evaluation import EnsembleEvaluation, Scores
 from deepchord.shared.messages.member import TrainedMember
 from deepchord.shared.messages.regression import Intervals, RegressionEvaluation, TargetScores, VarianceScaling
-from deepchord.shared.messages.run import DatasetInfo, RunId, RunSpec, Seed
+from deepchord.shared.messages.run import RunId, RunSpec, Seed
 from deepchord.shared.messages.uncertainty import Abstention, Calibration, ConformalSets, ProbabilityScores
 from deepchord.shared.network import Architecture
 from deepchord.shared.validation import Message, Sha256, Versioned

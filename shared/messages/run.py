@@ -1,117 +1,48 @@
-"""What a run is: its data set, network and recipe, and the specs of its members."""
+"""What a run is: its data set, network and recipe, whose it is, and the specs of its members."""
 
-import math
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import (
-    AwareDatetime,
-    Field,
-    FiniteFloat,
-    NonNegativeInt,
-    PositiveInt,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import AfterValidator, AwareDatetime, Field, NonNegativeInt, PositiveInt, model_validator
 
-from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, StratifiedSplit
+from deepchord.shared.messages.dataset import DatasetInfo
 from deepchord.shared.messages.recipe import Recipe
-from deepchord.shared.messages.table import TablePreprocessing
-from deepchord.shared.messages.target import Target
-from deepchord.shared.network import Architecture, Outputs, ResolvedArchitecture
-from deepchord.shared.validation import ExtendedMessage, Message, Sha256, Share, Versioned
+from deepchord.shared.network import Architecture
+from deepchord.shared.validation import ExtendedMessage, Message, Sha256, Share, Versioned, shortened
 
 MAX_MEMBERS = 100_000
-MIN_CLASSES = 2
 _RUN_ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
+#: How the ids of runs look that deepchord gives.
+_GIVEN_ID = r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}"
+_LABEL = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_TAG_VALUE = r"[^\x00-\x1f\x7f-\x9f]{0,200}"
+_MAX_TAGS = 50
+
+
+def _run_name(name: str) -> str:
+    """Return what a run may be called beside its id; raise `ValueError` for what means another run."""
+    if re.fullmatch(_LABEL, name) is None:
+        raise ValueError(f"a run's name has up to 64 of A-Z a-z 0-9 . _ -, found {shortened(name)}")
+    if name == "last" or re.fullmatch(_GIVEN_ID, name):
+        raise ValueError(f"{name} means the latest run, or a run by its id: give another name")
+    return name
+
+
+def _run_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Return the tags of a run; raise `ValueError` for more than can be listed."""
+    wrong = [key for key, value in tags.items() if not (re.fullmatch(_LABEL, key) and re.fullmatch(_TAG_VALUE, value))]
+    if wrong or len(tags) > _MAX_TAGS:
+        raise ValueError(
+            f"a run has up to {_MAX_TAGS} tags, key = value, the key of A-Z a-z 0-9 . _ -, the value a line of up to "
+            f"200 characters, found {shortened(wrong[0]) if wrong else len(tags)}"
+        )
+    return tags
+
 
 RunId = Annotated[str, Field(pattern=_RUN_ID)]
+RunName = Annotated[str, AfterValidator(_run_name)]
+RunTags = Annotated[dict[str, str], AfterValidator(_run_tags)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-
-
-class PixelValues(Message):
-    """The values of a data set's training images, as they were given; uint8 is divided by 255 for the networks."""
-
-    type: Literal["uint8", "float32"]
-    lowest: FiniteFloat
-    highest: FiniteFloat
-
-
-class DatasetInfo(ExtendedMessage):
-    """A published data set: its SHA-256, under which storage keeps it, and its shape, values and classes."""
-
-    added_fields: ClassVar = ("targets", "has_sample_weights", "files", "split", "findings", "table", "in_shards")
-
-    #: `fashion`, `digits`, `cifar10`, or the name of the file it came from.
-    name: str
-    sha256: Sha256
-    #: Height, width and channels of an image; of a table the number of features.
-    input_shape: tuple[PositiveInt, PositiveInt, PositiveInt] | tuple[PositiveInt]
-    #: Empty: numbers are predicted.
-    class_names: tuple[str, ...] = ()
-    #: The numbers that are predicted; empty: classes are.
-    targets: tuple[Target, ...] = ()
-    train_size: PositiveInt
-    test_size: PositiveInt
-    #: None: an earlier version did not describe them.
-    pixels: PixelValues | None = None
-    #: Whether some training images count more than others.
-    has_sample_weights: bool = False
-    #: None: it was made from arrays.
-    files: ImageFiles | None = None
-    #: How the test images were drawn; None: they were given.
-    split: StratifiedSplit | None = None
-    #: What was noticed when it was read; an earlier version noticed nothing.
-    findings: tuple[DatasetFinding, ...] = ()
-    #: How rows of a table become the network's input; None: these are images.
-    table: TablePreprocessing | None = None
-    #: Whether storage keeps a manifest and shards of it, not one file.
-    in_shards: bool = False
-
-    @model_validator(mode="after")
-    def _check_task(self) -> "DatasetInfo":
-        if self.targets and self.class_names:
-            raise ValueError("either class_names or targets are predicted, not both")
-        if not self.targets and len(self.class_names) < MIN_CLASSES:
-            raise ValueError(f"class_names holds {len(self.class_names)} names; at least {MIN_CLASSES} are needed")
-        return self
-
-    @model_validator(mode="after")
-    def _check_table(self) -> "DatasetInfo":
-        expected = 3 if self.table is None else 1
-        if len(self.input_shape) != expected or (self.table and self.input_shape != (self.table.features,)):
-            raise ValueError(f"input_shape is {self.input_shape}, and not that of the images or of the table's columns")
-        return self
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of an image; a table has none."""
-        assert len(self.input_shape) == 3, "only images have three axes"  # noqa: S101  for the type checker
-        return self.input_shape
-
-    @property
-    def classes(self) -> int:
-        """The number of classes; 0 if numbers are predicted."""
-        return len(self.class_names)
-
-    @property
-    def outputs(self) -> Outputs:
-        """What a network gives for an image or row."""
-        return Outputs(classes=self.classes, targets=len(self.targets))
-
-    def network(self, architecture: Architecture) -> ResolvedArchitecture:
-        """Return an architecture as the network for this data set.
-
-        Raises:
-            InputError: It does not fit the data set.
-        """
-        return architecture.resolve(input_shape=self.input_shape, classes=self.classes, targets=len(self.targets))
-
-    @property
-    def train_pixels(self) -> int:
-        """The number of values in all training images."""
-        return self.train_size * math.prod(self.input_shape)
 
 
 #: What a run can require of its workers: an engine, or a kind of device.
@@ -158,8 +89,19 @@ class InitialWeights(Message):
     noise: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
 
 
-class RunSpec(Versioned):
+class RunLabels(Message):
+    """Whose a run is and what people call it; nothing of its result depends on that."""
+
+    #: `user@host`, or the user at the broker; None: an earlier version submitted it, and anybody may change it.
+    owner: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    name: RunName | None = None
+    tags: RunTags = Field(default_factory=dict)
+
+
+class RunSpec(ExtendedMessage, Versioned):
     """Everything that decides the result of a run: from the same RunSpec every host trains the same members."""
+
+    added_fields: ClassVar = ("initial_weights", "labels")
 
     run_id: RunId
     created_at: AwareDatetime
@@ -183,14 +125,7 @@ class RunSpec(Versioned):
     distillation: Distillation | None = None
     #: What the members start from; None: random weights.
     initial_weights: InitialWeights | None = None
-
-    @model_serializer(mode="wrap")
-    def _leave_out_added_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what earlier versions do not know, so that they can read runs that do without it."""
-        written: dict[str, Any] = handler(self)
-        if self.initial_weights is None:
-            written.pop("initial_weights", None)
-        return written
+    labels: RunLabels = RunLabels()
 
     @model_validator(mode="after")
     def _check_min_members(self) -> "RunSpec":

@@ -1,4 +1,6 @@
-"""The end of a run without an evaluation: it failed, or was cancelled."""
+"""The end of a run without an evaluation, because it failed or was cancelled; and what was removed after its end."""
+
+from typing import Literal
 
 from pydantic import AwareDatetime, NonNegativeInt, PositiveInt
 
@@ -19,3 +21,15 @@ class Cancellation(Message):
 
     host: str
     cancelled_at: AwareDatetime
+
+
+#: Whose weights stay when room is made: those of all members, of the best one, of none.
+KeptWeights = Literal["best", "all", "none"]
+
+
+class Pruning(Message):
+    """Whose weights of an evaluated run were kept when room was made, by whom, and when."""
+
+    kept: KeptWeights
+    owner: str
+    pruned_at: AwareDatetime

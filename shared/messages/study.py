@@ -7,9 +7,10 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveInt
 
+from deepchord.shared.messages.dataset import DatasetInfo
 from deepchord.shared.messages.evaluation import EnsembleEvaluation
 from deepchord.shared.messages.regression import RegressionEvaluation
-from deepchord.shared.messages.run import DatasetInfo, RunId
+from deepchord.shared.messages.run import RunId
 from deepchord.shared.validation import Message, Sha256, Share, Versioned
 
 _NAME = r"^[a-z0-9][a-z0-9-]{0,63}$"

@@ -9,13 +9,14 @@ from deepchord.shared.settings.loading import load_settings
 from deepchord.shared.settings.plaidml_hardware import PlaidMLHardware
 from deepchord.shared.settings.results_folder import check_folder
 from deepchord.shared.settings.settings import Settings, export_settings
-from deepchord.shared.settings.urls import celery_url, is_socket, server_url, without_password
+from deepchord.shared.settings.urls import broker_user, celery_url, is_socket, server_url, without_password
 
 __all__ = [
     "SESSION_VARIABLE",
     "WORKER_VARIABLE",
     "PlaidMLHardware",
     "Settings",
+    "broker_user",
     "celery_url",
     "check_folder",
     "export_settings",

@@ -1,7 +1,7 @@
 """Checks and converts URLs of brokers, and removes passwords from URLs that are shown."""
 
 import re
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 #: The scheme of a Unix socket in redis-py, which we use, and in Celery.
 _SOCKET, _CELERYS_SOCKET = "unix", "redis+socket"
@@ -63,6 +63,12 @@ def without_password(url: str) -> str:
     if "?" in secret or "#" in secret:
         place = "…"  # this may be a query, or a password with a character that should be encoded
     return scheme + separator + place.partition("?")[0].partition("#")[0]
+
+
+def broker_user(url: str) -> str | None:
+    """Return the user in the valid URL of a broker; None: there is none, or it is the one that everybody is."""
+    name = unquote(urlsplit(url).username or "")
+    return None if name in ("", "default") else name
 
 
 def server_url(url: str) -> str:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import redis
 
 from deepchord.shared.broker import KEY_PREFIX, as_text, connect_lazily
 from deepchord.shared.errors import InputError, ObjectNotFoundError, StorageError
 from deepchord.shared.settings import Settings, without_password
-from deepchord.shared.storage.object_store import BROKER_STORAGE, check_key, check_prefix, check_size
+from deepchord.shared.storage.object_store import BROKER_STORAGE, StoredObject, check_key, check_prefix, check_size
 from deepchord.shared.validation import with_full_stop
 
 #: The broker does one thing at a time: a larger object would block it for too long.
@@ -87,6 +88,29 @@ class BrokerStore:
                 if len(batch) < _LIST_BATCH:
                     return iter(listed)
                 start = f"({listed[-1]}".encode()
+
+    def entries(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects below a prefix, sorted by key; the broker does not tell when they were written."""
+        keys = list(self.list(prefix))
+        sizes: list[int] = []
+        with self._explained(prefix, "list"):
+            for start in range(0, len(keys), _LIST_BATCH):
+                with self._client.pipeline(transaction=False) as batch:
+                    for key in keys[start : start + _LIST_BATCH]:
+                        batch.strlen(_OBJECTS + key)
+                    sizes += batch.execute()
+        return iter(
+            StoredObject(key=key, size_bytes=size, changed_at=None) for key, size in zip(keys, sizes, strict=True)
+        )
+
+    def leftovers(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield nothing: an object is there as a whole, or not at all."""
+        check_prefix(prefix)
+        return iter(())
+
+    def delete_leftovers(self, prefix: str, before: datetime | None = None) -> None:  # noqa: ARG002  of the protocol
+        """Do nothing: there are no leftovers, and no folders."""
+        check_prefix(prefix)
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the names of the folders directly below a prefix, sorted."""

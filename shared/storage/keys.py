@@ -1,4 +1,4 @@
-"""The keys of everything in shared storage. No other file spells a key."""
+"""The keys of runs in shared storage; `inputs/input_keys.py` has those of what they are trained from. No other file does."""
 
 import re
 
@@ -9,8 +9,13 @@ RUNS = "runs/"
 _SPEC = "run.json"
 #: File names in the folder of an attempt: it does not count; it failed (evaluations only).
 HANDED_OVER, FAILED = "handed-over.json", "failed.json"
-#: The file name of the weights of an attempt.
-WEIGHTS = "weights.hdf5"
+#: The file names of weights and test probabilities in the folder of an attempt, and its folder of training states.
+WEIGHTS, PROBABILITIES, EPOCHS = "weights.hdf5", "probabilities.npy", "epochs/"
+
+
+def run_folder(run_id: str) -> str:
+    """Return the folder of all that belongs to a run."""
+    return f"{RUNS}{run_id}/"
 
 
 def run(run_id: str) -> str:
@@ -31,6 +36,11 @@ def cancellation(run_id: str) -> str:
 def local(run_id: str) -> str:
     """Return the key of the note that a run has its own broker and workers."""
     return f"{RUNS}{run_id}/local.json"
+
+
+def pruning(run_id: str) -> str:
+    """Return the key of the note that weights of a run were removed."""
+    return f"{RUNS}{run_id}/pruned.json"
 
 
 def members(run_id: str) -> str:
@@ -58,6 +68,13 @@ def attempt_name(key: str) -> tuple[int, str] | None:
     """Return the member of a key in a folder of attempts, and the rest of the key; None for any other key."""
     match = re.fullmatch(rf"{RUNS}[^/]+/members/([0-9]{{1,9}})/attempts/(.+)", key)
     return None if match is None else (int(match[1]), match[2])
+
+
+def attempt_file(key: str) -> tuple[int, int, str] | None:
+    """Return member, attempt and name of a file of an attempt, such as `weights.hdf5`; None for any other key."""
+    found = attempt_name(key)
+    match = None if found is None else re.fullmatch(r"([0-9]{3,9})/(.+)", found[1])
+    return None if found is None or match is None else (found[0], int(match[1]), match[2])
 
 
 def attempts(run_id: str, index: int) -> str:
@@ -98,12 +115,12 @@ def weights(run_id: str, index: int, number: int) -> str:
 
 def member_probabilities(run_id: str, index: int, number: int) -> str:
     """Return the key of the test probabilities of one attempt."""
-    return f"{attempt(run_id, index, number)}probabilities.npy"
+    return f"{attempt(run_id, index, number)}{PROBABILITIES}"
 
 
 def epoch(run_id: str, index: int, saved: SavedEpoch) -> str:
     """Return the key of a training state."""
-    return f"{attempt(run_id, index, saved.attempt)}epochs/{saved.epoch:06d}-{saved.sha256}.npz"
+    return f"{attempt(run_id, index, saved.attempt)}{EPOCHS}{saved.epoch:06d}-{saved.sha256}.npz"
 
 
 def saved_epoch(number: int, names: list[str]) -> SavedEpoch | None:
@@ -199,26 +216,6 @@ def study_name(key: str) -> str | None:
     """Return the name of the study whose spec has this key; None if it is not the key of a spec of a study."""
     match = re.fullmatch(rf"{RUNS}[^/]+/studies/([a-z0-9-]+)/study\.json", key)
     return None if match is None else match[1]
-
-
-def dataset(sha256: str) -> str:
-    """Return the key of a data set."""
-    return f"datasets/{sha256}.npz"
-
-
-def dataset_manifest(sha256: str) -> str:
-    """Return the key of the manifest of a data set in shards."""
-    return f"datasets/{sha256}.json"
-
-
-def shard(sha256: str) -> str:
-    """Return the key of a shard; data sets that have it in common share it."""
-    return f"datasets/shards/{sha256}.npy"
-
-
-def initial_weights(sha256: str) -> str:
-    """Return the key of weights that members start from."""
-    return f"initial-weights/{sha256}.hdf5"
 
 
 def numbered(folder: str, number: int) -> str:

@@ -9,6 +9,7 @@ from deepchord.shared.storage.attempt_log import list_attempts, take_number
 from deepchord.shared.storage.attempts import Attempt, SavedEpoch, comparable_failure
 from deepchord.shared.storage.documents import read_document, read_record, read_verified
 from deepchord.shared.storage.object_store import ObjectStore
+from deepchord.shared.storage.pruned_runs import refuse_pruned
 
 
 class MemberStore:
@@ -77,8 +78,18 @@ class MemberStore:
         self._objects.replace(keys.weights(self._run_id, self._index, attempt), weights)
 
     def weights(self, attempt: int, sha256: str) -> bytes:
-        """Return the weights of an attempt; raise `CorruptObjectError` if they do not have this SHA-256."""
-        return read_verified(self._objects, keys.weights(self._run_id, self._index, attempt), sha256)
+        """Return the weights of an attempt.
+
+        Raises:
+            CorruptObjectError: They do not have this SHA-256.
+            ObjectNotFoundError: They are gone.
+            InputError: They were removed to make room.
+        """
+        try:
+            return read_verified(self._objects, keys.weights(self._run_id, self._index, attempt), sha256)
+        except ObjectNotFoundError:
+            refuse_pruned(self._objects, self._run_id)
+            raise
 
     def publish_probabilities(self, attempt: int, probabilities: bytes) -> None:
         """Publish the test probabilities of an attempt, as `.npy`."""

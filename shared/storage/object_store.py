@@ -3,6 +3,8 @@
 import re
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 import psutil
@@ -16,6 +18,16 @@ BROKER_STORAGE = "broker"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 #: The longest valid key; this is the limit of S3.
 _MAX_KEY_LENGTH = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredObject:
+    """An object without its bytes."""
+
+    key: str
+    size_bytes: int
+    #: When it was last written, in UTC; None: the storage does not tell.
+    changed_at: datetime | None
 
 
 @runtime_checkable
@@ -54,6 +66,18 @@ class ObjectStore(Protocol):
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with a prefix, sorted; the prefix is a folder that ends in `/`, or empty."""
+        ...
+
+    def entries(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects whose keys begin with a prefix, sorted, with their sizes; for the prefix see `list`."""
+        ...
+
+    def leftovers(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield what no reader sees below a prefix: what processes were writing when they died, or are writing now."""
+        ...
+
+    def delete_leftovers(self, prefix: str, before: datetime | None = None) -> None:
+        """Remove what `leftovers` yields, and empty folders, that were last changed before a moment; None: whenever."""
         ...
 
     def folders(self, prefix: str) -> Iterator[str]:

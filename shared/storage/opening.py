@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from deepchord.shared.errors import InputError
 from deepchord.shared.settings import Settings
-from deepchord.shared.storage.folder_store import FolderStore
+from deepchord.shared.storage.folder import FolderStore
 from deepchord.shared.storage.object_store import BROKER_STORAGE, ObjectStore
 from deepchord.shared.storage.retrying_store import RetryingStore
 from deepchord.shared.storage.s3_store import S3Store

@@ -1,12 +1,13 @@
 """Retries temporary errors of a storage, such as a network file system that hangs or an overloaded server."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import TypeVar
 
 import tenacity
 
 from deepchord.shared.errors import StorageError
-from deepchord.shared.storage.object_store import ObjectStore
+from deepchord.shared.storage.object_store import ObjectStore, StoredObject
 
 T = TypeVar("T")
 
@@ -68,6 +69,18 @@ class RetryingStore:
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with the prefix, sorted."""
         return iter(self._retried(lambda: tuple(self.objects.list(prefix))))
+
+    def entries(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects whose keys begin with the prefix, sorted."""
+        return iter(self._retried(lambda: tuple(self.objects.entries(prefix))))
+
+    def leftovers(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield what no reader sees below a prefix."""
+        return iter(self._retried(lambda: tuple(self.objects.leftovers(prefix))))
+
+    def delete_leftovers(self, prefix: str, before: datetime | None = None) -> None:
+        """Remove what no reader sees and was last changed before a moment."""
+        self._retried(lambda: self.objects.delete_leftovers(prefix, before))
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the names of the folders directly below a prefix, sorted."""

@@ -1,33 +1,36 @@
-"""Runs, members and data sets in shared storage; data with a known SHA-256 is verified when it is read."""
+"""Runs and their members in shared storage; data with a known SHA-256 is verified when it is read."""
 
-import hashlib
-import logging
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from deepchord.shared.errors import (
     CorruptObjectError,
     InputError,
+    MessageDecodeError,
     ObjectNotFoundError,
     RunFailedError,
     RunNotFoundError,
+    StorageError,
 )
 from deepchord.shared.messages import Cancellation, EnsembleEvaluation, Evaluation, MemberRecord, RunSpec, is_run_id
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import keys
 from deepchord.shared.storage.attempt_log import attempts_from_names
 from deepchord.shared.storage.attempts import Attempt
-from deepchord.shared.storage.documents import read_document, read_newest_spec, read_specs, read_verified
+from deepchord.shared.storage.documents import read_document, read_newest_spec, read_specs
 from deepchord.shared.storage.evaluation_store import EvaluationStore, StudyStore
+from deepchord.shared.storage.inputs import InputStore
 from deepchord.shared.storage.member_store import MemberStore
 from deepchord.shared.storage.object_store import ObjectStore, check_creates_once
 from deepchord.shared.storage.opening import open_object_store
 from deepchord.shared.validation import with_full_stop
 
-logger = logging.getLogger(__name__)
+#: Of several runs with one name the ids of at most so many are told.
+_MAX_SHOWN = 5
 
 
 class RunStore:
-    """All runs in storage, as coordinator and workers read and write them."""
+    """All runs in storage, as coordinator and workers read and write them; `inputs` is what they are trained from."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self.objects = objects
@@ -36,6 +39,11 @@ class RunStore:
     def open(cls, settings: Settings, *, retrying: bool = True) -> "RunStore":
         """Open the storage of the settings; see `open_object_store`."""
         return cls(open_object_store(settings, retrying=retrying))
+
+    @property
+    def inputs(self) -> InputStore:
+        """What runs are trained from; nothing is read yet."""
+        return InputStore(self.objects)
 
     # Runs
 
@@ -56,18 +64,39 @@ class RunStore:
             raise missing from None
 
     def find(self, name: str) -> RunSpec:
-        """Return the newest spec of the run with this id, or of the latest run for `last`.
+        """Return the newest spec of the run with this id or name, or of the latest run for `last`.
 
         Raises:
-            InputError: There is no run yet.
+            InputError: There is no run yet, or several have this name.
             RunNotFoundError: There is no such run.
         """
         if name != "last":
-            return self.run(name)
+            return self._by_id_or_name(name)
         run_ids = self.run_ids()
         if not run_ids:
             raise InputError(f"There are no runs in {self.objects.url} yet; `deepchord train` starts one.")
         return self.run(run_ids[-1])
+
+    def _by_id_or_name(self, name: str) -> RunSpec:
+        try:
+            return self.run(name)
+        except RunNotFoundError:
+            named = self._ids_named(name)
+            if not named:
+                raise
+        if len(named) > 1:
+            ids = ", ".join(named[-_MAX_SHOWN:])
+            raise InputError(f"{len(named)} runs in {self.objects.url} are called {name}: give the id of one, {ids}.")
+        return self.run(named[0])
+
+    def _ids_named(self, name: str) -> list[str]:
+        """Return the ids of the runs with this name, oldest first; those whose spec cannot be read have none."""
+        found = []
+        for run_id in self.run_ids():
+            with suppress(StorageError, MessageDecodeError):
+                if read_document(self.objects, RunSpec, keys.run(run_id)).labels.name == name:
+                    found.append(run_id)
+        return found
 
     def last_evaluated(self) -> RunSpec | None:
         """Return the newest spec of the latest run that was evaluated; None if none was."""
@@ -218,44 +247,6 @@ class RunStore:
             )
         return records
 
-    # Data sets
-
-    def publish_dataset(self, sha256: str, data: bytes) -> None:
-        """Publish a data set under its SHA-256; a damaged copy is replaced."""
-        self.objects.replace(keys.dataset(sha256), data)
-
-    def has_dataset(self, sha256: str, data: bytes) -> bool:
-        """Return whether an undamaged data set is published, as far as `ObjectStore.holds` knows; damage is logged."""
-        key = keys.dataset(sha256)
-        try:
-            whole = self.objects.holds(key, data)
-            damaged = not whole and self.objects.exists(key)
-        except CorruptObjectError:
-            whole, damaged = False, True
-        if damaged:
-            logger.warning("%s/%s is damaged; the data set is published anew.", self.objects.url, key)
-        return whole
-
-    def dataset(self, sha256: str) -> bytes:
-        """Return the published data set, verified; also images without labels."""
-        remedy = (
-            "Remove it: the next `deepchord train` (or, of a study's images, `deepchord evaluate`) with the same data "
-            "publishes it anew, then `deepchord resume` goes on."
-        )
-        return read_verified(self.objects, keys.dataset(sha256), sha256, remedy)
-
     def check_writable(self) -> None:
         """Raise `StorageError` unless storage can write, read back, and refuse to create an object that exists."""
         check_creates_once(self.objects)
-
-    # Weights that members start from
-
-    def publish_initial_weights(self, data: bytes) -> str:
-        """Publish the weights of a file under their SHA-256, unless they are; return it."""
-        sha256 = hashlib.sha256(data).hexdigest()
-        self.objects.create(keys.initial_weights(sha256), data)
-        return sha256
-
-    def initial_weights(self, sha256: str) -> bytes:
-        """Return the published weights of a file, verified."""
-        return read_verified(self.objects, keys.initial_weights(sha256), sha256)

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from deepchord.shared.errors import InputError, ObjectNotFoundError, StorageError
 from deepchord.shared.host import how_to_install
 from deepchord.shared.settings import s3_endpoint, without_password
-from deepchord.shared.storage.object_store import check_key, check_prefix, check_size
+from deepchord.shared.storage.object_store import StoredObject, check_key, check_prefix, check_size
 
 _CONNECT_WITHIN = timedelta(seconds=5)
 #: A service may stop in the middle of an answer; after this time the request is sent again.
@@ -113,6 +113,27 @@ class S3Store:
         with self._explained(prefix, "list"):
             batches = self._bucket.list(folder or None, chunk_size=_LIST_BATCH)
             return iter(sorted(entry["path"] for batch in batches for entry in batch))
+
+    def entries(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects below a prefix, sorted by key."""
+        folder = check_prefix(prefix)
+        with self._explained(prefix, "list"):
+            batches = self._bucket.list(folder or None, chunk_size=_LIST_BATCH)
+            found = [
+                StoredObject(key=entry["path"], size_bytes=entry["size"], changed_at=entry["last_modified"])
+                for batch in batches
+                for entry in batch
+            ]
+            return iter(sorted(found, key=lambda entry: entry.key))
+
+    def leftovers(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield nothing: an object is there as a whole, or not at all."""
+        check_prefix(prefix)
+        return iter(())
+
+    def delete_leftovers(self, prefix: str, before: datetime | None = None) -> None:  # noqa: ARG002  of the protocol
+        """Do nothing: there are no leftovers, and no folders."""
+        check_prefix(prefix)
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the names of the folders directly below a prefix, sorted."""

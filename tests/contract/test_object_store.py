@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,38 @@ def test_folders_are_those_of_the_listed_keys(objects, keys):
     assert list(objects.folders(place)) == sorted({key.partition("/")[0] for key in keys if "/" in key})
 
 
+def test_objects_are_listed_with_their_sizes_and_when_they_were_written_if_that_is_known(objects):
+    assert list(objects.entries("runs/")) == []
+    before = datetime.now(UTC)
+    for key, data in (("runs/a/b", b"12345"), ("runs/a-b", b""), ("other", b"1")):
+        objects.create(key, data)
+
+    found = list(objects.entries("runs/"))
+
+    assert [(entry.key, entry.size_bytes) for entry in found] == [("runs/a-b", 0), ("runs/a/b", 5)]
+    assert [entry.key for entry in objects.entries("")] == list(objects.list(""))
+    # S3 tells whole seconds.
+    assert all(e.changed_at is None or abs(e.changed_at - before) < timedelta(minutes=5) for e in found)
+
+
+def test_what_is_deleted_is_gone_however_often_it_is_deleted(objects):
+    objects.create("runs/a/one", b"1")
+    objects.create("runs/a/two", b"2")
+
+    for _ in range(2):
+        objects.delete("runs/a/one")
+        objects.delete_leftovers("runs/a/")
+
+    assert list(objects.list("")) == ["runs/a/two"]
+    assert objects.create("runs/a/one", b"new")
+    objects.delete("runs/a/one")
+    objects.delete("runs/a/two")
+    objects.delete_leftovers("runs/a/")
+    if not objects.url.startswith("s3://"):  # SeaweedFS has folders, and goes on listing those that were emptied
+        assert list(objects.folders("runs/")) == []
+    assert list(objects.leftovers("")) == []
+
+
 def test_what_is_not_there_is_named(objects):
     assert not objects.exists("runs/absent/run.json")
 
@@ -223,8 +256,9 @@ def test_a_key_that_could_lead_elsewhere_is_refused(objects, tmp_path, key):
 
 @pytest.mark.parametrize("prefix", ["../", "runs/../../", "/", "/etc/", "runs//"])
 def test_a_prefix_that_could_lead_elsewhere_is_refused(objects, prefix):
-    with pytest.raises(StorageError, match="is no valid key"):
-        list(objects.list(prefix))
+    for operation in (objects.list, objects.entries):
+        with pytest.raises(StorageError, match="is no valid key"):
+            list(operation(prefix))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -6,16 +6,19 @@ import subprocess
 import urllib.request
 from base64 import b64encode
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import redis
 from kombu.exceptions import OperationalError
 
+from deepchord.coordinator.housekeeping import plan_prune, prune_rules, survey_storage
 from deepchord.shared.broker import KEY_PREFIX, connect
 from deepchord.shared.errors import BrokerError
 from deepchord.shared.queue import QUEUE, TRAIN_MEMBER, create_app
 from deepchord.shared.settings import Settings
+from deepchord.shared.storage import RunStore
 from deepchord.worker.diagnostics.checks import examine_connectivity
 from tests.servers import make_certificates, start_secured_broker
 from tests.waiting import wait_until
@@ -70,6 +73,10 @@ def test_a_run_needs_no_more_than_the_rights_of_its_roles(secured, new_place, re
     workers = place.run("workers", DEEPCHORD_BROKER=secured.url("coordinator"))
 
     assert trained.returncode == 0, trained.stderr
+    store = RunStore.open(secured.settings(storage="broker://"))
+    assert store.find("last").labels.owner == "coordinator"
+    rules = prune_rules(timedelta(0), "none", datetime.now(UTC))
+    assert len(plan_prune(survey_storage(store, rules, lambda run: True), rules).runs) == 1
     assert "one@here" in workers.stdout
     address, password = re.search(r"(http://\S+) \(user deepchord, password (\S+)\)", said).groups()
     request = urllib.request.Request(f"{address}/api/tasks")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from deepchord.coordinator.runs import owner_of
 from deepchord.shared.settings import load_settings
 from deepchord.shared.storage import RunStore
 from tests.servers import S3Server
@@ -21,7 +22,9 @@ def test_a_run_needs_no_disk_that_all_see(new_place, recipe, broker_url, storage
         workers.start("worker", "--name", f"worker{number}@here").wait_for(" ready.")
 
     # In an encoding that has none of the signs that the summary is made of.
-    ended = coordinator.run("train", recipe, "--members", "3", "--out", "results", PYTHONIOENCODING="ascii")
+    ended = coordinator.run(
+        "train", recipe, "--members", "3", "--name", "baseline", "--out", "results", PYTHONIOENCODING="ascii"
+    )
 
     assert ended.returncode == 0, ended.stderr
     assert "Ensemble of 3" in ended.stdout
@@ -36,8 +39,21 @@ def test_a_run_needs_no_disk_that_all_see(new_place, recipe, broker_url, storage
     store = RunStore.open(load_settings())
     (run_id,) = store.run_ids()
     assert store.recorded_members(run_id) == [0, 1, 2]
-    listed = coordinator.run("runs")
+    listed = coordinator.run("runs", "--owner", owner_of(load_settings()))
     assert run_id in listed.stdout
+    # It is carried to a folder, and is the same there.
+    carried = [
+        coordinator.run("export-run", "baseline", "--out", "run.zip"),
+        coordinator.run("delete", "baseline"),
+        coordinator.run("import-run", "run.zip", "--storage", "folder"),
+        coordinator.run("collect", "baseline", "--storage", "folder", "--out", "again"),
+    ]
+    assert [ended.returncode for ended in carried] == [0] * 4, carried
+    assert store.run_ids() == []
+    first, again = (
+        {f.name: f.read_bytes() for f in (coordinator.folder / n).glob("*.hdf5")} for n in ("results", "again")
+    )
+    assert first == again
 
 
 def test_a_plaidml_worker_trains_with_the_same_storages(

@@ -64,7 +64,7 @@ def test_a_keras_model_is_trained_from_its_own_weights(tmp_path, require, broker
         ("conv2d", False), ("flatten", True), ("dense", True)
     ]  # fmt: skip
     network = architecture.resolve(input_shape=(6, 6, 1), classes=3)
-    stored = decode_checkpoint(store.initial_weights(given["sha256"]), network, "stored")
+    stored = decode_checkpoint(store.inputs.initial_weights(given["sha256"]), network, "stored")
     np.testing.assert_array_equal(stored[0][0], np.load(tmp_path / "kernel.npy"))
 
 

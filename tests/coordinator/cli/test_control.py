@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from deepchord.shared.messages import RunLabels
+from deepchord.shared.settings import Settings
+from deepchord.shared.storage import RunStore, keys
 from tests.coordinator.cli.processes import sentence_of
 
 pytestmark = pytest.mark.slow
@@ -41,3 +44,24 @@ def test_a_cancelled_run_is_listed_as_cancelled_and_watching_it_says_how_to_go_o
     watched = command("watch", "last")
     assert watched.returncode == 5
     assert f"`deepchord resume {stored_run.run_id}` goes on from there" in watched.stderr
+
+
+def test_the_run_of_somebody_else_is_listed_as_theirs_and_changed_only_by_force(command, stored_run, tmp_path):
+    store = RunStore.open(Settings(storage=str(tmp_path / "storage")))
+    labels = RunLabels(owner="bob@box", name="baseline", tags={"study": "dropout"})
+    store.objects.replace(keys.run(stored_run.run_id), stored_run.model_copy(update={"labels": labels}).encode())
+
+    for arguments in (("cancel", "baseline"), ("resume", "last"), ("extend", "baseline", "--members", "3")):
+        assert f"Run {stored_run.run_id} belongs to bob@box, and you are " in sentence_of(command(*arguments))
+    assert not store.is_cancelled(stored_run.run_id)
+    forced = command("cancel", "baseline", "--force")
+    assert (forced.returncode, forced.stderr) == (0, "")
+
+    status = command("status", "baseline").stdout
+    assert "Owner: bob@box, name: baseline, tags: study=dropout" in status
+    listed = command("runs", "--owner", "bob", "--tag", "study", "--state", "cancelled").stdout
+    assert all(word in listed for word in (stored_run.run_id, "baseline", "bob@box"))
+    assert "is of that kind; `deepchord runs` lists all 1." in command("runs", "--since", "2026-05-05").stdout
+    (line,) = json.loads(command("runs", "--json").stdout)
+    assert (line["owner"], line["name"], line["tags"]) == ("bob@box", "baseline", {"study": "dropout"})
+    assert "There is no state 'done'" in sentence_of(command("runs", "--state", "done"))

@@ -7,7 +7,7 @@ import pytest
 
 from deepchord.coordinator.runs.long_steps import counted_step, long_step
 from deepchord.shared.command_line import PrintableConsole
-from deepchord.shared.storage.folder_store import FolderStore
+from deepchord.shared.storage.folder import FolderStore
 
 LARGE = 80 * 2**20
 needs_counters = pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the system counts no bytes")

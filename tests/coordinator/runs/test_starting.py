@@ -39,7 +39,7 @@ def test_the_weights_of_a_file_are_published_with_the_network_that_it_tells(sett
         "model.h5", ("dense_1",), 0.0
     )  # fmt: skip
     network = run.architecture.resolve(input_shape=saved.SHAPE, classes=5)
-    stored = decode_checkpoint(store.initial_weights(run.initial_weights.sha256), network, "stored")
+    stored = decode_checkpoint(store.inputs.initial_weights(run.initial_weights.sha256), network, "stored")
     np.testing.assert_array_equal(stored[0][0], saved.arrays()[0])
     assert "Layer dense_1 is drawn anew by each member, for model.h5 has 3 outputs, not 5." in caplog.text
     assert RunSpec.decode(run.encode(), "run.json") == run
@@ -67,7 +67,7 @@ def test_the_report_names_them_in_a_recipe_for_the_same_members(settings, tmp_pa
     options = {"dataset": dataset(tmp_path, 5), "initial_weights": model, "initial_noise": 0.25}
     store, run = prepare(settings, None, options)
     (tmp_path / INITIAL_WEIGHTS_FILE).parent.mkdir()
-    (tmp_path / INITIAL_WEIGHTS_FILE).write_bytes(store.initial_weights(run.initial_weights.sha256))
+    (tmp_path / INITIAL_WEIGHTS_FILE).write_bytes(store.inputs.initial_weights(run.initial_weights.sha256))
     (tmp_path / "recipe.toml").write_text(recipe_toml(run))
 
     _, again = prepare(settings, tmp_path / "recipe.toml", {})

@@ -12,7 +12,7 @@ from deepchord.shared.datasets.dataset import dataset_from_arrays, decode_datase
 from deepchord.shared.errors import CorruptObjectError, DatasetError, ObjectNotFoundError
 from deepchord.shared.images import scaled
 from deepchord.shared.settings import Settings
-from deepchord.shared.storage import RunStore
+from deepchord.shared.storage import InputStore, ObjectStore, RunStore
 from tests.shared.datasets.examples import assert_same, random_datasets, small_dataset
 
 
@@ -97,12 +97,12 @@ def test_a_published_data_set_is_loaded_from_storage_and_described(store: RunSto
 
     assert (info.name, info.input_shape, info.train_size, info.test_size) == ("small", (5, 4, 1), 6, 3)
     assert info.class_names == ("cat", "dog", "cow")
-    assert store.has_dataset(info.sha256, encode_dataset(dataset))
+    assert store.inputs.has_dataset(info.sha256, encode_dataset(dataset))
     assert_same(load_dataset(info, store, tmp_path / "cache"), dataset)
 
 
-class CountingStore(RunStore):
-    """A real store that counts what is carried to and fro."""
+class CountingInputs(InputStore):
+    """A real store of data sets that counts what is carried to and fro."""
 
     published = 0
     fetched = 0
@@ -116,6 +116,18 @@ class CountingStore(RunStore):
         return super().dataset(sha256)
 
 
+class CountingStore(RunStore):
+    """A real store whose data sets are counted."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        super().__init__(objects)
+        self.counted = CountingInputs(objects)
+
+    @property
+    def inputs(self) -> InputStore:
+        return self.counted
+
+
 @pytest.fixture
 def counting_store(tmp_path: Path) -> CountingStore:
     return CountingStore.open(Settings(storage=str(tmp_path / "storage")))
@@ -125,7 +137,7 @@ def test_a_data_set_is_uploaded_once_even_under_two_names(counting_store: Counti
     first = publish_dataset(small_dataset(), counting_store)
     second = publish_dataset(small_dataset("same.npz"), counting_store)
 
-    assert counting_store.published == 1
+    assert counting_store.counted.published == 1
     assert (first.sha256, second.name) == (second.sha256, "same.npz")
 
 
@@ -148,7 +160,7 @@ def test_a_worker_fetches_a_data_set_once(counting_store: CountingStore, tmp_pat
     for _ in range(3):
         assert_same(load_dataset(info, counting_store, tmp_path / "cache"), small_dataset())
 
-    assert counting_store.fetched == 1
+    assert counting_store.counted.fetched == 1
     assert [path.name for path in (tmp_path / "cache" / "datasets").iterdir()] == [f"{info.sha256}.npz"]
 
 
@@ -163,7 +175,7 @@ def test_a_damaged_copy_in_the_cache_is_fetched_again(
 
     assert_same(load_dataset(info, counting_store, tmp_path), small_dataset())
 
-    assert counting_store.fetched == 2
+    assert counting_store.counted.fetched == 2
     assert hashlib.sha256(copy.read_bytes()).hexdigest() == info.sha256
     assert [record.action for record in caplog.records] == ["dataset_cache_damaged"]
 
@@ -213,7 +225,7 @@ def test_bytes_in_storage_that_are_no_data_set_are_an_error(store: RunStore, tmp
     data = b"no data set"
     sha256 = hashlib.sha256(data).hexdigest()
     info = publish_dataset(small_dataset(), store).model_copy(update={"sha256": sha256})
-    store.publish_dataset(sha256, data)
+    store.inputs.publish_dataset(sha256, data)
 
     with pytest.raises(DatasetError, match=r"is no \.npz file"):
         load_dataset(info, store, tmp_path / "cache")

@@ -100,6 +100,17 @@ def test_what_one_more_member_brings_to_numbers_is_written_only_where_it_is_know
     assert RegressionEvaluation.decode(json.dumps(before), "it").next_member is None
 
 
+def test_owner_name_and_tags_are_written_of_runs_that_have_them():
+    run = new_run("quick", name="baseline", tags={"study": "dropout"})
+
+    written = json.loads(run.encode())
+
+    assert written.keys() == OF_RUN | {"labels"}
+    assert written["labels"] == {"owner": None, "name": "baseline", "tags": {"study": "dropout"}}
+    assert RunSpec.decode(run.encode(), "it") == run
+    assert set(RunSpec.added_fields) == RunSpec.model_fields.keys() - OF_RUN
+
+
 def test_findings_about_a_data_set_are_written():
     finding = {"kind": "overlap", "level": "warning", "text": "Two are equal."}
     dataset = DatasetInfo.model_validate({**DATASET.model_dump(), "findings": [finding], "has_sample_weights": True})

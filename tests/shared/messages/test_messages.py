@@ -23,10 +23,12 @@ from deepchord.shared.messages import (
     Misclassified,
     Recipe,
     RunFailure,
+    RunLabels,
     RunSpec,
     Scores,
     TrainedMember,
     Trainer,
+    dataset,
     evaluation,
     member,
     progress,
@@ -46,6 +48,13 @@ TIMES = st.datetimes(timezones=st.just(UTC))
 HASHES = st.from_regex(r"\A[0-9a-f]{64}\Z")
 RUN_IDS = st.from_regex(r"\A[a-z0-9][a-z0-9-]{0,63}\Z")
 
+NAMES = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z").filter(lambda name: name != "last")
+LABELS = st.builds(
+    RunLabels,
+    owner=st.none() | TEXTS.filter(bool),
+    name=st.none() | NAMES,
+    tags=st.dictionaries(NAMES, st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=9), max_size=3),
+)
 TRAINERS = st.builds(Trainer, host=TEXTS, engine=TEXTS, engine_version=TEXTS, device=TEXTS)
 SCORES = st.builds(Scores, loss=LOSSES, accuracy=SHARES)
 MEMBER_SPECS = st.builds(
@@ -158,7 +167,7 @@ NOTES = st.builds(member.AttemptNote, host=TEXTS, process_id=COUNTS, started_at=
 ALL = [RUN_SPECS, MEMBER_SPECS, RECORDS, PROGRESS, EVALUATIONS, FAILURES, NOTES]
 TYPES = [
     kind
-    for module in (evaluation, member, progress, run, run_end)
+    for module in (dataset, evaluation, member, progress, run, run_end)
     for kind in vars(module).values()
     if isinstance(kind, type) and kind.__module__ == module.__name__
 ]
@@ -206,7 +215,7 @@ def plain(field: FieldInfo | object) -> bool:
         return True
     if origin is Annotated:
         return plain(get_args(kind)[0])
-    if origin in (tuple, Union) or isinstance(kind, UnionType):
+    if origin in (tuple, dict, Union) or isinstance(kind, UnionType):
         return all(plain(part) for part in get_args(kind))
     return isinstance(kind, type) and (issubclass(kind, Message) or kind.__name__ == "AwareDatetime")
 

@@ -1,14 +1,16 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from deepchord.shared.errors import CorruptObjectError, StorageError
-from deepchord.shared.storage.folder_store import FolderStore
+from deepchord.shared.storage.folder import FolderStore
 
 ROOT = Path(__file__).parents[3]
 
@@ -42,7 +44,7 @@ def test_an_answer_of_nfs_that_got_lost_after_linking_counts_as_ones_own(tmp_pat
         link(source, target)
         link(source, target)
 
-    monkeypatch.setattr("deepchord.shared.storage.folder_store.os.link", link_and_lose_the_answer)
+    monkeypatch.setattr("deepchord.shared.storage.folder.folder_store.os.link", link_and_lose_the_answer)
     store = FolderStore(tmp_path)
 
     assert store.create("record.json", b"mine")
@@ -81,7 +83,7 @@ import resource
 import sys
 from pathlib import Path
 from deepchord.shared.errors import CorruptObjectError, StorageError
-from deepchord.shared.storage.folder_store import FolderStore
+from deepchord.shared.storage.folder import FolderStore
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
 try:
     FolderStore(Path(sys.argv[1])).create("big/object", b"x" * 100_000)
@@ -152,7 +154,7 @@ def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(tmp_path):
 import os
 from pathlib import Path
 from deepchord.shared.errors import CorruptObjectError, StorageError
-from deepchord.shared.storage.folder_store import FolderStore
+from deepchord.shared.storage.folder import FolderStore
 os.chdir("{folder}")
 if os.geteuid() == 0:
     os.seteuid(65534)  # root may read everything
@@ -204,3 +206,27 @@ def test_what_is_no_file_is_neither_read_nor_taken_for_one_that_was_created_befo
     for operation in (lambda: store.get("record.json"), lambda: store.create("record.json", b"x")):
         with pytest.raises(CorruptObjectError, match=rf"/record.json is {what}, where a file was expected: restore"):
             operation()
+
+
+def test_what_a_killed_writer_left_is_found_and_removed_once_it_is_old(tmp_path):
+    store = FolderStore(tmp_path)
+    store.create("runs/a/run.json", b"{}")
+    old, new = tmp_path / "runs" / "a" / ".writing-old", tmp_path / "datasets" / ".writing-new"
+    empty = tmp_path / "runs" / "b" / "members"
+    for folder in (new.parent, empty):
+        folder.mkdir(parents=True)
+    old.write_bytes(b"12345")
+    new.write_bytes(b"1")
+    day = 24 * 3600
+    for path in (old, old.parent, empty, empty.parent):
+        os.utime(path, (time.time() - day, time.time() - day))
+    limit = datetime.now(UTC) - timedelta(hours=1)
+
+    found = {entry.key: (entry.size_bytes, entry.changed_at < limit) for entry in store.leftovers("")}
+    store.delete_leftovers("", limit)
+
+    assert found == {"datasets/.writing-new": (1, False), "runs/a/.writing-old": (5, True)}
+    assert [entry.key for entry in store.leftovers("")] == ["datasets/.writing-new"]
+    assert (list(store.list("")), list(store.folders("runs/"))) == (["runs/a/run.json"], ["a"])
+    store.delete_leftovers("")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["runs"]

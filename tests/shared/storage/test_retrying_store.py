@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from deepchord.shared.errors import ObjectNotFoundError, StorageError
-from deepchord.shared.storage.folder_store import FolderStore
+from deepchord.shared.storage.folder import FolderStore
 from deepchord.shared.storage.retrying_store import RetryingStore
 
 

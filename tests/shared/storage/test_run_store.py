@@ -1,7 +1,8 @@
 import pytest
 
 from deepchord.shared.errors import CorruptObjectError, InputError, MessageDecodeError, RunNotFoundError
-from deepchord.shared.messages import Cancellation
+from deepchord.shared.messages import Cancellation, RunLabels
+from deepchord.shared.storage import keys
 from tests.records import commit_record
 from tests.shared.storage.examples import NOW, RUN, evaluation, failed, run_spec, sha256, trained
 
@@ -75,21 +76,21 @@ def test_records_come_in_the_order_of_their_members(store):
 
 def test_a_data_set_is_published_once_and_verified(store):
     name = sha256(b"images")
-    assert not store.has_dataset(name, b"images")
+    assert not store.inputs.has_dataset(name, b"images")
 
-    store.publish_dataset(name, b"images")
-    store.publish_dataset(name, b"images")
+    store.inputs.publish_dataset(name, b"images")
+    store.inputs.publish_dataset(name, b"images")
 
-    assert store.has_dataset(name, b"images")
-    assert store.dataset(name) == b"images"
+    assert store.inputs.has_dataset(name, b"images")
+    assert store.inputs.dataset(name) == b"images"
 
 
 def test_a_damaged_data_set_is_found_out(store):
-    store.publish_dataset(sha256(b"images"), b"imagex")
+    store.inputs.publish_dataset(sha256(b"images"), b"imagex")
 
-    assert not store.has_dataset(sha256(b"images"), b"images")
+    assert not store.inputs.has_dataset(sha256(b"images"), b"images")
     with pytest.raises(CorruptObjectError, match=r"datasets/.*\.npz is damaged"):
-        store.dataset(sha256(b"images"))
+        store.inputs.dataset(sha256(b"images"))
 
 
 def test_the_specs_of_a_run_are_its_extensions_and_what_it_was_the_newest_first(store):
@@ -112,6 +113,21 @@ def test_a_run_is_found_by_its_id_or_as_the_latest(store):
     assert store.find("2026-01-01-a").run_id == "2026-01-01-a"
     with pytest.raises(RunNotFoundError):
         store.find("2026-03-01-c")
+
+
+def test_a_run_is_found_by_its_name_if_only_one_has_it(store):
+    for run_id, name in (("2026-01-01-a", "one"), ("2026-01-02-b", "two"), ("2026-01-03-c", "two"), ("one-1", "2")):
+        store.create_run(run_spec(run_id).model_copy(update={"labels": RunLabels(name=name)}))
+    store.objects.create(keys.run("2026-01-04-damaged"), b"{}")
+
+    assert store.find("one").run_id == "2026-01-01-a"
+    assert store.find("one-1").run_id == "one-1"
+    with pytest.raises(
+        InputError, match=r"2 runs in .* are called two: give the id of one, 2026-01-02-b, 2026-01-03-c\."
+    ):
+        store.find("two")
+    with pytest.raises(RunNotFoundError, match="There is no run 'Three'"):
+        store.find("Three")
 
 
 def test_an_extension_of_a_run_is_read_by_its_number_and_missed_if_it_is_lost(store):

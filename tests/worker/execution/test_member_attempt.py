@@ -17,7 +17,7 @@ from deepchord.shared.messages import (
     TrainedMember,
     Trainer,
 )
-from deepchord.shared.storage import RunStore, keys
+from deepchord.shared.storage import RunStore, input_keys
 from deepchord.worker.engines import Engine
 from deepchord.worker.evaluation import predict
 from deepchord.worker.execution.member_attempt import BegunAttempt, attempt_member, fail_member
@@ -174,7 +174,9 @@ def test_a_member_starts_from_the_weights_that_its_run_names(
 ):
     network = run.architecture.resolve(input_shape=(4, 4, 1), classes=3)
     start = ((np.full((16, 3), 0.25, np.float32), np.arange(3, dtype=np.float32)),)
-    info = InitialWeights(sha256=store.publish_initial_weights(encode_checkpoint(network, start)), source="some.keras")
+    info = InitialWeights(
+        sha256=store.inputs.publish_initial_weights(encode_checkpoint(network, start)), source="some.keras"
+    )
     recipe = run.recipe.model_copy(update={"learning_rate": 1e-12, "epochs": 1})
 
     record = attempt(resources, run.model_copy(update={"initial_weights": info, "recipe": recipe}), members[0], 1)
@@ -188,7 +190,7 @@ def test_weights_to_start_from_that_are_damaged_in_storage_are_no_start(
     resources: Resources, store: RunStore, run: RunSpec, members: tuple[MemberSpec, ...]
 ):
     info = InitialWeights(sha256="0" * 64, source="some.keras")
-    store.objects.create(keys.initial_weights(info.sha256), b"something else")
+    store.objects.create(input_keys.initial_weights(info.sha256), b"something else")
 
     with pytest.raises(CorruptObjectError, match=r"initial-weights/0+\.hdf5 is damaged: expected the SHA-256 0000"):
         attempt(resources, run.model_copy(update={"initial_weights": info}), members[0], 1)

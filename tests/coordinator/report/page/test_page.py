@@ -10,6 +10,7 @@ from deepchord.coordinator.report import ReportContent
 from deepchord.coordinator.report.findings import certainty, curve_panels
 from deepchord.coordinator.report.page import render_page
 from deepchord.coordinator.report.page.headline import facts, member_strip
+from deepchord.shared.messages import RunLabels
 
 MakeContent = Callable[..., ReportContent]
 PageText = Callable[[ReportContent], str]
@@ -32,6 +33,18 @@ def test_page_refers_to_nothing_outside_of_itself(make_content: MakeContent) -> 
     assert addresses
     assert all(address.startswith(("data:", "#")) for address in addresses)
     assert not re.search(r"https?://|@import|url\(", page)
+
+
+def test_the_page_says_whose_the_run_is_and_what_it_is_called(make_content: MakeContent) -> None:
+    content = make_content()
+    labels = RunLabels(owner="bob@<box>", name="baseline", tags={"study": "drop & out"})
+
+    page = render_page(replace(content, spec=content.spec.model_copy(update={"labels": labels})))
+
+    assert f"<dd>{content.spec.run_id}, called baseline</dd>" in page
+    assert "by <bdi>bob@&lt;box&gt;</bdi>" in page
+    assert "<bdi>study=drop &amp; out</bdi>" in page
+    assert "<dt>Tags</dt>" not in render_page(content)
 
 
 @pytest.mark.parametrize(

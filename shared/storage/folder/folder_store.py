@@ -3,19 +3,25 @@
 import errno
 import os
 import stat
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from deepchord.shared.errors import CorruptObjectError, ObjectNotFoundError, StorageError
 from deepchord.shared.files import SPECIAL_FILES
-from deepchord.shared.storage.object_store import check_key, check_prefix, check_size, is_name
-
-#: How many bytes are written, or read and compared, in one call.
-_CHUNK_BYTES = 2**23
-#: The prefix of files that are still being written; readers and `list` ignore them.
-_ASIDE = ".writing-"
+from deepchord.shared.storage.folder.folder_files import (
+    ASIDE,
+    begins_with,
+    changed_at,
+    flush_folder,
+    folders_below,
+    is_folder,
+    leads_upwards,
+    revalidate,
+    written_aside,
+)
+from deepchord.shared.storage.object_store import StoredObject, check_key, check_prefix, check_size, is_name
 
 
 class FolderStore:
@@ -37,7 +43,7 @@ class FolderStore:
     def create(self, key: str, data: bytes) -> bool:
         """Write unless the key exists; return whether this call wrote it."""
         path = self._path(key)
-        with self._explained(key, "write"), _written_aside(path, data) as aside:
+        with self._explained(key, "write"), written_aside(path, data) as aside:
             try:
                 os.link(aside, path)
             except FileExistsError:
@@ -45,15 +51,15 @@ class FolderStore:
                 if aside.stat().st_nlink < 2:
                     self._check_regular(key, path)
                     return False
-            _flush_folder(path.parent)
+            flush_folder(path.parent)
             return True
 
     def replace(self, key: str, data: bytes) -> None:
         """Write, whatever was there before."""
         path = self._path(key)
-        with self._explained(key, "write"), _written_aside(path, data) as aside:
+        with self._explained(key, "write"), written_aside(path, data) as aside:
             aside.replace(path)
-            _flush_folder(path.parent)
+            flush_folder(path.parent)
 
     def get(self, key: str, most_bytes: int | None = None) -> bytes:
         """Return the bytes of the file."""
@@ -62,7 +68,7 @@ class FolderStore:
             try:
                 size = self._check_regular(key, path)
             except FileNotFoundError:
-                _revalidate(path.parent)
+                revalidate(path.parent)
                 size = self._check_regular(key, path)
             check_size(self, key, size, most_bytes)
             return path.read_bytes()
@@ -72,6 +78,32 @@ class FolderStore:
         folder = self.folder / check_prefix(prefix)
         with self._explained(prefix, "list"):
             return iter(sorted(self._walk(folder)))
+
+    def entries(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects below a folder, sorted by key, with size and time of change."""
+        with self._explained(prefix, "list"):
+            return iter(sorted(filter(None, map(self._entry, self.list(prefix))), key=lambda entry: entry.key))
+
+    def leftovers(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the files below a folder that processes were writing when they died, or are writing now."""
+        with self._explained(prefix, "list"):
+            files = [path for path in (self.folder / check_prefix(prefix)).rglob(f"{ASIDE}*") if not path.is_symlink()]
+            keys = [path.relative_to(self.folder).as_posix() for path in files]
+            return iter(sorted(filter(None, map(self._entry, keys)), key=lambda entry: entry.key))
+
+    def delete_leftovers(self, prefix: str, before: datetime | None = None) -> None:
+        """Remove such files below a folder, and empty folders, that were last changed before a moment."""
+        root = self.folder / check_prefix(prefix)
+        with self._explained(prefix, "delete"):
+            # Taken before anything is removed, for that changes the folder around it.
+            folders = list(folders_below(root))
+            for entry in self.leftovers(prefix):
+                if before is None or (entry.changed_at is not None and entry.changed_at < before):
+                    (self.folder / entry.key).unlink(missing_ok=True)
+            for folder, changed in folders:
+                if (prefix or folder != root) and (before is None or changed < before):
+                    with suppress(OSError):  # it is not empty, or gone
+                        folder.rmdir()
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the names of the folders in a folder, sorted; empty folders are included."""
@@ -87,7 +119,7 @@ class FolderStore:
         path = self._path(key)
         with self._explained(key, "read"):
             try:
-                _revalidate(path.parent)
+                revalidate(path.parent)
                 return stat.S_ISREG(path.stat().st_mode)
             except (FileNotFoundError, NotADirectoryError):
                 return False
@@ -97,8 +129,8 @@ class FolderStore:
         path = self._path(key)
         with self._explained(key, "read"):
             try:
-                _revalidate(path.parent)
-                return self._check_regular(key, path) == len(data) and _begins_with(path, data)
+                revalidate(path.parent)
+                return self._check_regular(key, path) == len(data) and begins_with(path, data)
             except (FileNotFoundError, NotADirectoryError):
                 return False
 
@@ -110,6 +142,15 @@ class FolderStore:
             except NotADirectoryError:
                 return
 
+    def _entry(self, key: str) -> StoredObject | None:
+        """Return size and time of a file; None if it has just gone or is no file."""
+        try:
+            status = (self.folder / key).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        is_file = stat.S_ISREG(status.st_mode)
+        return StoredObject(key=key, size_bytes=status.st_size, changed_at=changed_at(status)) if is_file else None
+
     def _walk(self, folder: Path) -> Iterator[str]:
         try:
             entries = list(os.scandir(folder))
@@ -119,9 +160,9 @@ class FolderStore:
             if not is_name(entry.name):  # files of other programs (.DS_Store, .nfs…), or still being written
                 continue
             path = folder / entry.name
-            if not _is_folder(entry):
+            if not is_folder(entry):
                 yield path.relative_to(self.folder).as_posix()
-            elif not (entry.is_symlink() and _leads_upwards(path)):
+            elif not (entry.is_symlink() and leads_upwards(path)):
                 yield from self._walk(path)
 
     def _check_regular(self, key: str, path: Path) -> int:
@@ -178,63 +219,3 @@ _REMEDIES = {
     ),
     errno.ENOTDIR: "a file stands where a folder is needed; give another folder with --storage",
 }
-
-
-@contextmanager
-def _written_aside(path: Path, data: bytes) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.parent / f"{_ASIDE}{uuid.uuid4().hex}"
-    try:
-        with aside.open("xb") as file:
-            # In chunks, so that the progress of a large object can be shown.
-            for start in range(0, len(data), _CHUNK_BYTES):
-                file.write(memoryview(data)[start : start + _CHUNK_BYTES])
-            file.flush()
-            os.fsync(file.fileno())
-        yield aside
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _begins_with(path: Path, data: bytes) -> bool:
-    """Return whether a file begins with these bytes."""
-    with path.open("rb") as file:
-        chunks = (memoryview(data)[start : start + _CHUNK_BYTES] for start in range(0, len(data), _CHUNK_BYTES))
-        return all(file.read(len(chunk)) == chunk for chunk in chunks)
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Return whether an entry is a folder; a link that leads to itself is not."""
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
-def _leads_upwards(link: Path) -> bool:
-    """Return whether a link leads to one of its own parent folders, so that following it would never end."""
-    target = link.resolve()
-    return any(target == parent.resolve() for parent in link.parents)
-
-
-def _revalidate(folder: Path) -> None:
-    """Open a folder, so that a client of NFS asks its server again which names are in it.
-
-    Otherwise the client caches for up to a minute that a name exists, or does not exist.
-    """
-    with suppress(PermissionError):  # a folder that we may not list, or any folder on Windows
-        os.close(os.open(folder, os.O_RDONLY))
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the new name durable as well, if the file system can flush a folder; errors are ignored.
-
-    The object is already published. If the write failed here, a retry would find the object and report that somebody
-    else had created it.
-    """
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
