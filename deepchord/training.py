@@ -37,6 +37,8 @@ class RecipeOptions(TypedDict, total=False):
     min_members: int
     seed: int
     require: str
+    priority: str
+    most_workers: int
     epochs: int
     batch_size: int
     optimizer: str

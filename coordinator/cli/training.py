@@ -15,8 +15,10 @@ from deepchord.coordinator.cli.options import (
     ImageSize,
     InitialNoise,
     InitialWeights,
+    MostWorkers,
     NewHead,
     Out,
+    PriorityOption,
     Require,
     Run,
     SkipDamaged,
@@ -83,6 +85,8 @@ def train(
         int | None, typer.Option(help="Evaluate if at least so many members could be trained; default: half.")
     ] = None,
     require: Require = None,
+    priority: PriorityOption = None,
+    most_workers: MostWorkers = None,
     broker: Broker = None,
     storage: Storage = None,
     local: Annotated[
@@ -126,6 +130,8 @@ def train(
         "seed": seed,
         "min_members": min_members,
         "require": require,
+        "priority": priority,
+        "most_workers": most_workers,
     }
     if local and broker:
         raise InputError("--local starts a broker of its own: give either --local or --broker, not both.")

@@ -122,6 +122,7 @@ def plan_run(
         require=request.require,
         auto=auto,
         initial_weights=initial_weights,
+        share=request.share(),
     )
 
 

@@ -20,6 +20,7 @@ from deepchord.shared.messages.recipe import Recipe
 from deepchord.shared.messages.table import TablePreprocessing
 from deepchord.shared.messages.target import Target
 from deepchord.shared.network import Architecture, Outputs, ResolvedArchitecture
+from deepchord.shared.shares import Share as FleetShare
 from deepchord.shared.validation import ExtendedMessage, Message, Sha256, Share, Versioned
 
 MAX_MEMBERS = 100_000
@@ -181,6 +182,8 @@ class RunSpec(Versioned):
     distillation: Distillation | None = None
     #: What the members start from; None: random weights.
     initial_weights: InitialWeights | None = None
+    #: The share of the fleet that the run was submitted with; it may be changed later.
+    share: FleetShare = FleetShare()
 
     @model_serializer(mode="wrap")
     def _leave_out_added_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -188,6 +191,8 @@ class RunSpec(Versioned):
         written: dict[str, Any] = handler(self)
         if self.initial_weights is None:
             written.pop("initial_weights", None)
+        if self.share == FleetShare():
+            written.pop("share", None)
         return written
 
     @model_validator(mode="after")
