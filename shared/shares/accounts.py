@@ -8,7 +8,6 @@ trained on the others' credit.
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -73,7 +72,7 @@ class Account(Message):
 class Ledger(Message):
     """The accounts of all runs. It may be lost: all runs then begin anew, at one level."""
 
-    accounts: Annotated[dict[str, Account], Field(default_factory=dict, max_length=100_000)]
+    accounts: dict[str, Account] = Field(default_factory=dict, max_length=100_000)
 
     def of(self, queues: Collection[str]) -> dict[str, Account]:
         """Return the accounts of the runs in some queues."""
