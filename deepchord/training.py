@@ -39,6 +39,8 @@ class RecipeOptions(TypedDict, total=False):
     require: str
     name: str
     tags: Mapping[str, str]
+    priority: str
+    most_workers: int
     epochs: int
     batch_size: int
     optimizer: str

@@ -13,6 +13,7 @@ from deepchord.shared.checkpoints import Weights, decode_checkpoint
 from deepchord.shared.datasets import Dataset, load_dataset
 from deepchord.shared.messages import AttemptNote, DatasetInfo, InitialWeights, Trainer
 from deepchord.shared.network import ResolvedArchitecture
+from deepchord.shared.queue import ShareBoard
 from deepchord.shared.settings import Settings, worker_id
 from deepchord.shared.storage import RunStore
 from deepchord.worker.engines import Engine, open_configured_engine
@@ -50,6 +51,11 @@ class Resources:
     def board(self) -> ProgressBoard:
         """Where this worker publishes the progress of members, for the live view."""
         return ProgressBoard(self.broker)
+
+    @cached_property
+    def shares(self) -> ShareBoard:
+        """Where this worker tells how long members of a run are trained, so that workers can choose between runs."""
+        return ShareBoard(self.broker)
 
     @cached_property
     def leases(self) -> Leases:

@@ -48,7 +48,9 @@ def register_tasks(app: Celery, resources: Resources) -> None:
             raise MessageDecodeError(f"Message of task {task.request.id}: expected the id of a run.")
         with busy(resources, in_pool=not task.request.is_eager):
             outcome = handle_evaluation(resources, run_id, task.request.hostname, lambda: other_workers(task))
-        return {"run_id": run_id, "status": settle(task, resources, outcome)}
+        status = settle(task, resources, outcome)
+        resources.shares.forget(run_id)
+        return {"run_id": run_id, "status": status}
 
     @app.task(name=EVALUATE_STUDY, bind=True, shared=False, max_retries=None)
     def evaluate_study(task: Task, run_id: str, name: str) -> dict[str, Any]:

@@ -2,11 +2,21 @@
 
 import typer
 
-from deepchord.coordinator.cli import control, data, distilling, files, housekeeping, listing, monitoring, training
+from deepchord.coordinator.cli import (
+    control,
+    data,
+    distilling,
+    files,
+    housekeeping,
+    listing,
+    monitoring,
+    sharing,
+    training,
+)
 from deepchord.shared.command_line import run_commands
 
 commands = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-for part in (training, data, distilling, listing, monitoring, control, housekeeping, files):
+for part in (training, data, distilling, listing, monitoring, control, sharing, housekeeping, files):
     commands.registered_commands.extend(part.commands.registered_commands)
 
 

@@ -89,6 +89,17 @@ Require = Annotated[
     str | None,
     typer.Option(metavar="ENGINE|gpu|cpu", help="Only workers with this engine or kind of device train the members."),
 ]
+PriorityOption = Annotated[
+    str | None,
+    typer.Option(
+        "--priority",
+        metavar="low|normal|high",
+        help="How the run counts beside others on the same workers; default: normal. `deepchord priority` changes it.",
+    ),
+]
+MostWorkers = Annotated[
+    int | None, typer.Option(metavar="N", help="At most so many of its members are trained at once; default: any.")
+]
 #: What the members of `train` start from.
 InitialWeights = Annotated[
     str | None,

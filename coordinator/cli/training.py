@@ -16,8 +16,10 @@ from deepchord.coordinator.cli.options import (
     ImageSize,
     InitialNoise,
     InitialWeights,
+    MostWorkers,
     NewHead,
     Out,
+    PriorityOption,
     Require,
     Run,
     RunName,
@@ -80,6 +82,8 @@ def train(
     require: Require = None,
     name: RunName = None,
     tag: Tags = None,
+    priority: PriorityOption = None,
+    most_workers: MostWorkers = None,
     broker: Broker = None,
     storage: Storage = None,
     local: Annotated[
@@ -125,6 +129,8 @@ def train(
         "require": require,
         "name": name,
         "tags": tags_of(tag),
+        "priority": priority,
+        "most_workers": most_workers,
     }
     if local and broker:
         raise InputError("--local starts a broker of its own: give either --local or --broker, not both.")

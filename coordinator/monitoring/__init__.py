@@ -8,6 +8,7 @@ from deepchord.coordinator.monitoring.flower_process import running_flower
 from deepchord.coordinator.monitoring.following import raise_if_failed, view_run, watch_run
 from deepchord.coordinator.monitoring.live_view import render, show
 from deepchord.coordinator.monitoring.phrases import outcome
+from deepchord.coordinator.monitoring.queue_list import list_queue, queue_table
 from deepchord.coordinator.monitoring.run_filter import RunFilter, run_filter
 from deepchord.coordinator.monitoring.run_view import RunView
 from deepchord.coordinator.monitoring.stall_diagnosis import unreachable_broker
@@ -16,8 +17,10 @@ from deepchord.coordinator.monitoring.worker_list import list_workers, worker_ta
 __all__ = [
     "RunFilter",
     "RunView",
+    "list_queue",
     "list_workers",
     "outcome",
+    "queue_table",
     "raise_if_failed",
     "render",
     "run_filter",

@@ -26,7 +26,7 @@ from deepchord.coordinator.runs import (
 from deepchord.shared.broker import KEY_PREFIX, Leases, ProgressBoard, evaluation_lease, permanent_error
 from deepchord.shared.errors import BrokerError, InputError
 from deepchord.shared.messages import RunSpec
-from deepchord.shared.queue import QUEUE, create_app, queue_for, queue_length, queued_task_ids
+from deepchord.shared.queue import QUEUE, ShareBoard, create_app, queue_for, queue_length, queued_task_ids
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore, damaged_records, progress_count, set_record_aside
 
@@ -73,6 +73,7 @@ class Reconciler:
         self._client = client
         self._leases = Leases(client)
         self._board = ProgressBoard(client)
+        self._shares = ShareBoard(client)
         self._app = _app_without_retries(settings)
         self._clock = clock
         self._observations: dict[str, Observations] = {}
@@ -95,6 +96,8 @@ class Reconciler:
         try:
             # If this user may not take a resend lock, that is found out now, not only when something is lost.
             self._client.exists(_resend_lock_key(run, EVALUATION))
+            if not self._shares.is_published(run.run_id):  # lost, or an earlier version submitted the run
+                self._shares.publish(run.run_id, self._store.share(run), run.members)
             parts = self._open_members(run, seen, pending) if pending else self._open_evaluation(run)
             resendable = due(seen, parts.lost, parts.held, self._clock(), parts.patience_s)
             exhausted = [part for part in resendable if not self._resend(run, seen, part)]

@@ -14,6 +14,7 @@ from deepchord.shared.errors import BrokerError, InputError
 from deepchord.shared.messages import MAX_MEMBERS, Cancellation, FailedMember, MemberRecord, RunSpec
 from deepchord.shared.queue import DRAIN
 from deepchord.shared.settings import without_password
+from deepchord.shared.shares import Share
 from deepchord.shared.storage import RunStore, damaged_records, keys, refuse_pruned, set_record_aside
 
 _WORKERS_ANSWER_WITHIN_S = 2.0
@@ -60,6 +61,18 @@ def cancel_member(store: RunStore, run: RunSpec, index: int, host: str) -> None:
     if not member.commit_record(record):
         raise InputError(f"Member {index} of run {run.run_id} has ended already; `deepchord status` shows how.")
     member.delete_epochs()
+
+
+def change_priority(store: RunStore, run: RunSpec, priority: str) -> Share:
+    """Record another priority of a run, and return its share; workers follow when the broker is told.
+
+    Raises:
+        InputError: There is no such priority, or the run has ended.
+    """
+    _check_not_ended(store, run)
+    share = Share.parse({**store.share(run).model_dump(), "priority": priority}, "The share", InputError)
+    store.set_share(run.run_id, share)
+    return share
 
 
 def check_unfinished(store: RunStore, run: RunSpec) -> None:

@@ -125,6 +125,7 @@ def plan_run(
         auto=auto,
         initial_weights=initial_weights,
         labels=RunLabels(owner=owner, name=request.name, tags=request.tags),
+        share=request.share(),
     )
 
 

@@ -15,6 +15,7 @@ from deepchord.shared.errors import InputError
 from deepchord.shared.files import read_short_text
 from deepchord.shared.messages import MAX_MEMBERS, AutoMembers, Recipe, Requirement, RunName, RunTags, Seed, Splits
 from deepchord.shared.network import Architecture, Layer, Task
+from deepchord.shared.shares import Priority, Share
 from deepchord.shared.validation import explain, suggestion, with_full_stop
 
 #: With `members = "auto"`: the largest number of members, and what one more must bring: a share of the loss, or nats.
@@ -54,6 +55,9 @@ class RunRequest(Recipe):
     min_members: Annotated[int, Field(ge=1)] | None = None
     #: Which workers may train members; None: all.
     require: Requirement | None = None
+    #: How the run counts beside others on the same workers, and how many of its members are trained at once at most.
+    priority: Priority = "normal"
+    most_workers: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] | None = None
     #: None: a random seed, which is recorded.
     seed: Seed | None = None
     #: What the run is called beside its id, and words to find it by; they decide nothing.
@@ -139,6 +143,10 @@ class RunRequest(Recipe):
     def recipe(self) -> Recipe:
         """Return the recipe of each member."""
         return Recipe.model_validate({name: getattr(self, name) for name in Recipe.model_fields})
+
+    def share(self) -> Share:
+        """Return the share of the fleet that the run is to have."""
+        return Share(priority=self.priority, most_workers=self.most_workers)
 
     @property
     def decides_stratify(self) -> bool:

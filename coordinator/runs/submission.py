@@ -11,7 +11,7 @@ from deepchord.coordinator.runs.planning import plan_member
 from deepchord.shared.broker import broker_state
 from deepchord.shared.errors import BrokerError, InputError
 from deepchord.shared.messages import RunSpec
-from deepchord.shared.queue import EVALUATE_ENSEMBLE, TRAIN_MEMBER, queue_for, sign
+from deepchord.shared.queue import EVALUATE_ENSEMBLE, TRAIN_MEMBER, ShareBoard, queue_for, sign
 from deepchord.shared.settings import without_password
 from deepchord.shared.storage import RunStore
 
@@ -45,7 +45,10 @@ def submit_remaining(app: Celery, store: RunStore, run: RunSpec, *, local: bool 
     """
     store.set_local(run.run_id, local=local)
     recorded = set(store.recorded_members(run.run_id))
+    share = store.share(run)
     try:
+        # First: the workers choose between runs by it as soon as a message is there.
+        ShareBoard(app.backend.client).publish(run.run_id, share, run.members)
         send_all(app, run, [index for index in range(run.members) if index not in recorded])
     except (OperationalError, redis.RedisError) as error:
         state = broker_state(error, {})

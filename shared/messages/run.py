@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, NonNegativeInt, Posit
 from deepchord.shared.messages.dataset import DatasetInfo
 from deepchord.shared.messages.recipe import Recipe
 from deepchord.shared.network import Architecture
+from deepchord.shared.shares import Share as FleetShare
 from deepchord.shared.validation import ExtendedMessage, Message, Sha256, Share, Versioned, shortened
 
 MAX_MEMBERS = 100_000
@@ -101,7 +102,7 @@ class RunLabels(Message):
 class RunSpec(ExtendedMessage, Versioned):
     """Everything that decides the result of a run: from the same RunSpec every host trains the same members."""
 
-    added_fields: ClassVar = ("initial_weights", "labels")
+    added_fields: ClassVar = ("initial_weights", "labels", "share")
 
     run_id: RunId
     created_at: AwareDatetime
@@ -126,6 +127,8 @@ class RunSpec(ExtendedMessage, Versioned):
     #: What the members start from; None: random weights.
     initial_weights: InitialWeights | None = None
     labels: RunLabels = RunLabels()
+    #: The share of the fleet that the run was submitted with; it may be changed later.
+    share: FleetShare = FleetShare()
 
     @model_validator(mode="after")
     def _check_min_members(self) -> "RunSpec":

@@ -1,5 +1,7 @@
 """The task queue in the broker: task names, Celery's configuration, and a transport that survives damaged messages.
 
+Workers take messages by the shares of runs, not by their arrival.
+
 Coordinator, workers and Flower create their Celery application here.
 """
 
@@ -16,7 +18,9 @@ from deepchord.shared.queue.celery_app import (
 )
 from deepchord.shared.queue.messages import task_id
 from deepchord.shared.queue.queued import queue_length, queued_task_ids
+from deepchord.shared.queue.share_board import ShareBoard
 from deepchord.shared.queue.signing import check_signature, sign
+from deepchord.shared.queue.waiting import Look, look
 
 __all__ = [
     "DRAIN",
@@ -25,8 +29,11 @@ __all__ = [
     "QUEUE",
     "TRAIN_MEMBER",
     "WORKER_OPTIONS",
+    "Look",
+    "ShareBoard",
     "check_signature",
     "create_app",
+    "look",
     "queue_for",
     "queue_length",
     "queued_task_ids",

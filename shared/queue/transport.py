@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
+from time import monotonic
 from typing import Any
 
+import redis
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport.redis import Channel, PrefixedStrictRedis, QoS, Transport
 
 from deepchord.shared.errors import MessageDecodeError
+from deepchord.shared.queue.fair_order import FairOrder
 from deepchord.shared.queue.messages import check_message
 
 logger = logging.getLogger(__name__)
@@ -43,7 +46,10 @@ class TolerantQoS(QoS):  # type: ignore[misc]  # kombu has no types
 
 
 class TolerantChannel(Channel):  # type: ignore[misc]  # kombu has no types
-    """Discards what it cannot read; with kombu's own channel the error ends the consumer, and so the worker."""
+    """Discards what it cannot read; with kombu's own channel the error ends the consumer, and so the worker.
+
+    Workers take messages in the order that `FairOrder` makes.
+    """
 
     QoS = TolerantQoS
 
@@ -64,6 +70,23 @@ class TolerantChannel(Channel):  # type: ignore[misc]  # kombu has no types
     def _get_client(self) -> Any:
         super()._get_client()  # raises for versions of redis-py that kombu does not support
         return partial(_CheckingClient, global_keyprefix=self.global_keyprefix)
+
+    @cached_property
+    def _order(self) -> FairOrder:
+        # A client of its own: kombu's would put the prefix before the first key of a script only.
+        return FairOrder(redis.Redis(connection_pool=self.pool), self.sep)
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        """Ask for the message that is to be taken next; kombu asks for the one that has waited longest."""
+        queues = sorted(self.active_queues)
+        if not (queues and self.ack_emulation and self._order.prepare(queues)):
+            super()._brpop_start(timeout)
+            return
+        lists = [self._order.own_list(queue) for queue in queues]
+        self._in_poll = self.client.connection
+        self._brpop_sent_at = monotonic()
+        command = self.client._prefix_args(["BRPOP", *lists, timeout or self.brpop_timeout])
+        self.client.connection.send_command(*command)
 
     def _brpop_read(self, **options: Any) -> Any:
         try:

@@ -5,8 +5,15 @@ import json
 from collections.abc import Iterator
 from typing import TypeVar
 
-from deepchord.shared.errors import CorruptObjectError, DamagedRecordError, MessageDecodeError, OtherVersionError
+from deepchord.shared.errors import (
+    CorruptObjectError,
+    DamagedRecordError,
+    MessageDecodeError,
+    ObjectNotFoundError,
+    OtherVersionError,
+)
 from deepchord.shared.messages import MemberRecord, RunSpec
+from deepchord.shared.shares import Share
 from deepchord.shared.storage import keys
 from deepchord.shared.storage.object_store import ObjectStore
 from deepchord.shared.validation import Message, with_full_stop
@@ -34,6 +41,15 @@ def read_document(objects: ObjectStore, kind: type[M], key: str, remedy: str = _
         raise
     except MessageDecodeError as error:
         raise MessageDecodeError(f"{error} {remedy}") from error
+
+
+def read_share(objects: ObjectStore, run: RunSpec) -> Share:
+    """Return the share of the fleet that a run has now: that of its spec, unless it was changed since."""
+    try:
+        remedy = f"`deepchord priority {run.run_id} normal` writes it anew."
+        return read_document(objects, Share, keys.share(run.run_id), remedy)
+    except ObjectNotFoundError:
+        return run.share
 
 
 def read_verified(objects: ObjectStore, key: str, sha256: str, remedy: str = _RESTORE) -> bytes:

@@ -33,6 +33,11 @@ def cancellation(run_id: str) -> str:
     return f"{RUNS}{run_id}/cancelled.json"
 
 
+def share(run_id: str) -> str:
+    """Return the key of the share of the fleet that a run has had since it was submitted."""
+    return f"{RUNS}{run_id}/share.json"
+
+
 def local(run_id: str) -> str:
     """Return the key of the note that a run has its own broker and workers."""
     return f"{RUNS}{run_id}/local.json"

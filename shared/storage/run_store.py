@@ -14,10 +14,11 @@ from deepchord.shared.errors import (
 )
 from deepchord.shared.messages import Cancellation, EnsembleEvaluation, Evaluation, MemberRecord, RunSpec, is_run_id
 from deepchord.shared.settings import Settings
+from deepchord.shared.shares import Share
 from deepchord.shared.storage import keys
 from deepchord.shared.storage.attempt_log import attempts_from_names
 from deepchord.shared.storage.attempts import Attempt
-from deepchord.shared.storage.documents import read_document, read_newest_spec, read_specs
+from deepchord.shared.storage.documents import read_document, read_newest_spec, read_share, read_specs
 from deepchord.shared.storage.evaluation_store import EvaluationStore, StudyStore
 from deepchord.shared.storage.inputs import InputStore
 from deepchord.shared.storage.member_store import MemberStore
@@ -157,6 +158,14 @@ class RunStore:
     def is_cancelled(self, run_id: str) -> bool:
         """Return whether a run was cancelled."""
         return self.objects.exists(keys.cancellation(run_id))
+
+    def share(self, run: RunSpec) -> Share:
+        """Return the share of the fleet that a run has now; see `read_document` for errors."""
+        return read_share(self.objects, run)
+
+    def set_share(self, run_id: str, share: Share) -> None:
+        """Change the share of a run."""
+        self.objects.replace(keys.share(run_id), share.encode())
 
     def run_ids(self, *, excluding: Collection[str] = ()) -> list[str]:
         """Return the ids of all runs except the excluded ones, oldest first: an id begins with its date."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from deepchord.shared.broker import member_lease
+from deepchord.shared.broker import Limit, member_lease
 from deepchord.shared.errors import CorruptObjectError, DeepchordError, ObjectNotFoundError, StorageError
-from deepchord.shared.messages import AttemptFailure, MemberRecord, MemberSpec, RunFailure, RunSpec
+from deepchord.shared.messages import AttemptFailure, MemberRecord, MemberSpec, RunFailure, RunSpec, TrainedMember
 from deepchord.shared.storage import Attempt, MemberStore, failures_in_a_row
 from deepchord.worker.execution.failure_policy import (
     describe,
@@ -97,7 +97,7 @@ def handle_member(
         run = resources.store.run(spec.run_id)
         task = _Task(run=run, spec=spec, worker=worker, on_epoch=on_epoch, others=others)
         name = member_lease(spec.run_id, spec.index)
-        with guarded(resources, name, lambda: _why_over(resources, task), report) as guard:
+        with guarded(resources, name, lambda: _why_over(resources, task), report, _limit(resources, run)) as guard:
             return guard.conflict or _handle(resources, task, guard)
     except DeepchordError as error:  # no attempt could be started, or its end could not be stored
         report_out_of_reach(resources, spec.run_id, spec.index, worker, error)
@@ -108,6 +108,12 @@ def report_out_of_reach(resources: Resources, run_id: str, index: int, worker: s
     """Log and publish that a worker cannot read or store a member."""
     logger.error("Member %d of run %s is out of reach.", index, run_id, exc_info=error)
     resources.board.report_trouble(run_id, index, describe(error), failed_on=worker)
+
+
+def _limit(resources: Resources, run: RunSpec) -> Limit | None:
+    """Return how many members of a run may be trained at once; None: any number."""
+    most = resources.store.share(run).most_workers
+    return None if most is None else Limit(run_id=run.run_id, members=most)
 
 
 def _handle(resources: Resources, task: _Task, guard: Guard) -> Outcome:
@@ -160,7 +166,10 @@ def _attempt(resources: Resources, task: _Task, guard: Guard, earlier: tuple[Att
     number = _stored(resources, task).start_attempt(resources.attempt_note(task.worker))
     attempt = BegunAttempt(number=number, earlier=earlier)
     try:
-        return _completed(attempt_member(resources, run, spec, attempt, guard, task.on_epoch))
+        record = attempt_member(resources, run, spec, attempt, guard, task.on_epoch)
+        if isinstance(record.member, TrainedMember):
+            resources.shares.note_seconds(spec.run_id, record.member.duration_s)
+        return _completed(record)
     except AttemptEnded as ended:
         level, text = _STOPPED[type(ended)]
         logger.log(level, text, spec.index, spec.run_id, extra=task.extra)

@@ -26,6 +26,9 @@ pytestmark = pytest.mark.slow
         (("reconcile", "--all"), "No broker is given"),
         (("reconcile", "last"), "No broker is given"),
         (("drain", "worker@here"), "No broker is given"),
+        (("queue",), "No broker is given"),
+        (("priority", "last", "highest"), "priority: input should be 'low', 'normal' or 'high', found 'highest'"),
+        (("priority", "nothing", "low"), "There is no run 'nothing'"),
     ],
 )
 def test_what_cannot_be_steered_is_said_in_a_sentence(command, stored_run, arguments, sentence):

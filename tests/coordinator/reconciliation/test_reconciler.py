@@ -25,8 +25,9 @@ from deepchord.shared.broker import (
 from deepchord.shared.errors import BrokerError
 from deepchord.shared.messages import Cancellation, DatasetInfo, FailedMember, MemberRecord, RunSpec
 from deepchord.shared.network import Architecture, Dense, Flatten
-from deepchord.shared.queue import QUEUE, create_app
+from deepchord.shared.queue import QUEUE, ShareBoard, create_app, look
 from deepchord.shared.settings import Settings, load_settings
+from deepchord.shared.shares import Share
 from deepchord.shared.storage import RunStore
 from tests.records import commit_record
 
@@ -114,6 +115,16 @@ def test_members_that_wait_in_the_queue_are_left_alone(reconciler, clock, run, q
     assert looks(reconciler, clock, run) is None
 
     assert len(queue()) == 3
+
+
+def test_a_share_that_the_broker_lost_is_told_again_as_storage_has_it(reconciler, clock, run, client, store):
+    ShareBoard(client).forget(run.run_id)
+    store.set_share(run.run_id, Share(priority="low"))
+
+    looks(reconciler, clock, run, times=1)
+
+    (task,) = look(client, [QUEUE]).tasks
+    assert (task.run.share.priority, task.run.members) == ("low", 3)
 
 
 def test_a_message_that_vanished_is_sent_again_with_the_evaluation_after_it(reconciler, clock, run, queue, client):

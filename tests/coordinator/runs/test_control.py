@@ -6,6 +6,7 @@ import pytest
 from deepchord.coordinator.runs import (
     cancel_member,
     cancel_run,
+    change_priority,
     check_unfinished,
     drain,
     extend_run,
@@ -20,6 +21,7 @@ from deepchord.shared.messages import Cancellation, DatasetInfo, FailedMember, R
 from deepchord.shared.network import Architecture, Dense, Flatten
 from deepchord.shared.queue import create_app
 from deepchord.shared.settings import load_settings
+from deepchord.shared.shares import Share
 from deepchord.shared.storage import RunStore, failures_in_a_row
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
@@ -43,6 +45,21 @@ def failed(store: RunStore, run: RunSpec) -> RunSpec:
         cancel_member(store, run, index, "here")
     store.evaluation(run).commit_failure(RunFailure(requested=4, trained=0, reason="nobody learnt", failed_at=NOW))
     return run
+
+
+def test_a_run_has_the_priority_that_it_was_given_last_and_keeps_its_limit(store, run, failed):
+    limited = run.model_copy(update={"run_id": "limited", "share": Share(most_workers=2)})
+    store.create_run(limited)
+    assert (store.share(run), store.share(limited)) == (Share(), Share(most_workers=2))
+
+    changed = [change_priority(store, limited, priority) for priority in ("low", "high")]
+
+    assert changed == [Share(priority=priority, most_workers=2) for priority in ("low", "high")]
+    assert store.share(store.run("limited")) == changed[1]
+    with pytest.raises(InputError, match="priority: input should be 'low', 'normal' or 'high', found 'top'"):
+        change_priority(store, limited, "top")
+    with pytest.raises(InputError, match="nobody learnt"):
+        change_priority(store, failed, "high")
 
 
 def test_a_run_is_cancelled_and_resumed(store, run):

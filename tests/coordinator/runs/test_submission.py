@@ -12,8 +12,9 @@ from deepchord.coordinator.runs import evaluation_task_id, member_task_id, plan_
 from deepchord.shared.errors import BrokerError, InputError, StorageError
 from deepchord.shared.messages import DatasetInfo, MemberSpec, RunSpec
 from deepchord.shared.network import Architecture, Dense, Flatten
-from deepchord.shared.queue import QUEUE, create_app, sign
+from deepchord.shared.queue import QUEUE, create_app, look, sign
 from deepchord.shared.settings import Settings, load_settings
+from deepchord.shared.shares import Share
 from deepchord.shared.storage import RunStore
 
 pytestmark = pytest.mark.slow
@@ -74,6 +75,17 @@ def test_each_message_carries_its_member_and_nothing_else(app, store, queue):
         plan_member(run.run_id, run.seed, index) for index in range(run.members)
     )
     assert all(len(given) == 1 for given, _ in arguments)
+
+
+def test_workers_know_the_share_of_a_run_and_its_size_before_they_take_its_first_member(app, store, broker_url):
+    run = run_of(3).model_copy(update={"share": Share(priority="high", most_workers=2)})
+
+    submit(app, store, run)
+
+    with redis.Redis.from_url(broker_url) as client:
+        (task,) = look(client, [QUEUE]).tasks
+    assert (task.run.run_id, task.run.waiting, task.run.members) == (run.run_id, 3, 3)
+    assert task.run.share == run.share
 
 
 def test_with_a_key_each_message_is_signed(broker_url, store, queue):

@@ -2,7 +2,15 @@ import time
 
 import pytest
 
-from deepchord.shared.broker import Holder, Leases, connect_lazily, evaluation_lease, member_lease
+from deepchord.shared.broker import (
+    Holder,
+    Leases,
+    Limit,
+    connect_lazily,
+    count_training,
+    evaluation_lease,
+    member_lease,
+)
 from deepchord.shared.settings import load_settings
 
 NAME = member_lease("run", 3)
@@ -108,3 +116,26 @@ def test_a_lease_that_cannot_be_read_is_held_by_nobody_knows_whom(leases, client
 
     assert held.holder is None
     assert leases.hold(NAME, ONE, 30, instead_of=held) is not None
+
+
+def test_no_more_members_of_a_run_have_leases_than_its_limit_and_the_place_of_one_that_ends_is_free(leases, client):
+    two, first, second, third = Limit(run_id="run", members=2), *(member_lease("run", index) for index in range(3))
+    assert [leases.hold(name, ONE, 30, limit=two) for name in (first, second, first)] == [None, None, None]
+
+    refused = leases.hold(third, OTHER, 30, limit=two)
+
+    assert (refused.holder, 25 < refused.remaining_s <= 30) == (None, True)
+    assert leases.remaining_s(third) is None
+    assert count_training(client, ["run", "other"]) == {"run": 2, "other": 0}
+    leases.release(second, ONE, limit=two)
+    assert leases.hold(third, OTHER, 30, limit=two) is None
+
+
+def test_a_member_whose_worker_died_keeps_its_place_under_the_limit_no_longer_than_its_lease(leases, client):
+    one = Limit(run_id="run", members=1)
+    leases.hold(NAME, ONE, 0.05, limit=one)
+    while leases.remaining_s(NAME) is not None:
+        time.sleep(0.01)
+
+    assert leases.hold(member_lease("run", 4), OTHER, 30, limit=one) is None
+    assert count_training(client, ["run"]) == {"run": 1}

@@ -8,6 +8,7 @@ import pytest
 
 from deepchord.coordinator.runs import plan_architecture, plan_request, plan_run
 from deepchord.shared.messages import DatasetInfo, NumberGain, Recipe, RegressionEvaluation, RunSpec
+from deepchord.shared.shares import Share
 from deepchord.shared.validation import ExtendedMessage
 from tests.coordinator.evaluated_run import numbers_with
 
@@ -79,6 +80,16 @@ def test_a_newer_option_is_written_where_it_is_not_the_default(name):
     assert written.keys() == OF_RECIPE | {name, *needed}
     assert RunSpec.decode(run.encode(), "it") == run
     assert getattr(run.recipe, name) == value
+
+
+def test_a_share_of_the_fleet_is_written_where_it_is_not_that_of_any_run():
+    run = new_run("quick", priority="high", most_workers=2)
+
+    written = json.loads(run.encode())
+
+    assert written.keys() == OF_RUN | {"share"}
+    assert written["share"] == {"priority": "high", "most_workers": 2}
+    assert RunSpec.decode(run.encode(), "it").share == Share(priority="high", most_workers=2)
 
 
 def test_no_newer_option_was_forgotten_here():

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from deepchord.shared.broker import Limit
 from deepchord.worker.execution.guarding.lease_renewal import Lease
 from deepchord.worker.execution.guarding.watchdog import StallWatchdog
 from deepchord.worker.execution.outcomes import RESEND_DELAY_S, AttemptEnded, Resend, WorkerLeaving
@@ -20,7 +21,7 @@ class Guard(Observer):
     watchdog: StallWatchdog
     #: Set when this worker was told to stop.
     leaving: threading.Event
-    #: What happens to the message if another worker holds the lease; None if this one holds it.
+    #: What happens to the message if this worker may not hold the lease now; None if it holds it.
     conflict: Resend | None
 
     def advance(self) -> None:
@@ -55,6 +56,7 @@ def guarded(
     lease_name: str,
     is_over: Callable[[], type[AttemptEnded] | None],
     report: Callable[[str], None],
+    limit: Limit | None = None,
 ) -> Iterator[Guard]:
     """Hold a lease for the length of the block, and end this process if the work in it stalls.
 
@@ -63,9 +65,11 @@ def guarded(
         lease_name: The lease of the member or the evaluation.
         is_over: Returns why the attempt must stop, or None; called with each renewal of the lease.
         report: Called with the reason just before the process is ended.
+        limit: How many members of the run may be trained at once; None: any number.
 
     Yields:
-        The guard. If it has a `conflict`, another worker holds the lease, and the work must not be done.
+        The guard. If it has a `conflict`, another worker holds the lease or the limit is reached, and the work must not
+        be done.
     """
     with StallWatchdog(resources.settings.stall_timeout_s, report) as watchdog:
         lease = Lease(
@@ -75,6 +79,7 @@ def guarded(
             worker=resources.worker_id,
             is_over=is_over,
             may_renew=watchdog.is_advancing,
+            limit=limit,
         )
         held = lease.take()
         if held is not None:

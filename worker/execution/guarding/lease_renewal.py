@@ -12,7 +12,7 @@ from typing import Self
 import psutil
 import redis
 
-from deepchord.shared.broker import RENEWAL_INTERVAL_S, HeldLease, Holder, Leases
+from deepchord.shared.broker import RENEWAL_INTERVAL_S, HeldLease, Holder, Leases, Limit
 from deepchord.shared.errors import StorageError
 from deepchord.worker.execution.outcomes import AttemptEnded, MemberTaken
 
@@ -42,6 +42,7 @@ class Lease:
         worker: str,
         is_over: Callable[[], type[AttemptEnded] | None] = lambda: None,
         may_renew: Callable[[], bool] = lambda: True,
+        limit: Limit | None = None,
     ) -> None:
         """Create a lease that is not taken yet.
 
@@ -52,12 +53,14 @@ class Lease:
             worker: Unique for each start of a worker; a worker works on one member or evaluation at a time.
             is_over: Returns why the attempt must stop, or None; called with each renewal. Storage errors are ignored.
             may_renew: Returns False when the work has stalled: then the lease is not renewed, and others may take it.
+            limit: How many members of the run may have leases at once; None: any number.
         """
         self._leases = leases
         self._name = name
         self._ttl_s = ttl_s
         self._is_over = is_over
         self._may_renew = may_renew
+        self._limit = limit
         self._holder = Holder(worker=worker, process_id=os.getpid(), token=uuid.uuid4().hex)
         #: Whether the broker confirmed that this worker has the lease.
         self.is_confirmed = False
@@ -74,9 +77,9 @@ class Lease:
         """Take the lease; return its holder if that is another worker. Waits some seconds if the broker is away."""
         for wait_s in (*_WAITS_S, None):
             try:
-                held = self._leases.hold(self._name, self._holder, self._ttl_s)
+                held = self._hold()
                 if held is not None and self._is_stale(held):
-                    held = self._leases.hold(self._name, self._holder, self._ttl_s, instead_of=held)
+                    held = self._hold(instead_of=held)
                 self.is_confirmed = held is None
             except redis.RedisError as error:
                 if wait_s is None:
@@ -99,7 +102,7 @@ class Lease:
         for thread in self._threads:
             thread.join(_JOIN_WITHIN_S)
         try:
-            self._leases.release(self._name, self._holder, self._rest_s)
+            self._leases.release(self._name, self._holder, self._rest_s, self._limit)
         except redis.RedisError as trouble:
             logger.info("Lease %s could not be given up, it will end by itself: %s.", self._name, trouble)
 
@@ -115,7 +118,7 @@ class Lease:
     def renew(self) -> None:
         """Renew the lease; if another worker has it, the attempt must stop."""
         try:
-            if self._may_renew() and self._leases.hold(self._name, self._holder, self._ttl_s) is not None:
+            if self._may_renew() and self._hold() is not None:
                 self._ended = MemberTaken
         except redis.RedisError as error:
             logger.info("Lease %s could not be renewed: %s.", self._name, error)
@@ -126,6 +129,9 @@ class Lease:
             self._ended = self._ended or self._is_over()
         except StorageError as error:
             logger.info("Nobody knows whether %s is to go on: %s", self._name, error)
+
+    def _hold(self, instead_of: HeldLease | None = None) -> HeldLease | None:
+        return self._leases.hold(self._name, self._holder, self._ttl_s, instead_of, self._limit)
 
     def _is_stale(self, held: HeldLease) -> bool:
         """Return whether the lease is left over from this process, or from a dead process of the same worker.
