@@ -30,6 +30,7 @@ NAVIGATION = {
         "Prediction and serving <prediction>",
         *(["notebooks/*"] if any(DOCS.glob("notebooks/*.ipynb")) else []),
         "A fleet <fleet>",
+        "Borrowed machines <borrowed>",
         "Faults <faults>",
         "PlaidML <plaidml>",
     ),
@@ -53,7 +54,7 @@ NAVIGATION = {
 project = "deepchord"
 root_doc = "index"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["site", "pictures", "best", "notebook", "**/.ipynb_checkpoints"]
+exclude_patterns = ["site", "pictures", "best", "borrowed", "notebook", "**/.ipynb_checkpoints"]
 
 # Markdown: links and anchors as GitHub has them. Those that lead nowhere are warnings, and `make docs` lets none pass.
 myst_heading_anchors = 4
