@@ -4,8 +4,8 @@
 
 A real worker with `--when-idle` trains a member of a real run. At a random moment another program begins to keep a core
 busy; the machine is given back when the attempt is noted as handed over, and when no process of the worker is left.
-Then the program ends, and the worker goes on by itself. Nothing is trained twice if each epoch that was saved is one of the next
-attempt's past. It needs a machine on which nothing else runs.
+Then the program ends, and the worker goes on by itself. Nothing is trained twice if each epoch that was saved is one of
+the next attempt's past. It needs a machine on which nothing else runs.
 """
 
 import argparse

@@ -197,8 +197,11 @@ class Settings(BaseSettings):
 
 
 def export_settings(settings: Settings, **variables: str) -> None:
-    """Put settings and further variables into the environment of this process, for its child processes."""
-    os.environ.update(settings.environment() | variables)
+    """Put exactly these settings, and further variables, into the environment of this process, for its children."""
+    environment = settings.environment()
+    for name in setting_variables() & os.environ.keys():
+        del os.environ[name]
+    os.environ.update(environment | variables)
 
 
 def setting_variables() -> set[str]:

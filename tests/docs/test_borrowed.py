@@ -124,13 +124,15 @@ def test_the_service_is_understood_by_systemd(tmp_path, require):
     assert (arguments[0], context.params["when_idle"], context.params["nice"]) == ("worker", True, 10)
 
 
+def part(manifest: dict) -> str:
+    return manifest["metadata"]["labels"]["part"]
+
+
 def manifests() -> list[dict]:
     return [each for path in sorted(FILES.glob("*.yaml")) for each in yaml.safe_load_all(path.read_text())]
 
 
-@pytest.mark.parametrize(
-    "manifest", manifests(), ids=lambda each: each["spec"]["template"]["metadata"]["labels"]["part"]
-)
+@pytest.mark.parametrize("manifest", manifests(), ids=part)
 def test_a_manifest_starts_a_command_that_exists_in_pods_that_find_each_other(manifest):
     template = manifest["spec"]["template"]
     (container,) = template["spec"]["containers"]
