@@ -90,7 +90,7 @@ def _kill(folder: Path, seed: int, kill: Callable[[Fleet], None]) -> dict[str, A
 
 def _run(folder: Path, fault: Callable[[Fleet], None]) -> tuple[TrainedMember, bool]:
     (folder / "broker").mkdir(parents=True)
-    recipe = _write_recipe(folder)
+    recipe = write_recipe(folder, epochs=_EPOCHS)
     broker = Broker(folder / "broker")
     broker.start()
     variables = {"DEEPCHORD_BROKER": broker.url, "DEEPCHORD_LEASE_S": str(_LEASE_S)}
@@ -108,7 +108,8 @@ def _run(folder: Path, fault: Callable[[Fleet], None]) -> tuple[TrainedMember, b
         broker.kill()
 
 
-def _write_recipe(folder: Path) -> Path:
+def write_recipe(folder: Path, *, epochs: int) -> Path:
+    """Write a recipe for one member of so many short epochs, and what it needs; return its path."""
     clothes = find_dataset("fashion", Places(keras_home=keras_home()))
     few = replace(
         clothes,
@@ -120,9 +121,9 @@ def _write_recipe(folder: Path) -> Path:
     (folder / "clothes.npz").write_bytes(encode_dataset(few))
     (folder / "network.toml").write_text(NETWORK)
     path = folder / "long.toml"
-    text = RECIPE.replace("members = 2", "members = 1").replace("epochs = 2", f"epochs = {_EPOCHS}")
+    text = RECIPE.replace("members = 2", "members = 1").replace("epochs = 2", f"epochs = {epochs}")
     text = text.replace("batch_size = 32", f"batch_size = {_BATCH_SIZE}")
-    path.write_text(f"{text}\npatience = {_EPOCHS}\n")
+    path.write_text(f"{text}\npatience = {epochs}\n")
     return path
 
 

@@ -23,7 +23,7 @@ from deepchord.shared.queue import create_app
 from deepchord.shared.settings import load_settings
 from deepchord.worker.engines import keep_freed_memory
 from deepchord.worker.resources import Resources
-from deepchord.worker.service import POOL, Heartbeat, given_up, hand_members_over, prepare
+from deepchord.worker.service import POOL, Ending, Heartbeat, given_up, hand_members_over, prepare
 from deepchord.worker.tasks import register_tasks
 
 settings = load_settings()
@@ -35,16 +35,23 @@ resources = Resources(settings)
 register_tasks(app, resources)
 _workers: list[Any] = []
 _heartbeats: list[Heartbeat] = []
+_endings: list[Ending] = []
 #: The signals that told this worker to stop. Not a threading.Event: a second signal would wait for its lock.
 _stops: list[str] = []
 
 
-def run(*arguments: str) -> NoReturn:
+def run(*arguments: str, until_empty: bool = False) -> NoReturn:
     """Run a worker with Celery's arguments, then exit: with 0 if it was told to stop, else with an error's code.
 
     The code is 4 if its processes keep dying before they can work, and 1 if it ended by itself.
     Celery's own `worker_main` does not return how the worker ended; service managers need the exit code.
+
+    Args:
+        arguments: Celery's arguments.
+        until_empty: Whether the worker is told to stop when nothing waits for it.
     """
+    if until_empty or resources.allowance is not None:
+        _endings.append(Ending(resources, until_empty=until_empty))
     remove_foreign_variables()
     open_output()
     app.worker_main(list(arguments))
@@ -77,6 +84,8 @@ def _keep_memory(**_: Any) -> None:
 def _start_heartbeat(**_: Any) -> None:
     for heartbeat in _heartbeats:
         heartbeat.start()
+    for ending in _endings:
+        ending.start(_workers[0].app.amqp.queues.consume_from)
 
 
 @worker_shutdown.connect

@@ -11,6 +11,7 @@ from deepchord.shared.broker import WORKER_TTL_S, WorkerRegistry, connect_lazily
 from deepchord.shared.errors import DeepchordError
 from deepchord.shared.settings import WORKER_VARIABLE, load_settings
 from deepchord.shared.validation import with_full_stop
+from deepchord.worker.availability import waiting_worker_id
 
 
 def main() -> None:
@@ -25,8 +26,12 @@ def main() -> None:
 
 
 def _workers_here() -> Iterator[str]:
-    """Yield the ids of the workers whose processes run here: several containers may share the name of their host."""
+    """Yield the ids of the workers whose processes run here: several containers may share the name of their host.
+
+    A worker that waits for its machine has no process yet, but that of its command.
+    """
     for process in psutil.process_iter():
+        yield waiting_worker_id(process.pid)
         with contextlib.suppress(psutil.Error):
             worker = process.environ().get(WORKER_VARIABLE)
             if worker:

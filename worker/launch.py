@@ -1,5 +1,6 @@
 """Runs a worker in this process, with the settings that the command line was given."""
 
+import os
 from typing import NoReturn
 
 from deepchord.shared.queue import WORKER_OPTIONS
@@ -15,6 +16,8 @@ def run_worker(settings: Settings, name: str, loglevel: str) -> NoReturn:
         loglevel: debug, info, warning or error.
     """
     export_settings(settings)
+    if settings.nice and hasattr(os, "nice"):  # not on Windows
+        os.nice(settings.nice)
     from deepchord.worker.application import run
 
-    run("worker", "--hostname", name, "--loglevel", loglevel, *WORKER_OPTIONS)
+    run("worker", "--hostname", name, "--loglevel", loglevel, *WORKER_OPTIONS, until_empty=settings.until_empty)

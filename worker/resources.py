@@ -14,8 +14,9 @@ from deepchord.shared.datasets import Dataset, load_dataset
 from deepchord.shared.messages import AttemptNote, DatasetInfo, InitialWeights, Trainer
 from deepchord.shared.network import ResolvedArchitecture
 from deepchord.shared.queue import ShareBoard
-from deepchord.shared.settings import Settings, worker_id
+from deepchord.shared.settings import Settings, allowance_folder, worker_id
 from deepchord.shared.storage import RunStore
+from deepchord.worker.allowance import Allowance
 from deepchord.worker.engines import Engine, open_configured_engine
 
 
@@ -71,6 +72,12 @@ class Resources:
     def worker_id(self) -> str:
         """Unique for each start of a worker."""
         return worker_id()
+
+    @cached_property
+    def allowance(self) -> Allowance | None:
+        """How many members this worker may still train; None: as many as there are."""
+        folder = allowance_folder()
+        return None if folder is None else Allowance(folder)
 
     @cached_property
     def engine(self) -> Engine:

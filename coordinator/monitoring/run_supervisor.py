@@ -13,7 +13,7 @@ from deepchord.coordinator.monitoring.stall_diagnosis import (
     unreachable_broker,
 )
 from deepchord.coordinator.reconciliation import Reconciler
-from deepchord.shared.broker import RepeatedProbe, connect_lazily
+from deepchord.shared.broker import RepeatedProbe, WorkerRegistry, connect_lazily
 from deepchord.shared.errors import RunFailedError, StorageError
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.queue import create_app
@@ -50,7 +50,7 @@ class RunSupervisor:
         #: Why no worker goes on with the run.
         self._missing = None if embedded else unreachable_broker(settings, store, run)
         #: The reason that the last reconciliation found. It may be chance, as a worker may be slow to answer: it is
-        #: shown only if the next reconciliation finds the same one.
+        #: shown only if the next reconciliation finds one, too.
         self._suspected: str | None = None
         #: What is wrong with the broker, if the run stands still.
         self._broker_trouble: str | None = None
@@ -109,13 +109,15 @@ class RunSupervisor:
         return self._probe.trouble(self._settings, now=not view.live)
 
     def _reconcile(self, run: RunSpec, view: RunView) -> None:
-        if self._app is None or self._reconciler is None:
+        if self._app is None or self._reconciler is None or self._given_client is None:
             return
         _reconcile(self._reconciler, run)
         # The command that has an embedded broker has its workers, too, and sees itself when they end.
-        missing = None if self._embedded else missing_workers(self._app, view, self._before)
-        # A worker may be slow to answer: only what was found twice is shown, unless the run waits for its start.
-        self._missing = missing if view.state == "waiting" or missing == self._suspected else None
+        registry = WorkerRegistry(self._given_client)
+        missing = None if self._embedded else missing_workers(self._app, registry, view, self._before)
+        # A worker may be slow to answer: only what was found twice is shown, unless the run waits for its start. What
+        # workers wait for may change in between.
+        self._missing = missing if view.state == "waiting" or self._suspected is not None else None
         self._suspected = missing
 
 

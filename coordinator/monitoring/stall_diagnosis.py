@@ -6,6 +6,8 @@ from kombu.exceptions import OperationalError
 
 from deepchord.coordinator.local import session_of
 from deepchord.coordinator.monitoring.run_view import RunView
+from deepchord.shared.broker import WorkerRegistry
+from deepchord.shared.command_line import label
 from deepchord.shared.errors import StorageError
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.queue import QUEUE, queue_for, served_queues
@@ -47,11 +49,12 @@ def has_moved(view: RunView, before: RunView | None) -> bool:
     return (view.state, view.progress, view.records.keys()) != (before.state, before.progress, before.records.keys())
 
 
-def missing_workers(app: Celery, view: RunView, before: RunView | None) -> str | None:
+def missing_workers(app: Celery, registry: WorkerRegistry, view: RunView, before: RunView | None) -> str | None:
     """Return a sentence about why no worker works on the run; None if one may be working on it.
 
     Args:
         app: Celery on the run's broker.
+        registry: The list of workers there.
         view: The run as it is now.
         before: The run as it was when this was last asked; None: never.
     """
@@ -59,6 +62,7 @@ def missing_workers(app: Celery, view: RunView, before: RunView | None) -> str |
         return None
     try:
         connected = served_queues(app)
+        waiting = None if connected else _waiting_workers(registry)
     except (redis.RedisError, OperationalError):
         return None  # the next view shows that the broker does not answer
     is_waiting = view.state == "waiting"
@@ -66,8 +70,18 @@ def missing_workers(app: Celery, view: RunView, before: RunView | None) -> str |
     if any(required in queues for queues in connected.values()):
         return "no worker has taken a member yet: those that could are busy" if is_waiting else None
     if not connected:
-        return (
+        return waiting or (
             f"no worker is connected to this broker{'' if is_waiting else ' any more'}: `deepchord worker` starts one"
         )
     listed = ", ".join(sorted(connected)[:_MAX_NAMES])
     return f"no connected worker serves --require {view.run.require}; connected are {listed}"
+
+
+def _waiting_workers(registry: WorkerRegistry) -> str | None:
+    """Return a sentence about the workers that wait until they may use their machine; None if there are none."""
+    waiting = [status.info for status in registry.statuses() if status.info.waits_for is not None]
+    if not waiting:
+        return None
+    more = len(waiting) - _MAX_NAMES
+    listed = "; ".join(label(f"{info.name} waits {info.waits_for}") for info in waiting[:_MAX_NAMES])
+    return listed if more <= 0 else f"{listed}; {more} more wait"

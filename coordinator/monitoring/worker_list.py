@@ -45,6 +45,7 @@ class WorkerRow:
         at_work, progress = self.worker.at_work, self.progress
         return {
             **self.worker.info.model_dump(mode="json"),
+            "waits_for": self.worker.info.waits_for,
             "fits": self.is_compatible,
             "seen_s_ago": round(self.worker.seen_s_ago, 1),
             "run_id": at_work and at_work[0],
@@ -162,7 +163,8 @@ def _speed(row: WorkerRow) -> str:
 def _member(row: WorkerRow) -> Text:
     at_work = row.worker.at_work
     if at_work is None:
-        return Text("waits", style="dim")
+        waits_for = row.worker.info.waits_for
+        return Text("waits" if waits_for is None else label(f"waits {waits_for}"), style="dim")
     run_id, index = at_work
     return Text(label(f"{'evaluation' if index is None else index} of {run_id}"))
 

@@ -31,6 +31,7 @@ NAVIGATION = {
         *(["notebooks/*"] if any(DOCS.glob("notebooks/*.ipynb")) else []),
         "A fleet <fleet>",
         "Housekeeping <housekeeping>",
+        "Borrowed machines <borrowed>",
         "Faults <faults>",
         "PlaidML <plaidml>",
     ),
@@ -54,7 +55,7 @@ NAVIGATION = {
 project = "deepchord"
 root_doc = "index"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["site", "pictures", "best", "notebook", "**/.ipynb_checkpoints"]
+exclude_patterns = ["site", "pictures", "best", "borrowed", "notebook", "**/.ipynb_checkpoints"]
 
 # Markdown: links and anchors as GitHub has them. Those that lead nowhere are warnings, and `make docs` lets none pass.
 myst_heading_anchors = 4

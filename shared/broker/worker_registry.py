@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from deepchord.shared.broker.connection import KEY_PREFIX, as_text
 from deepchord.shared.broker.leases import at_work_key, parse_lease_name
 from deepchord.shared.errors import MessageDecodeError
-from deepchord.shared.validation import Message
+from deepchord.shared.validation import ExtendedMessage
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +20,10 @@ WORKER_TTL_S = 60
 _WORKERS = f"{KEY_PREFIX}workers"
 
 
-class WorkerInfo(Message):
+class WorkerInfo(ExtendedMessage):
     """What a worker reports about itself in each heartbeat."""
+
+    added_fields = ("waits_for",)
 
     #: Unique for each start of a worker.
     worker: str
@@ -37,6 +39,8 @@ class WorkerInfo(Message):
     protocol: int
     process_id: int
     started_at: AwareDatetime
+    #: Until when it takes no members, such as `until 19:00`; None: it takes them.
+    waits_for: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

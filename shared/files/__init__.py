@@ -33,7 +33,7 @@ from deepchord.shared.files.regular_files import (
     check_regular,
     read_short_text,
 )
-from deepchord.shared.files.waiting_locks import waiting_lock
+from deepchord.shared.files.waiting_locks import lock_now, waiting_lock
 from deepchord.shared.files.writing import refuse_unwritable, written_aside
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "is_annexed",
     "is_mapped",
     "kind_of",
+    "lock_now",
     "map_array",
     "new_array",
     "npz_outlines",

@@ -29,7 +29,7 @@ def waiting_lock(path: Path, advance: Callable[[], None]) -> Iterator[None]:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        while not _is_taken(descriptor):
+        while not lock_now(descriptor):
             advance()
             time.sleep(_PAUSE_S)
         yield
@@ -37,8 +37,8 @@ def waiting_lock(path: Path, advance: Callable[[], None]) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _is_taken(descriptor: int) -> bool:
-    """Take the lock; return False if another process holds it."""
+def lock_now(descriptor: int) -> bool:
+    """Lock a file without waiting, until it is closed; return False if another process holds the lock."""
     if fcntl is None:
         return True
     try:

@@ -14,6 +14,8 @@ SETTINGS_FILE_VARIABLE = "DEEPCHORD_SETTINGS"
 SESSION_VARIABLE = "DEEPCHORD_SESSION"
 #: Each worker sets it to a unique id at its start; child processes inherit it.
 WORKER_VARIABLE = "DEEPCHORD_WORKER"
+#: Names the folder that says how many members the workers of one command may still train; they inherit it.
+ALLOWANCE_VARIABLE = "DEEPCHORD_ALLOWANCE"
 
 
 def settings_file() -> Path:
@@ -42,3 +44,9 @@ def s3_endpoint() -> str | None:
 def worker_id() -> str:
     """Return the unique id of the worker that this process belongs to; outside of workers each process gets its own."""
     return os.environ.setdefault(WORKER_VARIABLE, uuid.uuid4().hex)
+
+
+def allowance_folder() -> Path | None:
+    """Return the folder that says how many members this worker may still train; None: as many as there are."""
+    named = os.environ.get(ALLOWANCE_VARIABLE)
+    return Path(named) if named else None

@@ -10,6 +10,7 @@ from pydantic_settings import SettingsError
 
 from deepchord.shared.errors import InputError
 from deepchord.shared.settings.environment import (
+    ALLOWANCE_VARIABLE,
     ENVIRONMENT_PREFIX,
     SESSION_VARIABLE,
     SETTINGS_FILE_VARIABLE,
@@ -25,7 +26,14 @@ _SECRETS = ("flower_password", "signing_key")
 #: Settings that may hold a password: only our own checks, which remove it, may show the value.
 _MAY_HOLD_SECRETS = ("broker", "storage")
 #: The options that have another name than their setting.
-_OPTIONS = {"flower_port": "port"}
+_OPTIONS = {
+    "flower_port": "port",
+    "when_idle": "when-idle",
+    "until_empty": "until-empty",
+    "end_after_s": "for",
+    "end_after_members": "members",
+    "memory_limit_bytes": "memory-limit",
+}
 
 
 def load_settings(**options: Any) -> Settings:
@@ -69,7 +77,7 @@ def _check_named_file() -> None:
 
 
 def _check_variables() -> None:
-    known = setting_variables() | {SETTINGS_FILE_VARIABLE, SESSION_VARIABLE, WORKER_VARIABLE}
+    known = setting_variables() | {SETTINGS_FILE_VARIABLE, SESSION_VARIABLE, WORKER_VARIABLE, ALLOWANCE_VARIABLE}
     for name in os.environ:
         if name.startswith(ENVIRONMENT_PREFIX) and name not in known:
             raise _refusal(with_full_stop(f"The environment has the unknown setting {name}{suggestion(name, known)}"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,6 +16,7 @@ from pydantic_settings import (
 )
 
 from deepchord.shared.process import without_foreign_variables
+from deepchord.shared.settings.amounts import checked_hours, seconds, size_bytes
 from deepchord.shared.settings.environment import (
     ENVIRONMENT_PREFIX,
     SETTINGS_FILE_VARIABLE,
@@ -39,6 +40,8 @@ _SECRETS = ("flower_password", "serve_token")
 
 Seconds = Annotated[float, Field(gt=0, le=MAX_DURATION_S)]
 Threads = Annotated[int, Field(ge=1, le=4096)]
+#: Seconds that may be written as `90s`, `30m` or `1h30m`.
+Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=MAX_DURATION_S)]
 
 
 class Settings(BaseSettings):
@@ -81,6 +84,24 @@ class Settings(BaseSettings):
     local: bool = False
     #: How many workers `train` starts on this machine, and `worker` on each device; None: the fastest number, measured.
     workers: Annotated[int, Field(ge=1, le=1024)] | None = None
+    #: Whether `worker` trains only while nobody uses the machine.
+    when_idle: bool = False
+    #: With `when_idle`: for how long keyboard and mouse must have been left alone.
+    idle_s: Duration = 300.0
+    #: With `when_idle`: how many cores all other programs may keep busy together.
+    load_limit: Annotated[float, Field(gt=0, le=4096)] = 0.5
+    #: When `worker` trains, in local time, such as `19:00-07:00`; None: at any hour.
+    hours: str | None = None
+    #: Whether `worker` ends when nothing waits for it.
+    until_empty: bool = False
+    #: After this time `worker` hands its members over and ends; None: never.
+    end_after_s: Duration | None = None
+    #: After so many members `worker` ends; None: never.
+    end_after_members: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    #: By how much the processes of `worker` give way to others, as `nice` does; 0: not at all.
+    nice: Annotated[int, Field(ge=0, le=19)] = 0
+    #: How much memory the processes of `worker` may have together; None: any.
+    memory_limit_bytes: Annotated[int, BeforeValidator(size_bytes), Field(ge=2**26, le=2**50)] | None = None
     #: Whether `train` returns as soon as the run is submitted.
     detach: bool = False
     #: Whether `train` also starts Flower.
@@ -137,6 +158,7 @@ class Settings(BaseSettings):
     _check_flower_password = field_validator("flower_password")(checked_flower_password)
     _check_serve_token = field_validator("serve_token")(checked_token)
     _check_flower_prefix = field_validator("flower_prefix")(checked_flower_path)
+    _check_hours = field_validator("hours")(checked_hours)
     _check_ca_file = field_validator("ca_file")(certificates_file)
     _make_storage_absolute = field_validator("storage")(storage_url)
     _expand_home = field_validator("results")(with_home)
@@ -175,8 +197,11 @@ class Settings(BaseSettings):
 
 
 def export_settings(settings: Settings, **variables: str) -> None:
-    """Put settings and further variables into the environment of this process, for its child processes."""
-    os.environ.update(settings.environment() | variables)
+    """Put exactly these settings, and further variables, into the environment of this process, for its children."""
+    environment = settings.environment()
+    for name in setting_variables() & os.environ.keys():
+        del os.environ[name]
+    os.environ.update(environment | variables)
 
 
 def setting_variables() -> set[str]:

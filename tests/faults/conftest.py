@@ -27,6 +27,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     broker = Broker(tmp_path / "broker")
     broker.start()
     yield broker
+    broker.client.close()
     broker.kill()
 
 

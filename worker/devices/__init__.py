@@ -7,6 +7,7 @@ from deepchord.worker.devices.assignment import (
     plan_workers,
     with_name,
     worker_command,
+    worker_name,
 )
 from deepchord.worker.devices.benchmark import BATCH_SIZE, benchmark_training
 from deepchord.worker.devices.inspection import devices_table, examine, report_engines
@@ -27,4 +28,5 @@ __all__ = [
     "tune",
     "with_name",
     "worker_command",
+    "worker_name",
 ]

@@ -36,6 +36,7 @@ from deepchord.worker.execution.outcomes import (
     outcome_of,
 )
 from deepchord.worker.execution.suspect_worker import pause_if_deferred
+from deepchord.worker.execution.within_allowance import within_allowance
 from deepchord.worker.resources import Resources
 
 logger = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ def _handle(resources: Resources, task: _Task, guard: Guard) -> Outcome:
     return (
         _exhausted(resources, task, guard, attempts)
         or _deferred(resources, task, attempts)
-        or _attempt(resources, task, guard, attempts)
+        or within_allowance(resources, lambda: _attempt(resources, task, guard, attempts))
     )
 
 

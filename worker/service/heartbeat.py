@@ -39,6 +39,10 @@ class Heartbeat:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._publish_until_stopped, name="heartbeat", daemon=True)
 
+    def say(self, waits_for: str) -> None:
+        """Publish from now on what this worker waits for."""
+        self._note = self._note.model_copy(update={"waits_for": waits_for})
+
     def start(self) -> None:
         """Begin to publish."""
         self._thread.start()

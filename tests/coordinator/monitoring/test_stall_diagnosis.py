@@ -1,5 +1,6 @@
 """Why a run stands still, as its views show it."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,20 @@ import redis
 
 from deepchord.coordinator.monitoring import following, stall_diagnosis, watch_run
 from deepchord.coordinator.reconciliation import Reconciler
+from deepchord.shared.broker import WorkerInfo, WorkerRegistry
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.queue import QUEUE
 from deepchord.shared.settings import Settings, load_settings
 from deepchord.shared.storage import RunStore
+from deepchord.shared.validation import PROTOCOL
 from tests.coordinator.followed_run import commit, published_run
+
+
+def waiting_worker(name: str, waits_for: str | None) -> WorkerInfo:
+    return WorkerInfo(
+        worker=name, name=name, host="box", engine="jax", device=None, device_kind=None, version="0.1.0",
+        protocol=PROTOCOL, process_id=1, started_at=datetime(2026, 1, 1, tzinfo=UTC), waits_for=waits_for,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -57,6 +67,11 @@ def test_a_run_that_its_last_worker_has_left_says_so(settings, store, run, broke
     assert {view.state for view in (*looks, last)} == {"training" if members == 1 else "evaluating"}
     assert [view.stall_reason for view in looks] == [None, None, None]
     assert last.stall_reason == "no worker is connected to this broker any more: `deepchord worker` starts one"
+    with redis.Redis.from_url(broker_url) as client:
+        for number, waits_for in enumerate(("until 19:00", "until the machine is free: load of others 0.8", None)):
+            WorkerRegistry(client).register(waiting_worker(f"w{number}@box", waits_for))
+        listed = "w0@box waits until 19:00; w1@box waits until the machine is free: load of others 0.8"
+        assert next(seen).stall_reason == listed
 
     commit(store, run, 1)
     if members == 1:

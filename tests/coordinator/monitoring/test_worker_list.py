@@ -79,3 +79,16 @@ def test_a_name_steers_no_terminal():
     lines = printed([at_work("w1\x1b[2J\n@box", 1)], 80)
 
     assert lines[1].startswith("w1\ufffd[2J\ufffd@box")
+
+
+def test_a_worker_says_what_it_waits_for():
+    row = at_work("w1@box", 1)
+    info = row.worker.info.model_copy(update={"waits_for": "until 19:00\x1b"})
+    rows = [WorkerRow(worker=WorkerStatus(info=note, seen_s_ago=1, at_work=None), progress=None, samples_per_s=None)
+            for note in (info, row.worker.info)]  # fmt: skip
+
+    _, waiting, ready = printed(rows, None)
+
+    assert "waits until 19:00\ufffd" in waiting
+    assert ready.split()[4] == "waits"
+    assert [row.as_json()["waits_for"] for row in rows] == ["until 19:00\x1b", None]

@@ -90,3 +90,11 @@ def test_a_worker_of_a_newer_version_that_says_more_is_listed(registry, client):
     client.set("deepchord:worker:a", json.dumps(said), ex=60)
 
     assert [status.info.protocol for status in registry.statuses()] == [PROTOCOL + 1]
+
+
+def test_a_worker_that_takes_members_is_listed_as_earlier_versions_list_it_and_one_that_waits_says_so(registry, client):
+    registry.register(info("a"))
+    registry.register(info("b", waits_for="until 19:00"))
+
+    assert "waits_for" not in json.loads(client.get("deepchord:worker:a"))
+    assert [status.info.waits_for for status in registry.statuses()] == [None, "until 19:00"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deepchord.shared.errors import TERMINATION_SIGNALS
+from deepchord.worker.availability import Decision, End, Wait, Work
 from deepchord.worker.service import run_each, supervisor
 
 ROOT = Path(__file__).parents[3]
@@ -119,3 +120,61 @@ def test_a_terminal_s_ctrl_c_is_known_to_reach_all_whatever_stdin_is(stdin: str)
     os.close(terminal)
 
     assert (done.stdout, without.stdout) == ("in front: True\n", "in front: False\n")
+
+
+@pytest.mark.usefixtures("handlers")
+def test_workers_are_stopped_while_the_machine_is_used_and_started_again_by_themselves(tmp_path):
+    starts = tmp_path / "starts"
+    code = (
+        f"import pathlib, time; starts = pathlib.Path({str(starts)!r}); before = starts.exists() and starts.read_text()"
+        "; starts.write_text(f'{before or str()}x'); before or time.sleep(600)"
+    )
+    waited: list[str | None] = []
+
+    def look() -> Decision:
+        if not (starts.exists() and starts.read_text()):
+            return Work()
+        return Wait(reason="until 19:00") if waited.count("until 19:00") < 2 else Work()
+
+    assert run_each([("one", process(code))], look, waited.append) == 0
+
+    assert starts.read_text() == "xx", "it was stopped, started again, and ended by itself"
+    assert waited == [None, "until 19:00", "until 19:00", None, None]
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("in_terminal", [True, False])
+def test_whoever_waits_for_the_machine_can_be_stopped_and_has_started_nothing(monkeypatch, number, in_terminal):
+    monkeypatch.setattr(supervisor, "_is_in_foreground", lambda: in_terminal)
+
+    def commands() -> Iterator[tuple[str, list[str]]]:
+        raise AssertionError("nothing is to be planned before the machine may be used")
+        yield "one", []
+
+    def stop(reason: str | None) -> None:
+        if reason is not None:
+            os.kill(os.getpid(), number)
+
+    assert run_each(commands(), lambda: Wait(reason="until 19:00"), stop) == 0
+
+
+@pytest.mark.usefixtures("handlers")
+def test_workers_whose_time_is_up_are_stopped_for_good(tmp_path):
+    decisions = iter([Work(), End(reason="its time is up")])
+    goes_on = f"import time, pathlib; time.sleep(600); pathlib.Path({str(tmp_path / 'went_on')!r}).touch()"
+
+    assert run_each([("one", process(goes_on))], lambda: next(decisions, End(reason="its time is up"))) == 0
+
+    assert not (tmp_path / "went_on").exists()
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_worker_that_dies_while_it_is_to_wait_is_told(tmp_path):
+    ready = tmp_path / "ready"
+    code = (
+        "import signal, time, pathlib; signal.signal(signal.SIGTERM, lambda *_: exit(3)); "
+        f"pathlib.Path({str(ready)!r}).touch(); time.sleep(600)"
+    )
+
+    assert run_each([("one", process(code))], lambda: Wait(reason="x") if ready.exists() else Work()) == 2
