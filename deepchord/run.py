@@ -165,7 +165,10 @@ class Run:
             InputError: The run has not ended yet, or an option is not valid.
             RunFailedError: It ended without an evaluation.
         """
-        spec = plan_distillation(self._store, self.spec, options, max_attempts=self._settings.max_attempts)
+        settings = self._settings
+        spec = plan_distillation(
+            self._store, self.spec, options, max_attempts=settings.max_attempts, cache=settings.cache
+        )
         check_broker(self._settings, spec.require)
         return submitted_run(self._settings, self._store, spec)
 

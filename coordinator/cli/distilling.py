@@ -72,6 +72,6 @@ def distill(
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     check_options(settings, workers, out)
     store, teacher = find_run(settings, run)
-    spec = plan_distillation(store, teacher, options, max_attempts=settings.max_attempts)
+    spec = plan_distillation(store, teacher, options, max_attempts=settings.max_attempts, cache=settings.cache)
     check_broker(settings, spec.require)
     run_to_end(settings, store, spec, submits(store, spec), "is submitted", out)

@@ -46,6 +46,21 @@ def check_options(settings: "Settings", workers: int | None, out: Path | None) -
         check_folder(out or settings.results, settings)
 
 
+def check_not_trained_here(settings: "Settings", run: "RunSpec") -> None:
+    """Raise `InputError` if another command on this machine trains the run with an embedded broker.
+
+    Its queue is not this command's queue, so that each would train every member.
+    """
+    from deepchord.coordinator.local import session_of
+
+    if session_of(settings, run.run_id) is not None:
+        raise InputError(
+            f"Run {run.run_id} is being trained by another command on this machine: "
+            f"{command_hint(f'watch {run.run_id}', settings, embedded=True)} shows it. End that one first, with "
+            "Ctrl-C or `deepchord cancel`."
+        )
+
+
 def run_to_end(
     settings: "Settings",
     store: "RunStore",

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepchord.coordinator.cli.context import command_hint, find_run, print_notes, read_settings
-from deepchord.coordinator.cli.following import check_options, run_to_end
+from deepchord.coordinator.cli.context import find_run, print_notes, read_settings
+from deepchord.coordinator.cli.following import check_not_trained_here, check_options, run_to_end
 from deepchord.coordinator.cli.options import (
     Broker,
     ChannelsFirst,
     DatasetPath,
     Detach,
+    Header,
     ImageSize,
     InitialNoise,
     InitialWeights,
@@ -23,6 +24,7 @@ from deepchord.coordinator.cli.options import (
     Storage,
     Target,
     Task,
+    Test,
     TestShare,
     Workers,
 )
@@ -59,6 +61,8 @@ def train(
     channels_first: ChannelsFirst = None,
     image_size: ImageSize = None,
     skip_damaged: SkipDamaged = False,
+    header: Header = None,
+    test: Test = None,
     test_share: TestShare = None,
     members: Annotated[
         str | None, typer.Option(metavar="N|auto", help="How many networks the ensemble has; auto: as many as help.")
@@ -112,6 +116,8 @@ def train(
         "channels_first": channels_first,
         "image_size": image_size,
         "skip_damaged": skip_damaged or None,
+        "header": header,
+        "test": test,
         "test_share": test_share,
         "target": target,
         "task": task,
@@ -168,7 +174,7 @@ def resume(
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     check_options(settings, workers, out)
     store, spec = find_run(settings, run)
-    _check_not_trained_here(settings, spec)
+    check_not_trained_here(settings, spec)
     check_not_detached(settings, is_automatic=spec.auto is not None)
     more = next_extension(store, spec)  # of a run with `members = "auto"` whose command ended too early
     if more is not None:
@@ -199,7 +205,7 @@ def extend(
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     check_options(settings, workers, out)
     store, spec = find_run(settings, run)
-    _check_not_trained_here(settings, spec)
+    check_not_trained_here(settings, spec)
     extended = plan_extension(spec, members, min_members)
     check_broker(settings, spec.require)
     _train_remaining(settings, store, extended, lambda: extend_run(store, extended), out)
@@ -211,21 +217,6 @@ def _number_or_word(members: str | None) -> int | str | None:
         return members if members is None else int(members)
     except ValueError:
         return members
-
-
-def _check_not_trained_here(settings: "Settings", run: "RunSpec") -> None:
-    """Raise `InputError` if another command on this machine trains the run with an embedded broker.
-
-    Its queue is not this command's queue, so that each would train every member.
-    """
-    from deepchord.coordinator.local import session_of
-
-    if session_of(settings, run.run_id) is not None:
-        raise InputError(
-            f"Run {run.run_id} is being trained by another command on this machine: "
-            f"{command_hint(f'watch {run.run_id}', settings, embedded=True)} shows it. End that one first, with "
-            "Ctrl-C or `deepchord cancel`."
-        )
 
 
 def _train_remaining(

@@ -15,6 +15,7 @@ from deepchord.coordinator.runs.suitability import (
     check_feature_noise,
     check_trainable,
 )
+from deepchord.shared.datasets import load_labels
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import MAX_MEMBERS, Distillation, Recipe, RunSpec, Seed
 from deepchord.shared.saved_models import network_to_train
@@ -34,7 +35,13 @@ class DistillationRequest(Message):
 
 
 def plan_distillation(
-    store: RunStore, run: RunSpec, options: Mapping[str, object], *, max_attempts: int, now: datetime | None = None
+    store: RunStore,
+    run: RunSpec,
+    options: Mapping[str, object],
+    *,
+    max_attempts: int,
+    cache: Path,
+    now: datetime | None = None,
 ) -> RunSpec:
     """Return a new run whose members learn from the calibrated probabilities of an evaluated ensemble.
 
@@ -46,6 +53,7 @@ def plan_distillation(
         run: The ensemble's run.
         options: Fields of `DistillationRequest` and of the recipe; None counts as not given.
         max_attempts: How often a member is tried at most.
+        cache: The folder of this host's copies of data sets, of which labels are read if they are needed.
         now: When the run is created, in UTC; None: now.
 
     Raises:
@@ -69,7 +77,9 @@ def plan_distillation(
     network = teacher.dataset.network(architecture)
     check_trainable(network)
     check_augmentation(recipe, teacher.dataset.input_shape)
-    check_class_weights(recipe, teacher.dataset.class_names)
+    # Those that the members had were checked when their run was planned.
+    labels = load_labels(teacher.dataset, "train", store, cache) if "class_weights" in given else None
+    check_class_weights(recipe, teacher.dataset.class_names, labels)
     pixels = teacher.dataset.pixels
     check_feature_noise(recipe, teacher.dataset.input_shape, are_floats=pixels is not None and pixels.type != "uint8")
     check_state_size(store, network, recipe)

@@ -14,6 +14,7 @@ from deepchord.worker.studies.request import (
     evaluate_command,
     place_study,
 )
+from deepchord.worker.studies.scored_images import scored_alone
 from deepchord.worker.studies.study import StudiedEnsemble, commit_study, study_dataset, study_members, study_run
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ended_version",
     "evaluate_command",
     "place_study",
+    "scored_alone",
     "study_dataset",
     "study_members",
     "study_on_worker",
