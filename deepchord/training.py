@@ -171,14 +171,14 @@ def train(
     elif dataset is not None or x is None or (y is None and not is_frame(x)):
         raise InputError("Give either x and y, images or rows and their classes, or a data frame, or dataset.")
     elif y is None:
-        data = frame_as_dataset(x, target, test=test, seed=given.get("seed"), task=given.get("task"))
+        data = frame_as_dataset(x, target, test=_in_memory(test), seed=given.get("seed"), task=given.get("task"))
     elif target is not None:
         raise InputError("Give either y or target, a column of x: both say what is predicted.")
     else:
         data = arrays_as_dataset(
             x,
             y,
-            test=test,
+            test=_in_memory(test),
             class_names=class_names,
             seed=given.get("seed"),
             channels_first=given.get("channels_first"),
@@ -215,6 +215,13 @@ def _set_test(given: dict[str, Any], test: object) -> None:
         )
     if test != TEST_SHARE:
         given.setdefault("test_share", test)
+
+
+def _in_memory(test: Any) -> Any:
+    """Return what is given as test beside `x`; raise `InputError` if it is a path."""
+    if isinstance(test, str | os.PathLike):
+        raise InputError("A path as test is for a dataset, and x is in memory: give images or rows, or the share.")
+    return test
 
 
 def _refuse_unused(given: Mapping[str, Any], data: Dataset) -> None:

@@ -53,9 +53,8 @@ for place, (run, called, colour) in enumerate(
     answered.plot(100 * share, 100 * np.cumsum(surest_first) / np.arange(1, len(right) + 1), color=colour, label=said)
     shares = [100 * right[labels == label].mean() for label in range(len(names))]
     by_class.barh(np.arange(len(names)) + 0.2 - 0.4 * place, shares, height=0.36, color=colour)
-answered.axhline(100 / len(names), color="#1c1b19", linestyle="--", linewidth=1, label="guessing")
 answered.set(
-    title="Of the images that it is surest of", xlabel="share that is answered, %", ylabel="right, %", ylim=(0, 102)
+    title="Of the images that it is surest of", xlabel="share that is answered, %", ylabel="right, %", ylim=(85, 100.5)
 )
 answered.legend(loc="lower left", frameon=False, fontsize=8)
 by_class.set(title="Of each class", xlabel="right, %", xlim=(0, 102), yticks=range(len(names)), yticklabels=names)

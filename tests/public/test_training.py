@@ -176,6 +176,7 @@ def test_a_column_of_objects_is_as_good_as_strings_and_channels_may_come_first()
         ({"x": IMAGES, "y": np.where(np.arange(60) == 50, np.inf, 0), "task": "regression"}, "y: row 50"),
         ({"dataset": "fashion", "test": (IMAGES, LABELS)}, "Images or rows as test are for x"),
         ({"dataset": "rows.csv", "test": FRAME}, "Images or rows as test are for x"),
+        ({"x": FRAME, "test": "test.csv"}, "A path as test is for a dataset, and x is in memory"),
         ({"x": IMAGES, "y": LABELS, "test_share": 0.3}, "test_share is for a dataset, .*: give the share as test"),
         ({"x": FRAME, "split_seed": 1}, "split_seed is for a dataset, and x is in memory: leave it out, seed draws"),
         ({"x": IMAGES, "y": LABELS, "image_size": 64}, "image_size is for a dataset, and x is in memory: leave it out"),
