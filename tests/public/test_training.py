@@ -158,7 +158,7 @@ def test_a_column_of_objects_is_as_good_as_strings_and_channels_may_come_first()
         ({"x": FRAME, "test": 2}, "test is 2; expected a data frame of test rows, or a share"),
         ({"x": np.zeros((60, 3, 8, 8)), "y": LABELS}, "channels that come first"),
         ({"x": IMAGES, "y": LABELS, "seed": -1}, "seed"),
-        ({"x": IMAGES, "y": LABELS, "test": "half"}, "test is 'half'; expected test images"),
+        ({"x": IMAGES, "y": LABELS, "test": "half"}, "A path as test is for a dataset, and x is in memory"),
         ({"x": IMAGES, "y": np.zeros(60)}, "at least 2 classes"),
         (
             {"x": IMAGES, "y": LABELS, "sample_weights": [1, 2]},
@@ -176,7 +176,6 @@ def test_a_column_of_objects_is_as_good_as_strings_and_channels_may_come_first()
         ({"x": IMAGES, "y": np.where(np.arange(60) == 50, np.inf, 0), "task": "regression"}, "y: row 50"),
         ({"dataset": "fashion", "test": (IMAGES, LABELS)}, "Images or rows as test are for x"),
         ({"dataset": "rows.csv", "test": FRAME}, "Images or rows as test are for x"),
-        ({"x": FRAME, "test": "test.csv"}, "A path as test is for a dataset, and x is in memory"),
         ({"x": IMAGES, "y": LABELS, "test_share": 0.3}, "test_share is for a dataset, .*: give the share as test"),
         ({"x": FRAME, "split_seed": 1}, "split_seed is for a dataset, and x is in memory: leave it out, seed draws"),
         ({"x": IMAGES, "y": LABELS, "image_size": 64}, "image_size is for a dataset, and x is in memory: leave it out"),

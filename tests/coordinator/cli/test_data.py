@@ -39,7 +39,7 @@ def test_a_test_of_its_own_is_compared_with_the_training(command, tmp_path):
     (tmp_path / "rows.csv").write_text("\n".join(["3,many,cat", *lines]))
     (tmp_path / "more.csv").write_text("\n".join([*lines[:2], "99.5,1,cat"]))
 
-    options = ("--no-header", "--test", tmp_path / "more.csv")
+    options = ("--no-header", "--target", "column_3", "--test", tmp_path / "more.csv")
     refused = sentence_of(command("data", tmp_path / "rows.csv", *options))
     (tmp_path / "rows.csv").write_text("\n".join(lines))
     ended = command("data", tmp_path / "rows.csv", *options)
