@@ -4,6 +4,7 @@ PRESET = quick
 FLOWER =
 ARGS =
 SEEDS = 50
+INPUTS = 20000
 # How many tests run at once: most of them wait for processes that they have started. Files begin in the order of their
 # folders, so that the quick ones fill the gaps at the end.
 TESTS_AT_ONCE = 4
@@ -34,7 +35,7 @@ COMPILE = env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(BIN)/uv pip compile -q --univ
 	--python-version 3.11 --no-header --no-annotate --no-strip-extras --no-emit-index-url --no-emit-find-links $(ARGS)
 
 .DELETE_ON_ERROR:
-.PHONY: help run plaidml test test-quick chaos compose-test check lint docs bench environment lock clean distclean
+.PHONY: help run plaidml test test-quick chaos fuzz compose-test check lint docs bench environment lock clean distclean
 
 help:
 	@echo 'make run        train the quick preset on this machine; makes $(VENV) by itself the first time'
@@ -46,6 +47,7 @@ help:
 	@echo '                ARGS="--network dense"        whole runs train one dense layer: no test may be too slow for it'
 	@echo 'make test-quick the tests that start no process; a minute, for while you write code    ARGS="tests/shared"'
 	@echo 'make chaos      kills at random moments, SEEDS=50 times three of them; half an hour'
+	@echo 'make fuzz       random recipes, networks, tables and files: INPUTS=20000 for each of the tests; minutes'
 	@echo 'make .env       what docker-compose.yml needs: passwords, a token, the name of this machine, the folder ./results'
 	@echo 'make compose-test  the stack of docker-compose.yml, really run; needs a Docker engine'
 	@echo 'make check      ruff, mypy and import-linter'
@@ -72,6 +74,11 @@ test-quick: $(VENV)/.installed-test
 
 chaos: environment
 	@$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) tests/faults/test_chaos.py --chaos $(SEEDS) $(ARGS)
+
+# polars with threads of its own takes ten times as long for small tables; log records would be kept for each test.
+fuzz: $(VENV)/.installed-test
+	@POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 2 -p no:logging --timeout 7200 --durations=0 -q tests/fuzzing \
+		--fuzz $(INPUTS) $(ARGS)
 
 # Containers are nobody with rights, also if root brings them up: ./results is theirs then.
 .env: .env.example

@@ -172,7 +172,12 @@ class Run:
         """
         settings = self._settings
         spec = plan_distillation(
-            self._store, self.spec, options, max_attempts=settings.max_attempts, owner=owner_of(settings)
+            self._store,
+            self.spec,
+            options,
+            max_attempts=settings.max_attempts,
+            cache=settings.cache,
+            owner=owner_of(settings),
         )
         check_broker(settings, spec.require)
         return submitted_run(settings, self._store, spec)

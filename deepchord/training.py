@@ -22,6 +22,7 @@ from deepchord.shared.tables import is_frame
 _OF_DATASETS = {
     "test_share": "give the share as test",
     "split_seed": "leave it out, seed draws what is kept for the test",
+    "header": "leave it out",
     "image_size": "leave it out",
     "skip_damaged": "leave it out",
 }
@@ -85,6 +86,7 @@ class RecipeOptions(TypedDict, total=False):
     skip_damaged: bool
     test_share: float
     split_seed: int
+    header: bool
     architecture: str
     layers: Sequence[Mapping[str, Any]]
     initial_weights: str | os.PathLike[str] | bool
@@ -97,7 +99,7 @@ def train(
     y: ArrayLike | None = None,
     *,
     target: str | None = None,
-    test: tuple[ArrayLike, ArrayLike] | Any | float = TEST_SHARE,
+    test: tuple[ArrayLike, ArrayLike] | Any | str | os.PathLike[str] | float = TEST_SHARE,
     validation: float | None = None,
     class_names: Sequence[str] | None = None,
     sample_weights: ArrayLike | None = None,
@@ -128,8 +130,9 @@ def train(
             [size] or [size, targets]. None: they are a column of the data frame.
         target: The column of a table that is predicted, or several numbers with commas between their columns; None:
             target, label, class or y, or else the last.
-        test: Images and classes that only score, and decide nothing; a data frame with the same columns; or the share
-            of `x`, or of a data set without test images, that is kept for that.
+        test: Images and classes that only score, and decide nothing; a data frame with the same columns; with `dataset`
+            the path of such images or rows; or the share of `x`, or of a data set without test images, that is kept for
+            that.
         validation: The share of the training images that each member is validated on: `validation_fraction`.
         class_names: The names of the classes, if `y` holds numbers.
         sample_weights: How much each image of `x` counts in the loss of the training [size]; None: all alike. Nothing
@@ -168,18 +171,18 @@ def train(
         _refuse_of_arrays(sample_weights, class_names)
     if x is None and y is None:
         given["target"] = target
-        _set_test_share(given, test)
+        _set_test(given, test)
     elif dataset is not None or x is None or (y is None and not is_frame(x)):
         raise InputError("Give either x and y, images or rows and their classes, or a data frame, or dataset.")
     elif y is None:
-        data = frame_as_dataset(x, target, test=test, seed=given.get("seed"), task=given.get("task"))
+        data = frame_as_dataset(x, target, test=_in_memory(test), seed=given.get("seed"), task=given.get("task"))
     elif target is not None:
         raise InputError("Give either y or target, a column of x: both say what is predicted.")
     else:
         data = arrays_as_dataset(
             x,
             y,
-            test=test,
+            test=_in_memory(test),
             class_names=class_names,
             seed=given.get("seed"),
             channels_first=given.get("channels_first"),
@@ -205,12 +208,24 @@ def _refuse_of_arrays(sample_weights: object, class_names: object) -> None:
         raise InputError("class_names are for x and y; a data set or data frame brings the names of its classes.")
 
 
-def _set_test_share(given: dict[str, Any], test: object) -> None:
-    """Set the share of a data set that is kept for the test, unless the usual one; raise `InputError` if it is none."""
+def _set_test(given: dict[str, Any], test: object) -> None:
+    """Set the path of the test, or the share to draw unless it is the usual one; raise `InputError` otherwise."""
+    if isinstance(test, str | os.PathLike):
+        given["test"] = os.fspath(test)
+        return
     if not isinstance(test, float):
-        raise InputError("test is for x; a data set brings its test images or rows, or test is the share to draw.")
+        raise InputError(
+            "Images or rows as test are for x; the test of a data set is the path of some, or the share to draw."
+        )
     if test != TEST_SHARE:
         given.setdefault("test_share", test)
+
+
+def _in_memory(test: Any) -> Any:
+    """Return what is given as test beside `x`; raise `InputError` if it is a path."""
+    if isinstance(test, str | os.PathLike):
+        raise InputError("A path as test is for a dataset, and x is in memory: give images or rows, or the share.")
+    return test
 
 
 def _refuse_unused(given: Mapping[str, Any], data: Dataset) -> None:

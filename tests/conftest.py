@@ -48,8 +48,10 @@ hypothesis.settings.load_profile("here")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How many seeds the tests with random faults try, and what is trained."""
+    """How many seeds the tests with random faults try, which inputs those of any input, and what is trained."""
     parser.addoption("--chaos", type=int, default=1, metavar="SEEDS", help="how many random sequences of faults to try")
+    parser.addoption("--fuzz", type=int, metavar="INPUTS", help="tests/fuzzing: so many random inputs for each test")
+    parser.addoption("--fuzz-seed", type=int, metavar="SEED", help="tests/fuzzing: the one input of this seed")
     parser.addoption("--network", choices=("tiny", "dense"), default="tiny", help="what tests of whole runs train")
 
 

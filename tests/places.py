@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
-from deepchord.shared.datasets.sources import DEBIAN_FASHION
+from deepchord.shared.datasets.named import DEBIAN_FASHION
 from deepchord.shared.files import read_idx
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore

@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from deepchord.coordinator.cli.context import print_json
-from deepchord.coordinator.cli.options import ChannelsFirst, ImageSize, Json, SkipDamaged, Target, Task, TestShare
+from deepchord.coordinator.cli.options import (
+    ChannelsFirst,
+    Header,
+    ImageSize,
+    Json,
+    SkipDamaged,
+    Target,
+    Task,
+    Test,
+    TestShare,
+)
 from deepchord.shared.command_line import home_path
 from deepchord.shared.errors import InputError
 
@@ -25,6 +35,8 @@ def data(
     channels_first: ChannelsFirst = None,
     image_size: ImageSize = None,
     skip_damaged: SkipDamaged = False,
+    header: Header = None,
+    test: Test = None,
     test_share: TestShare = None,
     sheet: Annotated[
         Path | None,
@@ -54,6 +66,8 @@ def data(
         "channels_first": channels_first,
         "image_size": image_size,
         "skip_damaged": skip_damaged or None,
+        "header": header,
+        "test": test,
         "test_share": test_share,
     }
     read = read_requested(plan_request(None, options))

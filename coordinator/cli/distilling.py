@@ -76,6 +76,13 @@ def distill(
     settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
     check_options(settings, workers, out)
     store, teacher = find_run(settings, run)
-    spec = plan_distillation(store, teacher, options, max_attempts=settings.max_attempts, owner=owner_of(settings))
+    spec = plan_distillation(
+        store,
+        teacher,
+        options,
+        max_attempts=settings.max_attempts,
+        cache=settings.cache,
+        owner=owner_of(settings),
+    )
     check_broker(settings, spec.require)
     run_to_end(settings, store, spec, submits(store, spec), "is submitted", out)

@@ -85,6 +85,16 @@ TestShare = Annotated[
     float | None,
     typer.Option(help="The share of the images that only score, if the data set has no test images; default: 0.2."),
 ]
+Test = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="The images or rows that only score, if in a file or folder of their own."),
+]
+Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header", help="The first line of a CSV file names its columns, or does not although it looks so."
+    ),
+]
 Require = Annotated[
     str | None,
     typer.Option(metavar="ENGINE|gpu|cpu", help="Only workers with this engine or kind of device train the members."),

@@ -13,6 +13,7 @@ from deepchord.coordinator.cli.options import (
     DatasetPath,
     Detach,
     Force,
+    Header,
     ImageSize,
     InitialNoise,
     InitialWeights,
@@ -28,6 +29,7 @@ from deepchord.coordinator.cli.options import (
     Tags,
     Target,
     Task,
+    Test,
     TestShare,
     Workers,
 )
@@ -56,6 +58,8 @@ def train(
     channels_first: ChannelsFirst = None,
     image_size: ImageSize = None,
     skip_damaged: SkipDamaged = False,
+    header: Header = None,
+    test: Test = None,
     test_share: TestShare = None,
     members: Annotated[
         str | None, typer.Option(metavar="N|auto", help="How many networks the ensemble has; auto: as many as help.")
@@ -113,6 +117,8 @@ def train(
         "channels_first": channels_first,
         "image_size": image_size,
         "skip_damaged": skip_damaged or None,
+        "header": header,
+        "test": test,
         "test_share": test_share,
         "target": target,
         "task": task,

@@ -12,7 +12,7 @@ from deepchord.coordinator.monitoring.run_view import RunView, RunWatcher
 from deepchord.coordinator.reconciliation import EVERY_S
 from deepchord.coordinator.runs import decide_members
 from deepchord.shared.broker import ProgressBoard
-from deepchord.shared.datasets import load_test_labels
+from deepchord.shared.datasets import load_labels
 from deepchord.shared.errors import DeepchordError, RunCancelledError, RunFailedError, StorageError, WorkersStoppedError
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.settings import Settings
@@ -118,7 +118,7 @@ def _new_watcher(store: RunStore, run: RunSpec, client: redis.Redis | None, cach
     """Return a watcher with the progress of members, if there is a broker, and the test classes, if there are any."""
     board = None if client is None else ProgressBoard(client)
     try:
-        labels = None if run.dataset.targets else load_test_labels(run.dataset, store, cache)
+        labels = None if run.dataset.targets else load_labels(run.dataset, "test", store, cache)
     except DeepchordError:
         labels = None  # the views lack the ensemble so far; the evaluation reports what is wrong
     return RunWatcher(store, run, board, labels)

@@ -16,6 +16,7 @@ from deepchord.coordinator.runs.suitability import (
     check_task,
     check_trainable,
 )
+from deepchord.shared.datasets import load_labels
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import MAX_MEMBERS, Distillation, Recipe, RunLabels, RunName, RunSpec, RunTags, Seed
 from deepchord.shared.saved_models import network_to_train
@@ -42,6 +43,7 @@ def plan_distillation(
     options: Mapping[str, object],
     *,
     max_attempts: int,
+    cache: Path,
     now: datetime | None = None,
     owner: str | None = None,
 ) -> RunSpec:
@@ -55,6 +57,7 @@ def plan_distillation(
         run: The ensemble's run.
         options: Fields of `DistillationRequest` and of the recipe; None counts as not given.
         max_attempts: How often a member is tried at most.
+        cache: The folder of this host's copies of data sets, of which labels are read if they are needed.
         now: When the run is created, in UTC; None: now.
         owner: Whose the new run is, see `owner_of`; None: nobody's.
 
@@ -85,7 +88,9 @@ def plan_distillation(
     check_task(recipe, network.outputs.task)
     check_trainable(network)
     check_augmentation(recipe, teacher.dataset.input_shape)
-    check_class_weights(recipe, teacher.dataset.class_names)
+    # Those that the members had were checked when their run was planned.
+    labels = load_labels(teacher.dataset, "train", store, cache) if "class_weights" in given else None
+    check_class_weights(recipe, teacher.dataset.class_names, labels)
     pixels = teacher.dataset.pixels
     check_feature_noise(recipe, teacher.dataset.input_shape, are_floats=pixels is not None and pixels.type != "uint8")
     check_state_size(store, network, recipe)

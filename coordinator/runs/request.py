@@ -40,6 +40,10 @@ class RunRequest(Recipe):
     #: is not the run's, so that runs with other seeds have the same test images.
     test_share: Annotated[float, Field(gt=0.0, lt=1.0)] = TEST_SHARE
     split_seed: Seed = 0
+    #: The path of the images or rows that only score, if they have one of their own.
+    test: Annotated[str, Field(min_length=1)] | None = None
+    #: Whether the first line of a CSV file names its columns; None: what it looks like.
+    header: bool | None = None
     #: The column of a table that is predicted, or several with commas between them; None: one with a usual name, or
     #: else the last.
     target: str | None = None
@@ -90,6 +94,8 @@ class RunRequest(Recipe):
     def _check(self) -> "RunRequest":
         if self.architecture is not None and self.layers is not None:
             raise ValueError("give either architecture (a file) or layers, not both")
+        if self.test is not None and {"test_share", "split_seed"} & self.model_fields_set:
+            raise ValueError("test_share and split_seed draw test images, and test gives some: leave one out")
         if self.initial_weights is None and (self.new_head or self.initial_noise):
             raise ValueError("new_head and initial_noise are for initial_weights, a file that members start from")
         if self.members == "auto":
@@ -135,6 +141,8 @@ class RunRequest(Recipe):
             skip_damaged=self.skip_damaged,
             test_share=self.test_share,
             split_seed=self.split_seed,
+            test=self.test,
+            header=self.header,
             target=self.target,
             task=self.task,
             progress=progress,
@@ -218,9 +226,10 @@ def _read_recipe(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # also for binary data, and numbers with too many digits
         raise InputError(f"Recipe {path} is not valid TOML: {error}.") from error
     # A file that the recipe names may lie beside it.
-    for name in ("architecture", "dataset", "initial_weights"):
+    for name in ("architecture", "dataset", "test", "initial_weights"):
         value = recipe.get(name)
-        is_there = os.path.isfile if name != "dataset" or is_named_dataset(str(value)) else os.path.exists
+        may_be_folder = name == "test" or (name == "dataset" and not is_named_dataset(str(value)))
+        is_there = os.path.exists if may_be_folder else os.path.isfile
         if isinstance(value, str) and is_there(path.parent / value):  # pathlib's raise for some names
             recipe[name] = str(path.parent / value)
     return recipe

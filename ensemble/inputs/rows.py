@@ -147,13 +147,14 @@ def _read(text: str, dataset: DatasetInfo) -> Table:
     as_text = [column.name for column in preprocessing.columns if isinstance(column, CategoryColumn)]
     if not dataset.targets:
         as_text.append(preprocessing.target)
+    header = False if preprocessing.is_unnamed else None
     if text == STDIN:
         data = sys.stdin.buffer.read()
         if not data:
             raise InputError("Standard input is empty: expected a table as CSV or an .npz on it.")
         if data.startswith(ZIP):
             return read_row_archive(io.BytesIO(data), "standard input", dataset, preprocessing)
-        return read_table(data, "standard input", as_text=as_text, wanted=preprocessing.names)
+        return read_table(data, "standard input", as_text=as_text, wanted=preprocessing.names, header=header)
     path = user_path(text)
     if path.is_dir() or path.suffix.lower() in SUFFIXES:
         kind = "a folder" if path.is_dir() else "an image file"
@@ -164,7 +165,7 @@ def _read(text: str, dataset: DatasetInfo) -> Table:
     try:
         if path.suffix.lower() == ".npz":
             return read_row_archive(path, printable_path(path), dataset, preprocessing)
-        return read_table_file(text, as_text=as_text, wanted=preprocessing.names)
+        return read_table_file(text, as_text=as_text, wanted=preprocessing.names, header=header)
     except FileNotFoundError as error:
         raise InputError(f"There is no file {printable_path(path)}.") from error
 

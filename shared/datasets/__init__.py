@@ -21,6 +21,7 @@ from deepchord.shared.datasets.examination import (
     value_findings,
     warn_of,
 )
+from deepchord.shared.datasets.named import Places, is_named_dataset
 from deepchord.shared.datasets.outlines import with_channels_last
 from deepchord.shared.datasets.own_files import (
     IMAGE_KINDS,
@@ -30,9 +31,9 @@ from deepchord.shared.datasets.own_files import (
     split_with_copies,
     stratified_split,
 )
-from deepchord.shared.datasets.publication import load_dataset, load_test_labels, publish_dataset
+from deepchord.shared.datasets.publication import load_dataset, load_labels, publish_dataset
 from deepchord.shared.datasets.shards import Sharding, refuse_too_large
-from deepchord.shared.datasets.sources import Places, find_dataset, is_named_dataset, kind_of_dataset
+from deepchord.shared.datasets.sources import find_dataset, kind_of_dataset
 from deepchord.shared.datasets.tables import LabelledRows, RowsDescription, dataset_of_table, labelled_dataset
 from deepchord.shared.datasets.unlabelled import (
     Images,
@@ -77,7 +78,7 @@ __all__ = [
     "labelled_dataset",
     "load_dataset",
     "load_images",
-    "load_test_labels",
+    "load_labels",
     "overlap_findings",
     "parse_size",
     "publish_dataset",

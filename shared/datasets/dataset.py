@@ -59,9 +59,11 @@ class Dataset:
     targets: tuple[Target, ...] = ()
     #: float32 [train_size], how much each training image counts in the loss; None: all alike.
     sample_weights_train: NDArray[np.float32] | None = None
-    #: How image files became its images, how its test images were drawn, and what was noticed; see `DatasetInfo`.
+    #: How image files became its images, how its test images were drawn or from which path they came, and what was
+    #: noticed; see `DatasetInfo`.
     files: ImageFiles | None = None
     split: StratifiedSplit | None = None
+    test_name: str | None = None
     findings: tuple[DatasetFinding, ...] = ()
     #: How a table's rows became features; None: these are images.
     table: TablePreprocessing | None = None

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +80,7 @@ def load_dataset(
         DatasetError: The object is not a data set, or not the one that `info` describes.
     """
     read = _from_shards(info, store, cache, advance) if info.in_shards else _from_file(info, store, cache)
-    dataset = replace(read, files=info.files, split=info.split, findings=info.findings)
+    dataset = replace(read, files=info.files, split=info.split, test_name=info.test_name, findings=info.findings)
     actual = _describe(dataset, info.sha256, in_shards=info.in_shards)
     if info.pixels is None:
         actual = actual.model_copy(update={"pixels": None})
@@ -93,15 +94,17 @@ def load_dataset(
     return dataset
 
 
-def load_test_labels(info: DatasetInfo, store: RunStore, cache: Path) -> NDArray[np.int64]:
-    """Return the test labels of a published data set, int64 [test_size]; of shards only theirs are fetched.
+def load_labels(info: DatasetInfo, part: Literal["train", "test"], store: RunStore, cache: Path) -> NDArray[np.int64]:
+    """Return the labels of a part of a published data set, int64 [size]; of shards only theirs are fetched.
 
-    For the arguments and errors see `load_dataset`.
+    For the other arguments and errors see `load_dataset`.
     """
+    name = f"y_{part}"
     if not info.in_shards:
-        return load_dataset(info, store, cache).y_test
+        dataset = load_dataset(info, store, cache)
+        return dataset.y_train if part == "train" else dataset.y_test
     local = LocalArrays(info.sha256, ShardStore(store.objects), cache, lambda: None)
-    return np.array(local.array(_arrays(local.manifest(), info)["y_test"]))
+    return np.array(local.array(_arrays(local.manifest(), info)[name]))
 
 
 def _from_file(info: DatasetInfo, store: RunStore, cache: Path) -> Dataset:
@@ -157,6 +160,7 @@ def _describe(dataset: Dataset, sha256: str, *, in_shards: bool) -> DatasetInfo:
         has_sample_weights=dataset.sample_weights_train is not None,
         files=dataset.files,
         split=dataset.split,
+        test_name=dataset.test_name,
         findings=dataset.findings,
         table=dataset.table,
         in_shards=in_shards,

@@ -11,7 +11,14 @@ from deepchord.shared.command_line import printable_path
 from deepchord.shared.datasets.checks import checked_labels, checked_sample_weights
 from deepchord.shared.datasets.dataset import ARRAYS, OPTIONAL_ARRAYS, SAMPLE_WEIGHTS, Dataset
 from deepchord.shared.datasets.labels import check_classes
-from deepchord.shared.datasets.own_files import FileOptions
+from deepchord.shared.datasets.own_files import (
+    FileOptions,
+    labels_as_trained,
+    labels_wanted,
+    path_kind,
+    refuse_two_tests,
+    scored_part,
+)
 from deepchord.shared.datasets.predicted import CLASS_NAMES
 from deepchord.shared.datasets.tables import LabelledRows, RowsDescription, drawn_dataset, labelled_dataset
 from deepchord.shared.datasets.targets import asked_task, checked_numbers
@@ -19,7 +26,7 @@ from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import read_npz
 from deepchord.shared.messages import StratifiedSplit
 from deepchord.shared.network import Task
-from deepchord.shared.tables import table_of_rows
+from deepchord.shared.tables import table_of_rows, table_suffix
 
 #: What an archive calls the column of its labels.
 _LABELS = "y"
@@ -27,22 +34,19 @@ _FEATURE_NAMES = "feature_names"
 
 
 def read_row_archive(path: Path, options: FileOptions) -> Dataset:
-    """Return the data set in an archive of rows; test rows are drawn, unless it has some.
+    """Return the data set in an archive of rows; test rows are drawn, unless it has some or they are in another one.
 
     Args:
         path: An `.npz` with `x_train` as [size, features], `y_train` and optionally `x_test`, `y_test`, `class_names`
             or `target_names`, and `feature_names`.
-        options: What is predicted, and how test rows are drawn.
+        options: What is predicted, and which rows are for the test.
 
     Raises:
         FileNotFoundError: There is no such file.
         DatasetError: The arrays cannot be learnt from.
     """
     source = printable_path(path)
-    given = read_npz(path, source, ARRAYS[:2], (*ARRAYS[2:], *OPTIONAL_ARRAYS, _FEATURE_NAMES))
-    if ("x_test" in given) != ("y_test" in given):
-        there, lacking = ("x_test", "y_test") if "x_test" in given else ("y_test", "x_test")
-        raise DatasetError(f"{source} has {there} without {lacking}: give both, or neither, and test rows are drawn.")
+    given = _arrays(path, source)
     names = _names(given, _FEATURE_NAMES, source)
     weights = given.get(SAMPLE_WEIGHTS)
     if weights is not None:
@@ -52,9 +56,38 @@ def read_row_archive(path: Path, options: FileOptions) -> Dataset:
     train = replace(_archived(given, "train", names, source, task), weights=weights)
     if task == "classification" and not (CLASS_NAMES in given or given["y_train"].size != len(given["y_train"])):
         check_classes(train.labels, f"{source}: y_train")
+    if options.test is not None:
+        return labelled_dataset(train, _given_test(given, source, described, options), described)
     if "x_test" in given:
         return labelled_dataset(train, _archived(given, "test", names, source, task), described)
     return drawn_dataset(train, described, StratifiedSplit(share=options.test_share, seed=options.split_seed))
+
+
+def _arrays(path: Path, source: str) -> Mapping[str, NDArray[Any]]:
+    with labels_wanted(source):
+        given = read_npz(path, source, ARRAYS[:2], (*ARRAYS[2:], *OPTIONAL_ARRAYS, _FEATURE_NAMES))
+    if ("x_test" in given) != ("y_test" in given):
+        there, lacking = ("x_test", "y_test") if "x_test" in given else ("y_test", "x_test")
+        raise DatasetError(f"{source} has {there} without {lacking}: give both, or neither, and test rows are drawn.")
+    return given
+
+
+def _given_test(
+    train: Mapping[str, NDArray[Any]], source: str, described: RowsDescription, options: FileOptions
+) -> LabelledRows:
+    """Return the rows of another archive: its test, or else all of it."""
+    path = options.test_path()
+    other = printable_path(path)
+    refuse_two_tests(train, source, other)
+    if path_kind(path) != "table" or table_suffix(path) is not None:
+        raise DatasetError(f"{source} is an .npz of rows, and {other} is none: give the rows of the test so, too.")
+    given = _arrays(path, other)
+    part, names = scored_part(given), _names(given, _FEATURE_NAMES, other) or _names(train, _FEATURE_NAMES, source)
+    rows = _archived(given, part, names, other, described.task)
+    if described.task == "classification":
+        label = f"{other}: y_{part}"
+        rows = replace(rows, labels=labels_as_trained(rows.labels, rows.rows.size, (train, source), (given, label)))
+    return rows
 
 
 def _archive_description(

@@ -15,10 +15,10 @@ from deepchord.shared.datasets.dataset import (
     Dataset,
     dataset_from_arrays,
 )
-from deepchord.shared.datasets.own_files import TEST_SHARE, FileOptions, stratified_split
+from deepchord.shared.datasets.own_files import TEST_SHARE, FileOptions, path_kind, stratified_split
 from deepchord.shared.datasets.targets import TARGET_NAMES
 from deepchord.shared.errors import DatasetError
-from deepchord.shared.messages import StratifiedSplit
+from deepchord.shared.messages import DatasetFinding, StratifiedSplit
 from deepchord.shared.network import Task
 from deepchord.shared.tables import (
     Table,
@@ -31,10 +31,13 @@ from deepchord.shared.tables import (
     read_table_file,
     rows_with_class,
     shown_value,
+    table_suffix,
     target_classes,
     target_numbers,
 )
 
+#: A finding names at most so many columns.
+_MOST_NAMED = 10
 _USUAL_SPLIT = StratifiedSplit(share=TEST_SHARE, seed=0)
 
 logger = logging.getLogger(__name__)
@@ -75,11 +78,11 @@ class RowsDescription:
 
 
 def read_table_dataset(path: Path, options: FileOptions) -> Dataset:
-    """Return the data set in a table; test rows are drawn.
+    """Return the data set in a table; test rows are drawn, or in another table.
 
     Args:
         path: `.csv`, `.parquet` and others that `read_table_file` reads.
-        options: Which column is predicted, and how test rows are drawn.
+        options: Which column is predicted, and which rows are for the test.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -87,8 +90,18 @@ def read_table_dataset(path: Path, options: FileOptions) -> Dataset:
     """
     target, split = options.target, StratifiedSplit(share=options.test_share, seed=options.split_seed)
     # The target as all columns: otherwise classes would have other names if their column is named.
-    table = read_table_file(path, wanted=() if target is None else target.split(","))
-    return dataset_of_table(table, name=printable_path(path.name), target=target, test=split, task=options.task)
+    table = read_table_file(path, wanted=() if target is None else target.split(","), header=options.header)
+    test = split if options.test is None else _test_table(table, options)
+    return dataset_of_table(table, name=printable_path(path.name), target=target, test=test, task=options.task)
+
+
+def _test_table(table: Table, options: FileOptions) -> Table:
+    """Return the table of the test; what is a text in the training rows is one there, too."""
+    path = options.test_path()
+    if path_kind(path) != "table" or table_suffix(path) is None:
+        raise DatasetError(f"{table.source} is a table, and {printable_path(path)} is none: give the test as a table.")
+    texts = [name for name, column in table.columns.items() if column.dtype.kind == "O"]
+    return read_table_file(path, as_text=texts, wanted=tuple(table.columns), header=options.header)
 
 
 def dataset_of_table(
@@ -182,10 +195,11 @@ def labelled_dataset(
         DatasetError: The rows cannot be learnt from, or do not fit each other.
     """
     preprocessing = fit_preprocessing(train.rows, described.targets, row_numbers=described.row_numbers)
+    encoded = encode_rows(test.rows, preprocessing)
     arrays = {
         "x_train": encode_rows(train.rows, preprocessing).features,
         "y_train": train.labels,
-        "x_test": encode_rows(test.rows, preprocessing).features,
+        "x_test": encoded.features,
         "y_test": test.labels,
     }
     if train.weights is not None:
@@ -199,7 +213,15 @@ def labelled_dataset(
         class_names=described.class_names,
         table=preprocessing,
     )
-    return replace(dataset, split=split, rows=(train.rows, test.rows))
+    findings = () if not encoded.extra else (_extra_columns(encoded.extra),)
+    return replace(dataset, split=split, rows=(train.rows, test.rows), findings=findings)
+
+
+def _extra_columns(names: Sequence[str]) -> DatasetFinding:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    listed = ", ".join(names[:_MOST_NAMED]) + more
+    text = f"The test has columns that the training has not, and that are not used: {listed}."
+    return DatasetFinding(kind="extra_columns", level="note", text=text)
 
 
 def _labelled(test: Table, described: RowsDescription) -> LabelledRows:

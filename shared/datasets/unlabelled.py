@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.command_line import printable_path, user_path
-from deepchord.shared.datasets.catalog import NAMED_DATASETS
 from deepchord.shared.datasets.dataset import Dataset
-from deepchord.shared.datasets.sources import Places, find_dataset
+from deepchord.shared.datasets.named import NAMED_DATASETS, Places
+from deepchord.shared.datasets.sources import find_dataset
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import npz_outlines, read_npz, write_npz
 from deepchord.shared.images import (

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.errors import DatasetError
-from deepchord.shared.files.npz_headers import array_outline, check_memory, check_names, read_header
+from deepchord.shared.files.npz_headers import array_outline, check_memory, check_names, read_header, reason_of
 from deepchord.shared.files.recognition import BROKEN_ZIP, TEXT, describe_kind, kind_of, kind_of_content
 from deepchord.shared.files.regular_files import check_regular
 
@@ -192,7 +192,7 @@ def _opened(file: Path | io.BytesIO, source: str) -> Iterator[zipfile.ZipFile]:
     except OSError as error:
         raise DatasetError(f"{source} cannot be read: {error.strerror or error}.") from error
     except _DAMAGED as error:
-        raise DatasetError(f"{source} is damaged: {error}.") from error
+        raise DatasetError(f"{source} is damaged: {reason_of(error)}.") from error
 
 
 def _bytes_in_memory(file: Path | io.BytesIO) -> int:
@@ -246,4 +246,4 @@ def _explained(name: str, source: str, read: Callable[[], NDArray[Any]]) -> NDAr
                 f"{source}: {name} holds pickled Python objects, which deepchord never reads; save plain numbers, and "
                 "names as numpy.array(names, dtype=str)."
             ) from error
-        raise DatasetError(f"{source}: {name} is damaged: {error}.") from error
+        raise DatasetError(f"{source}: {name} is damaged: {reason_of(error)}.") from error

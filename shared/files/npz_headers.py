@@ -108,3 +108,8 @@ def _shown(name: str, most: int = 60) -> str:
     """Return a name from a file in a printable form of limited length."""
     shown = label(name)
     return shown if len(shown) <= most else f"{shown[:most]}…"
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what a library says of a damaged file, which it may quote, in a printable form of limited length."""
+    return label(str(error))[:200].rstrip(" .")

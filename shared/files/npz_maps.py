@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files.arrays import npz_outlines, npz_rows, read_npz
 from deepchord.shared.files.memory_maps import LARGE_BYTES, map_array, new_array, pieces
-from deepchord.shared.files.npz_headers import read_header
+from deepchord.shared.files.npz_headers import read_header, reason_of
 
 #: The part of a zip's local header that has a fixed length; the lengths of name and extra field are its last numbers.
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
@@ -49,7 +49,7 @@ def _mapped(path: Path, source: str, name: str, outline: NDArray[Any]) -> NDArra
             if member.compress_type == zipfile.ZIP_STORED and not member.flag_bits & _ENCRYPTED:
                 return _in_place(path, archive, member)
     except (OSError, ValueError, zipfile.BadZipFile, struct.error, EOFError) as error:
-        raise DatasetError(f"{source}: {name} is damaged: {error}.") from error
+        raise DatasetError(f"{source}: {name} is damaged: {reason_of(error)}.") from error
     return _unpacked(path, source, name, outline)
 
 

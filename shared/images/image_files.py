@@ -110,7 +110,7 @@ def _explained(name: str, max_pixels: int) -> Iterator[None]:
         raise InputError(f"There is no file {name}.") from error
     except Exception as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(f"{name} cannot be read as an image: {reason}.") from error
+        raise InputError(f"{name} cannot be read as an image: {str(reason).rstrip(' .')}.") from error
 
 
 @contextmanager

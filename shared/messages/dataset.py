@@ -28,7 +28,9 @@ class PixelValues(Message):
 class DatasetInfo(ExtendedMessage):
     """A published data set: its SHA-256, under which storage keeps it, and its shape, values and classes."""
 
-    added_fields: ClassVar = ("targets", "has_sample_weights", "files", "split", "findings", "table", "in_shards")
+    added_fields: ClassVar = (
+        *("targets", "has_sample_weights", "files", "split", "test_name", "findings", "table", "in_shards"),
+    )
 
     #: `fashion`, `digits`, `cifar10`, or the name of the file it came from.
     name: str
@@ -49,6 +51,8 @@ class DatasetInfo(ExtendedMessage):
     files: ImageFiles | None = None
     #: How the test images were drawn; None: they were given.
     split: StratifiedSplit | None = None
+    #: The name of the file or folder that the test images came from; None: the data set's own.
+    test_name: str | None = None
     #: What was noticed when it was read; an earlier version noticed nothing.
     findings: tuple[DatasetFinding, ...] = ()
     #: How rows of a table become the network's input; None: these are images.

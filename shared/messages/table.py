@@ -1,5 +1,6 @@
 """How the columns of a table become the input of a network: data, fitted on training rows and applied everywhere."""
 
+import re
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
@@ -131,6 +132,11 @@ class TablePreprocessing(ExtendedMessage):
         for each in sorted(self.dropped, key=lambda dropped: dropped.place):
             names.insert(each.place, each.name)
         return tuple(names)
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Whether the columns are called by their numbers, as those of a file without a header are."""
+        return all(re.fullmatch(r"column_[1-9][0-9]*", name) for name in (*self.all_names, *self.targets))
 
     @model_validator(mode="after")
     def _check_names(self) -> "TablePreprocessing":

@@ -19,7 +19,7 @@ from deepchord.shared.network.layers import (
     WeightShape,
 )
 from deepchord.shared.network.task import Outputs
-from deepchord.shared.validation import suggestion
+from deepchord.shared.validation import suggestion, with_full_stop
 
 #: A layer that gives more values for an image is a mistake or an attack: 16 million float32 values take 64 MiB.
 _MAX_VALUES = 2**24
@@ -125,9 +125,9 @@ class _Resolution:
             return (self._last,)
         for wanted in layer.inputs:
             if wanted not in self._shapes:
-                hint = suggestion(wanted, self._shapes)
+                hint = with_full_stop(suggestion(wanted, self._shapes))
                 raise InputError(
-                    f"A layer takes its input from {wanted!r}, but there is no layer of this name above it{hint or '.'}"
+                    f"A layer takes its input from {wanted!r}, but there is no layer of this name above it{hint}"
                 )
         return layer.inputs
 

@@ -10,7 +10,7 @@ from deepchord.shared.saved_models.kinds import canonical
 from deepchord.shared.saved_models.options import Options
 
 #: More than `MAX_LAYERS`, because activations, dropout and inputs are layers in Keras.
-_MAX_KERAS_LAYERS = 4 * MAX_LAYERS
+MAX_KERAS_LAYERS = 4 * MAX_LAYERS
 #: No layer of ours joins more.
 _MAX_INPUTS = 64
 #: The packages of Keras's own classes. A class from another package is custom, even if its name is Keras's.
@@ -57,7 +57,7 @@ def layers_of(configuration: Any, source: str, keras_version: str | None = None)
         )
     is_bare = isinstance(body, list) and kind == "Sequential"  # Keras before 2.2 wrote only the list of layers
     listed = body if is_bare else _get(body, "layers")
-    if not isinstance(listed, list) or not 1 <= len(listed) <= _MAX_KERAS_LAYERS:
+    if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_KERAS_LAYERS:
         raise CheckpointError(f"{source} is damaged: its configuration has no list of layers.")
     return tuple(_options(layer, position, source, keras_version) for position, layer in enumerate(listed))
 

@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deepchord.shared.saved_models.graph import MODEL_INPUT, MODELS, Step, entries_of, layers_of, steps_of
+from deepchord.shared.errors import CheckpointError
+from deepchord.shared.saved_models.graph import (
+    MAX_KERAS_LAYERS,
+    MODEL_INPUT,
+    MODELS,
+    Step,
+    entries_of,
+    layers_of,
+    steps_of,
+)
 from deepchord.shared.saved_models.options import Options
 
 
@@ -70,6 +79,8 @@ def _flat(configuration: Any, source: str, around: _Around) -> FlatModel:
             model = _flat(entries[place], source, within)
             listed[place] = model.listed
             found.extend(model.steps)
+            if len(found) > MAX_KERAS_LAYERS:
+                raise CheckpointError(f"{source} has more than {MAX_KERAS_LAYERS:,} layers in the models within it.")
         else:
             found.append(
                 Step(

@@ -2,18 +2,14 @@
 
 import csv
 import io
-import math
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 from deepchord.shared.errors import DatasetError
-from deepchord.shared.tables.dates import date_of_text
-from deepchord.shared.tables.values import is_missing, number_of
+from deepchord.shared.tables.csv_header import has_header
 
-#: So many names that are numbers count columns.
-_FEWEST_COUNTED = 2
 #: In the order in which they are preferred.
 _SEPARATORS = ("\t", ";", "|", ",")
 #: So many lines show the layout.
@@ -60,13 +56,14 @@ def decoded_text(data: bytes, source: str) -> str:
     return text if "\r" not in text else text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def csv_layout(text: str, source: str, wanted: Collection[str] = ()) -> CsvLayout:
+def csv_layout(text: str, source: str, wanted: Collection[str] = (), *, header: bool | None = None) -> CsvLayout:
     """Return how a text is laid out, by its first lines.
 
     Args:
         text: The lines.
         source: What they are called in errors.
         wanted: Names of columns that are to be there: a first line with all of them is a header.
+        header: Whether the first line is one otherwise; None: what it looks like, and a warning if that is not sure.
 
     Raises:
         DatasetError: It has no lines, or one is longer than any table has.
@@ -81,7 +78,7 @@ def csv_layout(text: str, source: str, wanted: Collection[str] = ()) -> CsvLayou
     separator = separator if len(found[separator][0]) > 1 else ","
     return CsvLayout(
         separator=separator,
-        has_header=_is_of_all(lines[0], wanted) or _has_header(lines),
+        has_header=_is_of_all(lines[0], wanted) or (has_header(lines, source) if header is None else header),
         width=len(lines[0]),
     )
 
@@ -117,48 +114,3 @@ def _fitness(lines: list[list[str]]) -> tuple[float, int]:
 
 def _is_of_all(first: list[str], wanted: Collection[str]) -> bool:
     return bool(wanted) and {name.strip() for name in wanted} <= {field.strip() for field in first}
-
-
-def _has_header(lines: list[list[str]]) -> bool:
-    """Return whether the first line names the columns: it holds texts, and no values like those below it."""
-    first, below = lines[0], lines[1:]
-    columns = [[line[place] for line in below if place < len(line)] for place in range(len(first))]
-    if any(_is_name_of_values(*column) for column in zip(first, columns, strict=True)) or _counts(first, columns):
-        return True
-    names = [field.strip() for field in first if field.strip()]
-    if any(_is_value(name) for name in names) or not names:
-        return False
-    if any(any(map(_is_value, column)) for column in columns):
-        return True
-    # All columns are texts: what stands in the first line and again below it is a category, not a name.
-    again = sum(field in column for field, column in zip(first, columns, strict=True))
-    return 2 * again <= len(first)
-
-
-def _is_name_of_values(field: str, column: list[str]) -> bool:
-    """Return whether a field is a text, and all below it are numbers or dates: whatever else is a name, this is one."""
-    if is_missing(field) or _is_value(field) or not any(map(str.isalnum, field)):
-        return False
-    known = [each for each in column if not is_missing(each)]
-    return bool(known) and all(map(_is_value, known))
-
-
-def _counts(first: list[str], columns: list[list[str]]) -> bool:
-    """Return whether the first line counts columns, 0, 1 and so on, that hold fractions: pandas writes such names."""
-    places = [place for place, field in enumerate(first) if _is_value(field)]
-    if len(places) < _FEWEST_COUNTED or [first[place].strip() for place in places] != [*map(str, range(len(places)))]:
-        return False
-    return any(_is_fraction(each) for place in places for each in columns[place])
-
-
-def _is_fraction(field: str) -> bool:
-    number = number_of(field.strip().replace(",", "."))
-    return number is not None and math.isfinite(number) and number != round(number)
-
-
-def _is_value(field: str) -> bool:
-    """Return whether a field is a number or a date, which no column is called."""
-    text = field.strip()
-    if is_missing(text):
-        return False
-    return number_of(text.replace(",", ".")) is not None or date_of_text(text) is not None

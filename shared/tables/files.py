@@ -34,7 +34,9 @@ def table_suffix(path: str | Path) -> str | None:
     return suffixes[-1] if suffixes and suffixes[-1] in TABLE_SUFFIXES else None
 
 
-def read_table_file(path: str | Path, *, as_text: Collection[str] = (), wanted: Collection[str] = ()) -> Table:
+def read_table_file(
+    path: str | Path, *, as_text: Collection[str] = (), wanted: Collection[str] = (), header: bool | None = None
+) -> Table:
     """Return the table in a file.
 
     Columns of a CSV file whose values are all numbers are numbers, all others are texts.
@@ -43,6 +45,7 @@ def read_table_file(path: str | Path, *, as_text: Collection[str] = (), wanted: 
         path: `.csv` (also `.tsv`, `.tab`, `.txt`, `.data`) or `.parquet` (also `.pq`), also with `.gz`.
         as_text: Columns of a CSV file that stay texts, also if all of their values are numbers.
         wanted: Columns that are to be there: the first line of a CSV file that names them all is a header.
+        header: Whether the first line of a CSV file is a header if it does not; None: what it looks like.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -50,10 +53,17 @@ def read_table_file(path: str | Path, *, as_text: Collection[str] = (), wanted: 
     """
     source = printable_path(path)
     _polars(source)
-    return read_table(_content(user_path(path), source), source, as_text=as_text, wanted=wanted)
+    return read_table(_content(user_path(path), source), source, as_text=as_text, wanted=wanted, header=header)
 
 
-def read_table(data: bytes, source: str, *, as_text: Collection[str] = (), wanted: Collection[str] = ()) -> Table:
+def read_table(
+    data: bytes,
+    source: str,
+    *,
+    as_text: Collection[str] = (),
+    wanted: Collection[str] = (),
+    header: bool | None = None,
+) -> Table:
     """Return the table in the bytes of a file; see `read_table_file`.
 
     Args:
@@ -61,12 +71,13 @@ def read_table(data: bytes, source: str, *, as_text: Collection[str] = (), wante
         source: What it is called in errors.
         as_text: Columns of CSV that stay texts.
         wanted: Columns that are to be there.
+        header: Whether the first line of CSV is a header.
     """
     polars = _polars(source)
     if data.startswith(_PARQUET_MARK):
         return _parquet(polars, data, source)
     text = decoded_text(data, source)
-    return _csv(polars, text, csv_layout(text, source, wanted), source, as_text)
+    return _csv(polars, text, csv_layout(text, source, wanted, header=header), source, as_text)
 
 
 def _polars(source: str) -> Any:
@@ -118,9 +129,7 @@ def _csv(polars: Any, text: str, layout: CsvLayout, source: str, as_text: Collec
                 f"fields that hold {layout.separator!r}."
             )
     if frame is None or frame.width != layout.width:
-        reason = (
-            str(failed).partition("\n")[0] if failed else f"{frame.width} columns where {layout.width} are expected"
-        )
+        reason = _first_line(failed) if failed else f"{frame.width} columns where {layout.width} are expected"
         raise DatasetError(f"{source} is no CSV file that can be read: {reason}.") from failed
     if frame.width > _MOST_COLUMNS:
         raise DatasetError(f"{source} has {frame.width:,} columns; at most {_MOST_COLUMNS:,} are read.")
@@ -137,10 +146,13 @@ def _parquet(polars: Any, data: bytes, source: str) -> Table:
     try:
         frame = polars.read_parquet(data)
     except (Exception, polars.exceptions.PanicException) as error:
-        raise DatasetError(
-            f"{source} is no Parquet file that can be read: {str(error).partition(chr(10))[0]}."
-        ) from error
+        raise DatasetError(f"{source} is no Parquet file that can be read: {_first_line(error)}.") from error
     names = unique_names(list(frame.columns), source)
     return new_table(
         {name: column_of_polars(frame.to_series(place), name, source) for place, name in enumerate(names)}, source
     )
+
+
+def _first_line(error: BaseException) -> str:
+    """Return what polars says, which quotes whatever the file holds."""
+    return printable_path(str(error).partition("\n")[0])[:200].rstrip(".")

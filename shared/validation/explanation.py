@@ -7,13 +7,18 @@ from pydantic import ValidationError
 
 #: The type of the validation error for a message of another protocol.
 OTHER_PROTOCOL = "other_protocol"
+#: So many valid names are listed.
+_MOST_LISTED = 100
 
 
 def suggestion(name: str, valid: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` with the most similar valid name, or the list of valid names if none is similar."""
     names = sorted(valid)
     close = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean '{close[0]}'?" if close else f"; valid are {', '.join(names)}"
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    listed = ", ".join(each if each.isprintable() and each else repr(each) for each in names[:_MOST_LISTED])
+    return f"; valid are {listed}" + (f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else "")
 
 
 def with_full_stop(sentence: str) -> str:

@@ -24,7 +24,7 @@ import pyarrow.parquet
 import pytest
 
 import deepchord
-from deepchord.shared.datasets.sources import DEBIAN_FASHION
+from deepchord.shared.datasets.named import DEBIAN_FASHION
 from deepchord.shared.files import read_idx
 from tests.gates import Gate
 from tests.places import RECIPE

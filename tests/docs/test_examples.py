@@ -8,6 +8,7 @@ from PIL import Image
 
 import deepchord
 from deepchord.shared.datasets.sources import read_dataset
+from deepchord.shared.host import installed_engines
 from tests.docs.documents import ROOT, code_blocks
 
 
@@ -88,6 +89,49 @@ def test_numbers_are_trained_on_and_predicted_with_their_intervals(place):
     assert program.ended() == 0, program.err
     assert program.out[-1] == "True"
     assert deepchord.load(place.folder / "it.onnx").target_names == ("target",)
+
+
+#: In place of what the guide to fine-tuning downloads, and of a network that takes minutes to learn.
+SMALL = """
+import keras
+import numpy as np
+
+def load_data():
+    y = np.arange(1200) % 10
+    x = np.random.default_rng(0).integers(0, 100, (1200, 28, 28)) + 15 * y[:, None, None]
+    return (x.astype(np.uint8), y), (x[:200].astype(np.uint8), y[:200])
+
+def small(input_shape, alpha, include_top, weights):
+    inputs = keras.Input(input_shape)
+    values = keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3, strides=4)(inputs))
+    return keras.Model(inputs, keras.layers.ReLU(6.0)(values), name="small")
+
+keras.datasets.fashion_mnist.load_data = load_data
+keras.applications.MobileNetV2 = small
+"""
+
+
+@pytest.mark.slow
+def test_a_model_of_keras_is_fine_tuned(place, require):
+    require("JAX, for Keras", "jax" in installed_engines())
+    blocks = code_blocks(ROOT / "docs" / "fine_tuning.md", "py")
+    usual = "members=5, epochs=30"
+    code = "\n".join([SMALL, *blocks])
+    assert (len(blocks), code.count(usual)) == (2, 1)
+
+    program = place.start(
+        command=[sys.executable, "-P", "-c", code.replace(usual, "members=2, epochs=3")],
+        DEEPCHORD_WORKERS="1",
+        KERAS_BACKEND="jax",
+    )
+
+    assert program.ended() == 0, program.err
+    said = "\n".join([*program.out, *program.err])
+    assert "divides its images by 255 itself" in said or "divided" in said, said
+    names = deepchord.load("last", storage=str(place.storage)).class_names
+    assert names == ("sandal", "shirt", "sneaker", "bag", "ankle boot")
+    with np.load(place.folder / "few.npz") as few:
+        assert np.bincount(few["y_train"]).tolist() == [40] * 5
 
 
 @pytest.mark.slow

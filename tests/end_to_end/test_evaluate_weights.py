@@ -86,15 +86,21 @@ def test_a_pattern_in_quotes_names_some_of_the_files_and_images_may_have_their_c
     with np.load(recipe.parent / "clothes.npz") as whole:
         images = {name: whole[name][:, None] for name in ("x_train", "x_test")}
         np.savez(tmp_path / "first.npz", **{**whole, **images})
+        np.savez(tmp_path / "lot.npz", x_train=whole["x_test"], y_train=whole["y_test"])
     pattern, options = f"{local_run.results}/best_weights_[1].hdf5", ("--dataset", tmp_path / "first.npz")
 
     refused(evaluate(pattern, *options), "first.npz: x_train has the shape", "--images-channels-first")
     ended = evaluate(pattern, *options, "--images-channels-first")
+    page = (place.folder / "report" / "index.html").read_text()
+    of_lot = evaluate(pattern, "--dataset", tmp_path / "lot.npz", "--out", "lot")
 
     expected = EnsembleEvaluation.decode((local_run.results / "evaluation.json").read_bytes(), "evaluation.json")
     assert ended.returncode == 0
     assert f"test accuracy {expected.members[1].test.accuracy * 100:.2f} %" in " ".join(ended.stdout.split())
-    assert "/first.npz --images-channels-first" in (place.folder / "report" / "index.html").read_text()
+    assert "/first.npz --images-channels-first" in page
+    # Nothing says which images of the lot are for a test: all of them score.
+    assert f"test accuracy {expected.members[1].test.accuracy * 100:.2f} %" in " ".join(of_lot.stdout.split())
+    assert "Nothing says which images of lot.npz are for a test" in (place.folder / "lot" / "index.html").read_text()
 
 
 def refused(ended, *words):

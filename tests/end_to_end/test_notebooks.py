@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from deepchord.shared.datasets.sources import DEBIAN_FASHION
+from deepchord.shared.datasets.named import DEBIAN_FASHION
 from tests.places import Place, Require
 from tests.waiting import PATIENCE_S
 

@@ -51,7 +51,7 @@ def test_its_parameters_are_the_options_of_a_recipe():
 
     found = set(inspect.signature(DeepEnsembleClassifier).parameters)
 
-    of_files = {"image_size", "skip_damaged", "test_share", "split_seed"}
+    of_files = {"image_size", "skip_damaged", "test_share", "split_seed", "header"}
     assert found == (set(RecipeOptions.__annotations__) - {"seed", "task"} - of_files) | own
     assert found == set(inspect.signature(DeepEnsembleRegressor).parameters)
 

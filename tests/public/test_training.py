@@ -158,7 +158,7 @@ def test_a_column_of_objects_is_as_good_as_strings_and_channels_may_come_first()
         ({"x": FRAME, "test": 2}, "test is 2; expected a data frame of test rows, or a share"),
         ({"x": np.zeros((60, 3, 8, 8)), "y": LABELS}, "channels that come first"),
         ({"x": IMAGES, "y": LABELS, "seed": -1}, "seed"),
-        ({"x": IMAGES, "y": LABELS, "test": "half"}, "test is 'half'; expected test images"),
+        ({"x": IMAGES, "y": LABELS, "test": "half"}, "A path as test is for a dataset, and x is in memory"),
         ({"x": IMAGES, "y": np.zeros(60)}, "at least 2 classes"),
         (
             {"x": IMAGES, "y": LABELS, "sample_weights": [1, 2]},
@@ -174,8 +174,8 @@ def test_a_column_of_objects_is_as_good_as_strings_and_channels_may_come_first()
         ({"x": IMAGES, "y": LABELS + np.where(np.arange(60) == 7, np.nan, 0)}, r"y\[7\] is missing"),
         ({"x": IMAGES, "y": ["1", "2", "x"] * 20, "task": "regression"}, r"y\[2\] is 'x'; expected a number"),
         ({"x": IMAGES, "y": np.where(np.arange(60) == 50, np.inf, 0), "task": "regression"}, "y: row 50"),
-        ({"dataset": "fashion", "test": (IMAGES, LABELS)}, "test is for x; a data set brings its test images"),
-        ({"dataset": "rows.csv", "test": FRAME}, "test is for x; a data set brings its test images"),
+        ({"dataset": "fashion", "test": (IMAGES, LABELS)}, "Images or rows as test are for x"),
+        ({"dataset": "rows.csv", "test": FRAME}, "Images or rows as test are for x"),
         ({"x": IMAGES, "y": LABELS, "test_share": 0.3}, "test_share is for a dataset, .*: give the share as test"),
         ({"x": FRAME, "split_seed": 1}, "split_seed is for a dataset, and x is in memory: leave it out, seed draws"),
         ({"x": IMAGES, "y": LABELS, "image_size": 64}, "image_size is for a dataset, and x is in memory: leave it out"),
@@ -197,6 +197,20 @@ def run(tmp_path, broker_url):
     return deepchord.train(
         IMAGES, LABELS, layers=LAYERS, members=2, validation=0.2, seed=3, storage=storage, broker=broker_url
     )
+
+
+@pytest.mark.slow
+def test_a_data_set_may_have_a_test_of_its_own(tmp_path, broker_url):
+    FRAME.to_csv(tmp_path / "rows.csv", index=False)
+    FRAME.head(7).to_csv(tmp_path / "test.csv", index=False)
+
+    run = deepchord.train(
+        dataset=tmp_path / "rows.csv", test=tmp_path / "test.csv", storage=str(tmp_path / "storage"), broker=broker_url
+    )
+
+    run.cancel()
+    data = run.spec.dataset
+    assert (data.train_size, data.test_size, data.split, data.test_name) == (60, 7, None, "test.csv")
 
 
 @pytest.mark.slow

@@ -12,7 +12,15 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from deepchord.shared.broker import probe_broker
 from deepchord.shared.command_line import label, new_console
-from deepchord.shared.datasets import Dataset, Places, all_findings, find_dataset, find_fitted_images, warn_of
+from deepchord.shared.datasets import (
+    Dataset,
+    Places,
+    all_findings,
+    find_dataset,
+    find_fitted_images,
+    value_findings,
+    warn_of,
+)
 from deepchord.shared.errors import InputError, InterruptedRunError, RunFailedError
 from deepchord.shared.host import choose_engine
 from deepchord.shared.messages import MemberRecord, RunSpec, StudySpec
@@ -39,6 +47,7 @@ from deepchord.worker.studies import (
     ended_version,
     evaluate_command,
     place_study,
+    scored_alone,
     stored_study,
     study_dataset,
     study_members,
@@ -84,7 +93,9 @@ def evaluate_files(settings: Settings, patterns: WeightPatterns, request: StudyR
         raise InputError(
             f"{dataset.name} has numbers to predict; expected classes, which weight files are evaluated on."
         )
-    dataset = replace(dataset, findings=all_findings(dataset))
+    dataset, noticed = scored_alone(dataset)
+    # Whether images of one undivided lot were trained on is not known.
+    dataset = replace(dataset, findings=(*value_findings(dataset), *noticed) if noticed else all_findings(dataset))
     warn_of(dataset.findings, dataset.name)
     groups, notes = find_groups(patterns.weights, patterns.architectures)
     image_shape, classes = dataset.x_train.shape[1:], len(dataset.class_names)

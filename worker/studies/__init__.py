@@ -15,6 +15,7 @@ from deepchord.worker.studies.request import (
     evaluate_command,
     place_study,
 )
+from deepchord.worker.studies.scored_images import scored_alone
 from deepchord.worker.studies.study import (
     StudiedEnsemble,
     commit_study,
@@ -36,6 +37,7 @@ __all__ = [
     "ended_version",
     "evaluate_command",
     "place_study",
+    "scored_alone",
     "stored_study",
     "study_dataset",
     "study_members",

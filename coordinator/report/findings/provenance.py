@@ -167,8 +167,10 @@ def _start(spec: RunSpec) -> dict[str, object]:
 
 
 def _predicted(dataset: DatasetInfo) -> dict[str, object]:
-    """Return what of a table is predicted, and that numbers are."""
+    """Return what of a table is predicted, that its file had no header, and that numbers are predicted."""
     named: dict[str, object] = {"target": ",".join(dataset.table.targets)} if dataset.table else {}
+    if dataset.table is not None and dataset.table.is_unnamed:
+        named["header"] = False
     return {**named, "task": "regression"} if dataset.targets else named
 
 
@@ -181,6 +183,8 @@ def _file_options(dataset: DatasetInfo) -> dict[str, object]:
         options["skip_damaged"] = True
     if dataset.split is not None:
         options |= {"test_share": dataset.split.share, "split_seed": dataset.split.seed}
+    if dataset.test_name is not None:
+        options["test"] = dataset.test_name
     return options
 
 

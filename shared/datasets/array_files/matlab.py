@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.command_line import printable_path
+from deepchord.shared.datasets.array_files.matlab_elements import check_matlab_elements
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import HDF5, check_memory, check_regular, kind_of
 
@@ -74,6 +75,7 @@ def _read(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
             raise DatasetError(
                 f"{source} is a MATLAB file of version 7.3, which is HDF5 inside: save it with -v7 (save(..., '-v7'))."
             )
+        check_matlab_elements(path, source)
         found = _load(path, source)
     except OSError as error:
         raise DatasetError(f"{source} cannot be read: {error.strerror or error}.") from error
@@ -105,10 +107,14 @@ def _load(path: Path, source: str) -> tuple[NDArray[Any], NDArray[Any]]:
     except DatasetError:
         raise
     except Exception as error:
-        raise DatasetError(f"{source} is no MATLAB file that can be read, or is damaged: {error}.") from error
+        raise DatasetError(f"{source} is no MATLAB file that can be read, or is damaged: {_reason(error)}.") from error
     if images.dtype.kind not in "buif" or labels.dtype.kind not in "buif":
         raise DatasetError(f"{source}: expected numbers, found {images.dtype} and {labels.dtype}.")
     return images, labels
+
+
+def _reason(error: Exception) -> str:
+    return printable_path(str(error))[:200].rstrip(" .")
 
 
 def _bytes(shape: tuple[int, ...], kind: str) -> int:

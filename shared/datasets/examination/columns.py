@@ -95,7 +95,8 @@ def _outline(name: str, table: TablePreprocessing, train: Table, test: Table) ->
         features=next((each.features for each in table.columns if each.name == name), 0),
         left_out=next((each.reason for each in table.dropped if each.name == name), None),
         missing_train=int(missing.sum()),
-        missing_test=int(missing_rows(test.columns[name]).sum()),
+        # A test of its own may lack a column that is left out.
+        missing_test=int(missing_rows(test.columns[name]).sum()) if name in test.columns else test.size,
     )
     known = values[~missing]
     match outline.kind:

@@ -141,10 +141,12 @@ def all_findings(dataset: "Dataset", surveys: tuple[Survey, Survey] | None = Non
             *copy_findings(copies, len(dataset.x_test), label),
             *value_findings(dataset, surveys),
         )
-        return (*found, *constant_findings(surveys), *shape_findings(dataset), *_split_findings(dataset))
+        found = (*found, *constant_findings(surveys), *shape_findings(dataset), *_split_findings(dataset))
+        return (*found, *_given_test_findings(dataset))
     copied_rows = _in_words_of_rows(row_copy_findings(copies, len(dataset.x_train), len(dataset.x_test), label))
     drawn = _in_words_of_rows(_split_findings(dataset))
-    return (*dataset.findings, *left_out_findings(dataset.table), *copied_rows, *value_findings(dataset), *drawn)
+    found = (*dataset.findings, *left_out_findings(dataset.table), *copied_rows, *value_findings(dataset), *drawn)
+    return (*found, *_given_test_findings(dataset))
 
 
 def _label(dataset: "Dataset") -> Label:
@@ -200,3 +202,10 @@ def _split_findings(dataset: "Dataset") -> Iterator[DatasetFinding]:
             text=f"No test images were given: {len(dataset.x_test):,} were drawn, about {dataset.split.share:.0%} of "
             f"{of_what}, with the seed {dataset.split.seed}.",
         )
+
+
+def _given_test_findings(dataset: "Dataset") -> Iterator[DatasetFinding]:
+    if dataset.test_name is not None:
+        what = "images" if dataset.table is None else "rows"
+        text = f"The test {what} are those of {dataset.test_name}, which was given for the test."
+        yield DatasetFinding(kind="given_test", level="note", text=text)

@@ -68,7 +68,7 @@ def numbered_classes(names: Iterable[str], source: str) -> dict[str, int]:
 def unknown_class(images: Sequence[tuple[Path, str, Part | None]]) -> tuple[Path, str, Part | None] | None:
     """Return the first image whose class has no image to train on; None: there is none.
 
-    Validation images are trained on if there are test images; see `deepchord.shared.datasets.own_files.arranged`.
+    Validation images are trained on if there are test images; see `deepchord.shared.datasets.own_files.arrangement`.
     """
     has_test = any(part == "test" for _, _, part in images)
     trained_on = (None, "train", "validation") if has_test else (None, "train")

@@ -80,7 +80,7 @@ def read_listing(listing: Listing, source: str, options: PictureOptions) -> Read
 
 def _read(listing: Listing, source: str, size: Size, options: PictureOptions) -> ReadImages:
     count, kept, transparent = len(listing.images), 0, 0
-    pixels = _new_array(count, size, 1, source, options)
+    pixels = _new_array(count, size, _COLOURS if options.in_colour else 1, source, options)
     labels, parts, damaged = np.zeros(count, dtype=np.int64), list[Part | None](), _Damaged()
     for image, converted in _converted(listing.images, count, size, options, damaged):
         if converted.pixels.shape[-1] > pixels.shape[-1]:

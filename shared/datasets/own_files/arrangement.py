@@ -1,4 +1,4 @@
-"""Images of one kind of file as the parts of a data set: training and test, drawn where nothing says which."""
+"""Images as the parts of a data set: training and test, drawn where nothing says which."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -83,38 +83,37 @@ def with_test_images(arrays: Arrays, source: str, options: FileOptions) -> tuple
     return dict(arrays) | parts, split
 
 
-def arranged(read: ReadImages, source: str, options: FileOptions) -> tuple[Arrays, StratifiedSplit | None, Findings]:
-    """Return images that were read from files as the arrays of a data set.
+def in_parts(read: ReadImages, source: str) -> tuple[Arrays, Findings]:
+    """Return images that were read from files as arrays; those of a test only if some are said to be for it.
 
     Validation images are test images if there are no others; otherwise they are training images, of which each member
     holds out some of its own.
 
     Raises:
-        DatasetError: There are no training images, or too few images to draw some for the test.
+        DatasetError: There are no training images, or the test has none that can be used.
     """
     parts = np.array([part or "" for part in read.parts])
-    names = np.array(read.class_names)
-    findings, split = list(read.findings), None
-    if (parts == "test").any() or (parts == "validation").any():
-        kept = parts == ("test" if (parts == "test").any() else "validation")
-        if (count := int((parts == "validation").sum())) and not kept[parts == "validation"].any():
-            text = f"{count:,} validation images are training images, too: each member holds out some of its own."
-            findings.append(DatasetFinding(kind="validation_joined", level="note", text=text))
-        elif count:
-            text = f"There are no images called test: the {count:,} for validation are the test images."
-            findings.append(DatasetFinding(kind="validation_as_test", level="note", text=text))
-        if kept.all() or not kept.any():
-            raise DatasetError(f"{source} holds no {'training' if kept.all() else 'test'} images that can be used.")
-    else:
-        kept, split = drawn_test(read.pixels, read.labels, source, options)
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {"x_train": read.pixels, "y_train": read.labels}
+    arrays["class_names"] = np.array(read.class_names)
+    if not ((parts == "test") | (parts == "validation")).any():
+        return arrays, read.findings
+    findings = list(read.findings)
+    kept = parts == ("test" if (parts == "test").any() else "validation")
+    if (count := int((parts == "validation").sum())) and not kept[parts == "validation"].any():
+        text = f"{count:,} validation images are training images, too: each member holds out some of its own."
+        findings.append(DatasetFinding(kind="validation_joined", level="note", text=text))
+    elif count:
+        text = f"There are no images called test: the {count:,} for validation are the test images."
+        findings.append(DatasetFinding(kind="validation_as_test", level="note", text=text))
+    if kept.all():
+        raise DatasetError(f"{source} holds no training images that can be used.")
+    divided = {
         "x_train": rows_of(read.pixels, ~kept, source),
         "y_train": read.labels[~kept],
         "x_test": rows_of(read.pixels, kept, source),
         "y_test": read.labels[kept],
-        "class_names": names,
     }
-    return arrays, split, tuple(findings)
+    return arrays | divided, tuple(findings)
 
 
 def drawn_test(

@@ -1,9 +1,12 @@
 """What a person may say about files that are to become a data set."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
+from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.datasets.image_files import PictureOptions
-from deepchord.shared.errors import InputError
+from deepchord.shared.errors import DatasetError, InputError
 from deepchord.shared.network import Task
 
 #: The share of the images that only score, if no test images are given.
@@ -19,11 +22,28 @@ class FileOptions(PictureOptions):
     #: The share of the images that are kept for the test if no test images are given, and the seed that draws them.
     test_share: float = TEST_SHARE
     split_seed: int = 0
+    #: The path of the test, if it is another one.
+    test: str | None = None
     #: The column of a table that is predicted, or several with commas between them; None: one with a usual name, or
     #: else the last.
     target: str | None = None
+    #: Whether the first line of a CSV file names its columns; None: what it looks like.
+    header: bool | None = None
     #: What is predicted; None: what the values look like.
     task: Task | None = None
+
+    def test_path(self) -> Path:
+        """Return the path of the test, which is another one; raise `DatasetError` if there is nothing.
+
+        A missing file is not left to who reads it, because that is taken for a missing data set.
+        """
+        path = user_path(self.test or "")
+        if not os.path.exists(path):  # noqa: PTH110  false where Path.exists raises
+            raise DatasetError(
+                f"There is no file {printable_path(path)}, which was given with --test: expected images or rows that "
+                "only score."
+            )
+        return path
 
 
 def parse_size(text: str) -> tuple[int, int]:

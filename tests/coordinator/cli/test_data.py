@@ -34,6 +34,23 @@ def test_a_table_is_shown_with_its_columns_and_drawn(command, tmp_path):
     assert (tmp_path / "here" / "sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_test_of_its_own_is_compared_with_the_training(command, tmp_path):
+    lines = [f"{number / 7:.3f},{number % 50},{'cat' if number % 3 else 'dog'}" for number in range(60)]
+    (tmp_path / "rows.csv").write_text("\n".join(["3,many,cat", *lines]))
+    (tmp_path / "more.csv").write_text("\n".join([*lines[:2], "99.5,1,cat"]))
+
+    options = ("--no-header", "--target", "column_3", "--test", tmp_path / "more.csv")
+    refused = sentence_of(command("data", tmp_path / "rows.csv", *options))
+    (tmp_path / "rows.csv").write_text("\n".join(lines))
+    ended = command("data", tmp_path / "rows.csv", *options)
+
+    assert "row 1, column 'column_2' holds 'many'" in refused
+    assert ended.returncode == 0
+    shown = " ".join(ended.stdout.split())
+    for text in ("rows 60 3", "warning: 2 of 3 test rows are equal to training rows", "are those of more.csv"):
+        assert text in shown
+
+
 def test_for_scripts_it_is_json(command, data):
     found = json.loads(command("data", data, "--json").stdout)
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from deepchord.coordinator.report import write_run_report
 from deepchord.coordinator.runs import plan_distillation, plan_member
 from deepchord.shared.checkpoints import decode_ensemble_probabilities
+from deepchord.shared.datasets import publish_dataset
 from deepchord.shared.errors import CorruptObjectError, InputError, RunNotFoundError
 from deepchord.shared.messages import Distillation, InitialWeights
 from deepchord.shared.settings import load_settings
@@ -44,7 +46,8 @@ def resources(made, tmp_path):
 
 
 def planned(resources, **options):
-    return plan_distillation(resources.store, resources.store.run(RUN), options, max_attempts=2)
+    cache = resources.settings.cache
+    return plan_distillation(resources.store, resources.store.run(RUN), options, max_attempts=2, cache=cache)
 
 
 def test_a_distilled_run_is_one_network_trained_as_the_members_were(resources):
@@ -103,6 +106,16 @@ def test_options_go_before_what_the_members_had(resources, tmp_path):
 def test_an_option_that_is_not_possible_is_refused(resources, options, sentence):
     with pytest.raises(InputError, match=sentence):
         planned(resources, **options)
+
+
+def test_weights_that_leave_no_training_image_are_refused(resources):
+    teacher = resources.store.run(RUN)
+    data = resources.dataset(teacher.dataset)
+    info = publish_dataset(replace(data, class_names=(*data.class_names, "none")), resources.store)
+    resources.store.objects.replace(keys.run(RUN), teacher.model_copy(update={"dataset": info}).encode())
+
+    with pytest.raises(InputError, match="all classes of which there are training images have the weight 0"):
+        planned(resources, class_weights=dict.fromkeys(data.class_names, 0.0))
 
 
 def test_a_run_that_has_not_ended_teaches_nobody(resources):

@@ -5,11 +5,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from deepchord.coordinator.runs import plan_request
-from deepchord.coordinator.runs.request import RunRequest
 from deepchord.shared.errors import InputError
 from deepchord.shared.network import Architecture
 
@@ -145,33 +142,6 @@ def test_a_recipe_may_come_from_a_pipe_and_begin_with_the_mark_of_windows(tmp_pa
     assert (request.members, request.seed) == (7, 2)
 
 
-RECIPE_WORDS = (*RunRequest.model_fields, "type", "conv2d", "units", "residual", "classes", "quick", "nadam")
-
-
-RECIPE_SIGNS = (" = ", "\n", "[", "]", "{", "}", ",", ".", '"', "'", "\\u0000", "#", "\x00", "\ud7ff")
-
-
-RECIPE_VALUES = ("0", "-1", "1e400", "nan", "1979-05-27", "true", "9" * 5000)
-
-
-RECIPE_PARTS = st.sampled_from((*RECIPE_WORDS, *RECIPE_SIGNS, *RECIPE_VALUES))
-
-
-@given(st.one_of(st.lists(RECIPE_PARTS).map(lambda parts: "".join(parts).encode()), st.binary()))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_a_recipe_holds_it_is_planned_or_refused_in_a_line(tmp_path: Path, content: bytes):
-    path = tmp_path / "recipe.toml"
-    path.write_bytes(content)
-
-    refused = ""
-    try:
-        plan_request(path, {})
-    except InputError as error:
-        refused = str(error)
-
-    assert len(refused.splitlines()) <= 1
-
-
 def test_a_recipe_that_is_a_folder_is_named(tmp_path):
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         plan_request(tmp_path, {})
@@ -203,6 +173,16 @@ def test_files_that_a_recipe_names_are_looked_for_beside_it_first(tmp_path, writ
 
     assert request.architecture == str(tmp_path / "net.toml")
     assert request.dataset == str(tmp_path / "data.npz")
+
+
+def test_a_test_of_its_own_is_looked_for_beside_the_recipe_and_draws_none(write, tmp_path):
+    (tmp_path / "more.csv").write_text("")
+
+    options = plan_request(write("dataset = 'rows.csv'\ntest = 'more.csv'\nheader = false"), {}).file_options()
+
+    assert (options.test, options.header) == (str(tmp_path / "more.csv"), False)
+    with pytest.raises(InputError, match="test_share and split_seed draw test images, and test gives some: leave one"):
+        plan_request(write("test = 'more.csv'\ntest_share = 0.3"), {})
 
 
 def test_files_that_are_not_beside_the_recipe_and_names_are_left_as_they_are(write):

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deepchord.shared.datasets import Dataset, Sharding, load_dataset, load_test_labels, publish_dataset
+from deepchord.shared.datasets import Dataset, Sharding, load_dataset, load_labels, publish_dataset
 from deepchord.shared.errors import CorruptObjectError, DatasetError, StorageError
 from deepchord.shared.files import is_mapped
 from deepchord.shared.messages import DatasetInfo, DatasetManifest
@@ -222,7 +222,7 @@ def test_a_file_of_the_cache_that_was_cut_off_is_filled_again(store: RunStore, i
 def test_who_wants_the_test_labels_fetches_them_alone(
     store: RunStore, info: DatasetInfo, tmp_path: Path, reads: list[str]
 ):
-    labels = load_test_labels(info, store, tmp_path / "cache")
+    labels = load_labels(info, "test", store, tmp_path / "cache")
 
     np.testing.assert_array_equal(labels, numbered().y_test)
     assert len(reads) == 2

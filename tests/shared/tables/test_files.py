@@ -6,8 +6,6 @@ import io
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.tables import Table, read_table, read_table_file, table_suffix
@@ -176,30 +174,3 @@ def test_lists_in_columns_are_refused():
 )
 def test_a_table_is_known_by_its_ending(name, suffix):
     assert table_suffix(name) == suffix
-
-
-_FIELDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
-_LINES = st.lists(st.lists(_FIELDS, min_size=1, max_size=4), max_size=6)
-
-
-@settings(max_examples=150, deadline=None)
-@given(lines=_LINES, separator=st.sampled_from(",;\t|"), encoding=st.sampled_from(["utf-8", "utf-16", "utf-8-sig"]))
-def test_any_lines_are_a_table_or_a_sentence(lines, separator, encoding):
-    _read_or_refuse("\n".join(separator.join(line) for line in lines).encode(encoding))
-
-
-@settings(max_examples=150, deadline=None)
-@given(content=st.binary(max_size=200) | st.binary(max_size=60).map(lambda data: b'a,"b\n' + data))
-def test_any_bytes_are_a_table_or_a_sentence(content):
-    _read_or_refuse(content)
-
-
-def _read_or_refuse(content: bytes) -> None:
-    try:
-        found = read_table(content, "any.csv")
-    except DatasetError as error:
-        refusal = str(error)
-    else:
-        refusal = ""
-        assert {len(column) for column in found.columns.values()} == {found.size}
-    assert refusal.startswith("any.csv" if refusal else "")

@@ -78,6 +78,9 @@ def test_a_recipe_says_how_image_files_were_read_and_the_test_drawn(make_content
 
     assert options.image_size == spec.dataset.input_shape[:2]
     assert (options.skip_damaged, options.test_share, options.split_seed) == (True, 0.3, 5)
+    given = {"split": None, "test_name": "test.npz"}
+    path.write_text(recipe_toml(spec.model_copy(update={"dataset": spec.dataset.model_copy(update=given)})))
+    assert plan_request(path, {}).test == "test.npz"
 
 
 def test_a_residual_block_is_told_as_the_sum_behind_its_layers(make_content: MakeContent) -> None:

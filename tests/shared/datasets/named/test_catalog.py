@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepchord.shared.datasets.catalog import (
+from deepchord.shared.datasets.named import KerasProcess
+from deepchord.shared.datasets.named.catalog import (
     CIFAR10,
     DIGITS,
     FASHION,
@@ -16,7 +17,6 @@ from deepchord.shared.datasets.catalog import (
     content_sha256,
     read_idx_folder,
 )
-from deepchord.shared.datasets.downloads import KerasProcess
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import write_npz
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepchord.shared.datasets.catalog import FASHION, content_sha256
 from deepchord.shared.datasets.dataset import ARRAYS
-from deepchord.shared.datasets.downloads import KerasProcess, keep_download
+from deepchord.shared.datasets.named.catalog import FASHION, content_sha256
+from deepchord.shared.datasets.named.keras_download import KerasProcess, keep_download
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import read_npz
 

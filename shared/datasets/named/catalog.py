@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.datasets.dataset import ARRAYS
-from deepchord.shared.datasets.downloads import KerasProcess
+from deepchord.shared.datasets.named.keras_download import KerasProcess
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import check_regular, read_idx, read_npz
 
