@@ -42,9 +42,10 @@ def plan_start(request: RunRequest, architecture: Architecture, dataset: Dataset
     """
     if request.initial_weights is None:
         return None
-    if dataset.targets:
+    if dataset.task != "classification":
+        what = "numbers" if dataset.task == "regression" else "labels"
         raise InputError(
-            "initial_weights are for runs that predict classes, and this one predicts numbers: leave them out."
+            f"initial_weights are for runs that predict classes, and this one predicts {what}: leave them out."
         )
     shape, classes = dataset.x_train.shape[1:], len(dataset.class_names)
     path = Path(request.initial_weights)

@@ -5,7 +5,12 @@ Each is a frozen, validated type.
 
 from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, StratifiedSplit
 from deepchord.shared.messages.dataset_manifest import ArrayName, DatasetManifest, ShardedArray
-from deepchord.shared.messages.ensemble import DescribedMember, DescribedRegression, EnsembleDescription
+from deepchord.shared.messages.ensemble import (
+    DescribedLabels,
+    DescribedMember,
+    DescribedRegression,
+    EnsembleDescription,
+)
 from deepchord.shared.messages.evaluation import (
     BalancedScores,
     EnsembleEvaluation,
@@ -22,6 +27,15 @@ from deepchord.shared.messages.member import (
     TrainedMember,
     Trainer,
     TrainingPart,
+)
+from deepchord.shared.messages.multilabel import (
+    LabelBin,
+    LabelLosses,
+    LabelResult,
+    LabelScores,
+    MultilabelEvaluation,
+    MultilabelMember,
+    SizedMultilabel,
 )
 from deepchord.shared.messages.progress import MemberProgress
 from deepchord.shared.messages.recipe import ClassWeights, Precision, Recipe, Splits
@@ -47,6 +61,7 @@ from deepchord.shared.messages.run import (
     Requirement,
     RunSpec,
     Seed,
+    Target,
     is_run_id,
 )
 from deepchord.shared.messages.run_end import Cancellation, RunFailure
@@ -77,7 +92,6 @@ from deepchord.shared.messages.table import (
     TableColumn,
     TablePreprocessing,
 )
-from deepchord.shared.messages.target import Target
 from deepchord.shared.messages.uncertainty import (
     Abstention,
     Calibration,
@@ -94,7 +108,7 @@ from deepchord.shared.messages.uncertainty import (
 )
 
 #: How a run ended, by what its networks predict.
-Evaluation = EnsembleEvaluation | RegressionEvaluation
+Evaluation = EnsembleEvaluation | RegressionEvaluation | MultilabelEvaluation
 
 __all__ = [
     "MAX_MEMBERS",
@@ -117,6 +131,7 @@ __all__ = [
     "DatasetInfo",
     "DatasetManifest",
     "DateColumn",
+    "DescribedLabels",
     "DescribedMember",
     "DescribedRegression",
     "Detection",
@@ -135,6 +150,10 @@ __all__ = [
     "ImageFiles",
     "InitialWeights",
     "Intervals",
+    "LabelBin",
+    "LabelLosses",
+    "LabelResult",
+    "LabelScores",
     "MemberDetection",
     "MemberEvaluation",
     "MemberGain",
@@ -144,6 +163,8 @@ __all__ = [
     "MemberSeeds",
     "MemberSpec",
     "Misclassified",
+    "MultilabelEvaluation",
+    "MultilabelMember",
     "NumberColumn",
     "PixelValues",
     "Precision",
@@ -165,6 +186,7 @@ __all__ = [
     "ShiftedScores",
     "ShortScores",
     "SizedEnsemble",
+    "SizedMultilabel",
     "SizedRegression",
     "Splits",
     "StratifiedSplit",

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from deepchord.shared.messages.run import PixelValues
-from deepchord.shared.validation import Message, Sha256
+from deepchord.shared.validation import ExtendedMessage, Message, Sha256
 
 #: What the arrays of a data set are called.
 ArrayName = Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,63}$")]
@@ -50,14 +50,18 @@ class ShardedArray(Message):
             yield sha256, first, min(first + self.rows_per_shard, self.shape[0])
 
 
-class DatasetManifest(Message):
+class DatasetManifest(ExtendedMessage):
     """A data set in shards. The SHA-256 of the manifest as it lies in storage is that of the data set."""
+
+    added_fields: ClassVar = ("label_names",)
 
     #: What the manifest's layout is called, for whoever finds the file.
     kind: Literal["deepchord data set in shards, 1"] = "deepchord data set in shards, 1"
     arrays: tuple[ShardedArray, ...] = Field(min_length=1)
     class_names: tuple[str, ...] = ()
-    #: The names of the numbers that are predicted; empty: classes are.
+    #: The names of the numbers that are predicted; empty: something else is.
     target_names: tuple[str, ...] = ()
+    #: The names of the labels of which it is predicted whether they apply; empty: something else is predicted.
+    label_names: tuple[str, ...] = ()
     #: The values of the training images, which were looked at when they were published.
     pixels: PixelValues

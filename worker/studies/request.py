@@ -151,10 +151,12 @@ def place_study(
 
 def check_request(run: RunSpec, request: StudyRequest) -> None:
     """Raise `InputError` if something is asked of a run that only runs on images have, or on classes."""
-    if run.dataset.targets:
+    predicted = run.dataset.outputs
+    if predicted.task != "classification":
+        further = " and intervals" if predicted.task == "regression" else ""
         raise InputError(
-            f"Run {run.run_id} predicts numbers, and `deepchord evaluate` asks runs that predict classes: `deepchord "
-            f"collect {run.run_id}` writes its scores and intervals."
+            f"Run {run.run_id} predicts {predicted.what}, and `deepchord evaluate` asks runs that predict classes: "
+            f"`deepchord collect {run.run_id}` writes its scores{further}."
         )
     if run.dataset.table is None:
         return

@@ -31,7 +31,8 @@ class TrainingImages:
     #: The member's training split, [size].
     indices: NDArray[np.int64]
     #: What the network is to say of each training image, also when it is changed: class indices [train_size],
-    #: probabilities [train_size, classes], or standardised numbers [train_size, targets].
+    #: probabilities [train_size, classes], standardised numbers [train_size, targets], or 1 for labels that apply and
+    #: else 0, [train_size, labels].
     labels: NDArray[Any]
 
 

@@ -167,9 +167,10 @@ def _start(spec: RunSpec) -> dict[str, object]:
 
 
 def _predicted(dataset: DatasetInfo) -> dict[str, object]:
-    """Return what of a table is predicted, and that numbers are."""
+    """Return what of a table is predicted, and that numbers or labels are."""
     named: dict[str, object] = {"target": ",".join(dataset.table.targets)} if dataset.table else {}
-    return {**named, "task": "regression"} if dataset.targets else named
+    task = dataset.outputs.task
+    return named if task == "classification" else {**named, "task": task}
 
 
 def _file_options(dataset: DatasetInfo) -> dict[str, object]:

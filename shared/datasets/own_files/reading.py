@@ -43,10 +43,10 @@ def read_own_files(
     name, source = printable_path(path.resolve().name), printable_path(path)
     listing = list_images(path, kind)
     if listing is not None:
-        if options.task == "regression":
+        if options.task not in (None, "classification"):
             raise DatasetError(
-                f"{source} holds image files, whose folders or labels are classes: for --task regression save arrays, "
-                "x_train and y_train, in an .npz file."
+                f"{source} holds image files, whose folders or labels are classes: for --task {options.task} save "
+                "arrays, x_train and y_train, in an .npz file."
             )
         if channels_first is not None:
             raise DatasetError(
