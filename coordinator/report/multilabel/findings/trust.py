@@ -11,8 +11,8 @@ def conclusion(content: MultilabelContent) -> str:
     return (
         "Of labels that get a probability of 70 % about 70 % should apply. Over the "
         f"{count(len(content.labels), 'label')} of {count(size, 'test image')} the probabilities were off by "
-        f"{percent(error.value)} on average ({percent_range(error.low, error.high)}). All labels were right for {percent(best.exact_match.value)} of the "
-        "test images."
+        f"{percent(error.value)} on average ({percent_range(error.low, error.high)}). All labels were right "
+        f"for {percent(best.exact_match.value)} of the test images."
     )
 
 
