@@ -354,7 +354,7 @@ def meadows(tmp_path):
             'members = "auto" is for runs that predict classes, and this',
         ),
         (
-            {"initial_weights": "it.h5"},
+            {"initial_weights": "it.h5", "layers": [{"type": "dense", "units": 2, "activation": "sigmoid"}]},
             "initial_weights are for runs that predict classes, and this one predicts labels",
         ),
         ({"layers": [{"type": "dense", "units": "classes"}]}, 'labels are predicted: expected units = "outputs"'),
