@@ -43,5 +43,5 @@ def spread_sentence(content: MultilabelContent) -> str:
     share = float(measured.mutual_information.mean()) / total if total > 0 else 0.0
     return (
         f"A label's uncertainty is {total:.3f} nats on average (at most 0.693); {percent(share, 1)} of it is what the "
-        "members disagree about, which more data or members could lower."
+        "members disagree about."
     )
