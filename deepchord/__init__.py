@@ -8,19 +8,30 @@ so that `import deepchord` and `deepchord --help` are quick.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepchord.ensemble import Ensemble, Member, Prediction, RegressionPrediction
+    from deepchord.ensemble import Ensemble, Member, MultilabelPrediction, Prediction, RegressionPrediction
     from deepchord.report import Report
     from deepchord.run import Run
     from deepchord.training import train
 
     load = Ensemble.load
 
-__all__ = ["Ensemble", "Member", "Prediction", "RegressionPrediction", "Report", "Run", "load", "train"]
+__all__ = [
+    "Ensemble",
+    "Member",
+    "MultilabelPrediction",
+    "Prediction",
+    "RegressionPrediction",
+    "Report",
+    "Run",
+    "load",
+    "train",
+]
 
 #: Where each public name is at home.
 _HOMES = {
     "Ensemble": "deepchord.ensemble",
     "Member": "deepchord.ensemble",
+    "MultilabelPrediction": "deepchord.ensemble",
     "Prediction": "deepchord.ensemble",
     "RegressionPrediction": "deepchord.ensemble",
     "Report": "deepchord.report",

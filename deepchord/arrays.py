@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,7 @@ from deepchord.shared.datasets import (
     with_channels_last,
 )
 from deepchord.shared.datasets.checks import checked_labels, checked_sample_weights
+from deepchord.shared.datasets.multilabel import LABEL_NAMES, checked_flags
 from deepchord.shared.datasets.targets import TARGET_NAMES, checked_numbers
 from deepchord.shared.errors import DatasetError, InputError
 from deepchord.shared.files import rows_of
@@ -72,8 +73,9 @@ def arrays_as_dataset(
     """
     task = _checked_task(task) or "classification"
     names = None if class_names is None else tuple(class_names)
-    if task == "regression" and names is not None:
-        raise InputError("class_names are for classes, and numbers are predicted: leave them or task out.")
+    if task != "classification" and names is not None:
+        what = "numbers" if task == "regression" else "labels"
+        raise InputError(f"class_names are for classes, and {what} are predicted: leave them or task out.")
     inputs, labels = _as_array_or_table(x, "x"), plain_labels(y, "y", task)
     split = None
     if sample_weights is not None:
@@ -101,8 +103,8 @@ def arrays_as_dataset(
     arrays = {"x_train": inputs, "y_train": labels, "x_test": test_inputs, "y_test": test_labels}
     if sample_weights is not None:
         arrays["sample_weights_train"] = sample_weights
-    if task == "regression":
-        arrays[TARGET_NAMES] = np.array(target_names(y, labels, task))
+    if task != "classification":
+        arrays[TARGET_NAMES if task == "regression" else LABEL_NAMES] = np.array(target_names(y, labels, task))
     turned = with_channels_last(arrays, _SOURCE, channels_first)
     dataset = dataset_from_arrays(turned, name=IN_MEMORY, source=_SOURCE, class_names=names)
     return replace(dataset, split=split)
@@ -125,13 +127,15 @@ def _labelled(inputs: NDArray[Any] | Table, labels: NDArray[Any], name: str, tas
         raise InputError(f"x and the test differ: one has rows, the other an array of the shape {list(inputs.shape)}.")
     if task == "regression":
         return LabelledRows(rows=inputs, labels=checked_numbers(labels, inputs.size, name))
+    if task == "multilabel":
+        return LabelledRows(rows=inputs, labels=checked_flags(labels, inputs.size, name))
     return LabelledRows(rows=inputs, labels=checked_labels(labels, inputs.size, name)[0])
 
 
 def _checked_task(task: object) -> Task | None:
-    if task not in (None, "classification", "regression"):
-        raise InputError(f"task is {task!r:.60}; expected 'classification' or 'regression'.")
-    return task
+    if task not in (None, *get_args(Task)):
+        raise InputError(f"task is {task!r:.60}; expected 'classification', 'regression' or 'multilabel'.")
+    return cast("Task | None", task)
 
 
 def _checked_share(share: float) -> float:
@@ -147,7 +151,7 @@ def _kept(inputs: NDArray[Any] | Table, labels: NDArray[Any], split: StratifiedS
         raise InputError(f"x has the shape {shape} and y {list(labels.shape)}; expected one class for each image.")
     is_one_hot = labels.ndim == 2 and labels.shape[1] > 1
     codes = labels.argmax(axis=1) if is_one_hot else labels.reshape(len(labels), -1)[:, 0]
-    if task == "regression":
+    if task != "classification":
         codes = np.zeros(len(labels), dtype=np.int64)
     if not isinstance(inputs, Table):
         # Copies of an image stay on one side, unless nothing were left for the other.

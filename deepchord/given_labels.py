@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.shared.datasets.multilabel import checked_flags, names_of_columns
 from deepchord.shared.datasets.targets import checked_numbers
 from deepchord.shared.errors import InputError
 from deepchord.shared.network import Task
@@ -21,7 +22,8 @@ def plain_labels(given: Any, name: str, task: Task) -> NDArray[Any]:
         task: What is predicted.
 
     Returns:
-        Of a regression float64 [size, targets]; else numbers or texts, as they were given.
+        Of a regression float64 [size, targets], of labels uint8 [size, labels]; else numbers or texts, as they were
+        given.
 
     Raises:
         InputError: A value is masked, missing, or no number where numbers are predicted; or there are no columns.
@@ -39,6 +41,8 @@ def plain_labels(given: Any, name: str, task: Task) -> NDArray[Any]:
         return labels
     if labels.dtype.kind in "USO":
         labels = _numbers(labels, name)
+    if task == "multilabel":
+        return checked_flags(labels, len(labels), name) if labels.ndim in (1, 2) and len(labels) else labels
     return checked_numbers(labels, len(labels), name) if labels.ndim in (1, 2) and len(labels) else labels
 
 
@@ -71,6 +75,8 @@ def target_names(given: Any, labels: NDArray[Any], task: Task) -> tuple[str, ...
     if labels.ndim == 1 or labels.shape[1] == 1:
         name = getattr(given, "name", None)
         return (name if isinstance(name, str) and name.strip() else "y",)
+    if task == "multilabel":
+        return names_of_columns(labels.shape[1])
     return tuple(f"y_{number}" for number in range(labels.shape[1]))
 
 

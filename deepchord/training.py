@@ -14,7 +14,7 @@ from deepchord.models import initial_options, model_as_file
 from deepchord.run import Run, submitted_run
 from deepchord.shared.datasets import TEST_SHARE, Dataset
 from deepchord.shared.errors import InputError
-from deepchord.shared.network import Architecture
+from deepchord.shared.network import Architecture, Task
 from deepchord.shared.settings import load_settings
 from deepchord.shared.tables import is_frame
 
@@ -80,7 +80,7 @@ class RecipeOptions(TypedDict, total=False):
     cutmix: float
     feature_noise: float
     beta_nll: float
-    task: Literal["classification", "regression"]
+    task: Task
     channels_first: bool
     image_size: int | str | tuple[int, int]
     skip_damaged: bool
@@ -127,9 +127,10 @@ def train(
             docs/tables.md says: an array [size, features], or a data frame of pandas or polars. None: `dataset` is
             trained on.
         y: Their classes [size]: whole numbers from 0, or strings. With `task="regression"` the numbers to predict,
-            [size] or [size, targets]. None: they are a column of the data frame.
-        target: The column of a table that is predicted, or several numbers with commas between their columns; None:
-            target, label, class or y, or else the last.
+            [size] or [size, targets]; with `task="multilabel"` 1 for labels that apply and else 0, [size, labels].
+            None: they are a column of the data frame.
+        target: The column of a table that is predicted, or several numbers or labels with commas between their columns;
+            None: target, label, class or y, or else the last.
         test: Images and classes that only score, and decide nothing; a data frame with the same columns; with `dataset`
             the path of such images or rows; or the share of `x`, or of a data set without test images, that is kept for
             that.

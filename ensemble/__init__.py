@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deepchord.ensemble.ensemble import Ensemble
     from deepchord.ensemble.member import Member
+    from deepchord.ensemble.multilabel_prediction import MultilabelPrediction
     from deepchord.ensemble.prediction import Prediction
     from deepchord.ensemble.regression_prediction import RegressionPrediction
 
-__all__ = ["Ensemble", "Member", "Prediction", "RegressionPrediction"]
+__all__ = ["Ensemble", "Member", "MultilabelPrediction", "Prediction", "RegressionPrediction"]
 
 #: The module of each public name.
 _MODULES = {
     "Ensemble": "ensemble",
     "Member": "member",
+    "MultilabelPrediction": "multilabel_prediction",
     "Prediction": "prediction",
     "RegressionPrediction": "regression_prediction",
 }

@@ -1,7 +1,7 @@
 """A finished ensemble that answers questions: probabilities, how far they can be trusted, and its files."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,22 @@ from deepchord.ensemble.answers import Answers, AnyPrediction, ask
 from deepchord.ensemble.graph import InputType, open_session
 from deepchord.ensemble.inputs import ImageLike, RowsLike, as_images, as_rows, check_fit
 from deepchord.ensemble.member import Member
-from deepchord.ensemble.prediction import Prediction
+from deepchord.ensemble.regression_prediction import RegressionPrediction
 from deepchord.ensemble.sources import EnsembleMembers, ExportedModel, find_source
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import EnsembleDescription, Fitting
+from deepchord.shared.network import Task
 from deepchord.shared.uncertainty import ConformalMethod
 
 if TYPE_CHECKING:
     import keras
+
+#: What the names of what is predicted are called.
+_NAMES: Mapping[Task, str] = {
+    "classification": "class_names",
+    "regression": "target_names",
+    "multilabel": "label_names",
+}
 
 
 class Ensemble:
@@ -58,17 +66,21 @@ class Ensemble:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The name of each class, by its index; raises `InputError` if numbers are predicted."""
-        if self.description.regression is not None:
-            raise InputError(f"{self._numbers}: no class_names, but target_names.")
+        """The name of each class, by its index; raises `InputError` if something else is predicted."""
+        self._check_task("classification", "class_names")
         return self.description.dataset.class_names
 
     @property
     def target_names(self) -> tuple[str, ...]:
-        """The name of each predicted number; raises `InputError` if classes are predicted."""
-        if self.description.regression is None:
-            raise InputError(f"Run {self.description.run_id} predicts classes: no target_names, but class_names.")
+        """The name of each predicted number; raises `InputError` if something else is predicted."""
+        self._check_task("regression", "target_names")
         return tuple(target.name for target in self.description.dataset.targets)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The name of each label that may apply; raises `InputError` if something else is predicted."""
+        self._check_task("multilabel", "label_names")
+        return self.description.dataset.label_names
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -117,7 +129,9 @@ class Ensemble:
         members: bool = False,
         fit: Fitting = "none",
     ) -> AnyPrediction:
-        """Return what the ensemble says of images, or of rows: a `Prediction`; of numbers a `RegressionPrediction`.
+        """Return what the ensemble says of images, or of rows.
+
+        That is a `Prediction`; of numbers a `RegressionPrediction`, and of labels a `MultilabelPrediction`.
 
         Args:
             images: An array [images, height, width, channels] or [images, height, width], or a single image without the
@@ -136,7 +150,7 @@ class Ensemble:
 
         Raises:
             InputError: The images do not fit the networks, or there are no thresholds for this risk or level: there are
-                none where numbers are predicted, which have `intervals` instead.
+                none where numbers are predicted, which have `intervals` instead, or labels.
             DatasetError: An array has no valid shape, type or values.
         """
         question = ask(
@@ -150,10 +164,13 @@ class Ensemble:
     def predict_proba(
         self, images: ImageLike | Sequence[ImageLike] | RowsLike, *, fit: Fitting = "none"
     ) -> NDArray[np.float32]:
-        """Return calibrated probabilities, float32 [images, classes]; see `predict` for arguments and errors."""
+        """Return calibrated probabilities, float32 [images, classes] or [images, labels]; see `predict`."""
         prediction = self.predict(images, fit=fit)
-        if not isinstance(prediction, Prediction):
-            raise InputError(f"{self._numbers}, which have no probabilities: predict tells means and deviations.")
+        if isinstance(prediction, RegressionPrediction):
+            raise InputError(
+                f"Run {self.description.run_id} predicts numbers, which have no probabilities: predict tells means and "
+                "deviations."
+            )
         return prediction.probabilities
 
     # Files
@@ -200,8 +217,8 @@ class Ensemble:
         """Return one model of Keras 3: all members, their mean, and its calibration.
 
         Its input is [images, height, width, channels], pixels as in the data set: whole numbers from 0 to 255 are
-        divided by 255 inside. Its output is the calibrated probabilities; of numbers `mean` and `standard_deviation`
-        by these names.
+        divided by 255 inside. Its output is the calibrated probabilities; or those of the labels; of numbers
+        `mean` and `standard_deviation` by these names.
 
         Raises:
             InputError: The ensemble was loaded from an exported file.
@@ -217,9 +234,12 @@ class Ensemble:
 
         return summarize(self.description, self._source.place)
 
-    @property
-    def _numbers(self) -> str:
-        return f"Run {self.description.run_id} predicts numbers"
+    def _check_task(self, task: Task, names: str) -> None:
+        """Raise `InputError` unless this is predicted."""
+        found = self.description.task
+        if found != task:
+            what = self.description.dataset.outputs.what
+            raise InputError(f"Run {self.description.run_id} predicts {what}: no {names}, but {_NAMES[found]}.")
 
     def _members_source(self, wanted: str) -> EnsembleMembers:
         if isinstance(self._source, ExportedModel):

@@ -3,7 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from deepchord.shared.command_line import label
-from deepchord.shared.messages import DatasetInfo, DescribedRegression, EnsembleDescription, Target
+from deepchord.shared.messages import (
+    Calibration,
+    DatasetInfo,
+    DescribedLabels,
+    DescribedRegression,
+    EnsembleDescription,
+    Target,
+)
 
 #: So many classes, columns or numbers are named.
 _MOST = 20
@@ -47,11 +54,13 @@ def _predicted(description: EnsembleDescription) -> list[tuple[str, str]]:
             *_number_scores(dataset.targets, found),
             *_trust(dataset, found),
         ]
+    if description.multilabel is not None:
+        return [("labels", _listed(dataset.label_names)), data, *_label_scores(dataset, description.multilabel)]
     return [
         ("classes", _listed(dataset.class_names)),
         data,
         ("test scores", _scores(description)),
-        ("calibration", _calibration(description)),
+        ("calibration", _calibration(dataset, description.calibration)),
     ]
 
 
@@ -59,15 +68,27 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(label, names[:_MOST])) + (" …" if len(names) > _MOST else "")
 
 
-def _calibration(description: EnsembleDescription) -> str:
-    calibration = description.calibration
+def _calibration(dataset: DatasetInfo, calibration: Calibration | None) -> str:
     if calibration is None:
         return "none: probabilities are the mean of the members'"
     return (
         f"temperature {calibration.temperature:.3f}"
         + (" and a map of confidence" if calibration.confidence_map else "")
-        + f", from {calibration.images:,} {_items(description.dataset)} ({calibration.source.replace('_', ' ')})"
+        + f", from {calibration.images:,} {_items(dataset)} ({calibration.source.replace('_', ' ')})"
     )
+
+
+def _label_scores(dataset: DatasetInfo, found: DescribedLabels) -> Iterator[tuple[str, str]]:
+    """Yield the scores of all labels together, and the calibration."""
+    scores = found.calibrated_test or found.test
+    micro = "" if scores.micro_f1 is None else f", micro F1 {scores.micro_f1:.4f}"
+    yield (
+        "test scores",
+        f"exact match {scores.exact_match.value:.2%}, Hamming loss {scores.hamming_loss.value:.2%}{micro}, negative "
+        f"log-likelihood {scores.negative_log_likelihood.value:.4f}, calibration error "
+        f"{scores.calibration_error.value:.2%}",
+    )
+    yield "calibration", _calibration(dataset, found.calibration)
 
 
 def _number_scores(targets: Sequence[Target], found: DescribedRegression) -> Iterator[tuple[str, str]]:

@@ -22,9 +22,9 @@ def confidence_threshold(description: EnsembleDescription, risk: float) -> float
         The threshold; infinity if no threshold reached the risk on the images for the calibration.
 
     Raises:
-        InputError: There is no threshold for this risk, or numbers are predicted.
+        InputError: There is no threshold for this risk, or numbers or labels are predicted.
     """
-    _refuse_numbers(description)
+    _refuse_others(description)
     found = next((each for each in description.abstentions if math.isclose(each.risk, risk, rel_tol=1e-6)), None)
     if found is None:
         raise InputError(
@@ -49,9 +49,9 @@ def conformal_thresholds(
         per_class: Whether the probability is to hold within each class.
 
     Raises:
-        InputError: There are no thresholds for this level, or numbers are predicted.
+        InputError: There are no thresholds for this level, or numbers or labels are predicted.
     """
-    _refuse_numbers(description)
+    _refuse_others(description)
     guarantee = "class" if per_class else "marginal"
     for sets in description.conformal:
         if (sets.method, sets.guarantee) == (method, guarantee) and math.isclose(sets.level, level, rel_tol=1e-6):
@@ -93,7 +93,12 @@ def parse_shares(texts: Sequence[str], name: str) -> tuple[float, ...]:
     return tuple(dict.fromkeys(share for share in shares if share is not None))
 
 
-def _refuse_numbers(description: EnsembleDescription) -> None:
+def _refuse_others(description: EnsembleDescription) -> None:
+    if description.multilabel is not None:
+        raise InputError(
+            f"Run {description.run_id} predicts labels: abstaining and sets are for classes, of which one applies; "
+            "each label has its own calibrated probability."
+        )
     if description.regression is not None:
         raise InputError(
             f"Run {description.run_id} predicts numbers: abstaining and sets are for classes, and numbers have "

@@ -6,6 +6,7 @@ import numpy as np
 
 from deepchord.shared.checkpoints import Weights
 from deepchord.shared.messages import Recipe
+from deepchord.shared.multilabel import probabilities_of
 from deepchord.shared.network import ResolvedArchitecture
 from deepchord.shared.regression import gaussian_losses, means_and_variances
 from deepchord.worker.engines import Batch, Device, Images, Outputs
@@ -16,7 +17,7 @@ class NumpyNetwork:
     """A network of one dense layer, trained by gradient descent whose rate falls with the steps."""
 
     def __init__(self, architecture: ResolvedArchitecture, recipe: Recipe | None) -> None:
-        self._targets = architecture.outputs.targets
+        self._targets, self._task = architecture.outputs.targets, architecture.outputs.task
         self._recipe = recipe
         self._weights: Weights = ()
         self._steps = np.zeros(1, dtype=np.int64)
@@ -42,7 +43,9 @@ class NumpyNetwork:
         for number, (pixels, wanted, learning_rate, weights) in enumerate(batches):
             counted = np.ones(len(pixels), np.float32) if weights is None else weights
             given = self.outputs(pixels)
-            learn = self._learn_numbers if self._targets else self._learn_classes
+            learn = {"regression": self._learn_numbers, "multilabel": self._learn_labels}.get(
+                self._task, self._learn_classes
+            )
             gradient, of_each, scores = learn(given, wanted)
             gradient = counted[:, None] * gradient / len(given)
             rows, ((kernel, bias),) = pixels.reshape(len(pixels), -1), self._weights
@@ -70,11 +73,18 @@ class NumpyNetwork:
         losses = gaussian_losses(means, variances, wanted[:, : self._targets]) + 0.5 * spread / variances
         return gradient, losses.mean(axis=1), (errors**2).mean(axis=1)
 
+    def _learn_labels(self, given: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        of_actual = np.clip(np.where(wanted == 1, given, 1 - given), 1e-7, 1)
+        gradient = (given - wanted) / np.float32(given.shape[1])
+        return gradient, -np.log(of_actual).mean(axis=1), ((given > 0.5) != wanted).mean(axis=1)
+
     def outputs(self, images: Images) -> Outputs:
         ((kernel, bias),) = self._weights
         scores = images.reshape(len(images), -1) @ kernel + bias
-        if self._targets:
+        if self._task == "regression":
             return scores.astype(np.float32)
+        if self._task == "multilabel":
+            return probabilities_of(scores.astype(np.float32))
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
         return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 

@@ -161,9 +161,11 @@ def _print_comparison(comparison: "Comparison") -> None:
 
 
 def _test_score(line: Mapping[str, Any]) -> str:
-    """Return how good an ensemble is: its accuracy, or the errors of the numbers that it predicts."""
+    """Return how good an ensemble is: its accuracy, the errors of its numbers, or its share of wrong labels."""
     if line["ensemble_test_accuracy"] is not None:
         return f"{line['ensemble_test_accuracy']:.2%}"
+    if line["ensemble_test_hamming_loss"] is not None:
+        return f"Hamming loss {line['ensemble_test_hamming_loss']:.2%}"
     errors = [f"{error:.4g}" for error in (line["ensemble_test_error"] or {}).values()]
     if not errors:
         return ""

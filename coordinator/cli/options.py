@@ -57,14 +57,15 @@ Target = Annotated[
     str | None,
     typer.Option(
         metavar="COLUMN",
-        help="The column of a table that is predicted, or several numbers, a,b; default: target, label, class, y, or "
-        "the last.",
+        help="The column of a table that is predicted, or several numbers or labels, a,b; default: target, label, "
+        "class, y, or the last.",
     ),
 ]
 Task = Annotated[
     str | None,
     typer.Option(
-        metavar="classification|regression", help="Predict classes, or numbers; default: what the data set looks like."
+        metavar="classification|regression|multilabel",
+        help="Predict classes, numbers, or which of several labels apply; default: what the data set looks like.",
     ),
 ]
 ChannelsFirst = Annotated[

@@ -118,7 +118,7 @@ def _new_watcher(store: RunStore, run: RunSpec, client: redis.Redis | None, cach
     """Return a watcher with the progress of members, if there is a broker, and the test classes, if there are any."""
     board = None if client is None else ProgressBoard(client)
     try:
-        labels = None if run.dataset.targets else load_labels(run.dataset, "test", store, cache)
+        labels = load_labels(run.dataset, "test", store, cache) if run.dataset.classes else None
     except DeepchordError:
         labels = None  # the views lack the ensemble so far; the evaluation reports what is wrong
     return RunWatcher(store, run, board, labels)

@@ -41,7 +41,11 @@ _COLUMNS = (
 _BAR = ""
 #: How a member did on its validation images: the column, and its heading by what is predicted.
 _VALIDATED = "validated"
-_VALIDATED_HEADINGS: Mapping[Task, str] = {"classification": "val. acc.", "regression": "val. RMSE"}
+_VALIDATED_HEADINGS: Mapping[Task, str] = {
+    "classification": "val. acc.",
+    "regression": "val. RMSE",
+    "multilabel": "Hamming",
+}
 #: The widths of some columns, in characters.
 _COLUMN_WIDTHS = {"loss": 8, "validated": 11}
 #: The width of all other columns together, in characters, without the column of host, engine and device.
@@ -166,7 +170,7 @@ def _cells(view: RunView, index: int, place_width: int) -> dict[str, RenderableT
     if record is not None and isinstance(record.member, FailedMember):
         return {"trained on": Text("failed", style="red")}
     if record is not None and isinstance(record.member, TrainedMember):
-        return {**_trained_cells(record.member, place_width), _BAR: bar}
+        return {**_trained_cells(record.member, view.run.dataset.outputs.task, place_width), _BAR: bar}
     if line is None:
         return {"trained on": Text("waiting", style="dim")}
     cells: dict[str, RenderableType] = {
@@ -174,7 +178,7 @@ def _cells(view: RunView, index: int, place_width: int) -> dict[str, RenderableT
         _BAR: bar,
         "epoch": f"{line.epochs_done}/{line.epochs}",
         "loss": f"{line.last.train_loss:.4f}" if line.last else Text("…", style="dim"),
-        _VALIDATED: _score(line.last) if line.last else Text("…", style="dim"),
+        _VALIDATED: _score(line.last, view.run.dataset.outputs.task) if line.last else Text("…", style="dim"),
     }
     if line.phase == "waiting":
         return {**cells, "trained on": Text("waiting", style="dim")}
@@ -182,22 +186,22 @@ def _cells(view: RunView, index: int, place_width: int) -> dict[str, RenderableT
     return {**cells, "time": Text(activity(line) if left is None else f"{clock(left)} left", style="dim")}
 
 
-def _trained_cells(member: TrainedMember, place_width: int) -> dict[str, RenderableType]:
+def _trained_cells(member: TrainedMember, task: Task, place_width: int) -> dict[str, RenderableType]:
     best = member.history[member.best_epoch - 1]
     return {
         "trained on": place(member.trainer, place_width),
         # The epoch whose weights were kept: loss and accuracy are of that one, too.
         "epoch": f"{member.best_epoch}/{len(member.history)}",
         "loss": f"{best.train_loss:.4f}",
-        _VALIDATED: _score(best),
+        _VALIDATED: _score(best, task),
         "time": Text(f"{clock(member.duration_s)} ✓", style="green"),
     }
 
 
-def _score(epoch: EpochMetrics) -> str:
-    if epoch.validation_accuracy is None:
+def _score(epoch: EpochMetrics, task: Task) -> str:
+    if task == "regression":
         return f"{epoch.validation_error:.3f} SD"
-    return f"{epoch.validation_accuracy:.2%}"
+    return f"{epoch.validation_error if task == 'multilabel' else epoch.validation_accuracy:.2%}"
 
 
 def _bar(share: float, width: int | None = None) -> ProgressBar:

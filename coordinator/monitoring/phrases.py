@@ -8,9 +8,11 @@ from deepchord.shared.messages import (
     Evaluation,
     FailedMember,
     MemberProgress,
+    MultilabelEvaluation,
     RunSpec,
     Trainer,
 )
+from deepchord.shared.network import Task
 
 OFFLINE = "no broker answers here: this is what storage tells"
 #: Columns for host, engine and device where there is room.
@@ -60,14 +62,16 @@ def result(view: RunView, index: int) -> str:
     best = member.history[member.best_epoch - 1]
     return (
         f"trained in {clock(member.duration_s)}, best epoch {member.best_epoch} of {len(member.history)}, "
-        f"{validated(best)}"
+        f"{validated(best, view.run.dataset.outputs.task)}"
     )
 
 
-def validated(epoch: EpochMetrics) -> str:
-    """Return how an epoch did on the validation images: the accuracy, or the error in standard deviations."""
-    if epoch.validation_accuracy is None:
+def validated(epoch: EpochMetrics, task: Task) -> str:
+    """Return how an epoch did on the validation images: accuracy, error in standard deviations, or wrong labels."""
+    if task == "regression":
         return f"val. RMSE {epoch.validation_error:.4f} SD"
+    if task == "multilabel":
+        return f"val. Hamming loss {epoch.validation_error:.2%}"
     return f"val. accuracy {epoch.validation_accuracy:.2%}"
 
 
@@ -75,6 +79,9 @@ def outcome(run: RunSpec, evaluation: Evaluation) -> str:
     """Return in a few words how good an ensemble is."""
     if isinstance(evaluation, EnsembleEvaluation):
         return f"Ensemble test accuracy {evaluation.test.accuracy:.2%}"
+    if isinstance(evaluation, MultilabelEvaluation):
+        test = evaluation.test
+        return f"Ensemble test Hamming loss {test.hamming_loss.value:.2%}, exact match {test.exact_match.value:.2%}"
     errors = (
         f"{scores.root_mean_squared_error:.4g} ({one_line(target.name)})"
         for target, scores in zip(run.dataset.targets, evaluation.test, strict=True)

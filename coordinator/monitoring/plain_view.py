@@ -18,6 +18,7 @@ from deepchord.coordinator.monitoring.phrases import (
 from deepchord.coordinator.monitoring.run_view import RunView
 from deepchord.shared.command_line import PrintableConsole
 from deepchord.shared.messages import MemberProgress
+from deepchord.shared.network import Task
 
 
 def show_plainly(views: Iterable[RunView], console: PrintableConsole) -> RunView:
@@ -40,7 +41,8 @@ def changes(previous: RunView | None, view: RunView) -> Iterator[str]:
         line, before = view.progress.get(index), previous.progress.get(index) if previous else None
         if line and line.last and (before is None or before.epochs_done != line.epochs_done):
             where = place(line.trainer, PLACE_WIDTH)
-            yield f"member {index} epoch {line.epochs_done}/{line.epochs} {_metrics(line)} on {where}"
+            metrics = _metrics(line, run.dataset.outputs.task)
+            yield f"member {index} epoch {line.epochs_done}/{line.epochs} {metrics} on {where}"
         if index in view.records and (previous is None or index not in previous.records):
             yield f"member {index} {result(view, index)}"
         if index in view.notes and (previous is None or previous.notes.get(index) != view.notes[index]):
@@ -65,7 +67,7 @@ def _sentences(view: RunView) -> dict[str, str]:
     return {about: sentence for about, sentence in sentences.items() if sentence}
 
 
-def _metrics(line: MemberProgress) -> str:
+def _metrics(line: MemberProgress, task: Task) -> str:
     if line.last is None:
         return ""
-    return f"loss {line.last.train_loss:.4f} {validated(line.last)}"
+    return f"loss {line.last.train_loss:.4f} {validated(line.last, task)}"

@@ -13,6 +13,7 @@ from deepchord.coordinator.report.content import ReportContent
 from deepchord.coordinator.report.export import write_report
 from deepchord.coordinator.report.figures import write_samples
 from deepchord.coordinator.report.findings import train_again
+from deepchord.coordinator.report.multilabel import MultilabelContent
 from deepchord.coordinator.report.regression import RegressionContent
 from deepchord.coordinator.report.rendering import AnyContent, summary_json, summary_table
 from deepchord.coordinator.report.tables import examination_table
@@ -21,6 +22,7 @@ __all__ = [
     "AnyContent",
     "ComparedRun",
     "Comparison",
+    "MultilabelContent",
     "RegressionContent",
     "ReportContent",
     "collect_run",

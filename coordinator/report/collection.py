@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 from deepchord.coordinator.report.content import ReportContent, TeacherResults
 from deepchord.coordinator.report.export import write_report
 from deepchord.coordinator.report.findings import train_again
+from deepchord.coordinator.report.multilabel import MultilabelContent
 from deepchord.coordinator.report.regression import NumberTeacher, RegressionContent
 from deepchord.coordinator.report.rendering import AnyContent
 from deepchord.shared.checkpoints import (
     DESCRIPTION_FILE,
     INITIAL_WEIGHTS_FILE,
+    decode_ensemble_labels,
     decode_ensemble_predictions,
     decode_ensemble_probabilities,
     weights_file,
@@ -24,6 +26,7 @@ from deepchord.shared.messages import (
     EnsembleDescription,
     EnsembleEvaluation,
     Evaluation,
+    MultilabelEvaluation,
     RegressionEvaluation,
     RunSpec,
     TrainedMember,
@@ -61,6 +64,8 @@ def report_content(settings: Settings, store: RunStore, run: RunSpec) -> AnyCont
     if isinstance(evaluation, RegressionEvaluation):
         of_numbers = _number_teacher(store, run)
         return RegressionContent(**known, predictions=decode_ensemble_predictions(data, source), teacher=of_numbers)
+    if isinstance(evaluation, MultilabelEvaluation):
+        return MultilabelContent(**known, probabilities=decode_ensemble_labels(data, source))
     return ReportContent(
         **known, probabilities=decode_ensemble_probabilities(data, source), teacher=_teacher(store, run)
     )
@@ -145,7 +150,7 @@ def collect_run(settings: Settings, store: RunStore, run: RunSpec, folder: Path)
         yield "run.json", run.encode()
         yield "evaluation.json", evaluation.encode()
         yield DESCRIPTION_FILE, EnsembleDescription.of_run(run, evaluation, trained).encode()
-        kind = "probabilities" if isinstance(evaluation, EnsembleEvaluation) else "predictions"
+        kind = "predictions" if isinstance(evaluation, RegressionEvaluation) else "probabilities"
         yield f"{kind}.npz", _predicted(store, run, evaluation)[0]
         yield from _initial_weights(store, run)
         for member in trained:
@@ -194,6 +199,9 @@ def summary(run: RunSpec, store: RunStore) -> dict[str, Any]:
         "ended": len(recorded),
         "ensemble_test_accuracy": evaluation.test.accuracy if isinstance(evaluation, EnsembleEvaluation) else None,
         "ensemble_test_error": _errors(run, evaluation) if isinstance(evaluation, RegressionEvaluation) else None,
+        "ensemble_test_hamming_loss": (
+            evaluation.test.hamming_loss.value if isinstance(evaluation, MultilabelEvaluation) else None
+        ),
     }
 
 

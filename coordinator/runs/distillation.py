@@ -66,6 +66,10 @@ def plan_distillation(
         RunFailedError: The run has ended without an evaluation.
     """
     teacher, _ = store.last_evaluation(run)
+    if teacher.dataset.label_names:
+        raise InputError(
+            f"Run {run.run_id} predicts labels; only runs that predict classes or numbers can be distilled."
+        )
     now = now or datetime.now(UTC)
     given = {name: value for name, value in options.items() if value is not None}
     own = {name: given.pop(name) for name in DistillationRequest.model_fields if name in given}

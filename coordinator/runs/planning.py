@@ -13,7 +13,7 @@ from deepchord.coordinator.runs.request import RunRequest
 from deepchord.coordinator.runs.suitability import check_augmentation, check_trainable
 from deepchord.shared.command_line import user_path
 from deepchord.shared.messages import DatasetInfo, InitialWeights, MemberSeeds, MemberSpec, Recipe, RunLabels, RunSpec
-from deepchord.shared.network import Architecture, ResolvedArchitecture, Task, default_architecture
+from deepchord.shared.network import Architecture, Outputs, ResolvedArchitecture, default_architecture
 from deepchord.shared.saved_models import network_to_train, read_network
 
 logger = logging.getLogger(__name__)
@@ -28,15 +28,16 @@ _FEWEST_BY_CHANCE = 50
 
 
 def plan_architecture(
-    request: RunRequest, input_shape: tuple[int, ...], classes: int = 0, targets: int = 0
+    request: RunRequest, input_shape: tuple[int, ...], classes: int = 0, targets: int = 0, labels: int = 0
 ) -> Architecture:
     """Return the network of a request; without one, that of the preset.
 
     Args:
         request: The request.
         input_shape: Height, width and channels of an image, or the number of features.
-        classes: The number of classes of the data set; 0: numbers are predicted.
-        targets: How many numbers are predicted; 0: classes are.
+        classes: The number of classes of the data set; 0: something else is predicted.
+        targets: How many numbers are predicted; 0: something else is.
+        labels: Of how many labels it is predicted whether they apply; 0: something else is predicted.
 
     Raises:
         CheckpointError: A model that Keras saved is damaged, or has what deepchord does not compute.
@@ -46,10 +47,10 @@ def plan_architecture(
     if request.layers is not None:
         architecture = Architecture(layers=request.layers)
     else:
-        task: Task = "regression" if targets else "classification"
-        of_files = _architecture_of_files(request, input_shape, classes, targets)
-        architecture = of_files or default_architecture(request.preset, task)
-    network = architecture.resolve(input_shape=input_shape, classes=classes, targets=targets)
+        outputs = Outputs(classes=classes, targets=targets, labels=labels)
+        of_files = _architecture_of_files(request, input_shape, outputs)
+        architecture = of_files or default_architecture(request.preset, outputs.task)
+    network = architecture.resolve(input_shape=input_shape, classes=classes, targets=targets, labels=labels)
     check_trainable(network)
     if request.initial_weights is None:
         _warn_of_random_layers(network)
@@ -57,19 +58,17 @@ def plan_architecture(
     return architecture
 
 
-def _architecture_of_files(
-    request: RunRequest, input_shape: tuple[int, ...], classes: int, targets: int
-) -> Architecture | None:
+def _architecture_of_files(request: RunRequest, input_shape: tuple[int, ...], outputs: Outputs) -> Architecture | None:
     """Return the network of the file that a request names for it, or of that with the weights; None: neither tells."""
-    is_started = request.initial_weights is not None
+    is_started, sizes = request.initial_weights is not None, (outputs.classes, outputs.targets, outputs.labels)
     if request.architecture is not None:
-        return network_to_train(Path(request.architecture), input_shape, classes, targets, keeps_frozen=is_started)
+        return network_to_train(Path(request.architecture), input_shape, *sizes, keeps_frozen=is_started)
     if request.initial_weights is None:
         return None
     path = user_path(request.initial_weights)
     if read_network(path, input_shape) is None:
         return None
-    return network_to_train(path, input_shape, classes, targets, keeps_frozen=True)
+    return network_to_train(path, input_shape, *sizes, keeps_frozen=True)
 
 
 def _warn_of_random_layers(network: ResolvedArchitecture) -> None:

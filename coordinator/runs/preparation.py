@@ -27,7 +27,7 @@ from deepchord.shared.datasets import (
 from deepchord.shared.errors import InputError
 from deepchord.shared.host import choose_engine
 from deepchord.shared.messages import Recipe, RunSpec
-from deepchord.shared.network import ResolvedArchitecture, Task, refusal
+from deepchord.shared.network import ResolvedArchitecture, refusal
 from deepchord.shared.settings import Settings, keras_home
 from deepchord.shared.storage import RunStore
 
@@ -61,19 +61,20 @@ def prepare(
     rows = None if given is None or given.table is None else len(given.x_train)
     if given is not None:
         options = {**options, "dataset": given.name}  # whatever the recipe names is not trained on
-    request = plan_request(recipe_file, options, table_rows=rows, task=None if given is None else task_of(given))
+    request = plan_request(recipe_file, options, table_rows=rows, task=None if given is None else given.task)
     check_not_detached(settings, is_automatic=request.members == "auto")
     check_broker(settings, request.require)
     store = RunStore.open(settings)
     dataset = given or read_requested(request)
-    if given is None and (dataset.table is not None or dataset.targets):
+    if given is None and (dataset.table is not None or dataset.task != "classification"):
         rows = None if dataset.table is None else len(dataset.x_train)
-        request = plan_request(recipe_file, options, table_rows=rows, task=task_of(dataset))
+        request = plan_request(recipe_file, options, table_rows=rows, task=dataset.task)
     check_parts(request.recipe(), len(dataset.x_train))
     input_shape, classes, targets = dataset.x_train.shape[1:], len(dataset.class_names), len(dataset.targets)
-    architecture = plan_architecture(request, input_shape, classes, targets)
-    network = architecture.resolve(input_shape=input_shape, classes=classes, targets=targets)
-    check_task(request, network.outputs.task)
+    labels = len(dataset.label_names)
+    architecture = plan_architecture(request, input_shape, classes, targets, labels)
+    network = architecture.resolve(input_shape=input_shape, classes=classes, targets=targets, labels=labels)
+    check_task(request, dataset.task, is_automatic=request.members == "auto")
     check_class_weights(request, dataset.class_names, dataset.y_train)
     check_feature_noise(request, input_shape, are_floats=dataset.x_train.dtype != np.uint8)
     refuse_too_large(sum(array.nbytes for array in dataset.arrays().values()), store.objects)
@@ -90,7 +91,7 @@ def prepare(
         checking=long_step(f"Checking what is published of {dataset.name}", size_bytes, "read"),
         publishing=long_step(f"Publishing {dataset.name}", size_bytes, "write"),
     )
-    sizes = [] if targets else np.bincount(dataset.y_train, minlength=classes).tolist()
+    sizes = np.bincount(dataset.y_train, minlength=classes).tolist() if classes else []
     run = plan_run(
         request,
         architecture,
@@ -101,11 +102,6 @@ def prepare(
         owner=owner_of(settings),
     )
     return store, run
-
-
-def task_of(dataset: Dataset) -> Task:
-    """Return what the networks of a data set predict."""
-    return "regression" if dataset.targets else "classification"
 
 
 def check_not_detached(settings: Settings, *, is_automatic: bool) -> None:

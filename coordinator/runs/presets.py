@@ -138,7 +138,7 @@ def preset_values(
             nothing is refused which suits their number.
     """
     values = PRESETS[preset]
-    if task == "regression":
+    if task not in (None, "classification"):
         values = {name: value for name, value in values.items() if name != "label_smoothing"}
     if preset != TABULAR:
         return values

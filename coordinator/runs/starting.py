@@ -42,6 +42,10 @@ def plan_start(request: RunRequest, architecture: Architecture, dataset: Dataset
     """
     if request.initial_weights is None:
         return None
+    if dataset.task == "multilabel":
+        raise InputError(
+            "initial_weights are for runs that predict classes or numbers; this one predicts labels: leave them out."
+        )
     shape, classes, targets = dataset.x_train.shape[1:], len(dataset.class_names), len(dataset.targets)
     path = Path(request.initial_weights)
     read = read_start(path, architecture, shape, classes, targets, new_head=request.new_head)

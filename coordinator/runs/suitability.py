@@ -1,7 +1,7 @@
 """Whether a recipe suits a data set: its parts, its augmentation, its classes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ _OF_PLACES = ("rotation", "zoom", "random_erasing", "cutmix", "rand_augment")
 #: What needs classes, and what needs numbers to predict.
 _OF_CLASSES = ("label_smoothing", "class_weights", "mixup", "cutmix", "stratify")
 _OF_NUMBERS = ("beta_nll",)
+#: What is predicted, in words.
+_PREDICTED: Mapping[Task, str] = {"classification": "classes", "regression": "numbers", "multilabel": "labels"}
 #: What else is for images only.
 _OF_IMAGES = ("flip", "shift", "cutout", "brightness", "contrast", "noise")
 
@@ -88,15 +90,20 @@ def check_class_weights(recipe: Recipe, class_names: Sequence[str], labels: NDAr
         )
 
 
-def check_task(recipe: Recipe, task: Task) -> None:
-    """Raise `InputError` if the recipe asks for what only the other task has."""
-    wrong = _OF_CLASSES if task == "regression" else _OF_NUMBERS
-    asked = [name for name in wrong if getattr(recipe, name)]
-    if asked:
-        what, predicted = ("classes", "numbers") if task == "regression" else ("numbers", "classes")
+def check_task(recipe: Recipe, task: Task, *, is_automatic: bool = False) -> None:
+    """Raise `InputError` if the recipe, or the number of members, asks for what only another task has."""
+    if is_automatic and task == "multilabel":
         raise InputError(
-            f"{asked[0]} is for runs that predict {what}, and this one predicts {predicted}: leave it out."
+            'members = "auto" is for runs that predict classes or numbers, and this one predicts labels: give a number.'
         )
+    wrong: dict[str, tuple[str, ...]] = {"classes": () if task == "classification" else _OF_CLASSES}
+    wrong["numbers"] = () if task == "regression" else _OF_NUMBERS
+    for what, names in wrong.items():
+        asked = [name for name in names if getattr(recipe, name)]
+        if asked:
+            raise InputError(
+                f"{asked[0]} is for runs that predict {what}, and this one predicts {_PREDICTED[task]}: leave it out."
+            )
 
 
 def check_feature_noise(recipe: Recipe, input_shape: tuple[int, ...], *, are_floats: bool) -> None:

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from deepchord.ensemble import Ensemble, Prediction, RegressionPrediction
+from deepchord.ensemble import Ensemble, MultilabelPrediction, Prediction, RegressionPrediction
 from deepchord.run import Run
 from deepchord.shared.errors import DatasetError, InputError
 from deepchord.shared.tables import is_frame
@@ -128,7 +128,7 @@ class DeepEnsembleEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-lear
         self.run_id_, self.ensemble_ = run.run_id, run.ensemble
         return run
 
-    def _asked(self, x: ArrayLike, **question: Any) -> Prediction | RegressionPrediction:
+    def _asked(self, x: ArrayLike, **question: Any) -> Prediction | RegressionPrediction | MultilabelPrediction:
         """Return what the fitted ensemble says of inputs.
 
         Raises:

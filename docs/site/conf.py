@@ -25,6 +25,7 @@ NAVIGATION = {
         "tables",
         "Fine-tuning a Keras model <fine_tuning>",
         "Regression <regression>",
+        "Several labels <multilabel>",
         "In scikit-learn <scikit_learn>",
         "Uncertainty <uncertainty>",
         "Prediction and serving <prediction>",

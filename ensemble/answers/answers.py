@@ -1,6 +1,6 @@
 """Computes what an ensemble says of images or rows: its graph gives what the members say, and all else follows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -8,21 +8,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.ensemble.answers.classes import ClassAnswers
+from deepchord.ensemble.answers.labels import LabelAnswers
 from deepchord.ensemble.answers.numbers import NumberAnswers
 from deepchord.ensemble.answers.question import Question
 from deepchord.ensemble.graph import InputType
+from deepchord.ensemble.multilabel_prediction import MultilabelPrediction
 from deepchord.ensemble.prediction import Prediction
 from deepchord.ensemble.regression_prediction import RegressionPrediction
 from deepchord.ensemble.rowwise import joined
 from deepchord.shared.errors import InputError
 from deepchord.shared.images import scaled
 from deepchord.shared.messages import EnsembleDescription
+from deepchord.shared.network import Task
 
 if TYPE_CHECKING:
     import onnxruntime
 
-#: Of classes, or of numbers.
-AnyPrediction: TypeAlias = Prediction | RegressionPrediction
+#: Of classes, of numbers, or of labels.
+AnyPrediction: TypeAlias = Prediction | RegressionPrediction | MultilabelPrediction
+#: What reads what the members say, by what is predicted.
+_READERS: Mapping[Task, type[ClassAnswers] | type[NumberAnswers] | type[LabelAnswers]] = {
+    "classification": ClassAnswers,
+    "regression": NumberAnswers,
+    "multilabel": LabelAnswers,
+}
 #: How many images are computed at a time: enough for fast convolutions, few enough for the processor's cache.
 _CHUNK = 128
 
@@ -49,7 +58,7 @@ class Answers:
         self._input_type = input_type
         self._input = session.get_inputs()[0].name
         self._place = place
-        self._reader = NumberAnswers(description) if description.regression else ClassAnswers(description)
+        self._reader = _READERS[description.task](description)
 
     @property
     def takes_whole_numbers(self) -> bool:

@@ -31,7 +31,7 @@ def ask(
     """Return a question with its thresholds; see `Ensemble.predict` for the arguments.
 
     Raises:
-        InputError: The ensemble has no thresholds for this risk or level, or it predicts numbers.
+        InputError: The ensemble has no thresholds for this risk or level, or it predicts no classes.
     """
     return Question(
         threshold=None if risk is None else confidence_threshold(description, risk),

@@ -78,7 +78,7 @@ def _cells(costs: FileCosts) -> Iterator[tuple[str, str]]:
             yield name, f"{value:.4f}"
         else:
             yield name, f"{value:.4g}" if name.endswith("squared error") else f"{value:.2%}"
-    if "accuracy" in costs.scores:
+    if "accuracy" in costs.scores or "exact match" in costs.scores:
         yield "predictions that changed", f"{costs.changed:,.0f}"
     else:
         yield "largest change, in standard deviations", f"{costs.changed:.2g}"

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from deepchord.ensemble.answers import AnyPrediction, ask
+from deepchord.ensemble.cli.label_results import LabelResults
 from deepchord.ensemble.cli.number_results import NumberResults
 from deepchord.ensemble.cli.results import ClassResults, Results
 from deepchord.ensemble.ensemble import Ensemble
@@ -120,10 +121,12 @@ def _results(ensemble: Ensemble, item: str, asked: Asked) -> Results[Any]:
     if ensemble.description.regression is not None:
         return NumberResults(item, ensemble.target_names, asked.levels or _USUAL_LEVELS)
     if asked.levels:
+        what, instead = ("labels", "") if ensemble.description.multilabel else ("classes", ", and classes have --sets")
         raise InputError(
-            f"Run {ensemble.description.run_id} predicts classes: --level is for the intervals of numbers, and classes "
-            "have --sets."
+            f"Run {ensemble.description.run_id} predicts {what}: --level is for the intervals of numbers{instead}."
         )
+    if ensemble.description.multilabel is not None:
+        return LabelResults(item, ensemble.label_names)
     return ClassResults(item)
 
 

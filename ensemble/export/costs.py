@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from deepchord.ensemble.answers import Answers, AnyPrediction, Question
+from deepchord.ensemble.multilabel_prediction import MultilabelPrediction
 from deepchord.ensemble.prediction import Prediction
 from deepchord.ensemble.regression_prediction import RegressionPrediction
 from deepchord.ensemble.sources import read_exported
 from deepchord.shared.datasets import Dataset
+from deepchord.shared.multilabel import label_losses
 from deepchord.shared.uncertainty import accuracy, expected_calibration_error, negative_log_likelihood
 
 #: The level of the intervals whose coverage is compared.
@@ -27,8 +29,8 @@ class FileCosts:
     duration_s: float
     #: By their names; those of a target begin with its name where there are several.
     scores: Mapping[str, float]
-    #: Of classes: on how many test images its prediction is another than that of the file it is compared with. Of
-    #: numbers: the largest difference of a mean, in standard deviations. 0 for that file itself.
+    #: Of classes and labels: on how many test images its prediction is another than that of the file it is compared
+    #: with. Of numbers: the largest difference of a mean, in standard deviations. 0 for that file itself.
     changed: float
 
 
@@ -61,6 +63,13 @@ def compare_files(whole: Path, reduced: Path, dataset: Dataset) -> tuple[FileCos
 def _scores(prediction: AnyPrediction, dataset: Dataset) -> dict[str, float]:
     if isinstance(prediction, RegressionPrediction):
         return _number_scores(prediction, dataset)
+    if isinstance(prediction, MultilabelPrediction):
+        found = label_losses(prediction.probabilities, dataset.y_test)
+        return {
+            "exact match": found.exact_match,
+            "hamming loss": found.hamming_loss,
+            "negative log-likelihood": found.negative_log_likelihood,
+        }
     return {
         "accuracy": accuracy(prediction.probabilities, dataset.y_test),
         "negative log-likelihood": negative_log_likelihood(prediction.probabilities, dataset.y_test),
@@ -83,6 +92,8 @@ def _number_scores(prediction: RegressionPrediction, dataset: Dataset) -> dict[s
 def _difference(first: AnyPrediction, other: AnyPrediction) -> float:
     if isinstance(first, Prediction) and isinstance(other, Prediction):
         return float(np.count_nonzero(first.labels != other.labels))
+    if isinstance(first, MultilabelPrediction) and isinstance(other, MultilabelPrediction):
+        return float(np.count_nonzero((first.applies != other.applies).any(axis=1)))
     assert isinstance(first, RegressionPrediction), "both files predict the same"  # noqa: S101  for the type checker
     assert isinstance(other, RegressionPrediction), "both files predict the same"  # noqa: S101  for the type checker
     return float((np.abs(other.mean - first.mean) / first.standard_deviation).max())

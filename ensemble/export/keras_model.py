@@ -38,8 +38,9 @@ def keras_ensemble(source: EnsembleMembers) -> "keras.Model":
     """Return one model of all members, their mean, and its calibration.
 
     Input: images [images, height, width, channels], pixels as in the data set; if they are whole numbers from 0 to 255,
-    the model divides them by 255 itself. Output: calibrated probabilities, float32 [images, classes]; where numbers are
-    predicted, by their names `mean` and `standard_deviation`, float32 [images, targets], in the targets' own units.
+    the model divides them by 255 itself. Output: calibrated probabilities, float32 [images, classes] or [images,
+    labels]; where numbers are predicted, by their names `mean` and `standard_deviation`, float32 [images, targets], in
+    the targets' own units.
 
     Raises:
         EngineError: Keras 3 is not installed.
@@ -58,6 +59,8 @@ def keras_ensemble(source: EnsembleMembers) -> "keras.Model":
         factors = None if scaling is None else scaling.factors
         return keras.Model(images, _numbers(keras.ops, members, description.dataset.targets, factors), name=name)
     mean = keras.layers.Average(name="mean")(members) if len(members) > 1 else members[0]
+    if description.multilabel is not None:
+        return keras.Model(images, _calibrated_labels(keras.ops, mean, description.multilabel.calibration), name=name)
     calibrated = mean if description.calibration is None else _calibrated(keras.ops, mean, description.calibration)
     return keras.Model(images, calibrated, name=name)
 
@@ -120,6 +123,14 @@ def _numbers(
     differences = [(each - mean) ** 2 for each in means]
     variance = sum((*variances[1:], *differences), variances[0]) / len(means)
     return {"mean": mean * scales + offsets, "standard_deviation": ops.sqrt(variance) * widening}
+
+
+def _calibrated_labels(ops: Any, mean: Any, calibration: Calibration | None) -> Any:
+    """Return calibrated probabilities of labels; the same formula as in `deepchord.shared.multilabel`."""
+    if calibration is None:
+        return mean
+    applies, does_not = (ops.log(ops.maximum(each, SMALLEST)) for each in (mean, 1.0 - mean))
+    return ops.sigmoid((applies - does_not) / calibration.temperature)
 
 
 def _calibrated(ops: Any, mean: Any, calibration: Calibration) -> Any:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from deepchord.ensemble.thresholds import confidence_threshold
 from deepchord.shared.errors import EngineError, InputError
 from deepchord.shared.files import written_aside
 from deepchord.shared.messages import EnsembleDescription
+from deepchord.shared.network import Task
 from deepchord.shared.tables import feature_names
 
 
@@ -84,7 +86,7 @@ def _metadata(description: EnsembleDescription, options: ExportOptions) -> dict[
     """Return what a file tells about itself: for people and other programs by name, and all of it for deepchord."""
     dataset = description.dataset
     return {
-        **(_of_classes(description) if description.regression is None else _of_numbers(description)),
+        **_OF_TASK[description.task](description),
         **({"feature_names": json.dumps(feature_names(dataset.table), ensure_ascii=False)} if dataset.table else {}),
         "run_id": description.run_id,
         "seed": str(description.seed),
@@ -120,6 +122,22 @@ def _of_numbers(description: EnsembleDescription) -> dict[str, str]:
         "variance_factors": json.dumps(found.scaling.factors if found.scaling else [1.0] * len(targets)),
         "intervals": json.dumps([each.model_dump(mode="json", include=told) for each in found.intervals]),
     }
+
+
+def _of_labels(description: EnsembleDescription) -> dict[str, str]:
+    calibration = description.multilabel.calibration if description.multilabel else None
+    return {
+        "label_names": json.dumps(description.dataset.label_names, ensure_ascii=False),
+        "temperature": str(calibration.temperature if calibration else 1.0),
+    }
+
+
+#: What a file tells of what it predicts.
+_OF_TASK: Mapping[Task, Callable[[EnsembleDescription], dict[str, str]]] = {
+    "classification": _of_classes,
+    "regression": _of_numbers,
+    "multilabel": _of_labels,
+}
 
 
 def _check_installed() -> None:

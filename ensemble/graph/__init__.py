@@ -7,6 +7,7 @@ asked.
 from deepchord.ensemble.graph.names import (
     FEATURES,
     IMAGES,
+    LABEL_OUTPUTS,
     MEMBER_OUTPUTS,
     MEMBER_PROBABILITIES,
     METADATA,
@@ -19,6 +20,7 @@ from deepchord.ensemble.graph.session import open_session
 __all__ = [
     "FEATURES",
     "IMAGES",
+    "LABEL_OUTPUTS",
     "MEMBER_OUTPUTS",
     "MEMBER_PROBABILITIES",
     "METADATA",

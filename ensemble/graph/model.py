@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 
 from deepchord.ensemble.graph import names
 from deepchord.ensemble.graph.builder import GraphPart
+from deepchord.ensemble.graph.label_outputs import add_label_outputs
 from deepchord.ensemble.graph.layers import add_network
 from deepchord.ensemble.graph.number_outputs import add_number_outputs
 from deepchord.ensemble.graph.options import GraphOptions
@@ -95,6 +96,11 @@ def _add_what_follows(part: GraphPart, description: EnsembleDescription, options
         factors = None if scaling is None else scaling.factors
         add_number_outputs(part, targets=description.dataset.targets, factors=factors)
         return
+    if description.multilabel is not None:
+        calibration = description.multilabel.calibration
+        temperature = None if calibration is None else calibration.temperature
+        add_label_outputs(part, members=len(description.members), temperature=temperature)
+        return
     add_outputs(
         part,
         members=len(description.members),
@@ -111,16 +117,20 @@ def _signature(description: EnsembleDescription, options: GraphOptions) -> onnx.
     taken = ["images", *description.dataset.input_shape]
     graph.input.append(helper.make_tensor_value_info(_input(description), kind, taken))
     members, shape = len(description.members), (len(description.dataset.targets),)
+    outputs = description.dataset.outputs.size
+    of_labels = names.LABEL_OUTPUTS if description.multilabel is not None else ()
     shapes: dict[str, tuple[int, ...]] = {
-        names.PROBABILITIES: (description.dataset.classes,),
-        names.MEMBER_PROBABILITIES: (members, description.dataset.classes),
+        **dict.fromkeys(of_labels, (outputs,)),
+        names.PROBABILITIES: (outputs,),
+        names.MEMBER_PROBABILITIES: (members, outputs),
         **dict.fromkeys(names.NUMBER_OUTPUTS, shape),
         names.MEMBER_MEANS: (members, *shape),
-        names.MEMBER_OUTPUTS: (members, description.dataset.outputs.size),
+        names.MEMBER_OUTPUTS: (members, outputs),
     }
     kinds = {
         names.LABEL: TensorProto.INT64,
         names.ABSTAINS: TensorProto.BOOL,
+        names.APPLIES: TensorProto.BOOL,
         **dict.fromkeys(names.NUMBER_OUTPUTS, TensorProto.DOUBLE),
         names.MEMBER_OUTPUTS: TensorProto.FLOAT,
     }
@@ -145,6 +155,8 @@ def _outputs(description: EnsembleDescription, options: GraphOptions) -> tuple[s
         return (_member_output(description),)
     if description.regression is not None:
         return names.NUMBER_OUTPUTS
+    if description.multilabel is not None:
+        return names.LABEL_OUTPUTS
     return names.OUTPUTS if options.confidence_threshold is None else (*names.OUTPUTS, names.ABSTAINS)
 
 

@@ -17,6 +17,10 @@ MUTUAL_INFORMATION: Final = "mutual_information"
 DISAGREEMENT: Final = "disagreement"
 ABSTAINS: Final = "abstains"
 
+#: Of labels, [rows, labels] as the entropies are: whether a label is predicted, and the members' mean entropy.
+APPLIES: Final = "applies"
+EXPECTED_ENTROPY: Final = "expected_entropy"
+
 #: float32 [rows, members, 2 targets], of each member as its network gives it (see
 #: `deepchord.shared.regression.means_and_variances`): what all other outputs about numbers follow from.
 MEMBER_OUTPUTS: Final = "member_outputs"
@@ -41,6 +45,16 @@ OUTPUTS: Final = (
 
 #: The outputs of every exported graph about numbers, in their order.
 NUMBER_OUTPUTS: Final = (MEAN, STANDARD_DEVIATION, ALEATORIC, EPISTEMIC, MEMBER_MEANS, MEMBER_OUTPUTS)
+
+#: The outputs of every exported graph about labels, in their order; all but the last are [rows, labels].
+LABEL_OUTPUTS: Final = (
+    PROBABILITIES,
+    APPLIES,
+    PREDICTIVE_ENTROPY,
+    EXPECTED_ENTROPY,
+    MUTUAL_INFORMATION,
+    MEMBER_PROBABILITIES,
+)
 
 #: The key of the metadata under which the whole `EnsembleDescription` lies, as JSON.
 METADATA: Final = "deepchord"

@@ -36,7 +36,7 @@ def add_outputs(
     """
     all_members = names.MEMBER_PROBABILITIES
     over_members, over_classes = part.integers("axis_1", 1), part.integers("axis_2", 2)
-    mean = _mean(part, members, over_members)
+    mean = add_mean(part, members, over_members)
     of_members = part.add("ReduceMean", _entropy(part, all_members, over_classes), over_members, keepdims=0)
     entropy = _entropy(part, mean, over_members)
     part.add("Identity", entropy, output=names.PREDICTIVE_ENTROPY)
@@ -53,8 +53,8 @@ def add_outputs(
         part.add("Less", confidence, threshold, output=names.ABSTAINS)
 
 
-def _mean(part: GraphPart, members: int, over_members: str) -> str:
-    """Return the mean of the members' probabilities, float32 [images, classes].
+def add_mean(part: GraphPart, members: int, over_members: str) -> str:
+    """Return the mean of the members' probabilities, float32 [images, classes] or [images, labels].
 
     It is summed in float64 and rounded once, as the evaluation does: where two classes are equally probable but for the
     rounding, a sum in float32 would tell another label.

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from deepchord.ensemble.inputs.arrays import as_images
+from deepchord.ensemble.inputs.flags import flags_of_array
 from deepchord.ensemble.inputs.lots import LOT, Damaged, Lot
 from deepchord.ensemble.inputs.numbers import numbers_of_array, unknown_labels
 from deepchord.shared.errors import DeepchordError, InputError
@@ -118,6 +119,8 @@ def _labels(archive: ImageArchive, dataset: DatasetInfo) -> NDArray[Any]:
     given = read_npz(_open(archive.file), archive.name, (archive.labels,))[archive.labels]
     if dataset.targets:
         return numbers_of_array(given, archive.images, dataset, f"{archive.name}: {archive.labels}")
+    if dataset.label_names:
+        return flags_of_array(given, archive.images, dataset, f"{archive.name}: {archive.labels}")
     labels, classes = checked_labels(given, archive.images, f"{archive.name}: {archive.labels}")
     if classes > dataset.classes:
         raise InputError(

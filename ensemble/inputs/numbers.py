@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.ensemble.inputs.flags import UNKNOWN
 from deepchord.shared.errors import InputError
 from deepchord.shared.messages import DatasetInfo
 from deepchord.shared.tables import Table, as_numbers
@@ -46,7 +47,9 @@ def numbers_of_array(values: NDArray[Any], size: int, dataset: DatasetInfo, name
 
 
 def unknown_labels(size: int, dataset: DatasetInfo) -> NDArray[Any]:
-    """Return the labels of rows or images of which none is known: -1 for classes, NaN for numbers."""
+    """Return the labels of rows or images of which none is known: -1 for classes and labels, NaN for numbers."""
     if dataset.targets:
         return np.full((size, len(dataset.targets)), np.nan)
-    return np.full(size, -1, dtype=np.int64)
+    if dataset.label_names:
+        return np.full((size, len(dataset.label_names)), UNKNOWN, dtype=np.int8)
+    return np.full(size, UNKNOWN, dtype=np.int64)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.ensemble.inputs.flags import flags_of_array
 from deepchord.ensemble.inputs.numbers import numbers_of_array
 from deepchord.shared.errors import InputError
 from deepchord.shared.files import npz_outlines, read_npz
@@ -25,8 +26,8 @@ def read_row_archive(
 
     Args:
         file: The path, or the bytes as an open file. Rows are `x_test` or `x`, [rows, features], and their labels
-            `y_test` or `y`, numbers of the classes, or the actual numbers, [rows] or [rows, targets]. The columns are
-            those of the training in their order, unless `feature_names` tells them.
+            `y_test` or `y`, numbers of the classes, or the actual numbers, [rows] or [rows, targets], or labels.
+            The columns are those of the training in their order, unless `feature_names` tells them.
         name: What it is called in errors.
         dataset: What the networks were trained on.
         preprocessing: Of its columns.
@@ -52,6 +53,9 @@ def read_row_archive(
     if dataset.targets:
         numbers = numbers_of_array(labels, table.size, dataset, labels_name)
         predicted = {target.name: numbers[:, place] for place, target in enumerate(dataset.targets)}
+    elif dataset.label_names:
+        flags = flags_of_array(labels, table.size, dataset, labels_name).astype(np.float64)
+        predicted = {name: flags[:, place] for place, name in enumerate(dataset.label_names)}
     else:
         predicted = {preprocessing.target: _classes(labels, table.size, dataset, labels_name)}
     return Table(source=table.source, columns={**table.columns, **predicted}, size=table.size)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.ensemble.inputs.converted import Converted, warn_of
+from deepchord.ensemble.inputs.flags import flags_of_table
 from deepchord.ensemble.inputs.lots import LOT, STDIN, ZIP, Lot
 from deepchord.ensemble.inputs.numbers import numbers_of_table, unknown_labels
 from deepchord.ensemble.inputs.row_archives import read_row_archive
@@ -145,7 +146,7 @@ def _as_array(rows: RowsLike, name: str) -> NDArray[Any]:
 def _read(text: str, dataset: DatasetInfo) -> Table:
     preprocessing = _preprocessing(dataset)
     as_text = [column.name for column in preprocessing.columns if isinstance(column, CategoryColumn)]
-    if not dataset.targets:
+    if dataset.class_names:
         as_text.append(preprocessing.target)
     header = False if preprocessing.is_unnamed else None
     if text == STDIN:
@@ -171,9 +172,11 @@ def _read(text: str, dataset: DatasetInfo) -> Table:
 
 
 def _labels(table: Table, dataset: DatasetInfo, preprocessing: TablePreprocessing) -> NDArray[Any]:
-    """Return the class of each row; -1 where it is not told, or not one of the networks'; or its numbers."""
+    """Return the class of each row; -1 where it is not told, or not one of the networks'; or its numbers or labels."""
     if dataset.targets:
         return numbers_of_table(table, dataset)
+    if dataset.label_names:
+        return flags_of_table(table, dataset)
     if preprocessing.target not in table.columns:
         return unknown_labels(table.size, dataset)
     labels = known_labels(table.columns[preprocessing.target], dataset.class_names)

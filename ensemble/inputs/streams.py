@@ -131,7 +131,7 @@ def _lot_of(waiting: list[tuple[str, NDArray[np.uint8], int]], dataset: DatasetI
         return
     names, pixels, labels = zip(*waiting, strict=True)
     waiting.clear()
-    told = unknown_labels(len(names), dataset) if dataset.targets else np.array(labels, dtype=np.int64)
+    told = np.array(labels, dtype=np.int64) if dataset.class_names else unknown_labels(len(names), dataset)
     yield Lot(names=names, pixels=np.stack(pixels), labels=told if labelled else None)
 
 

@@ -23,14 +23,14 @@ from starlette.types import Message, Receive
 
 from deepchord.ensemble.answers import Question
 from deepchord.ensemble.ensemble import Ensemble
-from deepchord.ensemble.prediction import Prediction
+from deepchord.ensemble.multilabel_prediction import MultilabelPrediction
 from deepchord.ensemble.regression_prediction import RegressionPrediction
 from deepchord.ensemble.serving.batching import Batcher
 from deepchord.ensemble.serving.limits import ServeLimits
 from deepchord.ensemble.serving.metrics import ServerMetrics
 from deepchord.ensemble.serving.openapi import openapi
 from deepchord.ensemble.serving.requests import read_request, too_large
-from deepchord.ensemble.serving.responses import numbers_response, prediction_response
+from deepchord.ensemble.serving.responses import labels_response, numbers_response, prediction_response
 from deepchord.shared.errors import DeepchordError
 from deepchord.shared.host import usable_cores
 
@@ -169,15 +169,19 @@ class Server:
             prediction = await self._batchers[name].answer(asked.content.values, asked.question)
         except DeepchordError as error:
             raise HTTPException(422, str(error)) from error
-        told = prediction.probabilities if isinstance(prediction, Prediction) else prediction.standard_deviation
+        told = (
+            prediction.standard_deviation if isinstance(prediction, RegressionPrediction) else prediction.probabilities
+        )
         if not np.isfinite(told).all():
             items = "images" if ensemble.description.dataset.table is None else "rows"
-            wanted = "probabilities follow" if isinstance(prediction, Prediction) else "numbers follow"
-            raise HTTPException(422, f"The values of the {items} are so large that no {wanted} from them.")
+            wanted = "numbers" if isinstance(prediction, RegressionPrediction) else "probabilities"
+            raise HTTPException(422, f"The values of the {items} are so large that no {wanted} follow from them.")
         self._metrics.images.labels(name).inc(len(prediction))
         item, warnings = ("image" if ensemble.description.dataset.table is None else "row"), asked.content.warnings
         if isinstance(prediction, RegressionPrediction):
             return numbers_response(name, asked.names, prediction, item, asked.level, warnings)
+        if isinstance(prediction, MultilabelPrediction):
+            return labels_response(name, asked.names, prediction, item, warnings)
         if prediction.abstains is not None:
             self._metrics.abstained.labels(name).inc(int(prediction.abstains.sum()))
         return prediction_response(name, asked.names, prediction, item, warnings)
@@ -225,6 +229,14 @@ def _predicted(ensemble: Ensemble) -> dict[str, Any]:
         scores = [each.model_dump(mode="json") for each in regression.scaled_test or regression.test]
         levels = sorted({each.level for each in regression.intervals})
         return {"target_names": list(ensemble.target_names), "test_scores": scores, "levels": levels}
+    labels = ensemble.description.multilabel
+    if labels is not None:
+        best = labels.calibrated_test or labels.test
+        return {
+            "label_names": list(ensemble.label_names),
+            "test_scores": best.model_dump(mode="json"),
+            "levels": [],
+        }
     return {
         "class_names": list(ensemble.class_names),
         "test_accuracy": test.accuracy if test else None,

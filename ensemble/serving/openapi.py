@@ -73,6 +73,29 @@ _ANSWER = {
         "warnings": _WARNINGS,
     },
 }
+_LABEL_PREDICTION = {
+    "type": "object",
+    "required": ["labels", "probabilities", "predictive_entropy"],
+    "properties": {
+        **_ITEM,
+        "labels": {"type": "array", "items": {"type": "string"}, "description": "Those that are predicted to apply."},
+        "probabilities": {**_NUMBERS, "description": "Calibrated, of each label, in the order of label_names."},
+        "predictive_entropy": {**_NUMBERS, "description": "The total uncertainty of each label, in nats."},
+        "expected_entropy": {**_NUMBERS, "description": "What more members would not remove, in nats."},
+        "mutual_information": {**_NUMBERS, "description": "What the members disagree about, in nats."},
+        "members": {"type": "array", "items": _NUMBERS, "description": "Of each member; with members only."},
+    },
+}
+_LABEL_ANSWER = {
+    "type": "object",
+    "required": ["model", "label_names", "predictions"],
+    "properties": {
+        "model": {"type": "string"},
+        "label_names": {"type": "array", "items": {"type": "string"}},
+        "predictions": {"type": "array", "items": {"$ref": "#/components/schemas/LabelPrediction"}},
+        "warnings": _WARNINGS,
+    },
+}
 _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 _REFUSALS = {
     "400": "A parameter or the JSON is not valid.",
@@ -125,6 +148,8 @@ def openapi(models: Sequence[str], *, needs_token: bool) -> dict[str, Any]:
                 "Answer": _ANSWER,
                 "NumberPrediction": _NUMBER_PREDICTION,
                 "NumberAnswer": _NUMBER_ANSWER,
+                "LabelPrediction": _LABEL_PREDICTION,
+                "LabelAnswer": _LABEL_ANSWER,
                 "Error": _ERROR,
             },
             **({"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}} if needs_token else {}),
@@ -148,8 +173,8 @@ def _predict() -> dict[str, Any]:
         }
         for status, text in _REFUSALS.items()
     }
-    # Of an ensemble that predicts classes, or of one that predicts numbers.
-    answers = [{"$ref": f"#/components/schemas/{name}"} for name in ("Answer", "NumberAnswer")]
+    # Of an ensemble that predicts classes, of one that predicts numbers, or of one that predicts labels.
+    answers = [{"$ref": f"#/components/schemas/{name}"} for name in ("Answer", "NumberAnswer", "LabelAnswer")]
     answer = {"application/json": {"schema": {"oneOf": answers}}}
     return {
         "operationId": "predict",

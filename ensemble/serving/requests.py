@@ -170,7 +170,8 @@ def _question(
 
 def _level(query: QueryParams, description: EnsembleDescription) -> float:
     if "level" in query and description.regression is None:
-        raise HTTPException(400, "level is for the intervals of numbers, and this ensemble predicts classes: ask sets.")
+        what = "labels" if description.multilabel else "classes: ask sets"
+        raise HTTPException(400, f"level is for the intervals of numbers, and this ensemble predicts {what}.")
     try:
         return parse_share(query.get("level"), "level") or _USUAL_LEVEL
     except DeepchordError as error:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.responses import JSONResponse
 
+from deepchord.ensemble.multilabel_prediction import MultilabelPrediction
 from deepchord.ensemble.prediction import Prediction
 from deepchord.ensemble.regression_prediction import RegressionPrediction
 
@@ -65,6 +66,32 @@ def numbers_response(
             "target_names": list(prediction.target_names),
             "level": level,
             "interval_method": prediction.interval_method(level),
+            "predictions": predictions,
+            **({"warnings": list(warnings)} if warnings else {}),
+        }
+    )
+
+
+def labels_response(
+    model: str, names: Sequence[str], prediction: MultilabelPrediction, item: str, warnings: Sequence[str] = ()
+) -> JSONResponse:
+    """Return the predicted labels of some images or rows; see `prediction_response`."""
+    fields = ("probabilities", "predictive_entropy", "expected_entropy", "mutual_information")
+    predictions: list[dict[str, Any]] = [
+        {
+            item: name,
+            "labels": list(of_row),
+            **{field: [_number(value) for value in getattr(prediction, field)[index]] for field in fields},
+        }
+        for index, (name, of_row) in enumerate(zip(names, prediction.names(), strict=True))
+    ]
+    if prediction.members is not None:
+        for index, answer in enumerate(predictions):
+            answer["members"] = [[_number(value) for value in member[index]] for member in prediction.members]
+    return JSONResponse(
+        {
+            "model": model,
+            "label_names": list(prediction.label_names),
             "predictions": predictions,
             **({"warnings": list(warnings)} if warnings else {}),
         }

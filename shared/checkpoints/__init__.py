@@ -13,6 +13,11 @@ from deepchord.shared.checkpoints.hdf5 import (
     weighted_layers,
     weights_root,
 )
+from deepchord.shared.checkpoints.label_probabilities import (
+    EnsembleLabels,
+    decode_ensemble_labels,
+    encode_ensemble_labels,
+)
 from deepchord.shared.checkpoints.predictions import (
     EnsemblePredictions,
     decode_ensemble_predictions,
@@ -29,17 +34,20 @@ from deepchord.shared.checkpoints.probabilities import (
 __all__ = [
     "DESCRIPTION_FILE",
     "INITIAL_WEIGHTS_FILE",
+    "EnsembleLabels",
     "EnsemblePredictions",
     "EnsembleProbabilities",
     "StoredLayer",
     "Weights",
     "check_fit",
     "decode_checkpoint",
+    "decode_ensemble_labels",
     "decode_ensemble_predictions",
     "decode_ensemble_probabilities",
     "decode_member_outputs",
     "describe_shapes",
     "encode_checkpoint",
+    "encode_ensemble_labels",
     "encode_ensemble_predictions",
     "encode_ensemble_probabilities",
     "encode_member_outputs",

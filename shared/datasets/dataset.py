@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepchord.shared.datasets.checks import check_alike, checked_sample_weights
+from deepchord.shared.datasets.multilabel import LABEL_NAMES
 from deepchord.shared.datasets.outlines import check_outlines
 from deepchord.shared.datasets.predicted import CLASS_NAMES, checked_predicted
 from deepchord.shared.datasets.targets import TARGET_NAMES
@@ -23,13 +24,14 @@ from deepchord.shared.messages import (
     TablePreprocessing,
     Target,
 )
+from deepchord.shared.network import Task
 from deepchord.shared.tables import Table, checked_rows
 
 #: The arrays that every data set has.
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-#: Optional arrays: how much each training image counts, and the names of classes or of numbers.
+#: Optional arrays: how much each training image counts, and the names of classes, of numbers or of labels.
 SAMPLE_WEIGHTS = "sample_weights_train"
-OPTIONAL_ARRAYS = (CLASS_NAMES, SAMPLE_WEIGHTS, TARGET_NAMES)
+OPTIONAL_ARRAYS = (CLASS_NAMES, SAMPLE_WEIGHTS, TARGET_NAMES, LABEL_NAMES)
 #: What a data set is called that a program gives as arrays.
 IN_MEMORY = "arrays"
 
@@ -47,16 +49,19 @@ class Dataset:
     name: str
     #: [train_size, height, width, channels], uint8 or float32, as given; of a table float32 [train_size, features].
     x_train: NDArray[Any]
-    #: int64 [train_size], class indices; or the numbers of a regression, float64 [train_size, targets].
+    #: int64 [train_size], class indices; the numbers of a regression, float64 [train_size, targets]; or which of
+    #: several labels apply, uint8 [train_size, labels].
     y_train: NDArray[Any]
     #: [test_size, height, width, channels] or [test_size, features], of the type of `x_train`.
     x_test: NDArray[Any]
-    #: int64 [test_size], class indices; or float64 [test_size, targets].
+    #: int64 [test_size], class indices; float64 [test_size, targets]; or uint8 [test_size, labels].
     y_test: NDArray[Any]
-    #: One name per class, by index; empty: numbers are predicted.
+    #: One name per class, by index; empty: something else is predicted.
     class_names: tuple[str, ...] = ()
-    #: The numbers that are predicted; empty: classes are.
+    #: The numbers that are predicted; empty: something else is.
     targets: tuple[Target, ...] = ()
+    #: The labels of which it is predicted whether they apply; empty: something else is predicted.
+    label_names: tuple[str, ...] = ()
     #: float32 [train_size], how much each training image counts in the loss; None: all alike.
     sample_weights_train: NDArray[np.float32] | None = None
     #: How image files became its images, how its test images were drawn or from which path they came, and what was
@@ -77,10 +82,20 @@ class Dataset:
         """The type and range of `x_train`; all of it is read for that, once."""
         return self.known_pixels or pixel_values(self.x_train)
 
+    @property
+    def task(self) -> Task:
+        """What is predicted."""
+        if self.label_names:
+            return "multilabel"
+        return "regression" if self.targets else "classification"
+
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays as they are published, by name: labels as int64, numbers as float64; without any names."""
+        """Return the arrays as they are published, by name, without names of classes, numbers or labels.
+
+        Classes are int64, numbers float64, and labels uint8.
+        """
         found = {name: getattr(self, name) for name in ARRAYS}
-        kind = np.float64 if self.targets else np.int64
+        kind = {"classification": np.int64, "regression": np.float64, "multilabel": np.uint8}[self.task]
         labels = {name: found[name].astype(kind, copy=False) for name in ("y_train", "y_test")}
         weights = self.sample_weights_train
         return found | labels | ({} if weights is None else {SAMPLE_WEIGHTS: weights})
@@ -100,7 +115,8 @@ def dataset_from_arrays(
     Args:
         arrays: `x_train`, `y_train`, `x_test`, `y_test` and optionally `class_names` and `sample_weights_train`, in the
             forms that `checked_images`, `checked_labels`, `checked_class_names` and `checked_sample_weights` accept.
-            With `target_names` the labels are numbers to predict, in the forms of `checked_numbers`.
+            With `target_names` the labels are numbers to predict, in the forms of `checked_numbers`; with `label_names`
+            they tell which labels apply, in the forms of `checked_flags`.
         name: The name of the data set.
         source: Where the arrays came from, for errors.
         class_names: Names of the classes; they win over those in `arrays`.
@@ -129,6 +145,7 @@ def dataset_from_arrays(
         y_test=_read_only(predicted.test),
         class_names=predicted.class_names,
         targets=predicted.targets,
+        label_names=predicted.label_names,
         sample_weights_train=weights,
         table=table,
         known_pixels=pixels,
@@ -142,12 +159,13 @@ def encode_dataset(dataset: Dataset) -> bytes:
     """
     arrays = dataset.arrays()
     weights = {SAMPLE_WEIGHTS: arrays.pop(SAMPLE_WEIGHTS)} if SAMPLE_WEIGHTS in arrays else {}
-    names = (
-        {TARGET_NAMES: np.array([target.name for target in dataset.targets])}
-        if dataset.targets
-        else {CLASS_NAMES: np.array(dataset.class_names)}
-    )
-    return write_npz(arrays | names | weights)
+    names = {
+        "classification": (CLASS_NAMES, dataset.class_names),
+        "regression": (TARGET_NAMES, tuple(target.name for target in dataset.targets)),
+        "multilabel": (LABEL_NAMES, dataset.label_names),
+    }
+    name, values = names[dataset.task]
+    return write_npz(arrays | {name: np.array(values)} | weights)
 
 
 def decode_dataset(data: bytes, name: str, source: str, table: TablePreprocessing | None = None) -> Dataset:

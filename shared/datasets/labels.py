@@ -75,8 +75,8 @@ def not_one_hot(labels: NDArray[Any], broken: NDArray[np.bool_]) -> str:
         if ones.max() > 1:
             number = int(np.argmax(ones > 1))
             return (
-                f"{sentence}, row {number} holds {ones[number]}: several classes for an image (multi-label) are not "
-                "possible, give each its one class"
+                f"{sentence}, row {number} holds {ones[number]}: where several labels may apply, give --task "
+                "multilabel (in Python task=)"
             )
         return f"{sentence}, row {number} does not: it holds no 1"
     if (row >= 0).all() and abs(row.sum() - 1) < _ROUNDING:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepchord.shared.datasets.cached_file import cached_file, keep_file
 from deepchord.shared.datasets.dataset import ARRAYS, Dataset, dataset_from_arrays, decode_dataset, encode_dataset
+from deepchord.shared.datasets.multilabel import LABEL_NAMES
 from deepchord.shared.datasets.shards import LocalArrays, PredictedNames, Sharding, publish_shards
 from deepchord.shared.datasets.targets import TARGET_NAMES
 from deepchord.shared.errors import CorruptObjectError, DatasetError
@@ -46,7 +47,9 @@ def publish_dataset(
     if sharding.applies_to(arrays):
         with publishing or nullcontext():
             names = PredictedNames(
-                classes=dataset.class_names, targets=tuple(target.name for target in dataset.targets)
+                classes=dataset.class_names,
+                targets=tuple(target.name for target in dataset.targets),
+                labels=dataset.label_names,
             )
             sha256, pixels = publish_shards(arrays, names, store.objects, sharding)
         return _describe(replace(dataset, known_pixels=pixels), sha256, in_shards=True)
@@ -122,7 +125,8 @@ def _from_shards(info: DatasetInfo, store: RunStore, cache: Path, advance: Calla
     manifest = local.manifest()
     arrays = {name: local.array(described) for name, described in _arrays(manifest, info).items()}
     small = {name: np.array(array) for name, array in arrays.items() if not name.startswith("x_")}
-    predicted = {TARGET_NAMES: np.array(manifest.target_names)} if manifest.target_names else {}
+    names_of = {TARGET_NAMES: manifest.target_names, LABEL_NAMES: manifest.label_names}
+    predicted = {array: np.array(given) for array, given in names_of.items() if given}
     names = manifest.class_names or None
     return dataset_from_arrays(
         arrays | small | predicted,
@@ -154,6 +158,7 @@ def _describe(dataset: Dataset, sha256: str, *, in_shards: bool) -> DatasetInfo:
         input_shape=dataset.x_train.shape[1:],
         class_names=dataset.class_names,
         targets=dataset.targets,
+        label_names=dataset.label_names,
         train_size=len(dataset.x_train),
         test_size=len(dataset.x_test),
         pixels=dataset.pixels,

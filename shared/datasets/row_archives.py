@@ -1,4 +1,4 @@
-"""Arrays of rows in an archive as a data set: each row has its features, and a class or numbers."""
+"""Arrays of rows in an archive as a data set: each row has its features, and a class, numbers or labels."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +11,7 @@ from deepchord.shared.command_line import printable_path
 from deepchord.shared.datasets.checks import checked_labels, checked_sample_weights
 from deepchord.shared.datasets.dataset import ARRAYS, OPTIONAL_ARRAYS, SAMPLE_WEIGHTS, Dataset
 from deepchord.shared.datasets.labels import check_classes
+from deepchord.shared.datasets.multilabel import checked_flags
 from deepchord.shared.datasets.own_files import (
     FileOptions,
     labels_as_trained,
@@ -38,7 +39,7 @@ def read_row_archive(path: Path, options: FileOptions) -> Dataset:
 
     Args:
         path: An `.npz` with `x_train` as [size, features], `y_train` and optionally `x_test`, `y_test`, `class_names`
-            or `target_names`, and `feature_names`.
+            or `target_names` or `label_names`, and `feature_names`.
         options: What is predicted, and which rows are for the test.
 
     Raises:
@@ -98,7 +99,7 @@ def _archive_description(
     return RowsDescription(
         name=name,
         source=source,
-        targets=(names or (options.target or _LABELS,)) if task == "regression" else (options.target or _LABELS,),
+        targets=(options.target or _LABELS,) if task == "classification" or not names else names,
         task=task,
         class_names=None if class_names is None else tuple(class_names),
     )
@@ -120,5 +121,7 @@ def _archived(
     rows = table_of_rows(arrays[f"x_{part}"], names, f"{source}: x_{part}")
     if task == "regression":
         return LabelledRows(rows=rows, labels=checked_numbers(arrays[f"y_{part}"], rows.size, f"{source}: y_{part}"))
+    if task == "multilabel":
+        return LabelledRows(rows=rows, labels=checked_flags(arrays[f"y_{part}"], rows.size, f"{source}: y_{part}"))
     labels, _ = checked_labels(arrays[f"y_{part}"], rows.size, f"{source}: y_{part}")
     return LabelledRows(rows=rows, labels=labels)

@@ -52,8 +52,9 @@ def find_dataset(
         raise DatasetError(f"{called} has its channels last: leave out --images-channels-first.")
     refuse_image_options(options, called)
     refuse_table_options(options, called)
-    if options.task == "regression":
-        raise DatasetError(f"{called} has classes, and no numbers to predict: leave --task out.")
+    if options.task not in (None, "classification"):
+        what = "numbers to predict" if options.task == "regression" else "labels of which several may apply"
+        raise DatasetError(f"{called} has classes, and no {what}: leave --task out.")
     if options.test is not None:
         raise DatasetError(f"{called} has test images of its own: leave --test out.")
     return find_named_dataset(NAMED_DATASETS[name_or_path], places)
@@ -76,7 +77,8 @@ def read_dataset(
         path: An `.npz` with `x_train` and `x_test` as [size, height, width] or [size, height, width, channels],
             whole numbers in 0..255, floats or booleans; `y_train` and `y_test` as [size], [size, 1] or one-hot
             [size, classes]; optionally `class_names` as strings [classes] and `sample_weights_train` as numbers [size].
-            With `target_names`, strings [targets], the labels are numbers to predict, [size] or [size, targets].
+            With `target_names`, strings [targets], the labels are numbers to predict, [size] or [size, targets]. With
+            `label_names`, strings [labels], they are 1 where a label applies and else 0, [size, labels].
             Or what `own_files` can read: image files, or arrays in other files; or a table.
         channels_first: Whether images of four axes are [size, channels, height, width]; None: images that look so are
             refused.

@@ -15,6 +15,7 @@ from deepchord.shared.datasets.dataset import (
     Dataset,
     dataset_from_arrays,
 )
+from deepchord.shared.datasets.multilabel import LABEL_NAMES
 from deepchord.shared.datasets.own_files import TEST_SHARE, FileOptions, path_kind, stratified_split
 from deepchord.shared.datasets.targets import TARGET_NAMES
 from deepchord.shared.errors import DatasetError
@@ -27,12 +28,14 @@ from deepchord.shared.tables import (
     find_targets,
     fit_preprocessing,
     known_labels,
+    look_like_flags,
     looks_like_numbers,
     read_table_file,
     rows_with_class,
     shown_value,
     table_suffix,
     target_classes,
+    target_flags,
     target_numbers,
 )
 
@@ -49,7 +52,8 @@ class LabelledRows:
 
     #: Without the columns that are predicted.
     rows: Table
-    #: Class indices, or any labels that `checked_labels` takes, [size]; or numbers, [size, targets].
+    #: Class indices, or any labels that `checked_labels` takes, [size]; numbers, [size, targets]; or which labels
+    #: apply, [size, labels].
     labels: NDArray[Any]
     #: How much each row counts in the loss of the training [size]; None: all alike.
     weights: NDArray[Any] | None = None
@@ -120,7 +124,8 @@ def dataset_of_table(
         target: The column that is predicted, or several with commas between them; None: one with a usual name, or else
             the last.
         test: Rows that only score, with the same columns; or how they are drawn.
-        task: Whether classes or numbers are predicted; None: what the column looks like, which is logged for numbers.
+        task: Whether classes, numbers or labels are predicted; None: what the column looks like, which is logged for
+            numbers.
 
     Raises:
         DatasetError: The table cannot be learnt from, or test rows do not fit it.
@@ -134,8 +139,8 @@ def dataset_of_table(
         row_numbers=counting_columns(_without(table, predicted)),
     )
     labels: NDArray[Any]
-    if described.task == "regression":
-        labels, known = target_numbers(table, predicted)
+    if described.task != "classification":
+        labels, known = _values(table, described)
     else:
         labels, class_names, known = target_classes(table, predicted[0])
         described = replace(described, class_names=class_names)
@@ -150,13 +155,18 @@ def _task(table: Table, targets: Sequence[str], asked: Task | None) -> Task:
     if asked == "classification" and len(targets) > 1:
         raise DatasetError(
             f"{table.source}: {len(targets)} columns are to be predicted ({', '.join(targets)}), but only one can tell "
-            "the class of a row; give one, or --task regression."
+            "the class of a row; give one, or --task regression, or --task multilabel for labels of 0 and 1."
         )
     if asked is not None:
         return asked
     if len(targets) == 1 and not looks_like_numbers(table, targets[0]):
         return "classification"
     sentence = "%s of %s are predicted as numbers (regression)."
+    if len(targets) > 1 and look_like_flags(table, targets):
+        sentence = (
+            "%s of %s are predicted as numbers (regression); --task multilabel (in Python task=) predicts which of "
+            "them apply."
+        )
     if len(targets) == 1:
         sentence = (
             "%s of %s is predicted as a number (regression); --task classification (in Python task=) makes classes of "
@@ -174,8 +184,7 @@ def _without(table: Table, names: Iterable[str]) -> Table:
 
 def drawn_dataset(given: LabelledRows, described: RowsDescription, split: StratifiedSplit) -> Dataset:
     """Return labelled rows as a data set; a share of each class, or of all rows, is drawn for the test."""
-    is_regression = described.task == "regression"
-    classes = np.zeros(given.rows.size, dtype=np.int64) if is_regression else given.labels
+    classes = given.labels if described.task == "classification" else np.zeros(given.rows.size, dtype=np.int64)
     kept = stratified_split(classes, split.share, split.seed)
     return labelled_dataset(given.part(~kept), given.part(kept), described, split=split)
 
@@ -204,8 +213,9 @@ def labelled_dataset(
     }
     if train.weights is not None:
         arrays[SAMPLE_WEIGHTS] = train.weights
-    if described.task == "regression":
-        arrays[TARGET_NAMES] = np.array(described.targets)
+    if described.task != "classification":
+        names = TARGET_NAMES if described.task == "regression" else LABEL_NAMES
+        arrays[names] = np.array(described.targets)
     dataset = dataset_from_arrays(
         arrays,
         name=described.name,
@@ -224,13 +234,19 @@ def _extra_columns(names: Sequence[str]) -> DatasetFinding:
     return DatasetFinding(kind="extra_columns", level="note", text=text)
 
 
+def _values(table: Table, described: RowsDescription) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return the numbers of the rows that have them, or their labels, and which rows these are."""
+    found = target_numbers if described.task == "regression" else target_flags
+    return found(table, described.targets)
+
+
 def _labelled(test: Table, described: RowsDescription) -> LabelledRows:
     for name in described.targets:
         if name not in test.columns:
             raise DatasetError(f"{test.source} has no column {name!r}, which is predicted: test rows need it.")
-    if described.task == "regression":
-        numbers, known = target_numbers(test, described.targets)
-        return LabelledRows(rows=_without(test, described.targets).rows(known), labels=numbers)
+    if described.task != "classification":
+        values, known = _values(test, described)
+        return LabelledRows(rows=_without(test, described.targets).rows(known), labels=values)
     target, class_names = described.targets[0], described.class_names or ()
     known = rows_with_class(test, target)
     labels = known_labels(test.columns[target], class_names)

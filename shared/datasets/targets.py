@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepchord.shared.datasets.multilabel import LABEL_NAMES, checked_label_names, names_of_columns
 from deepchord.shared.datasets.outlines import check_label_outline
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.messages import Target
@@ -52,23 +53,34 @@ def checked_numbers(values: NDArray[Any], size: int, label: str) -> NDArray[np.f
 def asked_task(
     arrays: Mapping[str, NDArray[Any]], source: str, asked: Task | None
 ) -> tuple[Task, tuple[str, ...] | None]:
-    """Return whether the labels of arrays are classes or numbers, and the names of the numbers if they have some.
+    """Return what the labels of arrays are, and the names of the numbers or labels if they have some.
 
     Args:
-        arrays: `y_train`, and `target_names` if its labels are numbers.
+        arrays: `y_train`, and `target_names` if its labels are numbers, or `label_names` if several may apply.
         source: Where they came from, for errors.
-        asked: What was asked for; None: `target_names` tell.
+        asked: What was asked for; None: `target_names` or `label_names` tell.
 
     Raises:
         DatasetError: The arrays tell something else.
     """
+    if LABEL_NAMES in arrays or (asked == "multilabel" and TARGET_NAMES not in arrays):
+        return "multilabel", _label_names(arrays, source, asked)
     if TARGET_NAMES not in arrays:
         count = _targets_of(arrays["y_train"])
         named = None if asked != "regression" or count == 1 else tuple(f"y_{number}" for number in range(count))
         return asked or "classification", named
-    if asked == "classification":
+    if asked not in (None, "regression"):
         raise DatasetError(f"{source} has {TARGET_NAMES}, so it is of numbers to predict: leave --task out.")
     return "regression", checked_target_names(arrays[TARGET_NAMES], _targets_of(arrays["y_train"]), source)
+
+
+def _label_names(arrays: Mapping[str, NDArray[Any]], source: str, asked: Task | None) -> tuple[str, ...]:
+    count = _targets_of(arrays["y_train"])
+    if LABEL_NAMES not in arrays:
+        return names_of_columns(count)
+    if asked not in (None, "multilabel"):
+        raise DatasetError(f"{source} has {LABEL_NAMES}, so several labels may apply: leave --task out.")
+    return checked_label_names(arrays[LABEL_NAMES], count, source)
 
 
 def _targets_of(labels: NDArray[Any]) -> int:
@@ -79,10 +91,12 @@ def _targets_of(labels: NDArray[Any]) -> int:
 def with_target_names(
     arrays: Mapping[str, NDArray[Any]], source: str, asked: Task | None
 ) -> Mapping[str, NDArray[Any]]:
-    """Return arrays with `target_names` if numbers are predicted; see `asked_task`."""
+    """Return arrays with `target_names` if numbers are predicted, or with `label_names`; see `asked_task`."""
     task, names = asked_task(arrays, source, asked)
     if task == "classification" or TARGET_NAMES in arrays:
         return arrays
+    if task == "multilabel":
+        return {**arrays, LABEL_NAMES: np.array(names)}
     return {**arrays, TARGET_NAMES: np.array(names or (_ONLY_TARGET,))}
 
 

@@ -4,8 +4,20 @@ Each is a frozen, validated type.
 """
 
 from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, StratifiedSplit
-from deepchord.shared.messages.dataset import ArrayName, DatasetInfo, DatasetManifest, PixelValues, ShardedArray
-from deepchord.shared.messages.ensemble import DescribedMember, DescribedRegression, EnsembleDescription
+from deepchord.shared.messages.dataset import (
+    ArrayName,
+    DatasetInfo,
+    DatasetManifest,
+    PixelValues,
+    ShardedArray,
+    Target,
+)
+from deepchord.shared.messages.ensemble import (
+    DescribedLabels,
+    DescribedMember,
+    DescribedRegression,
+    EnsembleDescription,
+)
 from deepchord.shared.messages.evaluation import (
     BalancedScores,
     EnsembleEvaluation,
@@ -22,6 +34,15 @@ from deepchord.shared.messages.member import (
     TrainedMember,
     Trainer,
     TrainingPart,
+)
+from deepchord.shared.messages.multilabel import (
+    LabelBin,
+    LabelLosses,
+    LabelResult,
+    LabelScores,
+    MultilabelEvaluation,
+    MultilabelMember,
+    SizedMultilabel,
 )
 from deepchord.shared.messages.progress import MemberProgress
 from deepchord.shared.messages.recipe import ClassWeights, Precision, Recipe, Splits
@@ -84,7 +105,6 @@ from deepchord.shared.messages.table import (
     TableColumn,
     TablePreprocessing,
 )
-from deepchord.shared.messages.target import Target
 from deepchord.shared.messages.uncertainty import (
     Abstention,
     Calibration,
@@ -101,7 +121,7 @@ from deepchord.shared.messages.uncertainty import (
 )
 
 #: How a run ended, by what its networks predict.
-Evaluation = EnsembleEvaluation | RegressionEvaluation
+Evaluation = EnsembleEvaluation | RegressionEvaluation | MultilabelEvaluation
 
 __all__ = [
     "MAX_MEMBERS",
@@ -124,6 +144,7 @@ __all__ = [
     "DatasetInfo",
     "DatasetManifest",
     "DateColumn",
+    "DescribedLabels",
     "DescribedMember",
     "DescribedRegression",
     "Detection",
@@ -143,6 +164,10 @@ __all__ = [
     "InitialWeights",
     "Intervals",
     "KeptWeights",
+    "LabelBin",
+    "LabelLosses",
+    "LabelResult",
+    "LabelScores",
     "MemberDetection",
     "MemberEvaluation",
     "MemberGain",
@@ -152,6 +177,8 @@ __all__ = [
     "MemberSeeds",
     "MemberSpec",
     "Misclassified",
+    "MultilabelEvaluation",
+    "MultilabelMember",
     "NumberColumn",
     "NumberGain",
     "PixelValues",
@@ -182,6 +209,7 @@ __all__ = [
     "ShortNumberScores",
     "ShortScores",
     "SizedEnsemble",
+    "SizedMultilabel",
     "SizedRegression",
     "Splits",
     "StratifiedSplit",

@@ -8,7 +8,6 @@ from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt, model_vali
 
 from deepchord.shared.messages.data_source import DatasetFinding, ImageFiles, StratifiedSplit
 from deepchord.shared.messages.table import TablePreprocessing
-from deepchord.shared.messages.target import Target
 from deepchord.shared.network import Architecture, Outputs, ResolvedArchitecture
 from deepchord.shared.validation import ExtendedMessage, Message, Sha256
 
@@ -25,11 +24,31 @@ class PixelValues(Message):
     highest: FiniteFloat
 
 
+class Target(Message):
+    """A number that is predicted; networks learn and say (value - mean) / scale."""
+
+    #: The name of its column.
+    name: Annotated[str, Field(min_length=1)]
+    #: The mean and the standard deviation of the training rows, in the number's own unit.
+    mean: FiniteFloat
+    scale: Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
 class DatasetInfo(ExtendedMessage):
     """A published data set: its SHA-256, under which storage keeps it, and its shape, values and classes."""
 
     added_fields: ClassVar = (
-        *("targets", "has_sample_weights", "files", "split", "test_name", "findings", "table", "in_shards"),
+        *(
+            "targets",
+            "label_names",
+            "has_sample_weights",
+            "files",
+            "split",
+            "test_name",
+            "findings",
+            "table",
+            "in_shards",
+        ),
     )
 
     #: `fashion`, `digits`, `cifar10`, or the name of the file it came from.
@@ -37,10 +56,12 @@ class DatasetInfo(ExtendedMessage):
     sha256: Sha256
     #: Height, width and channels of an image; of a table the number of features.
     input_shape: tuple[PositiveInt, PositiveInt, PositiveInt] | tuple[PositiveInt]
-    #: Empty: numbers are predicted.
+    #: Empty: something else than classes is predicted.
     class_names: tuple[str, ...] = ()
-    #: The numbers that are predicted; empty: classes are.
+    #: The numbers that are predicted; empty: something else is.
     targets: tuple[Target, ...] = ()
+    #: The labels of which it is predicted whether they apply; empty: something else is predicted.
+    label_names: tuple[str, ...] = ()
     train_size: PositiveInt
     test_size: PositiveInt
     #: None: an earlier version did not describe them.
@@ -62,9 +83,9 @@ class DatasetInfo(ExtendedMessage):
 
     @model_validator(mode="after")
     def _check_task(self) -> "DatasetInfo":
-        if self.targets and self.class_names:
-            raise ValueError("either class_names or targets are predicted, not both")
-        if not self.targets and len(self.class_names) < _MIN_CLASSES:
+        if bool(self.targets) + bool(self.class_names) + bool(self.label_names) > 1:
+            raise ValueError("either class_names, targets or label_names are predicted, not several of them")
+        if not self.targets and not self.label_names and len(self.class_names) < _MIN_CLASSES:
             raise ValueError(f"class_names holds {len(self.class_names)} names; at least {_MIN_CLASSES} are needed")
         return self
 
@@ -83,13 +104,13 @@ class DatasetInfo(ExtendedMessage):
 
     @property
     def classes(self) -> int:
-        """The number of classes; 0 if numbers are predicted."""
+        """The number of classes; 0 if something else is predicted."""
         return len(self.class_names)
 
     @property
     def outputs(self) -> Outputs:
         """What a network gives for an image or row."""
-        return Outputs(classes=self.classes, targets=len(self.targets))
+        return Outputs(classes=self.classes, targets=len(self.targets), labels=len(self.label_names))
 
     def network(self, architecture: Architecture) -> ResolvedArchitecture:
         """Return an architecture as the network for this data set.
@@ -97,7 +118,13 @@ class DatasetInfo(ExtendedMessage):
         Raises:
             InputError: It does not fit the data set.
         """
-        return architecture.resolve(input_shape=self.input_shape, classes=self.classes, targets=len(self.targets))
+        predicted = self.outputs
+        return architecture.resolve(
+            input_shape=self.input_shape,
+            classes=predicted.classes,
+            targets=predicted.targets,
+            labels=predicted.labels,
+        )
 
     @property
     def train_pixels(self) -> int:
@@ -142,14 +169,18 @@ class ShardedArray(Message):
             yield sha256, first, min(first + self.rows_per_shard, self.shape[0])
 
 
-class DatasetManifest(Message):
+class DatasetManifest(ExtendedMessage):
     """A data set in shards. The SHA-256 of the manifest as it lies in storage is that of the data set."""
+
+    added_fields: ClassVar = ("label_names",)
 
     #: What the manifest's layout is called, for whoever finds the file.
     kind: Literal["deepchord data set in shards, 1"] = "deepchord data set in shards, 1"
     arrays: tuple[ShardedArray, ...] = Field(min_length=1)
     class_names: tuple[str, ...] = ()
-    #: The names of the numbers that are predicted; empty: classes are.
+    #: The names of the numbers that are predicted; empty: something else is.
     target_names: tuple[str, ...] = ()
+    #: The names of the labels of which it is predicted whether they apply; empty: something else is predicted.
+    label_names: tuple[str, ...] = ()
     #: The values of the training images, which were looked at when they were published.
     pixels: PixelValues

@@ -1,6 +1,6 @@
 """A finished ensemble apart from its weights: all that is needed to build its networks and to use what they predict."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import (
@@ -16,10 +16,11 @@ from pydantic import (
 from deepchord.shared.messages.dataset import DatasetInfo
 from deepchord.shared.messages.evaluation import EnsembleEvaluation, Scores
 from deepchord.shared.messages.member import TrainedMember
+from deepchord.shared.messages.multilabel import LabelResult, LabelScores, MultilabelEvaluation
 from deepchord.shared.messages.regression import Intervals, RegressionEvaluation, TargetScores, VarianceScaling
 from deepchord.shared.messages.run import RunId, RunSpec, Seed
 from deepchord.shared.messages.uncertainty import Abstention, Calibration, ConformalSets, ProbabilityScores
-from deepchord.shared.network import Architecture
+from deepchord.shared.network import Architecture, Task
 from deepchord.shared.validation import Message, Sha256, Versioned
 
 
@@ -45,8 +46,25 @@ class DescribedRegression(Message):
     intervals: tuple[Intervals, ...] = ()
 
 
-#: The fields of an `EnsembleDescription` that tell of classes, and the one that tells of numbers.
-_OF_CLASSES, _OF_NUMBERS = ("test", "calibrated_test", "calibration", "conformal", "abstentions"), "regression"
+class DescribedLabels(Message):
+    """What is known of the labels of which an ensemble predicts whether they apply."""
+
+    #: Of the mean as it is, and of the calibrated one, on the test rows.
+    test: LabelScores
+    calibrated_test: LabelScores | None = None
+    #: Of each label of its data set, of the calibrated mean if there is one.
+    labels: tuple[LabelResult, ...] = Field(min_length=1)
+    #: None: no rows were held out, and probabilities are the mean as it is.
+    calibration: Calibration | None = None
+
+
+#: The fields of an `EnsembleDescription` that tell of classes, of numbers and of labels.
+_OF_CLASSES = ("test", "calibrated_test", "calibration", "conformal", "abstentions")
+_OF_TASK: Mapping[Task, tuple[str, ...]] = {
+    "classification": _OF_CLASSES,
+    "regression": ("regression",),
+    "multilabel": ("multilabel",),
+}
 
 
 class EnsembleDescription(Versioned):
@@ -71,27 +89,43 @@ class EnsembleDescription(Versioned):
     conformal: tuple[ConformalSets, ...] = ()
     #: The risks that can be asked for, with the confidence from which on an image is answered.
     abstentions: tuple[Abstention, ...] = ()
-    #: None: classes are predicted.
+    #: None: something else than numbers is predicted.
     regression: DescribedRegression | None = None
+    #: None: something else than labels is predicted.
+    multilabel: DescribedLabels | None = None
 
     @model_validator(mode="after")
     def _check_task(self) -> Self:
-        targets = len(self.dataset.targets)
-        if (self.test is None) != bool(targets) or (self.regression is None) == bool(targets):
-            raise ValueError("test is told of classes, and regression of numbers; expected the one of the data set")
+        targets, labels = len(self.dataset.targets), len(self.dataset.label_names)
+        told = [name for name in ("test", "regression", "multilabel") if getattr(self, name) is not None]
+        if told != [_OF_TASK[self.task][0]]:
+            raise ValueError(
+                "test is told of classes, regression of numbers, and multilabel of labels; expected the one of the "
+                "data set"
+            )
+        if self.multilabel is not None and len(self.multilabel.labels) != labels:
+            raise ValueError(f"multilabel tells of {len(self.multilabel.labels)} labels, and dataset of {labels}")
         if self.regression is not None and len(self.regression.test) != targets:
             raise ValueError(f"regression tells of {len(self.regression.test)} numbers, and dataset of {targets}")
         return self
 
     @model_serializer(mode="wrap")
     def _of_its_task(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what only the other task has: earlier versions do not know `regression`."""
-        left_out = _OF_CLASSES if self.regression else (_OF_NUMBERS,)
+        """Leave out what only other tasks have: earlier versions do not know it."""
+        left_out = [name for task, names in _OF_TASK.items() if task != self.task for name in names]
         return {name: value for name, value in write(self).items() if name not in left_out}
+
+    @property
+    def task(self) -> Task:
+        """What is predicted."""
+        return self.dataset.outputs.task
 
     @classmethod
     def of_run(
-        cls, run: RunSpec, evaluation: EnsembleEvaluation | RegressionEvaluation, trained: Sequence[TrainedMember]
+        cls,
+        run: RunSpec,
+        evaluation: EnsembleEvaluation | RegressionEvaluation | MultilabelEvaluation,
+        trained: Sequence[TrainedMember],
     ) -> Self:
         """Return the description of an evaluated run.
 
@@ -116,8 +150,14 @@ class EnsembleDescription(Versioned):
                 for member in ordered
             ),
             requested=evaluation.requested,
-            **(_of_numbers(evaluation) if isinstance(evaluation, RegressionEvaluation) else _of_classes(evaluation)),
+            **_told(evaluation),
         )
+
+
+def _told(evaluation: EnsembleEvaluation | RegressionEvaluation | MultilabelEvaluation) -> dict[str, Any]:
+    if isinstance(evaluation, RegressionEvaluation):
+        return _of_numbers(evaluation)
+    return _of_labels(evaluation) if isinstance(evaluation, MultilabelEvaluation) else _of_classes(evaluation)
 
 
 def _of_classes(evaluation: EnsembleEvaluation) -> dict[str, Any]:
@@ -140,5 +180,16 @@ def _of_numbers(evaluation: RegressionEvaluation) -> dict[str, Any]:
             scaled_test=evaluation.scaled_test,
             scaling=evaluation.scaling,
             intervals=evaluation.intervals,
+        )
+    }
+
+
+def _of_labels(evaluation: MultilabelEvaluation) -> dict[str, Any]:
+    return {
+        "multilabel": DescribedLabels(
+            test=evaluation.test,
+            calibrated_test=evaluation.calibrated_test,
+            labels=evaluation.best_labels,
+            calibration=evaluation.calibration,
         )
     }

@@ -48,14 +48,15 @@ class AttemptFailure(Message):
 
 
 class EpochMetrics(Message):
-    """The loss in nats of one epoch, and the accuracy, or of predicted numbers the error."""
+    """The loss in nats of one epoch, and the accuracy, or of predicted numbers and labels the error."""
 
     train_loss: float
-    #: None: numbers are predicted.
+    #: None: something else than classes is predicted.
     train_accuracy: Share | None = None
     validation_loss: float
     validation_accuracy: Share | None = None
-    #: The root mean squared error over all targets, in their standard deviations; None: classes are predicted.
+    #: The root mean squared error over all targets, in their standard deviations; or of labels the share that is
+    #: predicted wrong (Hamming loss); None: classes are predicted.
     train_error: NonNegativeFloat | None = None
     validation_error: NonNegativeFloat | None = None
     #: Seconds for training and validation.
@@ -66,15 +67,15 @@ class EpochMetrics(Message):
         """The training and the validation accuracy.
 
         Raises:
-            ValueError: Numbers are predicted.
+            ValueError: Something else than classes is predicted.
         """
         if self.train_accuracy is None or self.validation_accuracy is None:
-            raise ValueError("an epoch of predicted numbers has no accuracy")
+            raise ValueError("an epoch of predicted numbers or labels has no accuracy")
         return self.train_accuracy, self.validation_accuracy
 
     @property
     def errors(self) -> tuple[float, float]:
-        """The training and the validation error, in standard deviations.
+        """The training and the validation error, in standard deviations, or as a share of the labels.
 
         Raises:
             ValueError: Classes are predicted.
@@ -121,7 +122,7 @@ class TrainedMember(Message):
     finished_at: AwareDatetime
     history: tuple[EpochMetrics, ...] = Field(min_length=1)
     #: The epoch, counted from 1, with the best validation accuracy, and among equals the lowest validation loss; where
-    #: numbers are predicted, the loss alone decides. The member has the weights of this epoch.
+    #: numbers or labels are predicted, the loss alone decides. The member has the weights of this epoch.
     best_epoch: PositiveInt
     #: The precision of multiplications on the device of the last attempt; the weights are float32.
     precision: Precision = "float32"

@@ -44,18 +44,21 @@ class Architecture(Layered):
             raise InputError(f"Architecture file {path} is neither valid TOML nor JSON: {error}.") from error
         return cls.parse(data, f"Architecture file {path}", InputError)
 
-    def resolve(self, *, input_shape: Shape, classes: int = 0, targets: int = 0) -> ResolvedArchitecture:
+    def resolve(
+        self, *, input_shape: Shape, classes: int = 0, targets: int = 0, labels: int = 0
+    ) -> ResolvedArchitecture:
         """Return the architecture with the name, the inputs and the shapes of each layer.
 
         Args:
             input_shape: Height, width and channels of an image, or the number of a table's features.
-            classes: The number of classes of the data set; 0: numbers are predicted.
-            targets: How many numbers are predicted; 0: classes are.
+            classes: The number of classes of the data set; 0: something else is predicted.
+            targets: How many numbers are predicted; 0: something else is.
+            labels: Of how many labels it is predicted whether they apply; 0: something else is predicted.
 
         Raises:
             InputError: The layers do not fit each other, the input or what is predicted.
         """
-        outputs = Outputs(classes=classes, targets=targets)
+        outputs = Outputs(classes=classes, targets=targets, labels=labels)
         layers = resolve_layers(self.layers, input_shape, outputs)
         network = ResolvedArchitecture(input_shape=input_shape, layers=layers, outputs=outputs)
         if len(layers) > MAX_LAYERS:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from deepchord.shared.errors import InputError
 from deepchord.shared.network.architecture import Architecture
 from deepchord.shared.network.layers import (
+    Activation,
     ActivationLayer,
     BatchNormalization,
     Conv2D,
@@ -102,7 +103,8 @@ def default_architecture(preset: str, task: Task = "classification") -> Architec
     architecture = PRESET_ARCHITECTURES[preset]()
     if task == "classification":
         return architecture
-    return Architecture(layers=(*architecture.layers[:-1], Dense(units="outputs")))
+    activation: Activation = "sigmoid" if task == "multilabel" else "linear"
+    return Architecture(layers=(*architecture.layers[:-1], Dense(units="outputs", activation=activation)))
 
 
 def _normalized(filters: int) -> tuple[SimpleLayer, ...]:

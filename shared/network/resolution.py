@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deepchord.shared.errors import InputError
 from deepchord.shared.network.layers import (
@@ -62,6 +62,17 @@ class ResolvedArchitecture:
     def parameters(self) -> int:
         """The number of values in all weights."""
         return sum(layer.parameters for layer in self.layers)
+
+    def without_sigmoid(self) -> "ResolvedArchitecture":
+        """Return the network as it is trained: where labels are predicted, its outputs are their logits.
+
+        A probability that float32 rounds to 0 or 1 has no gradient; its logit has one.
+        """
+        if self.outputs.task != "multilabel":
+            return self
+        last = self.layers[-1]
+        linear = replace(last, layer=last.layer.model_copy(update={"activation": "linear"}))
+        return replace(self, layers=(*self.layers[:-1], linear))
 
     @property
     def frozen(self) -> int:

@@ -75,17 +75,18 @@ def load_network(path: Path, images: Shape) -> SavedNetwork:
 
 
 def network_to_train(
-    path: Path, images: Shape, classes: int = 0, targets: int = 0, *, keeps_frozen: bool = False
+    path: Path, images: Shape, classes: int = 0, targets: int = 0, labels: int = 0, *, keeps_frozen: bool = False
 ) -> Architecture:
-    """Return the network that a file describes, with the outputs that the classes or numbers need; see `load_network`.
+    """Return the network that a file describes, with the outputs that its task needs; see `load_network`.
 
     What differs from the network in the file is logged.
 
     Args:
         path: The file.
         images: Height, width and channels of the images, or the number of features.
-        classes: How many classes the data set has; 0: numbers are predicted.
-        targets: How many numbers are predicted; 0: classes are.
+        classes: How many classes the data set has; 0: something else is predicted.
+        targets: How many numbers are predicted; 0: something else is.
+        labels: Of how many labels it is predicted whether they apply; 0: something else is predicted.
         keeps_frozen: Whether layers that a saved model does not train are not trained; they need its weights.
     """
     found, name = load_network(path, images), printable_path(path)
@@ -101,8 +102,8 @@ def network_to_train(
         for place, layer in enumerate(found.architecture.layers)
     ]
     place = head_place(layers)
-    if place is not None and targets:
-        notes += _with_numbers(layers, place, targets)
+    if place is not None and (targets or labels):
+        notes += _with_outputs(layers, place, Outputs(targets=targets, labels=labels))
     elif place is not None and (outputs := outputs_of(layers[place], classes)) != classes:
         notes.append(f"has {outputs} outputs: its last layer was given {classes}, one for each class")
         layers[place] = with_classes(layers[place], classes).model_copy(update={"trainable": True})
@@ -111,16 +112,15 @@ def network_to_train(
     return Architecture(layers=tuple(layers)) if notes or frozen else found.architecture
 
 
-def _with_numbers(layers: list[Layer], place: int, targets: int) -> list[str]:
-    """Let a network end in what numbers need; return what was changed, as clauses."""
+def _with_outputs(layers: list[Layer], place: int, outputs: Outputs) -> list[str]:
+    """Let a network end in what numbers or labels need; return what was changed, as clauses."""
     head = layers[place]
-    is_fitting = isinstance(head, Dense) and head.units == "outputs" and head.activation == "linear"
+    activation, what = ("sigmoid", "one for each label") if outputs.labels else ("linear", "two for each number")
+    is_fitting = isinstance(head, Dense) and head.units == "outputs" and head.activation == activation
     if not isinstance(head, Dense) or (is_fitting and place == len(layers) - 1):
         return []
-    layers[place:] = [head.model_copy(update={"units": "outputs", "activation": "linear", "trainable": True})]
-    return [
-        f"has a last layer of its own: it was given {Outputs(targets=targets).size} linear outputs, two for each number"
-    ]
+    layers[place:] = [head.model_copy(update={"units": "outputs", "activation": activation, "trainable": True})]
+    return [f"has a last layer of its own: it was given {outputs.size} {activation} outputs, {what}"]
 
 
 def _parsed(text: str, path: Path, source: str) -> Any:

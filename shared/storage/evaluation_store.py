@@ -9,6 +9,7 @@ from deepchord.shared.errors import ObjectNotFoundError
 from deepchord.shared.messages import (
     EnsembleEvaluation,
     Evaluation,
+    MultilabelEvaluation,
     RegressionEvaluation,
     RegressionStudy,
     RunFailure,
@@ -51,18 +52,22 @@ class EvaluationStore(AttemptLog):
         return self._commit(keys.evaluation(self._run), evaluation.encode())
 
     def result(self) -> Evaluation | None:
-        """Return the committed evaluation, of classes or of numbers as the run predicts them; None if there is none."""
+        """Return the committed evaluation, of what the run predicts; None if there is none."""
         key = keys.evaluation(self._run)
-        return (
-            self._read(RegressionEvaluation, key) if self._run.dataset.targets else self._read(EnsembleEvaluation, key)
-        )
+        match self._run.dataset.outputs.task:
+            case "regression":
+                return self._read(RegressionEvaluation, key)
+            case "multilabel":
+                return self._read(MultilabelEvaluation, key)
+            case "classification":
+                return self._read(EnsembleEvaluation, key)
 
     def has_result(self) -> bool:
         """Return whether the run was evaluated."""
         return self._objects.exists(keys.evaluation(self._run))
 
     def probabilities(self, sha256: str) -> bytes:
-        """Return the ensemble's probabilities: `.npz` with `train` and `test`, float32 [size, classes]."""
+        """Return the ensemble's probabilities: `.npz` with `train` and `test`, float32 [size, classes] or of labels."""
         return read_verified(self._objects, keys.ensemble_probabilities(self._run, sha256), sha256)
 
     def predictions(self, sha256: str) -> bytes:

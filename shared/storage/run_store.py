@@ -208,11 +208,12 @@ class RunStore:
 
         Raises:
             RunFailedError: The run has ended without an evaluation.
-            InputError: It has not ended yet, or predicts numbers.
+            InputError: It has not ended yet, or predicts something else.
         """
         version, evaluation = self.last_evaluation(run)
         if not isinstance(evaluation, EnsembleEvaluation):
-            raise InputError(f"Run {run.run_id} predicts numbers; expected a run that predicts classes.")
+            what = run.dataset.outputs.what
+            raise InputError(f"Run {run.run_id} predicts {what}; expected a run that predicts classes.")
         return version, evaluation
 
     def study(self, run_id: str, name: str) -> StudyStore:

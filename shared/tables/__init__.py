@@ -5,6 +5,7 @@ from deepchord.shared.tables.encoding import EncodedRows, checked_rows, encode_r
 from deepchord.shared.tables.files import PARQUET_SUFFIXES, TABLE_SUFFIXES, read_table, read_table_file, table_suffix
 from deepchord.shared.tables.fitting import ColumnKind, column_kind, counting_columns, fit_preprocessing
 from deepchord.shared.tables.frames import is_frame, table_of_frame, table_of_objects, table_of_rows
+from deepchord.shared.tables.label_columns import known_flags, look_like_flags, target_flags
 from deepchord.shared.tables.labels import known_labels, label_texts
 from deepchord.shared.tables.table import Table
 from deepchord.shared.tables.target import (
@@ -51,8 +52,10 @@ __all__ = [
     "in_rows",
     "is_frame",
     "is_missing",
+    "known_flags",
     "known_labels",
     "label_texts",
+    "look_like_flags",
     "looks_like_numbers",
     "missing_rows",
     "number_of",
@@ -67,6 +70,7 @@ __all__ = [
     "table_of_rows",
     "table_suffix",
     "target_classes",
+    "target_flags",
     "target_numbers",
     "text_of",
 ]

@@ -9,8 +9,7 @@ from typing import Any
 from deepchord.shared.command_line import printable_path, user_path
 from deepchord.shared.errors import DatasetError
 from deepchord.shared.files import check_regular
-from deepchord.shared.tables.csv_columns import csv_columns
-from deepchord.shared.tables.csv_layout import CsvLayout, csv_layout, decoded_text, first_uneven
+from deepchord.shared.tables.csv_files import CsvLayout, csv_columns, csv_layout, decoded_text, first_uneven
 from deepchord.shared.tables.frames import column_of_polars
 from deepchord.shared.tables.table import Table, new_table, unique_names
 

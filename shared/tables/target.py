@@ -96,7 +96,7 @@ def target_numbers(table: Table, targets: Sequence[str]) -> tuple[NDArray[np.flo
     known = np.asarray(~np.isnan(numbers).any(axis=1))
     if not known.any():
         raise DatasetError(f"{table.source}: no row has a number to predict in {_quoted(targets)}.")
-    _log_left_out(table, known, targets)
+    log_left_out(table, known, targets)
     return numbers[known], known
 
 
@@ -108,7 +108,7 @@ def _numbers(table: Table, name: str) -> NDArray[np.float64]:
     if any(truths) or broken.any():
         row = truths.index(True) if any(truths) else int(np.argmax(broken))
         expected = (
-            "a number, as numbers are predicted: leave --task out"
+            "a number, as numbers are predicted: leave --task out, or give --task multilabel for several labels"
             if any(truths)
             else f"a number of at most {LARGEST_TARGET:g} to predict"
         )
@@ -127,7 +127,7 @@ def rows_with_class(table: Table, target: str) -> NDArray[np.bool_]:
     known = ~missing_rows(table.columns[target])
     if not known.any():
         raise DatasetError(f"{table.source}: no row has a class to predict in {target!r}.")
-    _log_left_out(table, known, (target,))
+    log_left_out(table, known, (target,))
     return known
 
 
@@ -148,11 +148,12 @@ def target_classes(table: Table, target: str) -> tuple[NDArray[np.int64], tuple[
         raise DatasetError(f"{table.source}: column {target!r} holds {found}; expected at least 2 classes to predict.")
     places = {name: place for place, name in enumerate(names)}
     codes = np.fromiter((places[text] for text in texts), dtype=np.int64, count=len(texts))
-    _log_left_out(table, known, (target,))
+    log_left_out(table, known, (target,))
     return codes, tuple(names), known
 
 
-def _log_left_out(table: Table, known: NDArray[np.bool_], targets: Sequence[str]) -> None:
+def log_left_out(table: Table, known: NDArray[np.bool_], targets: Sequence[str]) -> None:
+    """Log how many rows are left out because nothing is known of what is predicted."""
     if not known.all():
         logger.warning(
             "%s of %s rows of %s have no %s, and are left out.",

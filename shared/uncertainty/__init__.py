@@ -3,6 +3,7 @@
 All of it works on NumPy arrays of probabilities, whatever engine computed them; some fits and intervals use SciPy.
 """
 
+from deepchord.shared.uncertainty.bootstrap import Contributions, estimates
 from deepchord.shared.uncertainty.calibrator import Calibrator, calibrator_of, fit_calibrator
 from deepchord.shared.uncertainty.class_scores import ClassScores, area_under_roc, class_scores
 from deepchord.shared.uncertainty.conformal import (
@@ -39,6 +40,7 @@ __all__ = [
     "Calibrator",
     "ClassScores",
     "ConformalMethod",
+    "Contributions",
     "DetectionScores",
     "ImageUncertainty",
     "RunningUncertainty",
@@ -54,6 +56,7 @@ __all__ = [
     "conformal_sets",
     "detection_scores",
     "entropy",
+    "estimates",
     "expected_calibration_error",
     "extrapolate_temperature",
     "fit_calibrator",

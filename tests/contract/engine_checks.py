@@ -963,6 +963,36 @@ def numbers_are_learnt_by_their_likelihood(engine: Engine) -> None:
                 np.testing.assert_allclose(given[at] - found[at], (ends[0] - ends[1]) / 2e-5, atol=1e-4)
 
 
+def labels_are_learnt_by_their_cross_entropy_also_where_a_network_is_sure(engine: Engine) -> None:
+    """Steps of plain gradient descent, against the gradients that are known; saturated outputs learn, too."""
+    generator = np.random.default_rng(0)
+    rows = generator.random((12, 3), dtype=np.float32)
+    labels = generator.integers(0, 2, (12, 2)).astype(np.float32)
+    counted = generator.random(12).astype(np.float32)
+    network = Architecture(layers=(Dense(units="outputs", activation="sigmoid"),))
+    behind = Architecture(layers=(Dense(units="outputs"), ActivationLayer(activation="sigmoid")))
+    for architecture, offset, weights in ((network, 0.0, None), (network, 40.0, counted), (behind, -90.0, None)):
+        resolved_network = architecture.resolve(input_shape=(3,), labels=2)
+        trained = built(engine, resolved_network, optimizer="sgd", learning_rate=1.0, batch_size=12)
+        ((kernel, bias),) = random_weights(resolved_network)
+        trained.set_weights(((kernel, bias + np.float32(offset)),))
+        logits = rows.astype(np.float64) @ kernel + bias + offset
+        given = 1 / (1 + np.exp(-logits))
+        factors = np.ones(12) if weights is None else weights
+        gradient = factors[:, None] * (given - labels) / (2 * 12)
+
+        np.testing.assert_allclose(trained.outputs(rows), given, atol=1e-6)
+        loss, wrong = trained.train_epoch([Batch(rows, labels, 1.0, weights)], dropout_seed=1, on_batch=ignore)
+
+        losses = np.logaddexp(0, logits) - labels * logits
+        np.testing.assert_allclose(loss, (factors * losses.mean(axis=1)).mean(), rtol=1e-4)
+        np.testing.assert_allclose(wrong, ((given > 0.5) != labels).mean(), atol=1e-6)
+        ((moved_kernel, moved_bias),) = trained.weights()
+        np.testing.assert_allclose(kernel - moved_kernel, rows.T @ gradient, atol=1e-5)
+        # A bias of 90 has five digits behind the point.
+        np.testing.assert_allclose(bias + np.float32(offset) - moved_bias, gradient.sum(axis=0), atol=2e-5)
+
+
 def a_network_is_trained_and_asked_in_batches_of_one_shape_where_another_is_compiled_anew(engine: Engine) -> None:
     images, labels = digits(205)
     network = started(engine, batch_size=32)
@@ -1331,6 +1361,7 @@ CHECKS = (
     images_of_other_sizes_and_with_colours_are_trained_on,
     rows_of_a_table_are_trained_on,
     numbers_are_learnt_by_their_likelihood,
+    labels_are_learnt_by_their_cross_entropy_also_where_a_network_is_sure,
     a_network_is_trained_and_asked_in_batches_of_one_shape_where_another_is_compiled_anew,
     networks_that_are_made_one_after_another_are_not_warned_of,
     the_network_of_the_notebook_is_built,

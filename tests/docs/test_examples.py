@@ -135,6 +135,20 @@ def test_a_model_of_keras_is_fine_tuned(place, require):
 
 
 @pytest.mark.slow
+def test_labels_are_trained_on_predicted_and_reported(place):
+    (block,) = code_blocks(ROOT / "docs" / "multilabel.md", "python")
+    more = "run.ensemble.to_onnx('it.onnx'); run.report('topics'); print(prediction.probabilities.shape)"
+
+    program = place.start(command=[sys.executable, "-P", "-c", f"{block}\n{more}"], DEEPCHORD_WORKERS="1")
+
+    assert program.ended() == 0, program.err
+    assert program.out[-1] == "(3, 3)"
+    assert deepchord.load(place.folder / "it.onnx").label_names == ("label_0", "label_1", "label_2")
+    page = (place.folder / "topics" / "index.html").read_text().replace("\u00a0", " ")
+    assert "320 training rows and 80 test rows, 20 columns; 3 labels are predicted." in page
+
+
+@pytest.mark.slow
 def test_data_of_ones_own_is_submitted_and_saved(tmp_path, monkeypatch, broker_url):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DEEPCHORD_BROKER", broker_url)  # nobody works there

@@ -27,6 +27,7 @@ RUN = "20260101-000000-beef"
 CLASSES = ("dark", "left", "right")
 _CLASSES = Dense(units="classes", activation="softmax")
 _NUMBERS = Dense(units="outputs", activation="linear")
+_LABELS = Dense(units="outputs", activation="sigmoid")
 
 
 def halves(size: int, seed: int, *, floats: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -56,12 +57,14 @@ def make_run(folder: Path, *, floats: bool = False, run_id: str = RUN, data: Dat
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         preset="quick",
         dataset=publish_dataset(data, resources.store),
-        architecture=Architecture(layers=(Flatten(), _NUMBERS if data.targets else _CLASSES)),
+        architecture=Architecture(
+            layers=(Flatten(), {"regression": _NUMBERS, "multilabel": _LABELS}.get(data.task, _CLASSES))
+        ),
         recipe=Recipe(
             optimizer="sgd",
-            learning_rate=0.1,
+            learning_rate=1.0 if data.label_names else 0.1,
             batch_size=64,
-            epochs=10 if data.targets else 2,
+            epochs={"classification": 2, "regression": 10, "multilabel": 30}[data.task],
             validation_fraction=0.1,
             calibration_fraction=0.5,
             patience=3,
@@ -103,6 +106,36 @@ def houses(size: int, seed: int) -> pd.DataFrame:
     built = 1950 + 0.5 * area + generator.normal(0, 5, size)
     area[1] = np.nan
     return pd.DataFrame({"area": area, "rooms": rooms, "price": price, "built": built})
+
+
+def meadows(size: int, seed: int) -> pd.DataFrame:
+    """Return meadows and which flowers grow on them; a height is missing, and one flower is told in words."""
+    generator = np.random.default_rng(seed)
+    height, wet = generator.normal(size=size), generator.normal(size=size)
+    grows = {
+        name: value + generator.logistic(size=size) > 0
+        for name, value in (("gentian", 2 * height - 1), ("orchid", wet + height), ("rush", 2 * wet))
+    }
+    height[1] = np.nan
+    frame = pd.DataFrame({"height": height, "wet": wet, **grows})
+    return frame.assign(gentian=frame.gentian.astype(int), orchid=np.where(frame.orchid, "yes", "no"))
+
+
+FLOWERS = ("gentian", "orchid", "rush")
+
+
+@pytest.fixture(scope="session")
+def label_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A storage with one evaluated run that predicts which of three labels apply; nobody may change it."""
+    folder = tmp_path_factory.mktemp("labels") / "storage"
+    table = table_of_frame(meadows(800, 1))
+    make_run(folder, data=dataset_of_table(table, name="meadows", target=",".join(FLOWERS), task="multilabel"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def botanist(label_storage: Path) -> Ensemble:
+    return Ensemble.load(RUN, storage=str(label_storage))
 
 
 @pytest.fixture(scope="session")

@@ -279,9 +279,18 @@ def test_numbers_are_predicted_where_that_is_asked_for():
     assert (len(of_rows.y_train), len(of_rows.y_test)) == (45, 15)
     assert [target.name for target in of_images.targets] == ["y_0", "y_1"]
     assert of_images.y_test.shape == (5, 2)
+    flags = np.stack([numbers > 0.5, numbers > 0.2], axis=1)
+    of_labels = arrays_as_dataset(IMAGES, flags, test=0.2, task="multilabel")
+    named = arrays_as_dataset(frame[["size"]], frame.assign(a=flags[:, 0])[["a"]], test=0.2, task="multilabel")
+    assert (of_labels.label_names, of_labels.y_test.shape) == (("label_0", "label_1"), (12, 2))
+    assert (named.label_names, named.table.names) == (("a",), ("size",))
+    with pytest.raises(DatasetError, match=r"y: row 0 \(from 0\) holds [34]\.0 in column 1"):
+        arrays_as_dataset(IMAGES, flags + np.array([0, 3.0]), test=0.2, task="multilabel")
     with pytest.raises(DatasetError, match=r"for numbers to be predicted give --task regression \(in Python task=\)"):
         arrays_as_dataset(IMAGES, numbers + 0.25, test=0.2)
-    with pytest.raises(InputError, match="task is 'regresion'; expected 'classification' or 'regression'"):
+    with pytest.raises(
+        InputError, match="task is 'regresion'; expected 'classification', 'regression' or 'multilabel'"
+    ):
         arrays_as_dataset(IMAGES, numbers, test=0.2, task="regresion")
     with pytest.raises(InputError, match="class_names are for classes, and numbers are predicted"):
         arrays_as_dataset(IMAGES, numbers, test=0.2, task="regression", class_names=["a", "b"])

@@ -89,9 +89,10 @@ def evaluate_files(settings: Settings, patterns: WeightPatterns, request: StudyR
             f"{dataset.name} is a table: how its columns became the input of these weights is not known; evaluate the "
             "run that trained them."
         )
-    if dataset.targets:
+    if dataset.task != "classification":
+        what = "numbers" if dataset.task == "regression" else "labels"
         raise InputError(
-            f"{dataset.name} has numbers to predict; expected classes, which weight files are evaluated on."
+            f"{dataset.name} has {what} to predict; expected classes, which weight files are evaluated on."
         )
     dataset, noticed = scored_alone(dataset)
     # Whether images of one undivided lot were trained on is not known.

@@ -15,8 +15,8 @@ from deepchord.shared.network import ResolvedArchitecture
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
 Probabilities = NDArray[np.float32]
-#: What a network gives: probabilities [size, classes], or for each number a mean and a variance, [size, 2 targets]; see
-#: `deepchord.shared.regression.means_and_variances`.
+#: What a network gives: probabilities [size, classes] or [size, labels], or for each number a mean and a variance,
+#: [size, 2 targets]; see `deepchord.shared.regression.means_and_variances`.
 Outputs = NDArray[np.float32]
 #: Numbers to learn, [size, targets], standardised.
 Numbers = NDArray[np.float32]
@@ -45,7 +45,8 @@ class Batch(NamedTuple):
     #: [size, height, width, channels], float32.
     images: Images
     #: [size], class indices; or [size, classes], the probabilities that the network is to learn; or [size, targets],
-    #: the numbers of a regression; or [size, 2 targets], the means and then the variances that it is to learn.
+    #: the numbers of a regression; or [size, 2 targets], the means and then the variances that it is to learn; or
+    #: [size, labels], 1 for labels that apply and else 0.
     labels: Labels | Probabilities | Numbers
     learning_rate: float
     #: How much each image counts, [size]; None: all count alike. A step follows the gradient of the mean over the size
@@ -90,8 +91,9 @@ class Network(Protocol):
             Mean loss in nats and mean accuracy, both over the images as they were trained on, while the weights
             changed. The loss is the cross-entropy, against the smoothed labels if the recipe smooths them; or, of a
             network that predicts numbers, the negative log-likelihood of the standardised numbers, averaged over
-            them, and expected if they have variances; it is weighted if the batches have weights. Numbers have the
-            mean squared error instead of the accuracy, from the means if they have variances.
+            them, and expected if they have variances; and of labels the binary cross-entropy, averaged over them; it is
+            weighted if the batches have weights. Numbers have the mean squared error instead of the accuracy, from the
+            means if they have variances, labels the share of wrong ones.
         """
         ...
 

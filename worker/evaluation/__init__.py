@@ -3,6 +3,7 @@
 from deepchord.worker.evaluation.candidates import Candidate, Evaluator, Predict
 from deepchord.worker.evaluation.ensemble import evaluate_members
 from deepchord.worker.evaluation.metrics import RunningMean, score
+from deepchord.worker.evaluation.multilabel import evaluate_multilabel
 from deepchord.worker.evaluation.prediction import chunks, predict
 from deepchord.worker.evaluation.regression import evaluate_regression
 from deepchord.worker.evaluation.run_members import run_candidates, trained_members
@@ -23,6 +24,7 @@ __all__ = [
     "check_images",
     "chunks",
     "evaluate_members",
+    "evaluate_multilabel",
     "evaluate_regression",
     "find_groups",
     "name_members",

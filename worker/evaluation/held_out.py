@@ -1,5 +1,7 @@
 """Probabilities of training images by members that held them out: for calibration and the next member's gain."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,8 @@ from deepchord.shared.uncertainty import (
     negative_log_likelihood,
 )
 
+#: Returns the temperature that fits probabilities and labels.
+FitTemperature = Callable[[NDArray[np.floating], NDArray[np.integer]], float]
 #: If two members or more held out so many images, the others are left out.
 _ENOUGH_BY_TWO = 2_000
 #: The temperature is extrapolated to all members if at least so many images were held out by two of them.
@@ -19,6 +23,8 @@ _FEWEST_TO_EXTRAPOLATE = 50
 
 class HeldOut:
     """Accumulates the probabilities of training images by members that held them out, one member at a time.
+
+    They are those of classes, or of labels.
 
     Either all members hold out the same images, for the calibration, or each its own, for its validation: "out of bag".
     The probabilities are summed in two halves: the members that held an image out go to the one and to the other in
@@ -71,9 +77,9 @@ class HeldOut:
         temperature, confidence_map = fitted.calibrator.temperature, fitted.calibrator.confidence_map
         return Calibration(
             source=source,
-            temperature=self._extrapolated(images, labels, temperature, members),
+            temperature=self.extrapolated(images, labels, temperature, members),
             images=len(images),
-            members_per_image=float(self._members[:, images].sum(axis=0).mean()),
+            members_per_image=self.members_per_image(images),
             fitted_temperature=temperature,
             confidence_map=() if confidence_map is None else confidence_map.knots(),
             temperature_loss=fitted.temperature_loss,
@@ -105,17 +111,34 @@ class HeldOut:
             fall=slope / (members * (members + 1)),
         )
 
-    def _extrapolated(
-        self, images: NDArray[np.int64], labels: NDArray[np.integer], fitted: float, members: int
+    def members_per_image(self, images: NDArray[np.int64]) -> float:
+        """Return how many members held an image out, in the mean over some images."""
+        return float(self._members[:, images].sum(axis=0).mean())
+
+    def extrapolated(
+        self,
+        images: NDArray[np.int64],
+        labels: NDArray[np.integer],
+        fitted: float,
+        members: int,
+        fit: FitTemperature = fit_temperature,
     ) -> float:
-        """Return the temperature for so many members; the fitted one where nothing tells how it depends on them."""
+        """Return the temperature for so many members; the fitted one where nothing tells how it depends on them.
+
+        Args:
+            images: Indices of images that members held out.
+            labels: What `fit` takes of each of them.
+            fitted: The temperature that fits them.
+            members: How many members the ensemble has.
+            fit: Fits a temperature to probabilities and labels.
+        """
         by_two = self._members[:, images].all(axis=0)
         counts = self._members[:, images].sum(axis=0)
         if by_two.sum() < _FEWEST_TO_EXTRAPOLATE or (counts >= members).all():
             return fitted
         both, known = images[by_two], labels[by_two]
-        of_half = float(np.mean([fit_temperature(half, known) for half in self._halves(both)]))
-        of_both = fitted if by_two.all() else fit_temperature(self.mean(both), known)
+        of_half = float(np.mean([fit(half, known) for half in self._halves(both)]))
+        of_both = fitted if by_two.all() else fit(self.mean(both), known)
         own = 1 / float((1 / counts).mean())
         return extrapolate_temperature(fitted, (own, members), of_parts=(of_half, of_both), parts=self._sizes(both))
 

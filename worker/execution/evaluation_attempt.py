@@ -1,14 +1,20 @@
 """One attempt at an evaluation: evaluate the trained members, and commit the result or the failure of the run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
+from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import DeepchordError
 from deepchord.shared.messages import Evaluation, RunFailure, RunSpec
 from deepchord.worker.evaluation import (
+    Candidate,
     Evaluator,
     evaluate_members,
+    evaluate_multilabel,
     evaluate_regression,
     run_candidates,
     trained_members,
@@ -44,17 +50,31 @@ def attempt_evaluation(resources: Resources, run: RunSpec, advance: Callable[[],
     labels = dataset.y_train
     candidates = run_candidates(store, run, trained, lambda member: member_split(run, member, labels).validation)
     held_out = calibration_images(run, labels)
-    evaluation: Evaluation
-    if run.dataset.targets:
-        numbers = evaluate_regression(evaluator, dataset, candidates, run.members, held_out)
-        evaluation, arrays = numbers.evaluation, numbers.encoded_predictions
-    else:
-        classes = evaluate_members(evaluator, dataset, candidates, run.members, held_out)
-        evaluation, arrays = classes.evaluation, classes.encoded_probabilities
+    evaluation, arrays = _evaluated(evaluator, dataset, candidates, run.members, held_out)
     stored = store.evaluation(run)
     if not stored.commit_result(evaluation, arrays) and not stored.has_result():
         raise RunCancelled
     return "evaluated"
+
+
+def _evaluated(
+    evaluator: Evaluator,
+    dataset: Dataset,
+    candidates: Iterable[Candidate],
+    requested: int,
+    held_out: NDArray[np.int64],
+) -> tuple[Evaluation, bytes]:
+    """Return the evaluation of what the data set wants predicted, and the file with what the ensemble predicts."""
+    match dataset.task:
+        case "regression":
+            numbers = evaluate_regression(evaluator, dataset, candidates, requested, held_out)
+            return numbers.evaluation, numbers.encoded_predictions
+        case "multilabel":
+            labels = evaluate_multilabel(evaluator, dataset, candidates, requested, held_out)
+            return labels.evaluation, labels.encoded_probabilities
+        case "classification":
+            classes = evaluate_members(evaluator, dataset, candidates, requested, held_out)
+            return classes.evaluation, classes.encoded_probabilities
 
 
 def fail_run(resources: Resources, run: RunSpec, reason: str, advance: Callable[[], None]) -> str:

@@ -151,8 +151,13 @@ def place_study(
 
 
 def check_request(run: RunSpec, request: StudyRequest) -> None:
-    """Raise `InputError` if something is asked of a run on a table that only runs on images have."""
+    """Raise `InputError` if something is asked of a run that only runs on images have, or on classes or numbers."""
     table = run.dataset.table
+    if run.dataset.label_names:
+        raise InputError(
+            f"Run {run.run_id} predicts labels, and `deepchord evaluate` asks runs that predict classes or numbers: "
+            f"`deepchord collect {run.run_id}` writes its scores."
+        )
     if table is None:
         return
     trained = f"Run {run.run_id} was trained on a table"

@@ -32,7 +32,7 @@ class TrainingImages:
     indices: NDArray[np.int64]
     #: What the network is to say of each training image, also when it is changed: class indices [train_size],
     #: probabilities [train_size, classes], standardised numbers [train_size, targets], or their means and variances
-    #: [train_size, 2 targets].
+    #: [train_size, 2 targets], or 1 for labels that apply and else 0, [train_size, labels].
     labels: NDArray[Any]
 
 

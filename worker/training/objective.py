@@ -1,6 +1,7 @@
 """What members learn from the labels of a data set, and how an epoch is measured, for each kind of task."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.messages import EpochMetrics
+from deepchord.shared.multilabel import label_losses
+from deepchord.shared.network import Task
 from deepchord.shared.regression import gaussian_losses, means_and_variances, standardised
 from deepchord.worker.engines import Outputs
 from deepchord.worker.evaluation import score
@@ -16,7 +19,7 @@ from deepchord.worker.evaluation import score
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """The loss in nats, and the accuracy in [0, 1] or the mean squared error, of some images or rows."""
+    """The loss in nats of some images, and their accuracy, mean squared error or share of wrong labels."""
 
     loss: float
     score: float
@@ -87,6 +90,37 @@ class NumberObjective:
         )
 
 
+class LabelObjective:
+    """The binary cross-entropy of labels, and the share of them that are predicted wrong."""
+
+    def learnt(self, dataset: Dataset) -> NDArray[Any]:
+        """Return 1 for each label that applies and else 0, float32 [train_size, labels]."""
+        return dataset.y_train.astype(np.float32)
+
+    def measure(self, outputs: Outputs, learnt: NDArray[Any]) -> Measured:
+        """Return binary cross-entropy and Hamming loss of probabilities, averaged over the labels."""
+        losses = label_losses(outputs, learnt)
+        return Measured(loss=losses.negative_log_likelihood, score=losses.hamming_loss)
+
+    def epoch(self, train: Measured, validation: Measured, duration_s: float) -> EpochMetrics:
+        """Return losses and shares of wrong labels."""
+        return EpochMetrics(
+            train_loss=train.loss,
+            # A device that sums shares in float32 may return a little less than 0.
+            train_error=max(0.0, train.score),
+            validation_loss=validation.loss,
+            validation_error=validation.score,
+            duration_s=duration_s,
+        )
+
+
+_OBJECTIVES: Mapping[Task, type[ClassObjective] | type[NumberObjective] | type[LabelObjective]] = {
+    "classification": ClassObjective,
+    "regression": NumberObjective,
+    "multilabel": LabelObjective,
+}
+
+
 def objective_of(dataset: Dataset) -> Objective:
-    """Return the objective of a data set: numbers if it has targets, else classes."""
-    return NumberObjective() if dataset.targets else ClassObjective()
+    """Return the objective of a data set, by what it wants predicted."""
+    return _OBJECTIVES[dataset.task]()

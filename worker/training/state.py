@@ -61,8 +61,8 @@ class TrainingState:
 def is_better(epoch: EpochMetrics, best: EpochMetrics) -> bool:
     """Return whether an epoch is better than the best so far: higher validation accuracy, or equal and a lower loss.
 
-    Where numbers are predicted there is no accuracy, and the loss decides. A small validation split has few possible
-    accuracies, and many epochs reach the highest. Their losses differ.
+    Where numbers or labels are predicted there is no accuracy, and the loss decides. A small validation split has few
+    possible accuracies, and many epochs reach the highest. Their losses differ.
     """
     accuracy, highest = epoch.validation_accuracy or 0.0, best.validation_accuracy or 0.0
     if accuracy != highest:

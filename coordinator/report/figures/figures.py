@@ -64,19 +64,26 @@ def write_figures(content: ReportContent, folder: Path) -> None:
 def write_samples(dataset: Dataset, path: Path) -> None:
     """Write a figure as a PNG: some training images of each class, or what a table's columns hold in each class.
 
-    Numbers to predict are shown by thirds of the first of them.
+    Numbers to predict are shown by thirds of the first of them, labels by whether the first of them applies.
 
     Raises:
         InputError: It cannot be written.
     """
     draw = draw_class_samples if dataset.table is None else draw_histograms
-    shown = _in_thirds(dataset) if dataset.targets else dataset
+    shown = dataset if dataset.task == "classification" else _in_parts(dataset)
     with without_warnings(), written_aside(path) as aside:
         draw(shown).savefig(aside, format="png")
 
 
-def _in_thirds(dataset: Dataset) -> Dataset:
-    """Return a data set whose classes are the rows with the lowest, the middle and the highest numbers."""
+def _in_parts(dataset: Dataset) -> Dataset:
+    """Return a data set whose classes are the rows with the lowest, the middle and the highest numbers.
+
+    Where labels are predicted: those to which the first of them does not apply, and does.
+    """
+    if dataset.label_names:
+        name = dataset.label_names[0]
+        classes = (f"{name} does not apply", f"{name} applies")
+        return replace(dataset, y_train=dataset.y_train[:, 0].astype(np.int64), class_names=classes, label_names=())
     numbers = dataset.y_train[:, 0]
     bounds = np.quantile(numbers, (1 / 3, 2 / 3))
     name = dataset.targets[0].name

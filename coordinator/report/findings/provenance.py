@@ -167,11 +167,12 @@ def _start(spec: RunSpec) -> dict[str, object]:
 
 
 def _predicted(dataset: DatasetInfo) -> dict[str, object]:
-    """Return what of a table is predicted, that its file had no header, and that numbers are predicted."""
+    """Return what of a table is predicted, that its file had no header, and that numbers or labels are predicted."""
     named: dict[str, object] = {"target": ",".join(dataset.table.targets)} if dataset.table else {}
     if dataset.table is not None and dataset.table.is_unnamed:
         named["header"] = False
-    return {**named, "task": "regression"} if dataset.targets else named
+    task = dataset.outputs.task
+    return named if task == "classification" else {**named, "task": task}
 
 
 def _file_options(dataset: DatasetInfo) -> dict[str, object]:

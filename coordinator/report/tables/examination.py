@@ -19,9 +19,10 @@ def examination_table(examination: Examination) -> Group:
     """Return tables of the images or rows, of the classes and of a table's columns, and below what was noticed."""
     predicted = _numbers(examination.numbers) if examination.numbers else _classes(examination)
     parts: list[RenderableType] = [_arrays(examination), Text(), predicted]
-    hidden = len(examination.classes) - _MAX_CLASSES
+    hidden = len(examination.classes or examination.labels) - _MAX_CLASSES
     if hidden > 0:
-        parts.append(Text(f"{hidden:,} more classes, of sizes between these: --json shows all", style="dim"))
+        what = "classes" if examination.classes else "labels"
+        parts.append(Text(f"{hidden:,} more {what}, of sizes between these: --json shows all", style="dim"))
     if examination.columns:
         parts += [Text(), *columns_table(examination.columns)]
     parts += [Text(), Text(_use(examination), style="dim")]
@@ -64,15 +65,17 @@ def _spread(part: PartOutline) -> str:
 def _classes(examination: Examination) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.pad_edge = table.show_edge = False
-    table.add_column(Text("class" if examination.target is None else label(examination.target)))
+    name = "class" if examination.target is None else label(examination.target)
+    table.add_column(Text("label that applies" if examination.labels else name))
     for name in ("training", "test"):
         table.add_column(name, justify="right")
     table.add_column(f"training {_noun(examination)}s", no_wrap=True)
-    shown = examination.classes
+    shown = examination.classes or examination.labels
     if len(shown) > _MAX_CLASSES:
         ordered = sorted(shown, key=lambda each: -each.train)
         shown = (*ordered[: _MAX_CLASSES // 2], *ordered[-_MAX_CLASSES // 2 :])
-    largest = max(each.train for each in shown)
+    # Of labels the bar is the share of the rows to which they apply.
+    largest = examination.train.size if examination.labels else max(each.train for each in shown)
     for each in shown:
         table.add_row(Text(label(each.name)), f"{each.train:,}", f"{each.test:,}", _bar(each.train / largest))
     return table

@@ -26,9 +26,9 @@ def count_copies(
 
     Args:
         train: [train_size], the fingerprints of the training images.
-        y_train: [train_size], class indices; or numbers, [train_size, targets].
+        y_train: [train_size], class indices; or numbers or labels, [train_size, targets].
         test: [test_size], the fingerprints of the test images, which are of the same type and shape.
-        y_test: [test_size], class indices; or numbers, [test_size, targets].
+        y_test: [test_size], class indices; or numbers or labels, [test_size, targets].
     """
     if y_train.ndim == 2:
         _, codes = np.unique(np.concatenate([y_train, y_test]), axis=0, return_inverse=True)

@@ -7,10 +7,10 @@ from deepchord.shared.datasets.examination.copies import Copies
 from deepchord.shared.messages import DatasetFinding
 
 #: What an image or row has to be predicted.
-Label: TypeAlias = Literal["class", "number"]
+Label: TypeAlias = Literal["class", "number", "set of labels"]
 #: The kind of the finding that test images are training images, too.
 OVERLAP = "overlap"
-_SEVERAL: Mapping[Label, str] = {"class": "classes", "number": "numbers"}
+_SEVERAL: Mapping[Label, str] = {"class": "classes", "number": "numbers", "set of labels": "sets of labels"}
 
 
 def overlap(copies: Copies, test_size: int, label: Label) -> Iterator[DatasetFinding]:

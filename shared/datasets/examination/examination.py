@@ -1,6 +1,6 @@
 """All that is found out about a data set before a training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from deepchord.shared.datasets.examination.fingerprints import fingerprints
 from deepchord.shared.datasets.examination.survey import Survey, survey_both
 from deepchord.shared.datasets.examination.values import constant_findings, shape_findings, value_findings
 from deepchord.shared.messages import DatasetFinding, ImageFiles, PixelValues, StratifiedSplit
+from deepchord.shared.network import Task
 from deepchord.shared.tables import in_rows
 from deepchord.shared.validation import Message
 
@@ -24,7 +25,7 @@ _PIECE = 2**22
 
 
 class ClassCount(Message):
-    """How many images or rows a class has."""
+    """How many images or rows a class has, or to how many a label applies."""
 
     name: str
     train: int
@@ -66,7 +67,7 @@ class Examination(Message):
     name: str
     train: PartOutline
     test: PartOutline
-    #: Empty: numbers are predicted.
+    #: Empty: something else than classes is predicted.
     classes: tuple[ClassCount, ...]
     files: ImageFiles | None
     split: StratifiedSplit | None
@@ -77,8 +78,10 @@ class Examination(Message):
     #: Of a table: the column that is predicted, and all others.
     target: str | None = None
     columns: tuple[ColumnOutline, ...] = ()
-    #: The numbers that are predicted; empty: classes are.
+    #: The numbers that are predicted; empty: something else is.
     numbers: tuple[TargetOutline, ...] = ()
+    #: To how many images or rows each label applies; empty: something else than labels is predicted.
+    labels: tuple[ClassCount, ...] = ()
 
 
 def examine(dataset: "Dataset") -> Examination:
@@ -89,7 +92,7 @@ def examine(dataset: "Dataset") -> Examination:
         name=dataset.name,
         train=_outline(dataset.x_train, surveys[0]),
         test=_outline(dataset.x_test, surveys[1]),
-        classes=() if dataset.targets else _class_counts(dataset),
+        classes=_class_counts(dataset) if dataset.task == "classification" else (),
         files=dataset.files,
         split=dataset.split,
         test_images_in_train=copies.test_in_train,
@@ -105,6 +108,7 @@ def examine(dataset: "Dataset") -> Examination:
             )
             for place, target in enumerate(dataset.targets)
         ),
+        labels=_label_counts(dataset) if dataset.label_names else (),
     )
 
 
@@ -114,6 +118,13 @@ def _class_counts(dataset: "Dataset") -> tuple[ClassCount, ...]:
     )
     return tuple(
         ClassCount(name=name, train=train[index], test=test[index]) for index, name in enumerate(dataset.class_names)
+    )
+
+
+def _label_counts(dataset: "Dataset") -> tuple[ClassCount, ...]:
+    train, test = (flags.sum(axis=0, dtype=np.int64).tolist() for flags in (dataset.y_train, dataset.y_test))
+    return tuple(
+        ClassCount(name=name, train=train[place], test=test[place]) for place, name in enumerate(dataset.label_names)
     )
 
 
@@ -150,7 +161,8 @@ def all_findings(dataset: "Dataset", surveys: tuple[Survey, Survey] | None = Non
 
 
 def _label(dataset: "Dataset") -> Label:
-    return "number" if dataset.targets else "class"
+    labels: Mapping[Task, Label] = {"classification": "class", "regression": "number", "multilabel": "set of labels"}
+    return labels[dataset.task]
 
 
 def _in_words_of_rows(findings: Iterator[DatasetFinding]) -> Iterator[DatasetFinding]:
@@ -195,7 +207,7 @@ def _outline(images: NDArray[Any], found: Survey) -> PartOutline:
 
 def _split_findings(dataset: "Dataset") -> Iterator[DatasetFinding]:
     if dataset.split is not None:
-        of_what = "all" if dataset.targets else "each class"
+        of_what = "each class" if dataset.task == "classification" else "all"
         yield DatasetFinding(
             kind="drawn_test",
             level="note",

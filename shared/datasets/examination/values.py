@@ -42,7 +42,8 @@ def value_findings(dataset: "Dataset", surveys: Surveys | None = None) -> Iterat
         both = (dataset.x_train, dataset.x_test)
         largest = map(_largest, both) if surveys is None else (each.largest for each in surveys)
         yield from _scale(*largest, is_float=dataset.x_train.dtype == np.float32)
-    yield from _numbers(dataset) if dataset.targets else _classes(dataset)
+    predicted = {"classification": _classes, "regression": _numbers, "multilabel": _labels}
+    yield from predicted[dataset.task](dataset)
 
 
 def constant_findings(surveys: Surveys) -> Iterator[DatasetFinding]:
@@ -97,6 +98,36 @@ def _numbers(dataset: "Dataset") -> Iterator[DatasetFinding]:
                 f"The numbers to predict in {target.name!r} reach {numbers.max() / np.median(numbers):,.0f} "
                 "times their median: if ratios matter rather than differences, predict their logarithm.",
             )
+
+
+def _labels(dataset: "Dataset") -> Iterator[DatasetFinding]:
+    """Yield what the counts of the labels tell."""
+    names, item = dataset.label_names, "image" if dataset.table is None else "row"
+    train, test = (flags.sum(axis=0, dtype=np.int64) for flags in (dataset.y_train, dataset.y_test))
+    for found, to_what in ((train == 0, "no"), (train == len(dataset.y_train), "each")):
+        places = np.flatnonzero(found)
+        if places.size:
+            yield _finding(
+                "constant_label",
+                f"{_named_labels(places, names)} to {to_what} training {item}: nothing can be learnt about it.",
+            )
+    few = np.flatnonzero((train > 0) & (train < _FEW_IMAGES))
+    if few.size:
+        items = f"fewer than {_FEW_IMAGES} training {item}s"
+        yield _finding(
+            "few_images", f"{_named_labels(few, names)} to {items}: hardly anything can be learnt of so few."
+        )
+    untested = np.flatnonzero((test == 0) & (train > 0))
+    if untested.size:
+        text = f"{_named_labels(untested, names)} to no test {item}: neither F1 nor ROC-AUC is measured there."
+        yield _finding("untested_label", text)
+
+
+def _named_labels(places: NDArray[np.intp], names: tuple[str, ...]) -> str:
+    """Return the first of some labels as the beginning of a sentence."""
+    named = ", ".join(names[place] for place in places[:_NAMED])
+    more = f" and {len(places) - _NAMED:,} more" if len(places) > _NAMED else ""
+    return f"Label {named} applies" if len(places) == 1 else f"Labels {named}{more} apply"
 
 
 def _classes(dataset: "Dataset") -> Iterator[DatasetFinding]:

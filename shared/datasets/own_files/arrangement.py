@@ -10,6 +10,7 @@ from deepchord.shared.datasets.checks import checked_labels, checked_sample_weig
 from deepchord.shared.datasets.examination.fingerprints import fingerprints
 from deepchord.shared.datasets.image_files import ReadImages
 from deepchord.shared.datasets.labels import check_classes
+from deepchord.shared.datasets.multilabel import LABEL_NAMES, checked_flags
 from deepchord.shared.datasets.own_files.options import FileOptions
 from deepchord.shared.datasets.own_files.splitting import split_with_copies
 from deepchord.shared.datasets.targets import TARGET_NAMES, checked_numbers
@@ -34,11 +35,11 @@ def check_are_classes(arrays: Arrays, source: str, *, labels_are_classes: bool) 
     """Raise `DatasetError` if labels look like numbers to predict, and nothing tells what they are.
 
     Args:
-        arrays: `y_train` and perhaps `class_names` or `target_names`.
+        arrays: `y_train` and perhaps `class_names`, `target_names` or `label_names`.
         source: Where they came from, for errors.
         labels_are_classes: Whether the networks show that they are.
     """
-    if TARGET_NAMES in arrays:
+    if TARGET_NAMES in arrays or LABEL_NAMES in arrays:
         return
     given = arrays["y_train"]
     train, _ = checked_labels(given, len(given), f"{source}: y_train")
@@ -66,6 +67,8 @@ def with_test_images(arrays: Arrays, source: str, options: FileOptions) -> tuple
     images, labels = arrays["x_train"], arrays["y_train"]
     if TARGET_NAMES in arrays:
         codes = np.zeros(len(checked_numbers(labels, len(images), f"{source}: y_train")), dtype=np.int64)
+    elif LABEL_NAMES in arrays:
+        codes = np.zeros(len(checked_flags(labels, len(images), f"{source}: y_train")), dtype=np.int64)
     else:
         codes, _ = checked_labels(labels, len(images), f"{source}: y_train")
     kept, split = drawn_test(images, codes, source, options)

@@ -122,9 +122,9 @@ def _joined(files: ImageFiles | None, of_test: ImageFiles | None) -> ImageFiles 
 
 def _refuse_of_arrays(options: FileOptions, channels_first: bool | None, source: str) -> None:
     """Raise `DatasetError` if something was said that is about arrays, and there are image files."""
-    if options.task == "regression":
+    if options.task not in (None, "classification"):
         raise DatasetError(
-            f"{source} holds image files, whose folders or labels are classes: for --task regression save arrays, "
+            f"{source} holds image files, whose folders or labels are classes: for --task {options.task} save arrays, "
             "x_train and y_train, in an .npz file."
         )
     if channels_first is not None:

@@ -36,10 +36,11 @@ class Sharding:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictedNames:
-    """The names of the classes of a data set, or of the numbers that are predicted."""
+    """The names of the classes of a data set, or of the numbers or labels that are predicted."""
 
     classes: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 def publish_shards(
@@ -54,7 +55,7 @@ def publish_shards(
 
     Args:
         arrays: The arrays of a data set by name, checked: uint8, float32, float64 or int64, [size, …].
-        names: The names of its classes or numbers.
+        names: The names of its classes, numbers or labels.
         objects: Where they are published.
         sharding: How large a shard is.
 
@@ -89,7 +90,11 @@ def publish_shards(
         highest=max(each.highest for each in ranges),
     )
     manifest = DatasetManifest(
-        arrays=tuple(described), class_names=names.classes, target_names=names.targets, pixels=pixels
+        arrays=tuple(described),
+        class_names=names.classes,
+        target_names=names.targets,
+        label_names=names.labels,
+        pixels=pixels,
     )
     return store.publish_manifest(manifest), pixels
 

@@ -28,7 +28,8 @@ class Dense(PenalizedLayer):
             raise InputError(f"Layer {place.name} needs a flat input, found the shape {shape}: add a flatten layer.")
         if self.units == "classes" and not place.outputs.classes:
             raise InputError(
-                f'Layer {place.name} has units = "classes", but numbers are predicted: expected units = "outputs".'
+                f'Layer {place.name} has units = "classes", but {place.outputs.what} are predicted: expected units = '
+                '"outputs".'
             )
         units = place.outputs.size if isinstance(self.units, str) else self.units
         return Outline((units,), named_weights(kernel=(shape[0], units), bias=(units,) if self.use_bias else None))

@@ -336,6 +336,52 @@ def test_what_is_for_classes_is_refused_for_numbers(settings, houses, options, s
         prepare(settings, None, {"dataset": str(houses), "target": "price", **options})
 
 
+@pytest.fixture
+def meadows(tmp_path):
+    """A table with two labels."""
+    lines = [f"{place},{place % 7},{place % 2},{'yes' if place % 3 else 'no'}" for place in range(60)]
+    path = tmp_path / "meadows.csv"
+    path.write_text("\n".join(["height,wet,orchid,rush", *lines]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"label_smoothing": 0.1}, "label_smoothing is for runs that predict classes, and this one predicts labels"),
+        ({"class_weights": "balanced"}, "class_weights is for runs that predict classes, and this one predicts labels"),
+        ({"beta_nll": 0.5}, "beta_nll is for runs that predict numbers, and this one predicts labels"),
+        (
+            {"members": "auto", "calibration_fraction": 0.2},
+            'members = "auto" is for runs that predict classes, and this',
+        ),
+        (
+            {"initial_weights": "it.h5", "layers": [{"type": "dense", "units": 2, "activation": "sigmoid"}]},
+            "initial_weights are for runs that predict classes, and this one predicts labels",
+        ),
+        ({"layers": [{"type": "dense", "units": "classes"}]}, 'labels are predicted: expected units = "outputs"'),
+        (
+            {"layers": [{"type": "dense", "units": "outputs"}]},
+            "must have the activation 'sigmoid', so that members give",
+        ),
+        (
+            {"layers": [{"type": "dense", "units": 3, "activation": "sigmoid"}]},
+            r"expected \(2,\), one output per label",
+        ),
+    ],
+)
+def test_labels_are_planned_and_what_is_for_others_is_refused(settings, meadows, options, said):
+    asked = {"dataset": str(meadows), "target": "orchid,rush", "task": "multilabel"}
+
+    with pytest.raises(InputError, match=said):
+        prepare(settings, None, {**asked, **options})
+
+    _, run = prepare(settings, None, asked)
+    last = run.dataset.network(run.architecture).layers[-1]
+    assert run.dataset.label_names == ("orchid", "rush")
+    assert (last.output_shape, last.layer.activation, run.recipe.stratify) == ((2,), "sigmoid", False)
+
+
 def test_what_plaidml_cannot_learn_is_refused_where_it_is_required(tmp_path, houses, broker_url):
     settings = load_settings(broker=broker_url, storage=str(tmp_path / "storage"), cache=tmp_path / "cache")
 

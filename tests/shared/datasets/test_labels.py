@@ -58,7 +58,7 @@ def test_several_classes_in_a_row_are_called_multi_label():
     rows = np.array([[1, 0, 0], [0, 0, 0], [1, 1, 0]])
 
     with pytest.raises(
-        DatasetError, match=r"y: each row .* row 2 holds 2: several classes for an image \(multi-label\)"
+        DatasetError, match=r"y: each row .* row 2 holds 2: where several labels may apply, give --task multilabel"
     ):
         checked_labels(rows, 3, "y")
 

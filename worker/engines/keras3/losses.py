@@ -20,7 +20,13 @@ def make_loss(keras: Any, recipe: Recipe, task: Task) -> Loss:
         recipe: Says what changes the loss.
         task: What the network predicts.
     """
-    return _gaussian(keras, recipe.beta_nll) if task == "regression" else _cross_entropy(keras, recipe.label_smoothing)
+    match task:
+        case "regression":
+            return _gaussian(keras, recipe.beta_nll)
+        case "multilabel":
+            return _binary_cross_entropy(keras)
+        case "classification":
+            return _cross_entropy(keras, recipe.label_smoothing)
 
 
 def _cross_entropy(keras: Any, smoothing: float) -> Loss:
@@ -41,6 +47,20 @@ def _cross_entropy(keras: Any, smoothing: float) -> Loss:
         if weights is not None:
             losses = ops.multiply(losses, weights)
         return losses, ops.cast(ops.equal(ops.argmax(probabilities, axis=1), labels), "float32")
+
+    return loss
+
+
+def _binary_cross_entropy(keras: Any) -> Loss:
+    """Return the binary cross-entropy of labels by their logits, and the share of wrong ones, both over the labels."""
+    ops = keras.ops
+
+    def loss(labels: Any, logits: Any, weights: Any) -> tuple[Any, Any]:
+        losses = ops.mean(ops.softplus(logits) - ops.multiply(labels, logits), axis=1)
+        if weights is not None:
+            losses = ops.multiply(losses, weights)
+        wrong = ops.not_equal(ops.greater(logits, 0.0), ops.greater(labels, 0.5))
+        return losses, ops.mean(ops.cast(wrong, "float32"), axis=1)
 
     return loss
 

@@ -18,6 +18,7 @@ from deepchord.worker.engines.engine import Batch, Images, Outputs, check_optimi
 from deepchord.worker.engines.keras3.backend import Backend
 from deepchord.worker.engines.keras3.losses import make_loss
 from deepchord.worker.engines.keras3.optimizers import build_optimizer, make_optimizer, penalize_kernels
+from deepchord.worker.engines.outputs import given_by
 from deepchord.worker.engines.padding import filled_batches, prediction_batch
 from deepchord.worker.engines.penalties import kernel_penalties
 
@@ -50,10 +51,11 @@ class Keras3Network:
         options: DeviceOptions,
     ) -> None:
         self._keras = keras
+        self._given, architecture = given_by(architecture.outputs), architecture.without_sigmoid()
         scale = recipe.dropout_scale if recipe else 1.0
         with _computing_in(keras, options.precision):
             made = keras_layers(backend.layers(keras), architecture, dropout_scale=scale)
-        # The last layer returns probabilities or numbers, for which bfloat16 has too few digits.
+        # The last layer returns probabilities, logits or numbers, for which bfloat16 has too few digits.
         made[architecture.layers[-1].name].dtype_policy = "float32"
         inputs = keras.Input(architecture.input_shape)
         self._model = keras.Model(inputs, connected(architecture, made, inputs))
@@ -123,7 +125,7 @@ class Keras3Network:
             self._prediction_batch = prediction_batch(len(images), self._most_predicted)
         batches = filled_batches(images, self._prediction_batch)
         parts = [np.asarray(self._predict(batch), dtype=np.float32)[:counted] for batch, counted in batches]
-        return np.concatenate(parts)
+        return self._given(np.concatenate(parts))
 
     def _seed_dropout(self, seed: int) -> None:
         for position, layer in enumerate(self._random):

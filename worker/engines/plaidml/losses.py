@@ -85,8 +85,36 @@ class _NumberLearner:
         return np.concatenate([numbers, np.repeat(weights[:, None], self._targets, axis=1), variances], axis=1)
 
 
+class _LabelLearner:
+    """The binary cross-entropy of labels by their logits, and the share of wrong ones, both averaged over the labels.
+
+    A label that applies is given as the weight of its image, one that does not as its negative: Keras 2 wants as many
+    numbers as outputs.
+    """
+
+    def __init__(self, keras: Any, recipe: Recipe, outputs: int) -> None:
+        del recipe, outputs
+        backend = keras.backend
+
+        def loss(labels: Any, logits: Any) -> Any:
+            applies = 0.5 * (1.0 + backend.sign(labels))
+            positive = backend.maximum(logits, backend.zeros_like(logits))
+            losses = positive + backend.log(1.0 + backend.exp(-backend.abs(logits))) - applies * logits
+            return backend.mean(losses * backend.abs(labels), axis=-1)
+
+        def metric(labels: Any, logits: Any) -> Any:
+            return backend.mean(0.5 * (1.0 - backend.sign(labels) * backend.sign(logits)), axis=-1)
+
+        self.loss, self.metric = loss, metric
+
+    def labels(self, batch: Batch) -> NDArray[np.float32]:
+        signs = 2 * batch.labels.astype(np.float32) - 1
+        return signs if batch.weights is None else signs * np.maximum(batch.weights, _LEAST_WEIGHT)[:, None]
+
+
 #: What makes the learner of each task: called with Keras 2, the recipe and the number of outputs.
 LEARNERS: Mapping[Task, Callable[[Any, Recipe, int], Learner]] = {
     "classification": _ClassLearner,
     "regression": _NumberLearner,
+    "multilabel": _LabelLearner,
 }

@@ -12,6 +12,7 @@ from deepchord.shared.checkpoints import Weights
 from deepchord.shared.messages import Recipe
 from deepchord.shared.network import ResolvedArchitecture, connected, keras_layers
 from deepchord.worker.engines.engine import Batch, Images, Outputs, check_optimizer_state
+from deepchord.worker.engines.outputs import given_by
 from deepchord.worker.engines.padding import filled, filled_batches, prediction_batch
 from deepchord.worker.engines.penalties import kernel_penalties
 from deepchord.worker.engines.plaidml.layers import completed_layers
@@ -33,6 +34,7 @@ class PlaidMLNetwork:
 
     def __init__(self, keras: Any, architecture: ResolvedArchitecture, recipe: Recipe | None) -> None:
         self._keras = keras
+        self._given, architecture = given_by(architecture.outputs), architecture.without_sigmoid()
         scale = recipe.dropout_scale if recipe else 1.0
         made = keras_layers(completed_layers(keras), architecture, dropout_scale=scale)
         # In the order of the architecture; a model lists the layers of branches by their depth.
@@ -115,7 +117,8 @@ class PlaidMLNetwork:
             self._prediction_batch = prediction_batch(len(images), _MOST_PREDICTED)
         batches = filled_batches(images, self._prediction_batch)
         predict = self._model.predict_on_batch
-        return np.concatenate([np.asarray(predict(batch), dtype=np.float32)[:counted] for batch, counted in batches])
+        parts = [np.asarray(predict(batch), dtype=np.float32)[:counted] for batch, counted in batches]
+        return self._given(np.concatenate(parts))
 
     def _optimizer_variables(self) -> list[Any]:
         # Keras 2 makes the variables with the training step. Nadam's schedule is not among the optimizer's weights.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from deepchord.shared.errors import DatasetError
-from deepchord.shared.tables.csv_header import has_header
+from deepchord.shared.tables.csv_files.header import has_header
 
 #: In the order in which they are preferred.
 _SEPARATORS = ("\t", ";", "|", ",")
