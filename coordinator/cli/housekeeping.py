@@ -131,8 +131,8 @@ def _lines(plan: "PrunePlan") -> list[str]:
     if plan.undated:
         size = sum(each.size_bytes for each in plan.undated)
         lines.append(
-            f"used by no run, but nobody knows since when: {len(plan.undated)}, {_megabytes(size)}; `prune --yes` notes "
-            "them, and from a day later on removes them"
+            f"used by no run, but nobody knows since when: {len(plan.undated)}, {_megabytes(size)}; `prune --yes` "
+            "notes them, and removes them a day later"
         )
     if plan.of_others:
         lines.append(f"left, for they belong to others (--force): {_counted(len(plan.of_others), 'run')}")

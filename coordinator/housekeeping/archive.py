@@ -1,7 +1,7 @@
 """The file that carries a run to another storage: a ZIP without compression, and the list of what is in it.
 
-It holds what storage holds and nothing else: JSON, arrays and weights, no code. Nothing in it is believed: the list names
-each object with its size and SHA-256, and names that lead out of the storage are refused.
+It holds what storage holds and nothing else: JSON, arrays and weights, no code. Nothing in it is believed: the list
+names each object with its size and SHA-256, and names that lead out of the storage are refused.
 """
 
 import hashlib

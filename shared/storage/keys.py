@@ -1,4 +1,4 @@
-"""The keys of runs in shared storage; `inputs/input_keys.py` has those of what they are trained from. No other file does."""
+"""The keys of runs in shared storage; `inputs/input_keys.py` has those of their inputs. No other file spells one."""
 
 import re
 
