@@ -90,6 +90,13 @@ class RunRequest(Recipe):
         except InputError as error:
             raise ValueError(str(error)) from error
 
+    @field_validator("architecture", "initial_weights", "test")
+    @classmethod
+    def _check_path(cls, value: str | None) -> str | None:
+        if value is not None and "\0" in value:
+            raise ValueError("no file has a zero byte in its name")
+        return value
+
     @model_validator(mode="after")
     def _check(self) -> "RunRequest":
         if self.architecture is not None and self.layers is not None:

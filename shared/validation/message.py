@@ -15,7 +15,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from deepchord.shared.errors import DeepchordError, MessageDecodeError, OtherVersionError
-from deepchord.shared.validation.explanation import OTHER_PROTOCOL, explain, suggestion, with_full_stop
+from deepchord.shared.validation.explanation import OTHER_PROTOCOL, explain, shortened, suggestion, with_full_stop
 from deepchord.shared.version import version
 
 #: The only protocol that this version of deepchord understands.
@@ -35,7 +35,7 @@ class Message(BaseModel):
                 if name not in cls.model_fields:
                     hint = suggestion(str(name), cls.model_fields)
                     raise PydanticCustomError(
-                        "unknown_option", "unknown option '{name}'{hint}", {"name": str(name), "hint": hint}
+                        "unknown_option", "unknown option {name}{hint}", {"name": shortened(str(name)), "hint": hint}
                     )
         return data
 

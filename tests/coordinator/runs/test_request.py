@@ -196,6 +196,17 @@ def test_names_that_no_file_can_have_are_left_to_whoever_looks_for_the_data_set(
         assert len(plan_request(write(f'dataset = "{name}"'), {}).dataset) >= 3
 
 
+@pytest.mark.parametrize("option", ["architecture", "initial_weights", "test"])
+def test_a_file_whose_name_has_a_zero_byte_is_refused(write, option):
+    with pytest.raises(InputError, match=f"{option}: no file has a zero byte in its name"):
+        plan_request(write(f'{option} = "a\\u0000b"'), {})
+
+
+def test_a_name_that_no_option_has_is_refused_in_one_line(write):
+    with pytest.raises(InputError, match=r"unknown option 'epo\\nchs'; did you mean 'epochs'\?$"):
+        plan_request(write('"epo\\nchs" = 3'), {})
+
+
 @pytest.mark.parametrize("size", ["48", "'48'", "'48x48'", "[48, 48]"])
 def test_the_size_of_image_files_is_said_in_one_of_four_ways(write, size):
     recipe = write(f"image_size = {size}\nskip_damaged = true\ntest_share = 0.3\nsplit_seed = 4")
