@@ -5,7 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deepchord.shared.messages import Evaluation, Recipe, RegressionEvaluation, RunSpec, TrainedMember
+from deepchord.shared.messages import (
+    Evaluation,
+    MultilabelEvaluation,
+    Recipe,
+    RegressionEvaluation,
+    RunSpec,
+    TrainedMember,
+)
 from deepchord.shared.storage import RunStore
 
 
@@ -122,6 +129,15 @@ def _scores(evaluation: Evaluation | None) -> dict[str, float | None]:
             "test R\u00b2": first.r_squared,
             "test negative log-likelihood": first.negative_log_likelihood,
             "test CRPS": first.continuous_ranked_probability_score,
+        }
+    if isinstance(evaluation, MultilabelEvaluation):
+        return known | {
+            "test exact match": evaluation.test.exact_match.value,
+            "test Hamming loss": evaluation.test.hamming_loss.value,
+            "test loss": evaluation.test.negative_log_likelihood.value,
+            "calibrated test loss": evaluation.best.negative_log_likelihood.value,
+            "calibration error": evaluation.best.calibration_error.value,
+            "Brier score": evaluation.best.brier_score.value,
         }
     known |= {
         "test accuracy": evaluation.test.accuracy,

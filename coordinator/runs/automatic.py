@@ -10,7 +10,15 @@ import math
 from dataclasses import dataclass
 
 from deepchord.coordinator.runs.control import plan_extension
-from deepchord.shared.messages import AutoMembers, Evaluation, MemberGain, NumberGain, RegressionEvaluation, RunSpec
+from deepchord.shared.messages import (
+    AutoMembers,
+    Evaluation,
+    MemberGain,
+    MultilabelEvaluation,
+    NumberGain,
+    RegressionEvaluation,
+    RunSpec,
+)
 from deepchord.shared.storage import RunStore
 
 #: At most this share of the members there are is added at once: what is extrapolated further is less certain.
@@ -86,6 +94,8 @@ def _gain(evaluation: Evaluation) -> MemberGain | NumberGain | None:
     """Return what one more member would bring; None if that is not known."""
     if isinstance(evaluation, RegressionEvaluation):
         return evaluation.next_member
+    if isinstance(evaluation, MultilabelEvaluation):  # such runs do not ask for it
+        return None
     return evaluation.uncertainty.next_member if evaluation.uncertainty is not None else None
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from deepchord.shared.checkpoints import decode_ensemble_predictions, decode_ensemble_probabilities
 from deepchord.shared.datasets import Dataset
 from deepchord.shared.errors import CorruptObjectError
-from deepchord.shared.messages import Distillation, RegressionEvaluation
+from deepchord.shared.messages import Distillation, EnsembleEvaluation, RegressionEvaluation
 from deepchord.shared.regression import Predictions, standardised
 from deepchord.shared.storage import RunStore
 from deepchord.shared.uncertainty import calibrator_of, with_temperature
@@ -40,6 +40,7 @@ def taught_targets(store: RunStore, distillation: Distillation, dataset: Dataset
         said = decode_ensemble_predictions(data, f"Predictions of run {teacher.run_id}").train
         scaled = said if evaluation.scaling is None else said.scaled(evaluation.scaling.factors)
         return taught_numbers(scaled, distillation, dataset)
+    assert isinstance(evaluation, EnsembleEvaluation), "runs of labels are not distilled"  # noqa: S101  they are refused
     data = stored.probabilities(evaluation.probabilities_sha256)
     given = decode_ensemble_probabilities(data, f"Probabilities of run {teacher.run_id}").train
     calibration = None if evaluation.uncertainty is None else evaluation.uncertainty.calibration

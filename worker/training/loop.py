@@ -1,7 +1,7 @@
 """The loop that trains one member: split, epochs, best weights, early stopping."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -139,7 +139,7 @@ def _predict(
     return outputs
 
 
-def _scaled_chunks(images: NDArray[np.generic], rows: NDArray[np.int64]) -> Iterator[Images]:
+def _scaled_chunks(images: NDArray[np.generic], rows: NDArray[np.int64]) -> Generator[Images, None, None]:
     """Yield the images of the rows, some at a time; the system begins to read the next ones meanwhile."""
     places = [rows[chunk] for chunk in chunks(len(rows), images.shape[1:])]
     for these, following in zip(places, [*places[1:], rows[:0]], strict=True):
