@@ -31,6 +31,8 @@ from tests.places import RECIPE
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
+#: The first test waits until all images are built, which takes a quarter of an hour on a busy machine.
+pytestmark = pytest.mark.timeout(3600)
 #: Options of `docker build`, for machines whose containers reach the network in a way of their own.
 BUILD_OPTIONS = os.environ.get("DOCKER_BUILD_OPTIONS", "").split()
 _PATIENCE_S = 300.0
@@ -66,7 +68,8 @@ class Stack:
         self.broker_port, self.flower_port, self.serve_port = free_ports(3)
         self.password, self.token = secrets.token_hex(12), secrets.token_hex(12)
         self._environment = {
-            **os.environ,
+            # Not what tests of this machine are told: the stack has places of its own.
+            **{name: value for name, value in os.environ.items() if not name.startswith("DEEPCHORD_")},
             **{f"BROKER_{role}_PASSWORD": secrets.token_hex(12) for role in ("COORDINATOR", "WORKER", "FLOWER")},
             "DEEPCHORD_FLOWER_PASSWORD": self.password,
             "DEEPCHORD_BROKER_PORT": str(self.broker_port),
