@@ -119,7 +119,7 @@ class RunRequest(Recipe):
         most = self.at_most or AT_MOST
         if self.min_members is not None and self.min_members > most:
             raise ValueError(f"min_members is {self.min_members}, more than the {most} members of at_most")
-        needed = 2 * math.ceil(1 / self.validation_fraction)
+        needed = 2 * math.ceil(1 / max(self.validation_fraction, 1e-9))  # of the smallest floats 1 / x is infinite
         if self.calibration_fraction == 0 and needed > most:
             raise ValueError(
                 f'members = "auto" needs images that two members held out: with validation_fraction = '

@@ -100,7 +100,7 @@ def test_a_pattern_in_quotes_names_some_of_the_files_and_images_may_have_their_c
     assert "/first.npz --images-channels-first" in page
     # Nothing says which images of the lot are for a test: all of them score.
     assert f"test accuracy {expected.members[1].test.accuracy * 100:.2f} %" in " ".join(of_lot.stdout.split())
-    assert "Nothing says which images of lot.npz are for a test" in (place.folder / "lot" / "index.html").read_text()
+    assert "Nothing says which images of lot.npz are for a test" in of_lot.stderr
 
 
 def refused(ended, *words):

@@ -98,6 +98,8 @@ def evaluate_files(settings: Settings, patterns: WeightPatterns, request: StudyR
     # Whether images of one undivided lot were trained on is not known.
     dataset = replace(dataset, findings=(*value_findings(dataset), *noticed) if noticed else all_findings(dataset))
     warn_of(dataset.findings, dataset.name)
+    for finding in noticed:
+        typer.echo(f"note: {finding.text}", err=True)
     groups, notes = find_groups(patterns.weights, patterns.architectures)
     image_shape, classes = dataset.x_train.shape[1:], len(dataset.class_names)
     files = read_members(groups, image_shape, classes, channels_first=patterns.channels_first)

@@ -202,6 +202,11 @@ def test_a_file_whose_name_has_a_zero_byte_is_refused(write, option):
         plan_request(write(f'{option} = "a\\u0000b"'), {})
 
 
+def test_the_smallest_share_for_the_validation_is_refused_with_auto(write):
+    with pytest.raises(InputError, match="that takes 2000000000 members, and at_most is 20"):
+        plan_request(write('members = "auto"\ncalibration_fraction = 0\nvalidation_fraction = 1e-320'), {})
+
+
 def test_a_name_that_no_option_has_is_refused_in_one_line(write):
     with pytest.raises(InputError, match=r"unknown option 'epo\\nchs'; did you mean 'epochs'\?$"):
         plan_request(write('"epo\\nchs" = 3'), {})
