@@ -6,7 +6,7 @@ import typer
 
 from deepchord.coordinator.cli.context import find_run, read_settings
 from deepchord.coordinator.cli.following import check_options, run_to_end
-from deepchord.coordinator.cli.options import Broker, Detach, Out, Run, Storage, Workers
+from deepchord.coordinator.cli.options import Broker, Detach, Notify, Out, Run, Storage, Track, Workers
 
 # Heavy modules are imported by the command that needs them, so that `deepchord --help` answers at once.
 
@@ -48,6 +48,8 @@ def distill(
     workers: Workers = None,
     detach: Detach = False,
     out: Out = None,
+    notify: Notify = None,
+    track: Track = None,
 ) -> None:
     """Train one network towards an ensemble's calibrated probabilities, to predict at the cost of one member.
 
@@ -69,8 +71,9 @@ def distill(
         "shift": shift,
         "seed": seed,
     }
-    settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
-    check_options(settings, workers, out)
+    observers = {"notify": notify or None, "track": track or None}
+    settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None, **observers)
+    check_options(settings, workers, out, [*(notify or ()), *(track or ())])
     store, teacher = find_run(settings, run)
     spec = plan_distillation(store, teacher, options, max_attempts=settings.max_attempts)
     check_broker(settings, spec.require)

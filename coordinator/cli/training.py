@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepchord.coordinator.cli.context import command_hint, find_run, print_notes, read_settings
-from deepchord.coordinator.cli.following import check_options, run_to_end
+from deepchord.coordinator.cli.following import check_options, run_to_end, train_remaining
 from deepchord.coordinator.cli.options import (
     Broker,
     ChannelsFirst,
@@ -16,6 +16,7 @@ from deepchord.coordinator.cli.options import (
     InitialNoise,
     InitialWeights,
     NewHead,
+    Notify,
     Out,
     Require,
     Run,
@@ -24,18 +25,15 @@ from deepchord.coordinator.cli.options import (
     Target,
     Task,
     TestShare,
+    Track,
     Workers,
 )
 from deepchord.shared.command_line import home_path
 from deepchord.shared.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from deepchord.coordinator.running import BrokerSession
     from deepchord.shared.messages import RunSpec
     from deepchord.shared.settings import Settings
-    from deepchord.shared.storage import RunStore
 
 # Heavy modules are imported by the command that needs them, so that `deepchord --help` answers at once.
 
@@ -98,6 +96,8 @@ def train(
         bool, typer.Option("--flower", help="Start Flower beside it, on this machine only. [DEEPCHORD_FLOWER]")
     ] = False,
     out: Out = None,
+    notify: Notify = None,
+    track: Track = None,
 ) -> None:
     """Train an ensemble, evaluate it, and write its report.
 
@@ -136,8 +136,10 @@ def train(
         local=local or None,
         detach=detach or None,
         flower=flower or None,
+        notify=notify or None,
+        track=track or None,
     )
-    check_options(settings, workers, out)
+    check_options(settings, workers, out, [*(notify or ()), *(track or ())])
     store, run = prepare(settings, recipe, options)
     print_notes(run.dataset)
     run_to_end(settings, store, run, submits(store, run), "is submitted", out)
@@ -151,6 +153,8 @@ def resume(
     workers: Workers = None,
     detach: Detach = False,
     out: Out = None,
+    notify: Notify = None,
+    track: Track = None,
 ) -> None:
     """Go on with a run that was cancelled or interrupted: its members continue from their last saved epoch.
 
@@ -165,19 +169,20 @@ def resume(
         resume_run,
     )
 
-    settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
-    check_options(settings, workers, out)
+    observers = {"notify": notify or None, "track": track or None}
+    settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None, **observers)
+    check_options(settings, workers, out, [*(notify or ()), *(track or ())])
     store, spec = find_run(settings, run)
     _check_not_trained_here(settings, spec)
     check_not_detached(settings, is_automatic=spec.auto is not None)
     more = next_extension(store, spec)  # of a run with `members = "auto"` whose command ended too early
     if more is not None:
         check_broker(settings, more.require)
-        _train_remaining(settings, store, more, lambda: extend_run(store, more), out)
+        train_remaining(settings, store, more, lambda: extend_run(store, more), out)
         return
     check_unfinished(store, spec)
     check_broker(settings, spec.require)
-    _train_remaining(settings, store, spec, lambda: resume_run(store, spec), out)
+    train_remaining(settings, store, spec, lambda: resume_run(store, spec), out)
 
 
 @commands.command()
@@ -192,17 +197,20 @@ def extend(
     workers: Workers = None,
     detach: Detach = False,
     out: Out = None,
+    notify: Notify = None,
+    track: Track = None,
 ) -> None:
     """Add members to a run: trains only the new ones, then evaluates all of them."""
     from deepchord.coordinator.runs import check_broker, extend_run, plan_extension
 
-    settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
-    check_options(settings, workers, out)
+    observers = {"notify": notify or None, "track": track or None}
+    settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None, **observers)
+    check_options(settings, workers, out, [*(notify or ()), *(track or ())])
     store, spec = find_run(settings, run)
     _check_not_trained_here(settings, spec)
     extended = plan_extension(spec, members, min_members)
     check_broker(settings, spec.require)
-    _train_remaining(settings, store, extended, lambda: extend_run(store, extended), out)
+    train_remaining(settings, store, extended, lambda: extend_run(store, extended), out)
 
 
 def _number_or_word(members: str | None) -> int | str | None:
@@ -226,26 +234,3 @@ def _check_not_trained_here(settings: "Settings", run: "RunSpec") -> None:
             f"{command_hint(f'watch {run.run_id}', settings, embedded=True)} shows it. End that one first, with "
             "Ctrl-C or `deepchord cancel`."
         )
-
-
-def _train_remaining(
-    settings: "Settings", store: "RunStore", run: "RunSpec", publish: "Callable[[], RunSpec]", out: Path | None
-) -> None:
-    """Train the members of a run that have no record yet; see `run_to_end`.
-
-    Args:
-        settings: Of this command.
-        store: Shared storage.
-        run: The run.
-        publish: Records in storage that the run goes on, and returns it as it is then. Called when all checks are done.
-        out: Where the results go; None: the folder of the run.
-    """
-    from deepchord.coordinator.runs import submit_remaining
-    from deepchord.shared.queue import create_app
-
-    def start(session: "BrokerSession") -> "RunSpec":
-        published = publish()
-        submit_remaining(create_app(session.settings), store, published, local=session.embedded)
-        return published
-
-    run_to_end(settings, store, run, start, "goes on", out)

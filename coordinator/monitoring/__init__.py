@@ -8,11 +8,13 @@ from deepchord.coordinator.monitoring.flower_process import running_flower
 from deepchord.coordinator.monitoring.following import raise_if_failed, view_run, watch_run
 from deepchord.coordinator.monitoring.live_view import render, show
 from deepchord.coordinator.monitoring.phrases import outcome
+from deepchord.coordinator.monitoring.run_inspector import RunInspector
 from deepchord.coordinator.monitoring.run_view import RunView
 from deepchord.coordinator.monitoring.stall_diagnosis import unreachable_broker
 from deepchord.coordinator.monitoring.worker_list import list_workers, worker_table
 
 __all__ = [
+    "RunInspector",
     "RunView",
     "list_workers",
     "outcome",
