@@ -119,9 +119,14 @@ class _OpenRun:
         self._note(part)
 
     def write_points(self, group: str, part: str, points: Sequence[Point]) -> None:
-        """Write one metric for each value; those of members have the member behind a slash."""
+        """Write one metric for each value; those of members have names of their own."""
         metrics = [
-            Metric(_key(name if group == ENSEMBLE else f"{name}/{group}"), value, _milliseconds(point.at), point.step)
+            Metric(
+                _key(name if group == ENSEMBLE else f"members/{name}/{group}"),
+                value,
+                _milliseconds(point.at),
+                point.step,
+            )
             for point in points
             for name, value in point.values.items()
         ]
@@ -140,6 +145,9 @@ class _OpenRun:
         """Set the status of the run."""
         with self._explained():
             self._client.set_terminated(self._run_id, _STATUS[end], _milliseconds(at))
+
+    def close(self) -> None:
+        """Do nothing: all is written."""
 
     def _note(self, part: str) -> None:
         with self._explained():

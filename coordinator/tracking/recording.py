@@ -36,6 +36,7 @@ def record_run(settings: Settings, store: RunStore, run: RunSpec, tracker: Track
     for version in reversed(list(store.specs(run.run_id))):
         _record_scores(store, version, opened)
     _record_end(settings, store, run, opened, with_report=with_report)
+    opened.close()
 
 
 def _record_members(store: RunStore, run: RunSpec, opened: OpenRun) -> None:

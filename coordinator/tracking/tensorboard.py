@@ -73,6 +73,9 @@ class _RunFolder:
     def end(self, end: End, at: datetime) -> None:
         """Do nothing: TensorBoard knows of no end."""
 
+    def close(self) -> None:
+        """Do nothing: all is written."""
+
     @contextmanager
     def _writing(self, group: str, part: str, at: datetime) -> Iterator[FileWriter]:
         """Write an event file elsewhere, and move it to its place: others may write the same at the same time."""

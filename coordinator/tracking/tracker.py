@@ -37,6 +37,10 @@ class OpenRun(Protocol):
         """Note how the run ended."""
         ...
 
+    def close(self) -> None:
+        """Write what was kept back until now."""
+        ...
+
 
 class Tracker(Protocol):
     """A place that shows experiments."""

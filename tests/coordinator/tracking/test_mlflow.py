@@ -35,7 +35,7 @@ def test_mlflow_has_one_run_with_parameters_epochs_scores_and_the_report(setting
     assert run.data.params["learning_rate"] == str(finished.recipe.learning_rate)
     assert run.data.metrics["test_accuracy"] == store.evaluation(finished).result().test.accuracy
     member = store.member(finished.run_id, 1).record().member
-    history = client.get_metric_history(run.info.run_id, "validation_loss/member-001")
+    history = client.get_metric_history(run.info.run_id, "members/validation_loss/member-001")
     assert [(metric.step, metric.value) for metric in history] == [
         (number, epoch.validation_loss) for number, epoch in enumerate(member.history, 1)
     ]
@@ -62,7 +62,7 @@ def test_a_run_that_was_deleted_in_mlflow_is_recorded_anew(settings, store, fini
     record_run(settings, store, finished, tracker, with_report=False)
 
     (run,) = client.search_runs([experiment])
-    assert "train_loss/member-000" in run.data.metrics
+    assert "members/train_loss/member-000" in run.data.metrics
 
 
 def test_a_server_that_is_away_is_a_sentence_without_a_password(store, finished, free_port, monkeypatch):

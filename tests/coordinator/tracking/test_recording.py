@@ -50,6 +50,9 @@ class Memory:
     def end(self, end: str, at: datetime) -> None:
         self.ends.append(end)
 
+    def close(self) -> None:
+        """All is written."""
+
     def _write(self, group: str, part: str, what: object) -> None:
         assert (group, part) not in self.parts
         self.parts[group, part] = what

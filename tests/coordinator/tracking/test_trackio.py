@@ -27,10 +27,10 @@ def test_trackio_has_a_run_for_each_member_and_evaluation_however_many_record_it
     pytest.importorskip("trackio")
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    (tracker,) = open_trackers(["trackio"], store)
+    trackers = [*open_trackers(["trackio"], store), *open_trackers(["trackio"], store)]
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda _: record_run(settings, store, finished, tracker, with_report=False), range(2)))
+        list(pool.map(lambda one: record_run(settings, store, finished, one, with_report=False), trackers))
 
     read = subprocess.run([sys.executable, "-c", _READS], env=os.environ, capture_output=True, text=True, check=True)
     found = json.loads(read.stdout.splitlines()[-1])
