@@ -1,4 +1,4 @@
-"""MLflow's own client and a store that it keeps in a folder; docs/tracking.md tells of a server."""
+"""MLflow's own client, and a store that it keeps in a folder."""
 
 from concurrent.futures import ThreadPoolExecutor
 
