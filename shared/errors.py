@@ -125,6 +125,22 @@ class DivergedError(EngineError):
     """A network computes NaN or infinity; the same seeds and recipe lead to the same result."""
 
 
+class NoticeError(DeepchordError):
+    """Somebody who is to be told how a run goes cannot be told; the message does not show the address."""
+
+    #: Whether it may work in a moment.
+    transient = False
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        """Take the message, and whether it may work in a moment."""
+        super().__init__(message)
+        self.transient = transient
+
+
+class TrackerError(DeepchordError):
+    """A tracker of experiments, such as MLflow, cannot be written to."""
+
+
 class WorkersStoppedError(DeepchordError):
     """The workers on this machine stopped although members are left to train."""
 

@@ -10,6 +10,7 @@ from tests.environments import ROOT
 
 #: What only some installations have: engines and extras.
 OPTIONAL = (
+    *("apprise", "mlflow", "tensorboardX", "trackio"),
     *("flower", "jax", "keras", "obstore", "onnx", "onnxruntime", "pandas", "plaidml", "polars", "prometheus_client"),
     *("pyarrow", "tensorflow", "torch"),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepchord.coordinator.cli.context import find_run, open_store, read_settings, with_live_broker
-from deepchord.coordinator.cli.options import Broker, Force, Run, Storage
+from deepchord.coordinator.cli.options import Broker, Force, Notify, Run, Storage, Track
 from deepchord.shared.command_line import home_path
 from deepchord.shared.errors import InputError, InterruptedRunError
 
@@ -72,6 +72,8 @@ def reconcile(
     ] = None,
     broker: Broker = None,
     storage: Storage = None,
+    notify: Notify = None,
+    track: Track = None,
 ) -> None:
     """Send again what got lost, until the run has ended; with --all until Ctrl-C, as a service.
 
@@ -84,7 +86,7 @@ def reconcile(
         raise InputError("Give either a run or --all.")
     if alive is not None and not everything:
         raise InputError("--alive is for --all, which goes on for ever.")
-    settings = read_settings(broker=broker, storage=storage)
+    settings = read_settings(broker=broker, storage=storage, notify=notify or None, track=track or None)
     configure_logging(settings)
     if run is None:
         _reconcile_all(settings, alive)
@@ -94,19 +96,23 @@ def reconcile(
 
 def _reconcile_all(settings: "Settings", alive: Path | None) -> None:
     from deepchord.coordinator.reconciliation import reconcile_all
+    from deepchord.coordinator.running import observing, showing_reconciled_runs
 
-    with _reconciling(settings, "runs lose"):
-        reconcile_all(settings, open_store(settings), _touching(alive) if alive else lambda: None)
+    store = open_store(settings)
+    with _reconciling(settings, "runs lose"), observing(settings, store) as observers:
+        observe = showing_reconciled_runs(settings, store, observers)
+        reconcile_all(settings, store, _touching(alive) if alive else lambda: None, observe)
 
 
 def _reconcile_run(settings: "Settings", name: str) -> None:
     from deepchord.coordinator.monitoring import raise_if_failed, view_run
     from deepchord.coordinator.reconciliation import reconcile_run
+    from deepchord.coordinator.running import observing, showing_reconciled_runs
     from deepchord.coordinator.runs import decide_members
 
-    with _reconciling(settings, "the run loses"):
-        store, spec = find_run(settings, name)
-        reconcile_run(settings, store, spec.run_id)
+    store, spec = find_run(settings, name)
+    with _reconciling(settings, "the run loses"), observing(settings, store) as observers:
+        reconcile_run(settings, store, spec.run_id, showing_reconciled_runs(settings, store, observers))
     view = view_run(settings, store, store.run(spec.run_id))
     raise_if_failed(view)
     decision = decide_members(view.run, view.evaluation)

@@ -6,7 +6,7 @@ import typer
 
 from deepchord.coordinator.cli.context import find_run, read_settings
 from deepchord.coordinator.cli.following import check_options, run_to_end
-from deepchord.coordinator.cli.options import Broker, Detach, Out, Run, RunName, Storage, Tags, Workers
+from deepchord.coordinator.cli.options import Broker, Detach, Notify, Out, Run, RunName, Storage, Tags, Track, Workers
 
 # Heavy modules are imported by the command that needs them, so that `deepchord --help` answers at once.
 
@@ -50,6 +50,8 @@ def distill(
     workers: Workers = None,
     detach: Detach = False,
     out: Out = None,
+    notify: Notify = None,
+    track: Track = None,
 ) -> None:
     """Train one network towards what an ensemble says, calibrated, to predict at the cost of one member.
 
@@ -73,8 +75,9 @@ def distill(
         "name": name,
         "tags": tags_of(tag),
     }
-    settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
-    check_options(settings, workers, out)
+    observers = {"notify": notify or None, "track": track or None}
+    settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None, **observers)
+    check_options(settings, workers, out, [*(notify or ()), *(track or ())])
     store, teacher = find_run(settings, run)
     spec = plan_distillation(
         store,

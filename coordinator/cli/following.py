@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from deepchord.coordinator.cli.context import collect_results, command_hint
+from deepchord.coordinator.cli.context import collect_results, command_hint, open_store
 from deepchord.shared.errors import (
     CorruptObjectError,
     InputError,
@@ -22,7 +22,7 @@ from deepchord.shared.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deepchord.coordinator.running import BrokerSession
+    from deepchord.coordinator.running import BrokerSession, Observers
     from deepchord.shared.messages import RunSpec
     from deepchord.shared.settings import Settings
     from deepchord.shared.storage import RunStore
@@ -30,8 +30,17 @@ if TYPE_CHECKING:
 # Heavy modules are imported where they are needed, so that `deepchord --help` answers at once.
 
 
-def check_options(settings: "Settings", workers: int | None, out: Path | None) -> None:
-    """Raise `InputError` for options that have no effect, and if results cannot be written to their folder."""
+def check_options(
+    settings: "Settings", workers: int | None, out: Path | None, observers: "list[str] | None" = None
+) -> None:
+    """Raise `InputError` for options that have no effect, and if results cannot be written to their folder.
+
+    Args:
+        settings: Of the command.
+        workers: The option.
+        out: The option.
+        observers: What the options --notify and --track name, if they are given.
+    """
     from deepchord.coordinator.runs import is_embedded
     from deepchord.shared.settings import check_folder
 
@@ -42,8 +51,26 @@ def check_options(settings: "Settings", workers: int | None, out: Path | None) -
         )
     if settings.detach and out is not None:
         raise InputError("--detach does not wait for results: leave --out out, and give it to `deepchord collect`.")
+    if settings.detach and observers:
+        raise InputError(
+            "--detach does not follow the run, so --notify and --track would do nothing: leave them out, and set "
+            "DEEPCHORD_NOTIFY and DEEPCHORD_TRACK where `deepchord reconcile --all` runs."
+        )
     if not settings.detach:
         check_folder(out or settings.results, settings)
+        _check_observers(settings)
+
+
+def _check_observers(settings: "Settings") -> None:
+    """Raise `InputError` if somebody who is to be told of the run has no valid address: before data is published."""
+    if settings.notify:
+        from deepchord.coordinator.notification import open_recipients
+
+        open_recipients(settings)
+    if settings.track:
+        from deepchord.coordinator.tracking import open_trackers
+
+        open_trackers(settings.track, open_store(settings))
 
 
 def check_not_trained_here(settings: "Settings", run: "RunSpec") -> None:
@@ -80,20 +107,44 @@ def run_to_end(
         what_happens: What happens to the run, such as `is submitted`; part of the sentence that `--detach` prints.
         out: Where the results go; None: the folder of the run.
     """
-    from deepchord.coordinator.running import at_its_largest, open_broker
+    from deepchord.coordinator.running import at_its_largest, observing, open_broker
 
-    with open_broker(settings, at_its_largest(run), typer.echo) as session:
-        for line in _notices(session):
-            typer.echo(line)
-        run = start(session)
-        if settings.detach:
-            hint = command_hint(f"watch {run.run_id}", settings)
-            typer.echo(f"Run {run.run_id} {what_happens}; follow it with {hint}.")
-            return
-        run = follow(session, store, run)
-        while (extended := _extended(session, store, run)) is not None:
-            run = follow(session, store, extended)
-    _collect(settings, store, run, out)
+    with observing(settings, store) as observers:
+        with open_broker(settings, at_its_largest(run), typer.echo) as session:
+            for line in _notices(session):
+                typer.echo(line)
+            run = start(session)
+            if settings.detach:
+                hint = command_hint(f"watch {run.run_id}", settings)
+                typer.echo(f"Run {run.run_id} {what_happens}; follow it with {hint}.")
+                return
+            run = follow(session, store, run, observers)
+            while (extended := _extended(session, store, run)) is not None:
+                run = follow(session, store, extended, observers)
+        _collect(settings, store, run, out)
+
+
+def train_remaining(
+    settings: "Settings", store: "RunStore", run: "RunSpec", publish: "Callable[[], RunSpec]", out: Path | None
+) -> None:
+    """Train the members of a run that have no record yet; see `run_to_end`.
+
+    Args:
+        settings: Of this command.
+        store: Shared storage.
+        run: The run.
+        publish: Records in storage that the run goes on, and returns it as it is then. Called when all checks are done.
+        out: Where the results go; None: the folder of the run.
+    """
+    from deepchord.coordinator.runs import submit_remaining
+    from deepchord.shared.queue import create_app
+
+    def start(session: "BrokerSession") -> "RunSpec":
+        published = publish()
+        submit_remaining(create_app(session.settings), store, published, local=session.embedded)
+        return published
+
+    run_to_end(settings, store, run, start, "goes on", out)
 
 
 def train_remaining(
@@ -137,7 +188,9 @@ def _extended(session: "BrokerSession", store: "RunStore", run: "RunSpec") -> "R
         raise StorageError(f"{error} No members were added: {goes_on}", permanent=error.permanent) from error
 
 
-def follow(session: "BrokerSession", store: "RunStore", run: "RunSpec") -> "RunSpec":
+def follow(
+    session: "BrokerSession", store: "RunStore", run: "RunSpec", observers: "Observers | None" = None
+) -> "RunSpec":
     """Show a run until it has ended, and return it as it is then: it may have been extended meanwhile.
 
     Raises:
@@ -160,7 +213,7 @@ def follow(session: "BrokerSession", store: "RunStore", run: "RunSpec") -> "RunS
         goes_on = f"run {run.run_id} goes on at the workers; {watch} follows it."
     try:
         views = watch_run(session.settings, store, run, session.check, embedded=session.embedded, extends=True)
-        view = show(views, new_console(), _notices(session))
+        view = show(observers.follow(views) if observers else views, new_console(), _notices(session))
     except KeyboardInterrupt:
         if session.embedded:  # to stop them takes a while
             typer.echo("Stopping the workers, which save what they have; Ctrl-C once more kills them.", err=True)

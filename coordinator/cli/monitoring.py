@@ -17,7 +17,7 @@ from deepchord.coordinator.cli.context import (
     with_live_broker,
 )
 from deepchord.coordinator.cli.listing import labels_line
-from deepchord.coordinator.cli.options import Broker, Json, Out, Run, Storage
+from deepchord.coordinator.cli.options import Broker, Json, Notify, Out, Run, Storage, Track
 from deepchord.coordinator.cli.views_as_json import print_views, view_as_json
 from deepchord.shared.errors import BrokerError, InputError, InterruptedRunError
 
@@ -49,20 +49,28 @@ def status(run: Run, broker: Broker = None, storage: Storage = None, as_json: Js
 
 
 @commands.command()
-def watch(run: Run, broker: Broker = None, storage: Storage = None, as_json: Json = False) -> None:
+def watch(
+    run: Run,
+    broker: Broker = None,
+    storage: Storage = None,
+    as_json: Json = False,
+    notify: Notify = None,
+    track: Track = None,
+) -> None:
     """Follow a run until it ends, from any host that sees broker and storage; Ctrl-C leaves the run alone.
 
     With `members = "auto"` it ends with enough members. With --json, one line each time that something has changed.
     """
     from deepchord.coordinator.monitoring import outcome, raise_if_failed, show, watch_run
+    from deepchord.coordinator.running import observing
     from deepchord.coordinator.runs import decide_members
     from deepchord.shared.command_line import new_console
     from deepchord.shared.process import terminations_as_interrupts
 
-    settings, store, spec = open_run(run, storage=storage, broker=broker)
-    views = watch_run(settings, store, spec)
+    settings, store, spec = open_run(run, storage=storage, broker=broker, notify=notify or None, track=track or None)
     try:
-        with terminations_as_interrupts():
+        with terminations_as_interrupts(), observing(settings, store) as observers:
+            views = observers.follow(watch_run(settings, store, spec))
             view = print_views(views) if as_json else show(views, new_console())
     except KeyboardInterrupt:
         raise InterruptedRunError(f"Stopped watching; run {spec.run_id} goes on.") from None

@@ -45,6 +45,21 @@ Detach = Annotated[
         "--detach", help="Submit and return; `deepchord watch RUN` follows it from any host. [DEEPCHORD_DETACH]"
     ),
 ]
+Notify = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="URL",
+        help="Tell how the run ends, or stalls: a webhook, or an address of Apprise (ntfy://…); may be repeated. "
+        "[DEEPCHORD_NOTIFY]",
+    ),
+]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KIND:PLACE",
+        help="Record the run there, too: mlflow:URI, tensorboard:FOLDER, trackio; may be repeated. [DEEPCHORD_TRACK]",
+    ),
+]
 #: Which data set, and how its files are read: of `train` and `data`.
 DatasetPath = Annotated[
     str | None,

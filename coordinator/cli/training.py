@@ -19,6 +19,7 @@ from deepchord.coordinator.cli.options import (
     InitialWeights,
     MostWorkers,
     NewHead,
+    Notify,
     Out,
     PriorityOption,
     Require,
@@ -31,6 +32,7 @@ from deepchord.coordinator.cli.options import (
     Task,
     Test,
     TestShare,
+    Track,
     Workers,
 )
 from deepchord.shared.command_line import home_path
@@ -103,6 +105,8 @@ def train(
         bool, typer.Option("--flower", help="Start Flower beside it, on this machine only. [DEEPCHORD_FLOWER]")
     ] = False,
     out: Out = None,
+    notify: Notify = None,
+    track: Track = None,
 ) -> None:
     """Train an ensemble, evaluate it, and write its report.
 
@@ -147,8 +151,10 @@ def train(
         local=local or None,
         detach=detach or None,
         flower=flower or None,
+        notify=notify or None,
+        track=track or None,
     )
-    check_options(settings, workers, out)
+    check_options(settings, workers, out, [*(notify or ()), *(track or ())])
     store, run = prepare(settings, recipe, options)
     print_notes(run.dataset)
     run_to_end(settings, store, run, submits(store, run), "is submitted", out)
@@ -163,6 +169,8 @@ def resume(
     workers: Workers = None,
     detach: Detach = False,
     out: Out = None,
+    notify: Notify = None,
+    track: Track = None,
 ) -> None:
     """Go on with a run that was cancelled or interrupted: its members continue from their last saved epoch.
 
@@ -178,8 +186,9 @@ def resume(
         resume_run,
     )
 
-    settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
-    check_options(settings, workers, out)
+    observers = {"notify": notify or None, "track": track or None}
+    settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None, **observers)
+    check_options(settings, workers, out, [*(notify or ()), *(track or ())])
     store, spec = find_run(settings, run)
     check_owner(settings, spec, "resume", force=force)
     check_not_trained_here(settings, spec)
@@ -207,12 +216,15 @@ def extend(
     workers: Workers = None,
     detach: Detach = False,
     out: Out = None,
+    notify: Notify = None,
+    track: Track = None,
 ) -> None:
     """Add members to a run: trains only the new ones, then evaluates all of them."""
     from deepchord.coordinator.runs import check_broker, check_owner, extend_run, plan_extension
 
-    settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None)
-    check_options(settings, workers, out)
+    observers = {"notify": notify or None, "track": track or None}
+    settings = read_settings(broker=broker, storage=storage, workers=workers, detach=detach or None, **observers)
+    check_options(settings, workers, out, [*(notify or ()), *(track or ())])
     store, spec = find_run(settings, run)
     check_owner(settings, spec, "extend", force=force)
     check_not_trained_here(settings, spec)

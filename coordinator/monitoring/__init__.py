@@ -10,12 +10,14 @@ from deepchord.coordinator.monitoring.live_view import render, show
 from deepchord.coordinator.monitoring.phrases import outcome
 from deepchord.coordinator.monitoring.queue_list import list_queue, queue_table
 from deepchord.coordinator.monitoring.run_filter import RunFilter, run_filter
+from deepchord.coordinator.monitoring.run_inspector import RunInspector
 from deepchord.coordinator.monitoring.run_view import RunView
 from deepchord.coordinator.monitoring.stall_diagnosis import unreachable_broker
 from deepchord.coordinator.monitoring.worker_list import list_workers, worker_table
 
 __all__ = [
     "RunFilter",
+    "RunInspector",
     "RunView",
     "list_queue",
     "list_workers",

@@ -85,7 +85,8 @@ def watch_run(
         began = time.thread_time()
         view = _look(watcher, seen_at) if extends else _with_awaited(_look(watcher, seen_at))
         seen_at = time.monotonic()
-        yield replace(view, stall_reason=supervisor.stall_reason(view))
+        stall = supervisor.stall(view)
+        yield view if stall is None else replace(view, stall_reason=stall.reason, stall_kind=stall.kind)
         if view.has_ended:
             return
         try:

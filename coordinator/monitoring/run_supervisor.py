@@ -7,6 +7,7 @@ from deepchord.coordinator.monitoring.run_view import RunView
 from deepchord.coordinator.monitoring.stall_diagnosis import (
     STARTING,
     UNREACHABLE,
+    Stall,
     has_moved,
     missing_workers,
     stands_still,
@@ -16,7 +17,7 @@ from deepchord.coordinator.reconciliation import Reconciler
 from deepchord.shared.broker import RepeatedProbe, WorkerRegistry, connect_lazily
 from deepchord.shared.errors import RunFailedError, StorageError
 from deepchord.shared.messages import RunSpec
-from deepchord.shared.queue import create_app
+from deepchord.shared.queue import create_app, served_queues
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 
@@ -48,16 +49,16 @@ class RunSupervisor:
         self.client = self._given_client
         self._settings = settings
         #: Why no worker goes on with the run.
-        self._missing = None if embedded else unreachable_broker(settings, store, run)
+        self._missing = UNREACHABLE if not embedded and unreachable_broker(settings, store, run) else None
         #: The reason that the last reconciliation found. It may be chance, as a worker may be slow to answer: it is
         #: shown only if the next reconciliation finds one, too.
-        self._suspected: str | None = None
+        self._suspected: Stall | None = None
         #: What is wrong with the broker, if the run stands still.
-        self._broker_trouble: str | None = None
+        self._broker_trouble: Stall | None = None
         self._probe = RepeatedProbe()
         self._before: RunView | None = None
 
-    def stall_reason(self, view: RunView) -> str | None:
+    def stall(self, view: RunView) -> Stall | None:
         """Return why the run stands still; None if it does not, or nobody knows."""
         if self._embedded and view.state == "waiting":
             return STARTING
@@ -102,19 +103,23 @@ class RunSupervisor:
         self.client = connect_if_given(self._settings)
         return True
 
-    def _find_broker_trouble(self, view: RunView) -> str | None:
+    def _find_broker_trouble(self, view: RunView) -> Stall | None:
         """Return what is wrong with the broker; None if nothing is, or while the run goes on."""
         if self._settings.broker is None or (view.live and not stands_still(view, self._before)):
             return None
-        return self._probe.trouble(self._settings, now=not view.live)
+        trouble = self._probe.trouble(self._settings, now=not view.live)
+        return None if trouble is None else Stall(kind="broker", reason=trouble)
 
     def _reconcile(self, run: RunSpec, view: RunView) -> None:
         if self._app is None or self._reconciler is None or self._given_client is None:
             return
+        app = self._app
         _reconcile(self._reconciler, run)
         # The command that has an embedded broker has its workers, too, and sees itself when they end.
         registry = WorkerRegistry(self._given_client)
-        missing = None if self._embedded else missing_workers(self._app, registry, view, self._before)
+        missing = None
+        if not self._embedded:
+            missing = missing_workers(lambda: served_queues(app), registry, view, self._before)
         # A worker may be slow to answer: only what was found twice is shown, unless the run waits for its start. What
         # workers wait for may change in between.
         self._missing = missing if view.state == "waiting" or self._suspected is not None else None

@@ -28,6 +28,8 @@ from deepchord.shared.uncertainty import accuracy, negative_log_likelihood
 logger = logging.getLogger(__name__)
 
 RunState = Literal["waiting", "training", "evaluating", "evaluated", "failed", "cancelled"]
+#: Why a run stands still: its workers start, or are busy; there are none; its broker does not work, or is elsewhere.
+StallKind = Literal["starting", "busy", "no_workers", "broker", "unreachable"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,8 @@ class RunView:
     live: bool = True
     #: Why the run stands still; None if it does not, or nobody knows.
     stall_reason: str | None = None
+    #: What kind of reason that is.
+    stall_kind: StallKind | None = None
     #: Of an evaluated run that is to get more members by itself: how many in all.
     awaited_members: int | None = None
 

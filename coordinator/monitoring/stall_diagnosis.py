@@ -1,23 +1,38 @@
 """Finds out why a run stands still, as far as broker and storage show it."""
 
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
 import redis
-from celery import Celery
 from kombu.exceptions import OperationalError
 
 from deepchord.coordinator.local import session_of
-from deepchord.coordinator.monitoring.run_view import RunView
+from deepchord.coordinator.monitoring.run_view import RunView, StallKind
 from deepchord.shared.broker import WorkerRegistry
 from deepchord.shared.command_line import label
 from deepchord.shared.errors import StorageError
 from deepchord.shared.messages import RunSpec
-from deepchord.shared.queue import QUEUE, queue_for, served_queues
+from deepchord.shared.queue import QUEUE, queue_for
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 
-STARTING = "the workers on this machine are starting: they load their engine and examine the device"
-UNREACHABLE = (
-    "the command that trains it has a broker of its own, which is not to be found here; if it is gone, "
-    "`deepchord resume` goes on"
+
+@dataclass(frozen=True, kw_only=True)
+class Stall:
+    """Why a run stands still."""
+
+    kind: StallKind
+    #: A sentence without a full stop.
+    reason: str
+
+
+STARTING = Stall(
+    kind="starting", reason="the workers on this machine are starting: they load their engine and examine the device"
+)
+UNREACHABLE = Stall(
+    kind="unreachable",
+    reason="the command that trains it has a broker of its own, which is not to be found here; if it is gone, "
+    "`deepchord resume` goes on",
 )
 #: Workers that are connected take a member within this time.
 _TAKEN_WITHIN_S = 8.0
@@ -28,7 +43,7 @@ _MAX_NAMES = 8
 def unreachable_broker(settings: Settings, store: RunStore, run: RunSpec) -> str | None:
     """Return a sentence if the run has a broker of its own that is not on this machine; None if not, or not known."""
     try:
-        return UNREACHABLE if store.is_local(run.run_id) and session_of(settings, run.run_id) is None else None
+        return UNREACHABLE.reason if store.is_local(run.run_id) and session_of(settings, run.run_id) is None else None
     except StorageError:
         return None
 
@@ -49,32 +64,39 @@ def has_moved(view: RunView, before: RunView | None) -> bool:
     return (view.state, view.progress, view.records.keys()) != (before.state, before.progress, before.records.keys())
 
 
-def missing_workers(app: Celery, registry: WorkerRegistry, view: RunView, before: RunView | None) -> str | None:
-    """Return a sentence about why no worker works on the run; None if one may be working on it.
+def missing_workers(
+    ask: Callable[[], Mapping[str, Collection[str]]], registry: WorkerRegistry, view: RunView, before: RunView | None
+) -> Stall | None:
+    """Return why no worker works on the run; None if one may be working on it.
 
     Args:
-        app: Celery on the run's broker.
-        registry: The list of workers there.
+        ask: Returns the queues that each connected worker takes messages from.
+        registry: The list of workers at the run's broker.
         view: The run as it is now.
         before: The run as it was when this was last asked; None: never.
     """
     if not stands_still(view, before):
         return None
     try:
-        connected = served_queues(app)
+        connected = ask()
         waiting = None if connected else _waiting_workers(registry)
     except (redis.RedisError, OperationalError):
         return None  # the next view shows that the broker does not answer
     is_waiting = view.state == "waiting"
     required = QUEUE if view.state == "evaluating" else queue_for(view.run.require)
     if any(required in queues for queues in connected.values()):
-        return "no worker has taken a member yet: those that could are busy" if is_waiting else None
+        busy = "no worker has taken a member yet: those that could are busy"
+        return Stall(kind="busy", reason=busy) if is_waiting else None
     if not connected:
-        return waiting or (
-            f"no worker is connected to this broker{'' if is_waiting else ' any more'}: `deepchord worker` starts one"
-        )
+        if waiting is not None:
+            return Stall(kind="no_workers", reason=waiting)
+        more = "" if is_waiting else " any more"
+        none = f"no worker is connected to this broker{more}: `deepchord worker` starts one"
+        return Stall(kind="no_workers", reason=none)
     listed = ", ".join(sorted(connected)[:_MAX_NAMES])
-    return f"no connected worker serves --require {view.run.require}; connected are {listed}"
+    return Stall(
+        kind="no_workers", reason=f"no connected worker serves --require {view.run.require}; connected are {listed}"
+    )
 
 
 def _waiting_workers(registry: WorkerRegistry) -> str | None:

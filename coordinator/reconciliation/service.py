@@ -9,13 +9,21 @@ from deepchord.coordinator.reconciliation.reconciler import EVERY_S, Reconciler
 from deepchord.coordinator.runs import next_extension
 from deepchord.shared.broker import connect_lazily
 from deepchord.shared.errors import DeepchordError, InputError, RunFailedError
+from deepchord.shared.messages import RunSpec
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
 
 logger = logging.getLogger(__name__)
 
+#: Called with a run that was looked after, and with what keeps it from going on; None: nothing.
+Observe = Callable[[RunSpec, str | None], None]
 
-def reconcile_run(settings: Settings, store: RunStore, run_id: str) -> None:
+
+def _ignore(_: RunSpec, __: str | None) -> None:
+    """Do nothing: nobody is interested."""
+
+
+def reconcile_run(settings: Settings, store: RunStore, run_id: str, observe: Observe = _ignore) -> None:
     """Reconcile a run until it is evaluated, has failed, or is cancelled.
 
     A run with `members = "auto"` gets the members that help, and is evaluated each time.
@@ -24,6 +32,7 @@ def reconcile_run(settings: Settings, store: RunStore, run_id: str) -> None:
         settings: With a broker.
         store: Shared storage.
         run_id: The run.
+        observe: Called after each look.
 
     Raises:
         InputError: The run has an embedded broker of its own, whose queue only its own command sees.
@@ -41,15 +50,19 @@ def reconcile_run(settings: Settings, store: RunStore, run_id: str) -> None:
         run = store.run(run_id)
         if store.evaluation(run).has_ended():
             if not reconciler.add_members(run):
+                observe(run, None)
                 return
             run = store.run(run_id)
         obstacle = reconciler.reconcile(run)
+        observe(run, obstacle)
         if obstacle is not None:
             raise RunFailedError(f"Run {run_id} cannot go on: {obstacle}.")
         time.sleep(EVERY_S)
 
 
-def reconcile_all(settings: Settings, store: RunStore, after_round: Callable[[], None] = lambda: None) -> None:
+def reconcile_all(
+    settings: Settings, store: RunStore, after_round: Callable[[], None] = lambda: None, observe: Observe = _ignore
+) -> None:
     """Reconcile all runs in storage, and those that are still to come, without end.
 
     Runs with an embedded broker of their own are left out. The trouble of a run is logged once. A run that cannot go
@@ -59,6 +72,7 @@ def reconcile_all(settings: Settings, store: RunStore, after_round: Callable[[],
         settings: With a broker.
         store: Shared storage.
         after_round: Called after each round through all runs.
+        observe: Called after each look at a run, unless that has a broker of its own and goes on there.
     """
     reconciler, active_runs = Reconciler(settings, store, connect_lazily(settings)), ActiveRuns(store)
     logged: dict[str, str] = {}
@@ -68,9 +82,12 @@ def reconcile_all(settings: Settings, store: RunStore, after_round: Callable[[],
                 run = store.run(run_id)
                 is_local = store.is_local(run_id)
                 if store.evaluation(run).has_ended() and (is_local or not reconciler.add_members(run)):
+                    observe(run, None)
                     active_runs.mark_ended(run_id)
                     continue
-                trouble = None if is_local else reconciler.reconcile(store.run(run_id))
+                trouble = None if is_local else reconciler.reconcile(run := store.run(run_id))
+                if not is_local:
+                    observe(run, trouble)
             except DeepchordError as error:
                 trouble = str(error)
             if trouble is not None and logged.get(run_id) != trouble:

@@ -7,13 +7,17 @@ from deepchord.coordinator.running.automatic_members import at_its_largest, exte
 from deepchord.coordinator.running.background import BackgroundRun
 from deepchord.coordinator.running.broker_session import BrokerSession, open_broker, submits
 from deepchord.coordinator.running.kept_sessions import close_kept_sessions
+from deepchord.coordinator.running.observers import Observers, observing, showing_reconciled_runs
 
 __all__ = [
     "BackgroundRun",
     "BrokerSession",
+    "Observers",
     "at_its_largest",
     "close_kept_sessions",
     "extend_by_itself",
+    "observing",
     "open_broker",
+    "showing_reconciled_runs",
     "submits",
 ]

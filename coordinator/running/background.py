@@ -10,6 +10,7 @@ from deepchord.coordinator.monitoring import RunView, raise_if_failed, watch_run
 from deepchord.coordinator.running.automatic_members import at_its_largest, extend_by_itself
 from deepchord.coordinator.running.broker_session import BrokerSession
 from deepchord.coordinator.running.kept_sessions import open_kept_broker
+from deepchord.coordinator.running.observers import Observers, observing
 from deepchord.shared.errors import InterruptedRunError
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.settings import Settings
@@ -136,7 +137,7 @@ class BackgroundRun:
     def _bring_to_its_end(self) -> None:
         try:
             opening = open_kept_broker(self._settings, at_its_largest(self._run), logger.info, self._keep_s)
-            with opening as session:
+            with observing(self._settings, self._store) as observers, opening as session:
                 # Registered after the session's own way to stop, so that it comes first when the interpreter ends.
                 atexit.unregister(self.stop)
                 atexit.register(self.stop)
@@ -145,7 +146,7 @@ class BackgroundRun:
                 self._is_submitted.set()
                 while run is not None:
                     self._run = run
-                    self._follow(session, run)
+                    self._follow(session, run, observers)
                     view = self._view
                     if view is None or view.evaluation is None:
                         return
@@ -156,12 +157,13 @@ class BackgroundRun:
         finally:
             atexit.unregister(self.stop)
 
-    def _follow(self, session: BrokerSession, run: RunSpec) -> None:
+    def _follow(self, session: BrokerSession, run: RunSpec, observers: Observers) -> None:
         def check() -> None:
             self._raise_if_stopped(session)
             session.check()
 
-        for view in watch_run(session.settings, self._store, run, check, embedded=session.embedded, extends=True):
+        views = watch_run(session.settings, self._store, run, check, embedded=session.embedded, extends=True)
+        for view in observers.follow(views):
             self._view = view
             self._run = view.run
 

@@ -33,6 +33,7 @@ NAVIGATION = {
         "A fleet <fleet>",
         "Housekeeping <housekeeping>",
         "Borrowed machines <borrowed>",
+        "Notices and trackers <tracking>",
         "Faults <faults>",
         "PlaidML <plaidml>",
     ),

@@ -22,9 +22,9 @@ from deepchord.shared.settings.values import one_line
 from deepchord.shared.validation import explain, suggestion, with_full_stop
 
 #: Settings whose values are never shown.
-_SECRETS = ("flower_password", "signing_key")
+_SECRETS = ("flower_password", "signing_key", "serve_token", "notify_secret")
 #: Settings that may hold a password: only our own checks, which remove it, may show the value.
-_MAY_HOLD_SECRETS = ("broker", "storage")
+_MAY_HOLD_SECRETS = ("broker", "storage", "notify", "track")
 #: The options that have another name than their setting.
 _OPTIONS = {
     "flower_port": "port",

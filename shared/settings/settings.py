@@ -10,6 +10,7 @@ import platformdirs
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -27,21 +28,27 @@ from deepchord.shared.settings.urls import broker_url
 from deepchord.shared.settings.values import (
     MAX_DURATION_S,
     certificates_file,
+    checked_addresses,
     checked_flower_password,
     checked_flower_path,
     checked_token,
+    listed,
     storage_url,
     with_home,
     without_control_characters,
 )
 
 #: Secrets have checks of their own, whose messages do not show them.
-_SECRETS = ("flower_password", "serve_token")
+_SECRETS = ("flower_password", "serve_token", "notify_secret")
+#: Child processes do not get these: only who follows a run needs them, and they may hold secrets.
+_OF_WHO_FOLLOWS = {"notify", "notify_secret", "track"}
 
 Seconds = Annotated[float, Field(gt=0, le=MAX_DURATION_S)]
 Threads = Annotated[int, Field(ge=1, le=4096)]
 #: Seconds that may be written as `90s`, `30m` or `1h30m`.
 Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=MAX_DURATION_S)]
+#: In the environment: addresses with spaces between them.
+Addresses = Annotated[tuple[str, ...], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -139,6 +146,12 @@ class Settings(BaseSettings):
     flower_password: str | None = Field(default=None, min_length=8, repr=False)
     #: What clients of `deepchord serve` have to send; None: nothing, and only this machine is served.
     serve_token: str | None = Field(default=None, min_length=16, repr=False)
+    #: Who is told how a run goes that this command looks after: webhooks, and addresses of Apprise (`ntfy://topic`).
+    notify: Addresses = Field(default=(), repr=False)
+    #: What notices to webhooks are signed with; None: they are not signed.
+    notify_secret: str | None = Field(default=None, min_length=16, repr=False)
+    #: Where the runs that this command looks after are recorded, too: `mlflow:URI`, `tensorboard:FOLDER`.
+    track: Addresses = Field(default=(), repr=False)
 
     @field_validator("broker")
     @classmethod
@@ -156,7 +169,9 @@ class Settings(BaseSettings):
         return value if field.field_name in _SECRETS else without_control_characters(value)
 
     _check_flower_password = field_validator("flower_password")(checked_flower_password)
-    _check_serve_token = field_validator("serve_token")(checked_token)
+    _check_tokens = field_validator("serve_token", "notify_secret")(checked_token)
+    _split_addresses = field_validator("notify", "track", mode="before")(listed)
+    _check_addresses = field_validator("notify", "track")(checked_addresses)
     _check_flower_prefix = field_validator("flower_prefix")(checked_flower_path)
     _check_hours = field_validator("hours")(checked_hours)
     _check_ca_file = field_validator("ca_file")(certificates_file)
@@ -187,10 +202,13 @@ class Settings(BaseSettings):
         return self.model_copy(update={"evaluation_threads": workers * self.threads})
 
     def environment(self) -> dict[str, str]:
-        """Return the environment for a child process that gets exactly these settings and reads no settings file."""
+        """Return the environment for a child process that gets these settings and reads no settings file.
+
+        What only who follows a run needs is left out: whom to tell, and where to record.
+        """
         names = setting_variables()
         inherited = {name: value for name, value in without_foreign_variables(os.environ).items() if name not in names}
-        given = self.model_dump(mode="json", exclude_none=True)
+        given = self.model_dump(mode="json", exclude_none=True, exclude=_OF_WHO_FOLLOWS)
         values = {name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in given.items()}
         variables = {ENVIRONMENT_PREFIX + name.upper(): value for name, value in values.items()}
         return inherited | variables | {SETTINGS_FILE_VARIABLE: os.devnull}

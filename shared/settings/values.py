@@ -51,6 +51,22 @@ def checked_token(token: str | None) -> str | None:
     return token
 
 
+def listed(value: object) -> object:
+    """Return the words of a text, and anything else unchanged: the environment has lists with spaces between."""
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
+def checked_addresses(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """Return addresses that begin with a scheme, each once; messages do not show them, for they may hold secrets."""
+    for number, address in enumerate(addresses, 1):
+        if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9+.-]*(:[^\s\x00-\x1f\x7f]*)?", address):
+            raise ValueError(
+                f"its entry {number} is no address, which has a scheme, a colon, and neither spaces nor control "
+                "characters"
+            )
+    return tuple(dict.fromkeys(addresses))
+
+
 def certificates_file(path: Path | None) -> Path | None:
     """Return the absolute path of a file with certificates."""
     if path is None:

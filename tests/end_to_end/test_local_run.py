@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deepchord.shared.messages import EnsembleEvaluation, RunSpec
 from deepchord.shared.storage import RunStore
 from tests.places import QUICKEST_ENGINE
+from tests.webhooks import receiving
 
 
 def probabilities_by_hand(weights: h5py.File, images: NDArray[np.uint8], pool: bool) -> NDArray[np.float64]:
@@ -221,15 +222,21 @@ def test_report_gives_its_table_as_json(local_run, tmp_path):
     assert json.loads(reported.stdout)
 
 
-def test_members_are_added_as_long_as_one_more_helps(new_place, recipe, tmp_path):
+def test_members_are_added_as_long_as_one_more_helps_and_observers_have_one_run(new_place, recipe, free_port):
     asked = recipe.read_text().replace("members = 2", 'members = "auto"\nat_most = 5\ncalibration_fraction = 0.2')
     # Every member helps a little: the loss of a mean is never above the mean of its members' losses.
     (recipe.parent / "auto.toml").write_text(asked.replace("epochs = 2", "epochs = 1") + "least_fall = 1e-9\n")
     place = new_place(DEEPCHORD_ENGINE=QUICKEST_ENGINE)
 
-    ended = place.run("train", recipe.parent / "auto.toml", "--out", "results")
+    with receiving() as receiver:
+        observers = ["--notify", receiver.url, "--notify", f"http://127.0.0.1:{free_port}/t0p-secret"]
+        observers += ["--track", "tensorboard:board"]
+        ended = place.run("train", recipe.parent / "auto.toml", "--out", "results", *observers, NO_PROXY="127.0.0.1")
 
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.returncode == 0
+    (said,) = ended.stderr.splitlines()
+    assert said.startswith(f"The address 2 of --notify (http://127.0.0.1:{free_port}) was not told that run ")
+    assert said.endswith("is evaluated: it cannot be reached: Connection refused; the run is not concerned.")
     assert "More members still help: 1 more, 5 in all." in ended.stdout
     (run_id,) = place.store.run_ids()
     run = place.store.run(run_id)
@@ -242,3 +249,11 @@ def test_members_are_added_as_long_as_one_more_helps(new_place, recipe, tmp_path
     assert collected == last
     assert f"Run {run_id} has the 5 members that it may have at most: one more would lower the loss by" in ended.stdout
     assert "members = 5" in (place.folder / "results" / "recipe.toml").read_text()
+    (told,) = (request.json for request in receiver.requests)
+    assert (told["event"], told["trained"], told["test_accuracy"]) == ("evaluated", 5, last.test.accuracy)
+    assert [path for path in place.folder.rglob("*") if path.is_file() and b"t0p-secret" in path.read_bytes()] == []
+    board = place.folder / "board" / run_id
+    parts = {path.name.rpartition(".deepchord.")[2] for path in board.rglob("*.deepchord.*")}
+    assert parts == {"parameters", *(f"member-00{index}" for index in range(5)), "evaluation-000", "evaluation-001"} | {
+        "report-001"
+    }

@@ -13,6 +13,7 @@ from tests.faults.ambush import Ambush
 from tests.faults.fleet import LONG_LEASE, kill_tree
 from tests.places import Started
 from tests.waiting import PATIENCE_S, wait_until
+from tests.webhooks import receiving
 
 
 def received(workers: list[Started]) -> list[str]:
@@ -104,10 +105,17 @@ def test_a_message_that_its_worker_took_and_never_noted_is_sent_again(fleet):
     assert fleet.member().attempt == 1
 
 
-def test_two_that_look_after_a_run_at_once_send_nothing_twice(fleet, tmp_path):
+def test_several_that_look_after_a_run_at_once_send_nothing_twice_and_tell_its_end_once(fleet, tmp_path):
+    with receiving() as receiver:
+        _look_after_a_run_at_once(fleet, tmp_path, receiver.url)
+
+    assert receiver.events.count("evaluated") == 1
+
+
+def _look_after_a_run_at_once(fleet, tmp_path, notified):
     fleet.submit()
     fleet.broker.client.delete(f"{KEY_PREFIX}{QUEUE}")
-    lease = {"DEEPCHORD_LEASE_S": "1"}
+    lease = {"DEEPCHORD_LEASE_S": "1", "DEEPCHORD_NOTIFY": notified, "NO_PROXY": "127.0.0.1"}
     watching = [fleet.watch(**lease) for _ in range(2)]
     service = fleet.place.start("reconcile", "--all", "--alive", str(tmp_path / "alive"), **lease)
     wait_until(lambda: fleet.broker.client.llen(f"{KEY_PREFIX}{QUEUE}"), "the message")

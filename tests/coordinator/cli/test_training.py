@@ -113,6 +113,7 @@ def test_a_data_set_that_does_not_exist_is_named(command, tmp_path):
         (("train", "--workers", "2"), "--workers is for the workers that this command starts itself"),
         (("resume", "last", "--workers", "2"), "--workers is for the workers that this command starts itself"),
         (("train", "--detach", "--out", "here"), "--detach does not wait for results: leave --out out"),
+        (("train", "--detach", "--notify", "https://a/b"), "--detach does not follow the run, so --notify and --track"),
         (("train", "--detach", "--flower"), "Flower would end with this command"),
     ],
 )

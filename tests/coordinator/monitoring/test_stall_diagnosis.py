@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from deepchord.coordinator.monitoring import following, stall_diagnosis, watch_run
+from deepchord.coordinator.monitoring import following, run_supervisor, stall_diagnosis, watch_run
 from deepchord.coordinator.reconciliation import Reconciler
 from deepchord.shared.broker import WorkerInfo, WorkerRegistry
 from deepchord.shared.messages import RunSpec
@@ -84,7 +84,7 @@ def test_any_worker_may_evaluate_what_few_may_train(
     settings, store, run, broker_url, monkeypatch, members, embedded, told
 ):
     monkeypatch.setattr(following, "_SUPERVISE_EVERY_S", 0.0)
-    monkeypatch.setattr(stall_diagnosis, "served_queues", lambda _: {"box": frozenset({QUEUE})})
+    monkeypatch.setattr(run_supervisor, "served_queues", lambda _: {"box": frozenset({QUEUE})})
     monkeypatch.setattr(Reconciler, "reconcile", lambda *_: None)
     for index in range(members):
         commit(store, run, index)

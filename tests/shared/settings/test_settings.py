@@ -317,3 +317,41 @@ def test_whatever_settings_hold_is_taken_for_all_processes_or_refused_in_one_sen
             environment.setenv(name, value)
         path.unlink()
         assert load_settings() == settings
+
+
+def test_addresses_are_a_list_in_the_file_words_in_the_environment_and_each_counts_once(monkeypatch):
+    write_file('notify = ["https://a/b", "ntfy://c"]\ntrack = "tensorboard:board"')
+    assert load_settings().notify == ("https://a/b", "ntfy://c")
+    assert load_settings().track == ("tensorboard:board",)
+
+    monkeypatch.setenv("DEEPCHORD_NOTIFY", " https://d/e  https://f/g https://d/e")
+    assert load_settings().notify == ("https://d/e", "https://f/g")
+    assert load_settings(notify=["mailto://h"]).notify == ("mailto://h",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("NOTIFY", f"https://a/b /{SECRET}/", "Setting DEEPCHORD_NOTIFY is not valid: its entry 2 is no address"),
+        ("TRACK", f"/{SECRET}", "Setting DEEPCHORD_TRACK is not valid: its entry 1 is no address"),
+        ("NOTIFY_SECRET", SECRET, "Setting DEEPCHORD_NOTIFY_SECRET is not valid: string should have at least 16"),
+        ("SERVE_TOKEN", SECRET, "Setting DEEPCHORD_SERVE_TOKEN is not valid: string should have at least 16"),
+        ("NOTIFY_SECRET", f"{SECRET} with some spaces", "Setting DEEPCHORD_NOTIFY_SECRET is not valid: a token has"),
+    ],
+)
+def test_addresses_and_secrets_that_are_none_are_refused_without_being_shown(monkeypatch, name, value, sentence):
+    monkeypatch.setenv(f"DEEPCHORD_{name}", value)
+
+    with pytest.raises(InputError, match=sentence) as caught:
+        load_settings()
+
+    assert SECRET not in str(caught.value)
+
+
+def test_child_processes_get_neither_addresses_nor_what_signs_notices(monkeypatch):
+    for name in ("NOTIFY", "TRACK"):
+        monkeypatch.setenv(f"DEEPCHORD_{name}", f"mlflow://{SECRET}")
+    settings = load_settings(notify_secret=f"{SECRET}-of-sixteen-letters")
+
+    assert [value for value in settings.environment().values() if SECRET in value] == []
+    assert SECRET not in repr(settings)
