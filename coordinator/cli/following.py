@@ -147,29 +147,6 @@ def train_remaining(
     run_to_end(settings, store, run, start, "goes on", out)
 
 
-def train_remaining(
-    settings: "Settings", store: "RunStore", run: "RunSpec", publish: "Callable[[], RunSpec]", out: Path | None
-) -> None:
-    """Train the members of a run that have no record yet; see `run_to_end`.
-
-    Args:
-        settings: Of this command.
-        store: Shared storage.
-        run: The run.
-        publish: Records in storage that the run goes on, and returns it as it is then. Called when all checks are done.
-        out: Where the results go; None: the folder of the run.
-    """
-    from deepchord.coordinator.runs import submit_remaining
-    from deepchord.shared.queue import create_app
-
-    def start(session: "BrokerSession") -> "RunSpec":
-        published = publish()
-        submit_remaining(create_app(session.settings), store, published, local=session.embedded)
-        return published
-
-    run_to_end(settings, store, run, start, "goes on", out)
-
-
 def _extended(session: "BrokerSession", store: "RunStore", run: "RunSpec") -> "RunSpec | None":
     """Add members to a run with `members = "auto"`; return None if no further member is to be added.
 

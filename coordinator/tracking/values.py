@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 
 from deepchord.shared.messages import (
     EnsembleEvaluation,
+    Estimate,
     Evaluation,
+    LabelScores,
+    MultilabelEvaluation,
     ProbabilityScores,
     Recipe,
     RegressionEvaluation,
@@ -59,7 +62,12 @@ def epochs(member: TrainedMember) -> list[Point]:
 
 def scores(run: RunSpec, evaluation: Evaluation) -> Point:
     """Return the scores of an ensemble, and those of its members as far as their mean or best counts."""
-    values = _of_numbers(run, evaluation) if isinstance(evaluation, RegressionEvaluation) else _of_classes(evaluation)
+    if isinstance(evaluation, RegressionEvaluation):
+        values = _of_numbers(run, evaluation)
+    elif isinstance(evaluation, MultilabelEvaluation):
+        values = _of_labels(evaluation)
+    else:
+        values = _of_classes(evaluation)
     values |= {"requested_members": evaluation.requested, "trained_members": evaluation.trained}
     return Point(step=evaluation.trained, at=evaluation.evaluated_at, values=values)
 
@@ -81,6 +89,19 @@ def _of_classes(evaluation: EnsembleEvaluation) -> dict[str, float]:
         if uncertainty.calibrated is not None:
             values |= _estimates("calibrated_test", uncertainty.calibrated)
     return values
+
+
+def _of_labels(evaluation: MultilabelEvaluation) -> dict[str, float]:
+    values = _numbers("train", evaluation.train) | _label_scores("test", evaluation.test)
+    if evaluation.calibrated_test is not None:
+        values |= _label_scores("calibrated_test", evaluation.calibrated_test)
+    return values
+
+
+def _label_scores(prefix: str, measured: LabelScores) -> dict[str, float]:
+    known = {name: getattr(measured, name) for name in LabelScores.model_fields}
+    values = {name: score.value if isinstance(score, Estimate) else score for name, score in known.items()}
+    return {f"{prefix}_{name}": value for name, value in values.items() if value is not None}
 
 
 def _of_numbers(run: RunSpec, evaluation: RegressionEvaluation) -> dict[str, float]:
