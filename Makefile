@@ -176,7 +176,7 @@ lock: | $(BIN)/python
 	@mkdir -p $(VENV)/lock && echo 'setuptools>=77' > $(VENV)/lock/build.in
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/dev.txt \
 		--extra tensorflow --extra jax --extra flower --extra metrics --extra s3 --extra serve --extra tables --extra docs --extra dev \
-		--extra notify --extra mlflow --extra tensorboard --extra trackio
+		--extra notify --extra mlflow --extra tensorboard
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/tensorflow.txt \
 		--extra tensorflow --extra flower --extra metrics --extra s3 --extra serve --extra tables --constraints requirements/dev.txt
 	$(COMPILE) pyproject.toml $(VENV)/lock/build.in -o requirements/torch.txt --extra torch --extra s3 --extra predict --extra tables
