@@ -37,7 +37,7 @@ commands = typer.Typer(
 #: The commands as the help groups them, in its order.
 _PANELS = {
     "Training": ("train", "data", "resume", "extend", "distill", "cancel"),
-    "Runs": ("runs", "status", "watch", "report", "collect", "evaluate"),
+    "Runs": ("runs", "status", "watch", "dashboard", "report", "collect", "evaluate"),
     "Finished ensembles": ("predict", "export", "serve"),
     "Machines": ("worker", "workers", "devices", "doctor", "drain", "reconcile", "metrics", "flower", "files"),
 }

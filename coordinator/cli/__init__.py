@@ -2,11 +2,11 @@
 
 import typer
 
-from deepchord.coordinator.cli import control, data, distilling, files, monitoring, training
+from deepchord.coordinator.cli import control, dashboard, data, distilling, files, monitoring, training
 from deepchord.shared.command_line import run_commands
 
 commands = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-for part in (training, data, distilling, monitoring, control, files):
+for part in (training, data, distilling, monitoring, dashboard, control, files):
     commands.registered_commands.extend(part.commands.registered_commands)
 
 

@@ -30,6 +30,7 @@ NAVIGATION = {
         "Prediction and serving <prediction>",
         *(["notebooks/*"] if any(DOCS.glob("notebooks/*.ipynb")) else []),
         "A fleet <fleet>",
+        "The dashboard <dashboard>",
         "Faults <faults>",
         "PlaidML <plaidml>",
     ),

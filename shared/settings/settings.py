@@ -35,7 +35,7 @@ from deepchord.shared.settings.values import (
 )
 
 #: Secrets have checks of their own, whose messages do not show them.
-_SECRETS = ("flower_password", "serve_token")
+_SECRETS = ("flower_password", "serve_token", "dashboard_token")
 
 Seconds = Annotated[float, Field(gt=0, le=MAX_DURATION_S)]
 Threads = Annotated[int, Field(ge=1, le=4096)]
@@ -118,6 +118,8 @@ class Settings(BaseSettings):
     flower_password: str | None = Field(default=None, min_length=8, repr=False)
     #: What clients of `deepchord serve` have to send; None: nothing, and only this machine is served.
     serve_token: str | None = Field(default=None, min_length=16, repr=False)
+    #: What viewers of `deepchord dashboard` have to give; None: nothing to look, and only this machine is served.
+    dashboard_token: str | None = Field(default=None, min_length=16, repr=False)
 
     @field_validator("broker")
     @classmethod
@@ -135,7 +137,7 @@ class Settings(BaseSettings):
         return value if field.field_name in _SECRETS else without_control_characters(value)
 
     _check_flower_password = field_validator("flower_password")(checked_flower_password)
-    _check_serve_token = field_validator("serve_token")(checked_token)
+    _check_tokens = field_validator("serve_token", "dashboard_token")(checked_token)
     _check_flower_prefix = field_validator("flower_prefix")(checked_flower_path)
     _check_ca_file = field_validator("ca_file")(certificates_file)
     _make_storage_absolute = field_validator("storage")(storage_url)
