@@ -83,11 +83,16 @@ def main() -> None:
         live = _fill(store, url, arguments.runs, arguments.members)
         with _dashboard(url) as running:
             found = _measure(running, store, live, arguments.runs, arguments.viewers)
-    result = {"machine": describe("starlette", "uvicorn"), **vars(arguments), **found}
-    result.pop("json")
+        # Removing the storage takes a while.
+        _report(arguments, found)
+
+
+def _report(arguments: argparse.Namespace, found: dict[str, float]) -> None:
     for key, value in found.items():
-        print(f"{key:32} {value:,.3f}")
+        print(f"{key:32} {value:,.3f}", flush=True)
+    asked = {name: value for name, value in vars(arguments).items() if name != "json"}
     if arguments.json:
+        result = {"machine": describe("starlette", "uvicorn"), **asked, **found}
         arguments.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
