@@ -37,7 +37,7 @@ commands = typer.Typer(
 #: The commands as the help groups them, in its order.
 _PANELS = {
     "Training": ("train", "data", "resume", "extend", "distill", "cancel", "priority"),
-    "Runs": ("runs", "status", "watch", "report", "compare", "collect", "evaluate", "track"),
+    "Runs": ("runs", "status", "watch", "dashboard", "report", "compare", "collect", "evaluate", "track"),
     "Storage": ("delete", "prune", "export-run", "import-run"),
     "Finished ensembles": ("predict", "export", "serve"),
     "Machines": ("worker", "workers", "queue", "devices", "doctor", "drain", "reconcile", "metrics", "flower", "files"),

@@ -4,6 +4,7 @@ import typer
 
 from deepchord.coordinator.cli import (
     control,
+    dashboard,
     data,
     distilling,
     files,
@@ -11,13 +12,12 @@ from deepchord.coordinator.cli import (
     listing,
     monitoring,
     sharing,
-    tracking,
     training,
 )
 from deepchord.shared.command_line import run_commands
 
 commands = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-for part in (training, data, distilling, listing, monitoring, tracking, control, sharing, housekeeping, files):
+for part in (training, data, distilling, listing, monitoring, dashboard, control, sharing, housekeeping, files):
     commands.registered_commands.extend(part.commands.registered_commands)
 
 

@@ -1,4 +1,4 @@
-"""The commands that look at a run and at workers: status, watch, collect, report, workers, metrics, flower."""
+"""The commands that look at a run and at workers: status, watch, collect, report, track, workers, metrics, flower."""
 
 from dataclasses import replace
 from importlib.util import find_spec
@@ -9,6 +9,7 @@ import typer
 
 from deepchord.coordinator.cli.context import (
     collect_results,
+    find_run,
     open_run,
     open_store,
     print_json,
@@ -140,6 +141,31 @@ def workers(broker: Broker = None, storage: Storage = None, as_json: Json = Fals
         print_table(worker_table(rows, console.width if console.is_terminal else None))
     else:
         typer.echo("No worker is connected to this broker; `deepchord worker` starts one.")
+
+
+@commands.command()
+def track(
+    run: Run,
+    places: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KIND:PLACE…", help="mlflow:URI, tensorboard:FOLDER, trackio; default: those of DEEPCHORD_TRACK."
+        ),
+    ] = None,
+    storage: Storage = None,
+) -> None:
+    """Record a run in MLflow, TensorBoard or Trackio: parameters, epochs, scores, report; what is there is left."""
+    from deepchord.coordinator.tracking import open_trackers, record_run
+
+    settings = read_settings(storage=storage, track=places or None)
+    if not settings.track:
+        raise InputError(
+            "Nothing says where the run is to be recorded: give mlflow:URI, tensorboard:FOLDER or trackio."
+        )
+    store, spec = find_run(settings, run)
+    for tracker in open_trackers(settings.track, store):
+        record_run(settings, store, spec, tracker, with_report=True)
+        typer.echo(f"Run {spec.run_id} is recorded: {tracker.label}.")
 
 
 @commands.command()

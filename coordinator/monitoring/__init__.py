@@ -5,13 +5,13 @@ missing, so it is imported from its file.
 """
 
 from deepchord.coordinator.monitoring.flower_process import running_flower
-from deepchord.coordinator.monitoring.following import raise_if_failed, view_run, watch_run
+from deepchord.coordinator.monitoring.following import new_watcher, raise_if_failed, view_run, watch_run, with_awaited
 from deepchord.coordinator.monitoring.live_view import render, show
 from deepchord.coordinator.monitoring.phrases import outcome
 from deepchord.coordinator.monitoring.queue_list import list_queue, queue_table
 from deepchord.coordinator.monitoring.run_filter import RunFilter, run_filter
 from deepchord.coordinator.monitoring.run_inspector import RunInspector
-from deepchord.coordinator.monitoring.run_view import RunView
+from deepchord.coordinator.monitoring.run_view import RunView, RunWatcher
 from deepchord.coordinator.monitoring.stall_diagnosis import unreachable_broker
 from deepchord.coordinator.monitoring.worker_list import list_workers, worker_table
 
@@ -19,8 +19,10 @@ __all__ = [
     "RunFilter",
     "RunInspector",
     "RunView",
+    "RunWatcher",
     "list_queue",
     "list_workers",
+    "new_watcher",
     "outcome",
     "queue_table",
     "raise_if_failed",
@@ -31,5 +33,6 @@ __all__ = [
     "unreachable_broker",
     "view_run",
     "watch_run",
+    "with_awaited",
     "worker_table",
 ]

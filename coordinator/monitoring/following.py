@@ -43,7 +43,7 @@ def view_run(settings: Settings, store: RunStore, run: RunSpec) -> RunView:
         StorageError: Storage does not answer.
         BrokerError: The broker refuses this user.
     """
-    return _with_awaited(_new_watcher(store, run, connect_if_given(settings), settings.cache).look())
+    return with_awaited(new_watcher(store, run, connect_if_given(settings), settings.cache).look())
 
 
 def watch_run(
@@ -78,12 +78,12 @@ def watch_run(
         BrokerError: The broker refuses this user.
     """
     supervisor = RunSupervisor(settings, store, run, embedded=embedded)
-    watcher = _new_watcher(store, run, supervisor.client, settings.cache)
+    watcher = new_watcher(store, run, supervisor.client, settings.cache)
     supervised_at = time.monotonic()
     seen_at: float | None = None
     while True:
         began = time.thread_time()
-        view = _look(watcher, seen_at) if extends else _with_awaited(_look(watcher, seen_at))
+        view = _look(watcher, seen_at) if extends else with_awaited(_look(watcher, seen_at))
         seen_at = time.monotonic()
         stall = supervisor.stall(view)
         yield view if stall is None else replace(view, stall_reason=stall.reason, stall_kind=stall.kind)
@@ -100,7 +100,7 @@ def watch_run(
             # Nothing of an evaluated run can be lost: its evaluation would only be sent again.
             is_moved = view.evaluation is None and supervisor.supervise(newest, view)
             if newest != run or is_moved:  # somebody has extended it, or resumed it
-                run, watcher = newest, _new_watcher(store, newest, supervisor.client, settings.cache)
+                run, watcher = newest, new_watcher(store, newest, supervisor.client, settings.cache)
         time.sleep(min(_MAX_PAUSE_S, max(_MIN_PAUSE_S, _PAUSE_FACTOR * (time.thread_time() - began))))
 
 
@@ -115,7 +115,7 @@ def raise_if_failed(view: RunView) -> None:
         raise RunFailedError(with_full_stop(f"Run {view.run.run_id} failed: {view.failure.reason}"))
 
 
-def _new_watcher(store: RunStore, run: RunSpec, client: redis.Redis | None, cache: Path) -> RunWatcher:
+def new_watcher(store: RunStore, run: RunSpec, client: redis.Redis | None, cache: Path) -> RunWatcher:
     """Return a watcher with the progress of members, if there is a broker, and the test classes, if there are any."""
     board = None if client is None else ProgressBoard(client)
     try:
@@ -125,7 +125,7 @@ def _new_watcher(store: RunStore, run: RunSpec, client: redis.Redis | None, cach
     return RunWatcher(store, run, board, labels)
 
 
-def _with_awaited(view: RunView) -> RunView:
+def with_awaited(view: RunView) -> RunView:
     """Return a view that tells whether its run waits for more members."""
     decision = decide_members(view.run, view.evaluation)
     extended = None if decision is None else decision.extended

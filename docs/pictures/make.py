@@ -2,12 +2,15 @@
 
 python docs/pictures/make.py live RUN     # while it runs; same DEEPCHORD_* settings as the run
 python docs/pictures/make.py report results/RUN/index.html
+python docs/pictures/make.py dashboard 'http://127.0.0.1:8090/#/runs/RUN'
 """
 
+import base64
 import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -51,5 +54,22 @@ def report(page: str) -> None:
         )
 
 
+def dashboard(address: str) -> None:
+    """Write dashboard.png: the dashboard at desktop width, when it has drawn the curves of a run."""
+    sys.path.insert(0, str(FOLDER.parents[1]))
+    from tests.browsers import Browser
+
+    with tempfile.TemporaryDirectory() as profile:
+        browser = Browser("/usr/bin/chromium", Path(profile))
+        try:
+            browser.open(address, (1280, 1400), "light")
+            while browser.evaluate("document.querySelectorAll('.plot svg').length") < 2:
+                time.sleep(0.2)
+            picture = browser.send("Page.captureScreenshot", format="png")["data"]
+        finally:
+            browser.close()
+    (FOLDER / "dashboard.png").write_bytes(base64.b64decode(picture))
+
+
 if __name__ == "__main__":
-    {"live": live, "report": report}[sys.argv[1]](sys.argv[2])
+    {"live": live, "report": report, "dashboard": dashboard}[sys.argv[1]](sys.argv[2])

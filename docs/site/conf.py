@@ -34,6 +34,7 @@ NAVIGATION = {
         "Housekeeping <housekeeping>",
         "Borrowed machines <borrowed>",
         "Notices and trackers <tracking>",
+        "The dashboard <dashboard>",
         "Faults <faults>",
         "PlaidML <plaidml>",
     ),

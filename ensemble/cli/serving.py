@@ -50,10 +50,11 @@ def serve(
     from deepchord.ensemble.cli.served import load_ensembles
     from deepchord.ensemble.serving.app import Server
     from deepchord.ensemble.serving.limits import ServeLimits
-    from deepchord.ensemble.serving.server import is_local, serve
+    from deepchord.ensemble.serving.server import serve
     from deepchord.ensemble.thresholds import confidence_threshold, parse_share
     from deepchord.shared.process import terminations_as_interrupts
     from deepchord.shared.settings import load_settings
+    from deepchord.shared.web import is_local
 
     token = load_settings(storage=storage).serve_token
     if token is None and not is_local(host):

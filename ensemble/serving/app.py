@@ -33,9 +33,8 @@ from deepchord.ensemble.serving.requests import read_request, too_large
 from deepchord.ensemble.serving.responses import labels_response, numbers_response, prediction_response
 from deepchord.shared.errors import DeepchordError
 from deepchord.shared.host import usable_cores
+from deepchord.shared.web import LOCAL_HOSTS
 
-#: Names by which a browser on this machine calls it; others may be an attack by a page of somebody else.
-LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",

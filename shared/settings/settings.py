@@ -39,7 +39,7 @@ from deepchord.shared.settings.values import (
 )
 
 #: Secrets have checks of their own, whose messages do not show them.
-_SECRETS = ("flower_password", "serve_token", "notify_secret")
+_SECRETS = ("flower_password", "serve_token", "dashboard_token", "notify_secret")
 #: Child processes do not get these: only who follows a run needs them, and they may hold secrets.
 _OF_WHO_FOLLOWS = {"notify", "notify_secret", "track"}
 
@@ -152,6 +152,8 @@ class Settings(BaseSettings):
     notify_secret: str | None = Field(default=None, min_length=16, repr=False)
     #: Where the runs that this command looks after are recorded, too: `mlflow:URI`, `tensorboard:FOLDER`.
     track: Addresses = Field(default=(), repr=False)
+    #: What viewers of `deepchord dashboard` have to give; None: nothing to look, and only this machine is served.
+    dashboard_token: str | None = Field(default=None, min_length=16, repr=False)
 
     @field_validator("broker")
     @classmethod
@@ -169,7 +171,7 @@ class Settings(BaseSettings):
         return value if field.field_name in _SECRETS else without_control_characters(value)
 
     _check_flower_password = field_validator("flower_password")(checked_flower_password)
-    _check_tokens = field_validator("serve_token", "notify_secret")(checked_token)
+    _check_tokens = field_validator("serve_token", "dashboard_token", "notify_secret")(checked_token)
     _split_addresses = field_validator("notify", "track", mode="before")(listed)
     _check_addresses = field_validator("notify", "track")(checked_addresses)
     _check_flower_prefix = field_validator("flower_prefix")(checked_flower_path)

@@ -49,6 +49,13 @@ class MemberStore:
         compared = comparable_failure(failure.worker, failure.way)
         self._objects.replace(keys.attempt_failure(self._run_id, self._index, attempt, compared), failure.encode())
 
+    def attempt_failure(self, attempt: Attempt) -> AttemptFailure | None:
+        """Return how an attempt failed; None if it did not fail."""
+        if attempt.failure is None:
+            return None
+        key = keys.attempt_failure(self._run_id, self._index, attempt.number, attempt.failure)
+        return read_document(self._objects, AttemptFailure, key)
+
     # Training states
 
     def save_epoch(self, attempt: int, epoch: int, state: bytes) -> SavedEpoch:

@@ -169,8 +169,12 @@ class RunStore:
 
     def run_ids(self, *, excluding: Collection[str] = ()) -> list[str]:
         """Return the ids of all runs except the excluded ones, oldest first: an id begins with its date."""
-        names = (name for name in self.objects.folders(keys.RUNS) if name not in excluding)
+        names = (name for name in self.run_folders() if name not in excluding)
         return [name for name in names if self.objects.exists(keys.run(name))]
+
+    def run_folders(self) -> list[str]:
+        """Return the names of the folders of runs, oldest first; one listing, so some may hold no run (yet)."""
+        return list(self.objects.folders(keys.RUNS))
 
     # Members and evaluation
 

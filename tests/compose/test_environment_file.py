@@ -28,9 +28,9 @@ def test_the_environment_of_the_stack_has_passwords_of_its_own_and_a_folder_that
     values = make(folder)
 
     secrets = [value for name, value in values.items() if name.endswith(("_PASSWORD", "_TOKEN"))]
-    assert len(secrets) == len(set(secrets)) == 5
+    assert len(secrets) == len(set(secrets)) == 6
     assert all(len(secret) == 48 and secret.isalnum() for secret in secrets)
-    assert values["DEEPCHORD_SERVE_TOKEN"] in secrets
+    assert {values["DEEPCHORD_SERVE_TOKEN"], values["DEEPCHORD_DASHBOARD_TOKEN"]} < set(secrets)
     assert (folder / ".env").stat().st_mode & 0o077 == 0
     assert values["DEEPCHORD_HOST"] == platform.node()
     assert values["DEEPCHORD_RESULTS_ON_HOST"] == f"'{folder}/results'"

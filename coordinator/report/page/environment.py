@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jinja2 import BaseLoader, Environment, FunctionLoader, StrictUndefined
 
+from deepchord.coordinator.look import LOOK
 from deepchord.coordinator.report.content import EnsembleContent, count, duration, failure_of, isolated, percent, points
 from deepchord.coordinator.report.findings import image_kind
 from deepchord.coordinator.report.page.columns import table_kind, table_sentences
@@ -23,10 +24,10 @@ def new_environment(
     Args:
         content: What the page is about.
         sentences: Functions that the templates call as filters by their names; what they say is worded as well.
-        folders: Where templates are looked for, the first one first.
+        folders: Where templates are looked for, the first one first; the style of all pages is found after them.
     """
     environment = Environment(
-        loader=_loader(content, folders),
+        loader=_loader(content, (*folders, LOOK)),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deepchord.coordinator.cli.tracking import track
+from deepchord.coordinator.cli.monitoring import track
 from deepchord.coordinator.tracking import open_trackers, record_run
 from deepchord.shared.errors import TrackerError
 

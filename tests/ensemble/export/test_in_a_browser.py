@@ -2,14 +2,9 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-import tarfile
 import threading
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -27,12 +22,13 @@ from deepchord.worker.training.initialization import initial_weights
 from tests.browsers import DESKTOP, Browser
 from tests.ensemble.conftest import halves
 from tests.environments import ROOT
+from tests.npm import fetch_package
 
 pytestmark = pytest.mark.slow
 
 _RUNTIME = "onnxruntime-web@1.30.0"
 _RUNTIME_SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
-_RUNTIME_FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
+_RUNTIME_FILES = ("dist/ort.wasm.bundle.min.mjs", "dist/ort-wasm-simd-threaded.wasm")
 #: Asks the page, and turns what it answers into JSON: a label is a BigInt.
 _ASK = """(async () => {{
     const answer = await predict(Uint8Array.from({pixels}), {shape});
@@ -44,20 +40,8 @@ _ASK = """(async () => {{
 @pytest.fixture(scope="session")
 def runtime(require: Callable[[str, object], None], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files of onnxruntime-web; npm keeps the package in its own cache."""
-    npm = shutil.which("npm", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    require("npm, which fetches onnxruntime-web", npm)
     folder = tmp_path_factory.mktemp("onnxruntime_web")
-    fetch = [str(npm), "pack", "--loglevel=error", "--prefer-offline", _RUNTIME]
-    fetched = subprocess.run(fetch, cwd=folder, capture_output=True, text=True, check=False)
-    require(f"{_RUNTIME} from npm; it said {fetched.stderr[:100]!r}", fetched.returncode == 0)
-    (archive,) = folder.glob("*.tgz")
-    assert b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() == _RUNTIME_SHA512
-    with tarfile.open(archive) as files:
-        for name in _RUNTIME_FILES:
-            file = files.extractfile(f"package/dist/{name}")
-            assert file is not None
-            (folder / name).write_bytes(file.read())
-    return folder
+    return fetch_package(_RUNTIME, _RUNTIME_SHA512, _RUNTIME_FILES, folder, require)
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -74,7 +58,7 @@ def site(runtime: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
     folder.mkdir()
     (folder / "index.html").write_text(f'<!doctype html><title>it</title><link rel="icon" href="data:,">{page[1]}')
     for name in _RUNTIME_FILES:
-        shutil.copy(runtime / name, folder)
+        shutil.copy(runtime / Path(name).name, folder)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield folder, f"http://127.0.0.1:{server.server_address[1]}/"
