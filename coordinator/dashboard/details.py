@@ -10,6 +10,7 @@ from deepchord.shared.messages import (
     EpochMetrics,
     Evaluation,
     MemberProgress,
+    MultilabelEvaluation,
     RegressionEvaluation,
     RunSpec,
     TrainedMember,
@@ -30,7 +31,7 @@ def head(view: RunView, stall: str | None) -> dict[str, Any]:
         "ended_at": moment(_ended_at(view)),
         "preset": run.preset,
         "dataset": run.dataset.name,
-        "task": "regression" if run.dataset.targets else "classification",
+        "task": run.dataset.outputs.task,
         "members": run.members,
         "min_members": run.min_members,
         "max_attempts": run.max_attempts,
@@ -59,6 +60,14 @@ def scores(run: RunSpec, evaluation: Evaluation) -> dict[str, Any]:
     if isinstance(evaluation, RegressionEvaluation):
         named = zip(run.dataset.targets, evaluation.test, strict=True)
         return {f"Test RMSE of {target.name}": short(each.root_mean_squared_error) for target, each in named}
+    if isinstance(evaluation, MultilabelEvaluation):
+        return {
+            "Test exact match": evaluation.test.exact_match.value,
+            "Test Hamming loss": evaluation.test.hamming_loss.value,
+            "Test loss": short(evaluation.test.negative_log_likelihood.value),
+            "Calibrated loss": short(evaluation.best.negative_log_likelihood.value),
+            "Calibration error": short(evaluation.best.calibration_error.value),
+        }
     found: dict[str, Any] = {
         "Test accuracy": evaluation.test.accuracy,
         "Test loss": short(evaluation.test.loss),
@@ -92,15 +101,15 @@ def curves(view: RunView, seen: Mapping[int, Mapping[int, EpochMetrics]]) -> dic
         view: The run.
         seen: Of members under way: the epochs that were reported while somebody looked, counted from 1.
     """
-    is_regression = bool(view.run.dataset.targets)
+    is_error = view.run.dataset.outputs.task != "classification"
     lines = [
         *_ended_curves(view),
         *((index, None, dict(epochs)) for index, epochs in seen.items() if index not in view.records),
     ]
     return {
-        "score": "error" if is_regression else "accuracy",
+        "score": "error" if is_error else "accuracy",
         "all": len(lines),
-        "members": [_curve(index, best, epochs, is_regression) for index, best, epochs in sorted(lines)[:MOST_CURVES]],
+        "members": [_curve(index, best, epochs, is_error) for index, best, epochs in sorted(lines)[:MOST_CURVES]],
     }
 
 
@@ -183,7 +192,7 @@ def _ended_curves(view: RunView) -> Iterator[tuple[int, int | None, dict[int, Ep
             yield index, record.member.best_epoch, dict(enumerate(record.member.history, 1))
 
 
-def _curve(index: int, best: int | None, epochs: Mapping[int, EpochMetrics], is_regression: bool) -> dict[str, Any]:
+def _curve(index: int, best: int | None, epochs: Mapping[int, EpochMetrics], is_error: bool) -> dict[str, Any]:
     numbers = sorted(epochs)
     ordered = [epochs[number] for number in numbers]
     return {
@@ -192,6 +201,6 @@ def _curve(index: int, best: int | None, epochs: Mapping[int, EpochMetrics], is_
         "epochs": numbers,
         "train_loss": [short(each.train_loss) for each in ordered],
         "validation_loss": [short(each.validation_loss) for each in ordered],
-        "train_score": [short(each.train_error if is_regression else each.train_accuracy) for each in ordered],
+        "train_score": [short(each.train_error if is_error else each.train_accuracy) for each in ordered],
         "validation_score": [short(_score(each)) for each in ordered],
     }

@@ -88,6 +88,8 @@ class DeepEnsembleEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-lear
         new_head: bool | None = None,
         initial_noise: float | None = None,
         require: str | None = None,
+        priority: str | None = None,
+        most_workers: int | None = None,
         name: str | None = None,
         tags: Mapping[str, str] | None = None,
         test_fraction: float = 0.1,

@@ -25,7 +25,7 @@ LAYERS = [{"type": "flatten"}, {"type": "dense", "units": "classes", "activation
 
 def test_the_options_are_those_of_a_recipe():
     # What is trained on has arguments of its own.
-    assert set(RecipeOptions.__annotations__) | {"dataset", "target"} == set(RunRequest.model_fields)
+    assert set(RecipeOptions.__annotations__) | {"dataset", "target", "test"} == set(RunRequest.model_fields)
 
 
 @hypothesis.given(

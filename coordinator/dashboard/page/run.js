@@ -81,7 +81,7 @@ const memberRow = (run, member) => {
 };
 
 const memberTable = (run, rows) => scrolling("members-scroll", "members", el("table", { class: "list members" },
-  el("thead", {}, el("tr", {}, ["Member", "State", "Epochs", "Val. loss", run.task === "regression" ? "Val. RMSE" : "Val. accuracy", "Attempt", "Where"]
+  el("thead", {}, el("tr", {}, ["Member", "State", "Epochs", "Val. loss", { regression: "Val. RMSE", multilabel: "Val. wrong labels" }[run.task] ?? "Val. accuracy", "Attempt", "Where"]
     .map((name, place) => el("th", { scope: "col", class: place > 2 && place < 6 ? "number" : "" }, name)))),
   el("tbody", {}, rows.map((member) => memberRow(run, member)))));
 

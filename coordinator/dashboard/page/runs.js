@@ -16,6 +16,7 @@ export const chip = (state) => el("span", { class: `chip ${state}` }, state);
 
 export const scoreOf = (run) => {
   if (run.ensemble_test_accuracy !== null && run.ensemble_test_accuracy !== undefined) return percent(run.ensemble_test_accuracy);
+  if (run.ensemble_test_hamming_loss !== null && run.ensemble_test_hamming_loss !== undefined) return `Hamming loss ${percent(run.ensemble_test_hamming_loss)}`;
   const errors = Object.values(run.ensemble_test_error ?? {});
   return errors.length ? `RMSE ${errors.slice(0, 3).map(number).join(", ")}${errors.length > 3 ? " …" : ""}` : "";
 };

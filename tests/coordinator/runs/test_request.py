@@ -47,7 +47,7 @@ def test_an_empty_recipe_is_the_quick_preset(write):
         ),
         ("[run]\nmembers = 3", "unknown option 'run'"),
         ("preset = 'notbook'", "There is no preset 'notbook'; did you mean 'notebook'?"),
-        ("preset = ''", "There is no preset ''; valid are best, fast, notebook, quick, tabular."),
+        ("preset = ''", "There is no preset ''; valid are best, cifar10, digits, fast, notebook, quick, tabular."),
         ("preset = [1]", "There is no preset [1]"),
         ("preset = 3", "There is no preset 3"),
         ("layers = [{type = 'conv2'}]", "layer 0 has the unknown type 'conv2'; did you mean 'conv2d'?"),

@@ -73,7 +73,7 @@ def test_whatever_tells_a_network_is_taken_for_one(tmp_path: Path):
         (b"layer = 3", "unknown option 'layer'; did you mean 'layers'"),
         (b'{"run_id": "x"}', "created_at: field required"),
         (b'preset = "notbook"', r"There is no preset 'notbook'; did you mean 'notebook'\?"),
-        (b"preset = 3", "There is no preset '3'; valid are best, fast, notebook, quick"),
+        (b"preset = 3", "There is no preset '3'; valid are best, cifar10, digits, fast, notebook, quick"),
         (b'architecture = "odd.toml"', "names itself"),
         (b'architecture = "nothing.toml"', r"nothing\.toml cannot be read: No such file"),
         (b"[1]", "unknown option '1'|layers"),
