@@ -4,14 +4,17 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from deepchord.coordinator.monitoring import RunInspector, RunView
 from deepchord.coordinator.notification import Notifier
-from deepchord.coordinator.tracking import Recorder
 from deepchord.shared.errors import BrokerError, DeepchordError, RunFailedError, StorageError, WorkersStoppedError
 from deepchord.shared.messages import RunSpec
 from deepchord.shared.settings import Settings
 from deepchord.shared.storage import RunStore
+
+if TYPE_CHECKING:
+    from deepchord.coordinator.tracking import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +29,7 @@ class Observers:
     def __init__(self, settings: Settings, store: RunStore) -> None:
         """Open the observers; see `Notifier` and `Recorder` for errors."""
         self.notifier = Notifier(settings, store) if settings.notify else None
-        self.recorder = Recorder(settings, store) if settings.track else None
+        self.recorder = _open_recorder(settings, store) if settings.track else None
         #: The last view of each run.
         self._last: dict[str, RunView] = {}
 
@@ -73,6 +76,12 @@ class Observers:
             self.notifier.close()
         if self.recorder is not None:
             self.recorder.close()
+
+
+def _open_recorder(settings: Settings, store: RunStore) -> "Recorder":
+    from deepchord.coordinator.tracking import Recorder  # it draws: only who records imports matplotlib
+
+    return Recorder(settings, store)
 
 
 @contextmanager
