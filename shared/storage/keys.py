@@ -1,4 +1,7 @@
-"""The keys of runs in shared storage; `inputs/input_keys.py` has those of their inputs. No other file spells one."""
+"""The keys of runs in shared storage. No other file spells one.
+
+`inputs/input_keys.py` has those of their inputs, `followers/follower_keys.py` those of who follows them.
+"""
 
 import re
 
@@ -185,32 +188,6 @@ def ensemble_probabilities(spec: RunSpec, sha256: str) -> str:
 def ensemble_predictions(spec: RunSpec, sha256: str) -> str:
     """Return the key of the numbers that the ensemble predicts."""
     return f"{_ending(spec)}predictions-{sha256[:12]}.npz"
-
-
-def notice_claims(run_id: str, name: str) -> str:
-    """Return the folder of the claims of those who tell somebody of a run."""
-    return f"{RUNS}{run_id}/notices/{name}/"
-
-
-def notice_claim(run_id: str, name: str, number: int) -> str:
-    """Return the key of one of these claims."""
-    return f"{notice_claims(run_id, name)}{number:03d}.json"
-
-
-def notice_claim_number(key: str) -> int | None:
-    """Return the number of the claim with this key; None if it is not the key of a claim."""
-    match = re.fullmatch(r".*/([0-9]{3})\.json", key)
-    return None if match is None else int(match[1])
-
-
-def notice_told(run_id: str, name: str) -> str:
-    """Return the key of the note that somebody was told."""
-    return f"{notice_claims(run_id, name)}told.json"
-
-
-def tracker(run_id: str, name: str) -> str:
-    """Return the key of the note of what a run is called in a tracker of experiments."""
-    return f"{RUNS}{run_id}/trackers/{name}.json"
 
 
 def studies(run_id: str) -> str:

@@ -3,8 +3,8 @@
 from pydantic import AwareDatetime
 
 from deepchord.shared.errors import ObjectNotFoundError
-from deepchord.shared.storage import keys
 from deepchord.shared.storage.documents import read_document
+from deepchord.shared.storage.followers import follower_keys
 from deepchord.shared.storage.object_store import ObjectStore
 from deepchord.shared.validation import Message
 
@@ -31,28 +31,28 @@ class FollowerStore:
 
     def claims(self, notice: str) -> tuple[int, bool]:
         """Return how many have claimed a notice, and whether it was told."""
-        found = set(self._objects.list(keys.notice_claims(self._run_id, notice)))
-        numbers = (keys.notice_claim_number(key) for key in found)
+        found = set(self._objects.list(follower_keys.notice_claims(self._run_id, notice)))
+        numbers = (follower_keys.notice_claim_number(key) for key in found)
         return max((number for number in numbers if number is not None), default=0), (
-            keys.notice_told(self._run_id, notice) in found
+            follower_keys.notice_told(self._run_id, notice) in found
         )
 
     def claim(self, notice: str, number: int) -> Claim:
         """Return the claim of a notice with this number, from 1; raise `StorageError` if there is none."""
-        return read_document(self._objects, Claim, keys.notice_claim(self._run_id, notice, number), _REMEDY)
+        return read_document(self._objects, Claim, follower_keys.notice_claim(self._run_id, notice, number), _REMEDY)
 
     def create_claim(self, notice: str, number: int, claim: Claim) -> bool:
         """Claim a notice; return False if somebody else was faster."""
-        return self._objects.create(keys.notice_claim(self._run_id, notice, number), claim.encode())
+        return self._objects.create(follower_keys.notice_claim(self._run_id, notice, number), claim.encode())
 
     def note_told(self, notice: str, claim: Claim) -> None:
         """Note that a notice was told."""
-        self._objects.create(keys.notice_told(self._run_id, notice), claim.encode())
+        self._objects.create(follower_keys.notice_told(self._run_id, notice), claim.encode())
 
     def tracked_as(self, tracker: str) -> str | None:
         """Return what the run is called in a tracker; None: nobody has recorded it there."""
         try:
-            return read_document(self._objects, TrackedAs, keys.tracker(self._run_id, tracker), _REMEDY).id
+            return read_document(self._objects, TrackedAs, follower_keys.tracker(self._run_id, tracker), _REMEDY).id
         except ObjectNotFoundError:
             return None
 
@@ -64,7 +64,7 @@ class FollowerStore:
             name: What the run is called there.
             replace: Whether to forget what was noted before.
         """
-        key, data = keys.tracker(self._run_id, tracker), TrackedAs(id=name).encode()
+        key, data = follower_keys.tracker(self._run_id, tracker), TrackedAs(id=name).encode()
         if replace:
             self._objects.replace(key, data)
         elif not self._objects.create(key, data):
