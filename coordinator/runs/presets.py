@@ -53,7 +53,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "calibration_fraction": 0.05,
         "patience": 20,
     },
-    # Handwritten digits, MNIST: the notebook's network with augmentation; docs/recipes.md tells how it was chosen.
+    # Handwritten digits, MNIST: the notebook's network with augmentation; docs/recipes.md tells what is known of it.
     "digits": {
         "dataset": "digits",
         "members": 10,
@@ -72,7 +72,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "calibration_fraction": 0.05,
         "patience": 16,
     },
-    # Small colour photographs, CIFAR-10; docs/recipes.md tells what was measured of it.
+    # Small colour photographs, CIFAR-10; docs/recipes.md tells what is known of it.
     "cifar10": {
         "dataset": "cifar10",
         "members": 5,
