@@ -62,7 +62,7 @@ def resources(made, tmp_path) -> Resources:
 
 
 def planned(resources: Resources, teacher: RunSpec, **options: object) -> RunSpec:
-    return plan_distillation(resources.store, teacher, options, max_attempts=2)
+    return plan_distillation(resources.store, teacher, options, max_attempts=2, cache=resources.settings.cache)
 
 
 def test_a_distilled_run_of_numbers_is_one_network_trained_as_the_members_were(resources, teacher, tmp_path):
