@@ -96,5 +96,5 @@ def test_it_knows_nothing_of_the_broker_and_may_only_read_the_storage():
 def test_nothing_is_published_beyond_loopback():
     published = re.findall(r"^    ports:\n      - \"(.*)\"$", (ROOT / "docker-compose.yml").read_text(), re.MULTILINE)
 
-    assert len(published) == 3
+    assert len(published) == 4
     assert all(port.startswith("127.0.0.1:") for port in published)

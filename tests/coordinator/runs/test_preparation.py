@@ -353,11 +353,11 @@ def meadows(tmp_path):
         ({"beta_nll": 0.5}, "beta_nll is for runs that predict numbers, and this one predicts labels"),
         (
             {"members": "auto", "calibration_fraction": 0.2},
-            'members = "auto" is for runs that predict classes, and this',
+            'members = "auto" is for runs that predict classes or numbers, and this',
         ),
         (
             {"initial_weights": "it.h5", "layers": [{"type": "dense", "units": 2, "activation": "sigmoid"}]},
-            "initial_weights are for runs that predict classes, and this one predicts labels",
+            "initial_weights are for runs that predict classes or numbers; this one predicts labels",
         ),
         ({"layers": [{"type": "dense", "units": "classes"}]}, 'labels are predicted: expected units = "outputs"'),
         (

@@ -56,7 +56,7 @@ def test_members_that_predict_numbers_start_from_all_but_the_head(settings, tmp_
     assert run.initial_weights.drawn == ("dense_1",)
     assert (run.architecture.layers[-1].units, run.architecture.layers[0].trainable) == ("outputs", False)
     network = run.dataset.network(run.architecture)
-    stored = decode_checkpoint(store.initial_weights(run.initial_weights.sha256), network, "stored")
+    stored = decode_checkpoint(store.inputs.initial_weights(run.initial_weights.sha256), network, "stored")
     np.testing.assert_array_equal(stored[0][0], saved.arrays()[0])
     assert "Layer dense_1 is drawn anew by each member, for model.h5 has 3 outputs, not 2." in caplog.text
     _, asked = prepare(settings, None, {**options, "new_head": True, "initial_noise": 0.1})
