@@ -37,7 +37,7 @@ from deepchord.shared.datasets import Places, all_findings, find_dataset, load_d
 from deepchord.shared.files import read_in_order
 from deepchord.shared.host import KERAS3_BACKENDS
 from deepchord.shared.images import scaled
-from deepchord.shared.messages import MemberSeeds, Recipe, TrainedMember
+from deepchord.shared.messages import EnsembleEvaluation, MemberSeeds, Recipe, TrainedMember
 from deepchord.shared.settings import load_settings
 from deepchord.shared.storage import RunStore
 from deepchord.worker.evaluation import chunks
@@ -211,7 +211,8 @@ def _trained(folder: Path, dataset: Path, *, engine: str, epochs: int, enter: Se
     store = RunStore.open(settings)
     (run_id,) = store.run_ids()
     run = store.run(run_id)
-    evaluation = store.last_class_evaluation(run)[1]
+    evaluation = store.last_evaluation(run)[1]
+    assert isinstance(evaluation, EnsembleEvaluation)  # noqa: S101  the data set has classes
     record = store.member(run_id, 0).record()
     assert record is not None and isinstance(record.member, TrainedMember)  # noqa: S101, PT018  it was evaluated
     durations = [metrics.duration_s for metrics in record.member.history]

@@ -24,6 +24,7 @@ from benchmarks.machine import describe
 from benchmarks.overhead import time_plain
 from deepchord.coordinator.runs import PRESETS
 from deepchord.shared.datasets import Places, encode_dataset, find_dataset
+from deepchord.shared.messages import EnsembleEvaluation
 from deepchord.shared.settings import keras_home, load_settings
 from deepchord.shared.storage import RunStore
 from deepchord.worker.devices import tune
@@ -68,7 +69,8 @@ def _preset(preset: str, seed: int, folder: Path) -> dict[str, Any]:
     store = RunStore.open(load_settings(storage=str(folder / "storage")))
     (run_id,) = store.run_ids()
     run = store.run(run_id)
-    _, evaluation = store.last_class_evaluation(run)
+    evaluation = store.last_evaluation(run)[1]
+    assert isinstance(evaluation, EnsembleEvaluation)  # noqa: S101  the data set has classes
     members = [record.member for record in store.records(run_id, run.members)]
     return {
         "seed": seed,

@@ -12,7 +12,7 @@ from deepchord.shared.errors import (
     RunNotFoundError,
     StorageError,
 )
-from deepchord.shared.messages import Cancellation, EnsembleEvaluation, Evaluation, MemberRecord, RunSpec, is_run_id
+from deepchord.shared.messages import Cancellation, Evaluation, MemberRecord, RunSpec, is_run_id
 from deepchord.shared.settings import Settings
 from deepchord.shared.shares import Share
 from deepchord.shared.storage import keys
@@ -206,19 +206,6 @@ class RunStore:
             f"`deepchord watch {run.run_id}` follows it, and if nobody trains it any more, "
             f"`deepchord resume {run.run_id}` goes on."
         )
-
-    def last_class_evaluation(self, run: RunSpec) -> tuple[RunSpec, EnsembleEvaluation]:
-        """Return what `last_evaluation` does, of a run that predicts classes.
-
-        Raises:
-            RunFailedError: The run has ended without an evaluation.
-            InputError: It has not ended yet, or predicts something else.
-        """
-        version, evaluation = self.last_evaluation(run)
-        if not isinstance(evaluation, EnsembleEvaluation):
-            what = run.dataset.outputs.what
-            raise InputError(f"Run {run.run_id} predicts {what}; expected a run that predicts classes.")
-        return version, evaluation
 
     def study(self, run_id: str, name: str) -> StudyStore:
         """Return a study of a run in storage; nothing is read yet."""

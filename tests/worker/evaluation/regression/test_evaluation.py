@@ -7,7 +7,7 @@ import pytest
 
 from deepchord.shared.checkpoints import decode_ensemble_predictions, decode_member_outputs
 from deepchord.shared.datasets import Dataset
-from deepchord.shared.errors import CheckpointError, CorruptObjectError, InputError
+from deepchord.shared.errors import CheckpointError, CorruptObjectError
 from deepchord.shared.messages import MemberSeeds, MemberSpec, Recipe, RegressionEvaluation, RunSpec
 from deepchord.shared.regression import normal_half_width, score_targets
 from deepchord.worker.evaluation import Candidate, Evaluator, evaluate_regression
@@ -180,12 +180,6 @@ def test_a_damaged_file_of_predictions_is_named(evaluated: RegressionEvaluation)
 
     with pytest.raises(CorruptObjectError, match="lacks train_aleatoric_variance"):
         decode_ensemble_predictions(data.getvalue(), "the file")
-
-
-def test_a_run_of_numbers_is_no_run_of_classes(evaluated: RegressionEvaluation, resources: Resources, run: RunSpec):
-    del evaluated
-    with pytest.raises(InputError, match="predicts numbers; expected a run that predicts classes"):
-        resources.store.last_class_evaluation(run)
 
 
 def test_the_split_of_numbers_needs_no_classes(run: RunSpec, dataset: Dataset):
