@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, _storage(arguments.storage, Path(name)) as (url, variables):
-        os.environ |= variables
+        os.environ |= variables  # the key of the S3 server, for this process and the dashboard's
         store = RunStore.open(Settings(storage=url))
         live = _fill(store, url, arguments.runs, arguments.members)
         with _dashboard(url) as running:

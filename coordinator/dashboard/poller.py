@@ -72,7 +72,7 @@ class Poller:
             pending = 0
             try:
                 pending = await self._look()
-            except Exception:
+            except Exception:  # whatever it is: without the poller the page would stand still for all viewers
                 logger.exception("A look at storage and brokers failed; the next one follows.")
             if pending == 0:
                 await self._pause(_PAUSE_S if self.viewers else _IDLE_PAUSE_S)

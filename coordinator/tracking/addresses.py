@@ -60,6 +60,7 @@ def _mlflow(number: int, place: str, store: RunStore) -> Tracker:
             f"Tracker {number}, mlflow, has a user in its address: put it and its password into "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, which MLflow reads."
         )
+    # MLflow reads them when it is imported, and has no other way to be told.
     for name, value in _MLFLOWS_VARIABLES.items():
         os.environ.setdefault(name, value)
     from deepchord.coordinator.tracking.mlflow import MLflow
